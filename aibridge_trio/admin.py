@@ -1,0 +1,179 @@
+"""The operator's side: health, metrics, status, overrides. It shares no limiter with the proxy."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from aibridge_trio import metrics
+from aibridge_trio.asgi import Reply, Request
+from aibridge_trio.core import headers as h
+from aibridge_trio.core.breaker import Mode
+from aibridge_trio.events import Bug, Event, Lifecycle, Overridden, Publish, Transitioned
+from aibridge_trio.instances import Instances
+from aibridge_trio.life import Life
+from aibridge_trio.metrics import Metrics
+from aibridge_trio.settings import Secret
+from aibridge_trio.status import Status
+
+_JSON = "application/json"
+_OPEN_TO_ALL = ("/healthz", "/readyz")
+# The longest sensible order is some twenty bytes.
+_MAX_ORDER = 4096
+_FRAME_SECONDS = 1.0
+
+
+class _Refused(Exception):
+    """A status and what to say with it."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Admin:
+    """Answers the operator. `host` is the name it was told to listen on, `token` guards all but health."""
+
+    def __init__(
+        self,
+        *,
+        life: Life,
+        instances: Instances,
+        metrics: Metrics,
+        status: Status,
+        publish: Publish,
+        host: str,
+        token: Secret | None,
+    ) -> None:
+        self._life = life
+        self._instances = instances
+        self._metrics = metrics
+        self._status = status
+        self._publish = publish
+        self._host = host.lower()
+        self._token = token
+        self._changed = trio.Event()
+
+    def listen(self, event: Event) -> None:
+        """Wake the streams of /status/stream at what an operator waits for."""
+        if isinstance(event, Transitioned | Overridden | Lifecycle):
+            self._changed.set()
+            self._changed = trio.Event()
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        """Answer one request."""
+        try:
+            self._guard(request)
+            await self._route(request)(request, reply)
+        except _Refused as refused:
+            extra = [(b"www-authenticate", b"Bearer")] if refused.status == 401 else []  # noqa: PLR2004
+            body = json.dumps({"message": refused.message}).encode()
+            await reply.answer(refused.status, [(b"content-type", _JSON.encode()), *extra], body)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
+            self._publish(Bug.of(error))
+            if not reply.started:
+                await reply.answer(500, [], b"internal error\n")
+
+    def _guard(self, request: Request) -> None:
+        """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
+        host = _host_name(request.header(b"host") or b"")
+        if host not in {"localhost", self._host, (request.server or "").lower()}:
+            raise _Refused(403, "Host is neither this listener's address nor its name")
+        if self._token is None or request.path.decode("latin-1") in _OPEN_TO_ALL:
+            return
+        scheme, _, token = (request.header(b"authorization") or b"").strip().partition(b" ")
+        expected = self._token.reveal().encode()
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), expected):
+            raise _Refused(401, "this listener asks for its token: Authorization: Bearer TOKEN")
+
+    def _route(self, request: Request) -> Callable[[Request, Reply], Awaitable[None]]:
+        path = request.path.decode("latin-1")
+        pages = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._show_metrics,
+            "/status": self._show_status,
+            "/status/stream": self._stream_status,
+        }
+        if path in pages:
+            if request.method not in ("GET", "HEAD"):
+                raise _Refused(405, f"{path} answers GET")
+            return pages[path]
+        if path.startswith("/breakers/"):
+            if request.method != "POST":
+                raise _Refused(405, "/breakers/PROVIDER answers POST")
+            return self._override
+        raise _Refused(404, "not found")
+
+    async def _healthz(self, _request: Request, reply: Reply) -> None:
+        await _text(reply, 200, "ok\n")
+
+    async def _readyz(self, _request: Request, reply: Reply) -> None:
+        ready = self._life.phase == "serving"
+        await _text(reply, 200 if ready else 503, "ready\n" if ready else f"{self._life.phase}\n")
+
+    async def _show_metrics(self, _request: Request, reply: Reply) -> None:
+        await reply.answer(200, [(b"content-type", metrics.CONTENT_TYPE.encode())], self._metrics.render())
+
+    async def _show_status(self, _request: Request, reply: Reply) -> None:
+        await _json(reply, self._status.document())
+
+    async def _stream_status(self, request: Request, reply: Reply) -> None:
+        await reply.start(200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")])
+        while request.method == "GET":
+            changed = self._changed
+            await reply.send(b"event: status\ndata: %s\n\n" % json.dumps(self._status.document()).encode())
+            with trio.move_on_after(_FRAME_SECONDS):
+                await changed.wait()
+        await reply.end()
+
+    async def _override(self, request: Request, reply: Reply) -> None:
+        name = request.path.decode("latin-1").removeprefix("/breakers/")
+        instance = self._instances.get(name)
+        if instance is None:
+            known = ", ".join(each.name for each in self._instances)
+            raise _Refused(404, f"no such provider; there are {known}")
+        if h.media_type(request.headers) != _JSON:
+            raise _Refused(415, f"send {_JSON}")
+        mode = _mode(await _order(request))
+        if not instance.circuit.enabled:
+            raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
+        instance.circuit.override(mode)
+        await _json(reply, {"provider": name, **self._status.breaker(instance)})
+
+
+async def _order(request: Request) -> bytes:
+    body = b""
+    async for piece in request.body:
+        body += piece
+        if len(body) > _MAX_ORDER:
+            raise _Refused(413, "that is more than an order")
+    return body
+
+
+def _mode(body: bytes) -> Mode:
+    try:
+        return Mode(json.loads(body)["mode"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise _Refused(400, 'send {"mode": "open"}, {"mode": "close"} or {"mode": "auto"}') from None
+
+
+def _host_name(host: bytes) -> str:
+    """Return a Host header's name without port and brackets, lower-case."""
+    text = host.decode("latin-1").strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0]
+
+
+async def _text(reply: Reply, status: int, text: str) -> None:
+    await reply.answer(status, [(b"content-type", b"text/plain; charset=utf-8")], text.encode())
+
+
+async def _json(reply: Reply, document: dict[str, Any]) -> None:
+    await reply.answer(200, [(b"content-type", _JSON.encode())], json.dumps(document).encode())

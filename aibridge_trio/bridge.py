@@ -1,0 +1,219 @@
+"""Everything wired: from settings to two listeners, and their life from start to drain."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+
+import httpx
+import trio
+
+from aibridge_trio import __version__, upstream
+from aibridge_trio.admin import Admin
+from aibridge_trio.admission import Admission
+from aibridge_trio.app import application
+from aibridge_trio.circuit import Circuit
+from aibridge_trio.core.breaker import Policy
+from aibridge_trio.events import Bug, Bus, Event, Lifecycle, Publish
+from aibridge_trio.gateway import Gateway
+from aibridge_trio.identity import Callers
+from aibridge_trio.instances import Instance, Instances
+from aibridge_trio.life import Life
+from aibridge_trio.logs import Log
+from aibridge_trio.metrics import Metrics
+from aibridge_trio.providers import Provider
+from aibridge_trio.providers.anthropic import ANTHROPIC
+from aibridge_trio.providers.copilot import COPILOT
+from aibridge_trio.providers.openai import OPENAI
+from aibridge_trio.server import Server
+from aibridge_trio.settings import Secret, Settings
+from aibridge_trio.status import Status
+from aibridge_trio.upstream import Timeouts, Upstream
+
+Transport = Callable[[str | None, str | None], httpx.AsyncBaseTransport]
+
+
+class Bridge:
+    """The whole product, not yet listening. `transport` makes the way out, from a proxy and a CA file."""
+
+    def __init__(self, settings: Settings, *, transport: Transport = upstream.transport) -> None:
+        self.settings = settings
+        self._bus = Bus()
+        publish, clock = self._bus.publish, trio.current_time
+        self.life = Life()
+        self.admission = Admission(settings.max_concurrency, settings.rate_limit, clock)
+        self.instances = _instances(settings, transport, clock, publish)
+        self.log = Log(settings.log_level, settings.log_format, now=time.time)  # noqa: TID251 - the one place
+        self.metrics = Metrics([instance.provider for instance in self.instances], self.admission.statistics)
+        self.status = Status(
+            life=self.life,
+            admission=self.admission,
+            instances=self.instances,
+            clock=clock,
+            wall_clock=time.time,  # noqa: TID251 - the one place
+        )
+        gateway = Gateway(
+            life=self.life,
+            admission=self.admission,
+            callers=Callers(settings.trusted_proxies),
+            instances=self.instances,
+            max_body=settings.max_body,
+            clock=clock,
+            publish=publish,
+        )
+        admin = Admin(
+            life=self.life,
+            instances=self.instances,
+            metrics=self.metrics,
+            status=self.status,
+            publish=publish,
+            host=settings.admin_bind.host,
+            token=settings.admin_token,
+        )
+        for listener in (self.metrics.listen, self.status.listen, self.log.listen, admin.listen):
+            self._bus.listen(listener)
+        report = self._report
+        self.server = Server(
+            application(gateway.handle), report=report, tls_cert=settings.tls_cert, tls_key=settings.tls_key
+        )
+        self.admin_server = Server(application(admin.handle), report=report)
+
+    def listen(self, listener: Publish) -> None:
+        """Add a listener to what the house tells."""
+        self._bus.listen(listener)
+
+    def open(self) -> None:
+        """Take both ports; Mistake if one is not to be had."""
+        bind, admin = self.settings.bind, self.settings.admin_bind
+        self.address = self.server.open(bind.host, bind.port, option="--bind")
+        try:
+            self.admin_address = self.admin_server.open(admin.host, admin.port, option="--admin-bind")
+        except BaseException:
+            self.server.close()
+            raise
+
+    async def run(self, signals: AsyncIterator[int], ready: Callable[[], None] = lambda: None) -> int:
+        """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
+        async with trio.open_nursery() as timers:
+            for instance in self.instances:
+                timers.start_soon(instance.circuit.run)
+            async with trio.open_nursery() as admin:
+                await admin.start(self.admin_server.run)
+                forced = await self._serve_callers(signals, ready)
+                self._publish(Lifecycle("stop", "cut off by a second signal" if forced else "drained"))
+                self.admin_server.cut()
+            for instance in self.instances:
+                await instance.upstream.aclose()
+            timers.cancel_scope.cancel()
+        return 1 if forced else 0
+
+    async def _serve_callers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:
+        """Serve callers until the end; tell whether a second signal forced it."""
+        forced = False
+
+        async def obey() -> None:
+            nonlocal forced
+            await anext(signals)
+            async with trio.open_nursery() as draining:
+                draining.start_soon(self._drain)
+                await anext(signals)
+                forced = True
+                self.server.cut()
+                draining.cancel_scope.cancel()
+
+        async def serve(front: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
+            await self.server.run(task_status)
+            front.cancel_scope.cancel()
+
+        async with trio.open_nursery() as front:
+            await front.start(partial(serve, front))
+            self.life.phase = "serving"
+            self._publish(Lifecycle("start", self._introduction()))
+            for warning in self.settings.warnings():
+                self.log.caution(warning)
+            ready()
+            front.start_soon(obey)
+        return forced
+
+    async def _drain(self) -> None:
+        settings = self.settings
+        self.life.phase = "draining"
+        in_flight = self.admission.statistics().in_flight
+        self._publish(Lifecycle("drain", f"{in_flight} in flight; a second signal ends them"))
+        await trio.sleep(settings.drain_delay)
+        self.server.stop(settings.graceful_timeout)
+
+    def _introduction(self) -> str:
+        settings = self.settings
+        scheme = "https" if settings.tls_cert else "http"
+        protections = [
+            f"at most {settings.max_concurrency} in flight" if settings.max_concurrency else "",
+            f"{settings.rate_limit} requests/s a caller" if settings.rate_limit else "",
+            f"circuit breakers ({settings.circuit_breaker_failure_threshold} failures in "
+            f"{settings.circuit_breaker_window:g} s)"
+            if settings.circuit_breaker
+            else "",
+        ]
+        said = ", ".join(filter(None, protections)) or (
+            "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
+        )
+        return (
+            f"AI Bridge {__version__} listens on {scheme}://{_shown(self.address)}, "
+            f"admin on http://{_shown(self.admin_address)}; protections: {said}"
+        )
+
+    def _publish(self, event: Event) -> None:
+        self._bus.publish(event)
+
+    def _report(self, error: BaseException) -> None:
+        self._publish(Bug.of(error))
+
+
+def serve(settings: Settings) -> int:
+    """Run a bridge until it is told to stop; returns the exit status, raises Mistake for a port in use."""
+
+    async def main() -> int:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            bridge = Bridge(settings)
+            bridge.open()
+            return await bridge.run(signals)
+
+    return trio.run(main)
+
+
+def _instances(
+    settings: Settings, transport: Transport, clock: Callable[[], float], publish: Publish
+) -> Instances:
+    timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
+    policy = Policy(
+        threshold=settings.circuit_breaker_failure_threshold,
+        window=settings.circuit_breaker_window,
+        cooldown=settings.circuit_breaker_cooldown,
+        max_probes=settings.circuit_breaker_half_open_max_requests,
+    )
+    ca_file = str(settings.upstream_ca) if settings.upstream_ca else None
+
+    def instance(provider: Provider, base_url: str, key: Secret | None) -> Instance:
+        proxy = settings.proxy_for(base_url)
+        return Instance(
+            provider=provider,
+            upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None, ca_file), timeouts),
+            circuit=Circuit(provider.name, policy if settings.circuit_breaker else None, clock, publish),
+            key=key,
+            forward_caller_keys=settings.forward_caller_keys,
+        )
+
+    return Instances(
+        [
+            instance(OPENAI, settings.openai_base_url, settings.openai_api_key),
+            instance(ANTHROPIC, settings.anthropic_base_url, settings.anthropic_api_key),
+            instance(COPILOT, settings.copilot_base_url, None),
+        ]
+    )
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

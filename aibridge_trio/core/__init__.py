@@ -1,0 +1,1 @@
+"""The pure heart: state machines and tables that know no I/O, no clock and no framework."""

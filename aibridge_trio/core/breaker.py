@@ -1,0 +1,236 @@
+"""The circuit breaker, as one law. Pure: `now` (seconds, monotonic) is passed in, transitions are told.
+
+closed     All are admitted. Failures in (now − window, now] that reach the threshold open it.
+open       All are refused until the cooldown is over; then half-open. Forced open has no end.
+half-open  At most `max_probes` probes hold permits, others are refused with a wait of one second. As many
+           successes close it, neutrals in between reset nothing; one failure opens it again.
+
+1. Every transition and every override begins a new generation and empties window and probe counts.
+2. `admit`, `settle` and the timer call `advance` first, so a due cooldown has always been applied.
+3. A permit is taken back once. One of an older generation changes nothing.
+4. A probe without a verdict after min(cooldown, 30 s) gives its permit back as neutral and runs on.
+5. Who gave its permit back by success or by time may still fail, once, while that generation stands: one
+   failure in closed, open again in half-open.
+6. Forced open refuses without a timer; forced closed admits and counts but never trips; back to automatic
+   leads from forced open to half-open, from forced closed to closed and empty. Overrides are no trips.
+
+The shape is gobreaker's (generations, a third verdict), with the clock injected and permits that end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from aibridge_trio.core.verdict import Evidence, Verdict
+from aibridge_trio.core.window import Window
+
+# The longest that a probe may keep others from probing (seconds).
+_PROBE_DEADLINE = 30.0
+# When a refused probe should come back (seconds): a verdict may free a permit at any moment.
+_PROBE_WAIT = 1.0
+
+
+class State(StrEnum):
+    """The three states; `number` is the gauge's value."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+    @property
+    def number(self) -> int:
+        """0 closed, 1 open, 2 half-open."""
+        return list(State).index(self)
+
+
+class Mode(StrEnum):
+    """Who rules: the breaker itself, or its operator."""
+
+    AUTO = "auto"
+    OPEN = "open"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The numbers; window and cooldown in seconds."""
+
+    threshold: int = 5
+    window: float = 10.0
+    cooldown: float = 30.0
+    max_probes: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of state, told once, in order."""
+
+    source: State
+    target: State
+    because: str
+    trip: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No: come back after `wait` seconds (None: nobody knows); `because` is what opened it."""
+
+    because: Literal["overload", "failures", "operator"]
+    wait: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The breaker at one moment; `since` is when this state began, on the same clock as `now`."""
+
+    state: State
+    mode: Mode
+    since: float
+    cooldown_left: float | None
+    failures_in_window: int
+    probes: int
+    trips: int
+
+
+class Permit:
+    """Leave to make one request, of one generation; given back through `Breaker.settle`."""
+
+    __slots__ = ("generation", "may_relapse", "returned")
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.returned = False
+        self.may_relapse = False
+
+    def __repr__(self) -> str:
+        return f"<Permit generation={self.generation} {'returned' if self.returned else 'held'}>"
+
+
+class Breaker:
+    """One provider's breaker; `listen` is told each transition as it happens."""
+
+    def __init__(self, policy: Policy, listen: Callable[[Transition], None], now: float = 0.0) -> None:
+        self._policy = policy
+        self._listen = listen
+        self._state = State.CLOSED
+        self._mode = Mode.AUTO
+        self._since = now
+        self._generation = 0
+        self._window = Window(policy.window, policy.threshold)
+        self._opened_by: Literal["overload", "failures", "operator"] = "failures"
+        self._until = math.inf
+        self._probes: dict[Permit, float] = {}
+        self._successes = 0
+        self._trips = 0
+
+    def admit(self, now: float) -> Permit | Refusal:
+        """Give a permit or say no."""
+        self.advance(now)
+        if refusal := self._refusal(now):
+            return refusal
+        permit = Permit(self._generation)
+        if self._state is State.HALF_OPEN:
+            if len(self._probes) >= self._policy.max_probes:
+                return Refusal(self._opened_by, _PROBE_WAIT)
+            self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
+        return permit
+
+    def refuse(self, now: float) -> Refusal | None:
+        """Ask on behalf of a request that holds no permit and never votes: refused only while open."""
+        self.advance(now)
+        return self._refusal(now)
+
+    def settle(self, permit: Permit, evidence: Evidence, now: float) -> None:
+        """Take a permit back with what its request has shown, or hear of its later failure."""
+        self.advance(now)
+        failed = evidence.verdict is Verdict.FAILURE
+        if permit.returned and not (permit.may_relapse and failed):
+            return
+        permit.may_relapse = not permit.returned and evidence.verdict is Verdict.SUCCESS
+        permit.returned = True
+        if permit.generation != self._generation:
+            return
+        self._probes.pop(permit, None)
+        if failed:
+            self._fail(evidence, now)
+        elif evidence.verdict is Verdict.SUCCESS and self._state is State.HALF_OPEN:
+            self._successes += 1
+            if self._successes >= self._policy.max_probes:
+                self._become(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
+
+    def advance(self, now: float) -> None:
+        """Apply what has fallen due: the end of a cooldown, probes without a verdict."""
+        if self._state is State.OPEN and now >= self._until:
+            self._become(State.HALF_OPEN, "cooldown over", now)
+        for permit in [probe for probe, due in self._probes.items() if due <= now]:
+            del self._probes[permit]
+            permit.returned = permit.may_relapse = True
+
+    def next_due(self) -> float:
+        """Return when `advance` has something to do next, infinity if nothing is pending."""
+        return min([self._until, *self._probes.values()])
+
+    def override(self, mode: Mode, now: float) -> None:
+        """Let the operator rule, or the breaker itself again; the mode that it has changes nothing."""
+        self.advance(now)
+        if mode is self._mode:
+            return
+        self._mode, before = mode, self._mode
+        if mode is Mode.OPEN:
+            self._opened_by = "operator"
+            self._become(State.OPEN, "operator: open", now)
+        elif mode is Mode.CLOSE:
+            self._become(State.CLOSED, "operator: close", now)
+        else:
+            self._become(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, "operator: auto", now)
+
+    def statistics(self, now: float) -> Statistics:
+        """Return the breaker as it is at `now`."""
+        self.advance(now)
+        return Statistics(
+            state=self._state,
+            mode=self._mode,
+            since=self._since,
+            cooldown_left=self._until - now if self._until < math.inf else None,
+            failures_in_window=self._window.count(now),
+            probes=len(self._probes),
+            trips=self._trips,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Breaker {self._state} mode={self._mode} generation={self._generation}>"
+
+    def _refusal(self, now: float) -> Refusal | None:
+        if self._state is not State.OPEN:
+            return None
+        return Refusal(self._opened_by, self._until - now if self._until < math.inf else None)
+
+    def _fail(self, evidence: Evidence, now: float) -> None:
+        if self._state is State.HALF_OPEN:
+            self._trip(f"a probe failed: {evidence.cause}", evidence, now)
+            return
+        self._window.add(now)
+        failures = self._window.count(now)
+        if failures >= self._policy.threshold and self._mode is Mode.AUTO:
+            plural = "failure" if failures == 1 else "failures"
+            self._trip(f"{failures} {plural} in {self._policy.window:g} s, last {evidence.cause}", evidence, now)
+
+    def _trip(self, because: str, evidence: Evidence, now: float) -> None:
+        self._trips += 1
+        self._opened_by = "overload" if evidence.overload else "failures"
+        self._become(State.OPEN, because, now, until=now + self._policy.cooldown)
+
+    def _become(self, state: State, because: str, now: float, until: float = math.inf) -> None:
+        source, self._state = self._state, state
+        self._until = until
+        self._generation += 1
+        self._window.clear()
+        self._probes.clear()
+        self._successes = 0
+        if state is not source:
+            self._since = now
+            self._listen(Transition(source, state, because, trip=until < math.inf))

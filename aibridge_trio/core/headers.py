@@ -1,0 +1,67 @@
+"""Headers on their way through: what stays behind, what is rebuilt, what may be believed.
+
+https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+"""
+
+from __future__ import annotations
+
+import re
+
+Headers = list[tuple[bytes, bytes]]
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# Rebuilt for each hop, never copied. `Expect` has been answered by the server in front.
+_FRAMING = frozenset({b"content-length", b"host", b"expect"})
+CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
+
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_DIGITS = re.compile(rb"[0-9]{1,18}")
+
+
+def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Headers:
+    """Return what may go further: neither hop-by-hop, nor framing, nor named by `Connection`, nor in `drop`."""
+    named = {
+        token.strip().lower()
+        for name, value in headers
+        if name.lower() == b"connection"
+        for token in value.split(b",")
+    }
+    stays = _HOP_BY_HOP | _FRAMING | named | drop
+    return [(name, value) for name, value in headers if name.lower() not in stays]
+
+
+def find(headers: Headers, name: bytes) -> bytes | None:
+    """Return the first value of the header `name` (lower-case), None without one."""
+    return next((value for key, value in headers if key.lower() == name), None)
+
+
+def sane_request_id(values: list[bytes]) -> bytes | None:
+    """Return the caller's request id if there is one and it is visible ASCII of at most 128 bytes."""
+    return values[0] if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]) else None
+
+
+def content_length(values: list[bytes]) -> int | None:
+    """Return the length announced, None without one; ValueError if it is no number, or there are several."""
+    if not values:
+        return None
+    if len(values) > 1 or not _DIGITS.fullmatch(values[0]):
+        raise ValueError
+    return int(values[0])
+
+
+def media_type(headers: Headers) -> str:
+    """Return the bare media type of an answer, lower-case, without parameters."""
+    value = find(headers, b"content-type") or b""
+    return value.partition(b";")[0].strip().lower().decode("latin-1")

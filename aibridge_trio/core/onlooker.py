@@ -1,0 +1,77 @@
+"""Looks on at an answer as it passes, for its verdict and its usage, in bounded memory."""
+
+from __future__ import annotations
+
+from aibridge_trio.core import sse, verdict
+from aibridge_trio.core.usage import Usage
+from aibridge_trio.core.verdict import Evidence
+
+# What is kept of a unary answer, in bytes: the same bound as for one event of a stream.
+_MAX_BODY = sse.MAX_EVENT
+_DONE = b"[DONE]"
+_MARKS = (b'"error"', b'"usage"')
+
+
+class Onlooker:
+    """Reads one answer on the side: `head`, then `feed` for each piece, then `end` if it ended cleanly.
+
+    Each returns evidence as soon as there is some, None otherwise. An answer that is encoded all the same, or
+    that nobody asked to read, is judged by its head.
+    """
+
+    def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
+        self.usage = Usage()
+        self._status = status
+        self._readable = readable
+        self._streamed = media_type == "text/event-stream" and status < verdict.ERRORS_FROM
+        self._parser = sse.Parser()
+        self._body = bytearray()
+        self._content_seen = False
+
+    def head(self) -> Evidence | None:
+        """Judge the status, as far as it goes alone."""
+        return verdict.of_head(self._status) if self._readable else verdict.of_status(self._status)
+
+    def feed(self, piece: bytes) -> Evidence | None:
+        """Look at one piece of the body; the gravest evidence in it, if any."""
+        if not self._readable:
+            return None
+        if not self._streamed:
+            if len(self._body) <= _MAX_BODY:
+                self._body += piece
+            return None
+        found: Evidence | None = None
+        for event in self._parser.feed(piece):
+            evidence = self._look_at(event)
+            if evidence is not None and (found is None or evidence.verdict is verdict.Verdict.FAILURE):
+                found = evidence
+        return found
+
+    def end(self) -> Evidence | None:
+        """Judge a complete answer: a stream without content proves nothing."""
+        if not self._readable:
+            return None
+        if self._streamed:
+            return verdict.SUCCESS if self._parser.blind else verdict.NEUTRAL
+        if len(self._body) > _MAX_BODY:
+            return verdict.of_status(self._status)
+        body = bytes(self._body)
+        self.usage = self.usage.updated(verdict.parse(body))
+        return verdict.of_body(self._status, body)
+
+    def cut(self) -> Evidence | None:
+        """Judge an answer that was left before its end: a 429 is one, whatever the rest would have said."""
+        return verdict.of_status(self._status) if self._status in verdict.OVERLOAD_STATUSES else None
+
+    def _look_at(self, event: sse.Event) -> Evidence | None:
+        # After the first content only errors and usage matter: the other events need no parsing.
+        if event.data == _DONE or (self._content_seen and not any(mark in event.data for mark in _MARKS)):
+            return None
+        document = verdict.parse(event.data)
+        self.usage = self.usage.updated(document)
+        evidence = verdict.of_event(event.name, document)
+        if evidence is verdict.SUCCESS:
+            if self._content_seen:
+                return None
+            self._content_seen = True
+        return evidence

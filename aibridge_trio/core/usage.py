@@ -1,0 +1,61 @@
+"""Token counts, read from whatever a provider reports.
+
+Counts are disjoint, so that they add up: where a provider includes cached tokens in its input (OpenAI), they
+are taken out of it.
+
+https://docs.anthropic.com/en/api/messages, https://platform.openai.com/docs/api-reference/chat/object
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+TYPES = ("input", "output", "cache_read", "cache_write")
+# No answer has more; what claims to is not believed.
+_MOST = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one answer."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def updated(self, document: Mapping[str, Any]) -> Usage:
+        """Return the counts after one event or one unary answer: later reports replace earlier ones.
+
+        Anthropic reports in `message_start` and, cumulatively, in `message_delta`; Chat Completions in the
+        last chunk; Responses in `response.completed`; unary answers at the top.
+        """
+        usage = self
+        for holder in (document, document.get("message"), document.get("response")):
+            if isinstance(holder, dict) and isinstance(report := holder.get("usage"), dict):
+                usage = usage._reported(report)
+        return usage
+
+    def _reported(self, report: Mapping[str, Any]) -> Usage:
+        incoming = _count(report, "input_tokens", "prompt_tokens")
+        details = report.get("input_tokens_details", report.get("prompt_tokens_details"))
+        cached = _count(details, "cached_tokens") if isinstance(details, dict) else None
+        if incoming is not None and cached is not None:
+            incoming = max(0, incoming - cached)
+        found = {
+            "input": incoming,
+            "output": _count(report, "output_tokens", "completion_tokens"),
+            "cache_read": _count(report, "cache_read_input_tokens") if cached is None else cached,
+            "cache_write": _count(report, "cache_creation_input_tokens"),
+        }
+        return replace(self, **{name: count for name, count in found.items() if count is not None})
+
+
+def _count(report: Mapping[str, Any], *names: str) -> int | None:
+    for name in names:
+        count = report.get(name)
+        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST:
+            return count
+    return None

@@ -1,0 +1,131 @@
+"""What one request says of a provider's health: a status, a fault or an event in, a verdict out.
+
+Failure   429, 503, 529; no connection, no head in time, an answer that broke or fell silent; an error event
+          in a 200 stream that says "overloaded". Not: a 429 whose code says that waiting never helps.
+Success   any other answer below 400, complete if unary, at its first content if streamed.
+Neutral   all else: until proven otherwise, nobody is to blame.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aibridge_trio.errors import UpstreamFault
+
+
+class Verdict(StrEnum):
+    """What one request says of a provider's health."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A verdict and what it rests on; `overload` if the provider itself spoke of overload."""
+
+    verdict: Verdict
+    cause: str = ""
+    overload: bool = False
+
+
+SUCCESS = Evidence(Verdict.SUCCESS)
+NEUTRAL = Evidence(Verdict.NEUTRAL)
+
+OVERLOAD_STATUSES = frozenset({429, 503, 529})
+_TOO_MANY_REQUESTS = 429
+ERRORS_FROM = 400
+
+# Codes and types of error events in a stream whose status said 200.
+# https://docs.anthropic.com/en/api/errors, https://platform.openai.com/docs/guides/error-codes
+_OVERLOAD_CODES = frozenset(
+    {"overloaded_error", "rate_limit_error", "server_is_overloaded", "rate_limit_exceeded", "slow_down"}
+)
+# An error with one of these says that the account is out of money or at a limit somebody set for it: waiting
+# never helps, and the provider is well. Anthropic tells in `error.details.error_code`.
+# https://help.openai.com/en/articles/6614457, https://platform.claude.com/docs/en/api/rate-limits
+_EXHAUSTED_CODES = frozenset(
+    {
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "billing_hard_limit_reached",
+        "organization_usage_limit_exceeded",
+        "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded",
+        "enforced_spend_limit_reached",
+    }
+)
+
+
+def of_head(status: int) -> Evidence | None:
+    """Judge a status; None if the body has the last word (below 400, and 429)."""
+    if status == _TOO_MANY_REQUESTS or status < ERRORS_FROM:
+        return None
+    return of_status(status)
+
+
+def of_status(status: int) -> Evidence:
+    """Judge an answer of which no more than its status can be known."""
+    if status in OVERLOAD_STATUSES:
+        return Evidence(Verdict.FAILURE, str(status), overload=True)
+    return SUCCESS if status < ERRORS_FROM else NEUTRAL
+
+
+def of_body(status: int, body: bytes) -> Evidence:
+    """Judge a complete answer with what its body says (`body` may be cut; it is only searched for a code)."""
+    if status == _TOO_MANY_REQUESTS and not _EXHAUSTED_CODES.isdisjoint(_codes(parse(body))):
+        return NEUTRAL
+    return of_status(status)
+
+
+def of_fault(fault: UpstreamFault) -> Evidence:
+    """Judge what broke on the way."""
+    return Evidence(Verdict.FAILURE, fault.cause)
+
+
+def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
+    """Judge one event of a 200 stream; None if it says nothing of the provider's health."""
+    kind = document.get("type")
+    if name == "error" or kind in ("error", "response.failed") or document.get("error"):
+        codes = list(_codes(document))
+        overload = next((code for code in codes if code in _OVERLOAD_CODES), None)
+        if overload is None or not _EXHAUSTED_CODES.isdisjoint(codes):
+            return NEUTRAL
+        return Evidence(Verdict.FAILURE, overload, overload=True)
+    if not document or kind in _WITHOUT_CONTENT:
+        return None
+    return SUCCESS
+
+
+_WITHOUT_CONTENT = frozenset(
+    {"ping", "message_start", "response.created", "response.queued", "response.in_progress"}
+)
+
+
+def parse(data: bytes) -> Mapping[str, Any]:
+    """Read a JSON object; empty for whatever is none."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _codes(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every code and type that an error may stand under, in any of the dialects."""
+    for place in (document, _object(document, "response")):
+        error = _object(place, "error")
+        for holder in (place, error, _object(error, "details")):
+            for key in ("code", "type", "error_code"):
+                if isinstance(code := holder.get(key), str):
+                    yield code
+
+
+def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}

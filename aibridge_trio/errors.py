@@ -1,0 +1,226 @@
+"""Everything that goes wrong, in one tree.
+
+BridgeError
+├── Mistake                the user's: wrong usage or configuration, one line, exit status 2
+├── Failure                a command failed at run time, one line, exit status 1
+├── UpstreamFault          the provider's side broke: in which phase, and how
+└── Reject                 an answer that the bridge gives by itself
+    ├── AtCapacity         503  capacity
+    ├── RateLimited        429  rate_limit
+    ├── CircuitOpen        503  circuit_open
+    ├── BodyTooLarge       413  body_too_large
+    ├── NotFound           404  not_found
+    ├── MethodNotAllowed   405  method_not_allowed
+    ├── UpgradeRefused     501  upgrade_refused
+    ├── BadRequest         400  bad_request
+    ├── UpstreamUnreachable 502 upstream_unreachable
+    ├── UpstreamTimeout    504  upstream_timeout
+    ├── ShuttingDown       503  shutting_down
+    └── InternalError      500  internal_error
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+Phase = Literal["connect", "head", "stream"]
+
+
+class BridgeError(Exception):
+    """The root: everything that the bridge raises on purpose."""
+
+
+class Mistake(BridgeError):
+    """Wrong usage or configuration; `str()` is the one line that says what, where and how to mend it."""
+
+
+class Failure(BridgeError):
+    """A command could not do its work; `str()` is the one line that says why."""
+
+
+class UpstreamFault(BridgeError):
+    """No connection, no head in time, or an answer that broke or fell silent.
+
+    `phase` is where it happened; `timeout` tells silence from a break.
+    """
+
+    def __init__(self, phase: Phase, detail: str, *, timeout: bool = False) -> None:
+        super().__init__(detail)
+        self.phase: Phase = phase
+        self.timeout = timeout
+
+    @property
+    def cause(self) -> str:
+        """Say it in a few words, for events and logs."""
+        return _CAUSES[self.phase, self.timeout]
+
+
+_CAUSES: dict[tuple[Phase, bool], str] = {
+    ("connect", False): "no connection",
+    ("connect", True): "connect timed out",
+    ("head", False): "broken before the head",
+    ("head", True): "no head in time",
+    ("stream", False): "answer broken",
+    ("stream", True): "answer silent",
+}
+
+
+class Reject(BridgeError):
+    """An answer that the bridge gives by itself.
+
+    `wait` is how many seconds until coming back helps, None where waiting does not. `closes` if the connection
+    must not be used again.
+    """
+
+    reason: ClassVar[str]
+    status: ClassVar[int]
+    closes: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.wait = wait
+
+    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+        """Return the headers that say why and when to come back.
+
+        `jitter` in 0 … 0.2 lengthens the wait, so that those who were told together come back apart.
+        Milliseconds and seconds are rounded up: early is worse than late. Above a minute SDKs are told not
+        to wait inside the call, because some sleep for as long as they are told.
+        """
+        headers = [(b"content-type", b"application/json"), (b"x-aibridge-reject", self.reason.encode())]
+        if self.closes:
+            headers.append((b"connection", b"close"))
+        if self.wait is None:
+            return headers
+        seconds = self.wait * (1 + jitter)
+        headers += [
+            (b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)),
+            (b"retry-after", b"%d" % max(1, math.ceil(seconds))),
+        ]
+        if seconds > _LONGEST_SLEEP:
+            headers.append((b"x-should-retry", b"false"))
+        return headers
+
+
+# What openai-node accepts as a Retry-After; anthropic-python sleeps an hour if told so.
+_LONGEST_SLEEP = 60.0
+
+
+class AtCapacity(Reject):
+    """As many requests are in flight as are allowed."""
+
+    reason, status = "capacity", 503
+
+    def __init__(self) -> None:
+        super().__init__("AI Bridge is currently at capacity. Please try again later.", wait=1.0)
+
+
+class RateLimited(Reject):
+    """This caller's budget is spent; `wait` seconds until its next admission."""
+
+    reason, status = "rate_limit", 429
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("You've been rate limited. Please try again later.", wait=wait)
+
+
+class CircuitOpen(Reject):
+    """The provider's breaker refuses; `because` is how the outage looked from here."""
+
+    reason, status = "circuit_open", 503
+
+    def __init__(
+        self, provider: str, because: Literal["overload", "failures", "operator"], wait: float | None
+    ) -> None:
+        state = {
+            "overload": "is currently unavailable due to upstream rate limiting",
+            "failures": "is currently unavailable due to upstream failures",
+            "operator": "was taken out of service by its operator",
+        }[because]
+        super().__init__(f"{provider} {state}. Please try again later.", wait=wait)
+
+
+class BodyTooLarge(Reject):
+    """The request's body is longer than `limit` bytes."""
+
+    reason, status = "body_too_large", 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"request body larger than the limit of {limit} bytes")
+
+
+class NotFound(Reject):
+    """No route of the allow-list."""
+
+    reason, status = "not_found", 404
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"route not supported: {method} {path}")
+
+
+class MethodNotAllowed(Reject):
+    """CONNECT and TRACE have no business here."""
+
+    reason, status = "method_not_allowed", 405
+
+    def __init__(self, method: str) -> None:
+        super().__init__(f"method not allowed: {method}")
+
+
+class UpgradeRefused(Reject):
+    """The bridge speaks HTTP/1.1 only; WebSockets too are an upgrade."""
+
+    reason, status = "upgrade_refused", 501
+
+    def __init__(self) -> None:
+        super().__init__("protocol upgrades are not supported; use plain HTTP requests")
+
+
+class BadRequest(Reject):
+    """Malformed in a way that could mislead the bridge or the provider."""
+
+    reason, status = "bad_request", 400
+
+
+class UpstreamUnreachable(Reject):
+    """No answer: the connection failed or broke in this phase."""
+
+    reason, status = "upstream_unreachable", 502
+
+    def __init__(self, provider: str, phase: Phase) -> None:
+        said = {"connect": "could not be reached", "head": "closed the connection before it answered"}
+        super().__init__(f"{provider} {said.get(phase, 'broke off')} (phase: {phase})")
+
+
+class UpstreamTimeout(Reject):
+    """No answer in time, in this phase."""
+
+    reason, status = "upstream_timeout", 504
+
+    def __init__(self, provider: str, phase: Phase) -> None:
+        said = {"connect": "did not accept a connection in time", "head": "did not begin to answer in time"}
+        super().__init__(f"{provider} {said.get(phase, 'fell silent')} (phase: {phase})")
+
+
+class ShuttingDown(Reject):
+    """The bridge drains; another replica, or this one after its restart, will serve."""
+
+    reason, status = "shutting_down", 503
+    closes = True
+
+    def __init__(self) -> None:
+        super().__init__("AI Bridge is shutting down. Please try again.", wait=1.0)
+
+
+class InternalError(Reject):
+    """A bug of the bridge, contained to this one request."""
+
+    reason, status = "internal_error", 500
+
+    def __init__(self) -> None:
+        super().__init__("AI Bridge failed to handle this request; its log has the details.")
+
+
+REASONS: tuple[str, ...] = tuple(kind.reason for kind in Reject.__subclasses__())

@@ -1,0 +1,149 @@
+"""What the house tells: frozen records, told to whoever listens.
+
+The story publishes them and knows no listener; metrics, logs and status listen and know no story.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from aibridge_trio.core.breaker import Mode, State
+from aibridge_trio.core.usage import Usage
+from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.errors import Phase
+from aibridge_trio.identity import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A request of a known caller goes to a known provider."""
+
+    provider: str
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A provider's head has come."""
+
+    provider: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstByte:
+    """The first byte of a provider's body has come, `seconds` after the request."""
+
+    provider: str
+    route: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faulted:
+    """A provider could not be reached, or broke off."""
+
+    provider: str
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A request has said something of its provider's health."""
+
+    provider: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Transitioned:
+    """A breaker changed its state."""
+
+    provider: str
+    source: State
+    target: State
+    because: str
+    trip: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """An operator changed a breaker's mode."""
+
+    provider: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """The bridge itself: `what` happened, `detail` for people."""
+
+    what: Literal["start", "drain", "stop"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """Something of ours went wrong, contained to one request or connection. `where` has no values in it."""
+
+    where: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Bug:
+        """Tell type and place of an exception; its message stays out, because it may quote what callers sent."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        frames = traceback.extract_tb(error.__traceback__)
+        places = " < ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in reversed(frames))
+        return cls(f"{type(error).__name__} at {places}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One request, from the door to the ledger. Durations in seconds, sizes in bytes.
+
+    `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` tells
+    whether a `Started` came before, `reached_upstream` whether a connection to the provider stood.
+    """
+
+    request_id: str
+    provider: str
+    route: str
+    method: str
+    status: int
+    reject: str | None
+    verdict: Verdict | None
+    broken: bool
+    duration: float
+    first_byte: float | None
+    bytes_in: int
+    bytes_out: int
+    caller: Caller | None
+    user_agent: str
+    started: bool
+    reached_upstream: bool
+    usage: Usage
+
+
+Event = Started | Answered | FirstByte | Faulted | Judged | Transitioned | Overridden | Lifecycle | Bug | Finished
+Publish = Callable[[Event], None]
+
+
+class Bus:
+    """Passes each event to every listener, in order."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Publish] = []
+
+    def listen(self, listener: Publish) -> None:
+        """Add a listener; it must neither block nor raise."""
+        self._listeners.append(listener)
+
+    def publish(self, event: Event) -> None:
+        """Tell everybody."""
+        for listener in self._listeners:
+            listener(event)

@@ -1,0 +1,92 @@
+"""THE STORY: one request, from the door to the ledger."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from aibridge_trio.admission import Admission
+from aibridge_trio.asgi import Reply, Request
+from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
+from aibridge_trio.events import Publish
+from aibridge_trio.identity import Callers
+from aibridge_trio.instances import Instances
+from aibridge_trio.life import Life
+from aibridge_trio.record import Record
+from aibridge_trio.relay import relay
+
+# Waits are lengthened by up to a fifth, so that callers who were told together do not come back together.
+_JITTER = 0.2
+
+
+class Gateway:
+    """Knows the rooms and the way through them."""
+
+    def __init__(
+        self,
+        *,
+        life: Life,
+        admission: Admission,
+        callers: Callers,
+        instances: Instances,
+        max_body: int,
+        clock: Callable[[], float],
+        publish: Publish,
+    ) -> None:
+        self._life = life
+        self._admission = admission
+        self._callers = callers
+        self._instances = instances
+        self._max_body = max_body
+        self._clock = clock
+        self._publish = publish
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        """Carry one request from the door to the ledger."""
+        record = Record(request, reply, self._clock, self._publish)
+        reply.offer([(b"x-request-id", record.request_id)])
+        try:
+            self._life.admit()  # 503 shutting_down
+            with self._admission.slot():  # 503 capacity
+                await self._carry(request, reply, record)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
+            await self._give_up(error, request, reply, record)  # the slot is back by now
+        finally:
+            record.close()
+
+    async def _carry(self, request: Request, reply: Reply, record: Record) -> None:
+        record.caller = caller = self._callers.identify(request)  # 400 bad_request
+        self._admission.take(caller, reply)  # 429 rate_limit
+        target = self._instances.match(request, caller)  # 404, 400, 405, 501
+        if target.instance is None or target.route is None:
+            record.provider = target.instance.name if target.instance else "none"
+            await reply.answer(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
+            return
+        instance, route = target.instance, target.route
+        record.started(instance.name, route.pattern, caller)
+        with instance.circuit.admit(votes=route.intercepted) as hold:  # 503 circuit_open
+            record.hold = hold
+            outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+            async with instance.upstream.send(outgoing, record.reached) as response:  # 502, 504, 413
+                record.answered(response.status)
+                await relay(response, reply, hold, route, record)
+
+    async def _give_up(self, error: Exception, request: Request, reply: Reply, record: Record) -> None:
+        """Say no, in the caller's dialect; or break off, if the head is out: never a short good-looking answer."""
+        match error:
+            case Reject():
+                reject = error
+            case UpstreamFault():
+                record.faulted(error)
+                kind = UpstreamTimeout if error.timeout else UpstreamUnreachable
+                reject = kind(record.provider, error.phase)
+            case _:
+                record.bug(error)
+                reject = InternalError()
+        if reply.started:
+            record.broken = True
+            return
+        record.reject = reject.reason
+        body = self._instances.dialect(request)(reject, record.request_id.decode("ascii"))
+        jitter = random.uniform(0, _JITTER)  # noqa: S311 - spreads callers, guards nothing
+        await reply.answer(reject.status, reject.headers(jitter), body)

@@ -1,0 +1,120 @@
+"""The configured providers: where each is, whose key it takes, its breaker, and what goes up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from aibridge_trio import providers
+from aibridge_trio.asgi import Request
+from aibridge_trio.circuit import Circuit
+from aibridge_trio.core import headers as h
+from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
+from aibridge_trio.identity import Caller
+from aibridge_trio.providers import Dialect, Provider, Route
+from aibridge_trio.providers.openai import OPENAI
+from aibridge_trio.settings import Secret
+from aibridge_trio.upstream import Outgoing, Upstream
+
+_REQUEST_ID = frozenset({b"x-request-id"})
+_ACCEPT_ENCODING = frozenset({b"accept-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One configured provider. Without a central `key` callers' own credentials go up as they came."""
+
+    provider: Provider
+    upstream: Upstream
+    circuit: Circuit
+    key: Secret | None = field(default=None, repr=False)
+    forward_caller_keys: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name in paths, labels and messages."""
+        return self.provider.name
+
+    def lends_key(self, caller: Caller) -> bool:
+        """Tell whether this caller's requests go up with the central key."""
+        return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes. Without a route it is `/` or a bare prefix, which real clients probe."""
+
+    instance: Instance | None = None
+    route: Route | None = None
+    rest: bytes = b""
+
+    def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
+        """Return the request as it goes up; BodyTooLarge or BadRequest before anything has been sent."""
+        assert self.instance is not None
+        assert self.route is not None
+        length, chunked = _framing(request)
+        if length is not None and length > max_body:
+            raise BodyTooLarge(max_body)
+        drop = _REQUEST_ID
+        added: h.Headers = [(b"x-request-id", request_id)]
+        if self.route.intercepted:  # so that the answer can be read in passing
+            drop |= _ACCEPT_ENCODING
+            added.append((b"accept-encoding", b"identity"))
+        if self.instance.lends_key(caller):
+            assert self.instance.key is not None
+            assert self.instance.provider.credential is not None
+            drop |= h.CREDENTIALS
+            added.append(self.instance.provider.credential(self.instance.key.reveal()))
+        return Outgoing(
+            method=request.method,
+            target=self.rest + (b"?" + request.query if request.query else b""),
+            headers=[*h.end_to_end(request.headers, drop), *added],
+            body=request.body,
+            length=length,
+            chunked=chunked,
+            max_body=max_body,
+        )
+
+
+class Instances:
+    """All configured providers, by path."""
+
+    def __init__(self, instances: Sequence[Instance]) -> None:
+        self._instances = {instance.name: instance for instance in instances}
+
+    def __iter__(self) -> Iterator[Instance]:
+        return iter(self._instances.values())
+
+    def get(self, name: str) -> Instance | None:
+        """Return an instance by its name."""
+        return self._instances.get(name)
+
+    def dialect(self, request: Request) -> Dialect:
+        """Return the dialect of every reject of this request: by the first segment, OpenAI's for all others."""
+        instance = self._instances.get(providers.first_segment(request.path))
+        return (instance.provider if instance else OPENAI).dialect
+
+    def match(self, request: Request, caller: Caller) -> Target:
+        """Return where a request goes, or raise the reject that says why nowhere."""
+        method, path = request.method, request.path
+        providers.check_target(method, path, upgrade=request.header(b"upgrade") is not None)
+        if path == b"/" and method in ("GET", "HEAD"):
+            return Target()
+        known = (instance.provider for instance in self._instances.values())
+        provider, route, rest = providers.find(known, method, path)
+        instance = self._instances[provider.name]
+        if route is not None and route.own_key and instance.lends_key(caller):
+            raise NotFound(method, path.decode("latin-1"))
+        return Target(instance, route, rest)
+
+
+def _framing(request: Request) -> tuple[int | None, bool]:
+    """Return the length announced, and whether the body is chunked; GET and the like have neither."""
+    encodings = request.header_values(b"transfer-encoding")
+    try:
+        length = h.content_length(request.header_values(b"content-length"))
+    except ValueError:
+        raise BadRequest("malformed Content-Length") from None
+    if encodings and length is not None:
+        raise BadRequest("both Content-Length and Transfer-Encoding")
+    return length, bool(encodings)

@@ -1,0 +1,95 @@
+"""Log lines on stderr: one a request, one a transition, start, drain or override.
+
+Never a body, never a credential.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+from aibridge_trio.events import Bug, Event, Finished, Lifecycle, Overridden, Transitioned
+
+Level = Literal["debug", "info", "warning", "error"]
+_LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
+
+
+class Log:
+    """Listens to events and writes lines, as JSON or for people (`auto`: for people on a terminal)."""
+
+    def __init__(
+        self,
+        level: Level = "info",
+        form: Literal["auto", "human", "json"] = "auto",
+        *,
+        now: Callable[[], float],
+        stream: TextIO | None = None,
+    ) -> None:
+        self._least = _LEVELS[level]
+        self._stream = stream or sys.stderr
+        human = form == "human" or (form == "auto" and self._stream.isatty())
+        self._format = _human if human else _json
+        self._now = now
+
+    def listen(self, event: Event) -> None:
+        """Write what is worth a line."""
+        match event:
+            case Finished():
+                self._line("info", "request", _request(event))
+            case Transitioned():
+                change = {"provider": event.provider, "from": event.source, "to": event.target}
+                self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
+            case Overridden(provider, mode):
+                self._line("warning", "override", {"provider": provider, "mode": mode})
+            case Lifecycle(what, detail):
+                self._line("info", what, {"detail": detail})
+            case Bug(where):
+                self._line("error", "bug", {"where": where})
+            case _:
+                pass
+
+    def caution(self, detail: str) -> None:
+        """Write a warning of the configuration's."""
+        self._line("warning", "config", {"detail": detail})
+
+    def _line(self, level: Level, event: str, fields: dict[str, Any]) -> None:
+        if _LEVELS[level] < self._least:
+            return
+        try:
+            self._stream.write(self._format(self._now(), level, event, fields) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody reads stderr any more; requests go on
+
+
+def _request(event: Finished) -> dict[str, Any]:
+    return {
+        "request_id": event.request_id,
+        "provider": event.provider,
+        "route": event.route,
+        "method": event.method,
+        "status": event.status,
+        "reject": event.reject,
+        "verdict": event.verdict,
+        "broken": event.broken,
+        "duration_s": round(event.duration, 4),
+        "first_byte_s": None if event.first_byte is None else round(event.first_byte, 4),
+        "bytes_in": event.bytes_in,
+        "bytes_out": event.bytes_out,
+        "caller": event.caller.hint if event.caller else None,
+        "user_agent": event.user_agent,
+    }
+
+
+def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
+    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"time": time, "level": level, "event": event, **fields}, ensure_ascii=False)
+
+
+def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
+    time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
+    said = " ".join(f"{key}={value}" for key, value in fields.items() if value not in (None, "", False))
+    return f"{time} {level:<7} {event:<8} {said}"

@@ -1,0 +1,156 @@
+"""Every metric, once. prometheus_client's only door.
+
+Labels come from configuration and code only, never from what a caller sends; a status is a provider's or
+ours. Every child that can be known is there from the start at 0, so that a rate sees its first event.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from aibridge_trio import __version__
+from aibridge_trio.admission import Statistics
+from aibridge_trio.core.usage import TYPES
+from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.errors import REASONS
+from aibridge_trio.events import (
+    Answered,
+    Event,
+    Faulted,
+    Finished,
+    FirstByte,
+    Judged,
+    Transitioned,
+)
+from aibridge_trio.providers import Provider
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+# From a cache's answer to the longest that a reasoning model thinks (seconds).
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_PHASES = ("connect", "head", "stream")
+# What is likely enough to be there at 0. Any other status of three digits gets its child when it comes.
+_UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
+_STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 499, 501)
+_KNOWN = range(100, 600)
+
+
+class Metrics:
+    """Listens to events and keeps the series; `render` is what /metrics answers."""
+
+    def __init__(self, providers: Iterable[Provider], admission: Callable[[], Statistics]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = CollectorRegistry(auto_describe=True)
+        providers = list(providers)
+        names = [provider.name for provider in providers]
+        routes = [(each.name, route.pattern) for each in providers for route in each.routes]
+        unrouted = [(name, "other") for name in (*names, "none")]
+
+        self._state = self._gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", "provider")
+        self._trips = self._counter("circuit_breaker_trips", "Times a breaker opened by itself.", "provider")
+        self._refused = self._counter(
+            "circuit_breaker_rejects", "Requests refused by an open or probing breaker.", "provider"
+        )
+        for family in (self._state, self._trips, self._refused):
+            _prepare(family, ((name,) for name in names))
+
+        self._rejects = self._counter("rejects", "Answers that the bridge gave by itself.", "reason")
+        _prepare(self._rejects, ((reason,) for reason in REASONS))
+        self._requests = self._counter(
+            "requests", "All requests, rejects included.", "provider", "route", "status"
+        )
+        pairs = [*routes, *unrouted]
+        _prepare(self._requests, ((*pair, str(status)) for pair in pairs for status in _STATUSES))
+
+        self._duration = self._histogram("request_duration_seconds", "From a request to the end of its answer.")
+        self._first_byte = self._histogram("time_to_first_byte_seconds", "From a request to the first body byte.")
+        for histogram in (self._duration, self._first_byte):
+            _prepare(histogram, routes)
+
+        self._responses = self._counter("upstream_responses", "Answers of the providers.", "provider", "status")
+        _prepare(self._responses, ((name, str(status)) for name in names for status in _UPSTREAM_STATUSES))
+        self._errors = self._counter("upstream_errors", "Where the way to a provider broke.", "provider", "phase")
+        _prepare(self._errors, ((name, phase) for name in names for phase in _PHASES))
+        self._verdicts = self._counter(
+            "verdicts", "What requests said of a provider's health.", "provider", "verdict"
+        )
+        _prepare(self._verdicts, ((name, verdict) for name in names for verdict in Verdict))
+        self._tokens = self._counter("tokens", "Tokens that the providers reported.", "provider", "type")
+        _prepare(self._tokens, ((name, kind) for name in names for kind in TYPES))
+
+        build = self._gauge("build_info", "Always 1; the labels tell.", "version", "python")
+        build.labels(__version__, platform.python_version()).set(1)
+        self._registry.register(_Live(admission))
+
+    def render(self) -> bytes:
+        """Return all series in the text exposition format."""
+        return generate_latest(self._registry)
+
+    def listen(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case Finished():
+                self._finished(event)
+            case Answered(provider, status):
+                self._responses.labels(provider, _label(status)).inc()
+            case FirstByte(provider, route, seconds):
+                self._first_byte.labels(provider, route).observe(seconds)
+            case Faulted(provider, phase):
+                self._errors.labels(provider, phase).inc()
+            case Judged(provider, verdict):
+                self._verdicts.labels(provider, verdict).inc()
+            case Transitioned():
+                self._state.labels(event.provider).set(event.target.number)
+                self._trips.labels(event.provider).inc(event.trip)
+            case _:
+                pass
+
+    def _finished(self, event: Finished) -> None:
+        self._requests.labels(event.provider, event.route, _label(event.status)).inc()
+        if event.reject is not None:
+            self._rejects.labels(event.reject).inc()
+            if event.reject == "circuit_open":
+                self._refused.labels(event.provider).inc()
+        if event.reached_upstream:
+            self._duration.labels(event.provider, event.route).observe(event.duration)
+        for kind in TYPES:
+            if count := getattr(event.usage, kind):
+                self._tokens.labels(event.provider, kind).inc(count)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"aibridge_{name}_total", text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"aibridge_{name}", text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, text: str) -> Histogram:
+        return Histogram(f"aibridge_{name}", text, ("provider", "route"), buckets=BUCKETS, registry=self._registry)
+
+
+class _Live(Collector):
+    """What is read at the moment of the scrape."""
+
+    def __init__(self, admission: Callable[[], Statistics]) -> None:
+        self._admission = admission
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._admission()
+        yield GaugeMetricFamily("aibridge_requests_in_flight", "Slots taken now.", now.in_flight)
+        yield GaugeMetricFamily("aibridge_max_concurrency", "Slots in all, 0 is unlimited.", now.max_concurrency)
+        yield CounterMetricFamily(
+            "aibridge_rate_limit_evictions", "Callers forgotten for want of room.", now.evictions
+        )
+
+
+def _prepare(family: Counter | Gauge | Histogram, children: Iterable[tuple[str, ...]]) -> None:
+    for labels in children:
+        family.labels(*labels)
+
+
+def _label(status: int) -> str:
+    return str(status) if status in _KNOWN else "other"

@@ -1,0 +1,40 @@
+"""How a reject is said, so that each SDK raises the exception class its user expects."""
+
+from __future__ import annotations
+
+import json
+
+from aibridge_trio.errors import Reject
+
+# https://platform.openai.com/docs/guides/error-codes/api-errors
+_OPENAI: dict[int, tuple[str, str | None]] = {
+    429: ("rate_limit_error", "rate_limit_exceeded"),
+    503: ("service_unavailable_error", "server_is_overloaded"),
+    500: ("server_error", None),
+    502: ("server_error", None),
+    504: ("server_error", None),
+}
+# https://docs.anthropic.com/en/api/errors
+_ANTHROPIC: dict[int, str] = {
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    502: "api_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+
+def openai(reject: Reject, request_id: str) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
+    """Say it as OpenAI does."""
+    kind, code = _OPENAI.get(reject.status, ("invalid_request_error", None))
+    error = {"message": reject.message, "type": kind, "param": None, "code": code}
+    return json.dumps({"message": reject.message, "error": error}).encode()
+
+
+def anthropic(reject: Reject, request_id: str) -> bytes:
+    """Say it as Anthropic does."""
+    error = {"type": _ANTHROPIC.get(reject.status, "invalid_request_error"), "message": reject.message}
+    document = {"type": "error", "message": reject.message, "error": error, "request_id": request_id}
+    return json.dumps(document).encode()

@@ -1,0 +1,104 @@
+"""What becomes of one request: noted as it goes, told to the house."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from aibridge_trio.asgi import Reply, Request
+from aibridge_trio.circuit import Hold
+from aibridge_trio.core import headers as h
+from aibridge_trio.core.usage import Usage
+from aibridge_trio.errors import UpstreamFault
+from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started
+from aibridge_trio.identity import Caller
+
+# What clients put first is what tells them apart: product and version.
+_USER_AGENT_SHOWN = 64
+_METHOD_SHOWN = 16
+# For a caller that got no head, as nginx has it: "client closed request".
+_NO_ANSWER = 499
+
+
+class Record:
+    """One request's notes."""
+
+    def __init__(self, request: Request, reply: Reply, clock: Callable[[], float], publish: Publish) -> None:
+        self._request = request
+        self._reply = reply
+        self._clock = clock
+        self._publish = publish
+        self._opened = clock()
+        self._started = False
+        self._reached = False
+        self._first_byte: float | None = None
+        self.request_id = h.sane_request_id(request.header_values(b"x-request-id")) or _new_id()
+        self.caller: Caller | None = None
+        self.provider = "none"
+        self.route = "other"
+        self.usage = Usage()
+        self.hold: Hold | None = None
+        self.reject: str | None = None
+        self.broken = False
+
+    def started(self, provider: str, route: str, caller: Caller) -> None:
+        """Note where it goes."""
+        self.provider, self.route = provider, route
+        self._started = True
+        self._publish(Started(provider, caller))
+
+    def reached(self) -> None:
+        """Note that a connection to the provider stands."""
+        self._reached = True
+
+    def answered(self, status: int) -> None:
+        """Note the provider's status."""
+        self._publish(Answered(self.provider, status))
+
+    def first_byte(self) -> None:
+        """Note the first byte of the provider's body; later ones change nothing."""
+        if self._first_byte is None:
+            self._first_byte = self._clock() - self._opened
+            self._publish(FirstByte(self.provider, self.route, self._first_byte))
+
+    def faulted(self, fault: UpstreamFault) -> None:
+        """Note where the provider's side broke."""
+        self._publish(Faulted(self.provider, fault.phase))
+
+    def bug(self, error: BaseException) -> None:
+        """Note a fault of ours."""
+        self._publish(Bug.of(error))
+
+    def close(self) -> None:
+        """Tell everybody what became of it."""
+        status = self._reply.status
+        self._publish(
+            Finished(
+                request_id=self.request_id.decode("ascii"),
+                provider=self.provider,
+                route=self.route,
+                method=self._request.method[:_METHOD_SHOWN],
+                status=_NO_ANSWER if status is None else status,
+                reject=self.reject,
+                verdict=self.hold.verdict if self.hold else None,
+                broken=self.broken,
+                duration=self._clock() - self._opened,
+                first_byte=self._first_byte,
+                bytes_in=self._request.body.received,
+                bytes_out=self._reply.sent,
+                caller=self.caller,
+                user_agent=_shown(self._request.header(b"user-agent") or b""),
+                started=self._started,
+                reached_upstream=self._reached,
+                usage=self.usage,
+            )
+        )
+
+
+def _new_id() -> bytes:
+    return b"req_" + os.urandom(12).hex().encode()
+
+
+def _shown(user_agent: bytes) -> str:
+    text = user_agent[:_USER_AGENT_SHOWN].decode("latin-1")
+    return "".join(char if char.isprintable() else "?" for char in text)
