@@ -118,6 +118,7 @@ class Reply:
         self._offers: list[Headers] = []
         self.status: int | None = None
         self.sent = 0
+        self.ended = False
 
     @property
     def started(self) -> bool:
@@ -146,14 +147,19 @@ class Reply:
         """End it cleanly, once the rest of an unwanted upload is out of the way."""
         self._body.discard()
         await self._body.settled()
+        self.ended = True
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole answer of our own, sized and dated."""
+        """Send a whole answer of our own, and end it."""
+        await self.write(status, headers, body)
+        await self.end()
+
+    async def write(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send all of an answer of our own, sized and dated, but for its end."""
         date = formatdate(usegmt=True).encode()
         await self.start(status, [*headers, (b"date", date), (b"content-length", b"%d" % len(body))])
         await self.send(body)
-        await self.end()
 
 
 Handler = Callable[[Request, Reply], Awaitable[None]]
@@ -177,14 +183,18 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
         server=server[0] if server else None,
         body=body,
     )
+    reply = Reply(send, body)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
             await body._feed(receive)  # noqa: SLF001 - the same room
-            nursery.cancel_scope.cancel()
+            # A server may tell of the end of a finished exchange from within the last send; to be cancelled
+            # there would leave its connection in between.
+            if not reply.ended:
+                nursery.cancel_scope.cancel()
 
         nursery.start_soon(watch)
-        await handler(request, Reply(send, body))
+        await handler(request, reply)
         nursery.cancel_scope.cancel()
 
 

@@ -53,6 +53,8 @@ class Gateway:
             await self._give_up(error, request, reply, record)  # the slot is back by now
         finally:
             record.close()
+        if not record.broken:
+            await reply.end()
 
     async def _carry(self, request: Request, reply: Reply, record: Record) -> None:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
@@ -60,7 +62,7 @@ class Gateway:
         target = self._instances.match(request, caller)  # 404, 400, 405, 501
         if target.instance is None or target.route is None:
             record.provider = target.instance.name if target.instance else "none"
-            await reply.answer(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
+            await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
         instance, route = target.instance, target.route
         record.started(instance.name, route.pattern, caller)
@@ -69,7 +71,8 @@ class Gateway:
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             async with instance.upstream.send(outgoing, record.reached) as response:  # 502, 504, 413
                 record.answered(response.status)
-                await relay(response, reply, hold, route, record)
+                last = await relay(response, reply, hold, route, record)
+            await reply.send(last)
 
     async def _give_up(self, error: Exception, request: Request, reply: Reply, record: Record) -> None:
         """Say no, in the caller's dialect; or break off, if the head is out: never a short good-looking answer."""
@@ -89,4 +92,4 @@ class Gateway:
         record.reject = reject.reason
         body = self._instances.dialect(request)(reject, record.request_id.decode("ascii"))
         jitter = random.uniform(0, _JITTER)  # noqa: S311 - spreads callers, guards nothing
-        await reply.answer(reject.status, reject.headers(jitter), body)
+        await reply.write(reject.status, reject.headers(jitter), body)

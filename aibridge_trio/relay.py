@@ -14,8 +14,11 @@ _OURS = b"x-aibridge-"
 _UNENCODED = (b"", b"identity")
 
 
-async def relay(response: Response, reply: Reply, hold: Hold, route: Route, record: Record) -> None:
-    """Carry an answer to the caller.
+async def relay(response: Response, reply: Reply, hold: Hold, route: Route, record: Record) -> bytes:
+    """Carry an answer to the caller, all but the piece that completes it, if that can be known; return it.
+
+    The caller must not see its answer complete while its slot is still taken: it may come again at once. So
+    what makes it complete (the last piece of a sized answer, the end of any other) is sent when all is done.
 
     Evidence is heard before the bytes that hold it are passed on, because the caller may leave meanwhile. An
     UpstreamFault leaves the reply without its end: a broken answer must not look like a short one.
@@ -26,23 +29,32 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
         media_type=h.media_type(response.headers),
         readable=route.intercepted and encoding in _UNENCODED,
     )
+    length = _length(response.headers)
+    last = b""
     try:
         hold.settle(onlooker.head())
-        await reply.start(response.status, _going_back(response.headers))
+        await reply.start(response.status, _going_back(response.headers, length))
         while piece := await response.read():
             record.first_byte()
             hold.settle(onlooker.feed(piece))
-            await reply.send(piece)
+            if reply.sent + len(piece) == length:
+                last = piece
+            else:
+                await reply.send(piece)
         hold.settle(onlooker.end())
-        await reply.end()
     finally:
         hold.settle(onlooker.cut())
         record.usage = onlooker.usage
+    return last
 
 
-def _going_back(headers: h.Headers) -> h.Headers:
+def _length(headers: h.Headers) -> int | None:
+    """Return how long the body says it is; None if its framing says where it ends."""
+    value = h.find(headers, b"content-length")
+    chunked = h.find(headers, b"transfer-encoding") is not None
+    return int(value) if value is not None and value.isdigit() and not chunked else None
+
+
+def _going_back(headers: h.Headers, length: int | None) -> h.Headers:
     kept = [(name, value) for name, value in h.end_to_end(headers) if not name.lower().startswith(_OURS)]
-    length = h.find(headers, b"content-length")
-    if length is not None and h.find(headers, b"transfer-encoding") is None:
-        kept.append((b"content-length", length))
-    return kept
+    return kept if length is None else [*kept, (b"content-length", b"%d" % length)]

@@ -68,7 +68,7 @@ class Server:
         self._resettable = resettable
         self._config = _config(tls_cert, tls_key)
         self._context = WorkerContext(None)
-        self._sockets: list[socket.socket] = []
+        self._socket: socket.socket | None = None
         self._streams: set[trio.abc.Stream] = set()
         self._stopping = trio.Event()
         self._grace = math.inf
@@ -83,24 +83,20 @@ class Server:
 
     def open(self, host: str, port: int, *, option: str) -> tuple[str, int]:
         """Take the port and return where it listens; a Mistake names `option` when that can't be done."""
-        self._config.bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            found = self._config.create_sockets()
-            self._sockets = [*found.secure_sockets, *found.insecure_sockets]
-            for sock in self._sockets:
-                if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_READER_MS)
-                sock.listen(_BACKLOG)
+            self._socket = socket.create_server((host, port), family=family, backlog=_BACKLOG)
         except (OSError, OverflowError) as error:
-            self.close()
             raise Mistake(f"{option}: cannot listen on {host}:{port}: {_why(error)}") from None
-        address: tuple[str, int] = self._sockets[0].getsockname()[:2]
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_READER_MS)
+        address: tuple[str, int] = self._socket.getsockname()[:2]
         return address
 
     def close(self) -> None:
         """Give the port back, where `run` did not come to it."""
-        for sock in self._sockets:
-            sock.close()
+        if self._socket is not None:
+            self._socket.close()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept and serve until `stop`, then let connections finish within its grace."""
@@ -159,11 +155,10 @@ class Server:
             _reset(stream)
 
     def _listeners(self) -> list[trio.SocketListener | trio.SSLListener[trio.SocketStream]]:
-        plain = [trio.SocketListener(trio.socket.from_stdlib_socket(sock)) for sock in self._sockets]
+        assert self._socket is not None
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._socket))
         context = self._config.create_ssl_context()
-        if context is None:
-            return [*plain]
-        return [trio.SSLListener(listener, context, https_compatible=True) for listener in plain]
+        return [trio.SSLListener(listener, context, https_compatible=True) if context else listener]
 
 
 def _config(tls_cert: Path | None, tls_key: Path | None) -> Config:

@@ -1,0 +1,40 @@
+"""A provider to try things on: speaks OpenAI's and Anthropic's dialects, streams, and fails on demand."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import UTC, datetime
+
+import trio
+
+from aibridge_trio.mock.app import Mock
+from aibridge_trio.mock.ledger import Seen, Statistics
+from aibridge_trio.mock.options import Bind, Loopback, MockOptions
+from aibridge_trio.server import Server
+
+__all__ = ["Bind", "Loopback", "Mock", "MockOptions", "Seen", "Statistics", "serve"]
+
+
+def serve(options: MockOptions) -> int:
+    """Run a mock until SIGINT or SIGTERM; return the exit status. A Mistake when the port can't be had."""
+    return trio.run(_serve, options)
+
+
+async def _serve(options: MockOptions) -> int:
+    mock = Mock(options, wall_clock=lambda: datetime.now(UTC).timestamp())
+    server = Server(mock.app, report=_report, resettable=True)
+    host, port = server.open(options.bind.host, options.bind.port, option="--bind")
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(server.run)
+            sys.stderr.write(f"mock provider on {url} (base URLs: OpenAI {url}/v1, Anthropic and Copilot {url})\n")
+            sys.stderr.flush()
+            await anext(signals)
+            server.stop(grace=0)
+    return 0
+
+
+def _report(error: BaseException) -> None:
+    sys.stderr.write(f"aibridge mock: {type(error).__name__}: {error}\n")

@@ -1,0 +1,145 @@
+"""The mock provider as an ASGI application, and its control endpoint."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from functools import partial
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING
+
+from aibridge_trio.asgi import BodyStalled, exchange
+from aibridge_trio.mock.compose import Composer
+from aibridge_trio.mock.ledger import Ledger, Statistics
+from aibridge_trio.mock.play import play
+from aibridge_trio.mock.refusals import openai_error
+from aibridge_trio.mock.routes import find
+from aibridge_trio.mock.script import AS_USUAL, Script, ScriptError
+from aibridge_trio.mock.turn import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aibridge_trio.asgi import Application, Headers, Receive, Reply, Request, Scope, Send
+    from aibridge_trio.mock.ledger import Entry
+    from aibridge_trio.mock.options import MockOptions
+
+_JSON: Headers = [(b"content-type", b"application/json")]
+
+
+def _still() -> float:
+    """A wall clock that stands: answers are the same in every run."""
+    return 1_790_000_000.0
+
+
+class Mock:
+    """A provider to try things on: `app` speaks, `statistics()` tells what it saw.
+
+    `wall_clock` (Unix seconds) dates the answers.
+    """
+
+    def __init__(self, options: MockOptions, *, wall_clock: Callable[[], float] = _still) -> None:
+        self._options = options
+        self._wall_clock = wall_clock
+        self._ledger = Ledger()
+        self._script = Script()
+        self._serials = count(1)
+        self._random = Random(options.seed)  # noqa: S311 - failures that can be repeated, not secrets
+
+    @property
+    def app(self) -> Application:
+        """The ASGI application; it answers nothing but HTTP."""
+        return self._app
+
+    def statistics(self) -> Statistics:
+        """Return what has been counted."""
+        return self._ledger.statistics(self._script.left)
+
+    def __repr__(self) -> str:
+        return f"<Mock requests={self._ledger.requests} in_flight={self._ledger.in_flight}>"
+
+    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"].startswith("/mock/"):
+            await exchange(scope, receive, send, self._control)
+        elif find(scope["method"], scope["path"], anthropic=False).act == "probe":
+            await exchange(scope, receive, send, _probe)
+        else:
+            reset = scope.get("extensions", {}).get("aibridge.reset")
+            with self._ledger.entry(scope) as entry:
+                await exchange(scope, receive, entry.overhear(send), partial(self._contained, entry, reset))
+
+    async def _contained(
+        self, entry: Entry, reset: Callable[[], None] | None, request: Request, reply: Reply
+    ) -> None:
+        """Answer, and keep what goes wrong to this request."""
+        try:
+            await self._handle(entry, reset, request, reply)
+        except BodyStalled:
+            await reply.answer(
+                408, _JSON, encode(openai_error(408, "The body of your request did not arrive in time."))
+            )
+        except Exception as error:  # noqa: BLE001 - containment
+            where = f"{request.method} {request.path.decode('latin-1')}"
+            sys.stderr.write(f"aibridge mock: {where}: {type(error).__name__}: {error}\n")
+            if not reply.started:
+                await reply.answer(500, _JSON, encode(openai_error(500)))
+            entry.settle()
+
+    async def _handle(
+        self, entry: Entry, reset: Callable[[], None] | None, request: Request, reply: Reply
+    ) -> None:
+        """Decide what this request gets when it arrives, read it, and answer."""
+        path = request.path.decode("latin-1")
+        versioned = request.header(b"anthropic-version") is not None
+        route = find(request.method, path, anthropic=versioned)
+        scripted, failing, serial = None, None, next(self._serials)
+        if route.act != "none":
+            scripted = self._script.take(path)
+            failing = None if scripted else self._draw()
+        body = bytearray()
+        async for piece in request.body:
+            entry.feed(piece)
+            body += piece
+        created = int(self._wall_clock())
+        composer = Composer(self._options, request, route, bytes(body), serial=serial, created=created)
+        answer = composer.answer(scripted or AS_USUAL, failing)
+        await play(reply, answer, settle=entry.settle, reset=reset)
+
+    def _draw(self) -> int | None:
+        """Draw whether this request fails, and with which status."""
+        if not self._options.fail:
+            return None
+        lot = self._random.random()
+        for status, probability in self._options.fail:
+            if lot < probability:
+                return status
+            lot -= probability
+        return None
+
+    async def _control(self, request: Request, reply: Reply) -> None:
+        """Serve `/mock/script` and `/mock/stats`."""
+        match request.method, request.path:
+            case "POST", b"/mock/script":
+                try:
+                    self._script.extend(b"".join([piece async for piece in request.body]))
+                except ScriptError as error:
+                    await reply.answer(400, _JSON, encode(openai_error(400, str(error))))
+                    return
+            case "DELETE", b"/mock/script":
+                self._script.clear()
+            case "DELETE", b"/mock/stats":
+                self._ledger.reset()
+            case "GET", b"/mock/stats":
+                pass
+            case _:
+                known = "POST or DELETE /mock/script, GET or DELETE /mock/stats"
+                await reply.answer(404, _JSON, encode(openai_error(404, f"The control endpoint has {known}.")))
+                return
+        await reply.answer(200, _JSON, encode(asdict(self.statistics())))
+
+
+async def _probe(_request: Request, reply: Reply) -> None:
+    await reply.answer(200, _JSON, encode({"status": "ok"}))

@@ -1,0 +1,218 @@
+"""A request, a script and the options → the answer to play."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from aibridge_trio.mock import catalogue
+from aibridge_trio.mock.chat import CHAT
+from aibridge_trio.mock.messages import MESSAGES
+from aibridge_trio.mock.play import Answer
+from aibridge_trio.mock.refusals import STATUS_OF, anthropic_error, openai_error, waiting_helps
+from aibridge_trio.mock.responses import RESPONSES
+from aibridge_trio.mock.tools import call_for
+from aibridge_trio.mock.turn import Dialect, Event, Turn, encode, verbatim
+
+if TYPE_CHECKING:
+    from aibridge_trio.asgi import Headers, Request
+    from aibridge_trio.mock.options import MockOptions
+    from aibridge_trio.mock.routes import Route
+    from aibridge_trio.mock.script import Scripted
+    from aibridge_trio.mock.turn import Json
+
+_DIALECTS: dict[str, Dialect] = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES}
+_NEEDS = {
+    **{act: dialect.needs for act, dialect in _DIALECTS.items()},
+    "count_tokens": MESSAGES.needs,
+    "embeddings": ("model", "input"),
+}
+# What a model is asked with, and in which types.
+_SPOKEN = {"messages": (list,), "input": (str, list)}
+_BYTES_A_TOKEN = 4
+_JSON = b"application/json"
+_EVENTS = b"text/event-stream; charset=utf-8"
+
+
+class _Refused(Exception):
+    """The request makes no sense to the provider."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class Composer:
+    """Composes the answer to one request, whose `body` has been read and whose `route` is known."""
+
+    def __init__(
+        self, options: MockOptions, request: Request, route: Route, body: bytes, *, serial: int, created: int
+    ) -> None:
+        self._options = options
+        self._asked = request
+        self._route = route
+        self._body = body
+        self._serial = serial
+        self._created = created
+        self._request = _parsed(body) if route.act in _NEEDS else {}
+        self._dialect = _DIALECTS.get(route.act)
+        self._streamed = self._dialect is not None and (self._request or {}).get("stream") is True
+
+    def answer(self, scripted: Scripted, failing: int | None) -> Answer:
+        """Return what is scripted, else the failure that was drawn, else what a provider would say."""
+        if scripted.chunks is not None or scripted.body is not None:
+            return self._verbatim(scripted)
+        code = scripted.error
+        if scripted.fault == "error_event":
+            code = None if self._streamed else code or self._overload  # no stream, no event: a refusal, then
+        status = failing or scripted.status or (STATUS_OF.get(code, 500) if code else 200)
+        if code or status >= 400:  # noqa: PLR2004 - the errors
+            return self._refusal(status, code, scripted)
+        try:
+            turn = self._checked(scripted.tokens)
+        except _Refused as refused:
+            return self._whole(400, self._error(400, str(refused), refused.param), scripted)
+        if self._dialect and self._streamed:
+            return self._stream(status, turn, self._dialect, scripted)
+        return self._unary(status, turn, scripted)
+
+    def _stream(self, status: int, turn: Turn, dialect: Dialect, scripted: Scripted) -> Answer:
+        return Answer(
+            status=status,
+            headers=self._headers(_EVENTS, scripted),
+            events=dialect.events(turn),
+            wait=self._wait(scripted),
+            pace=self._options.tokens_per_second,
+            fault=scripted.fault,
+            after=scripted.after,
+            error=self._event(turn, dialect, scripted),
+        )
+
+    def _unary(self, status: int, turn: Turn, scripted: Scripted) -> Answer:
+        if self._route.act == "none":
+            where = f"{self._asked.method} {self._asked.path.decode('latin-1')}"
+            return self._whole(404, self._error(404, f"Not found: {where}"), scripted)
+        pace = self._options.tokens_per_second if self._dialect else 0.0
+        thinking = turn.output_tokens / pace if pace else 0.0
+        return self._whole(status, self._document(turn), scripted, thinking=thinking)
+
+    def _verbatim(self, scripted: Scripted) -> Answer:
+        """Return the script's own words."""
+        if scripted.chunks is None:
+            body = verbatim(scripted.body) if isinstance(scripted.body, str) else encode(scripted.body)
+            return self._sized(scripted.status or 200, body, scripted)
+        return Answer(
+            status=scripted.status or 200,
+            headers=self._headers(_EVENTS if self._streamed else _JSON, scripted),
+            events=[Event(verbatim(chunk), words=1) for chunk in scripted.chunks],
+            wait=self._wait(scripted),
+            pace=1 / scripted.chunk_delay if scripted.chunk_delay else 0.0,
+            fault=scripted.fault,
+            after=scripted.after,
+            error=self._event(self._turn(None), self._dialect or CHAT, scripted),
+            apart=True,
+        )
+
+    def _whole(self, status: int, document: Json, scripted: Scripted, *, thinking: float = 0.0) -> Answer:
+        return self._sized(status, encode(document), scripted, thinking=thinking)
+
+    def _refusal(self, status: int, code: str | None, scripted: Scripted) -> Answer:
+        retry: Headers = [(b"retry-after", b"1")] if waiting_helps(status, code) else []
+        return self._sized(status, encode(self._error(code or status)), scripted, extra=retry)
+
+    def _sized(
+        self,
+        status: int,
+        body: bytes,
+        scripted: Scripted,
+        *,
+        extra: Headers | None = None,
+        thinking: float = 0.0,
+    ) -> Answer:
+        """Return a unary answer: in two halves, between which a fault may strike."""
+        half = len(body) // 2
+        length = (b"content-length", b"%d" % len(body))
+        return Answer(
+            status=status,
+            headers=self._headers(_JSON, scripted, [length, *(extra or [])]),
+            events=[Event(body[:half]), Event(body[half:])],
+            wait=self._wait(scripted) + thinking,
+            fault=scripted.fault if scripted.fault != "error_event" else None,
+            after=min(scripted.after, 1),
+        )
+
+    def _document(self, turn: Turn) -> Json:
+        """Return what a provider says to a request that is in order."""
+        anthropic = self._route.anthropic
+        match self._route.act:
+            case "count_tokens":
+                return catalogue.counted(turn)
+            case "embeddings":
+                return catalogue.embeddings(turn)
+            case "models":
+                return catalogue.models(self._created, anthropic=anthropic)
+            case "model":
+                return catalogue.model(self._route.name, self._created, anthropic=anthropic)
+        if self._dialect:
+            return self._dialect.whole(turn)
+        return {"method": self._asked.method, "path": self._asked.path.decode("latin-1")}
+
+    def _checked(self, tokens: int | None) -> Turn:
+        """Read the request as its route demands."""
+        if self._request is None:
+            raise _Refused("The body of your request is not a JSON object.")
+        for name in _NEEDS.get(self._route.act, ()):
+            if name not in self._request:
+                raise _Refused(self._missing(name), name)
+            if not isinstance(self._request[name], _SPOKEN.get(name, (str,))):
+                raise _Refused(f"Invalid type for '{name}'.", name)
+        return self._turn(tokens)
+
+    def _turn(self, tokens: int | None) -> Turn:
+        request = self._request or {}
+        return Turn(
+            request=request,
+            serial=self._serial,
+            created=self._created,
+            input_tokens=max(1, len(self._body) // _BYTES_A_TOKEN),
+            output_tokens=self._options.tokens if tokens is None else tokens,
+            call=call_for(self._dialect, request) if self._dialect else None,
+        )
+
+    def _missing(self, name: str) -> str:
+        return f"{name}: Field required" if self._route.anthropic else f"Missing required parameter: '{name}'."
+
+    def _error(self, cause: str | int, message: str | None = None, param: str | None = None) -> Json:
+        if self._route.anthropic:
+            return anthropic_error(cause, self._request_id, message)
+        return openai_error(cause, message, param)
+
+    def _event(self, turn: Turn, dialect: Dialect, scripted: Scripted) -> bytes:
+        return dialect.broken(turn, scripted.error or self._overload, scripted.after, scripted.error_as)
+
+    def _headers(self, kind: bytes, scripted: Scripted, extra: Headers | None = None) -> Headers:
+        """Return the head: the usual headers, replaced or left out as the script says."""
+        name = b"request-id" if self._route.anthropic else b"x-request-id"
+        usual = [(b"content-type", kind), (name, self._request_id.encode()), *(extra or [])]
+        own = {key.lower().encode(): value for key, value in scripted.headers.items()}
+        added = [(key, value.encode("latin-1")) for key, value in own.items() if value is not None]
+        return [(key, value) for key, value in usual if key not in own] + added
+
+    def _wait(self, scripted: Scripted) -> float:
+        return self._options.latency + scripted.delay
+
+    @property
+    def _request_id(self) -> str:
+        return f"req_mock{self._serial:06}"
+
+    @property
+    def _overload(self) -> str:
+        return "overloaded_error" if self._route.anthropic else "server_is_overloaded"
+
+
+def _parsed(body: bytes) -> Json | None:
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return request if isinstance(request, dict) else None

@@ -1,0 +1,105 @@
+"""One turn of a conversation: what was asked, and what the mock will say. The same in every dialect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any, NamedTuple
+
+Json = dict[str, Any]
+
+_TEXT = "This is a mock: it says the same words, in the same order, to everyone who asks."
+# How many characters of a tool's arguments go into one event; a token is about four.
+_FRAGMENT = 4
+
+
+class Event(NamedTuple):
+    """A server-sent event, and how many words of the answer it carries: they set the pace."""
+
+    data: bytes
+    words: int = 0
+
+
+class Call(NamedTuple):
+    """A tool and what it is called with, as JSON text."""
+
+    tool: str
+    arguments: str
+
+    def fragments(self) -> Iterator[str]:
+        """Yield the arguments in the pieces in which a model would write them."""
+        for start in range(0, len(self.arguments), _FRAGMENT):
+            yield self.arguments[start : start + _FRAGMENT]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One request and its answer to be.
+
+    `serial` numbers the requests and makes every id; `created` is in Unix seconds; `output_tokens` counts
+    the words of the answer.
+    """
+
+    request: Json
+    serial: int
+    created: int
+    input_tokens: int
+    output_tokens: int
+    call: Call | None = None
+
+    @property
+    def model(self) -> str:
+        """The model that was asked for; the mock is any of them."""
+        return str(self.request.get("model", "mock"))
+
+    @property
+    def words(self) -> list[str]:
+        """The answer in tokens: the first bare, the others with their space."""
+        return [
+            word if n == 0 else f" {word}"
+            for n, word in enumerate(islice(cycle(_TEXT.split()), self.output_tokens))
+        ]
+
+    @property
+    def text(self) -> str:
+        """The answer as a whole."""
+        return "".join(self.words)
+
+    def id(self, prefix: str) -> str:
+        """Return this turn's id of one kind: `chatcmpl-mock000007`."""
+        return f"{prefix}mock{self.serial:06}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one API speaks.
+
+    `needs` are the fields that a request must have; `whole` is the unary answer, `events` the streamed one.
+    `broken` is the error event for a code, after so many events; its last argument asks for another shape.
+    `choose` reads off which tool the request forces, "" for any, None for no tool.
+    """
+
+    needs: tuple[str, ...]
+    whole: Callable[[Turn], Json]
+    events: Callable[[Turn], Iterator[Event]]
+    broken: Callable[[Turn, str, int, str | None], bytes]
+    tools: Callable[[Json], dict[str, Json]]
+    choose: Callable[[Json], str | None]
+
+
+def encode(document: Any) -> bytes:
+    """Write JSON the short way, as providers do."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
+
+
+def verbatim(text: str) -> bytes:
+    """Write a script's text: UTF-8, and U+DC80 … U+DCFF are the bare bytes 80 … FF."""
+    return text.encode(errors="surrogateescape")
+
+
+def sse(document: Json, *, named: bool = True) -> bytes:
+    """Write a server-sent event; a named one carries its document's type."""
+    name = b"event: %s\n" % document["type"].encode() if named else b""
+    return b"%sdata: %s\n\n" % (name, encode(document))

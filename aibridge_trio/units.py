@@ -1,0 +1,228 @@
+"""What a setting can be: how each kind of value is read from text and shown again.
+
+Every parser takes any text at all and raises nothing but `Unfit`; `parse(show(value))` is the value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+
+
+class Unfit(ValueError):
+    """The text is no value of this kind; `str()` says why, `instead` is what was probably meant."""
+
+    def __init__(self, problem: str, instead: str | None = None) -> None:
+        super().__init__(problem)
+        self.instead = instead
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that no repr, str or format shows; `shown` stands in its place."""
+
+    _value: str = field(repr=False)
+    shown: str = field(default="***", compare=False)
+
+    def reveal(self) -> str:
+        """The value itself: for the wire, never for a log."""
+        return self._value
+
+    def __str__(self) -> str:
+        return self.shown
+
+    def __format__(self, spec: str) -> str:
+        return format(self.shown, spec)
+
+
+@dataclass(frozen=True)
+class Unit(Generic[T]):
+    """A kind of value. `toml` is its type in the file."""
+
+    parse: Callable[[str], T]
+    metavar: str
+    example: str
+    show: Callable[[T], str] = str
+    toml: type = str
+
+
+def visible(text: str, limit: int | None = None) -> str:
+    """The text on one line and without control codes, cut at `limit` characters."""
+    cut = text if limit is None or len(text) <= limit else text[:limit] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """The text as a message quotes it."""
+    return f'"{visible(text, limit)}"'
+
+
+def nearest(text: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    return next(iter(difflib.get_close_matches(text[:80], known, n=1, cutoff=0.7)), None)
+
+
+# Counts and switches. The lengths are bounded, so that no number overflows and none takes long to read.
+
+
+_MOST_DIGITS = 18
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]+", text):
+        raise Unfit(f"{quoted(text)} is not a whole number")
+    if len(text) > _MOST_DIGITS:
+        raise Unfit(f"{quoted(text)} is too large")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not (count := _count(text)):
+        raise Unfit("0 is too few")
+    return count
+
+
+def _boolean(text: str) -> bool:
+    word = text.lower()
+    if word in {"1", "true", "on", "yes"}:
+        return True
+    if word in {"0", "false", "off", "no"}:
+        return False
+    raise Unfit(f"{quoted(text)} is neither true nor false")
+
+
+def choice(*words: str) -> Unit[str]:
+    """The unit of one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise Unfit(f"{quoted(text)} is none of {', '.join(words)}", nearest(text.lower(), words))
+        return text
+
+    return Unit(parse, "|".join(words), words[0])
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
+        raise Unfit(f"{quoted(text)} is not a number")
+    return float(text)
+
+
+def _failures(text: str) -> tuple[tuple[int, float], ...]:
+    failures = tuple(_failure(item.strip()) for item in text.split(",")) if text else ()
+    if math.fsum(probability for _, probability in failures) > 1:
+        raise Unfit("the probabilities add up to more than 1")
+    return failures
+
+
+def _failure(text: str) -> tuple[int, float]:
+    if not (match := re.fullmatch(r"([45][0-9]{2}):([0-9.]+)", text)):
+        raise Unfit(f"{quoted(text)} is not STATUS:PROBABILITY with a status of 400 to 599")
+    return int(match[1]), _number(match[2])
+
+
+# Durations and sizes: a number and a unit. Decimal, because 0.1ms is not a float.
+
+_SECONDS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
+_BYTES = {"GiB": Decimal(1 << 30), "MiB": Decimal(1 << 20), "KiB": Decimal(1 << 10), "B": Decimal(1)}
+
+
+def _amount(text: str, factors: dict[str, Decimal], what: str, usual: str) -> Decimal:
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?)([A-Za-z]*)", text)
+    if match and match[2] in factors:
+        return Decimal(match[1]) * factors[match[2]]
+    if match and not match[2]:
+        raise Unfit(f"{quoted(text)} has no unit ({', '.join(reversed(factors))})", text + usual)
+    raise Unfit(f"{quoted(text)} is not a {what}")
+
+
+def _duration(text: str) -> float:
+    return float(_amount(text, _SECONDS, "duration", "s"))
+
+
+def _span(text: str) -> float:
+    if not (seconds := _duration(text)):
+        raise Unfit(f"{quoted(text)} is too short")
+    return seconds
+
+
+def _timeout(text: str) -> float:
+    return _duration(text) or math.inf
+
+
+def _size(text: str) -> int:
+    size = _amount(text, _BYTES, "size", "MiB")
+    if size < 1 or size % 1:
+        raise Unfit(f"{quoted(text)} is not a whole number of bytes, 1 or more")
+    return int(size)
+
+
+def _in_largest(amount: Decimal, factors: dict[str, Decimal]) -> str | None:
+    """The amount in the largest unit that leaves no fraction, if one does."""
+    for unit, factor in factors.items():
+        if amount and not amount % factor:
+            return f"{int(amount / factor)}{unit}"
+    return None
+
+
+def show_duration(seconds: float) -> str:
+    """`10s`, `5m`, `250ms`; a timeout that is off, infinite, is `0s`."""
+    if math.isinf(seconds):
+        return "0s"
+    exact = Decimal(f"{seconds:.9f}")
+    return _in_largest(exact, _SECONDS) or f"{(exact * 1000).normalize():f}ms"
+
+
+def show_size(size: int) -> str:
+    """`32MiB`, `1000B`."""
+    return _in_largest(Decimal(size), _BYTES) or f"{size}B"
+
+
+# Files and secrets.
+
+
+def _file(text: str) -> Path:
+    if not text or "\0" in text:
+        raise Unfit(f"{quoted(text)} is not the name of a file")
+    return Path(text)
+
+
+def _secret(text: str) -> Secret:
+    if not (value := text.strip()):
+        raise Unfit("the secret is empty")
+    if not re.fullmatch(r"[!-~]+", value):
+        raise Unfit("the secret holds something else than visible ASCII")
+    return Secret(value)
+
+
+def _show_failures(failures: Iterable[tuple[int, float]]) -> str:
+    return ",".join(f"{status}:{probability}" for status, probability in failures)
+
+
+def show_secret(secret: Secret) -> str:
+    """What stands in its place."""
+    return secret.shown
+
+
+COUNT = Unit(_count, "N", "10", toml=int)
+POSITIVE = Unit(_positive, "N", "5", toml=int)
+BOOLEAN = Unit(_boolean, "", "true", lambda value: str(value).lower(), toml=bool)
+NUMBER = Unit(_number, "X", "50")
+FAILURES = Unit(_failures, "STATUS:PROBABILITY", "503:0.1", _show_failures)
+DURATION = Unit(_duration, "D", "5s", show_duration)
+SPAN = Unit(_span, "D", "10s", show_duration)
+TIMEOUT = Unit(_timeout, "D", "30s", show_duration)
+SIZE = Unit(_size, "SIZE", "32MiB", show_size)
+TEXT: Unit[Any] = Unit(str, "TEXT", "localhost,.internal")
+FILE = Unit(_file, "FILE", "/etc/aibridge/file")
+SECRET = Unit(_secret, "SECRET", "...", show_secret)

@@ -1,0 +1,227 @@
+"""The whole path in memory and in virtual time: httpx → server → bridge → httpx → server → provider.
+
+What stands behind the two seams (the server's connection class, the transport's pool) is hidden here: tests
+say `network.client("bridge")` and `network.serve("openai", app)`, and survive when either is replaced.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpcore
+import httpx
+import trio
+import trio.testing
+from httpcore._backends.trio import TrioStream
+
+from aibridge_trio.asgi import Application, Reply, Request, exchange
+from aibridge_trio.bridge import Bridge
+from aibridge_trio.events import Event
+from aibridge_trio.server import Server
+from aibridge_trio.settings import Settings
+
+Stream = trio.abc.Stream
+Handler = Callable[[Request, Reply], Awaitable[None]]
+
+PROVIDERS = ("openai", "anthropic", "copilot")
+
+
+class MemorySocket:
+    """What a server asks of a socket, for a stream without one."""
+
+    family = socket.AF_INET
+
+    def __init__(self, stream: Any, host: str, peer: str) -> None:
+        self._stream, self._host, self._peer = stream, host, peer
+
+    def getsockname(self) -> tuple[str, int]:
+        return (self._host, 80)
+
+    def getpeername(self) -> tuple[str, int]:
+        return (self._peer, 4242)
+
+    def setsockopt(self, *_: object) -> None:
+        pass
+
+    def close(self) -> None:
+        self._stream.send_stream.close()
+        self._stream.receive_stream.close()
+
+
+class MemoryListener(trio.abc.Listener[Stream]):
+    """Accepts the streams that others put in."""
+
+    def __init__(self) -> None:
+        self._inlet, self._outlet = trio.open_memory_channel[Stream](1000)
+
+    @property
+    def open(self) -> bool:
+        return self._outlet.statistics().open_receive_channels > 0
+
+    def connect(self, stream: Stream) -> None:
+        self._inlet.send_nowait(stream)
+
+    async def accept(self) -> Stream:
+        return await self._outlet.receive()
+
+    async def aclose(self) -> None:
+        self._outlet.close()
+        await trio.lowlevel.checkpoint()
+
+
+class MemoryStream(TrioStream):
+    """A stream that has no socket to ask."""
+
+    def get_extra_info(self, info: str) -> Any:
+        return False if info == "is_readable" else None
+
+
+class Backend(httpcore.AsyncNetworkBackend):
+    """httpcore's view of the network, from one address."""
+
+    def __init__(self, network: Network, address: str) -> None:
+        self._network, self._address = network, address
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        await trio.lowlevel.checkpoint()
+        if host in self._network.blackholes:
+            await trio.sleep_forever()
+        return MemoryStream(self._network.dial(host, self._address))
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+
+class Network:
+    """Hosts by name, all in memory."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.listeners: dict[str, MemoryListener] = {}
+        self.blackholes: set[str] = set()
+        self.dialled: list[str] = []
+
+    def dial(self, host: str, address: str = "10.0.0.2") -> Stream:
+        """Open a stream to a host; a host that nobody serves refuses."""
+        self.dialled.append(host)
+        listener = self.listeners.get(host)
+        if listener is None or not listener.open:
+            raise httpcore.ConnectError("refused")
+        near, far = trio.testing.memory_stream_pair()
+        far.socket = MemorySocket(far, host, address)  # type: ignore[attr-defined]
+        listener.connect(far)
+        return near
+
+    def attach(self, host: str, server: Server) -> None:
+        """Let a server listen here instead of on a socket."""
+        listener = self.listeners[host] = MemoryListener()
+        server._listeners = lambda: [listener]  # type: ignore[method-assign,list-item,return-value]
+
+    async def serve(self, host: str, app: Application) -> None:
+        """Serve an ASGI application on a host."""
+        server = Server(app, report=_fail, resettable=True)
+        self.attach(host, server)
+        await self.nursery.start(server.run)
+
+    async def answer(self, host: str, handler: Handler) -> None:
+        """Serve a handler of requests on a host."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await exchange(scope, receive, send, handler)
+
+        await self.serve(host, app)
+
+    def raw(self, host: str, handler: Callable[[Stream], Awaitable[None]]) -> None:
+        """Let a function speak for a host, byte by byte."""
+        listener = self.listeners[host] = MemoryListener()
+        self.nursery.start_soon(partial(trio.serve_listeners, handler, [listener], handler_nursery=self.nursery))
+
+    def transport(self, address: str = "10.0.0.9") -> httpx.AsyncBaseTransport:
+        """Return a way into this network."""
+        transport = httpx.AsyncHTTPTransport(verify=False, trust_env=False)
+        transport._pool = httpcore.AsyncConnectionPool(
+            network_backend=Backend(self, address), max_connections=None, max_keepalive_connections=None
+        )
+        return transport
+
+    def client(self, host: str, address: str = "10.0.0.2", **options: Any) -> httpx.AsyncClient:
+        """Return a client of one host, calling from `address`."""
+        options = {"timeout": None, "trust_env": False, "base_url": f"http://{host}", **options}
+        return httpx.AsyncClient(transport=self.transport(address), **options)
+
+    @asynccontextmanager
+    async def bridge(self, **options: Any) -> AsyncIterator[Running]:
+        """Run a bridge with these settings in front of the hosts `openai`, `anthropic` and `copilot`."""
+        settings = Settings(
+            **{
+                "openai_base_url": "http://openai/v1",
+                "anthropic_base_url": "http://anthropic",
+                "copilot_base_url": "http://copilot",
+                **options,
+            }
+        )
+        bridge = Bridge(settings, transport=lambda _proxy, _ca: self.transport())
+        bridge.address, bridge.admin_address = ("bridge", 80), ("admin", 80)
+        self.attach("bridge", bridge.server)
+        self.attach("admin", bridge.admin_server)
+        signals, told = trio.open_memory_channel[int](10)
+        started = trio.Event()
+        running = Running(
+            bridge, signals, self.client("bridge"), self.client("admin", headers={"host": "localhost"})
+        )
+        bridge.listen(running.events.append)
+
+        async def run() -> None:
+            running.exit_status = await bridge.run(told, started.set)
+            running.ended.set()
+
+        self.nursery.start_soon(run)
+        await started.wait()
+        async with running.client, running.admin:
+            yield running
+
+
+@dataclass
+class Running:
+    """A running bridge: `client` calls it, `admin` operates it, `signals` stops it, `events` heard it."""
+
+    bridge: Bridge
+    signals: trio.MemorySendChannel[int]
+    client: httpx.AsyncClient
+    admin: httpx.AsyncClient
+    events: list[Event] = field(default_factory=list)
+    ended: trio.Event = field(default_factory=trio.Event)
+    exit_status: int | None = None
+
+    def told(self, kind: type[Any]) -> list[Any]:
+        """Return the events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def status(self) -> dict[str, Any]:
+        """Return the status document."""
+        document: dict[str, Any] = (await self.admin.get("/status")).json()
+        return document
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """Return one sample of /metrics; a KeyError says that it isn't there."""
+        wanted = ",".join(f'{key}="{labels[key]}"' for key in sorted(labels))
+        sample = f"aibridge_{name}{{{wanted}}}" if wanted else f"aibridge_{name}"
+        lines = (await self.admin.get("/metrics")).text.splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return float(values[sample])
+
+
+def _fail(error: BaseException) -> None:
+    raise error

@@ -1,0 +1,286 @@
+"""The breaker against a naive model: lists of facts with their times, counted from scratch on every question.
+
+The model keeps *eras* (what the breaker calls generations): when each began, in which state, and what was said
+in it. It has no counters, no window and no table of probes; whatever is asked is counted from the facts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from aibridge_trio.core.breaker import Breaker, Mode, Permit, Policy, Refusal, State, Transition
+from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
+
+EVIDENCE = {
+    Verdict.SUCCESS: SUCCESS,
+    Verdict.NEUTRAL: NEUTRAL,
+    Verdict.FAILURE: Evidence(Verdict.FAILURE, "503", overload=True),
+}
+
+
+@dataclass
+class Said:
+    """One verdict that one request gave, and when."""
+
+    at: float
+    verdict: Verdict
+
+
+@dataclass(eq=False)
+class Call:
+    """One admitted request and all that it ever said; `deadline` is infinite for one that is no probe."""
+
+    admitted: float
+    deadline: float
+    said: list[Said] = field(default_factory=list)
+
+    def votes(self) -> list[Said]:
+        """What of it counts: its first word in time; after a success or the time-out its first failure."""
+        in_time = [word for word in self.said[:1] if word.at < self.deadline]
+        rest = self.said[len(in_time) :]
+        if in_time and in_time[0].verdict is not Verdict.SUCCESS:
+            return in_time
+        return in_time + [word for word in rest if word.verdict is Verdict.FAILURE][:1]
+
+    def holds(self, now: float) -> bool:
+        """Whether it still has its permit."""
+        return not self.said and now < self.deadline
+
+
+@dataclass
+class Era:
+    """A stretch between two transitions or overrides."""
+
+    state: State
+    began: float
+    ends: float = math.inf
+    calls: list[Call] = field(default_factory=list)
+
+    def times(self, verdict: Verdict) -> list[float]:
+        """When this verdict was given in this era."""
+        return [word.at for call in self.calls for word in call.votes() if word.verdict is verdict]
+
+
+class Model:
+    """Says what the contract says."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.mode = Mode.AUTO
+        self.eras = [Era(State.CLOSED, 0.0)]
+        self.overrides: set[int] = set()  # which eras an operator began
+
+    @property
+    def era(self) -> Era:
+        return self.eras[-1]
+
+    def transitions(self) -> list[tuple[State, State, bool]]:
+        """All changes of state so far, and whether each was a trip."""
+        return [
+            (old.state, new.state, new.state is State.OPEN and index not in self.overrides)
+            for index, (old, new) in enumerate(zip(self.eras, self.eras[1:], strict=False), start=1)
+            if old.state is not new.state
+        ]
+
+    def look(self, now: float) -> None:
+        """Notice the end of a cooldown."""
+        if now >= self.era.ends:
+            self.eras.append(Era(State.HALF_OPEN, now))
+
+    def probes(self, now: float) -> int:
+        """How many hold a permit of a half-open state."""
+        return sum(call.holds(now) for call in self.era.calls) if self.era.state is State.HALF_OPEN else 0
+
+    def failures(self, now: float) -> int:
+        """How many failures the window shows."""
+        times = self.era.times(Verdict.FAILURE)
+        return sum(now - self.policy.window < at <= now for at in times)
+
+    def wait(self, now: float) -> float | None:
+        """What an open breaker answers."""
+        return None if self.era.ends == math.inf else self.era.ends - now
+
+    def admit(self, now: float) -> Call | tuple[float | None]:
+        """A call, or the wait of a refusal."""
+        self.look(now)
+        if self.era.state is State.OPEN:
+            return (self.wait(now),)
+        if self.era.state is State.HALF_OPEN and self.probes(now) == self.policy.max_probes:
+            return (1.0,)
+        patience = min(self.policy.cooldown, 30.0) if self.era.state is State.HALF_OPEN else math.inf
+        call = Call(now, now + patience)
+        self.era.calls.append(call)
+        return call
+
+    def settle(self, call: Call, verdict: Verdict, now: float) -> None:
+        """Write it down; then see whether the era has ended by it."""
+        self.look(now)
+        before = len(call.votes())
+        call.said.append(Said(now, verdict))
+        if call not in self.era.calls or len(call.votes()) == before:
+            return
+        trip = {
+            State.CLOSED: self.mode is Mode.AUTO and self.failures(now) >= self.policy.threshold,
+            State.HALF_OPEN: bool(self.era.times(Verdict.FAILURE)),
+        }[self.era.state]
+        if verdict is Verdict.FAILURE and trip:
+            self.eras.append(Era(State.OPEN, now, ends=now + self.policy.cooldown))
+        elif (
+            self.era.state is State.HALF_OPEN
+            and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes
+        ):
+            self.eras.append(Era(State.CLOSED, now))
+
+    def override(self, mode: Mode, now: float) -> None:
+        """The operator begins an era of their own."""
+        self.look(now)
+        if mode is self.mode:
+            return
+        target = {Mode.OPEN: State.OPEN, Mode.CLOSE: State.CLOSED}.get(mode)
+        if target is None:
+            target = State.HALF_OPEN if self.mode is Mode.OPEN else State.CLOSED
+        self.mode = mode
+        self.eras.append(Era(target, now))
+        self.overrides.add(len(self.eras) - 1)
+
+    def boundaries(self, now: float) -> list[float]:
+        """Moments ahead at which something ends: cooldown, probes, failures in the window."""
+        ends = [self.era.ends, *(call.deadline for call in self.era.calls)]
+        ends += [at + self.policy.window for at in self.era.times(Verdict.FAILURE)]
+        return sorted({end for end in ends if now < end < math.inf})
+
+
+class BreakerMachine(RuleBasedStateMachine):
+    """Both breakers hear the same story, and must tell the same."""
+
+    @initialize(
+        threshold=st.integers(1, 4),
+        window=st.sampled_from([2.0, 10.0]),
+        cooldown=st.sampled_from([1.0, 30.0, 40.0]),
+        max_probes=st.integers(1, 3),
+    )
+    def begin(self, threshold: int, window: float, cooldown: float, max_probes: int) -> None:
+        policy = Policy(threshold, window, cooldown, max_probes)
+        self.told: list[Transition] = []
+        self.breaker = Breaker(policy, self.told.append)
+        self.model = Model(policy)
+        self.calls: list[tuple[Permit, Call]] = []
+        self.now = 0.0
+        self.trips = 0
+
+    # Quarters of a second are exact in binary: no rounding, and boundaries are often hit by chance, too.
+    @rule(quarters=st.integers(0, 60))
+    def time_passes(self, quarters: int) -> None:
+        self.now += quarters / 4
+
+    @precondition(lambda self: self.model.boundaries(self.now))
+    @rule(data=st.data(), early=st.booleans())
+    def time_passes_to_a_boundary(self, data: st.DataObject, early: bool) -> None:
+        boundary = data.draw(st.sampled_from(self.model.boundaries(self.now)))
+        self.now = max(self.now, boundary - 0.25) if early else boundary
+
+    @rule(times=st.integers(1, 4))
+    def admit(self, times: int) -> None:
+        for _ in range(times):
+            answer, expected = self.breaker.admit(self.now), self.model.admit(self.now)
+            if isinstance(expected, Call):
+                assert isinstance(answer, Permit), "refused, but the model admits"
+                self.calls.append((answer, expected))
+            else:
+                assert isinstance(answer, Refusal), "admitted, but the model refuses"
+                assert answer.wait == expected[0]
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), verdict=st.sampled_from(Verdict))
+    def settle(self, data: st.DataObject, verdict: Verdict) -> None:
+        permit, call = data.draw(st.sampled_from(self.calls[-8:]))
+        self.breaker.settle(permit, EVIDENCE[verdict], self.now)
+        self.model.settle(call, verdict, self.now)
+
+    @precondition(lambda self: any(not call.said for _, call in self.calls))
+    @rule(verdict=st.sampled_from(Verdict))
+    def settle_all_that_are_out(self, verdict: Verdict) -> None:
+        for permit, call in self.calls:
+            if not call.said:
+                self.breaker.settle(permit, EVIDENCE[verdict], self.now)
+                self.model.settle(call, verdict, self.now)
+
+    @precondition(lambda self: any(call.said for _, call in self.calls))
+    @rule(data=st.data())
+    def late_failure(self, data: st.DataObject) -> None:
+        permit, call = data.draw(st.sampled_from([pair for pair in self.calls if pair[1].said]))
+        self.breaker.settle(permit, EVIDENCE[Verdict.FAILURE], self.now)
+        self.model.settle(call, Verdict.FAILURE, self.now)
+
+    @rule()
+    def the_timer_rings(self) -> None:
+        self.breaker.advance(self.now)
+        self.model.look(self.now)
+
+    @rule()
+    def pass_through(self) -> None:
+        refusal = self.breaker.refuse(self.now)
+        self.model.look(self.now)
+        assert (refusal is not None) == (self.model.era.state is State.OPEN)
+        assert refusal is None or refusal.wait == self.model.wait(self.now)
+
+    @rule(mode=st.sampled_from(Mode))
+    def override(self, mode: Mode) -> None:
+        self.breaker.override(mode, self.now)
+        self.model.override(mode, self.now)
+
+    @rule()
+    def look(self) -> None:
+        statistics = self.breaker.statistics(self.now)
+        self.model.look(self.now)
+        era = self.model.era
+        assert statistics.state is era.state
+        assert statistics.mode is self.model.mode
+        assert statistics.cooldown_left == (self.model.wait(self.now) if era.state is State.OPEN else None)
+        failures = self.model.failures(self.now) if era.state is State.CLOSED else 0
+        assert statistics.failures_in_window == min(failures, self.model.policy.threshold)
+        assert statistics.probes == self.model.probes(self.now)
+        deadlines = [call.deadline for call in era.calls if call.holds(self.now)]
+        assert self.breaker.next_due() == min([era.ends, *deadlines])
+
+    # Invariants must not ask `statistics`, which would apply a due cooldown in passing.
+
+    @invariant()
+    def both_tell_the_same_transitions(self) -> None:
+        assert [(change.source, change.target, change.trip) for change in self.told] == self.model.transitions()
+
+    @invariant()
+    def transitions_follow_from_one_another(self) -> None:
+        states = [State.CLOSED, *(change.target for change in self.told)]
+        assert [change.source for change in self.told] == states[:-1]
+
+    @invariant()
+    def trips_only_grow_and_are_the_trips_told(self) -> None:
+        assert self.breaker._trips >= self.trips
+        self.trips = self.breaker._trips
+        assert self.trips == sum(change.trip for change in self.told)
+
+    @invariant()
+    def probes_never_exceed_the_maximum(self) -> None:
+        assert len(self.breaker._probes) <= self.model.policy.max_probes
+
+    @invariant()
+    def a_permit_that_went_back_stays_back(self) -> None:
+        assert all(permit.returned for permit, call in self.calls if call.said)
+        assert not any(permit.returned for permit in self.breaker._probes)
+
+    def teardown(self) -> None:
+        if hasattr(self, "breaker"):
+            self.look()
+
+
+BreakerMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+
+
+class TestBreaker(BreakerMachine.TestCase):  # type: ignore[misc,name-defined]
+    """In any story of admissions, verdicts, time and overrides the breaker does what the naive model does."""
