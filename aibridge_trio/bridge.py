@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
-import httpx
 import trio
 
 from aibridge_trio import __version__, upstream
@@ -30,15 +29,13 @@ from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
 from aibridge_trio.settings import Secret, Settings
 from aibridge_trio.status import Status
-from aibridge_trio.upstream import Timeouts, Upstream
-
-Transport = Callable[[str | None, str | None], httpx.AsyncBaseTransport]
+from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
 
 
 class Bridge:
     """The whole product, not yet listening. `transport` makes the way out, from a proxy and a CA file."""
 
-    def __init__(self, settings: Settings, *, transport: Transport = upstream.transport) -> None:
+    def __init__(self, settings: Settings, *, transport: TransportFactory = upstream.transport) -> None:
         self.settings = settings
         self._bus = Bus()
         publish, clock = self._bus.publish, trio.current_time
@@ -184,7 +181,7 @@ def serve(settings: Settings) -> int:
 
 
 def _instances(
-    settings: Settings, transport: Transport, clock: Callable[[], float], publish: Publish
+    settings: Settings, transport: TransportFactory, clock: Callable[[], float], publish: Publish
 ) -> Instances:
     timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
     policy = Policy(

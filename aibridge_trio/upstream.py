@@ -18,6 +18,9 @@ from aibridge_trio.asgi import Body, BodyStalled
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
 
+# Makes a way out, from a proxy's URL and a file with one more CA, or without.
+TransportFactory = Callable[[str | None, str | None], httpx.AsyncBaseTransport]
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

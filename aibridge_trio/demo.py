@@ -1,0 +1,181 @@
+"""The product shown: two mock providers, a bridge, a light load, and a few bad seconds for each."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import trio
+
+from aibridge_trio import client
+from aibridge_trio.bridge import Bridge
+from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.events import Event, Finished, Transitioned
+from aibridge_trio.mock import Mock, MockOptions
+from aibridge_trio.server import Server
+from aibridge_trio.settings import Address, Settings
+
+_PATHS = {"openai": "/openai/v1/chat/completions", "anthropic": "/anthropic/v1/messages"}
+_LOOPBACK = Address("127.0.0.1", 0)
+_CALLERS = 6
+_CROWD = 40
+_FRAME_SECONDS = 2.0
+
+# When, as a part of the whole, what happens to whom; None mends it.
+_PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
+    (0.15, "openai", "OUTAGE    openai answers 429 to everybody", {"status": 429}),
+    (0.35, "openai", "MENDED    openai is well again", None),
+    (
+        0.50,
+        "anthropic",
+        "OVERLOAD  anthropic says 200 and breaks off with overloaded_error",
+        {"fault": "error_event"},
+    ),
+    (0.65, "anthropic", "MENDED    anthropic is well again", None),
+    (0.80, "", f"CROWD     {_CROWD} more callers arrive at once", None),
+)
+
+
+class Demo:
+    """One showing of `seconds`; `say` gets its lines."""
+
+    def __init__(self, seconds: float, say: Callable[[str], None]) -> None:
+        self._seconds = seconds
+        self._say = say
+        self._began = trio.current_time()
+        self._served = 0
+        self._failed = 0
+        self._rejected: Counter[str] = Counter()
+        self._rejected_in: list[float] = []
+
+    async def run(self) -> None:
+        """Start everything, play, stop everything."""
+        async with trio.open_nursery() as nursery:
+            urls = {name: await self._mock(nursery) for name in _PATHS}
+            bridge = Bridge(
+                Settings(
+                    bind=_LOOPBACK,
+                    admin_bind=_LOOPBACK,
+                    max_concurrency=20,
+                    rate_limit=5,
+                    circuit_breaker=True,
+                    circuit_breaker_cooldown=max(0.1, self._seconds / 10),
+                    openai_base_url=f"{urls['openai']}/v1",
+                    anthropic_base_url=urls["anthropic"],
+                    log_level="error",
+                )
+            )
+            bridge.listen(self._hear)
+            bridge.open()
+            stop, stopped = trio.open_memory_channel[int](1)
+            nursery.start_soon(bridge.run, stopped)
+            url = "http://{}:{}".format(*bridge.address)
+            self._tell(f"START     bridge on {url} in front of two mock providers: at most 20 in flight,")
+            self._tell("          5 requests/s a caller, a breaker per provider (5 failures in 10 s open it)")
+            with trio.move_on_after(self._seconds):
+                async with trio.open_nursery() as load:
+                    for number in range(_CALLERS):
+                        load.start_soon(self._call, url, f"caller-{number}", 0.3)
+                    load.start_soon(self._call, url, "greedy", 0.02)
+                    load.start_soon(self._report, bridge)
+                    await self._play(urls, load, url)
+                    await trio.sleep_forever()
+            await stop.send(signal.SIGTERM)
+            self._sum_up()
+            nursery.cancel_scope.cancel()
+
+    async def _mock(self, nursery: trio.Nursery) -> str:
+        mock = Mock(MockOptions(tokens=8, tokens_per_second=40))
+        server = Server(mock.app, report=lambda error: self._say(repr(error)))
+        host, port = server.open("127.0.0.1", 0, option="demo")
+        await nursery.start(server.run)
+        return f"http://{host}:{port}"
+
+    async def _play(self, urls: dict[str, str], load: trio.Nursery, url: str) -> None:
+        for when, provider, line, answer in _PLAY:
+            await trio.sleep_until(self._began + when * self._seconds)
+            self._tell(line)
+            if not provider:
+                for number in range(_CROWD):
+                    load.start_soon(self._call, url, f"crowd-{number}", 0.3)
+            elif answer is None:
+                await client.delete(urls[provider], "/mock/script")
+            else:
+                await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
+
+    async def _call(self, url: str, key: str, pause: float) -> None:
+        """Ask for ever, a provider by chance, and come back when told to."""
+        caller = client.Caller(url, f"sk-demo-{key}-0123456789")
+        try:
+            while True:
+                answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
+                # The greedy one listens to nobody.
+                await trio.sleep(pause if key == "greedy" else max(pause, answer.wait))
+        finally:
+            with trio.move_on_after(1, shield=True):
+                await caller.aclose()
+
+    async def _report(self, bridge: Bridge) -> None:
+        while True:
+            await trio.sleep(_FRAME_SECONDS)
+            states = ", ".join(
+                f"{each.name} {each.circuit.statistics().state}"
+                for each in bridge.instances
+                if each.name in _PATHS
+            )
+            rejects = ", ".join(f"{count} {reason}" for reason, count in self._rejected.items())
+            self._tell(
+                f"          served {self._served}, failed upstream {self._failed}, rejected {rejects or 'none'}; "
+                f"{bridge.admission.statistics().in_flight} in flight; {states}"
+            )
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Transitioned():
+                change = f"{event.source} → {event.target}"
+                self._tell(f"BREAKER   {event.provider} {change}: {event.because}")
+            case Finished(reject=str(reason)):
+                self._rejected[reason] += 1
+                self._rejected_in.append(event.duration)
+            case Finished(verdict=Verdict.FAILURE):
+                self._failed += 1
+            case Finished():
+                self._served += 1
+
+    def _sum_up(self) -> None:
+        rejected = self._rejected.total()
+        middle = sorted(self._rejected_in)[len(self._rejected_in) // 2] * 1000 if self._rejected_in else 0.0
+        self._tell(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
+        self._tell(f"          half of these within {middle:.1f} ms, each told why and when to come back")
+
+    def _tell(self, line: str) -> None:
+        self._say(f"{trio.current_time() - self._began:5.1f} s  {line}")
+
+
+def run(seconds: float) -> int:
+    """Play for so long; returns the exit status."""
+
+    def say(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    return trio.run(partial(_until_interrupted, seconds, say))
+
+
+async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                await anext(signals)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await Demo(seconds, say).run()
+        nursery.cancel_scope.cancel()
+    return 0
