@@ -31,6 +31,9 @@ from aibridge_trio.settings import Secret, Settings
 from aibridge_trio.status import Status
 from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
 
+# Closing idle connections waits for nobody (seconds).
+_CLOSE_SECONDS = 1.0
+
 
 class Bridge:
     """The whole product, not yet listening. `transport` makes the way out, from a proxy and a CA file."""
@@ -93,17 +96,20 @@ class Bridge:
 
     async def run(self, signals: AsyncIterator[int], ready: Callable[[], None] = lambda: None) -> int:
         """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
-        async with trio.open_nursery() as timers:
-            for instance in self.instances:
-                timers.start_soon(instance.circuit.run)
-            async with trio.open_nursery() as admin:
-                await admin.start(self.admin_server.run)
-                forced = await self._serve_callers(signals, ready)
-                self._publish(Lifecycle("stop", "cut off by a second signal" if forced else "drained"))
-                self.admin_server.cut()
-            for instance in self.instances:
-                await instance.upstream.aclose()
-            timers.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as timers:
+                for instance in self.instances:
+                    timers.start_soon(instance.circuit.run)
+                async with trio.open_nursery() as admin:
+                    await admin.start(self.admin_server.run)
+                    forced = await self._serve_callers(signals, ready)
+                    self._publish(Lifecycle("stop", "cut off by a second signal" if forced else "drained"))
+                    self.admin_server.cut()
+                timers.cancel_scope.cancel()
+        finally:
+            with trio.move_on_after(_CLOSE_SECONDS, shield=True):
+                for instance in self.instances:
+                    await instance.upstream.aclose()
         return 1 if forced else 0
 
     async def _serve_callers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -18,7 +19,7 @@ def override(url: str, token: str | None, provider: str, mode: str) -> str:
     headers = {"authorization": f"Bearer {token}"} if token else {}
     try:
         with httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT, trust_env=False) as client:
-            answer = client.post(f"/breakers/{provider}", json={"mode": mode})
+            answer = client.post(f"/breakers/{quote(provider, safe='')}", json={"mode": mode})
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Failure(f"no bridge answers at {url} ({type(error).__name__}); see --url") from None
     said = _document(answer)

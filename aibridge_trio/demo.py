@@ -48,6 +48,7 @@ class Demo:
         self._seconds = seconds
         self._say = say
         self._began = trio.current_time()
+        self._until = self._began + seconds
         self._served = 0
         self._failed = 0
         self._rejected: Counter[str] = Counter()
@@ -67,25 +68,31 @@ class Demo:
                     circuit_breaker_cooldown=max(0.1, self._seconds / 10),
                     openai_base_url=f"{urls['openai']}/v1",
                     anthropic_base_url=urls["anthropic"],
+                    graceful_timeout=1.0,
                     log_level="error",
                 )
             )
             bridge.listen(self._hear)
             bridge.open()
             stop, stopped = trio.open_memory_channel[int](1)
-            nursery.start_soon(bridge.run, stopped)
+            ended = trio.Event()
+
+            async def serve() -> None:
+                await bridge.run(stopped)
+                ended.set()
+
+            nursery.start_soon(serve)
             url = "http://{}:{}".format(*bridge.address)
             self._tell(f"START     bridge on {url} in front of two mock providers: at most 20 in flight,")
             self._tell("          5 requests/s a caller, a breaker per provider (5 failures in 10 s open it)")
-            with trio.move_on_after(self._seconds):
-                async with trio.open_nursery() as load:
-                    for number in range(_CALLERS):
-                        load.start_soon(self._call, url, f"caller-{number}", 0.3)
-                    load.start_soon(self._call, url, "greedy", 0.02)
-                    load.start_soon(self._report, bridge)
-                    await self._play(urls, load, url)
-                    await trio.sleep_forever()
+            async with trio.open_nursery() as load:
+                for number in range(_CALLERS):
+                    load.start_soon(self._call, url, f"caller-{number}", 0.3)
+                load.start_soon(self._call, url, "greedy", 0.02)
+                load.start_soon(self._report, bridge)
+                await self._play(urls, load, url)
             await stop.send(signal.SIGTERM)
+            await ended.wait()
             self._sum_up()
             nursery.cancel_scope.cancel()
 
@@ -109,20 +116,22 @@ class Demo:
                 await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
 
     async def _call(self, url: str, key: str, pause: float) -> None:
-        """Ask for ever, a provider by chance, and come back when told to."""
+        """Ask until the end, a provider by chance, and come back when told to."""
         caller = client.Caller(url, f"sk-demo-{key}-0123456789")
-        try:
-            while True:
-                answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
-                # The greedy one listens to nobody.
-                await trio.sleep(pause if key == "greedy" else max(pause, answer.wait))
-        finally:
-            with trio.move_on_after(1, shield=True):
-                await caller.aclose()
+        wait = 0.0
+        while await self._still_on(wait):
+            answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
+            # The greedy one listens to nobody.
+            wait = pause if key == "greedy" else max(pause, answer.wait)
+        await caller.aclose()
+
+    async def _still_on(self, seconds: float) -> bool:
+        """Wait so long, or until the end; tell which. Nothing is cancelled in the middle of a request."""
+        await trio.sleep_until(min(trio.current_time() + seconds, self._until))
+        return trio.current_time() < self._until
 
     async def _report(self, bridge: Bridge) -> None:
-        while True:
-            await trio.sleep(_FRAME_SECONDS)
+        while await self._still_on(_FRAME_SECONDS):
             states = ", ".join(
                 f"{each.name} {each.circuit.statistics().state}"
                 for each in bridge.instances

@@ -43,8 +43,7 @@ class Callers:
         """Return the caller of a request; BadRequest for an empty or repeated credential header."""
         credential = _credential(request)
         if credential is not None:
-            shown = credential[-4:].decode("latin-1") if len(credential) >= _HINTED_FROM else ""
-            return Caller(self._hash(b"key", credential), f"…{shown}", authenticated=True)
+            return Caller(self._hash(b"key", credential), _hint(credential), authenticated=True)
         origin = self._origin(request)
         return Caller(self._hash(b"address", origin.encode()), origin, authenticated=False)
 
@@ -83,6 +82,12 @@ def _credential(request: Request) -> bytes | None:
                 raise BadRequest("empty credential header: Authorization")
             return token.strip()
     return keys[0].strip() if keys else None
+
+
+def _hint(credential: bytes) -> str:
+    """Show the end of a long credential, and nothing that would move a terminal's cursor."""
+    shown = credential[-4:].decode("latin-1") if len(credential) >= _HINTED_FROM else ""
+    return "…" + "".join(char if char.isprintable() else "?" for char in shown)
 
 
 def _address(text: str) -> Address | None:

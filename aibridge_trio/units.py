@@ -176,8 +176,8 @@ def _in_largest(amount: Decimal, factors: dict[str, Decimal]) -> str | None:
 
 
 def show_duration(seconds: float) -> str:
-    """`10s`, `5m`, `250ms`; a timeout that is off, infinite, is `0s`."""
-    if math.isinf(seconds):
+    """`10s`, `5m`, `250ms`; nothing, and a timeout that is off (infinite), is `0s`."""
+    if not seconds or math.isinf(seconds):
         return "0s"
     exact = Decimal(f"{seconds:.9f}")
     return _in_largest(exact, _SECONDS) or f"{(exact * 1000).normalize():f}ms"

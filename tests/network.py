@@ -127,7 +127,7 @@ class Network:
     def attach(self, host: str, server: Server) -> None:
         """Let a server listen here instead of on a socket."""
         listener = self.listeners[host] = MemoryListener()
-        server._listeners = lambda: [listener]  # type: ignore[method-assign,list-item,return-value]
+        server._listeners = lambda: [listener]  # type: ignore[method-assign,list-item]
 
     async def serve(self, host: str, app: Application) -> None:
         """Serve an ASGI application on a host."""

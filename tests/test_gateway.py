@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -296,7 +296,7 @@ async def test_a_chunked_body_streams_up_while_it_comes(autojump_clock: MockCloc
             total += len(piece)
         await reply.answer(200, JSON, b"%d" % total)
 
-    async def body():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def body() -> AsyncIterator[bytes]:
         yield b"one"
         await first.wait()
         yield b"two"
@@ -334,7 +334,7 @@ async def test_a_body_found_too_long_on_the_way_aborts_upstream(
         finally:
             aborted.set()
 
-    async def body():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def body() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b"x" * 10
 
@@ -350,7 +350,7 @@ async def test_a_body_found_too_long_on_the_way_aborts_upstream(
 async def test_an_upload_that_stalls_is_ended(autojump_clock: MockClock, network: Network) -> None:
     """Every wait has an end: a minute of silence in an upload gives the slot back."""
 
-    async def body():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def body() -> AsyncIterator[bytes]:
         yield b"x"
         await trio.sleep(120)
 

@@ -65,7 +65,7 @@ class Onlooker:
 
     def _look_at(self, event: sse.Event) -> Evidence | None:
         # After the first content only errors and usage matter: the other events need no parsing.
-        if event.data == _DONE or (self._content_seen and not any(mark in event.data for mark in _MARKS)):
+        if event.data == _DONE or (self._content_seen and not _matters_late(event)):
             return None
         document = verdict.parse(event.data)
         self.usage = self.usage.updated(document)
@@ -75,3 +75,7 @@ class Onlooker:
                 return None
             self._content_seen = True
         return evidence
+
+
+def _matters_late(event: sse.Event) -> bool:
+    return event.name == "error" or any(mark in event.data for mark in _MARKS)

@@ -22,7 +22,7 @@ class Window:
 
     def count(self, now: float) -> int:
         """Return how many lie in the window, at most `cap`."""
-        while self._times and self._times[0] <= now - self._span:
+        while self._times and self._times[0] + self._span <= now:
             self._times.popleft()
         return len(self._times)
 
