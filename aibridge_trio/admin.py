@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from aibridge_trio import metrics
-from aibridge_trio.asgi import Reply, Request
+from aibridge_trio.asgi import BodyStalled, Reply, Request
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.breaker import Mode
 from aibridge_trio.events import Bug, Event, Lifecycle, Overridden, Publish, Transitioned
@@ -149,10 +149,13 @@ class Admin:
 
 async def _order(request: Request) -> bytes:
     body = b""
-    async for piece in request.body:
-        body += piece
-        if len(body) > _MAX_ORDER:
-            raise _Refused(413, "that is more than an order")
+    try:
+        async for piece in request.body:
+            body += piece
+            if len(body) > _MAX_ORDER:
+                raise _Refused(413, "that is more than an order")
+    except BodyStalled:
+        raise _Refused(408, "the order did not arrive") from None
     return body
 
 

@@ -94,7 +94,7 @@ class Request:
 
     method: str
     path: bytes
-    query: bytes
+    query: bytes = field(repr=False)
     headers: Headers = field(repr=False)
     client: str | None  # the peer's address
     server: str | None  # ours, as the peer sees it

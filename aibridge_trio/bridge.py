@@ -9,7 +9,7 @@ from functools import partial
 
 import trio
 
-from aibridge_trio import __version__, upstream
+from aibridge_trio import __version__
 from aibridge_trio.admin import Admin
 from aibridge_trio.admission import Admission
 from aibridge_trio.app import application
@@ -29,21 +29,22 @@ from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
 from aibridge_trio.settings import Secret, Settings
 from aibridge_trio.status import Status
-from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
+from aibridge_trio.upstream import Timeouts, TransportFactory, Transports, Upstream
 
 # Closing idle connections waits for nobody (seconds).
 _CLOSE_SECONDS = 1.0
 
 
 class Bridge:
-    """The whole product, not yet listening. `transport` makes the way out, from a proxy and a CA file."""
+    """The whole product, not yet listening. `transport` makes the ways out, by default real ones."""
 
-    def __init__(self, settings: Settings, *, transport: TransportFactory = upstream.transport) -> None:
+    def __init__(self, settings: Settings, *, transport: TransportFactory | None = None) -> None:
         self.settings = settings
         self._bus = Bus()
         publish, clock = self._bus.publish, trio.current_time
         self.life = Life()
         self.admission = Admission(settings.max_concurrency, settings.rate_limit, clock)
+        transport = transport or Transports(settings.upstream_ca)
         self.instances = _instances(settings, transport, clock, publish)
         self.log = Log(settings.log_level, settings.log_format, now=time.time)  # noqa: TID251 - the one place
         self.metrics = Metrics([instance.provider for instance in self.instances], self.admission.statistics)
@@ -196,13 +197,12 @@ def _instances(
         cooldown=settings.circuit_breaker_cooldown,
         max_probes=settings.circuit_breaker_half_open_max_requests,
     )
-    ca_file = str(settings.upstream_ca) if settings.upstream_ca else None
 
     def instance(provider: Provider, base_url: str, key: Secret | None) -> Instance:
         proxy = settings.proxy_for(base_url)
         return Instance(
             provider=provider,
-            upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None, ca_file), timeouts),
+            upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
             circuit=Circuit(provider.name, policy if settings.circuit_breaker else None, clock, publish),
             key=key,
             forward_caller_keys=settings.forward_caller_keys,

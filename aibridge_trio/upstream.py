@@ -7,9 +7,12 @@ and rewrite the path after the allow-list has looked at it.
 from __future__ import annotations
 
 import math
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
 import httpx
 import trio
@@ -18,8 +21,10 @@ from aibridge_trio.asgi import Body, BodyStalled
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
 
-# Makes a way out, from a proxy's URL and a file with one more CA, or without.
-TransportFactory = Callable[[str | None, str | None], httpx.AsyncBaseTransport]
+# Makes a way out, from a proxy's URL or without.
+TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
+# What is below is no answer: nobody asked to continue, nobody asked for another protocol.
+_FIRST_FINAL_STATUS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,8 @@ class Outgoing:
     """A request on its way up: `target` is path and query after the base URL, byte for byte."""
 
     method: str
-    target: bytes
-    headers: h.Headers
+    target: bytes = field(repr=False)
+    headers: h.Headers = field(repr=False)
     body: Body
     length: int | None
     chunked: bool
@@ -90,6 +95,8 @@ class Upstream:
             raise UpstreamFault(upload.phase, "deadline", timeout=True)
         response = Response(answer, self._timeouts.idle)
         try:
+            if response.status < _FIRST_FINAL_STATUS:
+                raise UpstreamFault("head", f"status {response.status}")
             yield response
         finally:
             try:
@@ -192,16 +199,26 @@ def _framing(outgoing: Outgoing) -> h.Headers:
     return [] if outgoing.length is None else [(b"content-length", b"%d" % outgoing.length)]
 
 
-def transport(proxy: str | None, ca_file: str | None) -> httpx.AsyncBaseTransport:
-    """Return a pool of connections, through a proxy (a URL) or not, trusting one more CA or not."""
-    context = httpx.create_ssl_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    return httpx.AsyncHTTPTransport(
-        verify=context,
-        proxy=proxy,
-        # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on generating and billing.
-        http2=False,
-        # No queue inside: how much is in flight is the admission's to say.
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-    )
+class Transports:
+    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without."""
+
+    def __init__(self, ca_file: Path | None) -> None:
+        self._ca_file = ca_file
+
+    def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
+        """Return a pool, through a proxy (its URL) or not."""
+        return httpx.AsyncHTTPTransport(
+            verify=self._context,
+            proxy=proxy,
+            # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on and bills.
+            http2=False,
+            # No queue inside: how much is in flight is the admission's to say.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        )
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        context = httpx.create_ssl_context()
+        if self._ca_file:
+            context.load_verify_locations(self._ca_file)
+        return context

@@ -172,7 +172,7 @@ class Network:
                 **options,
             }
         )
-        bridge = Bridge(settings, transport=lambda _proxy, _ca: self.transport())
+        bridge = Bridge(settings, transport=lambda _proxy: self.transport())
         bridge.address, bridge.admin_address = ("bridge", 80), ("admin", 80)
         self.attach("bridge", bridge.server)
         self.attach("admin", bridge.admin_server)
