@@ -81,8 +81,8 @@ class Admin:
 
     def _guard(self, request: Request) -> None:
         """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
-        host = _host_name(request.header(b"host") or b"")
-        if host not in {"localhost", self._host, (request.server or "").lower()}:
+        own = {"localhost", self._host, (request.server or "").lower()} - {""}
+        if _host_name(request.header(b"host") or b"") not in own:
             raise _Refused(403, "Host is neither this listener's address nor its name")
         if self._token is None or request.path.decode("latin-1") in _OPEN_TO_ALL:
             return
@@ -167,11 +167,11 @@ def _mode(body: bytes) -> Mode:
 
 
 def _host_name(host: bytes) -> str:
-    """Return a Host header's name without port and brackets, lower-case."""
+    """Return a Host header's name without port, brackets and the root's dot, lower-case."""
     text = host.decode("latin-1").strip().lower()
-    if text.startswith("["):
+    if text.startswith("[") and "]" in text:
         return text[1:].partition("]")[0]
-    return text.partition(":")[0]
+    return text.partition(":")[0].removesuffix(".")
 
 
 async def _text(reply: Reply, status: int, text: str) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from aibridge_trio.events import Bug, Event, Finished, Lifecycle, Overridden, Transitioned
+from aibridge_trio.units import visible
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
@@ -86,10 +87,11 @@ def _request(event: Finished) -> dict[str, Any]:
 
 def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return json.dumps({"time": time, "level": level, "event": event, **fields}, ensure_ascii=False)
+    line = json.dumps({"time": time, "level": level, "event": event, **fields}, ensure_ascii=False)
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
     said = " ".join(f"{key}={value}" for key, value in fields.items() if value not in (None, "", False))
-    return f"{time} {level:<7} {event:<8} {said}"
+    return visible(f"{time} {level:<7} {event:<8} {said}")

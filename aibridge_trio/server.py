@@ -1,4 +1,4 @@
-"""hypercorn's only door: sockets, TLS, connections, and their end.
+"""Sockets, TLS, connections, and their end; the connections themselves are hypercorn's.
 
 A `Server` is opened (the port is taken, or a Mistake raised), run in a nursery, and stopped: the listener
 closes, connections may finish within a grace period, the rest is cut.
@@ -20,11 +20,11 @@ from typing import Any
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from aibridge_trio.asgi import Application, Receive, Scope, Send
+from aibridge_trio.connection import Connection
 from aibridge_trio.errors import Mistake
 
 # Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
@@ -131,10 +131,10 @@ class Server:
         """Serve one connection; whatever goes wrong in it stays in it."""
         app = _with_reset(self._app, stream) if self._resettable else self._app
         state: Any = ConnectionState({})
-        server = TCPServer(ASGIWrapper(app), self._config, self._context, state, stream)  # type: ignore[arg-type]
+        connection = Connection(ASGIWrapper(app), self._config, self._context, state, stream)  # type: ignore[arg-type]
         with self._tracked(stream):
             try:
-                await server.run()
+                await connection.run()
             except* Exception as group:  # noqa: BLE001 - one connection's failure is that connection's
                 self._report(group)
 

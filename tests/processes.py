@@ -6,11 +6,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,6 +61,12 @@ def until(holds: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:
     return found
 
 
+def exhaust(pieces: Iterable[Any], heard: list[Any]) -> None:
+    """Append piece by piece, so that what came before an exception is there."""
+    for piece in pieces:
+        heard.append(piece)  # noqa: PERF402 - extend promises nothing for that case
+
+
 class Process:
     """One running command; its stderr is collected as it comes."""
 
@@ -73,6 +80,7 @@ class Process:
             text=True,
         )
         self.lines: list[str] = []
+        self._deaf = False
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
 
@@ -80,6 +88,11 @@ class Process:
     def stderr(self) -> str:
         """Everything it has said so far."""
         return "\n".join(self.lines)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._popen.pid
 
     def says(self, pattern: str) -> re.Match[str]:
         """Wait for a line in which the pattern is found."""
@@ -99,16 +112,20 @@ class Process:
         """Send a signal."""
         self._popen.send_signal(number)
 
+    def deafen(self) -> None:
+        """Read one line more, then close the pipe under it."""
+        self._deaf = True
+
     def wait(self, within: float = PATIENCE) -> int:
         """Wait for its end and return the exit status."""
         status = self._popen.wait(within)
         self._reader.join(within)
         return status
 
-    def end(self) -> None:
-        """End it if it still runs, by force if it has to be; there is nothing left of it then."""
+    def end(self, *, kindly: bool = True) -> None:
+        """End it if it still runs, by a signal that it hears if `kindly`; there is nothing left of it then."""
         try:
-            if self._popen.poll() is None:
+            if kindly and self._popen.poll() is None:
                 self._popen.terminate()
                 self._popen.wait(PATIENCE)
         finally:
@@ -122,6 +139,9 @@ class Process:
         assert self._popen.stderr
         for line in self._popen.stderr:
             self.lines.append(line.rstrip("\n"))
+            if self._deaf:
+                self._popen.stderr.close()
+                return
 
 
 @contextmanager
@@ -131,7 +151,7 @@ def _running(*arguments: str, bugs: bool = False, **environ: str) -> Iterator[Pr
     try:
         yield process
     except BaseException:
-        process.end()
+        process.end(kindly=False)
         sys.stdout.write(f"stderr of {arguments}:\n{process.stderr}\n")
         raise
     process.end()
@@ -167,7 +187,8 @@ class Provider:
         return {name: value for name, value in self.last()["headers"] if name.lower() in names}
 
     def clear(self) -> None:
-        """Forget script and counters."""
+        """Forget script and counters, once nothing of before is on its way."""
+        until(lambda: self.stats()["in_flight"] == 0, "a provider at rest")
         self._client.delete("/mock/script")
         self._client.delete("/mock/stats")
 
@@ -182,9 +203,9 @@ class Provider:
 
 
 @contextmanager
-def a_provider(*flags: str) -> Iterator[Provider]:
+def a_provider(*, bind: str = "127.0.0.1:0") -> Iterator[Provider]:
     """Run `aibridge mock`."""
-    with _running("mock", "--bind", "127.0.0.1:0", *flags) as process:
+    with _running("mock", "--bind", bind) as process:
         url = process.says(r"mock provider on (\S+)")[1]
         with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as client:
             yield Provider(process, url, client)
@@ -206,6 +227,10 @@ class Bridge:
     def port(self) -> int:
         """Where callers connect."""
         return int(self.url.rpartition(":")[2])
+
+    def stranger(self) -> socket.socket:
+        """Open a bare connection where callers connect."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def status(self) -> dict[str, Any]:
         """Return `/status`."""
@@ -242,6 +267,15 @@ class Bridge:
         """Return the log's lines about requests."""
         lines = [json.loads(line) for line in tuple(self.process.lines)]
         return [line for line in lines if line["event"] == "request"]
+
+    @contextmanager
+    def holding(self, key: str, path: str = CHAT) -> Iterator[Iterator[bytes]]:
+        """Hold a stream of which something has come; yields what is still to come."""
+        ask = {"model": "m", "messages": ASK, "stream": True, "max_tokens": 9}
+        with self.caller.stream("POST", path, json=ask, headers={"authorization": f"Bearer {key}"}) as answer:
+            pieces = answer.iter_raw()
+            assert next(pieces)
+            yield pieces  # whoever loses the iterator loses the connection
 
     @contextmanager
     def gpt(

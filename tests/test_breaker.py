@@ -336,8 +336,10 @@ def test_probes_are_capped() -> None:
 def test_a_refused_probe_holds_nothing() -> None:
     """Refusals in half-open take no permit."""
     lab, now = half_open()
-    for permit in [lab.admitted(now) for _ in range(3)]:
+    permits = [lab.admitted(now) for _ in range(3)]
+    for _ in range(10):
         lab.refused(now)
+    for permit in permits:
         lab.settle(permit, NEUTRAL, now)
     assert lab.breaker.statistics(now).probes == 0
 
@@ -375,9 +377,7 @@ def test_one_failure_in_half_open_reopens() -> None:
     lab.settle(first, SUCCESS, now)
     lab.settle(second, SUCCESS, now)
     lab.settle(third, BROKEN, now + 5)
-    assert lab.told[-1] == Transition(
-        State.HALF_OPEN, State.OPEN, "a probe failed: no connection", trip=True
-    )
+    assert lab.told[-1] == Transition(State.HALF_OPEN, State.OPEN, "a probe failed: no connection", trip=True)
     assert lab.refused(now + 5) == Refusal("failures", 30.0)
     assert lab.breaker.statistics(now + 5).trips == 2
 

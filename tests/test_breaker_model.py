@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from aibridge_trio.core.breaker import Breaker, Mode, Permit, Policy, Refusal, State, Transition
 from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
@@ -130,10 +137,7 @@ class Model:
         }[self.era.state]
         if verdict is Verdict.FAILURE and trip:
             self.eras.append(Era(State.OPEN, now, ends=now + self.policy.cooldown))
-        elif (
-            self.era.state is State.HALF_OPEN
-            and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes
-        ):
+        elif self.era.state is State.HALF_OPEN and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes:
             self.eras.append(Era(State.CLOSED, now))
 
     def override(self, mode: Mode, now: float) -> None:
@@ -279,8 +283,8 @@ class BreakerMachine(RuleBasedStateMachine):
             self.look()
 
 
-BreakerMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
-
-
-class TestBreaker(BreakerMachine.TestCase):  # type: ignore[misc,name-defined]
-    """In any story of admissions, verdicts, time and overrides the breaker does what the naive model does."""
+def test_the_breaker_does_what_the_naive_model_does() -> None:
+    """In any story of admissions, verdicts, time and overrides the breaker tells what counting the facts tells."""
+    run_state_machine_as_test(
+        BreakerMachine, settings=settings(max_examples=200, stateful_step_count=60, deadline=None)
+    )

@@ -225,12 +225,10 @@ def test_a_mistake_names_its_place_and_how_to_mend_it(config: Callable[[str], st
 
 @pytest.mark.parametrize("option", FLAGGED, ids=lambda option: option.name)
 @pytest.mark.parametrize(
-    "value", ["1979-05-27", "1.5", "{}", "[1]", "[[]]", "nan", "inf", "0x" + "f" * 9999, "-1", '""', "[{}]"]
+    "value", ["1979-05-27", "1.5", "{}", "[1]", "[[]]", "nan", "inf", "0x" + "f" * 9999, "-1", "[{}]"]
 )
 def test_a_wrong_type_in_the_file_is_a_mistake(option: Option, value: str, config: Callable[[str], str]) -> None:
     """No TOML value but one of the option's own type and unit is taken, and the key is named."""
-    if option.name == "trusted_proxies" and value == '""':
-        pytest.skip("no networks")
     path = config(f"{option.key} = {value}")
     assert mistake({"config": path}).startswith(f"{path}: {option.key}: ")
 
@@ -331,11 +329,9 @@ def test_a_secret_in_place_of_its_file_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "HTTPS_PROXY", "AIBRIDGE_UPSTREAM_PROXY"])
-@pytest.mark.parametrize("value", ["hunter2 hunter2", "hunter2\n\nhunter2", "http://a:hunter2@", "hünter2"])
+@pytest.mark.parametrize("value", ["hunter2 hunter2", "hunter2\n\nhunter2", "http://a:hünter2@", "hünter2"])
 def test_a_wrong_secret_is_not_repeated(name: str, value: str) -> None:
     """A mistake in a secret names the variable and never quotes."""
-    if name.endswith("KEY") and "@" in value:
-        pytest.skip("a fine key")
     line = mistake({}, {name: value})
     assert line.startswith(f"{name}: ")
     assert "nter2" not in line

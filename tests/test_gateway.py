@@ -154,7 +154,7 @@ async def test_headers_go_through_rebuilt(autojump_clock: MockClock, network: Ne
                 ("accept-encoding", "gzip"),
             ],
         )
-    up = {name: value for name, value in seen[0].headers}
+    up = dict(seen[0].headers)
     assert (up[b"anthropic-beta"], up[b"anthropic-version"]) == (b"a-2025,b-2026", b"2023-06-01")
     assert up[b"host"] == b"anthropic"
     assert up[b"accept-encoding"] == b"identity"
@@ -764,7 +764,10 @@ async def test_refused_connections_trip_and_the_reject_says_failures(
         (
             "/openai/v1/responses",
             "openai",
-            b'event: response.failed\ndata: {"type":"response.failed","response":{"error":{"code":"slow_down"}}}\n\n',
+            (
+                b'event: response.failed\ndata: {"type":"response.failed","response":'
+                b'{"error":{"code":"slow_down"}}}\n\n'
+            ),
         ),
     ],
 )

@@ -108,15 +108,31 @@ def test_names_are_unique() -> None:
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
-    """Without any configuration the bridge listens on loopback, limits nothing and times out as documented."""
-    settings = Settings()
-    assert str(settings.bind) == "127.0.0.1:4001"
-    assert str(settings.admin_bind) == "127.0.0.1:4002"
-    assert (settings.max_concurrency, settings.rate_limit, settings.circuit_breaker) == (0, 0, False)
-    assert settings.max_body == 32 << 20
-    assert (settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout) == (10, 600, 300)
-    assert (settings.drain_delay, settings.graceful_timeout) == (0, 30)
-    assert settings.trusted_proxies == ()
+    """Without any configuration every option has the default that the manual promises."""
+    promised = {
+        "bind": "127.0.0.1:4001",
+        "admin_bind": "127.0.0.1:4002",
+        "max_concurrency": "0",
+        "rate_limit": "0",
+        "max_body": "32MiB",
+        "circuit_breaker_failure_threshold": "5",
+        "circuit_breaker_window": "10s",
+        "circuit_breaker_cooldown": "30s",
+        "circuit_breaker_half_open_max_requests": "3",
+        "openai_base_url": "https://api.openai.com/v1",
+        "anthropic_base_url": "https://api.anthropic.com",
+        "copilot_base_url": "https://api.githubcopilot.com",
+        "connect_timeout": "10s",
+        "first_byte_timeout": "10m",
+        "idle_timeout": "5m",
+        "drain_delay": "0s",
+        "graceful_timeout": "30s",
+        "log_level": "info",
+        "log_format": "auto",
+    }
+    switches = {option.name: "false" for option in OPTIONS if option.negative}
+    shown = {option.name: option.show(getattr(Settings(), option.name)) for option in OPTIONS}
+    assert shown == dict.fromkeys(shown, "none") | switches | promised
 
 
 def test_settings_are_frozen_and_hide_secrets() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.window import Window
@@ -28,6 +28,7 @@ def test_the_boundary_is_half_open() -> None:
 
 
 @given(st.floats(0, 1e6), st.floats(0.001, 1e4))
+@example(0.9, 1.0)  # 0.9 + 1 − 1 < 0.9
 def test_an_event_leaves_exactly_one_span_later(at: float, span: float) -> None:
     """An event no longer counts at the very instant, as floats add, that is one span after it."""
     window = Window(span, cap=1)
@@ -55,10 +56,9 @@ def test_equals_counting_from_scratch(gaps: list[float], cap: int, span: int) ->
         assert window.count(now) == min(cap, sum(now - span < at <= now for at in times))
 
 
-@given(st.lists(st.just(0.0), min_size=50, max_size=200))
-def test_memory_is_bounded(times: list[float]) -> None:
+def test_memory_is_bounded() -> None:
     """A window keeps no more times than it needs to answer, however many come at once."""
     window = Window(span=10, cap=7)
-    for now in times:
-        window.add(now)
+    for _ in range(1000):
+        window.add(0.0)
     assert len(window._times) == 7

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aibridge_trio import errors
+from aibridge_trio.errors import Reject
+from aibridge_trio.providers import Dialect, dialects
+
+
+@dataclass(frozen=True)
+class Case:
+    """One reject as the contract has it."""
+
+    reject: Reject
+    reason: str
+    status: int
+    message: str
+    wait: float | None
+    openai: tuple[str, str | None]  # type and code
+    anthropic: str  # type
+
+
+UNAVAILABLE = ("service_unavailable_error", "server_is_overloaded")
+INVALID = ("invalid_request_error", None)
+SERVER = ("server_error", None)
+
+CASES = [
+    Case(
+        errors.AtCapacity(),
+        "capacity",
+        503,
+        "AI Bridge is currently at capacity. Please try again later.",
+        1.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
+        errors.RateLimited(0.25),
+        "rate_limit",
+        429,
+        "You've been rate limited. Please try again later.",
+        0.25,
+        ("rate_limit_error", "rate_limit_exceeded"),
+        "rate_limit_error",
+    ),
+    Case(
+        errors.CircuitOpen("openai", "overload", 12.0),
+        "circuit_open",
+        503,
+        "openai is currently unavailable due to upstream rate limiting. Please try again later.",
+        12.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
+        errors.CircuitOpen("copilot", "failures", 12.0),
+        "circuit_open",
+        503,
+        "copilot is currently unavailable due to upstream failures. Please try again later.",
+        12.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
+        errors.CircuitOpen("anthropic", "operator", None),
+        "circuit_open",
+        503,
+        "anthropic was taken out of service by its operator. Please try again later.",
+        None,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
+        errors.BodyTooLarge(1024),
+        "body_too_large",
+        413,
+        "request body larger than the limit of 1024 bytes",
+        None,
+        INVALID,
+        "request_too_large",
+    ),
+    Case(
+        errors.NotFound("POST", "/openai/v1/files"),
+        "not_found",
+        404,
+        "route not supported: POST /openai/v1/files",
+        None,
+        INVALID,
+        "not_found_error",
+    ),
+    Case(
+        errors.MethodNotAllowed("TRACE"),
+        "method_not_allowed",
+        405,
+        "method not allowed: TRACE",
+        None,
+        INVALID,
+        "invalid_request_error",
+    ),
+    Case(
+        errors.UpgradeRefused(),
+        "upgrade_refused",
+        501,
+        "protocol upgrades are not supported; use plain HTTP requests",
+        None,
+        INVALID,
+        "invalid_request_error",
+    ),
+    Case(
+        errors.BadRequest("empty credential header: X-Api-Key"),
+        "bad_request",
+        400,
+        "empty credential header: X-Api-Key",
+        None,
+        INVALID,
+        "invalid_request_error",
+    ),
+    Case(
+        errors.UpstreamUnreachable("openai", "connect"),
+        "upstream_unreachable",
+        502,
+        "openai could not be reached (phase: connect)",
+        None,
+        SERVER,
+        "api_error",
+    ),
+    Case(
+        errors.UpstreamTimeout("openai", "head"),
+        "upstream_timeout",
+        504,
+        "openai did not begin to answer in time (phase: head)",
+        None,
+        SERVER,
+        "timeout_error",
+    ),
+    Case(
+        errors.ShuttingDown(),
+        "shutting_down",
+        503,
+        "AI Bridge is shutting down. Please try again.",
+        1.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
+        errors.InternalError(),
+        "internal_error",
+        500,
+        "AI Bridge failed to handle this request; its log has the details.",
+        None,
+        SERVER,
+        "api_error",
+    ),
+]
+each = pytest.mark.parametrize("case", CASES, ids=[f"{n}-{case.reason}" for n, case in enumerate(CASES)])
+
+
+def headers(reject: Reject, jitter: float = 0.0) -> dict[bytes, bytes]:
+    pairs = reject.headers(jitter)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def test_every_reject_is_here() -> None:
+    """No reason is without a case in this file, and the list of reasons is complete."""
+    assert {case.reason for case in CASES} == set(errors.REASONS)
+    assert len(errors.REASONS) == len(set(errors.REASONS)) == len(Reject.__subclasses__())
+
+
+@each
+def test_status_message_and_wait(case: Case) -> None:
+    """Every reject has the status, the message and the wait that the contract names."""
+    assert (case.reject.reason, case.reject.status) == (case.reason, case.status)
+    assert str(case.reject) == case.reject.message == case.message
+    assert case.reject.wait == case.wait
+
+
+@each
+def test_openai_bodies(case: Case) -> None:
+    """OpenAI's SDKs find message, type, param and code in `error`, and others a message at the top."""
+    kind, code = case.openai
+    assert json.loads(dialects.openai(case.reject, "req_1")) == {
+        "message": case.message,
+        "error": {"message": case.message, "type": kind, "param": None, "code": code},
+    }
+
+
+@each
+def test_anthropic_bodies(case: Case) -> None:
+    """Anthropic's SDKs find type and message in `error`, beside the request's id and a message at the top."""
+    assert json.loads(dialects.anthropic(case.reject, "req_1")) == {
+        "type": "error",
+        "message": case.message,
+        "error": {"type": case.anthropic, "message": case.message},
+        "request_id": "req_1",
+    }
+
+
+@each
+def test_every_reject_says_why(case: Case) -> None:
+    """Every reject carries its reason and its content type; only those that end connections close them."""
+    sent = headers(case.reject)
+    assert sent[b"x-aibridge-reject"] == case.reason.encode()
+    assert sent[b"content-type"] == b"application/json"
+    assert (sent.get(b"connection") == b"close") == (case.reason == "shutting_down")
+
+
+@each
+def test_retry_headers_stand_where_waiting_helps(case: Case) -> None:
+    """Both retry headers stand where waiting helps, neither elsewhere."""
+    sent = headers(case.reject)
+    assert (b"retry-after" in sent) == (b"retry-after-ms" in sent) == (case.wait is not None)
+
+
+@pytest.mark.parametrize(
+    ("wait", "jitter", "milliseconds", "seconds"),
+    [
+        (1.0, 0.0, 1000, 1),
+        (1.0, 0.2, 1200, 2),
+        (0.0004, 0.0, 1, 1),
+        (0.25, 0.0, 250, 1),
+        (1.0005, 0.0, 1001, 2),
+        (25.5, 0.125, 28688, 29),
+        (30.0, 0.0, 30000, 30),
+    ],
+)
+def test_waits(wait: float, jitter: float, milliseconds: int, seconds: int) -> None:
+    """Milliseconds and seconds are the jittered wait rounded up, and seconds are never zero."""
+    sent = headers(errors.RateLimited(wait), jitter)
+    assert (int(sent[b"retry-after-ms"]), int(sent[b"retry-after"])) == (milliseconds, seconds)
+
+
+@given(st.floats(0.0001, 10_000), st.floats(0, 0.2))
+@example(60.0, 0.0)
+@example(50.0, 0.2)
+def test_waits_are_never_too_short(wait: float, jitter: float) -> None:
+    """Who waits as told never comes too early, nor more than a fifth and one unit too late."""
+    sent = headers(errors.CircuitOpen("openai", "overload", wait), jitter)
+    milliseconds, seconds = int(sent[b"retry-after-ms"]), int(sent[b"retry-after"])
+    assert wait * (1 + jitter) <= milliseconds / 1000 + 1e-9
+    assert milliseconds / 1000 <= wait * 1.2 + 0.001 + 1e-9
+    assert seconds >= 1
+    assert seconds == max(1, math.ceil(milliseconds / 1000)) or seconds == math.ceil(wait * (1 + jitter))
+
+
+@pytest.mark.parametrize(
+    ("wait", "jitter", "told"),
+    [(59.0, 0.0, False), (60.0, 0.0, False), (60.5, 0.0, True), (55.0, 0.2, True), (3600.0, 0.0, True)],
+)
+def test_sdks_do_not_sleep_for_minutes(wait: float, jitter: float, told: bool) -> None:
+    """Above 60 s SDKs are told not to retry by themselves, and only then."""
+    sent = headers(errors.CircuitOpen("openai", "overload", wait), jitter)
+    assert sent.get(b"x-should-retry") == (b"false" if told else None)
+
+
+@pytest.mark.parametrize("dialect", [dialects.openai, dialects.anthropic])
+@given(path=st.text(max_size=30), request_id=st.text(max_size=20))
+def test_bodies_are_json_whatever_the_path(dialect: Dialect, path: str, request_id: str) -> None:
+    """What a caller sends cannot break out of a body."""
+    body: dict[str, Any] = json.loads(dialect(errors.NotFound("GET", path), request_id))
+    assert body["message"] == f"route not supported: GET {path}"
+
+
+def test_the_tree() -> None:
+    """Whatever is raised on purpose has one root, and rejects know their own statuses."""
+    for kind in (errors.Mistake, errors.Failure, errors.UpstreamFault, errors.Reject):
+        assert issubclass(kind, errors.BridgeError)
+    assert all(400 <= kind.status <= 599 for kind in Reject.__subclasses__())
+
+
+@pytest.mark.parametrize("phase", ["connect", "head", "stream"])
+def test_each_phase_has_its_words(phase: errors.Phase) -> None:
+    """Faults and rejects of every phase say which, and a silence is not called a break."""
+    broken, silent = (errors.UpstreamFault(phase, "x", timeout=timeout).cause for timeout in (False, True))
+    assert broken != silent
+    for kind in (errors.UpstreamUnreachable, errors.UpstreamTimeout):
+        assert str(kind("openai", phase)).endswith(f"(phase: {phase})")

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, fields, is_dataclass
+from typing import get_args
+
+import pytest
+
+from aibridge_trio import events
+from aibridge_trio.events import Answered, Bug, Bus, Event
+
+KINDS: tuple[type, ...] = get_args(Event)
+ANSWERED = Answered("openai", 200)
+
+
+def raised(error: Exception) -> Exception:
+    """Return an exception that has been on its way."""
+    with pytest.raises(type(error)) as caught:
+        raise error
+    return caught.value
+
+
+def test_every_listener_hears_every_event_in_order() -> None:
+    """Each event goes to all listeners, first come first told, before the next."""
+    bus, heard = Bus(), list[tuple[str, Event]]()
+    bus.listen(lambda event: heard.append(("a", event)))
+    bus.listen(lambda event: heard.append(("b", event)))
+    other = Answered("openai", 503)
+    bus.publish(ANSWERED)
+    bus.publish(other)
+    assert heard == [("a", ANSWERED), ("b", ANSWERED), ("a", other), ("b", other)]
+
+
+def test_nobody_need_listen() -> None:
+    """The story may be told to nobody."""
+    Bus().publish(ANSWERED)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_events_are_frozen(kind: type) -> None:
+    """What has been told cannot be changed: every event is a frozen record."""
+    assert is_dataclass(kind)
+    event = object.__new__(kind)
+    with pytest.raises(FrozenInstanceError):
+        setattr(event, fields(kind)[0].name, None)
+
+
+def test_every_event_is_in_the_union() -> None:
+    """Every record of the room is part of `Event`: listeners can match on all of them."""
+    records = {kind for kind in vars(events).values() if is_dataclass(kind) and kind.__module__ == events.__name__}
+    assert records == set(KINDS)
+
+
+def test_a_bug_tells_type_and_place() -> None:
+    """A bug says what kind of exception it was, and where, innermost first."""
+    where = Bug.of(raised(ZeroDivisionError("x"))).where
+    assert where.startswith("ZeroDivisionError at test_events.py:")
+    assert where.endswith(" raised")
+
+
+def test_a_bug_tells_no_values() -> None:
+    """A bug says nothing of what the exception says, which may quote what callers sent."""
+    error = raised(ValueError("Bearer sk-secret"))
+    error.add_note("sk-noted")
+    assert "sk-" not in repr(Bug.of(error))
+
+
+def test_a_bug_looks_into_groups() -> None:
+    """Of a nursery's group the first exception is told."""
+    group = raised(ExceptionGroup("outer", [ExceptionGroup("inner", [raised(KeyError("sk-secret"))])]))
+    where = Bug.of(group).where
+    assert where.startswith("KeyError at ")
+    assert "sk-" not in where
+
+
+def test_a_bug_that_was_never_raised() -> None:
+    """An exception without a traceback has a type, at least."""
+    assert Bug.of(ValueError("x")).where.startswith("ValueError")

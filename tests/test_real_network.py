@@ -1,0 +1,242 @@
+"""The ways in and out: TLS for callers, TLS and proxies on the way to a provider."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import trustme
+
+from tests.forward_proxy import a_proxy
+from tests.processes import ASK, CHAT, TEXT, Bridge, Provider, a_bridge, a_provider
+
+pytestmark = pytest.mark.real
+
+UNARY: Any = {"model": "m", "messages": ASK}
+STREAMED: Any = {**UNARY, "stream": True}
+# Bytes that a hasty reader would resolve, quote or join.
+TARGET = "/models/a%20b%C3%A9:c?x=%7e&&y=a+b;c=%2e%2E/&z="
+
+
+class Identity(NamedTuple):
+    """A CA that nobody knows, and a server's certificate of it."""
+
+    trust: ssl.SSLContext
+    ca: str
+    flags: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    home: Path = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    authority.cert_pem.write_to_path(str(home / "ca.pem"))
+    certificate.private_key_pem.write_to_path(str(home / "key.pem"))
+    for blob in certificate.cert_chain_pems:
+        blob.write_to_path(str(home / "cert.pem"), append=True)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    flags = ("--tls-cert", str(home / "cert.pem"), "--tls-key", str(home / "key.pem"))
+    return Identity(trust, str(home / "ca.pem"), flags)
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with a_provider() as provider:
+        yield provider
+
+
+@pytest.fixture(autouse=True)
+def fresh(provider: Provider) -> None:
+    provider.clear()
+
+
+@pytest.fixture(scope="module")
+def secure(provider: Provider, identity: Identity) -> Iterator[Bridge]:
+    """A bridge with TLS for its callers; to others, a provider with TLS."""
+    with a_bridge(*identity.flags, provider=provider, verify=identity.trust) as bridge:
+        yield bridge
+
+
+@pytest.fixture(scope="module")
+def plain(provider: Provider) -> Iterator[Bridge]:
+    """A bridge without TLS."""
+    with a_bridge(provider=provider) as bridge:
+        yield bridge
+
+
+# TLS for callers
+
+
+def test_callers_are_served_over_tls(secure: Bridge) -> None:
+    """With a certificate the start line says https, and callers who trust it are served, streams included."""
+    assert secure.url.startswith("https://")
+    assert secure.caller.post(CHAT, json=UNARY).json()["choices"][0]["message"]["content"] == TEXT
+    with secure.caller.stream("POST", CHAT, json=STREAMED) as answer:
+        assert "".join(answer.iter_text()).endswith("data: [DONE]\n\n")
+    assert answer.http_version == "HTTP/1.1"
+
+
+def test_who_does_not_trust_the_certificate_is_not_served(secure: Bridge) -> None:
+    """A caller that does not know the CA gives up, and harms nobody."""
+    with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as caller:
+        caller.get(secure.url)
+    assert secure.caller.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        bytes(range(256)) * 64,
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"",
+    ],
+    ids=["plain", "h2c", "garbage", "half a hello", "nothing"],
+)
+def test_noise_on_the_tls_port_harms_nobody(secure: Bridge, identity: Identity, noise: bytes) -> None:
+    """Whatever is said instead of a handshake ends that connection, and the next caller is served."""
+    with secure.stranger() as stranger:
+        stranger.sendall(noise)
+        with httpx.Client(base_url=secure.url, verify=identity.trust, trust_env=False) as caller:
+            assert caller.get("/").status_code == 200
+        stranger.shutdown(socket.SHUT_WR)
+        _drain(stranger)
+    assert secure.caller.get("/").status_code == 200
+
+
+def _drain(sock: socket.socket) -> bytes:
+    """Read until the other side ends it, one way or the other."""
+    heard = b""
+    with suppress(ConnectionError):
+        while piece := sock.recv(65536):
+            heard += piece
+    return heard
+
+
+# Other protocols
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"upgrade: websocket\r\nconnection: upgrade\r\n",
+        b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: %s\r\n"
+        % b64encode(bytes(16)),
+        b"upgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABk\r\n",
+        b"upgrade: something/2\r\nconnection: upgrade\r\n",
+    ],
+    ids=["half a WebSocket", "a WebSocket", "h2c", "something"],
+)
+def test_upgrades_are_refused(plain: Bridge, headers: bytes) -> None:
+    """Whatever a connection is to become, it stays HTTP/1.1: 501, and the next request on it is served."""
+    with plain.stranger() as stranger:
+        stranger.sendall(b"GET /openai/v1/responses HTTP/1.1\r\nhost: x\r\n%s\r\n" % headers)
+        answer = stranger.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 501 ")
+        assert b"x-aibridge-reject: upgrade_refused\r\n" in answer
+        stranger.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        _, _, answer = _drain(stranger).rpartition(b"HTTP/1.1 ")
+        assert answer.startswith(b"200 ")
+
+
+def test_http_2_is_not_spoken(plain: Bridge) -> None:
+    """Who begins with HTTP/2 is answered in HTTP/1.1, and its connection closed."""
+    with plain.stranger() as stranger:
+        stranger.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+        assert _drain(stranger).startswith(b"HTTP/1.1 4")
+
+
+# TLS on the way out
+
+
+def _way_through(secure: Bridge) -> tuple[str, str]:
+    return ("--openai-base-url", f"{secure.url}/openai/v1")
+
+
+def test_an_own_ca_is_trusted_upstream(secure: Bridge, identity: Identity, provider: Provider) -> None:
+    """With --upstream-ca a provider of that CA is reached over TLS, and the target arrives byte for byte."""
+    with a_bridge(*_way_through(secure), "--upstream-ca", identity.ca) as bridge:
+        assert bridge.caller.get(f"/openai/v1{TARGET}").status_code == 200
+        assert provider.last()["target"] == f"/v1{TARGET}"
+        with bridge.gpt() as gpt, gpt.chat.completions.stream(model="m", messages=ASK) as stream:
+            assert stream.get_final_completion().choices[0].message.content == TEXT
+
+
+def test_an_unknown_ca_is_not_trusted_upstream(secure: Bridge, provider: Provider) -> None:
+    """Without it the connection fails in its first phase: 502, a failure, and nothing was sent."""
+    with a_bridge(*_way_through(secure)) as bridge:
+        answer = bridge.caller.post(CHAT, json=UNARY)
+        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
+        assert answer.json()["message"] == "openai could not be reached (phase: connect)"
+        assert bridge.metric("aibridge_upstream_errors_total", provider="openai", phase="connect") == 1
+        assert bridge.requests()[-1]["verdict"] == "failure"
+    assert provider.stats()["requests"] == 0
+
+
+def test_a_provider_that_restarts_is_found_again() -> None:
+    """A kept connection that the provider has closed is not used: no request pays for its restart."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        address = f"127.0.0.1:{found.getsockname()[1]}"
+    with a_bridge("--openai-base-url", f"http://{address}/v1") as bridge:
+        for _ in range(2):
+            with a_provider(bind=address):
+                assert [bridge.caller.post(CHAT, json=UNARY).status_code for _ in range(2)] == [200, 200]
+        assert bridge.caller.post(CHAT, json=UNARY).status_code == 502
+
+
+# Proxies on the way out
+
+
+def test_plain_upstreams_are_reached_through_a_proxy(provider: Provider) -> None:
+    """An http upstream is asked for by its whole URL; the target's bytes and the body arrive unchanged."""
+    with a_proxy() as proxy, a_bridge("--upstream-proxy", proxy.url(), provider=provider) as bridge:
+        assert bridge.caller.get(f"/openai/v1{TARGET}").status_code == 200
+        assert proxy.heads[0].startswith(f"GET {provider.url}/v1{TARGET} HTTP/1.1\r\n".encode())
+        assert provider.last()["target"] == f"/v1{TARGET}"
+        assert bridge.caller.post(CHAT, json=UNARY).json()["choices"][0]["message"]["content"] == TEXT
+
+
+@pytest.mark.parametrize("told", ["--upstream-proxy", "HTTPS_PROXY"])
+def test_secure_upstreams_are_reached_through_a_tunnel(
+    secure: Bridge, identity: Identity, provider: Provider, told: str
+) -> None:
+    """An https upstream gets a tunnel; the target's bytes arrive unchanged, the proxy's password does not."""
+    with a_proxy() as proxy:
+        url = proxy.url("user:pass%40word@")
+        flags: tuple[str, ...] = (*_way_through(secure), "--upstream-ca", identity.ca)
+        flags += (told, url) if told.startswith("--") else ()
+        with a_bridge(*flags, HTTPS_PROXY="" if told in flags else url) as bridge:
+            assert bridge.caller.get(f"/openai/v1{TARGET}").status_code == 200
+            assert bridge.caller.post(CHAT, json=UNARY).json()["choices"][0]["message"]["content"] == TEXT
+    authority = httpx.URL(secure.url).netloc
+    assert proxy.heads[0].startswith(b"CONNECT %s HTTP/1.1\r\n" % authority)
+    assert b"Basic " + b64encode(b"user:pass@word") in proxy.heads[0]
+    assert [seen["target"] for seen in provider.stats()["last"]] == [f"/v1{TARGET}", "/v1/chat/completions"]
+    assert provider.credentials() == {}
+
+
+def test_no_proxy_names_the_exceptions(secure: Bridge, identity: Identity, provider: Provider) -> None:
+    """HTTPS_PROXY is neither for plain upstreams nor for hosts that NO_PROXY names."""
+    nobody = "http://127.0.0.1:1"
+    with a_bridge(provider=provider, HTTPS_PROXY=nobody) as plain:
+        assert plain.caller.post(CHAT, json=UNARY).status_code == 200
+    flags = (*_way_through(secure), "--upstream-ca", identity.ca)
+    with a_bridge(*flags, HTTPS_PROXY=nobody, NO_PROXY="127.0.0.1") as bridge:
+        assert bridge.caller.post(CHAT, json=UNARY).status_code == 200
+
+
+def test_a_proxy_that_is_gone_is_an_unreachable_provider(provider: Provider) -> None:
+    """When the proxy can't be reached, neither can the provider: 502."""
+    with a_bridge("--upstream-proxy", "http://u:p@127.0.0.1:1", provider=provider) as bridge:
+        answer = bridge.caller.post(CHAT, json=UNARY)
+        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
