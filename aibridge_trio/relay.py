@@ -36,7 +36,8 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
         await reply.start(response.status, _going_back(response.headers, length))
         while piece := await response.read():
             record.first_byte()
-            hold.settle(onlooker.feed(piece))
+            for evidence in onlooker.feed(piece):
+                hold.settle(evidence)
             if reply.sent + len(piece) == length:
                 last = piece
             else:

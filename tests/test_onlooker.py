@@ -86,9 +86,9 @@ def test_success_at_the_first_content(dialect: str) -> None:
     before, content, after = STREAMS[dialect]
     onlooker = stream()
     assert onlooker.head() is None
-    assert [onlooker.feed(piece) for piece in before] == [None] * len(before)
-    assert onlooker.feed(content) is SUCCESS
-    assert [onlooker.feed(piece) for piece in after] == [None] * len(after)
+    assert [onlooker.feed(piece) for piece in before] == [[]] * len(before)
+    assert onlooker.feed(content) == [SUCCESS]
+    assert [onlooker.feed(piece) for piece in after] == [[]] * len(after)
 
 
 @pytest.mark.parametrize("dialect", STREAMS)
@@ -107,7 +107,7 @@ def test_a_stream_without_content_is_neutral(dialect: str) -> None:
     """A stream that ends cleanly without content proves nothing."""
     before, _content, _after = STREAMS[dialect]
     onlooker = stream()
-    assert [onlooker.feed(piece) for piece in [*before, DONE]] == [None] * (len(before) + 1)
+    assert [onlooker.feed(piece) for piece in [*before, DONE]] == [[]] * (len(before) + 1)
     assert onlooker.end() == NEUTRAL
 
 
@@ -115,7 +115,7 @@ def test_a_stream_without_content_is_neutral(dialect: str) -> None:
 def test_an_empty_stream_is_neutral(pieces: list[bytes]) -> None:
     """No event, a comment, `[DONE]` alone or what cannot be read: nothing is proven."""
     onlooker = stream()
-    assert [onlooker.feed(piece) for piece in pieces] == [None] * len(pieces)
+    assert [onlooker.feed(piece) for piece in pieces] == [[]] * len(pieces)
     assert onlooker.end() == NEUTRAL
 
 
@@ -126,7 +126,7 @@ def test_overload_before_content_is_a_failure(code: str, shape: str) -> None:
     name, document = shapes(code)[shape]
     onlooker = stream()
     onlooker.feed(COMMENT)
-    assert onlooker.feed(event(document, name)) == Evidence(Verdict.FAILURE, code, overload=True)
+    assert onlooker.feed(event(document, name)) == [Evidence(Verdict.FAILURE, code, overload=True)]
 
 
 @pytest.mark.parametrize("code", OVERLOAD_CODES)
@@ -139,42 +139,40 @@ def test_overload_after_content_is_a_failure(code: str, shape: str, dialect: str
     onlooker = stream()
     for piece in before:
         onlooker.feed(piece)
-    assert onlooker.feed(content) is SUCCESS
+    assert onlooker.feed(content) == [SUCCESS]
     for piece in after[:-1]:
         onlooker.feed(piece)
-    assert onlooker.feed(event(document, name)) == Evidence(Verdict.FAILURE, code, overload=True)
+    assert onlooker.feed(event(document, name)) == [Evidence(Verdict.FAILURE, code, overload=True)]
 
 
 def test_an_event_named_error_is_read_after_content_whatever_its_data() -> None:
     """After content, too, it is enough that the event's name says error."""
     onlooker = stream()
     onlooker.feed(chunk({"content": "Hi"}))
-    evidence = onlooker.feed(event({"code": "slow_down"}, "error"))
-    assert evidence is not None
+    [evidence] = onlooker.feed(event({"code": "slow_down"}, "error"))
     assert evidence.verdict is Verdict.FAILURE
 
 
-def test_overload_in_the_piece_of_the_content_is_a_failure() -> None:
-    """When content and overload come in one piece, the failure is what counts."""
+def test_evidence_in_one_piece_is_heard_in_order() -> None:
+    """Content and overload in one piece are what they are in two: a success, then a failure."""
     onlooker = stream()
     evidence = onlooker.feed(chunk({"content": "Hi"}) + event({"error": {"code": "slow_down"}}))
-    assert evidence is not None
-    assert evidence.verdict is Verdict.FAILURE
+    assert [each.verdict for each in evidence] == [Verdict.SUCCESS, Verdict.FAILURE]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_other_errors_in_a_stream_are_neutral(shape: str) -> None:
     """An error event that is not overload is neutral, before content."""
     name, document = shapes("server_error")[shape]
-    assert stream().feed(event(document, name)) == NEUTRAL
+    assert stream().feed(event(document, name)) == [NEUTRAL]
 
 
 def test_text_that_speaks_of_errors_is_content() -> None:
     """A model that writes about "error" and overload is not an error."""
     onlooker = stream()
     said = '{"error":{"code":"rate_limit_exceeded"}} "error" "usage"'
-    assert onlooker.feed(chunk({"content": said})) is SUCCESS
-    assert onlooker.feed(chunk({"content": said, "refusal": None}, error=None)) is None
+    assert onlooker.feed(chunk({"content": said})) == [SUCCESS]
+    assert onlooker.feed(chunk({"content": said, "refusal": None}, error=None)) == []
 
 
 @pytest.mark.parametrize("dialect", STREAMS)
@@ -185,22 +183,22 @@ def test_any_cut_of_a_stream_gives_the_same(dialect: str, cuts: list[int]) -> No
     whole = b"".join([*before, content, *after])
     places = [0, *sorted(cut % len(whole) for cut in cuts), len(whole)]
     onlooker = stream()
-    evidence = [onlooker.feed(whole[a:b]) for a, b in pairwise(places)]
-    assert [found for found in evidence if found] == [SUCCESS]
+    evidence = [each for a, b in pairwise(places) for each in onlooker.feed(whole[a:b])]
+    assert evidence == [SUCCESS]
     assert onlooker.usage == USAGE[dialect]
 
 
 def test_a_blind_stream_that_ends_cleanly_is_a_success() -> None:
     """An event too long to be read is content: a clean end then is a success."""
     onlooker = stream()
-    assert onlooker.feed(b"data: " + b"x" * (MAX_EVENT + 1)) is None
+    assert onlooker.feed(b"data: " + b"x" * (MAX_EVENT + 1)) == []
     assert onlooker.end() is SUCCESS
 
 
 def test_a_stream_is_one_by_its_media_type() -> None:
     """JSON is judged when it is complete, whatever it looks like on the way."""
     onlooker = unary()
-    assert onlooker.feed(chunk({"content": "Hi"})) is None
+    assert onlooker.feed(chunk({"content": "Hi"})) == []
 
 
 # --- Unary answers
@@ -211,8 +209,8 @@ def test_a_unary_answer_succeeds_when_complete() -> None:
     onlooker = unary()
     body = json.dumps({"object": "chat.completion", "usage": CHAT}).encode()
     assert onlooker.head() is None
-    assert onlooker.feed(body[:10]) is None
-    assert onlooker.feed(body[10:]) is None
+    assert onlooker.feed(body[:10]) == []
+    assert onlooker.feed(body[10:]) == []
     assert onlooker.end() == SUCCESS
     assert onlooker.usage == USAGE["chat"]
 
@@ -256,7 +254,7 @@ def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> Non
     """A 429 that waiting never cures is neutral, once its body is complete."""
     onlooker = unary(429)
     assert onlooker.head() is None
-    assert onlooker.feed(json.dumps(document).encode()) is None
+    assert onlooker.feed(json.dumps(document).encode()) == []
     assert onlooker.end() == NEUTRAL
 
 
@@ -304,7 +302,7 @@ def test_an_encoded_answer_is_judged_by_its_head(status: int, verdict: Verdict, 
     evidence = onlooker.head()
     assert evidence is not None
     assert evidence.verdict is verdict
-    assert onlooker.feed(json.dumps({"usage": CHAT}).encode()) is None
+    assert onlooker.feed(json.dumps({"usage": CHAT}).encode()) == []
     assert onlooker.end() is None
     assert onlooker.usage == Usage()
     assert len(onlooker._body) == 0

@@ -268,7 +268,7 @@ def test_a_large_upload_that_was_announced_is_refused(bare: Bridge, provider: Pr
     with httpx.Client(base_url=bare.url, trust_env=False, timeout=20) as caller:
         answer = caller.post(CHAT, content=bytes(20 * MIB), headers={"authorization": "Bearer sk-huge"})
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (413, "body_too_large")
-        assert caller.get("/").status_code == 200
+        assert caller.get("/", headers={"authorization": "Bearer sk-after-announced"}).status_code == 200
     assert provider.stats()["requests"] == 0
     assert bare.in_flight() == 0
 
@@ -279,7 +279,7 @@ def test_a_body_that_turns_out_too_long_is_refused(bare: Bridge, provider: Provi
     with httpx.Client(base_url=bare.url, trust_env=False, timeout=20) as caller:
         answer = caller.post(CHAT, content=pieces, headers={"authorization": "Bearer sk-chunked"})
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (413, "body_too_large")
-        assert caller.get("/").status_code == 200
+        assert caller.get("/", headers={"authorization": "Bearer sk-after-chunked"}).status_code == 200
     until(lambda: provider.stats()["aborted"] == 1, "cancelled upstream")
     assert provider.last()["body_bytes"] <= 2 * MIB
     assert bare.in_flight() == 0

@@ -15,7 +15,7 @@ _MARKS = (b'"error"', b'"usage"')
 class Onlooker:
     """Reads one answer on the side: `head`, then `feed` for each piece, then `end` if it ended cleanly.
 
-    Each returns evidence as soon as there is some, None otherwise. An answer that is encoded all the same, or
+    Each returns evidence as soon as there is some. An answer that is encoded all the same, or
     that nobody asked to read, is judged by its head.
     """
 
@@ -32,20 +32,16 @@ class Onlooker:
         """Judge the status, as far as it goes alone."""
         return verdict.of_head(self._status) if self._readable else verdict.of_status(self._status)
 
-    def feed(self, piece: bytes) -> Evidence | None:
-        """Look at one piece of the body; the gravest evidence in it, if any."""
+    def feed(self, piece: bytes) -> list[Evidence]:
+        """Look at one piece of the body; return the evidence in it, in order."""
         if not self._readable:
-            return None
+            return []
         if not self._streamed:
             if len(self._body) <= _MAX_BODY:
                 self._body += piece
-            return None
-        found: Evidence | None = None
-        for event in self._parser.feed(piece):
-            evidence = self._look_at(event)
-            if evidence is not None and (found is None or evidence.verdict is verdict.Verdict.FAILURE):
-                found = evidence
-        return found
+            return []
+        seen = (self._look_at(event) for event in self._parser.feed(piece))
+        return [evidence for evidence in seen if evidence is not None]
 
     def end(self) -> Evidence | None:
         """Judge a complete answer: a stream without content proves nothing."""
