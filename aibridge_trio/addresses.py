@@ -36,7 +36,9 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-_NAME = r"[A-Za-z0-9._-]{1,253}"
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
+_LONGEST_NAME = 253
 _BRACKETED = r"\[[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?\]"
 _PORT = r"[0-9]{1,5}"
 _HIGHEST_PORT = 0xFFFF
@@ -44,6 +46,8 @@ _HIGHEST_PORT = 0xFFFF
 
 def _host(text: str) -> str:
     """A name, or an IP address without brackets; a name that ends in a number must be an IPv4 address."""
+    if len(text) > _LONGEST_NAME:
+        raise Unfit("the host's name is too long")
     try:
         if text.startswith("["):
             return str(IPv6Address(text[1:-1]))

@@ -47,6 +47,7 @@ class Body:
         self._inlet, self._outlet = trio.open_memory_channel[bytes](_READ_AHEAD)
         self._ended = trio.Event()
         self.received = 0
+        self.caller_left = False
 
     def __aiter__(self) -> Body:
         return self
@@ -188,6 +189,7 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
 
         async def watch() -> None:
             await body._feed(receive)  # noqa: SLF001 - the same room
+            body.caller_left = True
             # A server may tell of the end of a finished exchange from within the last send; to be cancelled
             # there would leave its connection in between.
             if not reply.ended:
@@ -196,10 +198,13 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
         nursery.start_soon(watch)
         await handler(request, reply)
         nursery.cancel_scope.cancel()
+    if reply.started and not reply.ended and scope.get("http_version") == "1.0":
+        # To return without an end breaks a chunked answer visibly; in HTTP/1.0 a close is the end, a reset is not.
+        scope.get("extensions", {}).get("aibridge.reset", bool)()
 
 
 def _without_socket(receive: Receive) -> Receive:
-    """Read a WebSocket's opening as a request without a body."""
+    """Read a WebSocket's opening as a request without a body, where a server makes a WebSocket of it."""
     types = {"websocket.connect": "http.request", "websocket.disconnect": "http.disconnect"}
 
     async def translated() -> Message:

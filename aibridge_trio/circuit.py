@@ -56,7 +56,8 @@ class Circuit:
         request that does not vote is refused while open, and never judged.
         """
         if not votes:
-            self._refuse(self._breaker.refuse(self._clock()) if self.enabled else None)
+            if self.enabled and (refusal := self._breaker.refuse(self._clock())):
+                raise self._open(refusal)
             yield Hold(None)
             return
         hold = Hold(self._admitted())
@@ -110,10 +111,6 @@ class Circuit:
                 self._reschedule()
 
         return judge
-
-    def _refuse(self, refusal: Refusal | None) -> None:
-        if refusal is not None:
-            raise self._open(refusal)
 
     def _open(self, refusal: Refusal) -> CircuitOpen:
         return CircuitOpen(self.provider, refusal.because, refusal.wait)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import h11
 import trio
-from hypercorn.events import Closed, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.events import Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
@@ -23,6 +23,8 @@ class Connection(TCPServer):
     hypercorn would switch to HTTP/2 or to a WebSocket by itself, before the application has a say, and no
     switch turns that off. Such connections have no idle timeout and can outlive their peers.
     """
+
+    _over = False
 
     @property
     def protocol(self) -> ProtocolWrapper:
@@ -58,7 +60,14 @@ class Connection(TCPServer):
                 while piece := await self.stream.receive_some(_READ_SIZE):
                     await ahead.send(bytes(piece))
             nursery.cancel_scope.cancel()  # whatever is still unread, nobody waits for its answer
+        self._over = True
         await self.protocol.handle(Closed())
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Send, but start no idle timer on a connection that is over: it would stay open as long."""
+        if not (self._over and isinstance(event, Updated)):
+            await super().protocol_send(event)
 
 
 class _HTTP1(H11Protocol):

@@ -160,7 +160,8 @@ class Demo:
         rejected = self._rejected.total()
         middle = sorted(self._rejected_in)[len(self._rejected_in) // 2] * 1000 if self._rejected_in else 0.0
         self._tell(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
-        self._tell(f"          half of these within {middle:.1f} ms, each told why and when to come back")
+        if rejected:
+            self._tell(f"          half of these within {middle:.1f} ms, each told why and when to come back")
 
     def _tell(self, line: str) -> None:
         self._say(f"{trio.current_time() - self._began:5.1f} s  {line}")

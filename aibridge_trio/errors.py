@@ -22,9 +22,10 @@ BridgeError
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 Phase = Literal["connect", "head", "stream"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class BridgeError(Exception):
@@ -190,7 +191,7 @@ class UpstreamUnreachable(Reject):
     reason, status = "upstream_unreachable", 502
 
     def __init__(self, provider: str, phase: Phase) -> None:
-        said = {"connect": "could not be reached", "head": "closed the connection before it answered"}
+        said = {"connect": "could not be reached", "head": "failed before its answer began"}
         super().__init__(f"{provider} {said.get(phase, 'broke off')} (phase: {phase})")
 
 

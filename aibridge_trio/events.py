@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from errno import errorcode
 from pathlib import Path
 from typing import Literal
 
@@ -99,7 +100,10 @@ class Bug:
             error = error.exceptions[0]
         frames = traceback.extract_tb(error.__traceback__)
         places = " < ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in reversed(frames))
-        return cls(f"{type(error).__name__} at {places}")
+        name = type(error).__name__
+        if isinstance(error, OSError) and error.errno is not None:
+            name += f" {errorcode.get(error.errno, error.errno)}"
+        return cls(f"{name} at {places}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,8 @@ class Finished:
     """One request, from the door to the ledger. Durations in seconds, sizes in bytes.
 
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` tells
-    whether a `Started` came before, `reached_upstream` whether a connection to the provider stood.
+    whether a `Started` came before, `reached_upstream` whether a connection to the provider stood. `broken` is an
+    answer that began and did not come to its end, `left` that it was the caller who left.
     """
 
     request_id: str
@@ -127,6 +132,7 @@ class Finished:
     started: bool
     reached_upstream: bool
     usage: Usage
+    left: bool = False
 
 
 Event = Started | Answered | FirstByte | Faulted | Judged | Transitioned | Overridden | Lifecycle | Bug | Finished

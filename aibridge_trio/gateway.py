@@ -49,11 +49,12 @@ class Gateway:
             self._life.admit()  # 503 shutting_down
             with self._admission.slot():  # 503 capacity
                 await self._carry(request, reply, record)
+            record.complete = True
         except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
             await self._give_up(error, request, reply, record)  # the slot is back by now
         finally:
             record.close()
-        if not record.broken:
+        if record.complete:
             await reply.end()
 
     async def _carry(self, request: Request, reply: Reply, record: Record) -> None:
@@ -87,9 +88,9 @@ class Gateway:
                 record.bug(error)
                 reject = InternalError()
         if reply.started:
-            record.broken = True
             return
         record.reject = reject.reason
         body = self._instances.dialect(request)(reject, record.request_id.decode("ascii"))
         jitter = random.uniform(0, _JITTER)  # noqa: S311 - spreads callers, guards nothing
         await reply.write(reject.status, reject.headers(jitter), body)
+        record.complete = True

@@ -76,6 +76,7 @@ def _request(event: Finished) -> dict[str, Any]:
         "reject": event.reject,
         "verdict": event.verdict,
         "broken": event.broken,
+        "left": event.left,
         "duration_s": round(event.duration, 4),
         "first_byte_s": None if event.first_byte is None else round(event.first_byte, 4),
         "bytes_in": event.bytes_in,

@@ -18,7 +18,7 @@ from aibridge_trio import __version__
 from aibridge_trio.admission import Statistics
 from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
-from aibridge_trio.errors import REASONS
+from aibridge_trio.errors import PHASES, REASONS
 from aibridge_trio.events import (
     Answered,
     Event,
@@ -33,7 +33,6 @@ from aibridge_trio.providers import Provider
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 # From a cache's answer to the longest that a reasoning model thinks (seconds).
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
-_PHASES = ("connect", "head", "stream")
 # What is likely enough to be there at 0. Any other status of three digits gets its child when it comes.
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
 _STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 499, 501)
@@ -75,7 +74,7 @@ class Metrics:
         self._responses = self._counter("upstream_responses", "Answers of the providers.", "provider", "status")
         _prepare(self._responses, ((name, str(status)) for name in names for status in _UPSTREAM_STATUSES))
         self._errors = self._counter("upstream_errors", "Where the way to a provider broke.", "provider", "phase")
-        _prepare(self._errors, ((name, phase) for name in names for phase in _PHASES))
+        _prepare(self._errors, ((name, phase) for name in names for phase in PHASES))
         self._verdicts = self._counter(
             "verdicts", "What requests said of a provider's health.", "provider", "verdict"
         )

@@ -39,7 +39,7 @@ class Record:
         self.usage = Usage()
         self.hold: Hold | None = None
         self.reject: str | None = None
-        self.broken = False
+        self.complete = False
 
     def started(self, provider: str, route: str, caller: Caller) -> None:
         """Note where it goes."""
@@ -81,7 +81,8 @@ class Record:
                 status=_NO_ANSWER if status is None else status,
                 reject=self.reject,
                 verdict=self.hold.verdict if self.hold else None,
-                broken=self.broken,
+                broken=status is not None and not self.complete,
+                left=self._request.body.caller_left and not self.complete,
                 duration=self._clock() - self._opened,
                 first_byte=self._first_byte,
                 bytes_in=self._request.body.received,

@@ -17,8 +17,8 @@ _UNENCODED = (b"", b"identity")
 async def relay(response: Response, reply: Reply, hold: Hold, route: Route, record: Record) -> bytes:
     """Carry an answer to the caller, all but the piece that completes it, if that can be known; return it.
 
-    The caller must not see its answer complete while its slot is still taken: it may come again at once. So
-    what makes it complete (the last piece of a sized answer, the end of any other) is sent when all is done.
+    A caller that has its whole answer may come again at once, and must find its slot free. So what makes the
+    answer complete (the last piece of a sized one, the end of any other) waits until nothing else is left to do.
 
     Evidence is heard before the bytes that hold it are passed on, because the caller may leave meanwhile. An
     UpstreamFault leaves the reply without its end: a broken answer must not look like a short one.

@@ -7,6 +7,7 @@ closes, connections may finish within a grace period, the rest is cut.
 from __future__ import annotations
 
 import errno
+import logging
 import math
 import socket
 import struct
@@ -35,6 +36,8 @@ _KEEP_ALIVE = 75
 # A caller whose kernel acknowledges nothing for this long (milliseconds) is dropped: hypercorn's writes have
 # no deadline of their own.
 _STALLED_READER_MS = 60_000
+# What getaddrinfo says of names; `create_server` passes the number on and not the class.
+_UNRESOLVED = {value for name, value in vars(socket).items() if name.startswith("EAI_")}
 # What a caller has for its TLS handshake (seconds).
 _HANDSHAKE = 10
 
@@ -50,8 +53,7 @@ class Server:
     """One listener that calls one ASGI application.
 
     `report` is told what went wrong inside one connection; it ends that connection and no more.
-    `resettable` hands the application a way to reset its TCP connection, as the scope's extension
-    `aibridge.reset`: for the mock provider, which misbehaves on purpose.
+    The application can reset its TCP connection by the scope's extension `aibridge.reset`.
     """
 
     def __init__(
@@ -61,11 +63,9 @@ class Server:
         report: Callable[[BaseException], None],
         tls_cert: Path | None = None,
         tls_key: Path | None = None,
-        resettable: bool = False,
     ) -> None:
         self._app = app
         self._report = report
-        self._resettable = resettable
         self._config = _config(tls_cert, tls_key)
         self._context = WorkerContext(None)
         self._socket: socket.socket | None = None
@@ -102,20 +102,22 @@ class Server:
         """Accept and serve until `stop`, then let connections finish within its grace."""
         async with trio.open_nursery() as reaper:
             async with trio.open_nursery() as connections:
-                async with trio.open_nursery() as accepting:
-                    accept = partial(
-                        trio.serve_listeners,
-                        self.serve_connection,
-                        self._listeners(),
-                        handler_nursery=connections,
-                    )
-                    await accepting.start(accept)
-                    task_status.started()
-                    await self._stopping.wait()
-                    accepting.cancel_scope.cancel()
+                await self._accept(connections, task_status)
                 await self._context.terminated.set()  # idle connections close now, busy ones after their answer
                 reaper.start_soon(self._cut, connections.cancel_scope)
             reaper.cancel_scope.cancel()
+
+    async def _accept(self, connections: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
+        """Take connections in until told to stop."""
+        accept = partial(
+            trio.serve_listeners, self.serve_connection, self._listeners(), handler_nursery=connections
+        )
+        with _AcceptErrors(self._report).told():
+            async with trio.open_nursery() as accepting:
+                await accepting.start(accept)
+                task_status.started()
+                await self._stopping.wait()
+                accepting.cancel_scope.cancel()
 
     def stop(self, grace: float) -> None:
         """Close the listener; connections have `grace` seconds to finish (infinity: as long as they take)."""
@@ -129,7 +131,7 @@ class Server:
 
     async def serve_connection(self, stream: trio.abc.Stream) -> None:
         """Serve one connection; whatever goes wrong in it stays in it."""
-        app = _with_reset(self._app, stream) if self._resettable else self._app
+        app = _with_reset(self._app, stream)
         state: Any = ConnectionState({})
         connection = Connection(ASGIWrapper(app), self._config, self._context, state, stream)  # type: ignore[arg-type]
         with self._tracked(stream):
@@ -161,6 +163,33 @@ class Server:
         return [trio.SSLListener(listener, context, https_compatible=True) if context else listener]
 
 
+class _AcceptErrors(logging.Handler):
+    """Tells, once a second, what trio would log ten times a second with tracebacks: descriptors used up."""
+
+    def __init__(self, report: Callable[[BaseException], None]) -> None:
+        super().__init__()
+        self._report_error = report
+        self._quiet_until = 0.0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass the exception on."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and trio.current_time() >= self._quiet_until:
+            self._quiet_until = trio.current_time() + 1
+            self._report_error(error)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Listen to trio's logger for so long."""
+        logger = logging.getLogger("trio.serve_listeners")
+        logger.propagate = False
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
+
+
 def _config(tls_cert: Path | None, tls_key: Path | None) -> Config:
     config = Config()
     config.certfile = str(tls_cert) if tls_cert else None
@@ -184,8 +213,8 @@ def _why(error: OSError | OverflowError) -> str:
             return "not permitted; choose a port above 1023"
         case OSError(errno=errno.EADDRNOTAVAIL):
             return "this machine has no such address"
-        case socket.gaierror():
-            return "the host name cannot be resolved"
+        case OSError(errno=code) if code in _UNRESOLVED:
+            return "the host name cannot be resolved; write an address of this machine"
     return str(error.strerror or error)
 
 

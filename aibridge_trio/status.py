@@ -15,7 +15,7 @@ from aibridge_trio import __version__
 from aibridge_trio.admission import Admission
 from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
-from aibridge_trio.errors import REASONS
+from aibridge_trio.errors import PHASES, REASONS
 from aibridge_trio.events import (
     Answered,
     Event,
@@ -181,7 +181,7 @@ class Status:
             "breaker": self.breaker(instance),
             "upstream": {
                 "responses": _keyed(tally.responses),
-                "errors": {phase: tally.errors[phase] for phase in ("connect", "head", "stream")},
+                "errors": {phase: tally.errors[phase] for phase in PHASES},
             },
             "ttfb_s": {"buckets": buckets, "sum": round(tally.first_byte_sum, 6), "count": count},
             "tokens": {kind: tally.tokens[kind] for kind in TYPES},

@@ -124,13 +124,14 @@ class Response:
 
     async def read(self) -> bytes:
         """Return the next piece, b"" at a clean end; UpstreamFault if the answer breaks or falls silent."""
+        piece: bytes | None = b""
         with trio.move_on_after(self._idle):
             try:
-                return await anext(self._pieces)
-            except StopAsyncIteration:
-                return b""
+                while piece == b"":  # an empty piece is no end
+                    piece = await anext(self._pieces, None)
             except httpx.TransportError as error:
                 raise UpstreamFault("stream", type(error).__name__) from None
+            return piece or b""
         raise UpstreamFault("stream", "deadline", timeout=True)
 
     async def leave(self) -> None:

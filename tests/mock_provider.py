@@ -52,7 +52,7 @@ def running(options: MockOptions | None = None) -> Iterator[Provider]:
     reports: list[BaseException] = []
 
     async def main() -> None:
-        server = Server(Mock(options or MockOptions()).app, report=reports.append, resettable=True)
+        server = Server(Mock(options or MockOptions()).app, report=reports.append)
         host, port = server.open("127.0.0.1", 0, option="test")
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)

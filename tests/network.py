@@ -64,6 +64,7 @@ class MemoryListener(trio.abc.Listener[Stream]):
         return self._outlet.statistics().open_receive_channels > 0
 
     def connect(self, stream: Stream) -> None:
+        self.last: Any = stream
         self._inlet.send_nowait(stream)
 
     async def accept(self) -> Stream:
@@ -131,7 +132,7 @@ class Network:
 
     async def serve(self, host: str, app: Application) -> None:
         """Serve an ASGI application on a host."""
-        server = Server(app, report=_fail, resettable=True)
+        server = Server(app, report=_fail)
         self.attach(host, server)
         await self.nursery.start(server.run)
 

@@ -137,6 +137,9 @@ def test_base_urls(text: str, url: str) -> None:
         "https://example.com#x",
         "https://[::1",
         "https://1.2.3.999",
+        "https://a..b/v1",
+        f"https://{'x' * 64}.example",
+        f"https://{'x.' * 130}example",
     ],
 )
 def test_not_base_urls(text: str) -> None:

@@ -673,3 +673,13 @@ def test_statistics_are_frozen() -> None:
     copy = replace(before)
     lab.fail(*[0.0] * 5)
     assert before == copy
+
+
+def test_only_a_forced_breaker_says_operator() -> None:
+    """Given back to itself it probes, and a refused probe is told of no operator any more."""
+    breaker = Breaker(Policy(max_probes=1), lambda _: None)
+    breaker.override(Mode.OPEN, 0.0)
+    assert breaker.admit(1.0) == Refusal("operator", None)
+    breaker.override(Mode.AUTO, 2.0)
+    assert isinstance(breaker.admit(3.0), Permit)
+    assert breaker.admit(4.0) == Refusal("failures", 1.0)

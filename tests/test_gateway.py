@@ -464,7 +464,26 @@ async def test_an_answer_that_breaks_ends_uncleanly(
         with pytest.raises(httpx.RemoteProtocolError):
             await bridge.client.post(CHAT, content=b"{}")
         [finished] = bridge.told(Finished)
-        assert (finished.broken, finished.verdict) == (True, Verdict.FAILURE)
+        assert (finished.broken, finished.left, finished.verdict) == (True, False, Verdict.FAILURE)
+
+
+async def test_a_broken_answer_is_reset_in_http_1_0(autojump_clock: MockClock, network: Network) -> None:
+    """Where a close is the end of an answer, a broken one must not be closed but reset."""
+
+    async def breaks(_: Request, reply: Reply) -> None:
+        await reply.start(200, SSE)
+        await reply.send(b"data: {}\n\n")
+
+    resets: list[bool] = []
+    await network.answer("openai", breaks)
+    async with network.bridge():
+        stream = network.dial("bridge")
+        network.listeners["bridge"].last.socket.setsockopt = lambda *_: resets.append(True)
+        await stream.send_all(b"POST /openai/v1/chat/completions HTTP/1.0\r\nhost: b\r\ncontent-length: 0\r\n\r\n")
+        while await stream.receive_some():
+            pass
+        assert resets == [True]
+        await stream.aclose()
 
 
 async def test_a_bug_of_ours_is_contained_and_said(
@@ -514,7 +533,8 @@ async def test_a_caller_that_leaves_a_stream_frees_slot_and_provider(
             await gone.wait()
         assert bridge.bridge.admission.statistics().in_flight == 0
         [finished] = bridge.told(Finished)
-        assert (finished.status, finished.verdict, finished.broken) == (200, Verdict.SUCCESS, False)
+        assert (finished.status, finished.verdict) == (200, Verdict.SUCCESS)
+        assert (finished.broken, finished.left) == (True, True)
 
 
 @pytest.mark.parametrize("body", [b"{}", b"x" * 150_000])
@@ -856,6 +876,7 @@ async def test_the_breaker_is_asked_before_the_body_is_read(autojump_clock: Mock
         (lambda c: c.get(CHAT), 404, "not_found"),
         (lambda c: c.get("/openai/v1/models/%2e%2e/files"), 400, "bad_request"),
         (lambda c: c.get("/openai/v1/models//files"), 400, "bad_request"),
+        (lambda c: c.get("/openai/v1/models/..;/files"), 400, "bad_request"),
         (lambda c: c.get("/openai/v1/models/a%2Ffiles"), 400, "bad_request"),
         (lambda c: c.request("TRACE", "/"), 405, "method_not_allowed"),
         (lambda c: c.get("/", headers={"upgrade": "foo", "connection": "upgrade"}), 501, "upgrade_refused"),

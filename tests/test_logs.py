@@ -101,6 +101,7 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("reject", None),
         ("verdict", "success"),
         ("broken", False),
+        ("left", False),
         ("duration_s", 1.2346),
         ("first_byte_s", 0.5),
         ("bytes_in", 10),
@@ -361,13 +362,13 @@ async def test_each_request_has_one_line_whatever_became_of_it(
         await trio.sleep(1)
     lines = [json.loads(line) for line in capsys.readouterr().err.split("\n")[:-1]]
     said = [
-        (line["request_id"], line["status"], line["reject"], line["verdict"], line["broken"])
+        tuple(line[key] for key in ("request_id", "status", "reject", "verdict", "broken", "left"))
         for line in lines
         if line["event"] == "request"
     ]
     assert said == [
-        ("one", 200, None, None, False),
-        ("two", 404, "not_found", None, False),
-        ("three", 499, None, "neutral", False),
-        ("four", 200, None, "failure", True),
+        ("one", 200, None, None, False, False),
+        ("two", 404, "not_found", None, False, False),
+        ("three", 499, None, "neutral", False, True),
+        ("four", 200, None, "failure", True, False),
     ]

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from tests.forward_proxy import a_proxy
-from tests.processes import ASK, CHAT, TEXT, Bridge, Provider, a_bridge, a_provider
+from tests.processes import ASK, CHAT, TEXT, Bridge, Provider, a_bridge, a_provider, run, until
 
 pytestmark = pytest.mark.real
 
@@ -240,3 +240,25 @@ def test_a_proxy_that_is_gone_is_an_unreachable_provider(provider: Provider) -> 
     with a_bridge("--upstream-proxy", "http://u:p@127.0.0.1:1", provider=provider) as bridge:
         answer = bridge.caller.post(CHAT, json=UNARY)
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
+
+
+# Connections
+
+
+def test_a_connection_that_its_caller_closed_is_closed_here(provider: Provider) -> None:
+    """Descriptors come back at once, however a connection ended: idle, mid-way, after an answer, after garbage."""
+    with a_bridge(*provider.flags) as bridge:
+        descriptors = Path(f"/proc/{bridge.process.pid}/fd")
+        before = len(list(descriptors.iterdir()))
+        for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"garbage\r\n\r\n"):
+            for _ in range(10):
+                with bridge.stranger() as caller:
+                    caller.sendall(said)
+        until(lambda: len(list(descriptors.iterdir())) <= before + 1, "every descriptor back")
+
+
+def test_a_host_without_an_address_is_a_mistake() -> None:
+    """A name that cannot be resolved is one line that says how to mend it."""
+    done = run("serve", "--bind", "no-such-host.invalid:1")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot be resolved" in done.stderr

@@ -339,7 +339,7 @@ async def test_upstream_unreachable(autojump_clock: MockClock, network: Network,
         assert_reject(answer, way, 502, "upstream_unreachable", message)
         network.raw(way.segment, hang_up)
         answer = await bridge.client.post(way.intercepted)
-        message = f"{way.segment} closed the connection before it answered (phase: head)"
+        message = f"{way.segment} failed before its answer began (phase: head)"
         assert_reject(answer, way, 502, "upstream_unreachable", message)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 import trio
 from trio.testing import MockClock
@@ -573,3 +574,15 @@ def test_its_repr_names_the_host_and_no_more() -> None:
     """A base URL may hold more than an operator wants to see."""
     way = Upstream("http://openai/v1", None, Timeouts())  # type: ignore[arg-type]
     assert repr(way) == "<Upstream openai>"
+
+
+async def test_an_empty_piece_is_no_end(autojump_clock: MockClock) -> None:
+    """A transport may hand over nothing for once; what follows is still the answer's."""
+
+    class Pieces(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for piece in (b"one", b"", b"", b"two"):
+                yield piece
+
+    response = Response(httpx.Response(200, stream=Pieces()), 300.0)
+    assert [await response.read() for _ in range(3)] == [b"one", b"two", b""]

@@ -121,7 +121,7 @@ class Breaker:
         self._since = now
         self._generation = 0
         self._window = Window(policy.window, policy.threshold)
-        self._opened_by: Literal["overload", "failures", "operator"] = "failures"
+        self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
         self._probes: dict[Permit, float] = {}
         self._successes = 0
@@ -181,7 +181,6 @@ class Breaker:
             return
         self._mode, before = mode, self._mode
         if mode is Mode.OPEN:
-            self._opened_by = "operator"
             self._become(State.OPEN, "operator: open", now)
         elif mode is Mode.CLOSE:
             self._become(State.CLOSED, "operator: close", now)
@@ -207,7 +206,9 @@ class Breaker:
     def _refusal(self, now: float) -> Refusal | None:
         if self._state is not State.OPEN:
             return None
-        return Refusal(self._opened_by, self._until - now if self._until < math.inf else None)
+        if self._mode is Mode.OPEN:
+            return Refusal("operator", None)
+        return Refusal(self._opened_by, self._until - now)
 
     def _fail(self, evidence: Evidence, now: float) -> None:
         if self._state is State.HALF_OPEN:

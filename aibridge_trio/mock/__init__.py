@@ -23,7 +23,7 @@ def serve(options: MockOptions) -> int:
 
 async def _serve(options: MockOptions) -> int:
     mock = Mock(options, wall_clock=lambda: datetime.now(UTC).timestamp())
-    server = Server(mock.app, report=_report, resettable=True)
+    server = Server(mock.app, report=_report)
     host, port = server.open(options.bind.host, options.bind.port, option="--bind")
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -18,7 +18,7 @@ Dialect = Callable[[Reject, str], bytes]
 _GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
-_TRICKS = re.compile(rb"%2e|%2f|%5c|//|\\|/\.{1,2}(/|$)", re.IGNORECASE)
+_TRICKS = re.compile(rb"%2e|%2f|%5c|//|\\|#|/\.{1,2}([/;]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
