@@ -11,7 +11,7 @@ import anthropic
 import httpx
 import pytest
 
-from tests.processes import ASK, MESSAGES, PATIENCE, TEXT, Bridge, Provider, a_bridge, a_provider, exhaust, until
+from tests.processes import ASK, MESSAGES, PATIENCE, TEXT, Bridge, Provider, a_bridge, exhaust, until
 
 pytestmark = pytest.mark.real
 
@@ -20,32 +20,6 @@ TOOLS: Any = [{"name": "weather", "input_schema": SCHEMA}]
 ASKED: Any = {"model": "m", "max_tokens": 64, "messages": ASK}
 VERSION = {"anthropic-version": "2023-06-01"}
 CENTRAL = "sk-ant-central-0123456789"
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
-
-
-@pytest.fixture(autouse=True)
-def fresh(provider: Provider) -> None:
-    provider.clear()
-
-
-@pytest.fixture(scope="module")
-def bridge(provider: Provider) -> Iterator[Bridge]:
-    """A bridge that protects nothing."""
-    with a_bridge(provider=provider) as bridge:
-        yield bridge
-
-
-@pytest.fixture(scope="module")
-def narrow(provider: Provider) -> Iterator[Bridge]:
-    """A bridge on which every reject can be reached."""
-    limits = ("--max-concurrency", "2", "--rate-limit", "1", "--max-body", "100KiB")
-    with a_bridge(*limits, "--first-byte-timeout", "500ms", "--circuit-breaker", provider=provider) as bridge:
-        yield bridge
 
 
 @pytest.fixture(scope="module")

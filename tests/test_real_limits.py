@@ -12,24 +12,13 @@ import httpx
 import openai
 import pytest
 
-from tests.processes import ASK, CHAT, MESSAGES, TEXT, Bridge, Provider, a_bridge, a_provider, run, until
+from tests.processes import ASK, CHAT, MESSAGES, TEXT, Bridge, Provider, a_bridge, run, until
 
 pytestmark = pytest.mark.real
 
 UNARY: Any = {"model": "m", "messages": ASK}
 MIB = 1024 * 1024
 QUICK = ("--circuit-breaker", "--circuit-breaker-cooldown", "300ms")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
-
-
-@pytest.fixture(autouse=True)
-def fresh(provider: Provider) -> None:
-    provider.clear()
 
 
 @pytest.fixture(scope="module")

@@ -49,17 +49,6 @@ def identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
-
-
-@pytest.fixture(autouse=True)
-def fresh(provider: Provider) -> None:
-    provider.clear()
-
-
-@pytest.fixture(scope="module")
 def secure(provider: Provider, identity: Identity) -> Iterator[Bridge]:
     """A bridge with TLS for its callers; to others, a provider with TLS."""
     with a_bridge(*identity.flags, provider=provider, verify=identity.trust) as bridge:

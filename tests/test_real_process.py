@@ -19,24 +19,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.processes import ASK, CHAT, PATIENCE, TEXT, Bridge, Provider, a_bridge, a_provider, run, until
+from tests.processes import ASK, CHAT, PATIENCE, TEXT, Bridge, Provider, a_bridge, run, until
 
 pytestmark = pytest.mark.real
 
 STREAMED: Any = {"model": "m", "messages": ASK, "stream": True}
 UNARY: Any = {"model": "m", "messages": ASK}
 BOTH = pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
-
-
-@pytest.fixture(autouse=True)
-def fresh(provider: Provider) -> None:
-    provider.clear()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.forward_proxy import Proxy, a_proxy
-from tests.processes import ASK, CHAT, MESSAGES, Bridge, Provider, a_bridge, a_provider, run, until
+from tests.processes import ASK, CHAT, MESSAGES, Bridge, Provider, a_bridge, run, until
 
 pytestmark = pytest.mark.real
 
@@ -44,12 +44,6 @@ BASIC = b64encode(USERINFO.encode()).decode()
 KINDS = ("capacity", "rate_limit", "circuit_open", "body_too_large", "not_found", "method_not_allowed")
 REASONS = {*KINDS, "upgrade_refused", "bad_request", "upstream_unreachable", "upstream_timeout", "shutting_down"}
 LIMITS = ("--max-concurrency", "2", "--rate-limit", "30", "--max-body", "1KiB", "--first-byte-timeout", "500ms")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with a_provider() as provider:
-        yield provider
 
 
 @pytest.fixture(scope="module")
