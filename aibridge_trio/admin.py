@@ -30,10 +30,11 @@ _FRAME_SECONDS = 1.0
 class _Refused(Exception):
     """A status and what to say with it."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.headers = headers
 
 
 class Admin:
@@ -71,9 +72,8 @@ class Admin:
             self._guard(request)
             await self._route(request)(request, reply)
         except _Refused as refused:
-            extra = [(b"www-authenticate", b"Bearer")] if refused.status == 401 else []  # noqa: PLR2004
             body = json.dumps({"message": refused.message}).encode()
-            await reply.answer(refused.status, [(b"content-type", _JSON.encode()), *extra], body)
+            await reply.answer(refused.status, [(b"content-type", _JSON.encode()), *refused.headers], body)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
             self._publish(Bug.of(error))
             if not reply.started:
@@ -89,7 +89,11 @@ class Admin:
         scheme, _, token = (request.header(b"authorization") or b"").strip().partition(b" ")
         expected = self._token.reveal().encode()
         if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), expected):
-            raise _Refused(401, "this listener asks for its token: Authorization: Bearer TOKEN")
+            raise _Refused(
+                401,
+                "this listener asks for its token: Authorization: Bearer TOKEN",
+                (b"www-authenticate", b"Bearer"),
+            )
 
     def _route(self, request: Request) -> Callable[[Request, Reply], Awaitable[None]]:
         path = request.path.decode("latin-1")
@@ -102,11 +106,11 @@ class Admin:
         }
         if path in pages:
             if request.method not in ("GET", "HEAD"):
-                raise _Refused(405, f"{path} answers GET")
+                raise _Refused(405, f"{path} answers GET", (b"allow", b"GET, HEAD"))
             return pages[path]
         if path.startswith("/breakers/"):
             if request.method != "POST":
-                raise _Refused(405, "/breakers/PROVIDER answers POST")
+                raise _Refused(405, "/breakers/PROVIDER answers POST", (b"allow", b"POST"))
             return self._override
         raise _Refused(404, "not found")
 

@@ -169,6 +169,10 @@ class MethodNotAllowed(Reject):
     def __init__(self, method: str) -> None:
         super().__init__(f"method not allowed: {method}")
 
+    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+        """Add what RFC 9110 asks of a 405: the methods that some route here allows."""
+        return [*super().headers(jitter), (b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")]
+
 
 class UpgradeRefused(Reject):
     """The bridge speaks HTTP/1.1 only; WebSockets too are an upgrade."""

@@ -238,7 +238,7 @@ async def test_method_not_allowed(autojump_clock: MockClock, network: Network, w
     """TRACE would show a caller's headers to others."""
     async with network.bridge() as bridge:
         answer = await bridge.client.request("TRACE", way.intercepted)
-        assert_reject(answer, way, 405, "method_not_allowed", "method not allowed: TRACE")
+        assert_reject(answer, way, 405, "method_not_allowed", "method not allowed: TRACE", more={"allow"})
 
 
 async def test_connect_is_no_tunnel(autojump_clock: MockClock, network: Network) -> None:
