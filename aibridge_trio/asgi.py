@@ -198,9 +198,9 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
         nursery.start_soon(watch)
         await handler(request, reply)
         nursery.cancel_scope.cancel()
-    if reply.started and not reply.ended and scope.get("http_version") == "1.0":
-        # To return without an end breaks a chunked answer visibly; in HTTP/1.0 a close is the end, a reset is not.
-        scope.get("extensions", {}).get("aibridge.reset", bool)()
+    reset = (scope.get("extensions") or {}).get("aibridge.reset")
+    if reset and reply.started and not reply.ended and scope.get("http_version") == "1.0":
+        reset()  # a chunked answer without its end is seen to be broken; in HTTP/1.0 a close is the end
 
 
 def _without_socket(receive: Receive) -> Receive:

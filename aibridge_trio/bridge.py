@@ -6,6 +6,7 @@ import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 
 import trio
@@ -180,7 +181,8 @@ def serve(settings: Settings) -> int:
     """Run a bridge until it is told to stop; returns the exit status, raises Mistake for a port in use."""
     # A connection costs a descriptor on either side, and shells hand out few (1024).
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(ValueError, OSError):  # macOS calls unlimited what is not
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
     async def main() -> int:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
