@@ -25,6 +25,7 @@ _LOOPBACK = Address("127.0.0.1", 0)
 _CALLERS = 6
 _CROWD = 40
 _FRAME_SECONDS = 2.0
+_PATIENCE = 30.0
 
 # When, as a part of the whole, what happens to whom; None mends it.
 _PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
@@ -48,7 +49,8 @@ class Demo:
         self._seconds = seconds
         self._say = say
         self._began = trio.current_time()
-        self._until = self._began + seconds
+        self._over = trio.Event()
+        self._opened = {name: trio.Event() for name in _PATHS}
         self._served = 0
         self._failed = 0
         self._rejected: Counter[str] = Counter()
@@ -91,6 +93,7 @@ class Demo:
                 load.start_soon(self._call, url, "greedy", 0.02)
                 load.start_soon(self._report, bridge)
                 await self._play(urls, load, url)
+                self._over.set()
             await stop.send(signal.SIGTERM)
             await ended.wait()
             self._sum_up()
@@ -104,8 +107,14 @@ class Demo:
         return f"http://{host}:{port}"
 
     async def _play(self, urls: dict[str, str], load: trio.Nursery, url: str) -> None:
+        since = 0.0
         for when, provider, line, answer in _PLAY:
-            await trio.sleep_until(self._began + when * self._seconds)
+            await trio.sleep((when - since) * self._seconds)
+            since = when
+            if provider and answer is None:
+                # However slow the machine, an outage lasts until it has been noticed.
+                with trio.move_on_after(_PATIENCE):
+                    await self._opened[provider].wait()
             self._tell(line)
             if not provider:
                 for number in range(_CROWD):
@@ -114,6 +123,7 @@ class Demo:
                 await client.delete(urls[provider], "/mock/script")
             else:
                 await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
+        await trio.sleep((1 - since) * self._seconds)
 
     async def _call(self, url: str, key: str, pause: float) -> None:
         """Ask until the end, a provider by chance, and come back when told to."""
@@ -127,8 +137,9 @@ class Demo:
 
     async def _still_on(self, seconds: float) -> bool:
         """Wait so long, or until the end; tell which. Nothing is cancelled in the middle of a request."""
-        await trio.sleep_until(min(trio.current_time() + seconds, self._until))
-        return trio.current_time() < self._until
+        with trio.move_on_after(seconds):
+            await self._over.wait()
+        return not self._over.is_set()
 
     async def _report(self, bridge: Bridge) -> None:
         while await self._still_on(_FRAME_SECONDS):
@@ -146,6 +157,8 @@ class Demo:
     def _hear(self, event: Event) -> None:
         match event:
             case Transitioned():
+                if event.trip:
+                    self._opened[event.provider].set()
                 change = f"{event.source} → {event.target}"
                 self._tell(f"BREAKER   {event.provider} {change}: {event.because}")
             case Finished(reject=str(reason)):
