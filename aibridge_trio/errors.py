@@ -43,11 +43,13 @@ class Failure(BridgeError):
 class UpstreamFault(BridgeError):
     """No connection, no head in time, or an answer that broke or fell silent.
 
-    `phase` is where it happened; `timeout` tells silence from a break.
+    `phase` is where it happened; `timeout` tells silence from a break; `ours` says that it was no provider's
+    doing, but a shortage here.
     """
 
-    def __init__(self, phase: Phase, detail: str, *, timeout: bool = False) -> None:
+    def __init__(self, phase: Phase, detail: str, *, timeout: bool = False, ours: bool = False) -> None:
         super().__init__(detail)
+        self.ours = ours
         self.phase: Phase = phase
         self.timeout = timeout
 

@@ -6,6 +6,7 @@ and rewrite the path after the allow-list has looked at it.
 
 from __future__ import annotations
 
+import errno
 import math
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -89,8 +90,12 @@ class Upstream:
         except httpx.LocalProtocolError:
             raise BadRequest("request cannot be framed for the provider") from None
         except httpx.TransportError as error:
-            timeout = isinstance(error, httpx.TimeoutException)
-            raise UpstreamFault(upload.phase, type(error).__name__, timeout=timeout) from None
+            raise UpstreamFault(
+                upload.phase,
+                type(error).__name__,
+                timeout=isinstance(error, httpx.TimeoutException),
+                ours=_out_of_descriptors(error),
+            ) from None
         if upload.deadline.cancelled_caught:
             raise UpstreamFault(upload.phase, "deadline", timeout=True)
         response = Response(answer, self._timeouts.idle)
@@ -192,6 +197,18 @@ class _ExactURL(httpx.URL):
     @property
     def raw_path(self) -> bytes:
         return self._target
+
+
+def _out_of_descriptors(error: BaseException | None) -> bool:
+    """Tell whether this came of having no descriptor left for a socket, however it was wrapped."""
+    match error:
+        case None:
+            return False
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return True
+        case BaseExceptionGroup():
+            return any(_out_of_descriptors(each) for each in error.exceptions)
+    return _out_of_descriptors(error.__cause__ or error.__context__)
 
 
 def _framing(outgoing: Outgoing) -> h.Headers:

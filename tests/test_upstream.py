@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
+import httpcore
 import httpx
 import pytest
 import trio
@@ -13,7 +16,9 @@ from trio.testing import MockClock
 
 from aibridge_trio.asgi import Body, Message
 from aibridge_trio.core.headers import Headers
+from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import BodyTooLarge, UpstreamFault
+from aibridge_trio.events import Finished
 from aibridge_trio.upstream import Outgoing, Response, Timeouts, Upstream
 from tests.network import Network
 
@@ -586,3 +591,36 @@ async def test_an_empty_piece_is_no_end(autojump_clock: MockClock) -> None:
 
     response = Response(httpx.Response(200, stream=Pieces()), 300.0)
     assert [await response.read() for _ in range(3)] == [b"one", b"two", b""]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ECONNREFUSED])
+async def test_a_shortage_of_our_own_is_no_failure_of_the_provider(
+    autojump_clock: MockClock, network: Network, number: int
+) -> None:
+    """Without a descriptor left nobody can be reached: the caller is told, and no breaker hears of it."""
+
+    def refuse() -> NoReturn:
+        raise OSError("all attempts failed") from ExceptionGroup("", [OSError(number, "no")])
+
+    class Backend(httpcore.AsyncNetworkBackend):
+        async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
+            try:
+                refuse()
+            except OSError as error:
+                raise httpcore.ConnectError from error
+
+    transport = httpx.AsyncHTTPTransport(verify=False, trust_env=False)
+    transport._pool = httpcore.AsyncConnectionPool(network_backend=Backend())
+    network.transport = lambda *_: transport  # type: ignore[method-assign]
+    async with network.bridge() as bridge:
+        network.transport = Network(network.nursery).transport  # type: ignore[method-assign]
+        stream = network.dial("bridge")
+        await stream.send_all(b"POST /openai/v1/responses HTTP/1.0\r\nhost: b\r\ncontent-length: 0\r\n\r\n")
+        said = b""
+        while piece := await stream.receive_some():
+            said += piece
+        assert said.startswith(b"HTTP/1.1 502 ")
+        await stream.aclose()
+        [finished] = bridge.told(Finished)
+    expected = Verdict.FAILURE if number == errno.ECONNREFUSED else Verdict.NEUTRAL
+    assert finished.verdict is expected
