@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import httpx
 import pytest
@@ -1019,3 +1021,36 @@ async def test_a_caller_that_comes_again_at_once_finds_its_slot_free(
             assert (await bridge.client.post(CHAT, content=b"{}")).status_code == 200
             async with network.client("bridge") as another:
                 assert (await another.post(MESSAGES, content=b"{}")).status_code == 200
+
+
+async def test_no_repr_of_ours_shows_a_secret(autojump_clock: MockClock, network: Network) -> None:
+    """While requests run and after they have ended, nothing alive in this house would print a credential."""
+    central, caller, token = (
+        "sk-central-canary-0123456789",
+        "sk-caller-canary-0123456789",
+        "admin-canary-0123456789",
+    )
+
+    async def provider(request: Request, reply: Reply) -> None:
+        await (endless if request.path.endswith(b"completions") else ok)(request, reply)
+
+    def shown() -> str:
+        ours = [each for each in gc.get_objects() if type(each).__module__.startswith("aibridge_trio")]
+        assert {"Request", "Outgoing", "Record", "Instance", "Caller", "Settings"} <= {
+            type(o).__name__ for o in ours
+        }
+        return " ".join(map(repr, ours))
+
+    for host in ("openai", "anthropic"):
+        await network.answer(host, provider)
+    keys = {"openai_api_key": Secret(central), "admin_token": Secret(token)}
+    async with network.bridge(**keys) as bridge, trio.open_nursery() as nursery:
+        headers = {"authorization": f"Bearer {caller}", "x-api-key": caller, "cookie": caller}
+        nursery.start_soon(partial(bridge.client.post, f"{CHAT}?key={caller}", headers=headers, content=caller))
+        await bridge.client.post(MESSAGES, headers=headers)
+        await bridge.client.get("/nowhere", headers=headers)
+        await trio.sleep(1)
+        said = shown()
+        nursery.cancel_scope.cancel()
+    for secret in (central, caller, token):
+        assert secret not in said
