@@ -10,7 +10,7 @@ from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
 from aibridge_trio.identity import Callers
-from aibridge_trio.instances import Instances
+from aibridge_trio.instances import Instances, Probe
 from aibridge_trio.life import Life
 from aibridge_trio.record import Record
 from aibridge_trio.relay import relay
@@ -61,8 +61,8 @@ class Gateway:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
         self._admission.take(caller, reply)  # 429 rate_limit
         target = self._instances.match(request, caller)  # 404, 400, 405, 501
-        if target.instance is None or target.route is None:
-            record.provider = target.instance.name if target.instance else "none"
+        if isinstance(target, Probe):
+            record.provider = target.provider
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
         instance, route = target.instance, target.route

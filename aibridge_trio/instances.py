@@ -41,17 +41,22 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where a request goes. Without a route it is `/` or a bare prefix, which real clients probe."""
+class Probe:
+    """A request of `/` or a bare prefix, which real clients make before any other; answered here."""
 
-    instance: Instance | None = None
-    route: Route | None = None
-    rest: bytes = b""
+    provider: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes: to whom, by which row of the allow-list, and its path after the prefix."""
+
+    instance: Instance
+    route: Route
+    rest: bytes
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
         """Return the request as it goes up; BodyTooLarge or BadRequest before anything has been sent."""
-        assert self.instance is not None
-        assert self.route is not None
         length, chunked = _framing(request)
         if length is not None and length > max_body:
             raise BodyTooLarge(max_body)
@@ -94,16 +99,18 @@ class Instances:
         instance = self._instances.get(providers.first_segment(request.path))
         return (instance.provider if instance else OPENAI).dialect
 
-    def match(self, request: Request, caller: Caller) -> Target:
+    def match(self, request: Request, caller: Caller) -> Target | Probe:
         """Return where a request goes, or raise the reject that says why nowhere."""
         method, path = request.method, request.path
         providers.check_target(method, path, upgrade=request.header(b"upgrade") is not None)
         if path == b"/" and method in ("GET", "HEAD"):
-            return Target()
+            return Probe()
         known = (instance.provider for instance in self._instances.values())
         provider, route, rest = providers.find(known, method, path)
+        if route is None:
+            return Probe(provider.name)
         instance = self._instances[provider.name]
-        if route is not None and route.own_key and instance.lends_key(caller):
+        if route.own_key and instance.lends_key(caller):
             raise NotFound(method, path.decode("latin-1"))
         return Target(instance, route, rest)
 

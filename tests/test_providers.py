@@ -11,7 +11,7 @@ from aibridge_trio.asgi import Body, Request
 from aibridge_trio.circuit import Circuit
 from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject, UpgradeRefused
 from aibridge_trio.identity import Caller
-from aibridge_trio.instances import Instance, Instances, Target
+from aibridge_trio.instances import Instance, Instances, Probe, Target
 from aibridge_trio.providers import Provider, check_target, dialects, first_segment
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
@@ -65,7 +65,7 @@ def instances(key: str | None = None, *, forward: bool = False) -> Instances:
 INSTANCES = instances()
 
 
-def match(method: str, path: str, caller: Caller = KNOWN) -> Target:
+def match(method: str, path: str, caller: Caller = KNOWN) -> Target | Probe:
     return INSTANCES.match(request(method, path.encode("latin-1")), caller)
 
 
@@ -118,8 +118,7 @@ ALLOWED += [
 def test_what_is_allowed(instance: str, prefix: str, method: str, rest: str, intercepted: bool) -> None:
     """Every row of the allow-list leads to its instance, with the path after the prefix as it came."""
     target = match(method, prefix + rest)
-    assert target.instance is not None
-    assert target.route is not None
+    assert isinstance(target, Target)
     assert target.instance.name == instance
     assert target.rest == rest.encode()
     assert target.route.intercepted == intercepted
@@ -226,10 +225,9 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
         assert not expected
         assert not re.fullmatch(PROBES, line)
         return
-    if target.route is None:
+    if isinstance(target, Probe):
         assert re.fullmatch(PROBES, line)
         return
-    assert target.instance is not None
     found = (target.instance.name, target.route.intercepted, target.route.own_key)
     assert [found] == [row[1:] for row in expected]
 
@@ -238,7 +236,7 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "instance"),
     [
-        ("/", None),
+        ("/", "none"),
         ("/openai/v1", "openai"),
         ("/openai/v1/", "openai"),
         ("/anthropic", "anthropic"),
@@ -247,11 +245,9 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
         ("/copilot/", "copilot"),
     ],
 )
-def test_bare_prefixes_are_probed(method: str, path: str, instance: str | None) -> None:
-    """`/` and the bare prefixes have no route: the bridge answers them itself."""
-    target = match(method, path)
-    assert target.route is None
-    assert (target.instance.name if target.instance else None) == instance
+def test_bare_prefixes_are_probed(method: str, path: str, instance: str) -> None:
+    """`/` and the bare prefixes lead nowhere: the bridge answers them itself."""
+    assert match(method, path) == Probe(instance)
 
 
 def test_every_intercepted_route_is_a_post() -> None:
@@ -307,7 +303,7 @@ def test_tricked_paths_are_bad_requests(method: str, path: str) -> None:
 )
 def test_dots_inside_segments_are_no_trick(path: str) -> None:
     """Only whole segments of dots move in a tree."""
-    assert match("GET", path).route is not None
+    assert isinstance(match("GET", path), Target)
 
 
 tricks = st.sampled_from(["/../", "/./", "/..", "/.", "%2e", "%2E", "%2f", "%2F", "//", "\\", "%5c"])
@@ -333,6 +329,7 @@ def test_no_path_makes_it_raise_anything_but_a_reject(method: str, path: bytes) 
         target = INSTANCES.match(request(method, path), KNOWN)
     except Reject:
         return
+    assert isinstance(target, Target)
     assert b"/openai/v1" + target.rest == path
 
 
@@ -386,7 +383,7 @@ def test_stored_data_is_never_shown_with_the_central_key(
     """Rows with an account's stored data exist for a caller's own key only, never with the central one."""
     asked = request(method, path.encode())
     if found:
-        assert configured.match(asked, caller).route is not None
+        assert isinstance(configured.match(asked, caller), Target)
     else:
         with pytest.raises(NotFound):
             configured.match(asked, caller)
@@ -397,7 +394,7 @@ def test_a_central_key_leaves_all_other_rows() -> None:
     lent = instances("central")
     for _, prefix, method, rest, _ in ALLOWED:
         if not rest.startswith(("/conversations", "/responses/")):
-            assert lent.match(request(method, (prefix + rest).encode()), ANONYMOUS).route is not None
+            assert isinstance(lent.match(request(method, (prefix + rest).encode()), ANONYMOUS), Target)
 
 
 def test_central_credentials() -> None:
