@@ -82,6 +82,8 @@ class Status:
         self._clock = clock
         self._wall_clock = wall_clock
         self._began = clock()
+        # Names this process: readers of counters can tell a restart from nothing having happened.
+        self._started_at = round(wall_clock(), 3)
         self._providers = {instance.name: _Tally() for instance in instances}
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
         self._by_status: Counter[int] = Counter()
@@ -129,6 +131,7 @@ class Status:
             "schema": SCHEMA,
             "version": __version__,
             "now": round(self._wall_clock(), 3),
+            "started_at": self._started_at,
             "uptime_s": round(self._clock() - self._began, 3),
             "draining": self._life.phase == "draining",
             "concurrency": {"limit": admission.max_concurrency, "in_flight": admission.in_flight},
