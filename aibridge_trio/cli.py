@@ -1,55 +1,63 @@
 """The front door: one short function per command, everything else imported when it is needed.
 
-Flags arrive as raw text, so that flag, variable and file are read by the same parser and a mistake sounds the
-same wherever it was made. Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration.
+Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 130 interrupted.
 """
 
 # ruff: noqa: PLC0415 - importing everything costs 350 ms, and `--version` needs none of it
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from aibridge_trio import __version__
 from aibridge_trio.errors import Failure, Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from cyclopts import App, CycloptsError
-
+    from aibridge_trio.grammar import Command
     from aibridge_trio.settings import Option
 
 Mode = Literal["open", "close", "auto"]
+Shell = Literal["bash", "zsh", "fish"]
 
-_VERSION = f"aibridge {__version__}"
 _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default the process's own, and give its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given == ["--version"]:
-            _say(_VERSION)
-            status = 0
-        else:
-            status = _run(given)
+        status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except Mistake as mistake:
-        return _complain(mistake, 2)
+        status = _complain(mistake, 2)
     except Failure as failure:
-        return _complain(failure, 1)
+        status = _complain(failure, 1)
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        status = _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has left; at exit Python would try to flush again, and say so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
     return status
+
+
+def _run(given: list[str]) -> int:
+    match given:
+        # Shells ask for these at every start: they wait for no library.
+        case ["--version"]:
+            return _print(f"aibridge {__version__}\n")
+        case ["completion", ("bash" | "zsh" | "fish") as shell]:
+            return completion(shell)
+        # Whoever knows git types `help serve`.
+        case ["help", *command]:
+            given = [*command, "--help"]
+    from aibridge_trio import grammar
+
+    return grammar.run(commands(), given)
 
 
 # The commands. What was wrong is told before the heavy part is imported.
@@ -99,27 +107,74 @@ def demo(**flags: Any) -> int:
 
 
 def breaker(mode: Mode, provider: str, /, **flags: Any) -> int:
-    """Override a provider's circuit breaker on a running bridge.
-
-    open refuses its requests, close lets them through whatever happens, auto gives the choice back.
-    """
+    """Override a provider's circuit breaker on a running bridge."""
     from aibridge_trio.flags import BREAKER
 
     told = _values(BREAKER, flags)
     from aibridge_trio import client
 
-    token = told["token"].reveal() if told["token"] else None
-    _say(client.override(told["url"], token, provider, mode))
+    _say(client.override(told["url"], told["token"], provider, mode))
     return 0
 
 
-_EXAMPLES: dict[Callable[..., int], str] = {
-    serve: "aibridge serve --max-concurrency 50 --rate-limit 10 --circuit-breaker",
-    check: "aibridge check --config aibridge.toml",
-    mock: "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms",
-    demo: "aibridge demo",
-    breaker: "aibridge breaker open openai",
-}
+def top(**flags: Any) -> int:
+    """Watch a running bridge: who is turned away, by which protection, and which provider is sick."""
+    from aibridge_trio.flags import TOP
+
+    told = _values(TOP, flags)
+    from aibridge_trio import top as dashboard
+
+    return dashboard.run(**told)
+
+
+def completion(shell: Shell, /) -> int:
+    """Print the script by which a shell completes commands, flags and values.
+
+    Its first lines say where it goes.
+    """
+    from aibridge_trio.shipped import script
+
+    return _print(script(shell))
+
+
+def man(page: str = "aibridge", /) -> int:
+    """Print the source of a man page: aibridge, aibridge.toml, or a command's.
+
+    Where they are not installed: aibridge man serve | man -l -
+    """
+    from aibridge_trio.shipped import man_page
+
+    [*_, this] = commands()
+    return _print(man_page(page, this.words["page"]))
+
+
+def commands() -> tuple[Command, ...]:
+    """Every command, in the order of the help page."""
+    from aibridge_trio.grammar import Command
+    from aibridge_trio.providers import anthropic, copilot, openai
+
+    names = tuple(each.name for each in (openai.OPENAI, anthropic.ANTHROPIC, copilot.COPILOT))
+    others = (
+        Command(serve, "aibridge serve --max-concurrency 50 --rate-limit 10 --circuit-breaker"),
+        Command(top, "aibridge top"),
+        Command(check, "aibridge check --config aibridge.toml"),
+        Command(
+            breaker,
+            "aibridge breaker open openai",
+            {"provider": names},
+            {
+                "mode": "open refuses its requests, close lets them through whatever happens, "
+                "auto gives the choice back to the breaker.",
+                "provider": f"One of {', '.join(names)}.",
+            },
+        ),
+        Command(mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),
+        Command(demo, "aibridge demo"),
+        Command(completion, "aibridge completion bash", arguments={"shell": "bash, zsh or fish."}),
+    )
+    pages = ("aibridge", *(command.name for command in others), "man", "aibridge.toml")
+    about = "aibridge, aibridge.toml, or a command's name.\n[default aibridge]"
+    return (*others, Command(man, "aibridge man serve", {"page": pages}, {"page": about}))
 
 
 def _values(options: Iterable[Option], flags: dict[str, Any]) -> dict[str, Any]:
@@ -128,11 +183,25 @@ def _values(options: Iterable[Option], flags: dict[str, Any]) -> dict[str, Any]:
     return values(options, flags, os.environ)
 
 
+def _print(text: str) -> int:
+    sys.stdout.write(text)
+    return 0
+
+
 def _complain(error: Exception, status: int) -> int:
     from aibridge_trio.units import visible
 
-    _say(f"aibridge: {visible(str(error))}", sys.stderr)
+    with suppress(OSError):  # nobody reads it; the status still tells
+        _say(f"aibridge: {visible(str(error))}", sys.stderr)
     return status
+
+
+def _let_go(stream: TextIO) -> None:
+    """Flush it. Where its reader has left, see that Python does not try again at exit, and says so."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(line: str, stream: Any = None) -> None:
@@ -140,154 +209,3 @@ def _say(line: str, stream: Any = None) -> None:
     out = stream or sys.stdout
     encoding = out.encoding or "utf-8"
     out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-
-
-# cyclopts.
-
-
-def app() -> App:
-    """The command line as cyclopts knows it."""
-    from cyclopts import App
-
-    from aibridge_trio import flags
-    from aibridge_trio.page import Page
-
-    front = App(
-        name="aibridge",
-        help="A proxy that protects AI providers and their callers from overload.",
-        help_prologue=f"Example: {_EXAMPLES[serve]}",
-        help_format="plaintext",
-        help_formatter=Page(),
-        version=_VERSION,
-        suppress_keyboard_interrupt=False,
-        print_error=False,
-        exit_on_error=False,
-        result_action="return_value",
-    )
-    for place, (command, example) in enumerate(_EXAMPLES.items()):
-        options = getattr(flags, command.__name__.upper())
-        front.command(
-            _with_flags(command, options),
-            name=command.__name__,
-            help_prologue=f"Example: {example}",
-            help_epilogue=_only_in_environment(options),
-            sort_key=place,
-        )
-    return front
-
-
-def _run(arguments: Sequence[str]) -> int:
-    from cyclopts import CycloptsError
-
-    try:
-        return app()(arguments) or 0
-    except CycloptsError as error:
-        raise _mistake(error) from None
-
-
-def _with_flags(command: Callable[..., int], options: Sequence[Option]) -> Callable[..., int]:
-    """Give the command the signature that cyclopts is to see: its own positionals, and a flag per option."""
-    signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is p.POSITIONAL_ONLY]
-    command.__signature__ = signature.replace(parameters=[*own, *_flags(options)])  # type: ignore[attr-defined]
-    return command
-
-
-def _flags(options: Sequence[Option]) -> Iterator[inspect.Parameter]:
-    from cyclopts import Group, Parameter
-
-    titles = list(dict.fromkeys(option.group for option in options))
-    groups = {title: Group(title, sort_key=place) for place, title in enumerate(titles)}
-    for option in options:
-        if not option.flag:
-            continue
-        kind = bool if option.negative else list[str] if option.repeatable else str
-        described = Parameter(
-            name=option.flag,
-            negative=option.negative or (),
-            metavar=option.unit.metavar,
-            group=groups[option.group],
-            help=_described(option),
-            show_default=False,
-        )
-        yield inspect.Parameter(
-            option.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[kind | None, described],
-        )
-
-
-def _described(option: Option) -> str:
-    """Help text, and on a line of its own default and variables."""
-    default = f"default {option.default}" if option.default else ""
-    facts = ", ".join(filter(None, (default, *option.all_variables)))
-    return f"{option.help}\n[{facts}]" if facts else option.help
-
-
-def _only_in_environment(options: Iterable[Option]) -> str | None:
-    from aibridge_trio.page import definition
-
-    lines = [
-        line
-        for option in options
-        if option.private
-        for line in definition(", ".join(option.all_variables), option.help)
-    ]
-    return "\n".join(["Only in the environment", *lines]) if lines else None
-
-
-def _mistake(error: CycloptsError) -> Mistake:
-    """What cyclopts complains about, in one line: where, what, how to mend it."""
-    from cyclopts import exceptions as said
-
-    from aibridge_trio.units import quoted, visible
-
-    chain = error.command_chain or ()
-    see = f"see {' '.join(('aibridge', *chain))} --help"
-    line = f"{visible(str(error))} {see}"
-    match error:
-        case said.UnknownCommandError(unused_tokens=[word, *_]):
-            known = [command.__name__ for command in _EXAMPLES]
-            remedy = "options follow the command, " + see if word.startswith("-") else _meant(word, known) or see
-            line = f"{quoted(word)}: unknown command; {remedy}"
-        case said.UnknownOptionError(token=token, argument_collection=arguments):
-            flag = (token.keyword or token.value).partition("=")[0]
-            known = [name for argument in arguments for name in argument.names]
-            remedy = _set_in_environment(flag) or _meant(flag, known) or see
-            line = f"{visible(flag, 60)}: unknown option; {remedy}"
-        case said.UnusedCliTokensError(unused_tokens=[word, *_]):
-            line = f"{quoted(word)}: one argument too many; {see}"
-        case said.RepeatArgumentError(token=token):
-            line = f"{token.keyword}: given more than once; give it once"
-        case said.MissingArgumentError(argument=argument) if argument:
-            line = f"{argument.name}: a value is missing; write e.g. {_example(argument.name, chain)}"
-        case said.CoercionError(argument=argument, token=token) if argument and token:
-            place, example = token.keyword or argument.name, _example(argument.name, chain)
-            line = f"{place}: {quoted(token.value)} does not fit; write e.g. {example}"
-    return Mistake(line)
-
-
-def _meant(word: str, known: Iterable[str]) -> str | None:
-    from aibridge_trio.units import nearest
-
-    near = nearest(word, known)
-    return f"did you mean {near}?" if near else None
-
-
-def _set_in_environment(flag: str) -> str | None:
-    from aibridge_trio.flags import SERVE
-
-    secret = {f"--{option.name.replace('_', '-')}": option.label for option in SERVE if option.private}
-    return f"set {secret[flag]} in the environment" if flag in secret else None
-
-
-def _example(name: str, chain: Sequence[str]) -> str:
-    """How a flag would be given, or else the whole command."""
-    from aibridge_trio import flags
-
-    command = next(command for command in _EXAMPLES if command.__name__ == chain[0])
-    for option in getattr(flags, chain[0].upper()):
-        if option.flag == name:
-            return f"{name} or {option.negative}" if option.negative else f"{name} {option.example}"
-    return _EXAMPLES[command]

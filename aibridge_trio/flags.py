@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aibridge_trio.addresses import ADDRESS, BASE_URL
 from aibridge_trio.settings import CONFIG, OPTIONS, Option
-from aibridge_trio.units import COUNT, DURATION, FAILURES, NUMBER, SECRET, SPAN
+from aibridge_trio.units import BOOLEAN, COUNT, DURATION, FAILURES, NUMBER, SECRET, SPAN
 
 SERVE = CHECK = (CONFIG, *OPTIONS)
 
@@ -73,5 +73,27 @@ BREAKER = (
         help="The token that the admin listener asks for.",
         variables=("AIBRIDGE_ADMIN_TOKEN",),
         private=True,
+    ),
+)
+
+TOP = (
+    *BREAKER,
+    Option(
+        name="once",
+        unit=BOOLEAN,
+        default="false",
+        help="Print one frame and end.",
+    ),
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print the bridge's status instead, one JSON document a line.",
+    ),
+    Option(
+        name="interval",
+        unit=SPAN,
+        default="1s",
+        help="Time between two frames.",
     ),
 )

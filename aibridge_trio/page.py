@@ -6,10 +6,28 @@ A formatter for cyclopts, which calls it with rich's console; neither is importe
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aibridge_trio.settings import Option
 
 _WIDTH = 80
 _LABEL = 12
+
+# The library's own words for its own flags are not in our voice.
+_OURS = {"--help": "Show this page; after a command, the command's.", "--version": "Show the version."}
+
+# How the first page ends: the shortest way from nothing to a client that works, and where to read on.
+LEADS = """\
+Start
+  aibridge serve --circuit-breaker
+  ANTHROPIC_BASE_URL=http://127.0.0.1:4001/anthropic claude
+
+More
+  aibridge COMMAND --help    a command's options
+  man aibridge               everything; also: aibridge man | man -l -"""
 
 
 class Page:
@@ -20,28 +38,49 @@ class Page:
         _write(console, f"Usage: {_plain(usage)}")
 
     def render_description(self, console: Any, options: Any, description: Any) -> None:  # noqa: ARG002
-        """Write what the command does."""
-        if text := _plain(description):
-            _write(console, "\n" + _filled(text, "", ""))
+        """Write what the command does, a paragraph after the other."""
+        for paragraph in _plain(description).split("\n\n"):
+            if paragraph:
+                _write(console, "\n" + _filled(paragraph, "", ""))
 
     def __call__(self, console: Any, options: Any, panel: Any) -> None:  # noqa: ARG002
         """Write one group of commands or options."""
         if not panel.entries:
             return
-        lines = ["", panel.title]
+        lines: list[str] = []
         for entry in panel.entries:
-            text = _plain(entry.description) or ", ".join(entry.choices or ())
+            labels = entry.display_labels
+            text = _OURS.get(labels[0]) or _plain(entry.description) or ", ".join(entry.choices or ())
             if panel.format == "command":
-                label = f"  {', '.join(entry.display_labels):<{_LABEL}}  "
+                label = f"  {', '.join(labels):<{_LABEL}}  "
                 lines.append(_filled(text, label, " " * len(label)))
             else:
                 lines += definition(", ".join(entry.display_labels_with_metavar), text)
-        _write(console, "\n".join(lines))
+        _write(console, "\n" + block(panel.title, lines).rstrip())
+
+
+def block(title: str, lines: Iterable[str]) -> str:
+    """A title, what stands under it, and an empty line."""
+    return "\n".join([title, *lines, "", ""])
 
 
 def definition(term: str, text: str) -> list[str]:
     """A term, and below it what it means."""
     return [f"  {term}", *(_filled(line, " " * 6, " " * 6) for line in text.splitlines())]
+
+
+def usual(option: Option) -> str | None:
+    """Its default as a reader is told it: a switch is `off`; one that only its flag switches on needs no word."""
+    if option.switch:
+        return {"true": "on", "false": "off"}[str(option.default)] if option.variables else None
+    return option.default or None
+
+
+def facts(option: Option) -> str:
+    """Default and variables, `[default 10s, AIBRIDGE_CIRCUIT_BREAKER_WINDOW]`; empty if there are none."""
+    default = usual(option)
+    told = ", ".join([*([f"default {default}"] if default else []), *option.all_variables])
+    return f"[{told}]" if told else ""
 
 
 def _filled(text: str, first: str, rest: str) -> str:

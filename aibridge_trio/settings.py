@@ -62,9 +62,14 @@ class Option:
         return None if self.private else "--" + self.name.replace("_", "-")
 
     @property
+    def switch(self) -> bool:
+        """Whether the flag takes no value."""
+        return self.unit is BOOLEAN
+
+    @property
     def negative(self) -> str | None:
-        """`--no-circuit-breaker`, for a switch."""
-        return f"--no-{self.flag[2:]}" if self.flag and self.unit is BOOLEAN else None
+        """`--no-circuit-breaker`, for a switch that something else than its flag could have switched on."""
+        return f"--no-{self.flag[2:]}" if self.flag and self.switch and self.variables else None
 
     @property
     def key(self) -> str | None:

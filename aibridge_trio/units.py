@@ -47,13 +47,14 @@ class Secret:
 
 @dataclass(frozen=True)
 class Unit(Generic[T]):
-    """A kind of value. `toml` is its type in the file."""
+    """A kind of value. `toml` is its type in the file; `choices` are all its values, if they can be listed."""
 
     parse: Callable[[str], T]
     metavar: str
     example: str
     show: Callable[[T], str] = str
     toml: type = str
+    choices: tuple[str, ...] = ()
 
 
 def visible(text: str, limit: int | None = None) -> str:
@@ -109,7 +110,7 @@ def choice(*words: str) -> Unit[str]:
             raise Unfit(f"{quoted(text)} is none of {', '.join(words)}", nearest(text.lower(), words))
         return text
 
-    return Unit(parse, "|".join(words), words[0])
+    return Unit(parse, "|".join(words), words[0], choices=words)
 
 
 def _number(text: str) -> float:

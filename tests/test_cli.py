@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -16,6 +17,10 @@ from aibridge_trio.settings import OPTIONS, Address, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from aibridge_trio.grammar import Command
+
+COMMANDS = {command.name: command for command in cli.commands()}
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +142,7 @@ def test_breaker_asks_the_bridge(
     stand_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Breaker tells the bridge at --url, else AIBRIDGE_ADMIN_URL, and prints the state that it answers."""
-    stand_in("client", override=lambda *arguments: repr(arguments))
+    stand_in("client", override=lambda url, token, *rest: repr((url, token and token.reveal(), *rest)))
     assert cli.main(["breaker", "open", "openai"]) == 0
     monkeypatch.setenv("AIBRIDGE_ADMIN_URL", "http://bridge:4002/")
     monkeypatch.setenv("AIBRIDGE_ADMIN_TOKEN", "hunter2")
@@ -202,8 +207,17 @@ MISTAKES = """
 sreve
     "sreve": unknown command; did you mean serve?
 
+SERVE
+    "SERVE": unknown command; did you mean serve?
+
+help sreve
+    "sreve": unknown command; did you mean serve?
+
 xyzzy
     "xyzzy": unknown command; see aibridge --help
+
+--verison
+    "--verison": unknown command; did you mean --version?
 
 --bind x
     "--bind": unknown command; options follow the command, see aibridge --help
@@ -238,6 +252,18 @@ serve --rate-limit
 serve --bind a:1 --bind b:1
     --bind: given more than once; give it once
 
+check --max-concurency 5
+    --max-concurency: unknown option; did you mean --max-concurrency?
+
+check --no-circuit-braker
+    --no-circuit-braker: unknown option; did you mean --no-circuit-breaker?
+
+check --log-level inof
+    --log-level: "inof" is none of debug, info, warning, error; write e.g. --log-level info
+
+check --log-format yaml
+    --log-format: "yaml" is none of auto, human, json; write e.g. --log-format auto
+
 check --circuit-breaker=maybe
     --circuit-breaker: "maybe" does not fit; write e.g. --circuit-breaker or --no-circuit-breaker
 
@@ -270,6 +296,24 @@ breaker open
 
 breaker shut openai
     MODE: "shut" does not fit; write e.g. aibridge breaker open openai
+
+breaker clos openai
+    MODE: "clos" does not fit; did you mean close?
+
+completion
+    SHELL: a value is missing; write e.g. aibridge completion bash
+
+completion BASH
+    SHELL: "BASH" does not fit; did you mean bash?
+
+completion sh
+    SHELL: "sh" does not fit; did you mean zsh?
+
+man serv
+    PAGE: there is none on "serv"; did you mean serve?
+
+top --intervall 2s
+    --intervall: unknown option; did you mean --interval?
 
 breaker open a b
     "b": one argument too many; see aibridge breaker --help
@@ -334,37 +378,86 @@ def test_output_fits_any_encoding(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert b"\\xe9.toml" in raw.getvalue()
 
 
-@pytest.mark.parametrize("command", ["", "serve", "check", "mock", "demo", "breaker"])
+# Help.
+
+
+def page(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What is printed; exit status 0 and nothing on stderr."""
+    assert cli.main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_is_plain_and_fits(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Help begins with an example, is at most 80 columns wide and has no control codes."""
-    arguments = [command] if command else []
-    assert cli.main([*arguments, "--help"]) == 0
-    text = capsys.readouterr().out
+    """Help begins with an example, is at most 80 columns wide, and plain, however it is asked for."""
+    words = [command] if command else []
+    text = page(capsys, *words, "--help")
     assert text.startswith(f"Example: aibridge {command}".rstrip())
+    assert f"\n\nUsage: aibridge {command}".rstrip() in text
     assert max(map(len, text.splitlines())) <= 80
-    assert "\x1b" not in text
-    assert cli.main([*arguments, "-h"]) == 0
-    assert capsys.readouterr().out == text
+    assert text.replace("\n", "").isprintable()
+    assert page(capsys, *words, "-h") == page(capsys, "help", *words) == text
 
 
-@pytest.mark.parametrize("command", ["serve", "check"])
-def test_help_names_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Help shows each option's flag, group, default and variables, private ones included."""
-    assert cli.main([command, "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    for option in OPTIONS:
-        assert option.help in text
-        assert f" {option.label}" in text
-        assert all(variable in text for variable in option.all_variables)
-        assert option.private or f" {option.group} --" in text
-        assert not option.default or f"[default {option.default}," in text
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_help_shows_every_option(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """Flag, value, help, default and variables stand together, in groups, in the order of OPTIONS."""
+    text = page(capsys, command.name, "--help")
+    words = " ".join(text.split())
+    at = 0
+    group = ""
+    for option in sorted(command.options, key=lambda each: each.private):
+        flags = [f"{flag} {option.unit.metavar}".strip() for flag in (option.flag, option.negative) if flag]
+        default = {"true": "on", "false": "off"}.get(str(option.default), option.default) or ""
+        told = [f"default {default}"] if default and (option.variables or not option.switch) else []
+        told += [] if option.private else option.all_variables
+        entry = [
+            ", ".join(flags or option.all_variables),
+            option.help,
+            *([f"[{', '.join(told)}]"] if told else []),
+        ]
+        title = "Only in the environment" if option.private else option.group
+        expected = " ".join([*([title] if title != group else []), *entry])
+        group = title
+        at = words.find(expected, at)
+        assert at >= 0, expected
+        assert f"\n{title}\n" in text
+        assert f"\n  {entry[0]}\n" in text
+    assert "default false" not in text
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_help_says_what_each_argument_is(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """What follows the command's name is described, and whether it may be left out."""
+    text = page(capsys, command.name, "--help")
+    words = " ".join(text.split())
+    assert set(command.arguments) == {each.name for each in command.positionals}
+    for each in command.positionals:
+        name = each.name.upper()
+        assert f"{name} {' '.join(command.arguments[each.name].split())}" in words
+        shown = name if each.default is each.empty else f"[{name}]"
+        assert re.search(rf"^Usage: .* {re.escape(shown)}( |$)", text, re.MULTILINE)
+        assert all(word in words for word in get_args(each.annotation))
+
+
+def test_help_leads_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first page lists every command and ends with a two-line start; each page says where there is more."""
+    text = page(capsys, "--help")
+    places = [text.index(f"\n  {command} ") for command in COMMANDS]
+    assert places == sorted(places)
+    start, more = text.split("\n\n")[-2:]
+    assert start.startswith("Start\n  aibridge serve ")
+    assert start.count("\n") == 2
+    assert re.findall(r"^  ([a-zA-Z -]*?)  ", more, re.MULTILINE) == ["aibridge COMMAND --help", "man aibridge"]
+    for command in COMMANDS:
+        assert page(capsys, command, "--help").endswith(f"\n\nMore: man aibridge-{command}\n")
 
 
 def test_nothing_at_all_is_answered_with_help(capsys: pytest.CaptureFixture[str]) -> None:
-    """`aibridge` alone prints the help page with all commands, and that is no mistake."""
-    assert cli.main([]) == 0
-    text = capsys.readouterr().out
-    assert all(f"\n  {command} " in text for command in ("serve", "check", "mock", "demo", "breaker"))
+    """`aibridge` alone prints the first page, and that is no mistake."""
+    assert page(capsys) == page(capsys, "--help")
 
 
 def test_examples_in_help_are_valid(
@@ -380,22 +473,60 @@ def test_examples_in_help_are_valid(
     stand_in("mock", MockOptions=dict, serve=lambda _: 0)
     stand_in("demo", run=lambda seconds: int(seconds * 0))
     stand_in("client", override=lambda *_: "")
-    for example in cli._EXAMPLES.values():
-        assert cli.main(example.split()[1:]) == 0
+    stand_in("top", run=lambda **_: 0)
+    stand_in("shipped", script=lambda _: "", man_page=lambda *_: "")
+    for command in cli.commands():
+        assert cli.main(command.example.split()[1:]) == 0
     assert capsys.readouterr().err == ""
 
 
 # Real processes.
 
 
-def test_version_is_quick() -> None:
-    """--version prints name and version and imports neither cyclopts nor rich nor trio."""
+# What begins every answer of `aibridge` must not wait for what serves, calls or counts.
+HEAVY = {"trio", "hypercorn", "h11", "h2", "wsproto", "httpx", "httpcore", "anyio", "prometheus_client"}
+HEAVY |= {
+    f"aibridge_trio.{room}" for room in ("bridge", "client", "demo", "metrics", "mock", "server", "upstream")
+}
+
+
+def imported(arguments: list[str], status: int, among: set[str]) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run the command line in a process of its own; return it and which of these modules it had at its end."""
     code = (
-        "import sys; from aibridge_trio.cli import main; status = main(['--version']);"
-        "print(status, sorted({'cyclopts', 'rich', 'trio', 'httpx'} & set(sys.modules)))"
+        "import sys; from aibridge_trio.cli import main;"
+        f"status = main({arguments!r}); print(status, sorted({among!r} & set(sys.modules)), file=sys.stderr)"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout == f"aibridge {__version__}\n0 []\n"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    *said, last = ended.stderr.splitlines()
+    assert last.startswith(f"{status} ")
+    return ended, "\n".join(said) + last.removeprefix(f"{status} ")
+
+
+@pytest.mark.parametrize("line", ["--version", "completion bash", "completion zsh", "completion fish"])
+def test_version_and_completion_need_no_library(line: str) -> None:
+    """What shells run at every start imports neither cyclopts nor rich, nor anything heavier."""
+    ended, modules = imported(line.split(), 0, HEAVY | {"cyclopts", "rich"})
+    assert modules == "[]"
+    assert ended.stdout.startswith(f"aibridge {__version__}\n" if line == "--version" else "#")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_needs_only_what_makes_it(command: str) -> None:
+    """--help imports no library that serves, calls or counts, and none of our rooms that use one."""
+    ended, modules = imported([*command.split(), "--help"], 0, HEAVY)
+    assert modules == "[]"
+    assert "Usage: " in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "line", ["sreve", "serve --bnd x", "serve --rate-limit ten", "breaker open", "top --interval x"]
+)
+def test_a_mistake_needs_only_what_finds_it(line: str) -> None:
+    """What is wrong is told in one line, before the heavy part is imported; no box is drawn around it."""
+    ended, said = imported(line.split(), 2, HEAVY)
+    assert re.fullmatch(r"aibridge: .*\[\]", said)
+    assert said.isascii()
+    assert ended.stdout == ""
 
 
 def test_the_process_ends_with_the_status() -> None:
@@ -419,3 +550,17 @@ def test_help_does_not_mind_the_terminal(environ: dict[str, str]) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "--circuit-breaker-half-open-max-requests N" in ended.stdout
     assert "\x1b" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["--nonsense"], 2), (["breaker", "open", "openai", "--url", "http://127.0.0.1:1"], 1)]
+)
+def test_the_status_does_not_depend_on_somebody_reading_stderr(arguments: list[str], status: int) -> None:
+    """Where the reader of stderr has left, the exit status is still the one that is promised."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [sys.executable, "-m", "aibridge_trio", *arguments]
+    ended = subprocess.run(command, env=environ, stderr=writing, timeout=60, check=False)
+    os.close(writing)
+    assert ended.returncode == status

@@ -22,8 +22,8 @@ DOORS = {
     "hypercorn": {"server", "connection"},
     "httpx": {"upstream", "client"},
     "prometheus_client": {"metrics"},
-    "cyclopts": {"cli"},
-    "rich": {"cli"},
+    "cyclopts": {"grammar", "reference"},
+    "rich": {"top"},
 }
 # Rooms without a test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
@@ -37,6 +37,7 @@ TESTED_ELSEWHERE = {
     "demo": "test_demo",
     "files": "test_settings",
     "flags": "test_cli",
+    "grammar": "test_cli",
     "instances": "test_gateway",
     "life": "test_bridge",
     "record": "test_gateway",

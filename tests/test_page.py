@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
-from aibridge_trio.page import Page, definition
+import pytest
+
+from aibridge_trio.page import Page, definition, facts
+from aibridge_trio.settings import Option
+from aibridge_trio.units import BOOLEAN, COUNT, Unit
 
 
 class Console:
@@ -38,6 +43,46 @@ def test_an_empty_group_is_not_shown() -> None:
 def test_choices_stand_in_for_a_missing_description() -> None:
     """An argument without help shows what it may be."""
     console = Console()
-    entry = SimpleNamespace(description=None, choices=("open", "close"), display_labels_with_metavar=("MODE",))
+    labels = ("MODE",)
+    entry = SimpleNamespace(
+        description=None, choices=("open", "close"), display_labels=labels, display_labels_with_metavar=labels
+    )
     Page()(console, None, SimpleNamespace(entries=[entry], title="Arguments", format="parameter"))
     assert console.text == "\nArguments\n  MODE\n      open, close\n"
+
+
+def test_paragraphs_stay_apart() -> None:
+    """What a command does is told in paragraphs, with an empty line before each."""
+    console = Console()
+    Page().render_description(console, None, "One\ntwo.\n\nThree.")
+    assert console.text == "\nOne two.\n\nThree.\n"
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version"])
+def test_the_librarys_flags_speak_our_language(flag: str) -> None:
+    """What cyclopts says of its own flags is not shown."""
+    console = Console()
+    entry = SimpleNamespace(description="Display this message and exit.", choices=(), display_labels=(flag, "-x"))
+    Page()(console, None, SimpleNamespace(entries=[entry], title="Options", format="command"))
+    title, line = console.text.strip().splitlines()
+    assert (title, line.split()[:3]) == ("Options", [f"{flag},", "-x", "Show"])
+    assert "Display" not in line
+
+
+@pytest.mark.parametrize(
+    ("unit", "default", "variables", "told"),
+    [
+        (COUNT, "0", ("A_B", "C_D"), "[default 0, A_B, C_D]"),
+        (COUNT, None, ("A_B",), "[A_B]"),
+        (COUNT, "", (), ""),
+        (COUNT, "5", (), "[default 5]"),
+        (BOOLEAN, "false", ("A_B",), "[default off, A_B]"),
+        (BOOLEAN, "true", ("A_B",), "[default on, A_B]"),
+        (BOOLEAN, "false", (), ""),
+    ],
+)
+def test_facts_are_default_and_variables(
+    unit: Unit[Any], default: str | None, variables: tuple[str, ...], told: str
+) -> None:
+    """A switch is on or off; one that nothing but its flag switches on has nothing to tell."""
+    assert facts(Option(name="x", unit=unit, default=default, help="", variables=variables)) == told

@@ -1,0 +1,74 @@
+"""The line that answers the operator's first question: is anybody turned away, by what, and who is sick. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from aibridge_trio.top.document import Provider
+from aibridge_trio.top.history import Picture
+from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Line, rate, span
+from aibridge_trio.top.view import Order, View
+from aibridge_trio.units import visible
+
+_QUESTIONS = {
+    "open": "force open and refuse its requests?",
+    "close": "force closed and let its requests pass?",
+    "auto": "let the breaker decide again?",
+}
+
+
+def line(picture: Picture | None, lost: str, view: View, now: float) -> Line:
+    """The most urgent first. `lost` says why there is no way to the bridge."""
+    if lost:
+        last = f", last word {span(now - picture.received)} ago" if picture else ""
+        return [(f"NO BRIDGE: {visible(lost)}{last}; trying again", RED)]
+    if picture is None:
+        return [("connecting", DIM)]
+    age = 0.0 if view.paused else max(0.0, now - picture.received)
+    document = picture.document
+    parts: list[Line] = []
+    parts += [[_out(row.provider, age)] for row in picture.providers if _state(row.provider) == "open"]
+    if document.draining:
+        parts.append([("DRAINING", f"bold {YELLOW}")])
+    if document.limit and document.in_flight >= document.limit:
+        parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
+    away = sorted(((each, reason) for reason, each in picture.reasons.items() if each), reverse=True)
+    if away:
+        named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
+        when = " since start" if picture.since_start else ""
+        parts.append([("turned away" + when, f"bold {YELLOW}"), (f" {named}", PLAIN)])
+    parts += [
+        [(f"{row.provider.name} is being probed", YELLOW)] for row in picture.providers if _probed(row.provider)
+    ]
+    if not parts:
+        return [("all well", GREEN), (": nobody is turned away", DIM)]
+    joined: Line = []
+    for number, part in enumerate(parts):
+        joined += [("  ", PLAIN), *part] if number else part
+    return joined
+
+
+def question(order: Order) -> str:
+    """What is asked before an order is carried out."""
+    return f"{order.provider}: {_QUESTIONS[order.mode]}"
+
+
+def left(provider: Provider, age: float) -> float | None:
+    """Seconds until an open breaker probes, `age` seconds after it was told; None without an end."""
+    remaining = provider.breaker.left if _state(provider) == "open" else None
+    return None if remaining is None else max(0.0, remaining - age)
+
+
+def _state(provider: Provider) -> str:
+    return provider.breaker.state if provider.breaker.enabled else ""
+
+
+def _probed(provider: Provider) -> bool:
+    return _state(provider) == "half-open"
+
+
+def _out(provider: Provider, age: float) -> tuple[str, str]:
+    remaining = left(provider, age)
+    if remaining is None:
+        return f"{provider.name} FORCED OPEN", RED
+    return f"{provider.name} OPEN, {span(math.ceil(remaining))} left", RED

@@ -1,0 +1,262 @@
+"""What changed between documents: rates, percentiles, the last minutes. Pure: `at` is passed in, in seconds.
+
+Counters are those of one process. After a restart of the bridge they begin at 0 again, and so do rates: nothing
+negative, and nothing counted twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aibridge_trio.top.document import Caller, Document, Provider
+
+# The minutes that sparklines show, in seconds.
+TRACE = 300.0
+# Documents kept for rates: two minutes at one a second, and those that transitions send in between.
+_KEPT = 240
+_MAX_SPANS = 3000
+# What came within less (seconds) is joined with what came before: a burst of documents neither pushes the minutes
+# out nor looks like a peak. A span that is long already is left as it is.
+_BRIEF, _LONG = 0.5, 2.0
+# A rate over less than this says more about chance than about the bridge (seconds).
+_SHORTEST = 0.9
+# Documents come a little early or late; so much of the interval may be missing.
+_SLACK = 0.05
+# How many callers a document names at most.
+_TOLD_CALLERS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What came in between two documents, `start` to `end`, by this program's clock."""
+
+    start: float
+    end: float
+    requests: int
+    rejects: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRates:
+    """A provider over the displayed interval; None where there was nothing to measure."""
+
+    provider: Provider
+    responses: float | None
+    statuses: Mapping[str, float]
+    rejects: float | None
+    tokens_in: float | None
+    tokens_out: float | None
+    p50: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that a frame shows of the bridge.
+
+    Rates are per second over the last `over` seconds, or since the start of the bridge (`since_start`), as long
+    as there is nothing else to compare with. `received` is when the newest document came, by this program's clock.
+    """
+
+    document: Document
+    received: float
+    over: float
+    since_start: bool
+    requests: float | None
+    rejects: float | None
+    reasons: Mapping[str, float | None]
+    providers: tuple[ProviderRates, ...]
+    callers: tuple[tuple[Caller, float | None], ...]
+    spans: tuple[Span, ...]
+
+
+class History:
+    """The documents of the last minutes."""
+
+    def __init__(self) -> None:
+        self._documents: deque[Document] = deque(maxlen=_KEPT)
+        self._spans: deque[Span] = deque(maxlen=_MAX_SPANS)
+        self._received = 0.0
+
+    def add(self, document: Document, at: float) -> bool:
+        """Take the next document, received at `at`; tells whether it says of something that happened."""
+        last = self._documents[-1] if self._documents else None
+        if last is None:
+            happened = True
+        elif restarted(last, document):
+            self._documents.clear()
+            self._note(_nothing_before(document), document, max(self._received, at - document.uptime), at)
+            happened = True
+        else:
+            self._note(last, document, self._received, at)
+            happened = last.events != document.events or last.draining != document.draining
+        self._documents.append(document)
+        self._received = at
+        while self._spans and self._spans[0].end < at - TRACE:
+            self._spans.popleft()
+        return happened
+
+    def picture(self, interval: float) -> Picture | None:
+        """Return the newest document with its rates over `interval` seconds; None before the first."""
+        if not self._documents:
+            return None
+        new = self._documents[-1]
+        old = self._baseline(interval)
+        base = old or _nothing_before(new)
+        over = new.uptime - base.uptime
+        before = {provider.name: provider for provider in base.providers}
+
+        def rate(count: Callable[[Document], int]) -> float | None:
+            return _rate(count(new) - count(base), over)
+
+        return Picture(
+            document=new,
+            received=self._received,
+            over=over,
+            since_start=old is None,
+            requests=rate(lambda each: each.requests),
+            rejects=rate(lambda each: sum(each.rejects.values())),
+            reasons={
+                reason: _rate(count - base.rejects.get(reason, 0), over) for reason, count in new.rejects.items()
+            },
+            providers=tuple(_provider_rates(each, before.get(each.name), over) for each in new.providers),
+            callers=_caller_rates(new, base, over),
+            spans=tuple(self._spans),
+        )
+
+    def _baseline(self, interval: float) -> Document | None:
+        """The newest document that is old enough, else the oldest that is of any use."""
+        new = self._documents[-1]
+        useful = [each for each in self._documents if new.uptime - each.uptime >= _SHORTEST]
+        enough = [each for each in useful if new.uptime - each.uptime >= interval * (1 - _SLACK)]
+        return enough[-1] if enough else useful[0] if useful else None
+
+    def _note(self, old: Document, new: Document, start: float, end: float) -> None:
+        requests = new.requests - old.requests
+        rejects = max(0, sum(new.rejects.values()) - sum(old.rejects.values()))
+        span = Span(start, end, requests, rejects)
+        if self._spans and _joins(self._spans[-1], span):
+            last = self._spans.pop()
+            span = Span(last.start, end, last.requests + requests, last.rejects + rejects)
+        self._spans.append(span)
+
+
+def restarted(old: Document, new: Document) -> bool:
+    """Tell whether the newer document comes from another process than the older one."""
+    return new.started_at != old.started_at or new.uptime < old.uptime or new.requests < old.requests
+
+
+def levels(
+    spans: Sequence[Span], count: Callable[[Span], int], *, columns: int, now: float, minutes: float = TRACE
+) -> list[float | None]:
+    """Rates of the last minutes in so many columns, the newest last; None where nothing is known.
+
+    Columns begin at multiples of their width, so that the picture moves on and does not flicker. What came in
+    between two documents is taken to have come evenly.
+    """
+    width = minutes / columns
+    last = math.floor(now / width)
+    sums, covered = [0.0] * columns, [0.0] * columns
+    for span in spans:
+        length = span.end - span.start
+        first = max(math.floor(span.start / width), last - columns + 1)
+        for number in range(first, min(math.floor(span.end / width), last) + 1):
+            part = min(span.end, (number + 1) * width) - max(span.start, number * width)
+            if part > 0 and length > 0:
+                sums[number - last + columns - 1] += count(span) * part / length
+                covered[number - last + columns - 1] += part
+    return [total / time if time else None for total, time in zip(sums, covered, strict=True)]
+
+
+def quantile(q: float, buckets: Mapping[float, int]) -> float | None:
+    """Estimate a quantile from a cumulative histogram by upper bound, as Prometheus does; None if it is empty.
+
+    Within a bucket values are taken to lie evenly. Infinite when it lies above the last finite bound.
+    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
+    """
+    bounds = sorted(buckets)
+    if not bounds or buckets[bounds[-1]] <= 0:
+        return None
+    rank = q * buckets[bounds[-1]]
+    lower, below = 0.0, 0
+    for bound in bounds:
+        count = buckets[bound]
+        if count >= rank and count > below:
+            return bound if math.isinf(bound) else lower + (bound - lower) * (rank - below) / (count - below)
+        lower, below = bound, count
+    return bounds[-1]
+
+
+def _joins(last: Span, span: Span) -> bool:
+    lasted = last.end - last.start
+    return last.end == span.start and lasted < _LONG and min(lasted, span.end - span.start) < _BRIEF
+
+
+def _rate(count: float, over: float) -> float | None:
+    return max(0.0, count) / over if over > 0 else None
+
+
+def _nothing_before(document: Document) -> Document:
+    """The same process at its start, when nothing had been counted."""
+    return Document(
+        version=document.version,
+        now=document.now - document.uptime,
+        started_at=document.started_at,
+        uptime=0.0,
+        draining=False,
+        limit=document.limit,
+        in_flight=0,
+        rate_limit=document.rate_limit,
+        active_callers=0,
+        requests=0,
+        rejects={},
+        providers=(),
+        callers=(),
+        events=(),
+    )
+
+
+def _provider_rates(new: Provider, old: Provider | None, over: float) -> ProviderRates:
+    def gained(pick: Callable[[Provider], Mapping[str, int]]) -> dict[str, int]:
+        before = pick(old) if old else {}
+        return {name: max(0, count - before.get(name, 0)) for name, count in pick(new).items()}
+
+    statuses = gained(lambda each: each.responses)
+    tokens = gained(lambda each: each.tokens)
+    first_bytes = {
+        bound: count - (old.first_bytes.get(bound, 0) if old else 0) for bound, count in new.first_bytes.items()
+    }
+    return ProviderRates(
+        provider=new,
+        responses=_rate(sum(statuses.values()), over),
+        statuses={status: count / over for status, count in statuses.items() if count and over > 0},
+        rejects=_rate(new.breaker.rejects - (old.breaker.rejects if old else 0), over),
+        tokens_in=_rate(tokens.get("input", 0), over),
+        tokens_out=_rate(tokens.get("output", 0), over),
+        p50=quantile(0.5, first_bytes),
+        p99=quantile(0.99, first_bytes),
+    )
+
+
+def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Caller, float | None], ...]:
+    """Callers, the busiest of the interval first. Two with one hint cannot be told apart, so have no rate."""
+    before = {caller.hint: caller.requests for caller in base.callers}
+    hints = [
+        *Counter(each.hint for each in new.callers).items(),
+        *Counter(each.hint for each in base.callers).items(),
+    ]
+    ambiguous = {hint for hint, times in hints if times > 1}
+
+    def rate(caller: Caller) -> float | None:
+        # Only the busiest are told: who was not among them may have been there all the same.
+        if caller.hint in ambiguous or (caller.hint not in before and len(base.callers) >= _TOLD_CALLERS):
+            return None
+        gained = caller.requests - before.get(caller.hint, 0)
+        # Who was forgotten and came back is counted from 0 again.
+        return _rate(gained if gained >= 0 else caller.requests, over)
+
+    rated = [(caller, rate(caller)) for caller in new.callers]
+    return tuple(sorted(rated, key=lambda each: (each[1] or 0.0, each[0].requests), reverse=True))

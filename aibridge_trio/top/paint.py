@@ -1,0 +1,212 @@
+"""What lines on a terminal are made of: styled text, cells of a width, bars, sparklines, short numbers. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
+
+T = TypeVar("T")
+
+# Red is for what is out of service and for a lost bridge, nothing else.
+RED, YELLOW, GREEN, DIM, BOLD, PLAIN = "bold red", "yellow", "green", "dim", "bold", ""
+NOTHING = "--"
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+# Same widths, for terminals that know no more.
+_ASCII = str.maketrans("▁▂▃▄▅▆▇█░→…▸↑↓×", "_.:-=+*#.>~>^vx")
+
+Cell = tuple[str, str]
+Line = list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Lines of (text, style), ready to be drawn; no line is wider than what it was made for."""
+
+    lines: tuple[Line, ...]
+    ascii: bool = False
+
+    @property
+    def plain(self) -> str:
+        """The text alone."""
+        return "".join("".join(self._text(text) for text, _ in line).rstrip() + "\n" for line in self.lines)
+
+    def _text(self, text: str) -> str:
+        if not self.ascii or text.isascii():
+            return text
+        return "".join(c if c.isascii() else "?" * cell_len(c) for c in text.translate(_ASCII))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self.lines:
+            for text, style in line:
+                yield Segment(self._text(text), Style.parse(style) if style else None)
+            yield Segment.line()
+
+
+def knows_blocks(encoding: str | None) -> bool:
+    """Tell whether text in this encoding can hold blocks and arrows."""
+    return "utf" in (encoding or "").lower()
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """The text in exactly so many cells, cut with an ellipsis if it is longer."""
+    if width <= 0:
+        return ""
+    if cell_len(text) > width:
+        text = text.rstrip()
+    if cell_len(text) > width:
+        return set_cell_size(text, width - 1) + "…"
+    return " " * (width - cell_len(text)) + text if right else set_cell_size(text, width)
+
+
+def clip(line: Line, width: int) -> Line:
+    """The line in exactly so many cells, cut with an ellipsis if it is longer."""
+    clipped: Line = []
+    for number, (text, style) in enumerate(line):
+        length = cell_len(text)
+        if length > width:
+            rest = "".join(text for text, _ in line[number:])
+            if width > 0:
+                return [*clipped, (fit(rest, width), style)]
+            # The border is between two cells: the ellipsis takes the end of the one before.
+            before, its = clipped.pop() if clipped else ("", style)
+            return [*clipped, (fit(before + rest, cell_len(before)), its)]
+        clipped.append((text, style))
+        width -= length
+    return [*clipped, (" " * width, PLAIN)] if width else clipped
+
+
+def beside(width: int, *blocks: tuple[int, Sequence[Line]]) -> list[Line]:
+    """Blocks from left to right, each with its width and a gap of two behind it; the last takes what is left."""
+    lines: list[Line] = []
+    for row in zip_longest(*(block for _, block in blocks), fillvalue=()):
+        line: Line = []
+        left = width
+        for number, ((own, _), part) in enumerate(zip(blocks, row, strict=True)):
+            last = number == len(blocks) - 1
+            line += clip(list(part), left if last else own)
+            if not last:
+                line.append(("  ", PLAIN))
+                left -= own + 2
+        lines.append(line)
+    return lines
+
+
+def grey(lines: Iterable[Line]) -> list[Line]:
+    """The same lines, as what was: without colours."""
+    return [[(text, DIM) for text, _ in line] for line in lines]
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """A column of a table: title, width in cells, and what it shows of a row."""
+
+    title: str
+    width: int
+    cell: Callable[[T], Cell]
+    right: bool = True
+
+
+def table(columns: Sequence[Column[T]], rows: Iterable[T], marked: str | None = None) -> list[Line]:
+    """A head and a line per row; the column that is `marked` has its title underlined."""
+    head: Line = []
+    for column in columns:
+        style = "bold underline" if column.title == marked else BOLD
+        # Only the word is underlined, not the cells around it.
+        title = fit(column.title, min(column.width, cell_len(column.title)))
+        space = " " * (column.width - cell_len(title))
+        head += [(space, PLAIN), (title, style)] if column.right else [(title, style), (space, PLAIN)]
+        head.append((" ", PLAIN))
+    lines = [head]
+    for row in rows:
+        line: Line = []
+        for column in columns:
+            text, style = column.cell(row)
+            line += [(fit(text, column.width, right=column.right), style), (" ", PLAIN)]
+        lines.append(line)
+    return lines
+
+
+def bar(part: int, whole: int, width: int) -> str:
+    """A bar of so many cells; something is never nothing, and only all is full."""
+    cells = min(width, width * part // whole) if whole else 0
+    cells = max(1, cells) if part > 0 and whole else cells
+    return "█" * cells + "░" * (width - cells)
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """A cell per value, the highest of them full; the lowest block is 0, a space is unknown."""
+    top = max((value for value in values if value is not None), default=0.0)
+
+    def block(value: float | None) -> str:
+        if value is None:
+            return " "
+        return _BLOCKS[math.ceil(value / top * (len(_BLOCKS) - 1))] if top > 0 else _BLOCKS[0]
+
+    return "".join(map(block, values))
+
+
+def count(number: float) -> str:
+    """`1,042`, `123k`, `4.5M`: at most six cells."""
+    # Six digits and a comma would be seven cells.
+    return f"{number:,.0f}" if number < 99_999.5 else _scaled(number)  # noqa: PLR2004
+
+
+def _scaled(number: float) -> str:
+    """A number from a thousand on with a unit: at most five cells."""
+    for unit in "kMGTP":
+        number /= 1000
+        if number < 999.5:  # noqa: PLR2004 - the next unit begins where this one is rounded to 1000
+            return f"{number:.1f}{unit}" if number < 99.95 else f"{number:.0f}{unit}"  # noqa: PLR2004
+    return "many"
+
+
+def rate(per_second: float | None) -> str:
+    """`12.4`, `1.2k`; `--` for nothing. At most five cells."""
+    if not per_second:
+        return NOTHING
+    if per_second < 0.05:  # noqa: PLR2004 - 0.0 would look like nothing
+        return "<0.1"
+    if per_second < 999.5:  # noqa: PLR2004
+        return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:.0f}"  # noqa: PLR2004
+    return _scaled(per_second)
+
+
+def span(seconds: float | None) -> str:
+    """`4s`, `1m05s`, `12m`, `2h13m`, `3d04h`, `75d`: whole units, rounded down; at most five cells."""
+    if seconds is None:
+        return NOTHING
+    whole = int(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    if days > 9999:  # noqa: PLR2004 - five cells
+        return "ages"
+    # From ten on, the smaller unit says little and would be a sixth cell.
+    for number, unit, rest in (
+        (days, "d", f"{hour:02}h"),
+        (hours, "h", f"{minute:02}m"),
+        (minutes, "m", f"{second:02}s"),
+    ):
+        if number:
+            return f"{number}{unit}{rest if number < 10 else ''}"  # noqa: PLR2004
+    return f"{second}s"
+
+
+def latency(seconds: float | None) -> str:
+    """`3.2ms`, `410ms`, `1.2s`, `1m05s`; `>10m` above the highest bound of the histogram. At most five cells."""
+    if seconds is None:
+        return NOTHING
+    if math.isinf(seconds):
+        return ">10m"
+    if seconds < 0.9995:  # noqa: PLR2004
+        return f"{seconds * 1000:.1f}ms" if seconds < 0.00995 else f"{seconds * 1000:.0f}ms"  # noqa: PLR2004
+    return f"{seconds:.1f}s" if seconds < 59.95 else span(round(seconds))  # noqa: PLR2004

@@ -1,0 +1,53 @@
+"""The smallest shell with job control: it starts one job, sees it stop, and puts it into the foreground again.
+
+`job_shell.py TELL HEAR PROGRAM ...` with a terminal as its standard input. TELL is the descriptor on which it
+tells the job's process id, then each stop (`stopped SIGNAL`) and the end (`ended STATUS`), a line each. HEAR
+brings `fg` or `bg` for a job that is stopped. With `alone PROGRAM ...` no shell stays, as over `ssh -t`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import termios
+from typing import NoReturn
+
+
+def alone(program: list[str]) -> NoReturn:
+    """Become the program."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    os.execvp(program[0], program)
+
+
+def shell(tell: int, hear: int, program: list[str]) -> None:
+    """Run the program as a job until it ends."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # From behind the terminal, too, a shell says whose it is.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    job = os.fork()
+    if not job:
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpid())
+        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        os.close(tell)
+        os.close(hear)
+        os.execvp(program[0], program)
+    os.write(tell, f"{job}\n".encode())
+    while True:
+        _, status = os.waitpid(job, os.WUNTRACED)
+        os.tcsetpgrp(0, os.getpgrp())
+        if not os.WIFSTOPPED(status):
+            os.write(tell, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+            return
+        os.write(tell, f"stopped {os.WSTOPSIG(status)}\n".encode())
+        if os.read(hear, 3) == b"fg\n":
+            os.tcsetpgrp(0, job)
+        os.killpg(job, signal.SIGCONT)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "alone":
+        alone(sys.argv[2:])
+    shell(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,191 @@
+"""Bridges on paper: status documents as `/status` sends them, and pictures made of a few minutes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from aibridge_trio.errors import REASONS
+from aibridge_trio.metrics import BUCKETS
+from aibridge_trio.top.document import read
+from aibridge_trio.top.history import History, Picture
+
+Said = dict[str, Any]
+Change = Callable[[Said], None]
+
+# 2026-03-01 09:00:00 UTC, and how long the bridge has run when it is looked at (seconds).
+STARTED = 1_772_355_600.0
+UPTIME = 8040.0
+# The documents' clock and the reader's tell the same, so that times in tests are uptimes.
+NOW = UPTIME
+
+# What a bridge says when it starts.
+INTRODUCTION = (
+    "AI Bridge 0.2.0 listens on http://127.0.0.1:4001, admin on http://127.0.0.1:4002; protections: at most 50 in "
+    "flight, 10 requests/s a caller, circuit breakers (5 failures in 10 s)"
+)
+
+# Providers by name: share of the traffic, typical time to the first byte (seconds).
+SHARES = {"openai": (0.55, 0.4), "anthropic": (0.35, 0.9), "copilot": (0.10, 0.2)}
+
+
+def traffic(uptime: float, per_second: float = 12.0) -> int:
+    """Requests that have ended after so many seconds: steady, with a wave of a minute and a half."""
+    return max(0, round(per_second * (uptime - 8.0 * math.sin(uptime / 15.0))))
+
+
+def a_breaker(**changes: Any) -> Said:
+    """A breaker that is closed and well."""
+    return {
+        "enabled": True,
+        "state": "closed",
+        "mode": "auto",
+        "since_s": 4500.0,
+        "cooldown_left_s": None,
+        "failures_in_window": 0,
+        "threshold": 5,
+        "probes": 0,
+        "max_probes": 3,
+        "trips": 0,
+        "rejects": 0,
+        "verdicts": {"success": 0, "failure": 0, "neutral": 0},
+        **changes,
+    }
+
+
+def a_provider(name: str, answered: int, typical: float = 0.4, **changes: Any) -> Said:
+    """A provider that has answered so many requests, most of them in about the `typical` time."""
+    buckets: Said = {}
+    for bound in BUCKETS:
+        # A log-logistic law: half of all within the typical time, a tail of a few seconds.
+        buckets[str(bound)] = round(answered / (1 + (typical / bound) ** 3))
+    buckets["+Inf"] = answered
+    overloaded = answered // 400
+    responses = {"200": answered - overloaded, "429": overloaded}
+    return {
+        "name": name,
+        "type": "openai",
+        "in_flight": 3,
+        "breaker": a_breaker(),
+        "upstream": {
+            "responses": {status: count for status, count in responses.items() if count},
+            "errors": {"connect": 0, "head": answered // 9000, "stream": 0},
+        },
+        "ttfb_s": {"buckets": buckets, "sum": typical * answered, "count": answered},
+        "tokens": {"input": answered * 310, "output": answered * 120, "cache_read": 0, "cache_write": 0},
+        **changes,
+    }
+
+
+def a_caller(hint: str, requests: int, rejects: int = 0, in_flight: int = 0) -> Said:
+    """A caller."""
+    return {"hint": hint, "requests": requests, "rejects": rejects, "in_flight": in_flight}
+
+
+def an_event(at: float, kind: str, because: str, provider: str | None = None, **ends: str | None) -> Said:
+    """Something that happened `at` seconds after the start; `source` and `target` are its ends."""
+    source, target = ends.get("source"), ends.get("target")
+    when = STARTED + at
+    return {"at": when, "kind": kind, "provider": provider, "from": source, "to": target, "because": because}
+
+
+def a_trip(provider: str, at: float) -> list[Said]:
+    """The events of a breaker's whole circle, which began at `at`."""
+    steps = (
+        (0.0, "closed", "open", "5 failures in 10 s, last 429"),
+        (30.0, "open", "half-open", "cooldown over"),
+        (33.2, "half-open", "closed", "3 of 3 probes succeeded"),
+    )
+    return [
+        an_event(at + after, "breaker", because, provider, source=source, target=target)
+        for after, source, target, because in steps
+    ]
+
+
+def a_document(uptime: float = UPTIME, *changes: Change, per_second: float = 12.0) -> Said:
+    """What a busy and healthy bridge says after so many seconds; `changes` are made to it afterwards."""
+    total = traffic(uptime, per_second)
+    limited = total // 150
+    document: Said = {
+        "schema": 1,
+        "version": "0.2.0",
+        "now": STARTED + uptime,
+        "started_at": STARTED,
+        "uptime_s": uptime,
+        "draining": False,
+        "concurrency": {"limit": 50, "in_flight": 9},
+        "rate_limit": {"per_second": 10, "callers": 4},
+        "requests": {"total": total, "by_status": {"200": total - limited, "429": limited} if limited else {}},
+        "rejects": dict.fromkeys(REASONS, 0) | {"rate_limit": limited, "not_found": min(3, total // 100)},
+        "providers": [
+            a_provider(name, int((total - limited) * share), typical) for name, (share, typical) in SHARES.items()
+        ],
+        "callers": [
+            a_caller("…x7Qa", total // 2, limited, 5),
+            a_caller("…9fK2", total // 4, 0, 3),
+            a_caller("10.1.4.17", total // 8, 0, 1),
+            a_caller("…m0pW", total // 16),
+        ],
+        "events": [an_event(0.0, "start", INTRODUCTION), *a_trip("openai", 3400.0)],
+    }
+    document["events"] = [event for event in document["events"] if event["at"] <= STARTED + uptime]
+    for provider in document["providers"]:
+        provider["breaker"]["since_s"] = min(4500.0, uptime)
+    for change in changes:
+        change(document)
+    return document
+
+
+def a_history(*changes: Change, until: float = UPTIME, minutes: float = 5.0, per_second: float = 12.0) -> History:
+    """The history of somebody who has watched a bridge for some minutes, a document a second."""
+    history = History()
+    for second in range(int(max(0.0, until - 60 * minutes)), int(until) + 1):
+        document = a_document(float(second), *changes, per_second=per_second)
+        history.add(read(document), float(second))
+    return history
+
+
+def a_picture(*changes: Change, until: float = UPTIME, minutes: float = 5.0, per_second: float = 12.0) -> Picture:
+    """The picture of such a history over ten seconds."""
+    picture = a_history(*changes, until=until, minutes=minutes, per_second=per_second).picture(10.0)
+    assert picture is not None
+    return picture
+
+
+def breaking(name: str, **breaker: Any) -> Change:
+    """Change a provider's breaker."""
+
+    def change(document: Said) -> None:
+        for provider in document["providers"]:
+            if provider["name"] == name:
+                provider["breaker"] |= breaker
+
+    return change
+
+
+def full(document: Said) -> None:
+    """Fill the concurrency, and turn some away for it."""
+    document["concurrency"] = {"limit": 50, "in_flight": 50}
+    document["rejects"]["capacity"] = document["requests"]["total"] // 6
+
+
+def unlimited(document: Said) -> None:
+    """Take both limits away."""
+    document["concurrency"]["limit"] = 0
+    document["rate_limit"] = {"per_second": 0, "callers": 0}
+
+
+def draining(document: Said) -> None:
+    """Let it end."""
+    document["draining"] = True
+    document["events"].append(
+        an_event(document["uptime_s"] - 3.0, "drain", "9 in flight; a second signal ends them")
+    )
+
+
+OPEN = {"state": "open", "since_s": 4.8, "cooldown_left_s": 25.2, "trips": 2, "rejects": 131}
+HALF_OPEN = {"state": "half-open", "since_s": 1.3, "probes": 2, "trips": 2, "rejects": 412}
+FORCED_OPEN = {"state": "open", "mode": "open", "since_s": 754.0, "rejects": 90}
+FORCED_CLOSED = {"state": "closed", "mode": "close", "since_s": 754.0, "failures_in_window": 7}
+OFF = {"enabled": False, "threshold": None, "max_probes": None}
