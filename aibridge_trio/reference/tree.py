@@ -1,0 +1,127 @@
+"""What a shell can complete, from the command line as cyclopts knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args, get_origin
+
+from cyclopts import App
+from cyclopts.argument import Argument
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: what to call it, and what it can be, as far as a shell can know."""
+
+    name: str
+    words: tuple[str, ...] = ()
+    file: bool = False
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag and what is said of it, or several of which one may be given. A switch has no value."""
+
+    about: dict[str, str]
+    value: Place | None = None
+    repeatable: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """How it can be written."""
+        return tuple(self.about)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What can follow these commands. The trunk has the commands themselves in its first place."""
+
+    commands: tuple[str, ...]
+    flags: tuple[Flag, ...]
+    places: tuple[Place, ...]
+
+    @property
+    def valued(self) -> tuple[str, ...]:
+        """The flags that take the next word."""
+        return tuple(name for flag in self.flags if flag.value for name in flag.names)
+
+    @property
+    def repeatable(self) -> tuple[str, ...]:
+        """The flags that may be given again."""
+        return tuple(name for flag in self.flags if flag.repeatable for name in flag.names)
+
+    @property
+    def values(self) -> Iterator[tuple[str, Place]]:
+        """Each place for a value, behind the flag in front of it or its number among the arguments."""
+        yield from ((name, flag.value) for flag in self.flags if flag.value for name in flag.names)
+        yield from ((str(number), place) for number, place in enumerate(self.places, 1))
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The whole command line: the commands and what is said of them, what can stand before and behind each."""
+
+    about: dict[str, str]
+    trunk: Branch
+    branches: tuple[Branch, ...]
+
+
+def tree(front: App) -> Tree:
+    """Return what can be completed; commands that take the same share a branch."""
+    about = {name: _sentence(front[name].help) for name in front if not name.startswith("-")}
+    found: list[Branch] = []
+    for name in about:
+        branch = _branch(name, front[name])
+        same = next((each for each in found if (each.flags, each.places) == (branch.flags, branch.places)), None)
+        if same:
+            found[found.index(same)] = Branch((*same.commands, name), same.flags, same.places)
+        else:
+            found.append(branch)
+    return Tree(about, Branch(("",), _common(front), (Place("command", tuple(about)),)), tuple(found))
+
+
+def _branch(name: str, command: App) -> Branch:
+    arguments = command.assemble_argument_collection()
+    flags = tuple(_flag(each) for each in arguments if each.index is None)
+    places = tuple(_place(each) for each in arguments if each.index is not None)
+    return Branch((name,), (*flags, *_common(command)), places)
+
+
+def _common(command: App) -> tuple[Flag, ...]:
+    """The flags that every command has, in words of our own."""
+    return (
+        Flag(dict.fromkeys(command.help_flags, "Show help")),
+        Flag(dict.fromkeys(command.version_flags, "Show the version")),
+    )
+
+
+def _flag(argument: Argument) -> Flag:
+    name, *negatives = argument.names
+    about = {name: _sentence(argument.parameter.help), **dict.fromkeys(negatives, f"The opposite of {name}")}
+    kinds = get_args(argument.hint)
+    value = None if bool in kinds else _place(argument)
+    return Flag(about, value, repeatable=any(get_origin(kind) is list for kind in kinds))
+
+
+def _place(argument: Argument) -> Place:
+    name = argument.parameter.metavar or argument.name.lower()
+    return Place(str(name), argument.get_choices(force=True) or (), Path in get_args(argument.hint))
+
+
+def _sentence(text: str | None) -> str:
+    """The first sentence, without its full stop."""
+    return (text or "").strip().partition("\n")[0].partition(". ")[0].removesuffix(".")
+
+
+def head(shell: str, places: Sequence[str]) -> str:
+    """Return a script's first lines: where it goes, and where it comes from."""
+    lines = [f"Completion of aibridge for {shell}. It goes here:", *(f"  {place}" for place in places)]
+    lines.append("Generated from the program's commands and options: python -m aibridge_trio.reference")
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def quoted(text: str) -> str:
+    """Return the text as one word of bash or zsh."""
+    return "'" + text.replace("'", r"'\''") + "'"

@@ -1,0 +1,104 @@
+# Completion of aibridge for bash. It goes here:
+#   aibridge completion bash > ~/.local/share/bash-completion/completions/aibridge
+#   eval "$(aibridge completion bash)"  # or this in ~/.bashrc, without the package bash-completion
+# Generated from the program's commands and options: python -m aibridge_trio.reference
+
+_aibridge() {
+  local IFS=$' \t\n' rest=${COMP_LINE:0:COMP_POINT} command='' cur='' word='' name='' head=''
+  local flags='' valued='' repeatable='' fits='' flag='' given='' ended='' place=1 i
+  local -a words=()
+  COMPREPLY=()
+
+  # Bash splits words at = and : as well, and gives the word at hand with what is behind the cursor.
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    word=${COMP_WORDS[i]}
+    [[ $i -eq 0 || $rest == [[:space:]]* ]] && words+=('')
+    rest=${rest#"${rest%%[![:space:]]*}"}
+    [[ $i -eq COMP_CWORD ]] && word=$rest
+    words[${#words[@]}-1]+=$word
+    rest=${rest#"$word"}
+  done
+  cur=${words[${#words[@]}-1]}
+  [[ ${#words[@]} -gt 2 ]] && command=${words[1]}
+
+  case $command in
+    '')
+      flags='--help|-h --version'
+      ;;
+    serve | check)
+      flags='--config --bind --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-body --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --openai-base-url --anthropic-base-url --copilot-base-url --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --idle-timeout --drain-delay --graceful-timeout --log-level --log-format --help|-h --version'
+      valued='--config --bind --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --max-concurrency --rate-limit --max-body --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --openai-base-url --anthropic-base-url --copilot-base-url --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --idle-timeout --drain-delay --graceful-timeout --log-level --log-format'
+      ;;
+    top)
+      flags='--url --once --json --interval --help|-h --version'
+      valued='--url --interval'
+      ;;
+    breaker)
+      flags='--url --help|-h --version'
+      valued='--url'
+      ;;
+    mock)
+      flags='--bind --fail --latency --tokens-per-second --tokens --seed --help|-h --version'
+      valued='--bind --fail --latency --tokens-per-second --tokens --seed'
+      repeatable='--fail'
+      ;;
+    demo)
+      flags='--seconds --help|-h --version'
+      valued='--seconds'
+      ;;
+    completion)
+      flags='--help|-h --version'
+      ;;
+    man)
+      flags='--help|-h --version'
+      ;;
+  esac
+  for ((i = 2; i < ${#words[@]} - 1; i++)); do
+    word=${words[i]} name=${words[i]%%=*}
+    if [[ -n $flag ]]; then
+      flag=''
+    elif [[ -n $ended || $word != -* ]]; then
+      place=$((place + 1))
+    elif [[ $word == -- ]]; then
+      ended=yes
+    else
+      [[ " $repeatable " == *" $name "* ]] || given+=" $name"
+      [[ $word == *=* || " $valued " != *" $name "* ]] || flag=$name
+    fi
+  done
+  if [[ -z $flag && -z $ended && $cur == --*=* ]]; then
+    flag=${cur%%=*} cur=${cur#*=}
+    [[ $COMP_WORDBREAKS == *=* ]] || head=$flag=
+  fi
+
+  if [[ -n $flag || -n $ended || $cur != -* ]]; then
+    case "$command ${flag:-$place}" in
+      ' 1') fits='serve top check breaker mock demo completion man' ;;
+      'serve --config' | 'check --config') compopt -o default 2>/dev/null ;;
+      'serve --admin-token-file' | 'check --admin-token-file') compopt -o default 2>/dev/null ;;
+      'serve --tls-cert' | 'check --tls-cert') compopt -o default 2>/dev/null ;;
+      'serve --tls-key' | 'check --tls-key') compopt -o default 2>/dev/null ;;
+      'serve --upstream-ca' | 'check --upstream-ca') compopt -o default 2>/dev/null ;;
+      'serve --log-level' | 'check --log-level') fits='debug info warning error' ;;
+      'serve --log-format' | 'check --log-format') fits='auto human json' ;;
+      'breaker 1') fits='open close auto' ;;
+      'breaker 2') fits='openai anthropic copilot' ;;
+      'completion 1') fits='bash zsh fish' ;;
+      'man 1') fits='aibridge serve top check breaker mock demo completion man aibridge.toml' ;;
+    esac
+  fi
+  if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then
+    for word in $flags; do
+      for name in ${word//|/ }; do
+        [[ " $given " == *" $name "* ]] && continue 2
+      done
+      fits+=" ${word//|/ }"
+    done
+  fi
+  for word in $fits; do
+    [[ $word == "${cur#[\"\']}"* ]] && COMPREPLY+=("$head$word")
+  done
+  return 0
+}
+
+complete -F _aibridge aibridge

@@ -1,0 +1,135 @@
+# Completion of aibridge for fish. It goes here:
+#   aibridge completion fish > ~/.config/fish/completions/aibridge.fish
+# Generated from the program's commands and options: python -m aibridge_trio.reference
+
+# Whether one of these commands is at work, and none of these flags is on the line yet; a final = means that
+# it takes a value.
+function __aibridge_flag
+    set -l words (commandline -opc)
+    contains -- "$words[2]" (string split ' ' -- $argv[1]); or return 1
+    for flag in $argv[2..-1]
+        # The value of the flag at the cursor is yet to come.
+        test "$words[-1]=" = $flag; and return 0
+        contains -- (string trim -r -c = -- $flag) (string replace -r '=.*' '' -- $words); and return 1
+    end
+    return 0
+end
+
+# Whether one of these commands is at work, and the word at the cursor is its argument of this number. The
+# flags are those that take the next word.
+function __aibridge_argument
+    set -l words (commandline -opc)
+    contains -- "$words[2]" (string split ' ' -- $argv[1]); or return 1
+    set -l place 1
+    set -l value no
+    set -l ended no
+    for word in $words[3..-1]
+        if test $value = yes
+            set value no
+        else if test $ended = yes; or not string match -q -- '-*' $word
+            set place (math $place + 1)
+        else if test "$word" = --
+            set ended yes
+        else if contains -- $word $argv[3..-1]
+            set value yes
+        end
+    end
+    test $place -eq $argv[2]
+end
+
+complete -c aibridge -f
+complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT or SIGTERM'
+complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: who is turned away, by which protection, and which provider is sick'
+complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
+complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
+complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a provider to try things on: OpenAI and Anthropic, streams, failures on demand'
+complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Run mock, bridge and a light load with outages; needs no key'
+complete -c aibridge -n '__aibridge_argument "" 1' -a completion -d 'Print the script by which a shell completes commands, flags and values'
+complete -c aibridge -n '__aibridge_argument "" 1' -a man -d 'Print the source of a man page: aibridge, aibridge.toml, or a command\'s'
+complete -c aibridge -n '__aibridge_flag "" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "serve check" --config=' -l config -r -F -d 'A TOML file; its keys are the flags\' names with _ for -'
+complete -c aibridge -n '__aibridge_flag "serve check" --bind=' -l bind -x -d 'Where callers connect'
+complete -c aibridge -n '__aibridge_flag "serve check" --admin-bind=' -l admin-bind -x -d 'Health, metrics, status and operator actions; off loopback only with --admin-token-file'
+complete -c aibridge -n '__aibridge_flag "serve check" --admin-token-file=' -l admin-token-file -r -F -d 'A file with the token that the admin listener asks for'
+complete -c aibridge -n '__aibridge_flag "serve check" --tls-cert=' -l tls-cert -r -F -d 'Certificate chain for callers, PEM; with --tls-key'
+complete -c aibridge -n '__aibridge_flag "serve check" --tls-key=' -l tls-key -r -F -d 'Its private key, PEM, without a passphrase'
+complete -c aibridge -n '__aibridge_flag "serve check" --trusted-proxies=' -l trusted-proxies -x -d 'Networks whose X-Forwarded-For is believed'
+complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-allow-anonymous' -l allow-anonymous -d 'Permit a central key on a listener off loopback'
+complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-allow-anonymous' -l no-allow-anonymous -d 'The opposite of --allow-anonymous'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-concurrency=' -l max-concurrency -x -d 'Requests in flight, per replica; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "serve check" --rate-limit=' -l rate-limit -x -d 'Requests per second and caller, per replica; 0 is off'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
+complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
+complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
+complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures inside the window that open it'
+complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-window=' -l circuit-breaker-window -x -d 'How long a failure counts'
+complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-cooldown=' -l circuit-breaker-cooldown -x -d 'Time open before probing'
+complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-half-open-max-requests=' -l circuit-breaker-half-open-max-requests -x -d 'Probes in flight at once, and successes needed to close'
+complete -c aibridge -n '__aibridge_flag "serve check" --openai-base-url=' -l openai-base-url -x -d 'OpenAI upstream'
+complete -c aibridge -n '__aibridge_flag "serve check" --anthropic-base-url=' -l anthropic-base-url -x -d 'Anthropic upstream'
+complete -c aibridge -n '__aibridge_flag "serve check" --copilot-base-url=' -l copilot-base-url -x -d 'Copilot upstream'
+complete -c aibridge -n '__aibridge_flag "serve check" --forward-caller-keys --no-forward-caller-keys' -l forward-caller-keys -d 'With a central key: still forward a credential that the caller brought'
+complete -c aibridge -n '__aibridge_flag "serve check" --forward-caller-keys --no-forward-caller-keys' -l no-forward-caller-keys -d 'The opposite of --forward-caller-keys'
+complete -c aibridge -n '__aibridge_flag "serve check" --upstream-proxy=' -l upstream-proxy -x -d 'Proxy on the way to every provider; else HTTPS_PROXY'
+complete -c aibridge -n '__aibridge_flag "serve check" --upstream-ca=' -l upstream-ca -r -F -d 'Certificates to trust upstream, PEM'
+complete -c aibridge -n '__aibridge_flag "serve check" --connect-timeout=' -l connect-timeout -x -d 'TCP and TLS together; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve check" --first-byte-timeout=' -l first-byte-timeout -x -d 'Until the response head; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve check" --idle-timeout=' -l idle-timeout -x -d 'Silence in a stream; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve check" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long new requests are still answered, with 503'
+complete -c aibridge -n '__aibridge_flag "serve check" --graceful-timeout=' -l graceful-timeout -x -d 'Then: how long running streams may take to finish; 0s is no limit'
+complete -c aibridge -n '__aibridge_flag "serve check" --log-level=' -l log-level -x -a 'debug info warning error' -d 'The least level that is logged; stderr'
+complete -c aibridge -n '__aibridge_flag "serve check" --log-format=' -l log-format -x -a 'auto human json' -d 'auto: human on a terminal, else JSON lines'
+complete -c aibridge -n '__aibridge_flag "serve check" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "serve check" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "serve check" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "top" --url=' -l url -x -d 'The bridge\'s admin listener'
+complete -c aibridge -n '__aibridge_flag "top" --once' -l once -d 'Print one frame and end'
+complete -c aibridge -n '__aibridge_flag "top" --json' -l json -d 'Print the bridge\'s status instead, one JSON document a line'
+complete -c aibridge -n '__aibridge_flag "top" --interval=' -l interval -x -d 'Time between two frames'
+complete -c aibridge -n '__aibridge_flag "top" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "top" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "top" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a open
+complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a close
+complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a auto
+complete -c aibridge -n '__aibridge_argument "breaker" 2 --url' -a openai
+complete -c aibridge -n '__aibridge_argument "breaker" 2 --url' -a anthropic
+complete -c aibridge -n '__aibridge_argument "breaker" 2 --url' -a copilot
+complete -c aibridge -n '__aibridge_flag "breaker" --url=' -l url -x -d 'The bridge\'s admin listener'
+complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "breaker" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "mock" --bind=' -l bind -x -d 'Where it listens'
+complete -c aibridge -n '__aibridge_flag "mock"' -l fail -x -d 'How often to answer with this status instead; can be given again'
+complete -c aibridge -n '__aibridge_flag "mock" --latency=' -l latency -x -d 'How long to wait before the response head'
+complete -c aibridge -n '__aibridge_flag "mock" --tokens-per-second=' -l tokens-per-second -x -d 'The pace of an answer; 0 is as fast as possible'
+complete -c aibridge -n '__aibridge_flag "mock" --tokens=' -l tokens -x -d 'The length of an answer'
+complete -c aibridge -n '__aibridge_flag "mock" --seed=' -l seed -x -d 'Makes the failures repeatable'
+complete -c aibridge -n '__aibridge_flag "mock" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "mock" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "mock" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "demo" --seconds=' -l seconds -x -d 'How long to play'
+complete -c aibridge -n '__aibridge_flag "demo" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "demo" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "demo" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "completion" 1' -a bash
+complete -c aibridge -n '__aibridge_argument "completion" 1' -a zsh
+complete -c aibridge -n '__aibridge_argument "completion" 1' -a fish
+complete -c aibridge -n '__aibridge_flag "completion" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "completion" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "completion" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge
+complete -c aibridge -n '__aibridge_argument "man" 1' -a serve
+complete -c aibridge -n '__aibridge_argument "man" 1' -a top
+complete -c aibridge -n '__aibridge_argument "man" 1' -a check
+complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
+complete -c aibridge -n '__aibridge_argument "man" 1' -a mock
+complete -c aibridge -n '__aibridge_argument "man" 1' -a demo
+complete -c aibridge -n '__aibridge_argument "man" 1' -a completion
+complete -c aibridge -n '__aibridge_argument "man" 1' -a man
+complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge.toml
+complete -c aibridge -n '__aibridge_flag "man" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "man" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "man" --version' -l version -d 'Show the version'
