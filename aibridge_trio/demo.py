@@ -1,4 +1,7 @@
-"""The product shown: two mock providers, a bridge, a light load, and a few bad seconds for each."""
+"""The product shown: two mock providers, a bridge, a light load, and a few bad seconds for each.
+
+On a terminal it ends in `aibridge top`, with the same again and again until that is quit.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,13 @@ import random
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import trio
 
-from aibridge_trio import client
+from aibridge_trio import client, top
 from aibridge_trio.bridge import Bridge
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.events import Event, Finished, Transitioned
@@ -24,8 +27,12 @@ _PATHS = {"openai": "/openai/v1/chat/completions", "anthropic": "/anthropic/v1/m
 _LOOPBACK = Address("127.0.0.1", 0)
 _CALLERS = 6
 _CROWD = 40
+# How many requests the greedy caller has in flight: enough to go beyond its rate on a slow machine too.
+_GREEDY = 3
 _FRAME_SECONDS = 2.0
 _PATIENCE = 30.0
+# What was told last can be read before the dashboard takes the screen.
+_PAUSE = 2.0
 
 # When, as a part of the whole, what happens to whom; None mends it.
 _PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
@@ -43,11 +50,18 @@ _PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
 
 
 class Demo:
-    """One showing of `seconds`; `say` gets its lines."""
+    """One showing of `seconds`; `say` gets its lines.
 
-    def __init__(self, seconds: float, say: Callable[[str], None]) -> None:
+    Then `watch`, if any, is called with the admin listener's URL; there is more of the same until it returns.
+    """
+
+    def __init__(
+        self, seconds: float, say: Callable[[str], None], watch: Callable[[str], Awaitable[object]] | None = None
+    ) -> None:
         self._seconds = seconds
         self._say = say
+        self._watch = watch
+        self._watched = False
         self._began = trio.current_time()
         self._over = trio.Event()
         self._opened = {name: trio.Event() for name in _PATHS}
@@ -90,9 +104,12 @@ class Demo:
             async with trio.open_nursery() as load:
                 for number in range(_CALLERS):
                     load.start_soon(self._call, url, f"caller-{number}", 0.3)
-                load.start_soon(self._call, url, "greedy", 0.02)
+                for _ in range(_GREEDY):
+                    load.start_soon(self._call, url, "greedy", 0.02)
                 load.start_soon(self._report, bridge)
                 await self._play(urls, load, url)
+                if self._watch:
+                    await self._show(self._watch, urls, "http://{}:{}".format(*bridge.admin_address))
                 self._over.set()
             await stop.send(signal.SIGTERM)
             await ended.wait()
@@ -106,7 +123,22 @@ class Demo:
         await nursery.start(server.run)
         return f"http://{host}:{port}"
 
-    async def _play(self, urls: dict[str, str], load: trio.Nursery, url: str) -> None:
+    async def _show(self, watch: Callable[[str], Awaitable[object]], urls: dict[str, str], admin_url: str) -> None:
+        """Let the audience watch, while what happened happens again and again."""
+        self._tell(f"NOW       aibridge top --url {admin_url}; q ends it")
+        await trio.sleep(_PAUSE)
+        self._watched = True
+        async with trio.open_nursery() as stage:
+            stage.start_soon(self._encore, urls)
+            await watch(admin_url)
+            stage.cancel_scope.cancel()
+        self._watched = False
+
+    async def _encore(self, urls: dict[str, str]) -> None:
+        while True:
+            await self._play(urls)
+
+    async def _play(self, urls: dict[str, str], load: trio.Nursery | None = None, url: str = "") -> None:
         since = 0.0
         for when, provider, line, answer in _PLAY:
             await trio.sleep((when - since) * self._seconds)
@@ -116,18 +148,18 @@ class Demo:
                 with trio.move_on_after(_PATIENCE):
                     await self._opened[provider].wait()
             self._tell(line)
-            if not provider:
+            if provider and answer:
+                await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
+            elif provider:
+                await client.delete(urls[provider], "/mock/script")
+            elif load:
                 for number in range(_CROWD):
                     load.start_soon(self._call, url, f"crowd-{number}", 0.3)
-            elif answer is None:
-                await client.delete(urls[provider], "/mock/script")
-            else:
-                await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
         await trio.sleep((1 - since) * self._seconds)
 
     async def _call(self, url: str, key: str, pause: float) -> None:
         """Ask until the end, a provider by chance, and come back when told to."""
-        caller = client.Caller(url, f"sk-demo-{key}-0123456789")
+        caller = client.Caller(url, f"sk-demo-0123456789-{key}")
         wait = 0.0
         while await self._still_on(wait):
             answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
@@ -177,7 +209,8 @@ class Demo:
             self._tell(f"          half of these within {middle:.1f} ms, each told why and when to come back")
 
     def _tell(self, line: str) -> None:
-        self._say(f"{trio.current_time() - self._began:5.1f} s  {line}")
+        if not self._watched:
+            self._say(f"{trio.current_time() - self._began:5.1f} s  {line}")
 
 
 def run(seconds: float) -> int:
@@ -190,6 +223,10 @@ def run(seconds: float) -> int:
     return trio.run(partial(_until_interrupted, seconds, say))
 
 
+async def _dashboard(admin_url: str) -> None:
+    await top.watch(client.Operator(admin_url), 1.0)
+
+
 async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:
     async with trio.open_nursery() as nursery:
 
@@ -199,6 +236,6 @@ async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(watch)
-        await Demo(seconds, say).run()
+        await Demo(seconds, say, _dashboard if top.on_terminal() else None).run()
         nursery.cancel_scope.cancel()
     return 0

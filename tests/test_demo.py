@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from aibridge_trio import demo
+from tests.screen import AIBRIDGE, CTRL_C, on_screen
+
+pytestmark = pytest.mark.real
 
 
-@pytest.mark.real
 def test_the_demo_shows_outage_breaker_rejects_and_recovery(capsys: pytest.CaptureFixture[str]) -> None:
-    """In six seconds: both providers fail and are mended, their breakers open and close, callers are rejected."""
+    """In six seconds: both providers fail and are mended, their breakers open and close, callers are rejected.
+
+    Where there is no terminal it ends by itself, without a dashboard.
+    """
     assert demo.run(6.0) == 0
     said = capsys.readouterr().out
     for scene in ("START", "OUTAGE", "OVERLOAD", "CROWD", "END"):
@@ -19,3 +26,33 @@ def test_the_demo_shows_outage_breaker_rejects_and_recovery(capsys: pytest.Captu
         assert f"{provider} open → half-open" in said
     assert "rate_limit" in said
     assert "circuit_open" in said
+    assert "NOW" not in said
+    assert said.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("key", ["q", CTRL_C], ids=["q", "Ctrl-C"])
+def test_on_a_terminal_the_demo_ends_in_the_dashboard(key: str) -> None:
+    """After its last scene the dashboard takes the screen, and the play goes on under it until it is quit."""
+    with on_screen(*AIBRIDGE, "demo", "--seconds", "2s", size=(120, 40)) as screen:
+        screen.shows(r"NOW +aibridge top --url http://127\.0\.0\.1:\d+; q ends it$")
+        assert not screen.full()
+        screen.shows(r"^.openai +closed ")
+        assert screen.full()
+        screen.shows(r"^.(openai|anthropic) +OPEN ")
+        screen.shows(r"\A.*\n.*turned away")
+        screen.press(key)
+        assert screen.ended() == 0
+        assert screen.given_back()
+        scenes = re.findall(" s  ([A-Z]+) ", screen.text)
+        assert (scenes[0], scenes[-1]) == ("START", "END")
+        assert {"OUTAGE", "OVERLOAD", "CROWD", "NOW"} < set(scenes)
+
+
+def test_the_demo_can_be_interrupted_before_its_end() -> None:
+    """Ctrl-C before the dashboard ends it at once, without one."""
+    with on_screen(*AIBRIDGE, "demo", "--seconds", "1m") as screen:
+        screen.shows("START")
+        screen.press(CTRL_C)
+        assert screen.ended() == 0
+        assert screen.given_back()
+        assert b"\x1b" not in screen.raw
