@@ -16,6 +16,7 @@ from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.settings import CONFIG, OPTIONS, Option
+from aibridge_trio.top.keys import KEYS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -71,6 +72,16 @@ def test_the_readmes_check_is_what_ci_runs() -> None:
     """What a newcomer is told to run is what must pass."""
     [command] = re.findall(r"^python3 -m venv .*scripts/check$", README, re.MULTILINE)
     assert command in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_dashboards_keys_and_screen_are_documented() -> None:
+    """Every key with what it does, and a screen as the program draws it."""
+    page = (ROOT / "docs" / "top.md").read_text()
+    for key in KEYS:
+        assert f"| `{key.keys}` | {key.does} |" in page
+    screen = (ROOT / "tests" / "snapshots" / "top" / "open-80x24.txt").read_text()
+    assert f"```text\n{screen}```" in page
+    assert f"```text\n{screen}```" in README
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
