@@ -553,7 +553,8 @@ def test_help_does_not_mind_the_terminal(environ: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"), [(["--nonsense"], 2), (["breaker", "open", "openai", "--url", "http://127.0.0.1:1"], 1)]
+    ("arguments", "status"),
+    [(["--nonsense"], 2), (["breaker", "open", "openai", "--url", "http://127.0.0.1:1"], 1)],
 )
 def test_the_status_does_not_depend_on_somebody_reading_stderr(arguments: list[str], status: int) -> None:
     """Where the reader of stderr has left, the exit status is still the one that is promised."""
