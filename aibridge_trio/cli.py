@@ -29,6 +29,7 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default the process's own, and give its exit status."""
+    _have_streams()
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status = _INTERRUPTED
     except BrokenPipeError:
-        status = 1
+        status = 1  # whoever read the output has what it wanted
+    except OSError as error:
+        status = _complain(Failure(f"cannot go on: {error.strerror or error}"), 1)
     for stream in (sys.stdout, sys.stderr):
         _let_go(stream)
     return status
@@ -196,12 +199,21 @@ def _complain(error: Exception, status: int) -> int:
     return status
 
 
+def _have_streams() -> None:
+    """Let who starts this with closed streams lose what is said, and nothing else."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the end
+
+
 def _let_go(stream: TextIO) -> None:
     """Flush it. Where its reader has left, see that Python does not try again at exit, and says so."""
     try:
         stream.flush()
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _say(line: str, stream: Any = None) -> None:

@@ -25,6 +25,7 @@ _TIMEOUT = 5.0
 _MAX_DOCUMENT = 1 << 20
 # A line of it that a person reads, whoever it was that answered (characters).
 _LONGEST = 200
+_CALLERS = "that is where callers connect; the admin listener has another port, 4002 by default"
 _STRANGER = "what answers there is no AI Bridge"
 _TOO_LONG = "what it says is too long for a status"
 
@@ -58,6 +59,18 @@ class Operator:
 
     async def follow(self, hear: Callable[[Any], None]) -> None:
         """Hand over each document of `/status/stream`, until the bridge ends it."""
+        with trio.move_on_after(_TIMEOUT) as silence:
+
+            def heard(document: Any) -> None:
+                # Comments and other events are no sign of life.
+                silence.deadline = trio.current_time() + _TIMEOUT
+                hear(document)
+
+            await self._follow(heard)
+        if silence.cancelled_caught:
+            raise Unreachable(self.url, f"no word for {_TIMEOUT:g} s")
+
+    async def _follow(self, hear: Callable[[Any], None]) -> None:
         async with self._asking("GET", "/status/stream") as answer:
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):
                 raise Unreachable(self.url, _STRANGER)
@@ -86,7 +99,9 @@ class Operator:
 
     @asynccontextmanager
     async def _asking(self, method: str, path: str, **more: Any) -> AsyncIterator[httpx.Response]:
-        headers = {"authorization": f"Bearer {self._token.reveal()}"} if self._token else {}
+        headers = {"accept-encoding": "identity"}  # nothing is inflated before it is counted
+        if self._token:
+            headers["authorization"] = f"Bearer {self._token.reveal()}"
         # Certificates take longer to load than a frame to draw, and most admin listeners have none.
         verify = self.url.startswith("https:")
         try:
@@ -97,6 +112,8 @@ class Operator:
                 client.stream(method, path, **more) as answer,
             ):
                 if not answer.is_success:
+                    if "x-aibridge-reject" in answer.headers:
+                        raise Unreachable(self.url, _CALLERS)
                     raise self._refusal(answer.status_code, await self._read(answer))
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL) as error:

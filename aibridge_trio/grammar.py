@@ -176,8 +176,11 @@ def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
         case said.UnknownCommandError(unused_tokens=[word, *_]):
             option = word.startswith("-")
             known = ("--help", "--version") if option else [command.name for command in commands]
-            remedy = _meant(word, known) or ("options follow the command, " if option else "") + see
-            line = f"{quoted(word)}: unknown command; {remedy}"
+            what = f"unknown {'option' if option else 'command'}"
+            remedy = _meant(word, known)
+            if option and not remedy:
+                what = "options follow the command"
+            line = f"{quoted(word)}: {what}; {remedy or see}"
         case said.UnknownOptionError(token=token, argument_collection=arguments):
             flag = (token.keyword or token.value).partition("=")[0]
             known = [name for argument in arguments for name in argument.names]

@@ -69,8 +69,8 @@ def quoted(text: str, limit: int = 60) -> str:
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant."""
-    return next(iter(difflib.get_close_matches(text[:80], known, n=1, cutoff=0.7)), None)
+    """The known word that was probably meant: two letters out of three are enough, as in `tpo`."""
+    return next(iter(difflib.get_close_matches(text[:80], known, n=1, cutoff=0.6)), None)
 
 
 # Counts and switches. The lengths are bounded, so that no number overflows and none takes long to read.
@@ -152,7 +152,7 @@ def _duration(text: str) -> float:
 
 
 def _span(text: str) -> float:
-    if not (seconds := _duration(text)):
+    if not text.strip("0.") or not (seconds := _duration(text)):
         raise Unfit(f"{quoted(text)} is too short")
     return seconds
 

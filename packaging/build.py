@@ -36,7 +36,8 @@ USELESS = re.compile(
 USELESS_IN_PACKAGES = re.compile(r"(?:__pycache__|_tests|bin|direct_url\.json)$")
 # Every Linux with glibc has these, and they belong together.
 GLIBC = re.compile(r"linux-vdso|ld-linux|lib(?:c|m|dl|rt|util|pthread|resolv)\.so")
-# These are stored as they are: without them nothing can be inflated.
+# These are stored as they are: without them nothing can be inflated. And zlib must be the first extension that is
+# loaded, because zipimport imports it where it must not wait: under boot.py's lock.
 FIRST = re.compile(r"encodings/|aibridge_(?:boot|parts)\.pyc|lib/(?:zlib\.so|libz\.)")
 # What takes the place of what was installed.
 INSTEAD = {"certifi/core.py": HERE / "certifi_core.py"}

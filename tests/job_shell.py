@@ -15,10 +15,17 @@ import termios
 from typing import NoReturn
 
 
-def alone(program: list[str]) -> NoReturn:
-    """Become the program."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def become(program: list[str]) -> NoReturn:
+    """Become the program, which no signal of a terminal's is hidden from."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_DFL)
     os.execvp(program[0], program)
+
+
+def alone(program: list[str]) -> NoReturn:
+    """Run the program without a shell."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    become(program)
 
 
 def shell(tell: int, hear: int, program: list[str]) -> None:
@@ -30,10 +37,9 @@ def shell(tell: int, hear: int, program: list[str]) -> None:
     if not job:
         os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpid())
-        signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         os.close(tell)
         os.close(hear)
-        os.execvp(program[0], program)
+        become(program)
     os.write(tell, f"{job}\n".encode())
     while True:
         _, status = os.waitpid(job, os.WUNTRACED)

@@ -81,7 +81,7 @@ class Screen:
         self._master, self._slave = os.openpty()
         termios.tcsetwinsize(self._slave, (rows, columns))
         self.found = self.modes()
-        self._screen = _Xterm(columns, rows)
+        self._screen = _Xterm(columns or 80, rows or 24)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self.raw = bytearray()

@@ -217,10 +217,10 @@ xyzzy
     "xyzzy": unknown command; see aibridge --help
 
 --verison
-    "--verison": unknown command; did you mean --version?
+    "--verison": unknown option; did you mean --version?
 
 --bind x
-    "--bind": unknown command; options follow the command, see aibridge --help
+    "--bind": options follow the command; see aibridge --help
 
 serve --bnd x
     --bnd: unknown option; did you mean --bind?
@@ -565,3 +565,33 @@ def test_the_status_does_not_depend_on_somebody_reading_stderr(arguments: list[s
     ended = subprocess.run(command, env=environ, stderr=writing, timeout=60, check=False)
     os.close(writing)
     assert ended.returncode == status
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["completion", "bash"], ["check"]])
+def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
+    """What cannot be written is a failure of the run, told without a traceback."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        command = [sys.executable, "-m", "aibridge_trio", *arguments]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "aibridge: cannot go on: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_lose_nothing_but_what_is_said(closed: str) -> None:
+    """A program that is started without streams runs all the same."""
+    command = f"{sys.executable} -m aibridge_trio check {closed}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("tpo", "top"), ("mna", "man"), ("srve", "serve"), ("dmeo", "demo")])
+def test_a_slip_of_the_fingers_is_understood(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two letters in the wrong order, or one that is missing."""
+    assert complaint(capsys, typed) == f'"{typed}": unknown command; did you mean {meant}?'
+
+
+def test_no_length_of_time_is_suggested_that_would_be_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever writes 0 for a time that must not be 0 gets an example that works."""
+    said = complaint(capsys, "top", "--interval", "0")
+    assert said == '--interval: "0" is too short; write e.g. --interval 1s'

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from aibridge_trio import demo
-from tests.screen import AIBRIDGE, CTRL_C, on_screen
+from tests.screen import AIBRIDGE, CTRL_C, ENTER_ALTERNATE, LEAVE_ALTERNATE, on_screen
 
 pytestmark = pytest.mark.real
 
@@ -33,16 +34,19 @@ def test_the_demo_shows_outage_breaker_rejects_and_recovery(capsys: pytest.Captu
 @pytest.mark.parametrize("key", ["q", CTRL_C], ids=["q", "Ctrl-C"])
 def test_on_a_terminal_the_demo_ends_in_the_dashboard(key: str) -> None:
     """After its last scene the dashboard takes the screen, and the play goes on under it until it is quit."""
-    with on_screen(*AIBRIDGE, "demo", "--seconds", "2s", size=(120, 40)) as screen:
+    with on_screen(*AIBRIDGE, "demo", "--seconds", "1s", size=(120, 40)) as screen:
         screen.shows(r"NOW +aibridge top --url http://127\.0\.0\.1:\d+; q ends it$")
         assert not screen.full()
         screen.shows(r"^.openai +closed ")
         assert screen.full()
-        screen.shows(r"^.(openai|anthropic) +OPEN ")
-        screen.shows(r"\A.*\n.*turned away")
+        for _ in range(2):  # again and again
+            screen.shows(r"^.(openai|anthropic) +OPEN ")
+            screen.shows(r"^.openai +closed .*\n.anthropic +closed|^.anthropic +closed .*\n.openai +closed")
         screen.press(key)
         assert screen.ended() == 0
         assert screen.given_back()
+        live = bytes(screen.raw).partition(ENTER_ALTERNATE)[2].rpartition(LEAVE_ALTERNATE)[0]
+        assert not re.search(rb"\d s  ", live), "the play's lines are not written across the dashboard"
         scenes = re.findall(" s  ([A-Z]+) ", screen.text)
         assert (scenes[0], scenes[-1]) == ("START", "END")
         assert {"OUTAGE", "OVERLOAD", "CROWD", "NOW"} < set(scenes)
@@ -56,3 +60,14 @@ def test_the_demo_can_be_interrupted_before_its_end() -> None:
         assert screen.ended() == 0
         assert screen.given_back()
         assert b"\x1b" not in screen.raw
+
+
+def test_the_demo_ends_with_its_terminal(tmp_path: Path) -> None:
+    """When the window is closed over the dashboard the demo ends too, and complains to nobody."""
+    said = tmp_path / "said"
+    command = ("sh", "-c", f'exec "$@" 2>{said}', "sh", *AIBRIDGE, "demo", "--seconds", "1s")
+    with on_screen(*command, alone=True) as screen:
+        screen.until(screen.full, "the dashboard")
+        screen.hang_up()
+        assert screen.ended() == 0
+    assert said.read_text() == ""

@@ -56,6 +56,8 @@ SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "status.schema.json").
 FOOT = r"^q quit  \? help"
 ROW = r"^▸\w+ +(closed|off|OPEN|FORCED|forced) "
 TRACEBACK = "Traceback (most recent call last)"
+# So seldom is a frame due that whatever is seen has been drawn for another reason.
+SELDOM = ("--interval", "1m")
 # Every way in which a pipe could be taken for a terminal that knows colours.
 FORCED = {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1", "TTY_COMPATIBLE": "1", "COLORTERM": "truecolor"}
 # Where Python's standard streams know nothing but ASCII.
@@ -182,7 +184,7 @@ def test_choosing(narrow: Bridge) -> None:
     def shown(names: list[str]) -> bool:
         return providers(screen) == names
 
-    with watched(narrow.admin_url) as screen:
+    with watched(narrow.admin_url, *SELDOM) as screen:
         for keys, chosen in (
             ("", 0),
             (DOWN, 1),
@@ -218,7 +220,7 @@ def test_sorting(narrow: Bridge) -> None:
     def sorted_by(title: str) -> None:
         screen.until(lambda: (cell := screen.styled(title)) and cell.underscore, f"sorted by {title}")
 
-    with watched(narrow.admin_url) as screen:
+    with watched(narrow.admin_url, *SELDOM) as screen:
         sorted_by("STATE")
         screen.press(">")
         sorted_by("FOR")
@@ -234,7 +236,7 @@ def test_sorting(narrow: Bridge) -> None:
 
 def test_filtering(narrow: Bridge) -> None:
     """What is typed behind / narrows the rows at once, Enter keeps it, Backspace and Esc take it back."""
-    with watched(narrow.admin_url) as screen:
+    with watched(narrow.admin_url, *SELDOM) as screen:
         screen.press("/aq")
         screen.shows("^show only: aq_")
         screen.until(lambda: providers(screen) == [], "nobody")
@@ -255,7 +257,7 @@ def test_filtering(narrow: Bridge) -> None:
 
 def test_help(narrow: Bridge) -> None:
     """? and h show every key, any key goes back, and that key does nothing else."""
-    with watched(narrow.admin_url) as screen:
+    with watched(narrow.admin_url, *SELDOM) as screen:
         for key in "?h":
             screen.press(key)
             screen.shows(r"^any key goes back$")
@@ -300,7 +302,7 @@ def test_the_pace(bridge: Bridge) -> None:
 )
 def test_forcing_a_breaker(narrow: Bridge, key: str, question: str, state: str, mode: str) -> None:
     """A key asks, y does it as the bridge itself says, and a with y gives the choice back."""
-    with watched(narrow.admin_url) as screen:
+    with watched(narrow.admin_url, *SELDOM) as screen:
         screen.press(key)
         screen.shows(f"^{question}.*  y yes  n no")
         assert narrow.breaker()["mode"] == "auto"
@@ -384,12 +386,12 @@ def test_ten_kilobytes_at_once(bridge: Bridge) -> None:
 # Sizes
 
 
-def fills(screen: Screen, columns: int, rows: int) -> None:
+def fills(screen: Screen, columns: int, rows: int, every: str = "1s") -> None:
     """Wait until a frame of this size stands on the screen, from corner to corner."""
 
     def filled() -> bool:
         lines = screen.lines
-        title = lines[0].startswith("aibridge ") and lines[0].rstrip().endswith("every 1s")
+        title = lines[0].startswith("aibridge ") and lines[0].rstrip().endswith(f"every {every}")
         return (
             title and len(lines[0].rstrip()) == columns and len(lines) == rows and lines[-1].startswith("q quit")
         )
@@ -399,32 +401,43 @@ def fills(screen: Screen, columns: int, rows: int) -> None:
 
 def test_resizing(narrow: Bridge) -> None:
     """The frame follows the terminal's size, however often it changes, and shows more where there is room."""
-    with top(narrow.admin_url) as screen:
-        fills(screen, 80, 24)
+    with top(narrow.admin_url, *SELDOM) as screen:
+        fills(screen, 80, 24, "60s")
         assert "IN/S" not in screen.text
         screen.resize(200, 50)
-        fills(screen, 200, 50)
+        fills(screen, 200, 50, "60s")
         assert "IN/S" in screen.text
         screen.resize(70, 12)
-        fills(screen, 70, 12)
+        fills(screen, 70, 12, "60s")
         for step in range(60):
             screen.resize(60 + step % 50, 10 + step % 30)
         screen.resize(90, 30)
-        fills(screen, 90, 30)
+        fills(screen, 90, 30, "60s")
         screen.press("q")
         assert screen.ended() == 0
 
 
+def test_a_terminal_without_a_size(bridge: Bridge) -> None:
+    """A terminal that does not know its size, as over a serial line, is taken for one of 80 × 24."""
+    with top(bridge.admin_url, size=(0, 0)) as screen:
+        fills(screen, 80, 24)
+
+
 def test_every_size(bridge: Bridge) -> None:
     """In a terminal of any size, from the beginning or later, there is a frame, and it can be quit."""
+
+    def drawn_since(before: int) -> bool:
+        return frames(screen) > before
+
     with top(bridge.admin_url, size=(1, 1)) as screen:
-        screen.until(lambda: screen.full() and frames(screen) >= 2, "frames")
+        screen.until(partial(drawn_since, 1), "the bridge")
         for columns, rows in ((20, 5), (3, 100), (2, 2), (600, 200)):
+            before = frames(screen)
             screen.resize(columns, rows)
-            title, *_ = screen.shows(r"\A.+")[0].split()
-            assert title == "aibridge" or title.endswith("…")
+            screen.until(partial(drawn_since, before), f"a frame of {columns} x {rows}")
             screen.press("?jr")
             screen.heard()
+        screen.shows(r"\Aaibridge ")
         screen.press("q")
         assert screen.ended() == 0
         assert screen.given_back()
@@ -860,37 +873,31 @@ async def test_the_pace_of_json(
     assert [json.loads(line)["quarter"] for line in told] == [0, 4, 8, 12, 16, 20]
 
 
-def test_lines_of_json() -> None:
+def test_lines_of_json(tmp_path: Path) -> None:
     """--json is a document a line; a bridge that goes is told on stderr and found again; Ctrl-C is 130."""
     port = free_port()
-    command = [*AIBRIDGE, "top", "--json", "--interval", "500ms", "--url", f"http://127.0.0.1:{port}"]
+    out, err = tmp_path / "out", tmp_path / "err"
+    script = f'exec "$@" >{out} 2>{err}'
+    command = (*AIBRIDGE, "top", "--json", "--interval", "500ms", "--url", f"http://127.0.0.1:{port}")
     with ExitStack() as first:
         process = first.enter_context(admin_on(port))
-        with subprocess.Popen(
-            command, env=at_home(**FORCED), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as popen:
-            try:
-                assert popen.stdout
-                assert popen.stderr
-                documents = [json.loads(popen.stdout.readline()) for _ in range(2)]
-                process.signal(signal.SIGKILL)
-                assert re.fullmatch(
-                    rf"aibridge: no bridge at http://127.0.0.1:{port} \(.+\); trying again\n",
-                    popen.stderr.readline(),
-                )
-                first.close()
-                with admin_on(port):
-                    documents.append(json.loads(popen.stdout.readline()))
-                    popen.send_signal(signal.SIGINT)
-                    assert popen.wait(PATIENCE) == 130
-                rest = popen.stderr.read().splitlines()
-                assert all(line.startswith("aibridge: no bridge at ") for line in rest)
-            finally:
-                popen.kill()
-        for document in documents:
-            jsonschema.validate(document, SCHEMA)
-        started = [document["started_at"] for document in documents]
-        assert started[0] == started[1] < started[2]
+        with on_screen("sh", "-c", script, "sh", *command) as screen:
+            until(lambda: out.exists() and out.read_text().count("\n") >= 2, "two documents")
+            process.signal(signal.SIGKILL)
+            until(lambda: err.read_text().endswith("\n"), "a complaint")
+            before = out.read_text().count("\n")
+            first.close()
+            with admin_on(port):
+                until(lambda: out.read_text().count("\n") > before, "another document")
+                screen.press(CTRL_C)
+                assert screen.ended() == 130
+            assert not screen.raw.replace(b"^C", b"")
+    for line in err.read_text().splitlines():
+        assert re.fullmatch(rf"aibridge: no bridge at http://127.0.0.1:{port} \(.+\); trying again", line)
+    documents = [json.loads(line) for line in out.read_text().splitlines()]
+    for document in documents:
+        jsonschema.validate(document, SCHEMA)
+    assert documents[0]["started_at"] == documents[1]["started_at"] < documents[-1]["started_at"]
 
 
 @pytest.mark.parametrize("flags", ["--json", "--once"])
@@ -923,12 +930,12 @@ def test_a_mistake(bridge: Bridge) -> None:
 @pytest.mark.parametrize("flags", [(), ("--once",)], ids=["live", "--once"])
 def test_colours_and_none(narrow: Bridge, flags: tuple[str, ...]) -> None:
     """There are colours, but none with NO_COLOR."""
-    for environ in ({}, {"NO_COLOR": "1"}):
+    for environ in ({}, {"FORCE_COLOR": ""}, {"NO_COLOR": "1"}):
         with top(narrow.admin_url, *flags, size=(80, 120), **environ) as screen:
             screen.shows(r"^▸openai +closed ")
             if flags:
                 assert screen.ended() == 0
-            assert bool(COLOURS.search(screen.raw)) == (not environ)
+            assert bool(COLOURS.search(screen.raw)) == ("NO_COLOR" not in environ)
 
 
 @pytest.mark.parametrize(
