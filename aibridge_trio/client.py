@@ -19,6 +19,10 @@ from aibridge_trio.core.sse import Parser
 from aibridge_trio.errors import Failure
 from aibridge_trio.units import Secret, visible
 
+# Between two attempts to reach a bridge that has gone (seconds).
+RETRY = 1.0
+# What is said of a bridge that ended its stream.
+HUNG_UP = "it hung up"
 # An admin listener answers from memory, and its stream says something every second (seconds).
 _TIMEOUT = 5.0
 # A status document is some ten KiB (bytes).
@@ -159,9 +163,9 @@ def _why(error: Exception) -> str:
         case httpx.TimeoutException():
             return f"no word for {_TIMEOUT:g} s"
         case httpx.NetworkError():
-            return "it hung up"
+            return HUNG_UP
         case httpx.RemoteProtocolError() if re.search("disconnected|closed", str(error)):
-            return "it hung up"
+            return HUNG_UP
     return _STRANGER
 
 

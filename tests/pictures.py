@@ -22,7 +22,7 @@ NOW = UPTIME
 
 # What a bridge says when it starts.
 INTRODUCTION = (
-    "AI Bridge 0.2.0 listens on http://127.0.0.1:4001, admin on http://127.0.0.1:4002; protections: at most 50 in "
+    "AI Bridge 0.1.0 listens on http://127.0.0.1:4001, admin on http://127.0.0.1:4002; protections: at most 50 in "
     "flight, 10 requests/s a caller, circuit breakers (5 failures in 10 s)"
 )
 
@@ -109,7 +109,7 @@ def a_document(uptime: float = UPTIME, *changes: Change, per_second: float = 12.
     limited = total // 150
     document: Said = {
         "schema": 1,
-        "version": "0.2.0",
+        "version": "0.1.0",
         "now": STARTED + uptime,
         "started_at": STARTED,
         "uptime_s": uptime,

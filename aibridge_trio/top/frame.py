@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from aibridge_trio.top import alert, blocks
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.keys import KEYS
-from aibridge_trio.top.paint import BOLD, DIM, PLAIN, YELLOW, Frame, Line, clip, fit, grey, span
+from aibridge_trio.top.paint import BOLD, DIM, PLAIN, YELLOW, Frame, Line, clip, fit, grey, length, span
 from aibridge_trio.top.view import View, marked, rows
 from aibridge_trio.units import visible
 
@@ -66,25 +66,25 @@ _WIDE = 150
 
 def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: float) -> Frame:
     """Draw what is known at `now` (the clock of `picture.received`, seconds)."""
-    lines = [_title(picture, view, link, now, canvas.width)]
+    lines = [_title(picture, view, link, canvas, now)]
     if view.help:
         lines += _help()
     else:
-        lines.append(alert.line(picture, link.lost, view, now))
-        lines += _dashboard(picture, view, link, canvas, now) if picture else []
+        lines += alert.lines(picture, link.lost, view, now, canvas.width)
+        # The foot has its line already.
+        room = None if canvas.height is None else max(0, canvas.height - 1 - len(lines))
+        body = _dashboard(picture, view, canvas, _age(picture, view, link, now), room) if picture else []
+        lines += grey(body) if link.lost else body
     if canvas.height is not None:
-        room = max(0, canvas.height - 1)
-        lines = [*lines[:room], *([[]] * (room - len(lines))), _foot(view, canvas.width)]
+        high = max(0, canvas.height - 1)
+        lines = [*lines[:high], *([[]] * (high - len(lines))), _foot(view, canvas.width)]
     return Frame(tuple(clip(line, canvas.width) for line in lines), canvas.ascii)
 
 
-def _dashboard(picture: Picture, view: View, link: Link, canvas: Canvas, now: float) -> list[Line]:
-    # While the bridge is away its last word stands, and no countdown runs on.
-    still = bool(link.lost) or view.paused
-    age = 0.0 if still else max(0.0, now - picture.received)
+def _dashboard(picture: Picture, view: View, canvas: Canvas, age: float, room: int | None) -> list[Line]:
     width = canvas.width
     shown = rows(view, picture)
-    totals = blocks.totals(picture, width, picture.received if still else now)
+    totals = blocks.totals(picture, width, picture.received + age)
     providers = blocks.providers(view, shown, age, width)
     upstream = blocks.upstream(view, shown, width)
     reasons, callers = blocks.reasons(picture), blocks.callers(picture, view)
@@ -102,9 +102,12 @@ def _dashboard(picture: Picture, view: View, link: Link, canvas: Canvas, now: fl
     else:
         stack.append(_Block(1, blocks.side_by_side(width, reasons, callers), 4, 6))
         stack.append(_Block(4, events, 2, 4))
-    # Title, alert and foot have their lines already.
-    lines = _stacked(stack, None if canvas.height is None else max(0, canvas.height - 3))
-    return grey(lines) if link.lost else lines
+    return _stacked(stack, room)
+
+
+def _age(picture: Picture, view: View, link: Link, now: float) -> float:
+    """How long ago it was told. While the bridge is away, or the picture stands still, no time passes in it."""
+    return 0.0 if link.lost or view.paused else max(0.0, now - picture.received)
 
 
 def _stacked(stack: Sequence[_Block], height: int | None) -> list[Line]:
@@ -132,19 +135,21 @@ def _stacked(stack: Sequence[_Block], height: int | None) -> list[Line]:
     return lines
 
 
-def _title(picture: Picture | None, view: View, link: Link, now: float, width: int) -> Line:
+def _title(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: float) -> Line:
     line: Line = [("aibridge", BOLD)]
     right: Line = []
     if picture:
-        age = 0.0 if link.lost else now - picture.received
-        line.append((f" {picture.document.version}  up {span(picture.document.uptime + age)}", PLAIN))
+        up = picture.document.uptime + _age(picture, view, link, now)
+        line.append((f" {picture.document.version}  up {span(up)}", PLAIN))
         interval = "since start" if picture.since_start else f"over {span(picture.over + 0.5)}"
-        right = [(f"rates {interval}", DIM), (f", every {view.interval:g}s", DIM)]
+        right = [(f"rates {interval}", DIM)]
+        if canvas.height is not None:
+            every = f"{view.interval:g}s" if view.interval < 60 else span(view.interval)  # noqa: PLR2004 - a minute
+            right.append((f", every {every}", DIM))
     line.append((f"  {link.url}", DIM))
     if view.paused:
         right = [(" PAUSED ", "reverse bold yellow"), *right]
-    length = sum(len(text) for text, _ in right)
-    return [*clip(line, max(0, width - length - 1)), (" ", PLAIN), *right]
+    return [*clip(line, max(0, canvas.width - length(right) - 1)), (" ", PLAIN), *right]
 
 
 def _foot(view: View, width: int) -> Line:

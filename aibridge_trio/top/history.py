@@ -15,7 +15,7 @@ from aibridge_trio.top.document import Caller, Document, Provider
 
 # The minutes that sparklines show, in seconds.
 TRACE = 300.0
-# Documents kept for rates: two minutes at one a second, and those that transitions send in between.
+# Documents kept for rates: four minutes at one a second, less those that transitions send in between.
 _KEPT = 240
 _MAX_SPANS = 3000
 # What came within less (seconds) is joined with what came before: a burst of documents neither pushes the minutes
@@ -25,13 +25,21 @@ _BRIEF, _LONG = 0.5, 2.0
 _SHORTEST = 0.9
 # Documents come a little early or late; so much of the interval may be missing.
 _SLACK = 0.05
+# The bridge's clock is found on ours by the quickest of so many documents …
+_QUICKEST_OF = 60
+# … and when it turns out to be so much earlier (seconds), one of the clocks stood still: in a sleep.
+_SLEPT = 5.0
+# Two documents of one millisecond are told apart by so much (seconds).
+_INSTANT = 1e-6
+# A bridge that began so much (seconds) before its predecessor's last word did not follow it: it is another one.
+_LATE = 2.0
 # How many callers a document names at most.
 _TOLD_CALLERS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What came in between two documents, `start` to `end`, by this program's clock."""
+    """What came in between two documents, `start` to `end`: the bridge's times, on this program's clock."""
 
     start: float
     end: float
@@ -79,20 +87,33 @@ class History:
     def __init__(self) -> None:
         self._documents: deque[Document] = deque(maxlen=_KEPT)
         self._spans: deque[Span] = deque(maxlen=_MAX_SPANS)
+        # When the bridge's uptime was 0, on our clock, as each document tells it: they come late, never early.
+        self._origins: deque[float] = deque(maxlen=_QUICKEST_OF)
         self._received = 0.0
+        # When the newest document was true, on our clock: the end of the last span.
+        self._true_at = 0.0
 
     def add(self, document: Document, at: float) -> bool:
         """Take the next document, received at `at`; tells whether it says of something that happened."""
         last = self._documents[-1] if self._documents else None
-        if last is None:
-            happened = True
-        elif restarted(last, document):
+        began = at - document.uptime
+        if last is None or restarted(last, document):
+            # Of one that had been there before, nobody knows when it counted what.
+            if last and began >= self._received - _LATE:
+                self._note(_nothing_before(document), document, max(self._true_at, began), at)
+            self._true_at = at
             self._documents.clear()
-            self._note(_nothing_before(document), document, max(self._received, at - document.uptime), at)
+            self._origins.clear()
             happened = True
         else:
-            self._note(last, document, self._received, at)
+            origin = min(*self._origins, began)
+            if origin < min(self._origins) - _SLEPT:
+                self._spans.clear()
+                self._true_at = origin + last.uptime
+            start, self._true_at = self._true_at, min(at, max(self._true_at + _INSTANT, origin + document.uptime))
+            self._note(last, document, start, self._true_at)
             happened = last.events != document.events or last.draining != document.draining
+        self._origins.append(began)
         self._documents.append(document)
         self._received = at
         while self._spans and self._spans[0].end < at - TRACE:

@@ -40,8 +40,6 @@ _NAMES = {
     "\x1bOA": "up",
     "\x1b[B": "down",
     "\x1bOB": "down",
-    "\x1b[C": "right",
-    "\x1b[D": "left",
     "\r": "enter",
     "\n": "enter",
     "\x7f": "backspace",

@@ -84,6 +84,11 @@ def clip(line: Line, width: int) -> Line:
     return [*clipped, (" " * width, PLAIN)] if width else clipped
 
 
+def length(line: Line) -> int:
+    """How many cells it takes."""
+    return sum(cell_len(text) for text, _ in line)
+
+
 def beside(width: int, *blocks: tuple[int, Sequence[Line]]) -> list[Line]:
     """Blocks from left to right, each with its width and a gap of two behind it; the last takes what is left."""
     lines: list[Line] = []

@@ -9,15 +9,13 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from aibridge_trio.client import Operator, Refused, Unreachable
+from aibridge_trio.client import HUNG_UP, RETRY, Operator, Refused, Unreachable
 from aibridge_trio.top.document import Unreadable, read
 from aibridge_trio.top.frame import Canvas, Link, frame
 from aibridge_trio.top.history import History
 from aibridge_trio.top.paint import knows_blocks
 from aibridge_trio.top.view import View
 
-# Between two attempts to reach a bridge that has gone (seconds).
-_RETRY = 1.0
 # A document that comes so much too early, as a part of the interval, is taken for the next one.
 _EARLY = 0.1
 
@@ -25,13 +23,9 @@ _EARLY = 0.1
 async def show(operator: Operator, interval: float, styled: bool) -> None:
     """Print one frame, as high as it needs to be; unless `styled`, without control codes.
 
-    Raises Failure without a bridge.
+    It watches for an `interval`, because one document tells nothing of now. Raises Failure without a bridge.
     """
-    history = History()
-    try:
-        history.add(read(await operator.status()), trio.current_time())
-    except Unreadable as strange:
-        raise Unreachable(operator.url, str(strange)) from None
+    history = await _watched(operator, interval)
     # Variables that force colours do not make a terminal of a pipe.
     console = Console(highlight=False, force_terminal=styled)
     canvas = Canvas(width=console.width, height=None, ascii=not knows_blocks(sys.stdout.encoding))
@@ -43,8 +37,32 @@ async def show(operator: Operator, interval: float, styled: bool) -> None:
         sys.stdout.write(shown.plain)
 
 
+async def _watched(operator: Operator, interval: float) -> History:
+    """What the bridge said in so many seconds, or at least once."""
+    history = History()
+    enough = trio.CancelScope()
+
+    def hear(said: Any) -> None:
+        history.add(read(said), trio.current_time())
+        picture = history.picture(interval)
+        if picture and not picture.since_start and picture.over >= interval * (1 - _EARLY):
+            enough.cancel()
+
+    try:
+        with enough:
+            await operator.follow(hear)
+    except Unreadable as strange:
+        raise Unreachable(operator.url, str(strange)) from None
+    except Unreachable:
+        if history.picture(interval) is None:
+            raise
+    if history.picture(interval) is None:
+        raise Unreachable(operator.url, HUNG_UP)
+    return history
+
+
 async def tell(operator: Operator, interval: float, once: bool) -> None:
-    """Print documents, no more often than every `interval`; says on stderr when the bridge has gone.
+    """Print a document every `interval`, and each that tells of an event; says on stderr when the bridge is gone.
 
     Raises Failure without a bridge to begin with.
     """
@@ -52,26 +70,31 @@ async def tell(operator: Operator, interval: float, once: bool) -> None:
         _write(await operator.status())
         return
     told: float | None = None
+    events: Any = None
+    lost = ""
 
     def hear(said: Any) -> None:
-        nonlocal told
+        nonlocal told, events, lost
         now = trio.current_time()
-        if told is None or now - told >= interval * (1 - _EARLY):
+        if told is None or now - told >= interval * (1 - _EARLY) or said.get("events") != events:
             _write(said)
-            told = now
+            told, events = now, said.get("events")
+        lost = ""
 
     while True:
         try:
             await operator.follow(hear)
             if told is None:
-                raise Unreachable(operator.url, "it hung up")  # noqa: TRY301 - as if it had never answered
-            why = "it hung up"
+                raise Unreachable(operator.url, HUNG_UP)  # noqa: TRY301 - as if it had never answered
+            why = HUNG_UP
         except (Refused, Unreachable) as error:
             if told is None:
                 raise
             why = error.why
-        sys.stderr.write(f"aibridge: no bridge at {operator.url} ({why}); trying again\n")
-        await trio.sleep(_RETRY)
+        if not lost:
+            sys.stderr.write(f"aibridge: no bridge at {operator.url} ({why}); trying again\n")
+        lost = why
+        await trio.sleep(RETRY)
 
 
 def _write(said: Any) -> None:

@@ -8,8 +8,8 @@ import select
 import signal
 import termios
 import tty
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 import trio
@@ -80,9 +80,8 @@ class Terminal:
         Where there is no shell that could continue it, the system does not stop it.
         """
         self._give_back()
-        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, handler)
+        with _unhandled(signal.SIGTSTP):
+            os.kill(os.getpid(), signal.SIGTSTP)
         self._take()
 
     def retake(self) -> None:
@@ -103,7 +102,8 @@ class Terminal:
     def _take(self) -> None:
         if self._keyboard is not None:
             # In the background the terminal is the shell's, and so are its modes: this waits for `fg`.
-            _insist(termios.tcflow, self._keyboard, termios.TCOON)
+            with _unhandled():
+                _insist(termios.tcflow, self._keyboard, termios.TCOON)
             self._saved = termios.tcgetattr(self._keyboard)
         self._enter()
 
@@ -122,11 +122,25 @@ class Terminal:
             self._console.set_alt_screen(enable=False)
         except (OSError, termios.error):
             # It has gone. At exit Python would try again to write what could not be written.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._screen)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._screen)
+            os.close(nowhere)
         finally:
             if self._keyboard is not None and self._saved is not None:
                 with suppress(termios.error):
                     _insist(termios.tcsetattr, self._keyboard, termios.TCSANOW, self._saved)
+
+
+@contextmanager
+def _unhandled(*more: signal.Signals) -> Iterator[None]:
+    """Let signals that end a program do so at once: the terminal is not ours, so there is nothing to give back."""
+    ends = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, *more)
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in ends}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _insist(call: Callable[..., object], *arguments: object) -> None:

@@ -95,7 +95,7 @@ def _paced(view: View, *, oftener: bool) -> View:
 
 def _asked(view: View, shown: Sequence[str], mode: str) -> View:
     chosen = marked(view, shown)
-    return replace(view, asking=Order(mode, chosen)) if chosen else view
+    return replace(view, asking=Order(mode, chosen)) if chosen else replace(view, notice="no provider is shown")
 
 
 _DOES: dict[str, Callable[[View, Sequence[str]], View]] = {
