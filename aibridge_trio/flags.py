@@ -82,7 +82,7 @@ TOP = (
         name="once",
         unit=BOOLEAN,
         default="false",
-        help="Print one frame and end.",
+        help="Watch for one interval, print a frame and end.",
     ),
     Option(
         name="json",
@@ -94,6 +94,6 @@ TOP = (
         name="interval",
         unit=SPAN,
         default="1s",
-        help="Time between two frames.",
+        help="Time between two frames, or two lines of JSON.",
     ),
 )

@@ -380,8 +380,7 @@ def test_the_end_is_asked_for_while_an_order_is_on_its_way() -> None:
         over = threading.Event()
         thread = threading.Thread(target=serve)
         thread.start()
-        with top(f"http://127.0.0.1:{listener.getsockname()[1]}") as screen:
-            screen.shows(FOOT)
+        with watched(f"http://127.0.0.1:{listener.getsockname()[1]}") as screen:
             screen.press("o")
             screen.shows("^openai: force open")
             screen.press("yq")
