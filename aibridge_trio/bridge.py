@@ -103,6 +103,7 @@ class Bridge:
             async with trio.open_nursery() as timers:
                 for instance in self.instances:
                     timers.start_soon(instance.circuit.run)
+                    timers.start_soon(instance.upstream.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)

@@ -47,9 +47,9 @@ class UpstreamFault(BridgeError):
     doing, but a shortage here.
     """
 
-    def __init__(self, phase: Phase, detail: str, *, timeout: bool = False, ours: bool = False) -> None:
+    def __init__(self, phase: Phase, detail: str, *, timeout: bool = False, neutral: bool = False) -> None:
         super().__init__(detail)
-        self.ours = ours
+        self.neutral = neutral
         self.phase: Phase = phase
         self.timeout = timeout
 

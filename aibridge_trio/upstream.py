@@ -21,9 +21,12 @@ import trio
 from aibridge_trio.asgi import Body, BodyStalled
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
+from aibridge_trio.transport import ConnectionLost, Transport
 
 # Makes a way out, from a proxy's URL or without.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
+# How often (seconds) it is looked for kept connections that are too old.
+_SWEEP = 10.0
 # What is below is no answer: nobody asked to continue, nobody asked for another protocol.
 _FIRST_FINAL_STATUS = 200
 
@@ -94,7 +97,7 @@ class Upstream:
                 upload.phase,
                 type(error).__name__,
                 timeout=isinstance(error, httpx.TimeoutException),
-                ours=_out_of_descriptors(error),
+                neutral=isinstance(error, ConnectionLost) or _out_of_descriptors(error),
             ) from None
         if upload.deadline.cancelled_caught:
             raise UpstreamFault(upload.phase, "deadline", timeout=True)
@@ -108,6 +111,12 @@ class Upstream:
                 await response.leave()
             finally:
                 await answer.aclose()
+
+    async def run(self) -> None:
+        """Close kept connections in time, until cancelled; httpx's own transport looks at its own."""
+        while isinstance(self._transport, Transport):
+            await trio.sleep(_SWEEP)
+            self._transport.expire()
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""
@@ -225,6 +234,8 @@ class Transports:
 
     def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
         """Return a pool, through a proxy (its URL) or not."""
+        if proxy is None:
+            return Transport(self._context)
         return httpx.AsyncHTTPTransport(
             verify=self._context,
             proxy=proxy,

@@ -7,6 +7,7 @@ say `network.client("bridge")` and `network.serve("openai", app)`, and survive w
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from aibridge_trio.bridge import Bridge
 from aibridge_trio.events import Event
 from aibridge_trio.server import Server
 from aibridge_trio.settings import Settings
+from aibridge_trio.transport import Transport
 
 Stream = trio.abc.Stream
 Handler = Callable[[Request, Reply], Awaitable[None]]
@@ -82,6 +84,22 @@ class MemoryStream(TrioStream):
         return False if info == "is_readable" else None
 
 
+class MemoryLink:
+    """A bridge's link to a provider."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def silent(self) -> bool:
+        """Ask the stream's buffer, which tells of an end as well."""
+        incoming = self.stream.receive_stream._incoming  # no one else can tell without reading
+        return not incoming._data and not incoming._closed
+
+    def close(self) -> None:
+        self.stream.send_stream.close()
+        self.stream.receive_stream.close()
+
+
 class Backend(httpcore.AsyncNetworkBackend):
     """httpcore's view of the network, from one address."""
 
@@ -97,9 +115,10 @@ class Backend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         await trio.lowlevel.checkpoint()
-        if host in self._network.blackholes:
-            await trio.sleep_forever()
-        return MemoryStream(self._network.dial(host, self._address))
+        try:
+            return MemoryStream(self._network.dial(host, self._address))
+        except OSError:
+            raise httpcore.ConnectError("refused") from None
 
     async def sleep(self, seconds: float) -> None:
         await trio.sleep(seconds)
@@ -119,7 +138,7 @@ class Network:
         self.dialled.append(host)
         listener = self.listeners.get(host)
         if listener is None or not listener.open:
-            raise httpcore.ConnectError("refused")
+            raise ConnectionRefusedError("refused")
         near, far = trio.testing.memory_stream_pair()
         far.socket = MemorySocket(far, host, address)  # type: ignore[attr-defined]
         listener.connect(far)
@@ -149,8 +168,18 @@ class Network:
         listener = self.listeners[host] = MemoryListener()
         self.nursery.start_soon(partial(trio.serve_listeners, handler, [listener], handler_nursery=self.nursery))
 
-    def transport(self, address: str = "10.0.0.9") -> httpx.AsyncBaseTransport:
-        """Return a way into this network."""
+    def way_out(self, _proxy: str | None = None) -> httpx.AsyncBaseTransport:
+        """Return a bridge's way to its providers: our own."""
+        return Transport(ssl.create_default_context(), self._link)
+
+    async def _link(self, host: str, port: int) -> MemoryLink:
+        await trio.lowlevel.checkpoint()
+        if host in self.blackholes:
+            await trio.sleep_forever()
+        return MemoryLink(self.dial(host, "10.0.0.9"))
+
+    def transport(self, address: str) -> httpx.AsyncBaseTransport:
+        """Return a caller's way into this network: httpx's."""
         transport = httpx.AsyncHTTPTransport(verify=False, trust_env=False)
         transport._pool = httpcore.AsyncConnectionPool(
             network_backend=Backend(self, address), max_connections=None, max_keepalive_connections=None
@@ -173,7 +202,7 @@ class Network:
                 **options,
             }
         )
-        bridge = Bridge(settings, transport=lambda _proxy: self.transport())
+        bridge = Bridge(settings, transport=self.way_out)
         bridge.address, bridge.admin_address = ("bridge", 80), ("admin", 80)
         self.attach("bridge", bridge.server)
         self.attach("admin", bridge.admin_server)

@@ -152,6 +152,7 @@ async def test_the_status() -> None:
         assert await Operator(peer.url).status() == {"schema": 1}
         assert peer.head()[0] == "GET /status HTTP/1.1"
         assert "authorization" not in peer.head()[1]
+        assert peer.head()[1]["accept-encoding"] == "identity", "nothing is inflated before it is counted"
 
 
 async def test_an_order() -> None:
@@ -327,6 +328,35 @@ async def test_silence(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert why(failure) in ("no word for 0.1 s", "no answer within 0.1 s")
 
 
+async def test_chatter_is_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream in which there is everything but a status is as good as silent."""
+    monkeypatch.setattr(client, "_TIMEOUT", 0.3)
+
+    async def chatter(stream: trio.abc.Stream) -> None:
+        await stream.send_all(ENDLESS)
+        while True:
+            await stream.send_all(b": here\n\nevent: other\ndata: {}\n\n")
+            await trio.sleep(0.02)
+
+    async with a_peer(chatter) as peer:
+        assert why(await fails(Operator(peer.url), "follow")) == "no word for 0.3 s"
+
+
+async def test_each_word_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bridge may be watched for longer than its silence would be borne."""
+    monkeypatch.setattr(client, "_TIMEOUT", 2.0)
+
+    async def talk(stream: trio.abc.Stream) -> None:
+        await stream.send_all(ENDLESS)
+        for number in range(12):
+            await stream.send_all(told({"n": number}))
+            await trio.sleep(0.2)
+        await stream.aclose()
+
+    async with a_peer(talk) as peer:
+        assert len(await ask(Operator(peer.url), "follow")) == 12
+
+
 @pytest.mark.parametrize("how", ["status", "override"])
 async def test_an_answer_that_drips(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short answer has a deadline as a whole: who sends a byte now and then keeps nobody."""
@@ -374,6 +404,15 @@ async def test_control_codes_are_not_passed_on(how: str) -> None:
         notice = await Operator(peer.url).override("openai", "open")
     assert notice.isprintable()
     assert len(notice) < 300
+
+
+@EVERY_WAY
+async def test_the_callers_side(how: str) -> None:
+    """Whoever takes the port of the callers for the operator's is told which one it is."""
+    reject = b"HTTP/1.1 404 No\r\nx-aibridge-reject: not_found\r\ncontent-length: 0\r\n\r\n"
+    async with a_peer(reject) as peer:
+        failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
+    assert re.match("that is where callers connect; the admin listener has another port", why(failure))
 
 
 @EVERY_WAY

@@ -469,6 +469,28 @@ async def test_an_answer_that_breaks_ends_uncleanly(
         assert (finished.broken, finished.left, finished.verdict) == (True, False, Verdict.FAILURE)
 
 
+async def test_the_end_of_a_kept_connection_is_no_verdict(autojump_clock: MockClock, network: Network) -> None:
+    """It is not sent again, because it may have been processed: 502, and the breaker hears nothing of it."""
+    asked = 0
+
+    async def once(stream: trio.abc.Stream) -> None:
+        nonlocal asked
+        for answer in (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", b""):
+            heard = b""
+            while b"\r\n\r\n{}" not in heard:
+                heard += await stream.receive_some()
+            asked += 1
+            await stream.send_all(answer)
+        await stream.aclose()
+
+    network.raw("openai", once)
+    async with network.bridge(circuit_breaker=True) as bridge:
+        statuses = [(await bridge.client.post(CHAT, content=b"{}")).status_code for _ in range(2)]
+        assert (statuses, asked) == ([200, 502], 2)
+        assert bridge.told(Finished)[-1].verdict is Verdict.NEUTRAL
+        assert await bridge.metric("upstream_errors_total", provider="openai", phase="head") == 1
+
+
 async def test_a_broken_answer_is_reset_in_http_1_0(autojump_clock: MockClock, network: Network) -> None:
     """Where a close is the end of an answer, a broken one must not be closed but reset."""
 
@@ -1035,7 +1057,7 @@ async def test_no_repr_of_ours_shows_a_secret(autojump_clock: MockClock, network
         await (endless if request.path.endswith(b"completions") else ok)(request, reply)
 
     def shown() -> str:
-        ours = [each for each in gc.get_objects() if type(each).__module__.startswith("aibridge_trio")]
+        ours = [each for each in gc.get_objects() if str(type(each).__module__).startswith("aibridge_trio")]
         assert {"Request", "Outgoing", "Record", "Instance", "Caller", "Settings"} <= {
             type(o).__name__ for o in ours
         }

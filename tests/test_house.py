@@ -20,7 +20,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Which rooms may use a library; every other room goes through them.
 DOORS = {
     "hypercorn": {"server", "connection"},
-    "httpx": {"upstream", "client"},
+    "httpx": {"upstream", "transport", "client"},
+    "httptools": {"http1"},
     "prometheus_client": {"metrics"},
     "cyclopts": {"grammar", "reference"},
     "rich": {"top"},
@@ -40,6 +41,7 @@ TESTED_ELSEWHERE = {
     "grammar": "test_cli",
     "instances": "test_gateway",
     "life": "test_bridge",
+    "pool": "test_transport",
     "record": "test_gateway",
     "server": "test_real_process",
 }

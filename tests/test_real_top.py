@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -25,7 +26,7 @@ import trio
 import trio.testing
 
 from aibridge_trio import __version__
-from aibridge_trio.client import Operator
+from aibridge_trio.client import Operator, Unreachable
 from aibridge_trio.top import plain
 from tests.pictures import a_document
 from tests.processes import ASK, CHAT, MESSAGES, PATIENCE, Bridge, Process, Provider, a_bridge, until
@@ -831,13 +832,16 @@ def test_a_stranger(status: int, kind: str, body: str) -> None:
 
 
 @pytest.mark.parametrize("flag", ["--once", "--json"])
-@pytest.mark.parametrize(("status", "kind"), [(404, "text/html"), (200, "text/html"), (200, "application/json")])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, "text/html"), (200, "text/html"), (200, "application/json"), (200, "text/event-stream")],
+)
 def test_a_stranger_without_a_screen(status: int, kind: str, flag: str) -> None:
     """Where something else answers, one frame or a line of JSON is one line on stderr and status 1 instead."""
     with a_stranger(status, kind, "<p>" if "html" in kind else "{}") as url:
         done = piped("top", flag, "--url", url)
     assert (done.returncode, done.stdout) == (1, b"")
-    why = rf"aibridge: no bridge answers at {url} \(.*no (status of an )?AI Bridge.*\); see --url\n"
+    why = rf"aibridge: no bridge answers at {url} \((.*no (status of an )?AI Bridge.*|it hung up)\); see --url\n"
     assert re.fullmatch(why, done.stderr.decode())
 
 
@@ -868,12 +872,13 @@ def test_silence() -> None:
 
 def test_once_on_a_terminal(narrow: Bridge) -> None:
     """--once leaves one frame, in colour, on the normal screen, with nothing taken over, and status 0."""
-    with top(narrow.admin_url, "--once", size=(80, 120)) as screen:
+    with top(narrow.admin_url, "--once", "--interval", "2s", size=(80, 120)) as screen:
         assert screen.ended() == 0
         assert screen.given_back()
         assert ENTER_ALTERNATE not in screen.raw
         assert HIDE_CURSOR not in screen.raw
         assert screen.lines[0].startswith("aibridge ")
+        assert "rates over 2s" in screen.lines[0]
         assert len(providers(screen)) == 3
         assert not re.search(FOOT, screen.text, re.MULTILINE)
         assert screen.styled("closed").fg == "green"
@@ -909,19 +914,66 @@ def test_no_bridge_to_print(flag: str) -> None:
 async def test_the_pace_of_json(
     capsys: pytest.CaptureFixture[str], autojump_clock: trio.testing.MockClock
 ) -> None:
-    """However often the bridge says something, there is a line no more often than every --interval."""
+    """There is a line every --interval, however often the bridge says something, and one for each event."""
 
     class Bridge(Operator):
         async def follow(self, hear: Callable[[Any], None]) -> None:
             for quarter in range(21):
-                hear({"quarter": quarter})
+                hear({"quarter": quarter, "events": ["start", "breaker"][: 1 + (quarter >= 6)]})
                 await trio.sleep(0.25)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         await plain.tell(Bridge("http://x"), interval=1.05, once=False)
     told = capsys.readouterr().out.splitlines()
-    assert [json.loads(line)["quarter"] for line in told] == [0, 4, 8, 12, 16, 20]
+    assert [json.loads(line)["quarter"] for line in told] == [0, 4, 6, 10, 14, 18]
+
+
+async def test_a_lost_bridge_is_told_once(
+    capsys: pytest.CaptureFixture[str], autojump_clock: trio.testing.MockClock
+) -> None:
+    """However often it is tried again in vain, there is one line on stderr each time that the bridge goes."""
+    days = iter([True, False, False, False, True, False, False, False])
+
+    class Bridge(Operator):
+        async def follow(self, hear: Callable[[Any], None]) -> None:
+            if (up := next(days, None)) is None:
+                raise KeyboardInterrupt
+            if up:
+                hear({})
+            raise Unreachable(self.url, "connection refused")
+
+    with pytest.raises(KeyboardInterrupt):
+        await plain.tell(Bridge("http://x"), interval=1.0, once=False)
+    assert capsys.readouterr().err == "aibridge: no bridge at http://x (connection refused); trying again\n" * 2
+
+
+def test_a_line_leaves_at_once() -> None:
+    """A document is passed on when it comes, and not when there are enough of them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with subprocess.Popen(
+            [*AIBRIDGE, "top", "--json", "--url", url], env=at_home(), stdout=subprocess.PIPE
+        ) as popen:
+            watcher, _ = listener.accept()
+            with watcher:
+                watcher.recv(65536)
+                head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+                watcher.sendall(head + b'event: status\ndata: {"schema": 1}\n\n')
+                assert popen.stdout
+                assert select.select([popen.stdout], [], [], PATIENCE)[0]
+                assert popen.stdout.readline() == b'{"schema":1}\n'
+                listener.setblocking(False)
+                with pytest.raises(BlockingIOError):
+                    listener.accept()  # nor was it lost patience with
+                popen.kill()
+
+
+def test_the_callers_port(bridge: Bridge) -> None:
+    """Whoever names the port of the callers is told that the admin listener has another."""
+    done = piped("top", "--once", "--url", bridge.url)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"that is where callers connect; the admin listener has another port" in done.stderr
 
 
 def test_lines_of_json(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import math
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import httpcore
 import httpx
 import pytest
 import trio
@@ -17,8 +17,9 @@ from trio.testing import MockClock
 from aibridge_trio.asgi import Body, Message
 from aibridge_trio.core.headers import Headers
 from aibridge_trio.core.verdict import Verdict
-from aibridge_trio.errors import BodyTooLarge, UpstreamFault
+from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.events import Finished
+from aibridge_trio.transport import Transport
 from aibridge_trio.upstream import Outgoing, Response, Timeouts, Upstream
 from tests.network import Network
 
@@ -73,7 +74,7 @@ async def silent(_provider: Provider, _stream: Stream) -> None:
 
 def upstream(network: Network, base_url: str = "http://openai/v1", **timeouts: float) -> Upstream:
     """Return a way to the provider."""
-    return Upstream(base_url, network.transport(), Timeouts(**timeouts))
+    return Upstream(base_url, network.way_out(), Timeouts(**timeouts))
 
 
 def outgoing(
@@ -204,13 +205,28 @@ async def test_a_body_that_is_not_as_long_as_it_said_never_makes_a_request(
     """A server in front would not let it come to this; if one did, the connection ends in the middle."""
     provider = Provider(network, silent)
     way = upstream(network)
-    with pytest.raises(Exception, match="data for declared Content-Length"):
+    with pytest.raises(BadRequest, match="cannot be framed"):
         async with way.send(outgoing(*pieces, length=4), nothing):
             raise AssertionError
     await trio.testing.wait_all_tasks_blocked()
     assert len(provider.ended) == 1
     assert len(provider.heard[0].partition(b"\r\n\r\n")[2]) < 4
     await way.aclose()
+
+
+async def test_kept_connections_are_closed_in_time(autojump_clock: MockClock, network: Network) -> None:
+    """Also where no further request comes by: a provider's descriptors are not ours to hold."""
+    provider = Provider(network, prompt)
+    way = upstream(network)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(way.run)
+        async with way.send(outgoing(), nothing) as response:
+            await whole(response)
+        await trio.sleep(30)
+        assert provider.ended == []
+        await trio.sleep(60)
+        assert len(provider.ended) == 1
+        nursery.cancel_scope.cancel()
 
 
 # Deadlines
@@ -602,18 +618,11 @@ async def test_a_shortage_of_our_own_is_no_failure_of_the_provider(
     def refuse() -> NoReturn:
         raise OSError("all attempts failed") from ExceptionGroup("", [OSError(number, "no")])
 
-    class Backend(httpcore.AsyncNetworkBackend):
-        async def connect_tcp(self, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
-            try:
-                refuse()
-            except OSError as error:
-                raise httpcore.ConnectError from error
+    async def dial(*_: object) -> NoReturn:
+        refuse()
 
-    transport = httpx.AsyncHTTPTransport(verify=False, trust_env=False)
-    transport._pool = httpcore.AsyncConnectionPool(network_backend=Backend())
-    network.transport = lambda *_: transport  # type: ignore[method-assign]
+    network.way_out = lambda *_: Transport(ssl.create_default_context(), dial)  # type: ignore[method-assign]
     async with network.bridge() as bridge:
-        network.transport = Network(network.nursery).transport  # type: ignore[method-assign]
         stream = network.dial("bridge")
         await stream.send_all(b"POST /openai/v1/responses HTTP/1.0\r\nhost: b\r\ncontent-length: 0\r\n\r\n")
         said = b""

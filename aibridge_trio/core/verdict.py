@@ -85,7 +85,7 @@ def of_body(status: int, body: bytes) -> Evidence:
 
 def of_fault(fault: UpstreamFault) -> Evidence:
     """Judge what broke on the way; a shortage of our own says nothing of the provider."""
-    return NEUTRAL if fault.ours else Evidence(Verdict.FAILURE, fault.cause)
+    return NEUTRAL if fault.neutral else Evidence(Verdict.FAILURE, fault.cause)
 
 
 def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:

@@ -1,0 +1,153 @@
+"""HTTP/1.1 as bytes, on llhttp: what a provider answers, read; what it is asked, written. Pure.
+
+llhttp (httptools) reads strictly: a bare LF, an obs-fold, Content-Length beside Transfer-Encoding, a bad chunk
+are errors. What it leaves to its driver is here: answers to HEAD, bodies that end with the connection, bytes
+behind the end, limits.
+"""
+
+from __future__ import annotations
+
+import re
+
+import httptools
+
+Headers = list[tuple[bytes, bytes]]
+
+# A head in bytes and in lines: what nginx and Node allow, times four; providers send some thirty headers.
+_MAX_HEAD = 64 * 1024
+_MAX_HEADERS = 256
+# Answers without a body, whatever their headers say (RFC 9112, 6.3).
+_BODILESS = (204, 304)
+_FIRST_FINAL_STATUS = 200
+_SWITCHING_PROTOCOLS = 101
+_SWITCHES = "it switches protocols, and was not asked to"
+
+
+class Malformed(Exception):
+    """These bytes are no HTTP/1.1; `str()` says why."""
+
+
+class Answer:
+    """One answer, bytes in. Feed it until it is `complete` or `broken`; `status` is 0 until the head has come.
+
+    Interim answers (1xx) are passed over. `broken` says why no more of it can be read, once it can't. `reusable`
+    tells, once complete, whether another request may follow on the same connection.
+    """
+
+    def __init__(self, *, to_head: bool) -> None:
+        self.status = 0
+        self.headers: Headers = []
+        self.complete = False
+        self.broken = ""
+        self._to_head = to_head
+        self._keeps_alive = False
+        self._until_close = False
+        self._spoiled = False
+        self._interim = False
+        self._head_size = 0
+        self._pieces: list[bytes] = []
+        self._parser = httptools.HttpResponseParser(self)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether nothing speaks against another request on the same connection."""
+        return self.complete and self._keeps_alive and not self._spoiled
+
+    def feed(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Return what these bytes hold of the body."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.broken = _SWITCHES
+        except httptools.HttpParserError as error:
+            # What comes behind the end is no part of this answer, nor of the next.
+            self._spoiled = True
+            if not self.complete:
+                self.broken = str(_cause(error))
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return body
+
+    def end(self) -> None:
+        """Take the end of the connection: for the end of the body if that is how it ends, else for a break."""
+        self._keeps_alive = False
+        if self._until_close:
+            self.complete = True
+        elif not self.complete:
+            self.broken = "it ended in the middle" if self.status else "no answer came"
+
+    def on_message_begin(self) -> None:
+        """See the beginning of an answer; there is but one, after interim ones (llhttp calls this)."""
+        self._interim = False
+        if self.complete:
+            self._spoiled = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
+        self._head_size += len(name) + len(value) + 4
+        if self._head_size > _MAX_HEAD or len(self.headers) >= _MAX_HEADERS:
+            raise Malformed("its head is too long")
+        if not self.status:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Decide how the body ends (llhttp calls this)."""
+        if self.complete:
+            return
+        status = self._parser.get_status_code()
+        if status < _FIRST_FINAL_STATUS:
+            if status == _SWITCHING_PROTOCOLS:
+                raise Malformed(_SWITCHES)
+            self._interim = True
+            self.headers.clear()
+            return
+        encodings = [value.strip().lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
+        if encodings and encodings != [b"chunked"]:
+            raise Malformed("its transfer encoding is not chunked")
+        sized = bool(encodings) or any(name.lower() == b"content-length" for name, _ in self.headers)
+        self._until_close = not sized and status not in _BODILESS
+        self._keeps_alive = self._parser.should_keep_alive()
+        if self._to_head:
+            # llhttp cannot be told, and would take what follows for the body.
+            self.complete = True
+        self.status = status
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body (llhttp calls this)."""
+        if self.complete:
+            self._spoiled = True
+        else:
+            self._pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """See the end (llhttp calls this)."""
+        self.complete = self.complete or not self._interim
+
+
+_UNSAFE = re.compile(rb"[\r\n\0]")
+
+
+def request_head(method: str, target: bytes, headers: Headers) -> bytes:
+    """The head of a request. Raises Malformed if a part of it would end a line."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target)]
+    lines += [b"%b: %b" % header for header in headers]
+    if any(map(_UNSAFE.search, lines)) or b" " in target:
+        raise Malformed("a line of its head would end early")
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def chunk(piece: bytes) -> bytes:
+    """A piece of a chunked body; an empty one would end it."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def _cause(error: BaseException) -> Malformed:
+    """What went wrong: httptools hides an exception of ours behind its own."""
+    context = error.__context__ or error.__cause__
+    return context if isinstance(context, Malformed) else Malformed(str(error))

@@ -1,0 +1,442 @@
+"""Our own way to providers: kept connections, early answers, cancellation, and what is told when it breaks."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+import trio
+from trio.testing import MockClock
+
+from aibridge_trio.pool import Pool
+from aibridge_trio.transport import ConnectionLost, Transport
+from tests.network import Network
+
+Stream = trio.abc.Stream
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+
+class Host:
+    """A host byte by byte: `spoken` keeps what each connection has heard, `ended` counts those that ended."""
+
+    def __init__(self, network: Network, speak: Callable[[Stream], Awaitable[None]]) -> None:
+        self.connections: list[bytearray] = []
+        self.closed: set[Stream] = set()
+        self._speak = speak
+        network.raw("host", self._serve)
+
+    @property
+    def ended(self) -> int:
+        return len(self.closed)
+
+    async def _serve(self, stream: Stream) -> None:
+        with suppress(trio.BrokenResourceError):
+            await self._speak(Noted(stream, self))
+
+
+class Noted(trio.abc.Stream):
+    """A stream whose host keeps what comes in."""
+
+    def __init__(self, stream: Stream, host: Host) -> None:
+        self._stream, self._host = stream, host
+        host.connections.append(heard := bytearray())
+        self.heard = heard
+
+    async def send_all(self, data: Any) -> None:
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError:
+            self._host.closed.add(self)
+            raise
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        data = bytes(await self._stream.receive_some(max_bytes))
+        self.heard += data
+        if not data:
+            self._host.closed.add(self)
+        return data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def until(stream: Stream, marker: bytes) -> bytes:
+    """Read until this has come."""
+    heard = b""
+    while marker not in heard:
+        piece = await stream.receive_some()
+        if not piece:
+            raise trio.BrokenResourceError
+        heard += piece
+    return heard
+
+
+async def answers(stream: Stream) -> None:
+    """Answer every request without a body, until the end."""
+    while True:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(OK)
+
+
+def get(path: str = "/", **more: Any) -> httpx.Request:
+    return httpx.Request("GET", f"http://host{path}", **more)
+
+
+def post(body: AsyncIterator[bytes], **headers: str) -> httpx.Request:
+    return httpx.Request("POST", "http://host/", content=body, headers=headers)
+
+
+async def pieces(*each: bytes, pause: float = 0.0) -> AsyncIterator[bytes]:
+    for piece in each:
+        await trio.sleep(pause)
+        yield piece
+
+
+async def asked(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> tuple[int, bytes]:
+    answer = await transport.handle_async_request(request)
+    return answer.status_code, await answer.aread()
+
+
+def pool_of(transport: httpx.AsyncBaseTransport) -> Pool:
+    assert isinstance(transport, Transport)
+    [pool] = transport._pools.values()
+    return pool
+
+
+async def test_a_connection_is_used_again(autojump_clock: MockClock, network: Network) -> None:
+    """One after the other, requests share one; nothing is busy in between."""
+    host = Host(network, answers)
+    transport = network.way_out()
+    for _ in range(5):
+        assert await asked(transport, get()) == (200, b"{}")
+        assert pool_of(transport).statistics() == (0, 1)
+    assert len(host.connections) == 1
+    await transport.aclose()
+
+
+async def test_side_by_side_nobody_waits(autojump_clock: MockClock, network: Network) -> None:
+    """As many connections as there are requests in flight, and all of them are kept."""
+
+    async def slow(stream: Stream) -> None:
+        while True:
+            await until(stream, b"\r\n\r\n")
+            await trio.sleep(1)
+            await stream.send_all(OK)
+
+    host = Host(network, slow)
+    transport = network.way_out()
+    for _ in range(2):
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for _ in range(100):
+                nursery.start_soon(asked, transport, get())
+        assert trio.current_time() - began == pytest.approx(1)
+    assert len(host.connections) == 100
+    assert pool_of(transport).statistics() == (0, 100)
+    await transport.aclose()
+
+
+async def test_the_youngest_is_used_first_and_the_old_are_closed(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """After a crowd, steady traffic keeps one connection, and the others go when they have idled for long."""
+
+    async def slow(stream: Stream) -> None:
+        while True:
+            await until(stream, b"\r\n\r\n")
+            await trio.sleep(1)
+            await stream.send_all(OK)
+
+    host = Host(network, slow)
+    transport = network.way_out()
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            nursery.start_soon(asked, transport, get())
+    for _ in range(60):
+        await asked(transport, get())
+    await trio.testing.wait_all_tasks_blocked()
+    assert (len(host.connections), host.ended) == (10, 9)
+    assert pool_of(transport).statistics() == (0, 1)
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"])
+async def test_a_kept_connection_that_ended_is_replaced(
+    autojump_clock: MockClock, network: Network, said: bytes
+) -> None:
+    """Found dead before a byte was written: no request has met it, so nobody is told; last words are a death."""
+
+    async def once(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(OK)
+        if said:
+            await stream.send_all(said)
+        else:
+            await stream.aclose()
+        await trio.sleep_forever()
+
+    host = Host(network, once)
+    transport = network.way_out()
+    for _ in range(3):
+        assert await asked(transport, get()) == (200, b"{}")
+        await trio.testing.wait_all_tasks_blocked()
+    assert len(host.connections) == 3
+    await transport.aclose()
+
+
+async def test_a_kept_connection_that_dies_under_a_request_is_told_apart(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """Whether it was processed nobody knows: it is not sent again, and it is no word on the provider's health."""
+
+    async def once(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(OK)
+        await until(stream, b"\r\n\r\n")
+        await stream.aclose()
+
+    host = Host(network, once)
+    transport = network.way_out()
+    await asked(transport, get())
+    with pytest.raises(ConnectionLost):
+        await asked(transport, get())
+    assert len(host.connections) == 1
+    assert pool_of(transport).statistics() == (0, 0)
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_half_an_answer_is_a_break(autojump_clock: MockClock, network: Network, first: bool) -> None:
+    """Once a byte has come, a kept connection breaks like any other; a new one always does."""
+
+    async def broken(stream: Stream) -> None:
+        if not first:
+            await until(stream, b"\r\n\r\n")
+            await stream.send_all(OK)
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(b"" if first else b"HTTP/1.1 ")
+        await stream.aclose()
+
+    Host(network, broken)
+    transport = network.way_out()
+    if not first:
+        await asked(transport, get())
+    with pytest.raises(httpx.RemoteProtocolError):
+        await asked(transport, get())
+
+
+async def test_nobody_there(autojump_clock: MockClock, network: Network) -> None:
+    """A refused connection is a connect error, and leaves nothing behind."""
+    transport = network.way_out()
+    with pytest.raises(httpx.ConnectError):
+        await asked(transport, get())
+    assert pool_of(transport).statistics() == (0, 0)
+
+
+async def test_an_early_refusal_ends_the_upload(autojump_clock: MockClock, network: Network) -> None:
+    """A 429 that comes before the body is through is the answer; the rest is not sent, the connection not kept."""
+
+    async def refuse(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\n\r\n{}")
+        while await stream.receive_some():
+            pass
+
+    host = Host(network, refuse)
+    transport = network.way_out()
+    body = pieces(*[b"x" * 1000] * 100, pause=1.0)
+    assert await asked(transport, post(body, **{"content-length": "100000"})) == (429, b"{}")
+    assert trio.current_time() < 5
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == 1
+    assert pool_of(transport).statistics() == (0, 0)
+    await body.aclose()  # type: ignore[attr-defined]
+
+
+async def test_an_early_success_lets_the_upload_finish(autojump_clock: MockClock, network: Network) -> None:
+    """Who answers 200 while it reads gets the rest; the connection is kept."""
+
+    async def welcome(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(OK)
+        while await stream.receive_some():
+            pass
+
+    host = Host(network, welcome)
+    transport = network.way_out()
+    assert await asked(transport, post(pieces(b"be", b"gin", b"end", pause=1.0))) == (200, b"{}")
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.connections[0].endswith(b"3\r\nend\r\n0\r\n\r\n")
+    assert pool_of(transport).statistics() == (0, 1)
+    await transport.aclose()
+
+
+async def test_an_answer_is_read_although_nobody_takes_the_rest(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """A provider that answers and closes while the body is on its way has answered."""
+
+    async def shut(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(b"HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}")
+        await stream.aclose()
+
+    Host(network, shut)
+    transport = network.way_out()
+    assert await asked(transport, post(pieces(b"be", b"gin", pause=1.0))) == (413, b"{}")
+
+
+async def test_what_the_body_raises_is_raised_as_it_is(autojump_clock: MockClock, network: Network) -> None:
+    """Not wrapped in a group; and the connection, half-used, is closed."""
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"begin"
+        await trio.sleep(1)
+        raise KeyError
+
+    async def silent(stream: Stream) -> None:
+        while await stream.receive_some():
+            pass
+
+    host = Host(network, silent)
+    transport = network.way_out()
+    with pytest.raises(KeyError):
+        await asked(transport, post(failing()))
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == 1
+    assert pool_of(transport).statistics() == (0, 0)
+
+
+@pytest.mark.parametrize("length", ["4", "9"])
+async def test_a_body_of_another_length_is_never_a_whole_request(
+    autojump_clock: MockClock, network: Network, length: str
+) -> None:
+    """More or less than announced: the connection is closed in the middle."""
+
+    async def silent(stream: Stream) -> None:
+        while await stream.receive_some():
+            pass
+
+    host = Host(network, silent)
+    transport = network.way_out()
+    with pytest.raises(httpx.LocalProtocolError):
+        await asked(transport, post(pieces(b"be", b"gin"), **{"content-length": length}))
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == 1
+
+
+PHASES = ["connect", "upload", "head", "body"]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+async def test_who_cancels_leaves_nothing_behind(autojump_clock: MockClock, network: Network, phase: str) -> None:
+    """In every phase the connection ends at once, and the provider sees it."""
+
+    async def speak(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        if phase == "body":
+            await stream.send_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{")
+        while await stream.receive_some():
+            pass
+
+    host = Host(network, speak)
+    if phase == "connect":
+        network.blackholes.add("host")
+    transport = network.way_out()
+    body = pieces(b"x", b"y", pause=100 if phase == "upload" else 0.0)
+    with trio.move_on_after(1) as scope:
+        await asked(transport, post(body))
+    assert scope.cancelled_caught
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == len(host.connections) == (0 if phase == "connect" else 1)
+    assert pool_of(transport).statistics() == (0, 0)
+    await body.aclose()  # type: ignore[attr-defined]
+
+
+async def test_an_answer_that_is_left_closes_its_connection(autojump_clock: MockClock, network: Network) -> None:
+    """Who does not want the rest stops the provider by it."""
+
+    async def endless(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            await stream.send_all(b"1\r\nx\r\n")
+            await trio.sleep(1)
+
+    host = Host(network, endless)
+    transport = network.way_out()
+    answer = await transport.handle_async_request(get())
+    assert isinstance(answer.stream, httpx.AsyncByteStream)
+    assert await anext(aiter(answer.stream)) == b"x"
+    await answer.aclose()
+    await trio.sleep(2)
+    assert host.ended == 1
+    assert pool_of(transport).statistics() == (0, 0)
+
+
+async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Network) -> None:
+    """Who takes nothing of an upload for so long gets no more of it."""
+
+    class Stuck(Noted):
+        async def send_all(self, data: Any) -> None:
+            await trio.sleep_forever()
+
+    async def silent(stream: Stream) -> None:
+        await trio.sleep_forever()
+
+    host = Host(network, silent)
+    transport = network.way_out()
+    link = transport._dial  # type: ignore[attr-defined]
+
+    async def stuck(name: str, port: int) -> Any:
+        made = await link(name, port)
+        made.stream = Stuck(made.stream, host)
+        made.close = lambda: None
+        return made
+
+    transport._dial = stuck  # type: ignore[attr-defined]
+
+    class Nothing(httpx.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise StopAsyncIteration
+
+    request = httpx.Request("GET", "http://host/", stream=Nothing(), extensions={"timeout": {"write": 3.0}})
+    with pytest.raises(httpx.WriteTimeout):
+        await asked(transport, request)
+    assert trio.current_time() == pytest.approx(3, abs=0.1)
+
+
+async def test_origins_have_pools_of_their_own(autojump_clock: MockClock, network: Network) -> None:
+    """A connection never carries a request to somewhere else."""
+    Host(network, answers)
+    network.raw("other", answers)
+    transport = network.way_out()
+    await asked(transport, get())
+    await asked(transport, httpx.Request("GET", "http://other/"))
+    assert network.dialled == ["host", "other"]
+    await transport.aclose()
+
+
+async def test_closing_ends_the_kept_and_the_busy(autojump_clock: MockClock, network: Network) -> None:
+    """Nothing stays open behind a transport that was closed."""
+    host = Host(network, answers)
+    transport = network.way_out()
+    await asked(transport, get())
+    assert isinstance(transport, Transport)
+    await transport.aclose()
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == 1
+
+
+def test_it_says_what_it_holds() -> None:
+    """And no secret: neither target nor header."""
+    assert repr(Transport(ssl.create_default_context())) == "<Transport []>"
