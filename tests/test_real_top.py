@@ -950,23 +950,22 @@ async def test_a_lost_bridge_is_told_once(
 
 def test_a_line_leaves_at_once() -> None:
     """A document is passed on when it comes, and not when there are enough of them."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as both:
+        listener.settimeout(2 * PATIENCE)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with subprocess.Popen(
-            [*AIBRIDGE, "top", "--json", "--url", url], env=at_home(), stdout=subprocess.PIPE
-        ) as popen:
-            watcher, _ = listener.accept()
-            with watcher:
-                watcher.recv(65536)
-                head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
-                watcher.sendall(head + b'event: status\ndata: {"schema": 1}\n\n')
-                assert popen.stdout
-                assert select.select([popen.stdout], [], [], PATIENCE)[0]
-                assert popen.stdout.readline() == b'{"schema":1}\n'
-                listener.setblocking(False)
-                with pytest.raises(BlockingIOError):
-                    listener.accept()  # nor was it lost patience with
-                popen.kill()
+        command = [*AIBRIDGE, "top", "--json", "--url", url]
+        popen = both.enter_context(subprocess.Popen(command, env=at_home(), stdout=subprocess.PIPE))
+        both.callback(popen.kill)
+        watcher = both.enter_context(listener.accept()[0])
+        watcher.recv(65536)
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+        watcher.sendall(head + b'event: status\ndata: {"schema": 1}\n\n')
+        assert popen.stdout
+        assert select.select([popen.stdout], [], [], PATIENCE)[0]
+        assert popen.stdout.readline() == b'{"schema":1}\n'
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()  # nor was it lost patience with
 
 
 def test_the_callers_port(bridge: Bridge) -> None:
