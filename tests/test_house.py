@@ -19,9 +19,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Which rooms may use a library; every other room goes through them.
 DOORS = {
-    "hypercorn": {"server", "connection"},
+    "hypercorn": {"server"},
+    "httptools": {"http1", "requests"},
     "httpx": {"upstream", "transport", "client"},
-    "httptools": {"http1"},
     "prometheus_client": {"metrics"},
     "cyclopts": {"grammar", "reference"},
     "rich": {"top"},
@@ -32,18 +32,17 @@ TESTED_ELSEWHERE = {
     "__main__": "test_cli",
     "app": "test_asgi",
     "bridge": "test_bridge",
-    "client": "test_real_process",
-    "connection": "test_real_network",
     "configuration": "test_settings",
-    "demo": "test_demo",
+    "exchanges": "test_connection",
     "files": "test_settings",
     "flags": "test_cli",
     "grammar": "test_cli",
     "instances": "test_gateway",
     "life": "test_bridge",
+    "listener": "test_server",
+    "outlet": "test_wire",
     "pool": "test_transport",
     "record": "test_gateway",
-    "server": "test_real_process",
 }
 LONGEST_ROOM = 300
 
