@@ -6,6 +6,9 @@ Any ASGI server may stand in front. What this room adds to the protocol:
   has gone; the handler is cancelled then;
 * a body that the handler does not want is read and thrown away, up to a bound, before the answer ends: a
   server that closes with unread bytes resets the connection, and the caller may lose the answer.
+
+Our own server does both by itself, and says so by the scope's extension `aibridge.leaving`. Under it `receive()`
+is called for a body that is wanted, and for nothing else.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -87,6 +91,38 @@ class Body:
                 self._ended.set()
             if unwanted > _DRAIN_BYTES:
                 return
+
+
+class _ReadBody(Body):
+    """The body under a server that reads ahead, throws away and tells of the caller's leaving by itself."""
+
+    def __init__(self, receive: Receive) -> None:
+        self.received = 0
+        self.caller_left = False
+        self._receive = receive
+        self._whole = False
+
+    async def __anext__(self) -> bytes:
+        while not self._whole:
+            try:
+                with trio.fail_after(_UPLOAD_SILENCE):
+                    message = await self._receive()
+                    if message["type"] == "http.disconnect":
+                        await trio.sleep_forever()  # whoever waits is about to be cancelled
+            except trio.TooSlowError:
+                raise BodyStalled from None
+            piece: bytes = message["body"]
+            self._whole = not message["more_body"]
+            self.received += len(piece)
+            if piece:
+                return piece
+        raise StopAsyncIteration
+
+    def discard(self) -> None:
+        self._whole = True
+
+    async def settled(self) -> None:
+        """Wait for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +209,9 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
     """
     if scope["type"] == "websocket":
         receive, send = _without_socket(receive), _denying(send)
-    body = Body()
+    extensions = scope.get("extensions") or {}
+    on_leaving, reset = extensions.get("aibridge.leaving"), extensions.get("aibridge.reset")
+    body = _ReadBody(receive) if on_leaving else Body()
     client, server = scope.get("client"), scope.get("server")
     request = Request(
         method=scope.get("method", "GET"),
@@ -185,22 +223,33 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
         body=body,
     )
     reply = Reply(send, body)
-    async with trio.open_nursery() as nursery:
+    if on_leaving:
+        with trio.CancelScope() as handling:
+            on_leaving(partial(_leave, body, reply, handling))
+            await handler(request, reply)
+    else:
+        async with trio.open_nursery() as nursery:
 
-        async def watch() -> None:
-            await body._feed(receive)  # noqa: SLF001 - the same room
-            body.caller_left = True
-            # A server may tell of the end of a finished exchange from within the last send; to be cancelled
-            # there would leave its connection in between.
-            if not reply.ended:
-                nursery.cancel_scope.cancel()
+            async def watch() -> None:
+                await body._feed(receive)  # noqa: SLF001 - the same room
+                _leave(body, reply, nursery.cancel_scope)
 
-        nursery.start_soon(watch)
-        await handler(request, reply)
-        nursery.cancel_scope.cancel()
-    reset = (scope.get("extensions") or {}).get("aibridge.reset")
+            nursery.start_soon(watch)
+            await handler(request, reply)
+            nursery.cancel_scope.cancel()
     if reset and reply.started and not reply.ended and scope.get("http_version") == "1.0":
         reset()  # a chunked answer without its end is seen to be broken; in HTTP/1.0 a close is the end
+
+
+def _leave(body: Body, reply: Reply, handling: trio.CancelScope) -> None:
+    """See that the caller has gone.
+
+    A server may tell of the end of a finished exchange from within the last send; to be cancelled there would
+    leave its connection in between.
+    """
+    body.caller_left = True
+    if not reply.ended:
+        handling.cancel()
 
 
 def _without_socket(receive: Receive) -> Receive:

@@ -79,7 +79,12 @@ class Bridge:
             self._bus.listen(listener)
         report = self._report
         self.server = Server(
-            application(gateway.handle), report=report, tls_cert=settings.tls_cert, tls_key=settings.tls_key
+            application(gateway.handle),
+            report=report,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+            max_connections=settings.max_connections or _half_of_the_descriptors(),
+            per_peer=settings.max_connections_per_address,
         )
         self.admin_server = Server(application(admin.handle), report=report)
 
@@ -192,6 +197,12 @@ def serve(settings: Settings) -> int:
             return await bridge.run(signals)
 
     return trio.run(main)
+
+
+def _half_of_the_descriptors() -> int:
+    """What idle callers may take: the other half is for their requests' ways to the providers. 0 is no limit."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 0 if most == resource.RLIM_INFINITY else max(1, most // 2)
 
 
 def _instances(

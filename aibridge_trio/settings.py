@@ -166,6 +166,12 @@ class Settings:
     )
     # Images and long contexts in base64 stay below it: Anthropic's own limit is 32 MB.
     max_body: int = option(SIZE, "32MiB", LIMITS, "The longest request body; longer ones get 413.")
+    max_connections: int = option(
+        COUNT, "0", LIMITS, "Callers' open connections; 0 is half as many as there are descriptors."
+    )
+    max_connections_per_address: int = option(
+        COUNT, "0", LIMITS, "Open connections of one address, trusted proxies' too; 0 is unlimited."
+    )
 
     circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "One circuit breaker per provider.")
     circuit_breaker_failure_threshold: int = option(

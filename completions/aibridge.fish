@@ -61,6 +61,8 @@ complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-al
 complete -c aibridge -n '__aibridge_flag "serve check" --max-concurrency=' -l max-concurrency -x -d 'Requests in flight, per replica; 0 is unlimited'
 complete -c aibridge -n '__aibridge_flag "serve check" --rate-limit=' -l rate-limit -x -d 'Requests per second and caller, per replica; 0 is off'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address, trusted proxies\' too; 0 is unlimited'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures inside the window that open it'

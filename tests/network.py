@@ -1,17 +1,15 @@
 """The whole path in memory and in virtual time: httpx → server → bridge → httpx → server → provider.
 
-What stands behind the two seams (the server's connection class, the transport's pool) is hidden here: tests
+What stands behind the two seams (the server's wire, the transport's link) is hidden here: tests
 say `network.client("bridge")` and `network.serve("openai", app)`, and survive when either is replaced.
 """
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import httpcore
@@ -20,7 +18,7 @@ import trio
 import trio.testing
 from httpcore._backends.trio import TrioStream
 
-from aibridge_trio.asgi import Application, Reply, Request, exchange
+from aibridge_trio.asgi import Application, BodyStalled, Reply, Request, exchange
 from aibridge_trio.bridge import Bridge
 from aibridge_trio.events import Event
 from aibridge_trio.server import Server
@@ -34,47 +32,75 @@ PROVIDERS = ("openai", "anthropic", "copilot")
 
 
 class MemorySocket:
-    """What a server asks of a socket, for a stream without one."""
-
-    family = socket.AF_INET
-
-    def __init__(self, stream: Any, host: str, peer: str) -> None:
-        self._stream, self._host, self._peer = stream, host, peer
-
-    def getsockname(self) -> tuple[str, int]:
-        return (self._host, 80)
-
-    def getpeername(self) -> tuple[str, int]:
-        return (self._peer, 4242)
+    """What is set on a socket, for a stream without one."""
 
     def setsockopt(self, *_: object) -> None:
         pass
 
+
+class MemoryWire:
+    """A server's end of a connection."""
+
+    secure = False
+
+    def __init__(self, stream: Any, host: str, peer: str) -> None:
+        self.stream = stream
+        self.socket = MemorySocket()
+        self.closed = False
+        self.own: tuple[str, int] | None = (host, 80)
+        self.peer: tuple[str, int] | None = (peer, 4242)
+
+    async def open(self) -> None:
+        pass
+
+    async def receive(self) -> bytes:
+        return bytes(await self.stream.receive_some(65536))
+
+    def push(self, data: bytes | bytearray | memoryview) -> int:
+        self.stream.send_stream._outgoing.put(data)  # the public way waits
+        self.stream.send_stream.close_hook()  # carries it over; what closes is something else
+        return len(data)
+
+    async def send(self, data: bytes) -> None:
+        await self.stream.send_all(data)
+
+    def left(self) -> bool:
+        return bool(self.stream.receive_stream._incoming._closed)
+
+    def finish(self) -> None:
+        with suppress(trio.BrokenResourceError):
+            self.stream.send_stream.close()
+
+    def reset(self) -> None:
+        if not self.closed:
+            self.socket.setsockopt()
+        self.close()
+
     def close(self) -> None:
-        self._stream.send_stream.close()
-        self._stream.receive_stream.close()
+        self.closed = True
+        self.finish()
+        self.stream.receive_stream.close()
 
 
-class MemoryListener(trio.abc.Listener[Stream]):
+class MemoryListener:
     """Accepts the streams that others put in."""
 
     def __init__(self) -> None:
-        self._inlet, self._outlet = trio.open_memory_channel[Stream](1000)
+        self._inlet, self._outlet = trio.open_memory_channel[MemoryWire](1000)
 
     @property
     def open(self) -> bool:
         return self._outlet.statistics().open_receive_channels > 0
 
-    def connect(self, stream: Stream) -> None:
-        self.last: Any = stream
-        self._inlet.send_nowait(stream)
+    def connect(self, wire: MemoryWire) -> None:
+        self.last: Any = wire
+        self._inlet.send_nowait(wire)
 
-    async def accept(self) -> Stream:
+    async def accept(self) -> MemoryWire:
         return await self._outlet.receive()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         self._outlet.close()
-        await trio.lowlevel.checkpoint()
 
 
 class MemoryStream(TrioStream):
@@ -140,14 +166,12 @@ class Network:
         if listener is None or not listener.open:
             raise ConnectionRefusedError("refused")
         near, far = trio.testing.memory_stream_pair()
-        far.socket = MemorySocket(far, host, address)  # type: ignore[attr-defined]
-        listener.connect(far)
+        listener.connect(MemoryWire(far, host, address))
         return near
 
     def attach(self, host: str, server: Server) -> None:
         """Let a server listen here instead of on a socket."""
-        listener = self.listeners[host] = MemoryListener()
-        server._listeners = lambda: [listener]  # type: ignore[method-assign,list-item]
+        server._listener = self.listeners[host] = MemoryListener()
 
     async def serve(self, host: str, app: Application) -> None:
         """Serve an ASGI application on a host."""
@@ -159,14 +183,22 @@ class Network:
         """Serve a handler of requests on a host."""
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            await exchange(scope, receive, send, handler)
+            try:
+                await exchange(scope, receive, send, handler)
+            except* BodyStalled:
+                pass  # the bridge may stop sending
 
         await self.serve(host, app)
 
     def raw(self, host: str, handler: Callable[[Stream], Awaitable[None]]) -> None:
         """Let a function speak for a host, byte by byte."""
         listener = self.listeners[host] = MemoryListener()
-        self.nursery.start_soon(partial(trio.serve_listeners, handler, [listener], handler_nursery=self.nursery))
+
+        async def accept() -> None:
+            while True:
+                self.nursery.start_soon(handler, (await listener.accept()).stream)
+
+        self.nursery.start_soon(accept)
 
     def way_out(self, _proxy: str | None = None) -> httpx.AsyncBaseTransport:
         """Return a bridge's way to its providers: our own."""

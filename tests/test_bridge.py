@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import resource
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -353,3 +355,33 @@ async def test_no_connection_to_a_provider_is_left_open(autojump_clock: MockCloc
         await bridge.ended.wait()
         with trio.fail_after(1):
             await closed.wait()
+
+
+# Connections
+
+
+async def test_connections_are_limited_by_the_settings(autojump_clock: MockClock, network: Network) -> None:
+    """In all, and per address; the operator's listener is not the callers'."""
+    async with network.bridge(max_connections=3, max_connections_per_address=2) as bridge:
+        for address, served in (("10.0.0.2", 2), ("10.0.0.3", 1), ("10.0.0.4", 0)):
+            for n in range(3):
+                stream = network.dial("bridge", address)
+                with suppress(trio.BrokenResourceError):
+                    await stream.send_all(b"GET / HTTP/1.1\r\nhost: b\r\n\r\n")
+                status = bytes(await stream.receive_some())[9:12]
+                assert status == (b"200" if n < served else b"503")
+        assert bridge.bridge.server.statistics().connections == 3
+        assert (await bridge.admin.get("/healthz")).status_code == 200
+
+
+async def test_without_a_limit_callers_leave_half_of_the_descriptors(
+    autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Idle callers cannot take what their requests need to reach a provider."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    async with network.bridge():
+        streams = [network.dial("bridge") for _ in range(5)]
+        for stream, status in zip(streams, [b"200"] * 4 + [b"503"], strict=True):
+            with suppress(trio.BrokenResourceError):
+                await stream.send_all(b"GET / HTTP/1.1\r\nhost: b\r\n\r\n")
+            assert bytes(await stream.receive_some())[9:12] == status

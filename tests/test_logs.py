@@ -240,15 +240,14 @@ def test_every_character_that_moves_a_cursor_is_escaped() -> None:
 async def test_a_hostile_agent_through_the_whole_path(
     autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the wire lets through is cut and cleaned before it is noted: one line a request."""
+    """What the wire lets through is cut and cleaned before it is noted; a method that HTTP has not got is not."""
     agent = b"evil\t\x80\x85\x9b31m\xff" + b"a" * 100
     async with network.bridge() as bridge:
         await bridge.client.get("/", headers=[(b"user-agent", agent)])
-        await bridge.client.request("X" * 100, "/openai/v1")
+        assert (await bridge.client.request("X" * 100, "/openai/v1")).status_code == 400
     lines = [json.loads(line) for line in capsys.readouterr().err.split("\n")[:-1]]
-    requests = [line for line in lines if line["event"] == "request"]
-    assert requests[0]["user_agent"] == "evil????31mÿ" + "a" * 52
-    assert requests[1]["method"] == "X" * 16
+    [request] = [line for line in lines if line["event"] == "request"]
+    assert request["user_agent"] == "evil????31mÿ" + "a" * 52
 
 
 # A stream that fails

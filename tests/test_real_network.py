@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import ssl
+import struct
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,11 +19,13 @@ import trustme
 
 from tests.forward_proxy import a_proxy
 from tests.processes import ASK, CHAT, TEXT, Bridge, Provider, a_bridge, a_provider, run, until
+from tests.test_requests import SMUGGLED
 
 pytestmark = pytest.mark.real
 
 UNARY: Any = {"model": "m", "messages": ASK}
 STREAMED: Any = {**UNARY, "stream": True}
+ASKED = json.dumps(STREAMED).encode()
 # Bytes that a hasty reader would resolve, quote or join.
 TARGET = "/models/a%20b%C3%A9:c?x=%7e&&y=a+b;c=%2e%2E/&z="
 
@@ -251,3 +256,121 @@ def test_a_host_without_an_address_is_a_mistake() -> None:
     done = run("serve", "--bind", "no-such-host.invalid:1")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "cannot be resolved" in done.stderr
+
+
+# HTTP/1.1 as strangers speak it
+
+HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\n" % CHAT.encode()
+
+
+def test_no_smuggled_request_gets_through(plain: Bridge, provider: Provider) -> None:
+    """What two readers could read in two ways ends its connection, and what stands behind it is no request.
+
+    It is answered with 400, or by what was wrong with its beginning.
+    """
+    provider.clear()
+    for name, data in SMUGGLED.items():
+        with plain.stranger() as stranger:
+            stranger.sendall(data + HEAD + b"content-length: 0\r\n\r\n")
+            heard = _drain(stranger)
+        statuses = re.findall(rb"HTTP/1.1 (\d+)", heard)
+        assert statuses in ([b"400"], [b"404"], [b"404", b"400"]), name
+    assert plain.caller.get("/").status_code == 200
+    assert provider.stats()["requests"] == 0
+
+
+def test_a_thousand_idle_connections_cost_nobody_anything(plain: Bridge) -> None:
+    """They are kept, a request beside them is answered, and they can still be used."""
+    before = len(list(Path(f"/proc/{plain.process.pid}/fd").iterdir()))
+    with ExitStack() as stack:
+        idle = [stack.enter_context(plain.stranger()) for _ in range(1000)]
+        for stranger in idle[::2]:
+            stranger.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        for stranger in idle[::2]:
+            assert stranger.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert plain.caller.get("/").status_code == 200
+        idle[1].sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        assert _drain(idle[1]).startswith(b"HTTP/1.1 200 ")
+    descriptors = Path(f"/proc/{plain.process.pid}/fd")
+    until(lambda: len(list(descriptors.iterdir())) <= before + 1, "every descriptor back")
+
+
+@pytest.mark.parametrize(
+    ("where", "how"),
+    [
+        ("in an upload", "closes"),
+        ("in an upload", "resets"),
+        ("behind a pipeline", "closes"),
+        ("behind a pipeline", "resets"),
+        ("behind an upload that nobody takes", "resets"),  # a close would stand behind it in the caller's kernel
+    ],
+)
+def test_who_leaves_gives_its_slot_back_within_a_second(provider: Provider, where: str, how: str) -> None:
+    """Wherever it stood, and whatever it left unread."""
+    provider.script({"delay": 60})
+    with (
+        a_provider_that_reads_nothing() as deaf,
+        a_bridge("--max-concurrency", "1", *(deaf if where.endswith("takes") else provider.flags)) as bridge,
+        bridge.stranger() as stranger,
+    ):
+        match where:
+            case "in an upload":
+                stranger.sendall(HEAD + b"content-length: 1000000\r\n\r\n" + b"x" * 100_000)
+            case "behind an upload that nobody takes":
+                stranger.sendall(HEAD + b"content-length: 30000000\r\n\r\n")
+                stranger.settimeout(0.5)
+                with suppress(TimeoutError):
+                    stranger.sendall(b"x" * 30_000_000)
+            case "behind a pipeline":
+                stranger.sendall((HEAD + b"content-length: 2\r\n\r\n{}") * 1000)
+        until(lambda: bridge.in_flight() == 1, "the request")
+        assert bridge.caller.get("/").status_code == 503
+        if how == "resets":
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stranger.close()
+        until(lambda: bridge.caller.get("/").status_code == 200, "a free slot", within=1.5)
+
+
+@contextmanager
+def a_provider_that_reads_nothing() -> Iterator[tuple[str, str]]:
+    """Accept connections, and never read from them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield "--openai-base-url", f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+def test_the_answer_to_an_upload_that_goes_on_arrives(provider: Provider) -> None:
+    """A refusal in the middle of 20 MB is heard, by who reads at once and by who sends all before."""
+    with a_bridge("--max-body", "1MiB", provider=provider) as bridge:
+        for patient in (False, True):
+            with bridge.stranger() as stranger:
+                stranger.sendall(HEAD + b"content-length: 20000000\r\n\r\n" + b"x" * 100_000)
+                heard = b"" if patient else stranger.recv(65536)
+                stranger.sendall(b"x" * 19_900_000)
+                heard += _drain(stranger)
+                assert heard.startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_expected_100_comes_when_a_provider_takes_the_body(plain: Bridge, narrow: Bridge) -> None:
+    """A request that is refused gets its refusal, and no invitation to send its body."""
+    body = json.dumps(UNARY).encode()
+    head = HEAD + b"expect: 100-continue\r\ncontent-length: %d\r\n\r\n" % len(body)
+    with plain.stranger() as stranger:
+        stranger.sendall(head)
+        assert stranger.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        stranger.sendall(body)
+        assert stranger.recv(65536).startswith(b"HTTP/1.1 200 ")
+    with narrow.stranger() as stranger:
+        stranger.sendall(HEAD + b"expect: 100-continue\r\ncontent-length: 1000000\r\n\r\n")
+        assert _drain(stranger).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_tls_caller_that_just_leaves_is_no_bug(secure: Bridge, identity: Identity) -> None:
+    """Few say goodbye in TLS; the bridge says nothing of it, in the middle of a stream or idle."""
+    for said in (b"", HEAD, HEAD + b"content-length: %d\r\n\r\n%s" % (len(ASKED), ASKED)):
+        with identity.trust.wrap_socket(secure.stranger(), server_hostname="127.0.0.1") as caller:
+            caller.sendall(said)
+            if said.endswith(ASKED):
+                assert caller.recv(100).startswith(b"HTTP/1.1 200")
+            socket.socket.close(caller)
+    assert secure.caller.get("/").status_code == 200
+    until(lambda: secure.in_flight() == 0, "nothing in flight")

@@ -1131,7 +1131,7 @@ def test_in_tmux(narrow: Bridge, tmp_path: Path) -> None:
         told("send-keys", "fg", "Enter")
         shows("^▸anthropic +FORCED OPEN ")
         told("send-keys", "q")
-        shows("^before$")
+        shows(r"\bbefore$")
         assert "▸" not in told("capture-pane", "-p")
         assert told("display-message", "-p", "#{alternate_on} #{cursor_flag}").split() == ["0", "1"]
     finally:

@@ -23,11 +23,11 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 class Host:
     """A host byte by byte: `spoken` keeps what each connection has heard, `ended` counts those that ended."""
 
-    def __init__(self, network: Network, speak: Callable[[Stream], Awaitable[None]]) -> None:
+    def __init__(self, network: Network, speak: Callable[[Stream], Awaitable[None]], name: str = "host") -> None:
         self.connections: list[bytearray] = []
         self.closed: set[Stream] = set()
         self._speak = speak
-        network.raw("host", self._serve)
+        network.raw(name, self._serve)
 
     @property
     def ended(self) -> int:
@@ -418,7 +418,7 @@ async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Networ
 async def test_origins_have_pools_of_their_own(autojump_clock: MockClock, network: Network) -> None:
     """A connection never carries a request to somewhere else."""
     Host(network, answers)
-    network.raw("other", answers)
+    Host(network, answers, "other")
     transport = network.way_out()
     await asked(transport, get())
     await asked(transport, httpx.Request("GET", "http://other/"))

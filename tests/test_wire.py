@@ -1,0 +1,222 @@
+"""Wires on real sockets, and what goes out through them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+import trustme
+from trio.testing import wait_all_tasks_blocked
+
+from aibridge_trio import outlet as outlets
+from aibridge_trio import wire as wires
+from aibridge_trio.outlet import Flusher, Outlet
+from aibridge_trio.wire import BROKEN, Plain, Secure, Wire
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return two ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.setblocking(False)
+    return near, far
+
+
+@asynccontextmanager
+async def plain() -> AsyncIterator[tuple[socket.socket, Plain]]:
+    """Yield a caller's socket, and the wire to it."""
+    near, far = pair()
+    wire = Plain(far, near.getsockname())
+    try:
+        yield near, wire
+    finally:
+        near.close()
+        wire.close()
+
+
+def drain(near: socket.socket) -> bytes:
+    """Read what has come, to the end."""
+    near.setblocking(True)
+    heard = bytearray()
+    while piece := near.recv(1_000_000):
+        heard += piece
+    return bytes(heard)
+
+
+async def seen(wire: Wire) -> None:
+    """Wait until it has left."""
+    with trio.fail_after(5):
+        while not wire.left():
+            await trio.sleep(0.01)
+
+
+async def test_bytes_come_and_go() -> None:
+    """Both ways, until one side says that it is the end."""
+    async with plain() as (near, wire):
+        assert (wire.peer, wire.own) == (near.getsockname(), near.getpeername())
+        near.send(b"hello")
+        assert await wire.receive() == b"hello"
+        assert wire.push(b"you") == 3
+        wire.finish()
+        await trio.lowlevel.wait_readable(near)
+        assert near.recv(10) == b"you"
+        assert near.recv(10) == b""
+        near.close()
+        assert await wire.receive() == b""
+
+
+async def test_what_the_kernel_does_not_take_waits() -> None:
+    """`push` takes a part, `send` waits for the reader, and nothing is lost or doubled."""
+    data = bytes(range(256)) * 40_000
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        taken = wire.push(data)
+        assert 0 < taken < len(data)
+        while more := wire.push(data[taken:]):
+            taken += more
+        nursery.start_soon(wire.send, data[taken:])
+        heard = bytearray()
+        while len(heard) < len(data):
+            await trio.lowlevel.wait_readable(near)
+            heard += near.recv(100_000)
+        assert heard == data
+
+
+@pytest.mark.parametrize("how", ["closes", "resets"])
+async def test_leaving_shows_behind_unread_bytes(how: str) -> None:
+    """Without reading them."""
+    async with plain() as (near, wire):
+        near.send(b"unread")
+        await trio.sleep(0.05)
+        assert not wire.left()
+        if how == "resets":
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        near.close()
+        await seen(wire)
+
+
+async def test_a_reset_is_seen_to_be_one() -> None:
+    """The caller does not take it for an end."""
+    async with plain() as (near, wire):
+        wire.push(b"some")
+        wire.reset()
+        await trio.lowlevel.wait_readable(near)
+        with pytest.raises(ConnectionResetError):
+            drain(near)
+
+
+async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use() -> None:
+    """Closing it twice, or using it behind that, is no surprise to anybody."""
+    async with plain() as (_, wire), trio.open_nursery() as nursery:
+        woken: list[str] = []
+
+        async def wait() -> None:
+            try:
+                await wire.receive()
+            except BROKEN:
+                woken.append("reader")
+
+        nursery.start_soon(wait)
+        await wait_all_tasks_blocked()
+        wire.close()
+        wire.close()
+        wire.reset()
+        wire.finish()
+        await wait_all_tasks_blocked()
+        assert woken == ["reader"]
+        for use in (wire.receive, partial(wire.send, b"x")):
+            with pytest.raises(BROKEN):
+                await use()
+        with pytest.raises(BROKEN):
+            wire.push(b"x")
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context, and one that trusts it."""
+    authority = trustme.CA()
+    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """A caller that leaves without a goodbye is broken off, or at its end; nothing else."""
+    near, far = pair()
+    wire = Secure(far, None, contexts[0])
+    client = trio.SSLStream(
+        trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wire.open)
+        await client.do_handshake()
+    await client.send_all(b"hello")
+    assert await wire.receive() == b"hello"
+    assert wire.push(b"you") == 0
+    await wire.send(b"you")
+    assert await client.receive_some(10) == b"you"
+    await trio.aclose_forcefully(client)
+    await seen(wire)
+    with suppress(*BROKEN):
+        assert await wire.receive() == b""
+    wire.close()
+
+
+async def test_a_handshake_has_its_deadline(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who connects and says nothing is not waited for."""
+    monkeypatch.setattr(wires, "_HANDSHAKE", 0.05)
+    near, far = pair()
+    wire = Secure(far, None, contexts[0])
+    with trio.fail_after(5), pytest.raises(BROKEN):
+        await wire.open()
+    wire.close()
+    near.close()
+
+
+# The outlet, over a kernel's buffers
+
+
+async def test_who_stops_reading_is_dropped_after_the_set_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the kernel takes goes out; then the time runs, and at its end the connection is reset."""
+    monkeypatch.setattr(outlets, "WRITE_TIMEOUT", 0.2)
+    fallen: list[float] = []
+
+    def no_tasks(_: Any) -> None:
+        raise AssertionError
+
+    async with plain() as (near, wire):
+        outlet = Outlet(wire, Flusher(no_tasks), spawn=no_tasks, fell=lambda: fallen.append(trio.current_time()))
+        with trio.fail_after(10):
+            while not outlet.broken:
+                began = trio.current_time()
+                await outlet.send(b"x" * 100_000)
+        assert 0.15 < fallen[0] - began < 1
+        await outlet.send(b"x")
+        with pytest.raises(ConnectionResetError):
+            drain(near)
+
+
+async def test_a_write_that_was_given_up_is_the_last() -> None:
+    """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
+    fallen: list[bool] = []
+    async with plain() as (near, wire):
+        outlet = Outlet(wire, Flusher(print), spawn=print, fell=lambda: fallen.append(True))
+        while not fallen:
+            with trio.move_on_after(0.1):
+                await outlet.send(b"x" * 100_000)
+        await outlet.send(b"y")
+        wire.close()
+        assert set(drain(near)) == {ord("x")}
