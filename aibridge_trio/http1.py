@@ -8,6 +8,7 @@ behind the end, limits.
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import httptools
 
@@ -44,6 +45,7 @@ class Answer:
         self._until_close = False
         self._spoiled = False
         self._interim = False
+        self._refused = ""
         self._head_size = 0
         self._pieces: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
@@ -63,7 +65,8 @@ class Answer:
             # What comes behind the end is no part of this answer, nor of the next.
             self._spoiled = True
             if not self.complete:
-                self.broken = str(_cause(error))
+                # httptools puts an error of its own in the place of ours.
+                self.broken = self._refused or str(error)
         pieces = self._pieces
         if not pieces:
             return b""
@@ -79,6 +82,10 @@ class Answer:
         elif not self.complete:
             self.broken = "it ended in the middle" if self.status else "no answer came"
 
+    def _refuse(self, why: str) -> NoReturn:
+        self._refused = why
+        raise Malformed(why)
+
     def on_message_begin(self) -> None:
         """See the beginning of an answer; there is but one, after interim ones (llhttp calls this)."""
         self._interim = False
@@ -89,7 +96,7 @@ class Answer:
         """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
         self._head_size += len(name) + len(value) + 4
         if self._head_size > _MAX_HEAD or len(self.headers) >= _MAX_HEADERS:
-            raise Malformed("its head is too long")
+            self._refuse("its head is too long")
         if not self.status:
             self.headers.append((name, value))
 
@@ -100,13 +107,13 @@ class Answer:
         status = self._parser.get_status_code()
         if status < _FIRST_FINAL_STATUS:
             if status == _SWITCHING_PROTOCOLS:
-                raise Malformed(_SWITCHES)
+                self._refuse(_SWITCHES)
             self._interim = True
             self.headers.clear()
             return
         encodings = [value.strip().lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
         if encodings and encodings != [b"chunked"]:
-            raise Malformed("its transfer encoding is not chunked")
+            self._refuse("its transfer encoding is not chunked")
         sized = bool(encodings) or any(name.lower() == b"content-length" for name, _ in self.headers)
         self._until_close = not sized and status not in _BODILESS
         self._keeps_alive = self._parser.should_keep_alive()
@@ -145,9 +152,3 @@ def chunk(piece: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
-
-
-def _cause(error: BaseException) -> Malformed:
-    """What went wrong: httptools hides an exception of ours behind its own."""
-    context = error.__context__ or error.__cause__
-    return context if isinstance(context, Malformed) else Malformed(str(error))

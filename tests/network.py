@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpcore
@@ -103,6 +104,21 @@ class MemoryListener:
         self._outlet.close()
 
 
+class StreamListener(trio.abc.Listener[Stream]):
+    """Trio's view of a listener."""
+
+    def __init__(self, listener: MemoryListener) -> None:
+        self._listener = listener
+
+    async def accept(self) -> Stream:
+        stream: Stream = (await self._listener.accept()).stream
+        return stream
+
+    async def aclose(self) -> None:
+        self._listener.close()
+        await trio.lowlevel.checkpoint()
+
+
 class MemoryStream(TrioStream):
     """A stream that has no socket to ask."""
 
@@ -193,12 +209,8 @@ class Network:
     def raw(self, host: str, handler: Callable[[Stream], Awaitable[None]]) -> None:
         """Let a function speak for a host, byte by byte."""
         listener = self.listeners[host] = MemoryListener()
-
-        async def accept() -> None:
-            while True:
-                self.nursery.start_soon(handler, (await listener.accept()).stream)
-
-        self.nursery.start_soon(accept)
+        streams = StreamListener(listener)
+        self.nursery.start_soon(partial(trio.serve_listeners, handler, [streams], handler_nursery=self.nursery))
 
     def way_out(self, _proxy: str | None = None) -> httpx.AsyncBaseTransport:
         """Return a bridge's way to its providers: our own."""

@@ -127,6 +127,7 @@ def test_what_is_no_answer_is_broken_and_has_no_status(bad: bytes) -> None:
     """Contradictory or unknown framing, folded lines, bare line feeds, other protocols, endless heads."""
     answer, body = fed(bad)
     assert answer.broken
+    assert "callback" not in answer.broken, "the reason is ours"
     assert (answer.status, body, answer.complete, answer.reusable) == (0, b"", False, False)
 
 
