@@ -194,6 +194,8 @@ async def test_the_framing_is_the_callers(
     length, chunked = framing.get("length"), bool(framing.get("chunked"))
     async with way.send(outgoing(*pieces, length=length, chunked=chunked), nothing) as response:
         await whole(response)
+    # It answers as soon as it has the head; it has the rest once nothing is on its way any more.
+    await trio.testing.wait_all_tasks_blocked()
     assert provider.heard[0].endswith(said)
     await way.aclose()
 
