@@ -491,11 +491,17 @@ STANDARD = ("openai", "anthropic", "copilot")
 
 
 def test_the_alert_is_calm_when_all_is_well() -> None:
-    """Who turns nobody away, and has nobody sick, is well, forced or unprotected as it may be."""
+    """Who turns nobody away, and has nobody sick, is well, with breakers or without."""
     calm = "all well: nobody is turned away"
     assert SCENES["no-traffic"].lines()[1] == calm
-    for state in (FORCED_CLOSED, OFF, OFF | OPEN):
+    for state in (OFF, OFF | OPEN):
         assert Scene(a_picture(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
+
+
+def test_a_breaker_that_is_forced_closed_is_told() -> None:
+    """Nothing will stop such a provider, so it is not passed over as being well; it is not red either."""
+    scene = Scene(a_picture(quiet, breaking("openai", **FORCED_CLOSED), per_second=0.0))
+    assert scene.lines()[1] == "openai forced closed"
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,12 @@ def _parts(picture: Picture, view: View, now: float) -> list[Line]:
     parts += [
         [(f"{row.provider.name} is being probed", YELLOW)] for row in picture.providers if _probed(row.provider)
     ]
+    # It answers, but whatever happens nothing will stop it.
+    parts += [
+        [(f"{row.provider.name} forced closed", YELLOW)]
+        for row in picture.providers
+        if _state(row.provider) == "closed" and row.provider.breaker.mode == "close"
+    ]
     return parts
 
 

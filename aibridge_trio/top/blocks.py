@@ -204,7 +204,10 @@ def _name(view: View, shown: Sequence[ProviderRates], title: str = "PROVIDER") -
 
 
 def _style(breaker: Breaker) -> str:
-    return _STYLES.get(breaker.state, PLAIN) if breaker.enabled else DIM
+    if not breaker.enabled:
+        return DIM
+    # Forced closed, nothing protects it.
+    return YELLOW if breaker.word == "forced closed" else _STYLES.get(breaker.state, PLAIN)
 
 
 def _word(breaker: Breaker) -> str:
