@@ -21,6 +21,8 @@ from aibridge_trio.units import Secret, visible
 
 # Between two attempts to reach a bridge that has gone (seconds).
 RETRY = 1.0
+# A document that comes so much too early, as a part of the interval, is taken for the next one.
+EARLY = 0.1
 # What is said of a bridge that ended its stream.
 HUNG_UP = "it hung up"
 # An admin listener answers from memory, and its stream says something every second (seconds).

@@ -948,6 +948,23 @@ async def test_a_lost_bridge_is_told_once(
     assert capsys.readouterr().err == "aibridge: no bridge at http://x (connection refused); trying again\n" * 2
 
 
+@pytest.mark.parametrize(("interval", "lasts"), [(1.0, 1), (10.0, 10), (36_000.0, 240)])
+async def test_one_frame_comes_in_time(
+    autojump_clock: trio.testing.MockClock, interval: float, lasts: float
+) -> None:
+    """It takes an --interval, and never longer than what rates are worked out over."""
+
+    class Bridge(Operator):
+        async def follow(self, hear: Callable[[Any], None]) -> None:
+            for second in range(100_000):
+                hear(a_document(1000.0 + second))
+                await trio.sleep(1.0)
+
+    with trio.fail_after(1000):
+        await plain.show(Bridge("http://x"), interval, styled=False)
+    assert trio.current_time() == pytest.approx(lasts, rel=0.11)
+
+
 def test_a_line_leaves_at_once() -> None:
     """A document is passed on when it comes, and not when there are enough of them."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as both:

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from aibridge_trio.client import HUNG_UP, RETRY, Operator, Refused, Unreachable
+from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
 from aibridge_trio.errors import Failure
 from aibridge_trio.top.document import Unreadable, read
 from aibridge_trio.top.frame import Canvas, Link, frame
@@ -87,7 +87,8 @@ class Dashboard:
         now = trio.current_time()
         happened = self._history.add(read(said), now) or bool(self._link.lost)
         self._link = replace(self._link, lost="")
-        if now - self._drawn >= self._view.interval * 0.9 or (happened and now - self._drawn >= _SHORTEST_PAUSE):
+        since = now - self._drawn
+        if since >= self._view.interval * (1 - EARLY) or (happened and since >= _SHORTEST_PAUSE):
             self._draw()
         else:
             self._due = self._due or happened

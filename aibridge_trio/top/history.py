@@ -15,8 +15,10 @@ from aibridge_trio.top.document import Caller, Document, Provider
 
 # The minutes that sparklines show, in seconds.
 TRACE = 300.0
-# Documents kept for rates: four minutes at one a second, less those that transitions send in between.
-_KEPT = 240
+# The longest interval that rates are worked out over (seconds): documents are kept for as long at one a second,
+# a little shorter where transitions send more in between.
+LONGEST_INTERVAL = 240.0
+_KEPT = int(LONGEST_INTERVAL)
 _MAX_SPANS = 3000
 # What came within less (seconds) is joined with what came before: a burst of documents neither pushes the minutes
 # out nor looks like a peak. A span that is long already is left as it is.

@@ -9,15 +9,12 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from aibridge_trio.client import HUNG_UP, RETRY, Operator, Refused, Unreachable
+from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
 from aibridge_trio.top.document import Unreadable, read
 from aibridge_trio.top.frame import Canvas, Link, frame
-from aibridge_trio.top.history import History
+from aibridge_trio.top.history import LONGEST_INTERVAL, History
 from aibridge_trio.top.paint import knows_blocks
 from aibridge_trio.top.view import View
-
-# A document that comes so much too early, as a part of the interval, is taken for the next one.
-_EARLY = 0.1
 
 
 async def show(operator: Operator, interval: float, styled: bool) -> None:
@@ -41,11 +38,15 @@ async def _watched(operator: Operator, interval: float) -> History:
     """What the bridge said in so many seconds, or at least once."""
     history = History()
     enough = trio.CancelScope()
+    began = trio.current_time()
 
     def hear(said: Any) -> None:
-        history.add(read(said), trio.current_time())
+        now = trio.current_time()
+        history.add(read(said), now)
         picture = history.picture(interval)
-        if picture and not picture.since_start and picture.over >= interval * (1 - _EARLY):
+        # By this clock, because what the rates are over may stay shorter, and every wait has an end.
+        lasted = now - began >= min(interval, LONGEST_INTERVAL) * (1 - EARLY)
+        if lasted and picture and not picture.since_start:
             enough.cancel()
 
     try:
@@ -76,7 +77,7 @@ async def tell(operator: Operator, interval: float, once: bool) -> None:
     def hear(said: Any) -> None:
         nonlocal told, events, lost
         now = trio.current_time()
-        if told is None or now - told >= interval * (1 - _EARLY) or said.get("events") != events:
+        if told is None or now - told >= interval * (1 - EARLY) or said.get("events") != events:
             _write(said)
             told, events = now, said.get("events")
         lost = ""
