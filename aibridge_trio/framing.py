@@ -9,7 +9,8 @@ from __future__ import annotations
 from email.utils import formatdate
 from http import HTTPStatus
 
-from aibridge_trio.http1 import LAST_CHUNK, Headers, chunk
+from aibridge_trio.core.headers import Headers
+from aibridge_trio.http1 import LAST_CHUNK, chunk
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {

@@ -12,11 +12,12 @@ from typing import NoReturn
 
 import httptools
 
-Headers = list[tuple[bytes, bytes]]
+from aibridge_trio.core.headers import Headers
 
-# A head in bytes and in lines: what nginx and Node allow, times four; providers send some thirty headers.
-_MAX_HEAD = 64 * 1024
-_MAX_HEADERS = 256
+# A head in bytes and in lines, either way: what nginx and Node allow, times four. Providers send some thirty
+# headers, SDKs some twenty.
+MAX_HEAD = 64 * 1024
+MAX_HEADERS = 256
 # Answers without a body, whatever their headers say (RFC 9112, 6.3).
 _BODILESS = (204, 304)
 _FIRST_FINAL_STATUS = 200
@@ -95,7 +96,7 @@ class Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
         self._head_size += len(name) + len(value) + 4
-        if self._head_size > _MAX_HEAD or len(self.headers) >= _MAX_HEADERS:
+        if self._head_size > MAX_HEAD or len(self.headers) >= MAX_HEADERS:
             self._refuse("its head is too long")
         if not self.status:
             self.headers.append((name, value))

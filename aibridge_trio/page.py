@@ -37,13 +37,13 @@ class Page:
         """Write the line that shows how the command is put together."""
         _write(console, f"Usage: {_plain(usage)}")
 
-    def render_description(self, console: Any, options: Any, description: Any) -> None:  # noqa: ARG002
+    def render_description(self, console: Any, options: Any, description: Any) -> None:  # noqa: ARG002 - cyclopts' names
         """Write what the command does, a paragraph after the other."""
         for paragraph in _plain(description).split("\n\n"):
             if paragraph:
                 _write(console, "\n" + _filled(paragraph, "", ""))
 
-    def __call__(self, console: Any, options: Any, panel: Any) -> None:  # noqa: ARG002
+    def __call__(self, console: Any, options: Any, panel: Any) -> None:  # noqa: ARG002 - cyclopts' names
         """Write one group of commands or options."""
         if not panel.entries:
             return

@@ -12,11 +12,9 @@ from typing import Final, NamedTuple, NoReturn
 
 import httptools
 
-from aibridge_trio.http1 import Headers
+from aibridge_trio.core.headers import Headers
+from aibridge_trio.http1 import MAX_HEAD, MAX_HEADERS
 
-# A head in bytes and in lines: what nginx and Node allow, times four; SDKs send some twenty headers.
-MAX_HEAD = 64 * 1024
-MAX_HEADERS = 256
 # What a chunked body may have beside its chunks and their sizes: extensions and trailers, which nobody reads.
 _MAX_OVERHEAD = 16 * 1024
 _CHUNK_OVERHEAD = 32

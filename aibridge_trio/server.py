@@ -182,7 +182,7 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
         """Tell the application when serving begins and ends; one that does not listen is served all the same."""
-        lifespan = Lifespan(ASGIWrapper(self._app), self._config, self._state)  # type: ignore[arg-type]
+        lifespan = Lifespan(ASGIWrapper(self._app), self._config, self._state)  # type: ignore[arg-type] # its own names for ASGI
         async with trio.open_nursery() as nursery:
             await nursery.start(lifespan.handle_lifespan)
             with suppress(trio.ClosedResourceError):

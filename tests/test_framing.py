@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from aibridge_trio.core.headers import Headers
 from aibridge_trio.framing import Framing, Misframed, refusal
-from aibridge_trio.http1 import Headers
 
 SIZED: Headers = [(b"content-length", b"3")]
 

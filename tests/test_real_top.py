@@ -93,6 +93,14 @@ def watched(url: str, *flags: str, **more: Any) -> Iterator[Screen]:
         yield screen
 
 
+def end(screen: Screen, how: str | signal.Signals) -> None:
+    """Ask it to end, by a key or by a signal."""
+    if isinstance(how, str):
+        screen.press(how)
+    else:
+        screen.signal(how)
+
+
 def frames(screen: Screen) -> int:
     """How many frames have been drawn."""
     return screen.raw.count(b"\x1b[H")
@@ -495,10 +503,7 @@ def test_the_end(bridge: Bridge, how: str | signal.Signals, status: int) -> None
     """Quit with 0, interrupted with 130, by key or by signal: the terminal is as it was, and nothing was said."""
     with watched(bridge.admin_url) as screen:
         assert screen.modes() != screen.found
-        if isinstance(how, str):
-            screen.press(how)
-        else:
-            screen.signal(how)
+        end(screen, how)
         assert screen.ended() == status
         assert screen.given_back()
         assert screen.raw.rindex(LEAVE_ALTERNATE) > screen.raw.rindex(ENTER_ALTERNATE)
@@ -524,10 +529,7 @@ def test_the_end_while_the_terminal_is_stopped(bridge: Bridge, how: str | signal
     with watched(bridge.admin_url) as screen:
         screen.press(CTRL_S + "j")
         screen.heard()
-        if isinstance(how, str):
-            screen.press(how)
-        else:
-            screen.signal(how)
+        end(screen, how)
         assert screen.ended() == status
         assert screen.given_back()
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.requests import MAX_HEAD, MAX_HEADERS, Broken, End, Event, Head, Piece, Requests
+from aibridge_trio.http1 import MAX_HEAD, MAX_HEADERS
+from aibridge_trio.requests import Broken, End, Event, Head, Piece, Requests
 
 GET = b"GET / HTTP/1.1\r\nhost: b\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: b\r\n"

@@ -247,7 +247,7 @@ async def test_an_application_that_knows_no_lifespan_is_served(
         if scope["type"] == "http":
             await ok(scope, receive, send)
         elif how == "raises":
-            raise NotImplementedError
+            raise LookupError(scope["type"])
 
     server = Server(app, report=print)
     network.attach("s", server)

@@ -85,6 +85,14 @@ async def answers(stream: Stream) -> None:
         await stream.send_all(OK)
 
 
+async def slow(stream: Stream) -> None:
+    """Answer like that, a second later each time."""
+    while True:
+        await until(stream, b"\r\n\r\n")
+        await trio.sleep(1)
+        await stream.send_all(OK)
+
+
 def get(path: str = "/", **more: Any) -> httpx.Request:
     return httpx.Request("GET", f"http://host{path}", **more)
 
@@ -124,12 +132,6 @@ async def test_a_connection_is_used_again(autojump_clock: MockClock, network: Ne
 async def test_side_by_side_nobody_waits(autojump_clock: MockClock, network: Network) -> None:
     """As many connections as there are requests in flight, and all of them are kept."""
 
-    async def slow(stream: Stream) -> None:
-        while True:
-            await until(stream, b"\r\n\r\n")
-            await trio.sleep(1)
-            await stream.send_all(OK)
-
     host = Host(network, slow)
     transport = network.way_out()
     for _ in range(2):
@@ -147,12 +149,6 @@ async def test_the_youngest_is_used_first_and_the_old_are_closed(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """After a crowd, steady traffic keeps one connection, and the others go when they have idled for long."""
-
-    async def slow(stream: Stream) -> None:
-        while True:
-            await until(stream, b"\r\n\r\n")
-            await trio.sleep(1)
-            await stream.send_all(OK)
 
     host = Host(network, slow)
     transport = network.way_out()

@@ -28,7 +28,7 @@ KEYS = (
     Key("c", "force it closed: requests pass, whatever happens (asks)"),
     Key("a", "automatic: the breaker decides again (asks)"),
     Key("+, -", "draw more often, less often", "+- pace"),
-    Key("Ctrl-Z", "suspend; fg comes back"),
+    Key("Ctrl-Z", "suspend; fg comes back", "Ctrl-Z suspend"),
 )
 
 # CSI and SS3 sequences (ECMA-48 5.4, xterm's cursor keys), whole or broken off; the rest of one may come in the

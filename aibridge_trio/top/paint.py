@@ -1,5 +1,7 @@
 """What lines on a terminal are made of: styled text, cells of a width, bars, sparklines, short numbers. Pure."""
 
+# ruff: noqa: PLR2004 - a unit ends where its number would need one cell more; the docstrings say how many there are
+
 from __future__ import annotations
 
 import math
@@ -162,15 +164,15 @@ def sparkline(values: Sequence[float | None]) -> str:
 def count(number: float) -> str:
     """`1,042`, `123k`, `4.5M`: at most six cells."""
     # Six digits and a comma would be seven cells.
-    return f"{number:,.0f}" if number < 99_999.5 else _scaled(number)  # noqa: PLR2004
+    return f"{number:,.0f}" if number < 99_999.5 else _scaled(number)
 
 
 def _scaled(number: float) -> str:
     """A number from a thousand on with a unit: at most five cells."""
     for unit in "kMGTP":
         number /= 1000
-        if number < 999.5:  # noqa: PLR2004 - the next unit begins where this one is rounded to 1000
-            return f"{number:.1f}{unit}" if number < 99.95 else f"{number:.0f}{unit}"  # noqa: PLR2004
+        if number < 999.5:
+            return f"{number:.1f}{unit}" if number < 99.95 else f"{number:.0f}{unit}"
     return "many"
 
 
@@ -178,10 +180,10 @@ def rate(per_second: float | None) -> str:
     """`12.4`, `1.2k`; `--` for nothing. At most five cells."""
     if not per_second:
         return NOTHING
-    if per_second < 0.05:  # noqa: PLR2004 - 0.0 would look like nothing
+    if per_second < 0.05:
         return "<0.1"
-    if per_second < 999.5:  # noqa: PLR2004
-        return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:.0f}"  # noqa: PLR2004
+    if per_second < 999.5:
+        return f"{per_second:.1f}" if per_second < 99.95 else f"{per_second:.0f}"
     return _scaled(per_second)
 
 
@@ -193,7 +195,7 @@ def span(seconds: float | None) -> str:
     minutes, second = divmod(whole, 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
-    if days > 9999:  # noqa: PLR2004 - five cells
+    if days > 9999:
         return "ages"
     # From ten on, the smaller unit says little and would be a sixth cell.
     for number, unit, rest in (
@@ -202,7 +204,7 @@ def span(seconds: float | None) -> str:
         (minutes, "m", f"{second:02}s"),
     ):
         if number:
-            return f"{number}{unit}{rest if number < 10 else ''}"  # noqa: PLR2004
+            return f"{number}{unit}{rest if number < 10 else ''}"
     return f"{second}s"
 
 
@@ -212,6 +214,6 @@ def latency(seconds: float | None) -> str:
         return NOTHING
     if math.isinf(seconds):
         return ">10m"
-    if seconds < 0.9995:  # noqa: PLR2004
-        return f"{seconds * 1000:.1f}ms" if seconds < 0.00995 else f"{seconds * 1000:.0f}ms"  # noqa: PLR2004
-    return f"{seconds:.1f}s" if seconds < 59.95 else span(round(seconds))  # noqa: PLR2004
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.1f}ms" if seconds < 0.00995 else f"{seconds * 1000:.0f}ms"
+    return f"{seconds:.1f}s" if seconds < 59.95 else span(round(seconds))
