@@ -8,6 +8,7 @@ import select
 import shlex
 import shutil
 import subprocess
+import sys
 import termios
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,8 @@ from typing import Protocol
 import pytest
 
 PATIENCE = 20.0
+# The program itself is there too: fish loads completions of no other.
+_PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def needed(program: str) -> str:
@@ -44,7 +47,7 @@ class Typed:
         # Wide, so that no description is cut.
         termios.tcsetwinsize(theirs, (50, 1000))
         self._answers, out = os.pipe()
-        environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
+        environ = {"PATH": _PATH, "HOME": str(folder), "TERM": "dumb", "LC_ALL": "C.UTF-8"}
         self._process = subprocess.Popen(
             command,
             cwd=folder,
@@ -142,7 +145,7 @@ class Fish:
         self._process = subprocess.Popen(
             [needed("fish"), "--no-config", "-c", script],
             cwd=folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8"},
+            env={"PATH": _PATH, "HOME": str(folder), "LC_ALL": "C.UTF-8"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
