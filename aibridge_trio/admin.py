@@ -40,6 +40,8 @@ class _Refused(Exception):
 class Admin:
     """Answers the operator. `host` is the name it was told to listen on, `token` guards all but health."""
 
+    kinds = (Transitioned, Overridden, Lifecycle)
+
     def __init__(
         self,
         *,
@@ -60,11 +62,10 @@ class Admin:
         self._token = token
         self._changed = trio.Event()
 
-    def listen(self, event: Event) -> None:
+    def listen(self, _event: Event) -> None:
         """Wake the streams of /status/stream at what an operator waits for."""
-        if isinstance(event, Transitioned | Overridden | Lifecycle):
-            self._changed.set()
-            self._changed = trio.Event()
+        self._changed.set()
+        self._changed = trio.Event()
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request."""

@@ -75,8 +75,8 @@ class Bridge:
             host=settings.admin_bind.host,
             token=settings.admin_token,
         )
-        for listener in (self.metrics.listen, self.status.listen, self.log.listen, admin.listen):
-            self._bus.listen(listener)
+        for listener in (self.metrics, self.status, self.log, admin):
+            self._bus.listen(listener.listen, listener.kinds)
         report = self._report
         self.server = Server(
             application(gateway.handle),

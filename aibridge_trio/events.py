@@ -6,11 +6,11 @@ The story publishes them and knows no listener; metrics, logs and status listen 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from errno import errorcode
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from aibridge_trio.core.breaker import Mode, State
 from aibridge_trio.core.usage import Usage
@@ -136,20 +136,22 @@ class Finished:
 
 
 Event = Started | Answered | FirstByte | Faulted | Judged | Transitioned | Overridden | Lifecycle | Bug | Finished
+KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
 
 
 class Bus:
-    """Passes each event to every listener, in order."""
+    """Passes each event to every listener that wants its kind, in order."""
 
     def __init__(self) -> None:
-        self._listeners: list[Publish] = []
+        self._listeners: dict[type[Event], list[Publish]] = {kind: [] for kind in KINDS}
 
-    def listen(self, listener: Publish) -> None:
+    def listen(self, listener: Publish, kinds: Iterable[type[Event]] = KINDS) -> None:
         """Add a listener; it must neither block nor raise."""
-        self._listeners.append(listener)
+        for kind in kinds:
+            self._listeners[kind].append(listener)
 
     def publish(self, event: Event) -> None:
-        """Tell everybody."""
-        for listener in self._listeners:
+        """Tell everybody who listens."""
+        for listener in self._listeners[type(event)]:
             listener(event)

@@ -17,9 +17,14 @@ from aibridge_trio.units import visible
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
+# json.dumps() makes a new encoder for whatever is not its default.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 class Log:
     """Listens to events and writes lines, as JSON or for people (`auto`: for people on a terminal)."""
+
+    kinds = (Finished, Transitioned, Overridden, Lifecycle, Bug)
 
     def __init__(
         self,
@@ -88,7 +93,9 @@ def _request(event: Finished) -> dict[str, Any]:
 
 def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = json.dumps({"time": time, "level": level, "event": event, **fields}, ensure_ascii=False)
+    line = _encode({"time": time, "level": level, "event": event, **fields})
+    if line.isprintable():
+        return line
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 

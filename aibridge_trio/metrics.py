@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.registry import Collector
 
 from aibridge_trio import __version__
@@ -31,16 +33,30 @@ from aibridge_trio.events import (
 from aibridge_trio.providers import Provider
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_Metric = TypeVar("_Metric", bound=MetricWrapperBase)
 # From a cache's answer to the longest that a reasoning model thinks (seconds).
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 # What is likely enough to be there at 0. Any other status of three digits gets its child when it comes.
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
 _STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 499, 501)
-_KNOWN = range(100, 600)
+_LABELS = {status: str(status) for status in range(100, 600)}
+
+
+class _Series(dict[tuple[str, ...], _Metric], Generic[_Metric]):
+    """The children of one family, by their labels: the library's own look-up costs five times as much."""
+
+    def __init__(self, family: _Metric) -> None:
+        self._family = family
+
+    def __missing__(self, labels: tuple[str, ...]) -> _Metric:
+        child = self[labels] = self._family.labels(*labels)
+        return child
 
 
 class Metrics:
     """Listens to events and keeps the series; `render` is what /metrics answers."""
+
+    kinds = (Finished, Answered, FirstByte, Faulted, Judged, Transitioned)
 
     def __init__(self, providers: Iterable[Provider], admission: Callable[[], Statistics]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -55,8 +71,9 @@ class Metrics:
         self._refused = self._counter(
             "circuit_breaker_rejects", "Requests refused by an open or probing breaker.", "provider"
         )
-        for family in (self._state, self._trips, self._refused):
-            _prepare(family, ((name,) for name in names))
+        series: _Series[Any]
+        for series in (self._state, self._trips, self._refused):
+            _prepare(series, ((name,) for name in names))
 
         self._rejects = self._counter("rejects", "Answers that the bridge gave by itself.", "reason")
         _prepare(self._rejects, ((reason,) for reason in REASONS))
@@ -83,7 +100,7 @@ class Metrics:
         _prepare(self._tokens, ((name, kind) for name in names for kind in TYPES))
 
         build = self._gauge("build_info", "Always 1; the labels tell.", "version", "python")
-        build.labels(__version__, platform.python_version()).set(1)
+        build[__version__, platform.python_version()].set(1)
         self._registry.register(_Live(admission))
 
     def render(self) -> bytes:
@@ -96,39 +113,40 @@ class Metrics:
             case Finished():
                 self._finished(event)
             case Answered(provider, status):
-                self._responses.labels(provider, _label(status)).inc()
+                self._responses[provider, _label(status)].inc()
             case FirstByte(provider, route, seconds):
-                self._first_byte.labels(provider, route).observe(seconds)
+                self._first_byte[provider, route].observe(seconds)
             case Faulted(provider, phase):
-                self._errors.labels(provider, phase).inc()
+                self._errors[provider, phase].inc()
             case Judged(provider, verdict):
-                self._verdicts.labels(provider, verdict).inc()
+                self._verdicts[provider, verdict].inc()
             case Transitioned():
-                self._state.labels(event.provider).set(event.target.number)
-                self._trips.labels(event.provider).inc(event.trip)
+                self._state[(event.provider,)].set(event.target.number)
+                self._trips[(event.provider,)].inc(event.trip)
             case _:
                 pass
 
     def _finished(self, event: Finished) -> None:
-        self._requests.labels(event.provider, event.route, _label(event.status)).inc()
+        self._requests[event.provider, event.route, _label(event.status)].inc()
         if event.reject is not None:
-            self._rejects.labels(event.reject).inc()
+            self._rejects[(event.reject,)].inc()
             if event.reject == "circuit_open":
-                self._refused.labels(event.provider).inc()
+                self._refused[(event.provider,)].inc()
         if event.reached_upstream:
-            self._duration.labels(event.provider, event.route).observe(event.duration)
+            self._duration[event.provider, event.route].observe(event.duration)
         for kind in TYPES:
             if count := getattr(event.usage, kind):
-                self._tokens.labels(event.provider, kind).inc(count)
+                self._tokens[event.provider, kind].inc(count)
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"aibridge_{name}_total", text, labels, registry=self._registry)
+    def _counter(self, name: str, text: str, *labels: str) -> _Series[Counter]:
+        return _Series(Counter(f"aibridge_{name}_total", text, labels, registry=self._registry))
 
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(f"aibridge_{name}", text, labels, registry=self._registry)
+    def _gauge(self, name: str, text: str, *labels: str) -> _Series[Gauge]:
+        return _Series(Gauge(f"aibridge_{name}", text, labels, registry=self._registry))
 
-    def _histogram(self, name: str, text: str) -> Histogram:
-        return Histogram(f"aibridge_{name}", text, ("provider", "route"), buckets=BUCKETS, registry=self._registry)
+    def _histogram(self, name: str, text: str) -> _Series[Histogram]:
+        labels = ("provider", "route")
+        return _Series(Histogram(f"aibridge_{name}", text, labels, buckets=BUCKETS, registry=self._registry))
 
 
 class _Live(Collector):
@@ -146,10 +164,10 @@ class _Live(Collector):
         )
 
 
-def _prepare(family: Counter | Gauge | Histogram, children: Iterable[tuple[str, ...]]) -> None:
+def _prepare(series: _Series[Any], children: Iterable[tuple[str, ...]]) -> None:
     for labels in children:
-        family.labels(*labels)
+        series[labels]
 
 
 def _label(status: int) -> str:
-    return str(status) if status in _KNOWN else "other"
+    return _LABELS.get(status, "other")

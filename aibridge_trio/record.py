@@ -102,4 +102,6 @@ def _new_id() -> bytes:
 
 def _shown(user_agent: bytes) -> str:
     text = user_agent[:_USER_AGENT_SHOWN].decode("latin-1")
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "?" for char in text)

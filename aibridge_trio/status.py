@@ -67,6 +67,18 @@ class _CallerTally:
 class Status:
     """Listens to events and reads the rooms' statistics; `document` is the answer."""
 
+    kinds = (
+        Started,
+        Finished,
+        Answered,
+        Faulted,
+        Judged,
+        FirstByte,
+        Transitioned,
+        Overridden,
+        Lifecycle,
+    )
+
     def __init__(
         self,
         *,

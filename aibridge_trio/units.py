@@ -60,6 +60,8 @@ class Unit(Generic[T]):
 def visible(text: str, limit: int | None = None) -> str:
     """The text on one line and without control codes, cut at `limit` characters."""
     cut = text if limit is None or len(text) <= limit else text[:limit] + "..."
+    if cut.isprintable():
+        return cut
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
