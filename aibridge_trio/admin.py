@@ -10,12 +10,12 @@ from typing import Any
 import trio
 
 from aibridge_trio import metrics
-from aibridge_trio.asgi import BodyStalled, Reply, Request
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.breaker import Mode
 from aibridge_trio.events import Bug, Event, Lifecycle, Overridden, Publish, Transitioned
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
+from aibridge_trio.message import BodyStalled, Reply, Request
 from aibridge_trio.metrics import Metrics
 from aibridge_trio.settings import Secret
 from aibridge_trio.status import Status

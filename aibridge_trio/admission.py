@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import trio
 
-from aibridge_trio.asgi import Reply
 from aibridge_trio.core.rate import RateLimiter
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.identity import Caller
+from aibridge_trio.message import Reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from aibridge_trio.asgi import Application, Handler, Receive, Scope, Send, exchange
+from aibridge_trio.asgi import Receive, Scope, Send, exchange
+from aibridge_trio.message import Handler
 
 
-def application(handler: Handler) -> Application:
-    """Return an ASGI application that gives every request to `handler`."""
+class Application:
+    """An ASGI application that gives every request to `handler`. A server that knows how may call that itself."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         else:
-            await exchange(scope, receive, send, handler)
-
-    return app
+            await exchange(scope, receive, send, self.handler)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

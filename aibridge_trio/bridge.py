@@ -14,7 +14,7 @@ import trio
 from aibridge_trio import __version__
 from aibridge_trio.admin import Admin
 from aibridge_trio.admission import Admission
-from aibridge_trio.app import application
+from aibridge_trio.app import Application
 from aibridge_trio.circuit import Circuit
 from aibridge_trio.core.breaker import Policy
 from aibridge_trio.events import Bug, Bus, Event, Lifecycle, Publish
@@ -79,14 +79,14 @@ class Bridge:
             self._bus.listen(listener.listen, listener.kinds)
         report = self._report
         self.server = Server(
-            application(gateway.handle),
+            Application(gateway.handle),
             report=report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
             max_connections=settings.max_connections or _half_of_the_descriptors(),
             per_peer=settings.max_connections_per_address,
         )
-        self.admin_server = Server(application(admin.handle), report=report)
+        self.admin_server = Server(Application(admin.handle), report=report)
 
     def listen(self, listener: Publish) -> None:
         """Add a listener to what the house tells."""

@@ -10,15 +10,14 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 import trio
 
-from aibridge_trio.asgi import Application
 from aibridge_trio.exchanges import Exchange
 from aibridge_trio.framing import refusal
 from aibridge_trio.outlet import Flusher, Outlet
 from aibridge_trio.requests import Broken, End, Head, Piece, Requests
+from aibridge_trio.service import Service
 from aibridge_trio.wire import BROKEN, Wire
 
 # How long (seconds) a connection may idle: longer than the callers' pools keep it (httpx 5, undici 4), so that it
@@ -42,20 +41,13 @@ _OURS = 500
 
 
 class Connection:
-    """One connection. `report` is told what went wrong in the application; it ends this connection and no more."""
+    """One connection. `report` is told what went wrong in the service; it ends this connection and no more."""
 
     def __init__(
-        self,
-        wire: Wire,
-        app: Application,
-        *,
-        flusher: Flusher,
-        state: dict[str, Any],
-        report: Callable[[BaseException], None],
+        self, wire: Wire, service: Service, *, flusher: Flusher, report: Callable[[BaseException], None]
     ) -> None:
         self._wire = wire
-        self._app = app
-        self._state = state
+        self._service = service
         self._report = report
         self._outlet = Outlet(wire, flusher, spawn=self._spawn, fell=self._leave)
         self._requests = Requests()
@@ -71,6 +63,7 @@ class Connection:
         self._patience = BODY_PATIENCE
         self._due = math.inf
         self._watch = trio.CancelScope()
+        self._handling = trio.CancelScope()  # ends with the caller's leaving, for who attends
         self._opening = trio.CancelScope()
         self._is_open = False
         self._nursery: trio.Nursery | None = None
@@ -110,13 +103,21 @@ class Connection:
 
     async def _serve(self) -> None:
         in_step = True
-        while in_step and (exchange := await self._next()):
-            self._served = exchange
-            in_step = await self._answer(exchange)
+        with self._handling:
+            while in_step and (exchange := await self._next()):
+                self._served = exchange
+                try:
+                    await self._service(exchange, self._wire)
+                except Exception as error:  # noqa: BLE001 - one request's failure is its connection's, and no one else's
+                    self._report(error)
+                in_step = await self._follow(exchange)
+                self._served = None
+                self._since = trio.current_time()
+                self._rearm()
+                self._room.unpark_all()
+        if self._served:
+            in_step = await self._follow(self._served)
             self._served = None
-            self._since = trio.current_time()
-            self._rearm()
-            self._room.unpark_all()
         if self._farewell and in_step:
             await self._outlet.send(refusal(*self._farewell), last=True)
         # Closed with unread bytes, TCP would take back what is on its way to the caller.
@@ -130,15 +131,11 @@ class Connection:
             await self._news.park()
         return self._queue.popleft() if self._queue and not self._stopping else None
 
-    async def _answer(self, exchange: Exchange) -> bool:
-        """Let the application answer; tell whether the caller would understand another answer behind it."""
-        try:
-            await self._app(exchange.scope(self._wire, self._state), exchange.receive, exchange.send)
-        except Exception as error:  # noqa: BLE001 - one request's failure is its connection's, and no one else's
-            self._report(error)
+    async def _follow(self, exchange: Exchange) -> bool:
+        """Do what is left behind an answer; tell whether the caller would understand another one."""
         framing = exchange.framing
         if framing is None:
-            if exchange.left and not self._farewell:
+            if exchange.caller_left and not self._farewell:
                 return False
             self._queue.clear()
             self._farewell = self._farewell or Broken(_OURS, "the application did not answer")
@@ -232,10 +229,19 @@ class Connection:
         self._news.unpark_all()
 
     def _begin(self, head: Head) -> None:
-        exchange = Exchange(head, self._outlet, resume=self._room.unpark_all, stopping=lambda: self._stopping)
+        exchange = Exchange(
+            head,
+            self._outlet,
+            resume=self._room.unpark_all,
+            stopping=self._is_stopping,
+            cancel=self._handling.cancel,
+        )
         self._incoming = exchange
         self._queue.append(exchange)
         self._patience = BODY_PATIENCE
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
     def _refuse(self, broken: Broken) -> None:
         """Read no more requests; whose own is broken has left, as far as the application is concerned."""

@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 
 from aibridge_trio.admission import Admission
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
 from aibridge_trio.identity import Callers
 from aibridge_trio.instances import Instances, Probe
 from aibridge_trio.life import Life
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.record import Record
 from aibridge_trio.relay import relay
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from aibridge_trio.asgi import Request
 from aibridge_trio.errors import BadRequest
+from aibridge_trio.message import Request
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address

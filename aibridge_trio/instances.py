@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aibridge_trio import providers
-from aibridge_trio.asgi import Request
 from aibridge_trio.circuit import Circuit
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
 from aibridge_trio.identity import Caller
+from aibridge_trio.message import Request
 from aibridge_trio.providers import Dialect, Provider, Route
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.settings import Secret

@@ -19,7 +19,7 @@ _TURNS = 8
 
 
 class Flusher:
-    """Writes out what was held during one turn of Trio's loop. One task for all connections of a server.
+    """Writes out what was kept during one turn of Trio's loop. One task for all connections of a server.
 
     A head is followed by its first piece and its end without a wait between, as a rule; together they are one
     write. But an application may wait after its head, and then the head must go out. `report` is told of failures
@@ -69,15 +69,18 @@ class Outlet:
         self._written = trio.lowlevel.ParkingLot()
         self._turns = 0
 
-    def hold(self, data: bytes) -> None:
-        """Send this as soon as the running task waits, together with what else is sent until then."""
+    def keep(self, data: bytes) -> None:
+        """Send this together with what comes next."""
         self._held += data
+
+    def soon(self) -> None:
+        """Write out what is kept as soon as the running task waits, together with what else is sent until then."""
         if not self._due:
             self._due = True
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Write out what was held."""
+        """Write out what is kept."""
         self._due = False
         if self._held and not self._push():
             self._spawn(self._drain)

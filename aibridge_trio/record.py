@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started
 from aibridge_trio.identity import Caller
+from aibridge_trio.message import Reply, Request
 
 # What clients put first is what tells them apart: product and version.
 _USER_AGENT_SHOWN = 64

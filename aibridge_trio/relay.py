@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from aibridge_trio.asgi import Reply
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.onlooker import Onlooker
+from aibridge_trio.message import Reply
 from aibridge_trio.providers import Route
 from aibridge_trio.record import Record
 from aibridge_trio.upstream import Response

@@ -25,6 +25,7 @@ from aibridge_trio.connection import Connection
 from aibridge_trio.framing import refusal
 from aibridge_trio.listener import SHORTAGES, Listener, SocketListener, take
 from aibridge_trio.outlet import Flusher
+from aibridge_trio.service import service
 from aibridge_trio.wire import Wire
 
 # With nothing left to accept with, how long to wait for connections to end (seconds), and how often to say so.
@@ -67,6 +68,7 @@ class Server:
         self._listener: Listener | None = None
         self._flusher = Flusher(report)
         self._state: dict[str, Any] = {}
+        self._service = service(app, self._state)
         self._connections: set[Connection] = set()
         self._peers: Counter[str] = Counter()
         self._refused = 0
@@ -149,7 +151,7 @@ class Server:
         return len(self._connections) < self._max_connections and self._peers[_host(wire)] < self._per_peer
 
     def _admit(self, wire: Wire) -> Connection:
-        connection = Connection(wire, self._app, flusher=self._flusher, state=self._state, report=self._report)
+        connection = Connection(wire, self._service, flusher=self._flusher, report=self._report)
         self._connections.add(connection)
         self._peers[_host(wire)] += 1
         return connection

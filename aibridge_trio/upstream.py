@@ -18,9 +18,9 @@ from pathlib import Path
 import httpx
 import trio
 
-from aibridge_trio.asgi import Body, BodyStalled
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
+from aibridge_trio.message import Body, BodyStalled
 from aibridge_trio.transport import ConnectionLost, Transport
 
 # Makes a way out, from a proxy's URL or without.

@@ -19,9 +19,10 @@ import trio
 import trio.testing
 from httpcore._backends.trio import TrioStream
 
-from aibridge_trio.asgi import Application, BodyStalled, Reply, Request, exchange
+from aibridge_trio.asgi import Application, exchange
 from aibridge_trio.bridge import Bridge
 from aibridge_trio.events import Event
+from aibridge_trio.message import BodyStalled, Reply, Request
 from aibridge_trio.server import Server
 from aibridge_trio.settings import Settings
 from aibridge_trio.transport import Transport

@@ -13,9 +13,10 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.admin import Admin
-from aibridge_trio.asgi import Body, Message, Reply, Request
+from aibridge_trio.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.events import Bug, Overridden
 from aibridge_trio.life import Life
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.settings import Address, Secret
 from tests.network import Network, Running
 
@@ -542,9 +543,9 @@ async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too(
         token=None,
     )
     for headers in ([], [(b"host", b"")], [(b"host", b":80")]):
-        body = Body()
+        body = AsgiBody()
         body._ended.set()
-        await admin.handle(Request("GET", b"/healthz", b"", headers, None, None, body), Reply(send, body))
+        await admin.handle(Request("GET", b"/healthz", b"", headers, None, None, body), AsgiReply(send, body))
     assert [message["status"] for message in sent if "status" in message] == [403, 403, 403]
 
 

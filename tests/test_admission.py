@@ -10,9 +10,10 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.admission import Admission, Statistics
-from aibridge_trio.asgi import Body, Reply, Request
+from aibridge_trio.asgi import AsgiBody, AsgiReply
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.identity import Callers
+from aibridge_trio.message import Reply, Request
 
 
 @dataclass
@@ -30,7 +31,7 @@ async def nowhere(message: MutableMapping[str, Any]) -> None:
 
 
 def reply() -> Reply:
-    return Reply(nowhere, Body())
+    return AsgiReply(nowhere, AsgiBody())
 
 
 class Door:
@@ -44,7 +45,7 @@ class Door:
     def take(
         self, *headers: tuple[bytes, bytes], client: str = "203.0.113.7", answer: Reply | None = None
     ) -> bool:
-        request = Request("GET", b"/", b"", list(headers), client, None, Body())
+        request = Request("GET", b"/", b"", list(headers), client, None, AsgiBody())
         try:
             self.admission.take(self.callers.identify(request), answer or reply())
         except RateLimited:
@@ -195,7 +196,7 @@ def test_a_zero_rate_is_off() -> None:
 def test_the_reject_names_the_true_wait() -> None:
     """A rejected caller is told when exactly it will be admitted."""
     door = Door(rate_limit=1)
-    caller = door.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, Body()))
+    caller = door.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     door.admission.take(caller, reply())
     door.clock.now = 0.75
     with pytest.raises(RateLimited) as caught:

@@ -10,9 +10,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aibridge_trio import asgi
-from aibridge_trio.app import application
-from aibridge_trio.asgi import Application, BodyStalled, Handler, Headers, Message, Reply, Request, Scope, exchange
+from aibridge_trio import app, asgi
+from aibridge_trio.asgi import Application, Message, Scope, exchange
+from aibridge_trio.core.headers import Headers
+from aibridge_trio.message import BodyStalled, Handler, Reply, Request
 from tests.network import Network
 
 MIB = 1024 * 1024
@@ -108,7 +109,7 @@ async def test_a_request_is_what_the_scope_says(autojump_clock: MockClock) -> No
 
 def test_a_request_shows_neither_headers_nor_query() -> None:
     """Its repr may end up in a traceback."""
-    request = Request("GET", b"/p", b"key=secret", [(b"authorization", b"secret")], None, None, asgi.Body())
+    request = Request("GET", b"/p", b"key=secret", [(b"authorization", b"secret")], None, None, asgi.AsgiBody())
     assert "secret" not in repr(request)
 
 
@@ -455,7 +456,7 @@ async def test_the_application_says_yes_to_lifespan(autojump_clock: MockClock) -
     async def handler(request: Request, reply: Reply) -> None:
         await reply.answer(200, [], request.path)
 
-    server = Foreign(application(handler))
+    server = Foreign(app.Application(handler))
     with trio.fail_after(1):
         assert await server.lifespan(during) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 

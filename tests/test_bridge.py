@@ -12,9 +12,9 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio import __version__
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.events import Finished, Lifecycle
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.settings import Address, Secret
 from tests.network import Handler, Network, Running
 

@@ -10,8 +10,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from aibridge_trio.app import Application as Handling
 from aibridge_trio.asgi import Application, Message, Receive, Scope, Send
 from aibridge_trio.connection import Connection
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.server import Server
 from tests.network import Network
 
@@ -71,7 +73,8 @@ class Site:
                 self.scopes.append(scope)
                 await app(scope, receive, send)
 
-        self.server = Server(noted, report=self.reports.append, **options)
+        ours = isinstance(app, Handling)
+        self.server = Server(app if ours else noted, report=self.reports.append, **options)
         network.attach("s", self.server)
 
     async def call(self, data: bytes = b"", address: str = "10.0.0.2") -> Caller:
@@ -642,12 +645,13 @@ async def test_who_leaves_behind_unread_bytes_is_missed_within_a_second(
     """Nobody reads them, and the leaving behind them is seen all the same."""
     left: list[float] = []
 
-    async def app(_: Scope, receive: Receive, __: Send) -> None:
-        _.get("extensions", {})["aibridge.leaving"](lambda: left.append(trio.current_time()))
-        while not left:
-            await trio.sleep(0.01)
+    async def handler(_: Request, __: Reply) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            left.append(trio.current_time())
 
-    site = await serve(app)
+    site = await serve(Handling(handler))
     caller = await site.call(data)
     await trio.sleep(10)
     assert caller.unread()
@@ -658,20 +662,22 @@ async def test_who_leaves_behind_unread_bytes_is_missed_within_a_second(
     assert site.server.statistics().connections == 0
 
 
-async def test_who_asks_late_whether_its_caller_has_left_is_told(autojump_clock: MockClock, serve: Serve) -> None:
-    """By `aibridge.leaving`, at once."""
-    told: list[bool] = []
+async def test_who_has_left_before_its_turn_is_not_waited_for(autojump_clock: MockClock, serve: Serve) -> None:
+    """A handler is cancelled as soon as it begins, where the caller went while it stood in line."""
+    begun: list[bytes] = []
 
-    async def app(scope: Scope, _: Receive, __: Send) -> None:
+    async def handler(request: Request, reply: Reply) -> None:
+        begun.append(request.path)
         await trio.sleep(10)
-        scope["extensions"]["aibridge.leaving"](lambda: told.append(True))
-        assert told
+        await reply.answer(200, [], b"")
 
-    site = await serve(app)
-    caller = await site.call(GET)
+    site = await serve(Handling(handler))
+    caller = await site.call(GET + GET.replace(b"/", b"/second", 1))
+    await trio.sleep(1)
     await caller.leave()
-    await trio.sleep(11)
-    assert told
+    await trio.sleep(1)
+    assert begun == [b"/"]
+    assert site.server.statistics().connections == 0
     assert site.reports == []
 
 

@@ -12,9 +12,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.events import Bug, Finished, Started
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.settings import Secret
 from tests.network import Handler, Network
 

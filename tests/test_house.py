@@ -39,10 +39,12 @@ TESTED_ELSEWHERE = {
     "grammar": "test_cli",
     "instances": "test_gateway",
     "life": "test_bridge",
+    "message": "test_asgi",
     "listener": "test_server",
     "outlet": "test_wire",
     "pool": "test_transport",
     "record": "test_gateway",
+    "service": "test_connection",
 }
 LONGEST_ROOM = 300
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.asgi import Body, Request
+from aibridge_trio.asgi import AsgiBody
 from aibridge_trio.errors import BadRequest
 from aibridge_trio.identity import Caller, Callers
+from aibridge_trio.message import Request
 
 LONG = b"sk-proj-0123456789abcdef"
 CALLERS = Callers()
@@ -18,7 +19,7 @@ tokens = st.binary(min_size=1, max_size=40).map(bytes.strip).filter(bool)
 
 def request(*headers: tuple[bytes, bytes], client: str | None = "203.0.113.7") -> Request:
     return Request(
-        method="GET", path=b"/", query=b"", headers=list(headers), client=client, server=None, body=Body()
+        method="GET", path=b"/", query=b"", headers=list(headers), client=client, server=None, body=AsgiBody()
     )
 
 

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.core.breaker import Mode, State
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.core.verdict import Verdict
@@ -33,6 +32,7 @@ from aibridge_trio.events import (
 )
 from aibridge_trio.identity import Caller
 from aibridge_trio.logs import Level, Log
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.settings import Secret
 from tests.network import Network
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
 from aibridge_trio import __version__
-from aibridge_trio.asgi import Reply, Request
+from aibridge_trio.message import Reply, Request
 from tests.network import Handler, Network, Running
 
 JSON = [(b"content-type", b"application/json")]

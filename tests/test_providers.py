@@ -7,11 +7,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aibridge_trio.asgi import Body, Request
+from aibridge_trio.asgi import AsgiBody
 from aibridge_trio.circuit import Circuit
 from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject, UpgradeRefused
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instance, Instances, Probe, Target
+from aibridge_trio.message import Request
 from aibridge_trio.providers import Provider, check_target, dialects, first_segment
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
@@ -43,7 +44,7 @@ PROBES = r"(GET|HEAD) (/|/openai/v1/?|/anthropic/?|/copilot/?)"
 
 
 def request(method: str, path: bytes, *headers: tuple[bytes, bytes]) -> Request:
-    return Request(method, path, b"", list(headers), "203.0.113.7", None, Body())
+    return Request(method, path, b"", list(headers), "203.0.113.7", None, AsgiBody())
 
 
 def instances(key: str | None = None, *, forward: bool = False) -> Instances:

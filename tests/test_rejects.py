@@ -15,7 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.asgi import Reply, Request
+from aibridge_trio.message import Reply, Request
 from tests.network import Network, Running
 
 JSON = [(b"content-type", b"application/json")]

@@ -13,11 +13,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.asgi import Body, Message, Reply, Request
+from aibridge_trio.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.core.verdict import Evidence, Verdict
 from aibridge_trio.events import Finished
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.providers import Route
 from aibridge_trio.record import Record
 from aibridge_trio.relay import relay
@@ -282,8 +283,8 @@ async def carried(
         if keep:
             seen.body += message.get("body", b"")
 
-    body = Body()
-    reply = Reply(send, body)
+    body = AsgiBody()
+    reply = AsgiReply(send, body)
     request = Request("POST", b"/", b"", [], None, None, body)
     record = Record(request, reply, lambda: 0.0, lambda _: None)
     route = Route("/chat/completions", intercepted=True)

@@ -17,13 +17,13 @@ from trio.testing import MockClock
 
 from aibridge_trio import __version__
 from aibridge_trio.admission import Admission
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.errors import REASONS
 from aibridge_trio.events import Finished, Started
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.status import Status
 from tests.network import Handler, Network, Running
 

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from aibridge_trio.asgi import Reply, Request
 from aibridge_trio.errors import REASONS
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.top.document import Breaker, Caller, Document, Event, Provider, Unreadable, read
 from tests.network import Network
 from tests.pictures import FORCED_CLOSED, FORCED_OPEN, HALF_OPEN, OFF, OPEN, a_document, breaking

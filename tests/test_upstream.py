@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.asgi import Body, Message
+from aibridge_trio.asgi import AsgiBody, Message
 from aibridge_trio.core.headers import Headers
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
@@ -87,7 +87,7 @@ def outgoing(
     max_body: int = 1000,
 ) -> Outgoing:
     """Return a request whose body is there already."""
-    body = Body()
+    body = AsgiBody()
     for piece in pieces:
         body._inlet.send_nowait(piece)
     body._inlet.close()
@@ -97,7 +97,7 @@ def outgoing(
 @asynccontextmanager
 async def slow_upload(request: Outgoing, *pieces: bytes, pause: float) -> AsyncIterator[Outgoing]:
     """Let a request's body come piece by piece, that pause before each and before its end."""
-    body = Body()
+    body = AsgiBody()
 
     async def receive() -> Message:
         await trio.sleep(pause)

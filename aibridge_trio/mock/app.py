@@ -9,7 +9,8 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
-from aibridge_trio.asgi import BodyStalled, exchange
+from aibridge_trio.asgi import exchange
+from aibridge_trio.message import BodyStalled
 from aibridge_trio.mock.compose import Composer
 from aibridge_trio.mock.ledger import Ledger, Statistics
 from aibridge_trio.mock.play import play
@@ -21,7 +22,9 @@ from aibridge_trio.mock.turn import encode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aibridge_trio.asgi import Application, Headers, Receive, Reply, Request, Scope, Send
+    from aibridge_trio.asgi import Application, Receive, Scope, Send
+    from aibridge_trio.core.headers import Headers
+    from aibridge_trio.message import Reply, Request
     from aibridge_trio.mock.ledger import Entry
     from aibridge_trio.mock.options import MockOptions
 
