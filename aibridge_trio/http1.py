@@ -7,7 +7,6 @@ behind the end, limits.
 
 from __future__ import annotations
 
-import re
 from typing import NoReturn
 
 import httptools
@@ -32,13 +31,29 @@ class Malformed(Exception):
 class Answer:
     """One answer, bytes in. Feed it until it is `complete` or `broken`; `status` is 0 until the head has come.
 
-    Interim answers (1xx) are passed over. `broken` says why no more of it can be read, once it can't. `reusable`
-    tells, once complete, whether another request may follow on the same connection.
+    Interim answers (1xx) are passed over. `broken` says why no more of it can be read, once it can't. `length` is
+    how long its head says the body is, None where something else ends it. `reusable` tells, once complete, whether
+    another request may follow on the same connection; its answer is read here too, behind a call of `renew`.
     """
 
-    def __init__(self, *, to_head: bool) -> None:
+    def __init__(self, *, to_head: bool = False) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._begin(to_head=to_head)
+
+    def renew(self, *, to_head: bool) -> None:
+        """Begin the next answer on the same connection."""
+        if self._to_head:  # llhttp waits for a body that never came
+            self._parser = httptools.HttpResponseParser(self)
+        self._begin(to_head=to_head)
+
+    def forget(self) -> None:
+        """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
+        del self._parser
+
+    def _begin(self, *, to_head: bool) -> None:
         self.status = 0
         self.headers: Headers = []
+        self.length: int | None = None
         self.complete = False
         self.broken = ""
         self._to_head = to_head
@@ -49,7 +64,6 @@ class Answer:
         self._refused = ""
         self._head_size = 0
         self._pieces: list[bytes] = []
-        self._parser = httptools.HttpResponseParser(self)
 
     @property
     def reusable(self) -> bool:
@@ -112,11 +126,16 @@ class Answer:
             self._interim = True
             self.headers.clear()
             return
-        encodings = [value.strip().lower() for name, value in self.headers if name.lower() == b"transfer-encoding"]
-        if encodings and encodings != [b"chunked"]:
-            self._refuse("its transfer encoding is not chunked")
-        sized = bool(encodings) or any(name.lower() == b"content-length" for name, _ in self.headers)
-        self._until_close = not sized and status not in _BODILESS
+        chunked = False
+        for name, value in self.headers:
+            name = name.lower()  # noqa: PLW2901 - the name as it came is of no use here
+            if name == b"content-length":
+                self.length = int(value)
+            elif name == b"transfer-encoding":
+                if chunked or value.strip().lower() != b"chunked":
+                    self._refuse("its transfer encoding is not chunked")
+                chunked = True
+        self._until_close = not chunked and self.length is None and status not in _BODILESS
         self._keeps_alive = self._parser.should_keep_alive()
         if self._to_head:
             # llhttp cannot be told, and would take what follows for the body.
@@ -135,16 +154,13 @@ class Answer:
         self.complete = self.complete or not self._interim
 
 
-_UNSAFE = re.compile(rb"[\r\n\0]")
-
-
 def request_head(method: str, target: bytes, headers: Headers) -> bytes:
     """The head of a request. Raises Malformed if a part of it would end a line."""
-    lines = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target)]
-    lines += [b"%b: %b" % header for header in headers]
-    if any(map(_UNSAFE.search, lines)) or b" " in target:
+    lines = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target), *map(b": ".join, headers), b"\r\n"]
+    head = b"\r\n".join(lines)
+    if not head.count(b"\r") == head.count(b"\n") == len(lines) or b"\0" in head or b" " in target:
         raise Malformed("a line of its head would end early")
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    return head
 
 
 def chunk(piece: bytes) -> bytes:

@@ -10,7 +10,8 @@ from typing import Protocol
 import trio
 
 from aibridge_trio.errors import Mistake
-from aibridge_trio.wire import Plain, Secure, Wire
+from aibridge_trio.tls import Secure
+from aibridge_trio.wire import Plain, Wire
 
 # Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
 _BACKLOG = 1024
@@ -62,7 +63,8 @@ class SocketListener:
 
     def _wire(self, sock: socket.socket, peer: tuple[str, int]) -> Wire:
         try:
-            return Secure(sock, peer[:2], self._context) if self._context else Plain(sock, peer[:2])
+            wire = Plain(sock, peer[:2])
+            return Secure(wire, self._context) if self._context else wire
         except BaseException:
             sock.close()
             raise

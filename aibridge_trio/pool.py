@@ -2,62 +2,30 @@
 
 from __future__ import annotations
 
-import math
-import select
 import socket
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import trio
 
+from aibridge_trio.http1 import Answer
+from aibridge_trio.tls import Tls
+from aibridge_trio.wire import Link, Plain
+
 # How long (seconds) an idle connection is kept. Providers close theirs after 60 to 400.
 _EXPIRY = 50.0
-# What one read of a socket takes, in bytes.
-READ_SIZE = 65536
-
-
-class Link(Protocol):
-    """A byte stream to a provider, and what cannot be asked of every stream."""
-
-    stream: trio.abc.Stream
-
-    def silent(self) -> bool:
-        """Whether nothing has come that was not read: no bytes, no end."""
-
-    def close(self) -> None:
-        """Close it at once. Not an await: it is called where nothing may come between."""
-
 
 # Opens a link to a host and a port. Raises OSError.
 Dial = Callable[[str, int], Awaitable[Link]]
 
 
-class SocketLink:
-    """A TCP connection."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream: trio.abc.Stream = stream
-        self._socket = stream.socket
-
-    def silent(self) -> bool:
-        """Ask the kernel."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
-
-    def close(self) -> None:
-        """Close the socket; who waits for it is woken."""
-        self._socket.close()
-
-
 async def dial(host: str, port: int) -> Link:
     """Open a TCP connection: whichever of the host's addresses answers first (RFC 8305). Raises OSError."""
     stream = await trio.open_tcp_stream(host, port)
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return SocketLink(stream)
+    return Plain(socket.socket(fileno=stream.socket.detach()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +40,16 @@ class Origin:
 class Connection:
     """One connection to a provider. `reused` tells whether it has answered before."""
 
-    def __init__(self, link: Link, stream: trio.abc.Stream) -> None:
+    def __init__(self, link: Link) -> None:
         self.link = link
-        self.stream = stream
+        self.answer = Answer()
         self.reused = False
-        self.idle_since = -math.inf
+        self.idle_since = 0.0
+
+    def close(self) -> None:
+        """Close it at once."""
+        self.link.close()
+        self.answer.forget()
 
 
 class Statistics(NamedTuple):
@@ -111,24 +84,22 @@ class Pool:
                 connection.reused = True
                 self._busy.add(connection)
                 return connection
-            connection.link.close()
+            connection.close()
         return None
 
     async def open(self) -> Connection:
         """Open another one. Raises OSError and trio.BrokenResourceError; cancelled, it leaves nothing open."""
         origin = self._origin
         link = await self._dial(origin.host, origin.port)
-        stream = link.stream
         if origin.tls:
             try:
-                stream = trio.SSLStream(
-                    link.stream, origin.tls, server_hostname=origin.host, https_compatible=True
-                )
-                await stream.do_handshake()
+                tls = Tls(link, origin.tls, origin.host)
+                await tls.shake_hands()
             except BaseException:
                 link.close()
                 raise
-        connection = Connection(link, stream)
+            link = tls
+        connection = Connection(link)
         self._busy.add(connection)
         return connection
 
@@ -139,17 +110,16 @@ class Pool:
             connection.idle_since = trio.current_time()
             self._idle.append(connection)
         else:
-            connection.link.close()
-        self.expire()
+            connection.close()
 
     def expire(self) -> None:
         """Close what has been idle for too long."""
         oldest = trio.current_time() - _EXPIRY
         while self._idle and self._idle[0].idle_since < oldest:
-            self._idle.popleft().link.close()
+            self._idle.popleft().close()
 
     def close(self) -> None:
         """Close all of them."""
         for connection in (*self._busy, *self._idle):
-            connection.link.close()
+            connection.close()
         self._idle.clear()

@@ -29,11 +29,12 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
         media_type=h.media_type(response.headers),
         readable=route.intercepted and encoding in _UNENCODED,
     )
-    length = _length(response.headers)
+    length = response.length
     last = b""
     try:
         hold.settle(onlooker.head())
-        await reply.start(response.status, _going_back(response.headers, length))
+        head = _going_back(response.headers, length)
+        await reply.start(response.status, head, more=response.buffered)
         while piece := await response.read():
             record.first_byte()
             for evidence in onlooker.feed(piece):
@@ -47,13 +48,6 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
         hold.settle(onlooker.cut())
         record.usage = onlooker.usage
     return last
-
-
-def _length(headers: h.Headers) -> int | None:
-    """Return how long the body says it is; None if its framing says where it ends."""
-    value = h.find(headers, b"content-length")
-    chunked = h.find(headers, b"transfer-encoding") is not None
-    return int(value) if value is not None and value.isdigit() and not chunked else None
 
 
 def _going_back(headers: h.Headers, length: int | None) -> h.Headers:

@@ -1,27 +1,29 @@
-"""httpx's only door on the data path: one request to one provider, deadlines on every phase, faults by table.
+"""One request to one provider: what goes up, deadlines on every phase, faults by table.
 
-The transport is called directly. `httpx.AsyncClient` would add headers, keep one cookie jar for all callers,
-and rewrite the path after the allow-list has looked at it.
+Nothing is put between that knows better: `httpx.AsyncClient` would add headers, keep one cookie jar for all
+callers, and rewrite the path after the allow-list has looked at it.
 """
 
 from __future__ import annotations
 
 import errno
-import math
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import httpx
 import trio
 
+from aibridge_trio.call import Call, ConnectionLost, Patience
 from aibridge_trio.core import headers as h
+from aibridge_trio.deadline import Deadline
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
 from aibridge_trio.message import Body, BodyStalled
-from aibridge_trio.transport import ConnectionLost, Transport
+from aibridge_trio.proxied import ProxiedCall
+from aibridge_trio.transport import Transport
 
 # Makes a way out, from a proxy's URL or without.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
@@ -52,71 +54,43 @@ class Outgoing:
     chunked: bool
     max_body: int
 
-    async def next_piece(self) -> bytes | None:
-        """Return the next piece of the body, None at its end; BodyStalled if none comes in time."""
-        has_body = self.chunked or self.length is not None
-        return await anext(self.body, None) if has_body else None
+    @property
+    def has_body(self) -> bool:
+        """Whether there is one, be it empty."""
+        return self.chunked or self.length is not None
 
 
 class Upstream:
-    """The way to one provider's base URL."""
+    """The way to one provider's base URL. Deadlines hold while `run` runs."""
 
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport, timeouts: Timeouts) -> None:
         self._base = httpx.URL(base_url)
         self._base_path = self._base.raw_path.rstrip(b"/")
+        self._host = (b"host", self._base.netloc)
         self._transport = transport
         self._timeouts = timeouts
-        # Writes that no one takes are a silence too.
-        self._extensions = {"timeout": {"write": None if math.isinf(timeouts.idle) else timeouts.idle}}
-
-    @asynccontextmanager
-    async def send(self, outgoing: Outgoing, reached: Callable[[], None]) -> AsyncIterator[Response]:
-        """Send a request and yield its answer once the head has come; leaving early cancels it upstream.
-
-        `reached` is called when the connection stands. Raises UpstreamFault, or BodyTooLarge or BadRequest
-        where the caller's body is to blame.
-        """
-        upload = _Upload(outgoing, self._timeouts, reached)
-        request = httpx.Request(
-            outgoing.method,
-            self._base,
-            headers=[(b"host", self._base.netloc), *outgoing.headers, *_framing(outgoing)],
-            stream=upload,
-            extensions=self._extensions,
+        self._patience = Patience(
+            connect=timeouts.connect,
+            sending=Deadline(timeouts.idle),  # writes that no one takes are a silence too
+            head=Deadline(timeouts.first_byte),
+            reading=Deadline(timeouts.idle),
         )
-        request.url = _ExactURL(self._base, self._base_path + outgoing.target)
-        try:
-            with upload.deadline:
-                answer = await self._transport.handle_async_request(request)
-        except BodyStalled:
-            raise BadRequest("request body stalled: its rest did not come in time") from None
-        except httpx.LocalProtocolError:
-            raise BadRequest("request cannot be framed for the provider") from None
-        except httpx.TransportError as error:
-            raise UpstreamFault(
-                upload.phase,
-                type(error).__name__,
-                timeout=isinstance(error, httpx.TimeoutException),
-                neutral=isinstance(error, ConnectionLost) or _out_of_descriptors(error),
-            ) from None
-        if upload.deadline.cancelled_caught:
-            raise UpstreamFault(upload.phase, "deadline", timeout=True)
-        response = Response(answer, self._timeouts.idle)
-        try:
-            if response.status < _FIRST_FINAL_STATUS:
-                raise UpstreamFault("head", f"status {response.status}")
-            yield response
-        finally:
-            try:
-                await response.leave()
-            finally:
-                await answer.aclose()
+        self._pool = transport.pool(self._base) if isinstance(transport, Transport) else None
+
+    def send(self, outgoing: Outgoing, reached: Callable[[], None]) -> Response:
+        """Send a request, on entering what this returns. `reached` is called when the connection stands."""
+        headers = [self._host, *outgoing.headers, *_framing(outgoing)]
+        return Response(self._call(), outgoing, self._base_path + outgoing.target, headers, reached)
 
     async def run(self) -> None:
-        """Close kept connections in time, until cancelled; httpx's own transport looks at its own."""
-        while isinstance(self._transport, Transport):
-            await trio.sleep(_SWEEP)
-            self._transport.expire()
+        """Keep deadlines, and close kept connections in time, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for deadline in self._patience[1:]:
+                nursery.start_soon(deadline.run)
+            while True:
+                await trio.sleep(_SWEEP)
+                if self._pool:  # httpx's own transport looks at its own
+                    self._pool.expire()
 
     async def aclose(self) -> None:
         """Close the connections that are kept."""
@@ -125,87 +99,101 @@ class Upstream:
     def __repr__(self) -> str:
         return f"<Upstream {self._base.host}>"
 
+    def _call(self) -> Call | ProxiedCall:
+        if self._pool:
+            return Call(self._pool, self._patience)
+        times = self._timeouts
+        return ProxiedCall(
+            self._transport, self._base, connect=times.connect, first_byte=times.first_byte, idle=times.idle
+        )
+
 
 class Response:
-    """A provider's answer: its head, and its body piece by piece as it comes."""
+    """A provider's answer: its head, and its body piece by piece as it comes.
 
-    def __init__(self, answer: httpx.Response, idle: float) -> None:
-        self.status = answer.status_code
-        self.headers: h.Headers = answer.headers.raw
-        assert isinstance(answer.stream, httpx.AsyncByteStream)
-        self._pieces = aiter(answer.stream)
-        self._idle = idle
+    It is a context. Entering sends the request and returns once the head has come; it raises UpstreamFault, or
+    BodyTooLarge or BadRequest where the caller's body is to blame. Leaving early cancels it upstream.
+    """
+
+    def __init__(
+        self,
+        call: Call | ProxiedCall,
+        outgoing: Outgoing,
+        target: bytes,
+        headers: h.Headers,
+        reached: Callable[[], None],
+    ) -> None:
+        self._call = call
+        self._outgoing = outgoing
+        self._target = target
+        self._headers = headers
+        self._reached = reached
+        self._left = outgoing.max_body
+
+    @property
+    def status(self) -> int:
+        """The status."""
+        return self._call.status
+
+    @property
+    def headers(self) -> h.Headers:
+        """The headers as they came."""
+        return self._call.headers
+
+    @property
+    def length(self) -> int | None:
+        """How long the head says the body is, None where its framing tells where it ends."""
+        return self._call.length
+
+    @property
+    def buffered(self) -> bool:
+        """Whether the next `read` will not wait."""
+        return self._call.buffered
+
+    async def __aenter__(self) -> Self:
+        call = self._call
+        try:
+            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._reached)
+        except BodyStalled:
+            raise BadRequest("request body stalled: its rest did not come in time") from None
+        except httpx.LocalProtocolError:
+            raise BadRequest("request cannot be framed for the provider") from None
+        except httpx.TransportError as error:
+            raise _fault(call.phase, error) from None
+        if call.status < _FIRST_FINAL_STATUS:
+            await call.aclose()
+            raise UpstreamFault("head", f"status {call.status}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._call.aclose()
 
     async def read(self) -> bytes:
         """Return the next piece, b"" at a clean end; UpstreamFault if the answer breaks or falls silent."""
-        piece: bytes | None = b""
-        with trio.move_on_after(self._idle):
-            try:
-                while piece == b"":  # an empty piece is no end
-                    piece = await anext(self._pieces, None)
-            except httpx.TransportError as error:
-                raise UpstreamFault("stream", type(error).__name__) from None
-            return piece or b""
-        raise UpstreamFault("stream", "deadline", timeout=True)
+        try:
+            return await self._call.read()
+        except httpx.TransportError as error:
+            raise _fault("stream", error) from None
 
-    async def leave(self) -> None:
-        """Let go of the rest. Not by closing: httpx's nested generators would be left to the collector.
-
-        A read that is cancelled before it waits unwinds them all, and closes the connection.
-        """
-        with trio.CancelScope() as scope, suppress(httpx.TransportError):
-            scope.cancel()
-            async for _ in self._pieces:
-                pass
-
-
-class _Upload(httpx.AsyncByteStream):
-    """The caller's body on its way up. Who pulls at it shows how far the request has come.
-
-    A transport begins to pull when the connection stands, and has pulled the last piece when the request is
-    out: so the phases and their deadlines are known whatever transport is behind.
-    """
-
-    def __init__(self, outgoing: Outgoing, timeouts: Timeouts, reached: Callable[[], None]) -> None:
-        self._reached = reached
-        self._outgoing = outgoing
-        self._timeouts = timeouts
-        self._left = outgoing.max_body
-        self.phase: Phase = "connect"
-        self.deadline = trio.move_on_after(timeouts.connect)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self.phase == "connect":
-            self.phase = "head"
-            self._reached()
-            # From here to the end of the body the caller sets the pace; every write has a deadline of its own.
-            self.deadline.deadline = math.inf
-        piece = await self._outgoing.next_piece()
-        if piece is None:
-            self.deadline.deadline = trio.current_time() + self._timeouts.first_byte
-            raise StopAsyncIteration
-        self._left -= len(piece)
-        if self._left < 0:
-            raise BodyTooLarge(self._outgoing.max_body)
+    async def _piece(self) -> bytes | None:
+        """Return the next piece of the request's body."""
+        if not self._outgoing.has_body:
+            return None
+        piece = await anext(self._outgoing.body, None)
+        if piece is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise BodyTooLarge(self._outgoing.max_body)
         return piece
 
 
-class _ExactURL(httpx.URL):
-    """A URL whose path and query go out as they came: httpx would resolve dots and quote again.
-
-    (The `target` extension does the same, but breaks the CONNECT of a proxied connection.)
-    """
-
-    def __init__(self, base: httpx.URL, target: bytes) -> None:
-        super().__init__(base)
-        self._target = target
-
-    @property
-    def raw_path(self) -> bytes:
-        return self._target
+def _fault(phase: Phase, error: httpx.TransportError) -> UpstreamFault:
+    return UpstreamFault(
+        phase,
+        type(error).__name__,
+        timeout=isinstance(error, httpx.TimeoutException),
+        neutral=isinstance(error, ConnectionLost) or _out_of_descriptors(error),
+    )
 
 
 def _out_of_descriptors(error: BaseException | None) -> bool:

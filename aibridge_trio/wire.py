@@ -1,10 +1,9 @@
-"""A caller's byte stream, plain or TLS, and what cannot be asked of every stream."""
+"""Byte streams without a Trio stream between: TCP, and what cannot be asked of every stream."""
 
 from __future__ import annotations
 
 import select
 import socket
-import ssl
 import struct
 from contextlib import suppress
 from typing import Protocol
@@ -18,8 +17,6 @@ Buffer = bytes | bytearray | memoryview
 READ_SIZE = 65536
 # What the kernel takes beyond what it has sent, in bytes, so that a caller's slowness is felt early.
 _UNSENT = 16 * 1024
-# What a caller has for its TLS handshake (seconds).
-_HANDSHAKE = 10.0
 # Linux tells of an end that stands behind unread bytes; elsewhere only a reset shows.
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 _WAITING = (BlockingIOError, InterruptedError)
@@ -29,15 +26,8 @@ _WAITING = (BlockingIOError, InterruptedError)
 BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
-class Wire(Protocol):
+class Link(Protocol):
     """One connection's bytes. Reads and writes raise one of BROKEN when it is."""
-
-    peer: Address | None
-    own: Address | None
-    secure: bool
-
-    async def open(self) -> None:
-        """Do what comes before the first byte, within a deadline."""
 
     async def receive(self) -> bytes:
         """Wait for bytes; none are the end."""
@@ -48,6 +38,23 @@ class Wire(Protocol):
     async def send(self, data: bytes) -> None:
         """Send all of it."""
 
+    def silent(self) -> bool:
+        """Whether nothing has come that was not read: no bytes, no end."""
+
+    def close(self) -> None:
+        """Close it; who waits for it is woken. Not an await: it is called where nothing may come between."""
+
+
+class Wire(Link, Protocol):
+    """A caller's connection, and what cannot be asked of every link."""
+
+    peer: Address | None
+    own: Address | None
+    secure: bool
+
+    async def open(self) -> None:
+        """Do what comes before the first byte, within a deadline."""
+
     def left(self) -> bool:
         """Whether the caller has left, though bytes that nobody read may stand before that."""
 
@@ -57,14 +64,13 @@ class Wire(Protocol):
     def reset(self) -> None:
         """Close it at once, so that the caller sees a break."""
 
-    def close(self) -> None:
-        """Close it. Not an await: it is called where nothing may come between."""
 
+class Plain:
+    """TCP. It goes to the socket without a Trio stream between: a stream yields at each read and write."""
 
-class _Socket:
-    """What plain and TLS have in common: a connected, non-blocking socket."""
+    secure = False
 
-    def __init__(self, sock: socket.socket, peer: Address | None) -> None:
+    def __init__(self, sock: socket.socket, peer: Address | None = None) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
@@ -74,11 +80,13 @@ class _Socket:
         name = sock.getsockname()
         self.own: Address | None = (name[0], name[1])
 
+    def silent(self) -> bool:
+        """Ask the kernel."""
+        return not self._polled(select.POLLIN)
+
     def left(self) -> bool:
         """Ask the kernel."""
-        poll = select.poll()
-        poll.register(self._sock, _LEFT)
-        return bool(poll.poll(0))
+        return self._polled(_LEFT)
 
     def reset(self) -> None:
         """Close without lingering."""
@@ -92,12 +100,6 @@ class _Socket:
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
-
-class Plain(_Socket):
-    """TCP. It goes to the socket without a Trio stream between: a stream yields at each read and write."""
-
-    secure = False
-
     async def open(self) -> None:
         """Nothing comes before."""
 
@@ -106,8 +108,10 @@ class Plain(_Socket):
         while True:
             self._check()
             await trio.lowlevel.wait_readable(self._sock)
-            with suppress(*_WAITING):
+            try:
                 return self._sock.recv(READ_SIZE)
+            except _WAITING:
+                continue
 
     def push(self, data: Buffer) -> int:
         """Give the kernel what it takes."""
@@ -131,39 +135,11 @@ class Plain(_Socket):
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
 
+    def _polled(self, events: int) -> bool:
+        poll = select.poll()
+        poll.register(self._sock, events)
+        return bool(poll.poll(0))
+
     def _check(self) -> None:
         if self._sock.fileno() < 0:
             raise trio.ClosedResourceError
-
-
-class Secure(_Socket):
-    """TLS over TCP."""
-
-    secure = True
-
-    def __init__(self, sock: socket.socket, peer: Address | None, context: ssl.SSLContext) -> None:
-        super().__init__(sock, peer)
-        transport = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-        self._stream = trio.SSLStream(transport, context, server_side=True, https_compatible=True)
-
-    async def open(self) -> None:
-        """Shake hands."""
-        with trio.move_on_after(_HANDSHAKE) as scope:
-            await self._stream.do_handshake()
-        if scope.cancelled_caught:
-            raise trio.BrokenResourceError
-
-    async def receive(self) -> bytes:
-        """Wait for bytes."""
-        return bytes(await self._stream.receive_some(READ_SIZE))
-
-    def push(self, data: Buffer) -> int:  # noqa: ARG002
-        """Nothing: encryption is Trio's, and that may wait."""
-        return 0
-
-    async def send(self, data: bytes) -> None:
-        """Send all of it."""
-        await self._stream.send_all(data)
-
-    def finish(self) -> None:
-        """Say nothing: TLS cannot be closed one way, and the caller knows by the framing."""

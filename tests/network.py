@@ -66,6 +66,10 @@ class MemoryWire:
     async def send(self, data: bytes) -> None:
         await self.stream.send_all(data)
 
+    def silent(self) -> bool:
+        incoming = self.stream.receive_stream._incoming  # no one else can tell without reading
+        return not incoming._data and not incoming._closed
+
     def left(self) -> bool:
         return bool(self.stream.receive_stream._incoming._closed)
 
@@ -132,6 +136,15 @@ class MemoryLink:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+
+    async def receive(self) -> bytes:
+        return bytes(await self.stream.receive_some(65536))
+
+    def push(self, data: bytes | bytearray | memoryview) -> int:
+        return 0
+
+    async def send(self, data: bytes) -> None:
+        await self.stream.send_all(data)
 
     def silent(self) -> bool:
         """Ask the stream's buffer, which tells of an end as well."""

@@ -21,7 +21,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 DOORS = {
     "hypercorn": {"server"},
     "httptools": {"http1", "requests"},
-    "httpx": {"upstream", "transport", "client"},
+    "httpx": {"upstream", "call", "proxied", "transport", "client"},
     "prometheus_client": {"metrics"},
     "cyclopts": {"grammar", "reference"},
     "rich": {"top"},
@@ -32,6 +32,7 @@ TESTED_ELSEWHERE = {
     "__main__": "test_cli",
     "app": "test_asgi",
     "bridge": "test_bridge",
+    "call": "test_transport",
     "configuration": "test_settings",
     "exchanges": "test_connection",
     "files": "test_settings",
@@ -42,9 +43,11 @@ TESTED_ELSEWHERE = {
     "message": "test_asgi",
     "listener": "test_server",
     "outlet": "test_wire",
+    "proxied": "test_upstream",
     "pool": "test_transport",
     "record": "test_gateway",
     "service": "test_connection",
+    "tls": "test_wire",
 }
 LONGEST_ROOM = 300
 

@@ -248,6 +248,9 @@ class Spoken:
     def __init__(self, pieces: Iterable[bytes], headers: list[tuple[bytes, bytes]], status: int = 200) -> None:
         self.status = status
         self.headers = headers
+        length = dict(headers).get(b"content-length")
+        self.length = None if length is None else int(length)
+        self.buffered = False
         self._pieces = iter(pieces)
 
     async def read(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -12,8 +13,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.pool import Pool
-from aibridge_trio.transport import ConnectionLost, Transport
+from aibridge_trio.call import Call, ConnectionLost, Patience
+from aibridge_trio.deadline import Deadline
+from aibridge_trio.pool import Origin, Pool
+from aibridge_trio.transport import Transport
 from tests.network import Network
 
 Stream = trio.abc.Stream
@@ -379,36 +382,31 @@ async def test_an_answer_that_is_left_closes_its_connection(autojump_clock: Mock
 async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Network) -> None:
     """Who takes nothing of an upload for so long gets no more of it."""
 
-    class Stuck(Noted):
-        async def send_all(self, data: Any) -> None:
-            await trio.sleep_forever()
-
     async def silent(stream: Stream) -> None:
         await trio.sleep_forever()
 
-    host = Host(network, silent)
-    transport = network.way_out()
-    link = transport._dial  # type: ignore[attr-defined]
-
     async def stuck(name: str, port: int) -> Any:
-        made = await link(name, port)
-        made.stream = Stuck(made.stream, host)
-        made.close = lambda: None
+        made = await network._link(name, port)
+
+        async def send(_: bytes) -> None:
+            await made.receive()  # what will not come
+
+        made.send = send  # type: ignore[method-assign]
         return made
 
-    transport._dial = stuck  # type: ignore[attr-defined]
+    Host(network, silent)
 
-    class Nothing(httpx.AsyncByteStream):
-        def __aiter__(self) -> AsyncIterator[bytes]:
-            return self
+    async def nothing() -> None:
+        return None
 
-        async def __anext__(self) -> bytes:
-            raise StopAsyncIteration
-
-    request = httpx.Request("GET", "http://host/", stream=Nothing(), extensions={"timeout": {"write": 3.0}})
+    three, never = Deadline(3), Deadline(math.inf)
+    network.nursery.start_soon(three.run)
+    pool = Pool(Origin("host", 80, None), stuck)
+    call = Call(pool, Patience(math.inf, three, never, never))
     with pytest.raises(httpx.WriteTimeout):
-        await asked(transport, request)
+        await call.begin("GET", b"/", [(b"host", b"host")], nothing, lambda: None)
     assert trio.current_time() == pytest.approx(3, abs=0.1)
+    assert pool.statistics() == (0, 0)
 
 
 async def test_origins_have_pools_of_their_own(autojump_clock: MockClock, network: Network) -> None:

@@ -6,7 +6,7 @@ import errno
 import math
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
 import httpx
@@ -52,7 +52,8 @@ class Provider:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(listen)
-            await self._speak(self, stream)
+            with suppress(trio.BrokenResourceError):  # whoever asked may have left by now
+                await self._speak(self, stream)
             await trio.sleep_forever()
 
     async def requested(self, marker: bytes = b"\r\n\r\n", times: int = 1) -> None:
@@ -74,7 +75,9 @@ async def silent(_provider: Provider, _stream: Stream) -> None:
 
 def upstream(network: Network, base_url: str = "http://openai/v1", **timeouts: float) -> Upstream:
     """Return a way to the provider."""
-    return Upstream(base_url, network.way_out(), Timeouts(**timeouts))
+    way = Upstream(base_url, network.way_out(), Timeouts(**timeouts))
+    network.nursery.start_soon(way.run)
+    return way
 
 
 def outgoing(
@@ -600,15 +603,19 @@ def test_its_repr_names_the_host_and_no_more() -> None:
 
 
 async def test_an_empty_piece_is_no_end(autojump_clock: MockClock) -> None:
-    """A transport may hand over nothing for once; what follows is still the answer's."""
+    """Somebody else's transport may hand over nothing for once; what follows is still the answer's."""
 
     class Pieces(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
             for piece in (b"one", b"", b"", b"two"):
                 yield piece
 
-    response = Response(httpx.Response(200, stream=Pieces()), 300.0)
-    assert [await response.read() for _ in range(3)] == [b"one", b"two", b""]
+    async def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Pieces())
+
+    way = Upstream("http://openai/v1", httpx.MockTransport(answer), Timeouts())
+    async with way.send(outgoing(), nothing) as response:
+        assert [await response.read() for _ in range(3)] == [b"one", b"two", b""]
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ECONNREFUSED])

@@ -16,9 +16,10 @@ import trustme
 from trio.testing import wait_all_tasks_blocked
 
 from aibridge_trio import outlet as outlets
-from aibridge_trio import wire as wires
+from aibridge_trio import tls
 from aibridge_trio.outlet import Flusher, Outlet
-from aibridge_trio.wire import BROKEN, Plain, Secure, Wire
+from aibridge_trio.tls import Secure
+from aibridge_trio.wire import BROKEN, Plain, Wire
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -154,7 +155,7 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     """A caller that leaves without a goodbye is broken off, or at its end; nothing else."""
     near, far = pair()
-    wire = Secure(far, None, contexts[0])
+    wire = Secure(Plain(far), contexts[0])
     client = trio.SSLStream(
         trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
     )
@@ -177,9 +178,9 @@ async def test_a_handshake_has_its_deadline(
     contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who connects and says nothing is not waited for."""
-    monkeypatch.setattr(wires, "_HANDSHAKE", 0.05)
+    monkeypatch.setattr(tls, "_HANDSHAKE", 0.05)
     near, far = pair()
-    wire = Secure(far, None, contexts[0])
+    wire = Secure(Plain(far), contexts[0])
     with trio.fail_after(5), pytest.raises(BROKEN):
         await wire.open()
     wire.close()

@@ -1,0 +1,119 @@
+"""TLS over any link. The ssl module does the work on bytes in memory; what it makes of them is carried here."""
+
+from __future__ import annotations
+
+import ssl
+from typing import NoReturn
+
+import trio
+
+from aibridge_trio.wire import READ_SIZE, Address, Buffer, Link, Wire
+
+# What a caller has for its handshake (seconds).
+_HANDSHAKE = 10.0
+
+
+class Tls:
+    """An encrypted link over `link`; with a `server_name` it is the client's end, and that name is verified."""
+
+    def __init__(self, link: Link, context: ssl.SSLContext, server_name: str | None = None) -> None:
+        self._link = link
+        self._coming, self._going = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(
+            self._coming, self._going, server_side=server_name is None, server_hostname=server_name
+        )
+        self._sending = trio.Lock()
+
+    async def shake_hands(self) -> None:
+        """Come before the first byte. Raises one of BROKEN, a certificate that does not hold included."""
+        while True:
+            try:
+                self._object.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._carry()
+                if not await self._hear():
+                    raise trio.BrokenResourceError from None
+            except ssl.SSLError as error:
+                await self._carry()  # the alert
+                _broken(error)
+        await self._carry()
+
+    async def receive(self) -> bytes:
+        """Wait for bytes. An end without a goodbye is an end: HTTP tells by itself if something is missing."""
+        while True:
+            try:
+                return self._object.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                # What is to go out now, a key's update, may go with the next bytes of ours (RFC 8446, 4.6.3).
+                if not await self._hear():
+                    return b""
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLError as error:
+                _broken(error)
+
+    def push(self, data: Buffer) -> int:  # noqa: ARG002
+        """Nothing: what is encrypted must go out to its last byte, and that may wait."""
+        return 0
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it; one after the other, because the order is part of the encryption."""
+        async with self._sending:
+            try:
+                self._object.write(data)
+            except ssl.SSLError as error:
+                _broken(error)
+            await self._carry()
+
+    def silent(self) -> bool:
+        """Whether neither the link nor what was read of it holds anything."""
+        return not self._coming.pending and self._link.silent()
+
+    def close(self) -> None:
+        """Close the link, without a goodbye: few wait for one."""
+        self._link.close()
+
+    async def _hear(self) -> bool:
+        data = await self._link.receive()
+        self._coming.write(data)
+        return bool(data)
+
+    async def _carry(self) -> None:
+        data = self._going.read()
+        if data and (sent := self._link.push(data)) < len(data):
+            await self._link.send(data[sent:])
+
+
+class Secure(Tls):
+    """A caller's wire, encrypted."""
+
+    secure = True
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext) -> None:
+        super().__init__(wire, context)
+        self._wire = wire
+        self.peer: Address | None = wire.peer
+        self.own: Address | None = wire.own
+
+    async def open(self) -> None:
+        """Shake hands."""
+        with trio.move_on_after(_HANDSHAKE) as scope:
+            await self.shake_hands()
+        if scope.cancelled_caught:
+            raise trio.BrokenResourceError
+
+    def left(self) -> bool:
+        """Ask the wire."""
+        return self._wire.left()
+
+    def finish(self) -> None:
+        """Say nothing: TLS cannot be closed one way, and the caller knows by the framing."""
+
+    def reset(self) -> None:
+        """Reset the wire."""
+        self._wire.reset()
+
+
+def _broken(error: ssl.SSLError) -> NoReturn:
+    raise trio.BrokenResourceError from error
