@@ -12,7 +12,7 @@ import trio
 from aibridge_trio import metrics
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.breaker import Mode
-from aibridge_trio.events import Bug, Event, Lifecycle, Overridden, Publish, Transitioned
+from aibridge_trio.events import Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
 from aibridge_trio.message import BodyStalled, Reply, Request
@@ -40,8 +40,6 @@ class _Refused(Exception):
 class Admin:
     """Answers the operator. `host` is the name it was told to listen on, `token` guards all but health."""
 
-    kinds = (Transitioned, Overridden, Lifecycle)
-
     def __init__(
         self,
         *,
@@ -61,8 +59,9 @@ class Admin:
         self._host = host.lower()
         self._token = token
         self._changed = trio.Event()
+        self.hears: Hears = dict.fromkeys((Transitioned, Overridden, Lifecycle), self._wake)
 
-    def listen(self, _event: Event) -> None:
+    def _wake(self, _event: Event) -> None:
         """Wake the streams of /status/stream at what an operator waits for."""
         self._changed.set()
         self._changed = trio.Event()

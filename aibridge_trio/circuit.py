@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import Self
 
 import trio
 
@@ -15,7 +15,11 @@ from aibridge_trio.events import Judged, Overridden, Publish, Transitioned
 
 
 class Hold:
-    """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success."""
+    """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
+
+    As a context: an UpstreamFault on the way out is evidence, and whatever is still held at the end goes back as
+    neutral.
+    """
 
     def __init__(self, judge: Callable[[Evidence], None] | None) -> None:
         self._judge = judge
@@ -29,6 +33,15 @@ class Hold:
         if self.verdict is None or relapse:
             self.verdict = evidence.verdict
             self._judge(evidence)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UpstreamFault):
+            self.settle(of_fault(error))
+        if self.verdict is None:
+            self.settle(NEUTRAL)
 
 
 class Circuit:
@@ -48,27 +61,16 @@ class Circuit:
         """Whether the breaker rules."""
         return self.policy is not None
 
-    @contextmanager
-    def admit(self, *, votes: bool) -> Iterator[Hold]:
+    def admit(self, *, votes: bool) -> Hold:
         """Let a request through or raise CircuitOpen.
 
-        An UpstreamFault on the way out is evidence; whatever is still held at the end goes back as neutral. A
-        request that does not vote is refused while open, and never judged.
+        A request that does not vote is refused while open, and never judged.
         """
-        if not votes:
-            if self.enabled and (refusal := self._breaker.refuse(self._clock())):
-                raise self._open(refusal)
-            yield Hold(None)
-            return
-        hold = Hold(self._admitted())
-        try:
-            yield hold
-        except UpstreamFault as fault:
-            hold.settle(of_fault(fault))
-            raise
-        finally:
-            if hold.verdict is None:
-                hold.settle(NEUTRAL)
+        if votes:
+            return Hold(self._admitted())
+        if self.enabled and (refusal := self._breaker.refuse(self._clock())):
+            raise self._open(refusal)
+        return Hold(None)
 
     def override(self, mode: Mode) -> None:
         """Let the operator rule, or the breaker itself again."""

@@ -6,11 +6,11 @@ The story publishes them and knows no listener; metrics, logs and status listen 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import errorcode
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from aibridge_trio.core.breaker import Mode, State
 from aibridge_trio.core.usage import Usage
@@ -138,20 +138,22 @@ class Finished:
 Event = Started | Answered | FirstByte | Faulted | Judged | Transitioned | Overridden | Lifecycle | Bug | Finished
 KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
+# What a listener does with each kind of event that it hears.
+Hears = Mapping[type[Event], Callable[[Any], None]]
 
 
 class Bus:
-    """Passes each event to every listener that wants its kind, in order."""
+    """Passes each event to everybody who hears its kind, in order."""
 
     def __init__(self) -> None:
-        self._listeners: dict[type[Event], list[Publish]] = {kind: [] for kind in KINDS}
+        self._ears: dict[type[Event], list[Callable[[Any], None]]] = {kind: [] for kind in KINDS}
 
-    def listen(self, listener: Publish, kinds: Iterable[type[Event]] = KINDS) -> None:
+    def listen(self, hears: Hears) -> None:
         """Add a listener; it must neither block nor raise."""
-        for kind in kinds:
-            self._listeners[kind].append(listener)
+        for kind, ear in hears.items():
+            self._ears[kind].append(ear)
 
     def publish(self, event: Event) -> None:
         """Tell everybody who listens."""
-        for listener in self._listeners[type(event)]:
-            listener(event)
+        for ear in self._ears[type(event)]:
+            ear(event)

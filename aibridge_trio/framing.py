@@ -18,6 +18,7 @@ _STATUS_LINES = {
 }
 _FIRST_FINAL, _LAST = 200, 999
 _NO_CONTENT, _NOT_MODIFIED = 204, 304
+_DECIDING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 
 class Misframed(Exception):
@@ -50,7 +51,9 @@ class Framing:
             raise Misframed("this is no final status")
         self._bodiless = self._to_head or status in (_NO_CONTENT, _NOT_MODIFIED)
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        lines += [b"%b: %b\r\n" % header for header in headers if self._passes(status, *header)]
+        for name, value in headers:
+            if name.lower() not in _DECIDING or self._passes(status, name.lower(), value):
+                lines.append(b"%b: %b\r\n" % (name, value))
         if self._left is None and not self._bodiless:
             self.by_close = self._old
             if not self._old:
@@ -62,6 +65,18 @@ class Framing:
         if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
             raise Misframed("a line of its head would end early")
         return head + b"\r\n"
+
+    def _passes(self, status: int, name: bytes, value: bytes) -> bool:
+        """Read a header for what it says of the framing; tell whether it goes out as it is."""
+        if name == b"content-length":
+            if self._left is not None or not value.isdigit():
+                raise Misframed("its Content-Length is no number, or said twice")
+            self._left = int(value)
+            return status != _NO_CONTENT
+        if name == b"connection" and b"close" in value.lower():
+            self.closes = True
+            return False
+        return name != b"transfer-encoding"
 
     def piece(self, data: bytes) -> bytes:
         """A piece of the body. Raises Misframed."""
@@ -81,21 +96,6 @@ class Framing:
         if self._left:
             raise Misframed("it is shorter than its Content-Length")
         return LAST_CHUNK if self._left is None else b""
-
-    def _passes(self, status: int, name: bytes, value: bytes) -> bool:
-        """Read a header for what it says of the framing; tell whether it goes out as it is."""
-        match name.lower():
-            case b"content-length":
-                if self._left is not None or not value.isdigit():
-                    raise Misframed("its Content-Length is no number, or said twice")
-                self._left = int(value)
-                return status != _NO_CONTENT
-            case b"connection" if b"close" in value.lower():
-                self.closes = True
-                return False
-            case b"transfer-encoding":
-                return False
-        return True
 
 
 def refusal(status: int, why: str) -> bytes:

@@ -110,7 +110,7 @@ class Answer:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
         self._head_size += len(name) + len(value) + 4
-        if self._head_size > MAX_HEAD or len(self.headers) >= MAX_HEADERS:
+        if self._head_size > MAX_HEAD or len(self.headers) == MAX_HEADERS:
             self._refuse("its head is too long")
         if not self.status:
             self.headers.append((name, value))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
-from aibridge_trio.events import Bug, Event, Finished, Lifecycle, Overridden, Transitioned
+from aibridge_trio.events import Bug, Finished, Hears, Lifecycle, Overridden, Transitioned
 from aibridge_trio.units import visible
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -19,12 +19,11 @@ _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
 # json.dumps() makes a new encoder for whatever is not its default.
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 class Log:
     """Listens to events and writes lines, as JSON or for people (`auto`: for people on a terminal)."""
-
-    kinds = (Finished, Transitioned, Overridden, Lifecycle, Bug)
 
     def __init__(
         self,
@@ -39,23 +38,29 @@ class Log:
         human = form == "human" or (form == "auto" and self._stream.isatty())
         self._format = _human if human else _json
         self._now = now
+        self.hears: Hears = {
+            Finished: self._finished,
+            Transitioned: self._transitioned,
+            Overridden: self._overridden,
+            Lifecycle: self._lived,
+            Bug: self._bug,
+        }
 
-    def listen(self, event: Event) -> None:
-        """Write what is worth a line."""
-        match event:
-            case Finished():
-                self._line("info", "request", _request(event))
-            case Transitioned():
-                change = {"provider": event.provider, "from": event.source, "to": event.target}
-                self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
-            case Overridden(provider, mode):
-                self._line("warning", "override", {"provider": provider, "mode": mode})
-            case Lifecycle(what, detail):
-                self._line("info", what, {"detail": detail})
-            case Bug(where):
-                self._line("error", "bug", {"where": where})
-            case _:
-                pass
+    def _finished(self, event: Finished) -> None:
+        self._line("info", "request", _request(event))
+
+    def _transitioned(self, event: Transitioned) -> None:
+        change = {"provider": event.provider, "from": event.source, "to": event.target}
+        self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
+
+    def _overridden(self, event: Overridden) -> None:
+        self._line("warning", "override", {"provider": event.provider, "mode": event.mode})
+
+    def _lived(self, event: Lifecycle) -> None:
+        self._line("info", event.what, {"detail": event.detail})
+
+    def _bug(self, event: Bug) -> None:
+        self._line("error", "bug", {"where": event.where})
 
     def caution(self, detail: str) -> None:
         """Write a warning of the configuration's."""
@@ -92,11 +97,18 @@ def _request(event: Finished) -> dict[str, Any]:
 
 
 def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
-    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = _encode({"time": time, "level": level, "event": event, **fields})
+    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    said = "".join([f', "{key}": {_value(value)}' for key, value in fields.items()])
+    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{said}}}'
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+
+
+def _value(value: str | float | None) -> str:
+    if isinstance(value, str):
+        return _encode(value)
+    return _WORDS[value] if value is None or isinstance(value, bool) else repr(value)
 
 
 def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:

@@ -23,10 +23,10 @@ from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES, REASONS
 from aibridge_trio.events import (
     Answered,
-    Event,
     Faulted,
     Finished,
     FirstByte,
+    Hears,
     Judged,
     Transitioned,
 )
@@ -55,8 +55,6 @@ class _Series(dict[tuple[str, ...], _Metric], Generic[_Metric]):
 
 class Metrics:
     """Listens to events and keeps the series; `render` is what /metrics answers."""
-
-    kinds = (Finished, Answered, FirstByte, Faulted, Judged, Transitioned)
 
     def __init__(self, providers: Iterable[Provider], admission: Callable[[], Statistics]) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -102,29 +100,34 @@ class Metrics:
         build = self._gauge("build_info", "Always 1; the labels tell.", "version", "python")
         build[__version__, platform.python_version()].set(1)
         self._registry.register(_Live(admission))
+        self.hears: Hears = {
+            Finished: self._finished,
+            Answered: self._answered,
+            FirstByte: self._first_byte_came,
+            Faulted: self._faulted,
+            Judged: self._judged,
+            Transitioned: self._transitioned,
+        }
 
     def render(self) -> bytes:
         """Return all series in the text exposition format."""
         return generate_latest(self._registry)
 
-    def listen(self, event: Event) -> None:
-        """Count one event."""
-        match event:
-            case Finished():
-                self._finished(event)
-            case Answered(provider, status):
-                self._responses[provider, _label(status)].inc()
-            case FirstByte(provider, route, seconds):
-                self._first_byte[provider, route].observe(seconds)
-            case Faulted(provider, phase):
-                self._errors[provider, phase].inc()
-            case Judged(provider, verdict):
-                self._verdicts[provider, verdict].inc()
-            case Transitioned():
-                self._state[(event.provider,)].set(event.target.number)
-                self._trips[(event.provider,)].inc(event.trip)
-            case _:
-                pass
+    def _answered(self, event: Answered) -> None:
+        self._responses[event.provider, _label(event.status)].inc()
+
+    def _first_byte_came(self, event: FirstByte) -> None:
+        self._first_byte[event.provider, event.route].observe(event.seconds)
+
+    def _faulted(self, event: Faulted) -> None:
+        self._errors[event.provider, event.phase].inc()
+
+    def _judged(self, event: Judged) -> None:
+        self._verdicts[event.provider, event.verdict].inc()
+
+    def _transitioned(self, event: Transitioned) -> None:
+        self._state[(event.provider,)].set(event.target.number)
+        self._trips[(event.provider,)].inc(event.trip)
 
     def _finished(self, event: Finished) -> None:
         self._requests[event.provider, event.route, _label(event.status)].inc()
@@ -134,8 +137,8 @@ class Metrics:
                 self._refused[(event.provider,)].inc()
         if event.reached_upstream:
             self._duration[event.provider, event.route].observe(event.duration)
-        for kind in TYPES:
-            if count := getattr(event.usage, kind):
+        for kind, count in zip(TYPES, event.usage, strict=True):
+            if count:
                 self._tokens[event.provider, kind].inc(count)
 
     def _counter(self, name: str, text: str, *labels: str) -> _Series[Counter]:

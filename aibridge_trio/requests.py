@@ -138,7 +138,7 @@ class Requests:
         if self._in_body:
             if self._left is None and self._overhead > _MAX_OVERHEAD:
                 self._broken = self._broken or Broken(BAD_REQUEST, "its chunks are more frame than body")
-        elif self._raw > MAX_HEAD:
+        elif self._raw > MAX_HEAD or len(self._headers) > MAX_HEADERS:
             self._broken = self._broken or Broken(HEAD_TOO_LONG, "its head is too long")
         self._flush()
         if self._broken and not self.over:
@@ -153,8 +153,6 @@ class Requests:
     def _clear(self) -> None:
         self._target = b""
         self._headers: Headers = []
-        self._deciding: list[tuple[bytes, bytes]] = []
-        self._size = 0
 
     def _refuse(self, status: int, why: str) -> NoReturn:
         self._broken = Broken(status, why)
@@ -173,16 +171,8 @@ class Requests:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a line of the head; trailers are dropped (llhttp calls this)."""
-        if self._in_body:
-            return
-        self._size += len(name) + len(value) + 4
-        headers = self._headers
-        if self._size > MAX_HEAD or len(headers) >= MAX_HEADERS:
-            self._refuse(HEAD_TOO_LONG, "its head is too long")
-        name, value = name.lower(), value.rstrip(b" \t")
-        headers.append((name, value))
-        if name in _DECIDING:
-            self._deciding.append((name, value))
+        if not self._in_body:
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Decide how the request ends, and whether another may follow (llhttp calls this)."""
@@ -190,11 +180,24 @@ class Requests:
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._refuse(_VERSION_UNKNOWN, "it is neither HTTP/1.1 nor HTTP/1.0")
-        if self._size + len(self._target) > MAX_HEAD:
-            self._refuse(HEAD_TOO_LONG, "its head is too long")
-        hosts, length, expects = 0, 0, False
-        chunked = False
-        for name, value in self._deciding:
+        headers = self._headers
+        if self._raw > MAX_HEAD or len(headers) > MAX_HEADERS:
+            self._limit()
+        deciding = [header for header in headers if header[0] in _DECIDING]
+        length, chunked, expects = self._decide(version, deciding)
+        upgrade, method = parser.should_upgrade(), parser.get_method().decode("ascii")
+        # Behind such a head llhttp reads no body, so there is no telling what follows.
+        lost = upgrade and (method == "CONNECT" or chunked or length > 0)
+        self._final = lost or version == "1.0" or not parser.should_keep_alive()
+        self._left = 0 if upgrade else None if chunked else length
+        self._in_body, self.begun, self._overhead = True, False, 0
+        waits = expects and version == "1.1" and self._left != 0
+        self._events.append(Head(method, self._target, version, self._headers, self._left, waits, self._final))
+
+    def _decide(self, version: str, headers: Headers) -> tuple[int, bool, bool]:
+        """Return the length announced, whether the body is chunked, whether a 100 is expected."""
+        hosts, length, chunked, expects = 0, 0, False, False
+        for name, value in headers:
             if name == b"host":
                 hosts += 1
                 if not _HOST.fullmatch(value):
@@ -209,14 +212,13 @@ class Requests:
                 chunked = True
         if hosts > 1 or (not hosts and version == "1.1"):
             self._refuse(BAD_REQUEST, "it has not exactly one Host")
-        upgrade, method = parser.should_upgrade(), parser.get_method().decode("ascii")
-        # Behind such a head llhttp reads no body, so there is no telling what follows.
-        lost = upgrade and (method == "CONNECT" or chunked or length > 0)
-        self._final = lost or version == "1.0" or not parser.should_keep_alive()
-        self._left = 0 if upgrade else None if chunked else length
-        self._in_body, self.begun, self._overhead = True, False, 0
-        waits = expects and version == "1.1" and self._left != 0
-        self._events.append(Head(method, self._target, version, self._headers, self._left, waits, self._final))
+        return length, chunked, expects
+
+    def _limit(self) -> None:
+        """Refuse a head that is too long; what was fed together with it may be its body."""
+        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
+        if size > MAX_HEAD or len(self._headers) > MAX_HEADERS:
+            self._refuse(HEAD_TOO_LONG, "its head is too long")
 
     def on_chunk_header(self) -> None:
         """See the beginning of a chunk (llhttp calls this)."""

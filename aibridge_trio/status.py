@@ -18,10 +18,10 @@ from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES, REASONS
 from aibridge_trio.events import (
     Answered,
-    Event,
     Faulted,
     Finished,
     FirstByte,
+    Hears,
     Judged,
     Lifecycle,
     Overridden,
@@ -67,18 +67,6 @@ class _CallerTally:
 class Status:
     """Listens to events and reads the rooms' statistics; `document` is the answer."""
 
-    kinds = (
-        Started,
-        Finished,
-        Answered,
-        Faulted,
-        Judged,
-        FirstByte,
-        Transitioned,
-        Overridden,
-        Lifecycle,
-    )
-
     def __init__(
         self,
         *,
@@ -101,39 +89,17 @@ class Status:
         self._by_status: Counter[int] = Counter()
         self._rejects: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
         self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
-
-    def listen(self, event: Event) -> None:
-        """Count one event."""
-        match event:
-            case Started(provider, caller):
-                self._providers[provider].in_flight += 1
-                self._tally(caller).in_flight += 1
-            case Finished():
-                self._finished(event)
-            case Answered(provider, status):
-                self._providers[provider].responses[status] += 1
-            case Faulted(provider, phase):
-                self._providers[provider].errors[phase] += 1
-            case Judged(provider, verdict):
-                self._providers[provider].verdicts[verdict] += 1
-            case FirstByte(provider, _, seconds):
-                tally = self._providers[provider]
-                tally.first_bytes[bisect_left(BUCKETS, seconds)] += 1
-                tally.first_byte_sum += seconds
-            case Transitioned():
-                self._note(
-                    "breaker",
-                    provider=event.provider,
-                    source=event.source,
-                    target=event.target,
-                    because=event.because,
-                )
-            case Overridden(provider, mode):
-                self._note("override", provider=provider, target=mode, because="operator")
-            case Lifecycle(what, detail):
-                self._note(what, because=detail)
-            case _:
-                pass
+        self.hears: Hears = {
+            Started: self._started,
+            Finished: self._finished,
+            Answered: self._answered,
+            Faulted: self._faulted,
+            Judged: self._judged,
+            FirstByte: self._first_byte,
+            Transitioned: self._transitioned,
+            Overridden: self._overridden,
+            Lifecycle: self._lived,
+        }
 
     def document(self) -> dict[str, Any]:
         """Return everything, as JSON's types."""
@@ -202,6 +168,39 @@ class Status:
             "tokens": {kind: tally.tokens[kind] for kind in TYPES},
         }
 
+    def _started(self, event: Started) -> None:
+        self._providers[event.provider].in_flight += 1
+        self._tally(event.caller).in_flight += 1
+
+    def _answered(self, event: Answered) -> None:
+        self._providers[event.provider].responses[event.status] += 1
+
+    def _faulted(self, event: Faulted) -> None:
+        self._providers[event.provider].errors[event.phase] += 1
+
+    def _judged(self, event: Judged) -> None:
+        self._providers[event.provider].verdicts[event.verdict] += 1
+
+    def _first_byte(self, event: FirstByte) -> None:
+        tally = self._providers[event.provider]
+        tally.first_bytes[bisect_left(BUCKETS, event.seconds)] += 1
+        tally.first_byte_sum += event.seconds
+
+    def _transitioned(self, event: Transitioned) -> None:
+        self._note(
+            "breaker",
+            provider=event.provider,
+            source=event.source,
+            target=event.target,
+            because=event.because,
+        )
+
+    def _overridden(self, event: Overridden) -> None:
+        self._note("override", provider=event.provider, target=event.mode, because="operator")
+
+    def _lived(self, event: Lifecycle) -> None:
+        self._note(event.what, because=event.detail)
+
     def _finished(self, event: Finished) -> None:
         self._by_status[event.status] += 1
         if event.reject is not None:
@@ -215,7 +214,8 @@ class Status:
             tally = self._providers[event.provider]
             tally.in_flight -= 1
             tally.rejects += event.reject == "circuit_open"
-            tally.tokens.update({kind: getattr(event.usage, kind) for kind in TYPES})
+            for kind, count in zip(TYPES, event.usage, strict=True):
+                tally.tokens[kind] += count
 
     def _tally(self, caller: Caller) -> _CallerTally:
         """Find or begin a caller's tally; beyond the bound the one that was quiet the longest is forgotten."""

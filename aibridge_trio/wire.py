@@ -76,17 +76,24 @@ class Plain:
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._sock = sock
+        self._closed = False
+        self._silence: select.poll | None = None
         self.peer = peer
         name = sock.getsockname()
         self.own: Address | None = (name[0], name[1])
 
     def silent(self) -> bool:
         """Ask the kernel."""
-        return not self._polled(select.POLLIN)
+        if self._silence is None:
+            self._silence = select.poll()
+            self._silence.register(self._sock, select.POLLIN)
+        return not self._silence.poll(0)
 
     def left(self) -> bool:
         """Ask the kernel."""
-        return self._polled(_LEFT)
+        poll = select.poll()
+        poll.register(self._sock, _LEFT)
+        return bool(poll.poll(0))
 
     def reset(self) -> None:
         """Close without lingering."""
@@ -96,7 +103,8 @@ class Plain:
 
     def close(self) -> None:
         """Close the socket; who waits for it is woken."""
-        if self._sock.fileno() >= 0:
+        if not self._closed:
+            self._closed = True
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
@@ -106,7 +114,8 @@ class Plain:
     async def receive(self) -> bytes:
         """Wait for bytes."""
         while True:
-            self._check()
+            if self._closed:
+                raise trio.ClosedResourceError
             await trio.lowlevel.wait_readable(self._sock)
             try:
                 return self._sock.recv(READ_SIZE)
@@ -115,7 +124,6 @@ class Plain:
 
     def push(self, data: Buffer) -> int:
         """Give the kernel what it takes."""
-        self._check()
         try:
             return self._sock.send(data)
         except _WAITING:
@@ -126,7 +134,8 @@ class Plain:
         with memoryview(data) as rest:
             at = 0
             while at < len(data):
-                self._check()
+                if self._closed:
+                    raise trio.ClosedResourceError
                 await trio.lowlevel.wait_writable(self._sock)
                 at += self.push(rest[at:])
 
@@ -134,12 +143,3 @@ class Plain:
         """Say so by TCP."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
-
-    def _polled(self, events: int) -> bool:
-        poll = select.poll()
-        poll.register(self._sock, events)
-        return bool(poll.poll(0))
-
-    def _check(self) -> None:
-        if self._sock.fileno() < 0:
-            raise trio.ClosedResourceError

@@ -20,6 +20,7 @@ from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.events import (
     Answered,
     Bug,
+    Bus,
     Event,
     Faulted,
     Finished,
@@ -72,12 +73,19 @@ SILENT: list[Event] = [
 ]
 
 
+def tell(listener: Log, event: Event) -> None:
+    """Let it hear an event."""
+    bus = Bus()
+    bus.listen(listener.hears)
+    bus.publish(event)
+
+
 def logged(*events: Event, level: Level = "info", form: Literal["auto", "human", "json"] = "json") -> list[str]:
     """Return the lines that a log writes of these events."""
     stream = io.StringIO()
     log = Log(level, form, now=lambda: NOON, stream=stream)
     for event in events:
-        log.listen(event)
+        tell(log, event)
     said = stream.getvalue()
     assert said == "" or said.endswith("\n")
     return said.split("\n")[:-1]
@@ -206,7 +214,7 @@ def test_auto_is_for_people_on_a_terminal_and_json_elsewhere(
     """The stream itself tells which."""
     stream = io.StringIO()
     monkeypatch.setattr(stream, "isatty", lambda: terminal)
-    Log("info", "auto", now=lambda: NOON, stream=stream).listen(START)
+    tell(Log("info", "auto", now=lambda: NOON, stream=stream), START)
     assert stream.getvalue().startswith("{") is not terminal
 
 
@@ -298,8 +306,8 @@ def test_each_line_is_flushed() -> None:
 
     stream = Counted()
     log = Log("info", "json", now=lambda: NOON, stream=stream)
-    log.listen(START)
-    log.listen(REQUEST)
+    tell(log, START)
+    tell(log, REQUEST)
     assert stream.flushed == 2
 
 

@@ -19,7 +19,7 @@ from aibridge_trio import __version__
 from aibridge_trio.admission import Admission
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.errors import REASONS
-from aibridge_trio.events import Finished, Started
+from aibridge_trio.events import Bus, Event, Finished, Started
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
@@ -369,6 +369,13 @@ def caller(n: int) -> Caller:
     return Caller(b"caller-%d" % n, f"…{n}", authenticated=True)
 
 
+def tell(listener: Status, event: Event) -> None:
+    """Let it hear an event."""
+    bus = Bus()
+    bus.listen(listener.hears)
+    bus.publish(event)
+
+
 def finished(who: Caller, *, started: bool = False, reject: str | None = None) -> Finished:
     """Return the end of a request."""
     return Finished(
@@ -396,12 +403,12 @@ def test_the_table_of_callers_is_bounded() -> None:
     """A million invented credentials cost no more than a thousand, and twenty are told."""
     status = alone()
     for n in range(2_000):
-        status.listen(finished(caller(n)))
+        tell(status, finished(caller(n)))
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         for n in range(2_000, 30_000):
-            status.listen(finished(caller(n)))
+            tell(status, finished(caller(n)))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -416,7 +423,7 @@ def test_who_is_busy_is_not_forgotten_for_who_is_idle() -> None:
     busy = caller(0)
     status._tally(busy).in_flight = 1
     for n in range(1, 3_000):
-        status.listen(finished(caller(n)))
+        tell(status, finished(caller(n)))
     assert busy.key in status._callers
     assert caller(2_999).key in status._callers
     assert caller(1).key not in status._callers
@@ -428,14 +435,14 @@ async def test_no_number_is_ever_negative(autojump_clock: MockClock, network: Ne
     async with network.bridge() as bridge:
         ledger = bridge.bridge.status
         for n in range(count):
-            ledger.listen(Started("openai", caller(n)))
+            tell(ledger, Started("openai", caller(n)))
         assert (await status(bridge))["providers"][0]["in_flight"] == count
         for n in range(count):
-            ledger.listen(finished(caller(n), started=True, reject="circuit_open" if n % 2 else None))
+            tell(ledger, finished(caller(n), started=True, reject="circuit_open" if n % 2 else None))
             if n % 100 == 0:
                 await status(bridge)
         for n in range(max(0, count - 20), count):  # whose rows were the first to be forgotten come to be told
-            ledger.listen(finished(caller(n)))
+            tell(ledger, finished(caller(n)))
         document = await status(bridge)
         assert document["providers"][0]["in_flight"] == 0
         assert document["providers"][0]["breaker"]["rejects"] == count // 2

@@ -388,7 +388,7 @@ async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Networ
     async def stuck(name: str, port: int) -> Any:
         made = await network._link(name, port)
 
-        async def send(_: bytes) -> None:
+        async def send(data: bytes) -> None:
             await made.receive()  # what will not come
 
         made.send = send  # type: ignore[method-assign]

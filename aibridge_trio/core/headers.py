@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 from __future__ import annotations
 
 import re
+from functools import cache
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -24,6 +25,8 @@ _HOP_BY_HOP = frozenset(
 )
 # Rebuilt for each hop, never copied. `Expect` has been answered by the server in front.
 _FRAMING = frozenset({b"content-length", b"host", b"expect"})
+# What `Connection` says as a rule, which names no header that could be there.
+_OF_THE_HOP = frozenset({b"keep-alive", b"close"})
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -32,14 +35,23 @@ _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Headers:
     """Return what may go further: neither hop-by-hop, nor framing, nor named by `Connection`, nor in `drop`."""
-    named = {
-        token.strip().lower()
-        for name, value in headers
-        if name.lower() == b"connection"
-        for token in value.split(b",")
-    }
-    stays = _HOP_BY_HOP | _FRAMING | named | drop
-    return [(name, value) for name, value in headers if name.lower() not in stays]
+    stays = _staying(drop)
+    kept = [header for header in headers if header[0].lower() not in stays]
+    if len(kept) < len(headers):
+        named = {
+            token.strip().lower()
+            for name, value in headers
+            if name.lower() == b"connection"
+            for token in value.split(b",")
+        }
+        if not named <= _OF_THE_HOP:
+            return [header for header in kept if header[0].lower() not in named]
+    return kept
+
+
+@cache
+def _staying(drop: frozenset[bytes]) -> frozenset[bytes]:
+    return _HOP_BY_HOP | _FRAMING | drop
 
 
 def find(headers: Headers, name: bytes) -> bytes | None:

@@ -9,16 +9,14 @@ https://docs.anthropic.com/en/api/messages, https://platform.openai.com/docs/api
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 TYPES = ("input", "output", "cache_read", "cache_write")
 # No answer has more; what claims to is not believed.
 _MOST = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of one answer."""
 
     input: int = 0
@@ -44,13 +42,13 @@ class Usage:
         cached = _count(details, "cached_tokens") if isinstance(details, dict) else None
         if incoming is not None and cached is not None:
             incoming = max(0, incoming - cached)
-        found = {
-            "input": incoming,
-            "output": _count(report, "output_tokens", "completion_tokens"),
-            "cache_read": _count(report, "cache_read_input_tokens") if cached is None else cached,
-            "cache_write": _count(report, "cache_creation_input_tokens"),
-        }
-        return replace(self, **{name: count for name, count in found.items() if count is not None})
+        found = (
+            incoming,
+            _count(report, "output_tokens", "completion_tokens"),
+            _count(report, "cache_read_input_tokens") if cached is None else cached,
+            _count(report, "cache_creation_input_tokens"),
+        )
+        return Usage(*(before if now is None else now for before, now in zip(self, found, strict=True)))
 
 
 def _count(report: Mapping[str, Any], *names: str) -> int | None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from aibridge_trio.errors import UpstreamFault
 
@@ -25,8 +24,7 @@ class Verdict(StrEnum):
     NEUTRAL = "neutral"
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """A verdict and what it rests on; `overload` if the provider itself spoke of overload."""
 
     verdict: Verdict
@@ -102,6 +100,9 @@ def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
     return SUCCESS
 
 
+# json.loads() looks for the encoding first; JSON between systems is UTF-8 (RFC 8259, 8.1).
+_decode = json.JSONDecoder().decode
+
 # No set: what a provider sends as a type need not be hashable.
 _WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queued", "response.in_progress")
 
@@ -109,7 +110,7 @@ _WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queue
 def parse(data: bytes) -> Mapping[str, Any]:
     """Read a JSON object; empty for whatever is none."""
     try:
-        document = json.loads(data)
+        document = _decode(data.decode())
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
