@@ -7,8 +7,7 @@ turned away for want of room has cost no hash and no entry in a table.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -30,6 +29,19 @@ class Statistics:
     evictions: int
 
 
+class Slot:
+    """One request's place; leaving the context gives it back."""
+
+    def __init__(self, slots: trio.CapacityLimiter) -> None:
+        self._slots = slots
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._slots.release_on_behalf_of(self)
+
+
 class Admission:
     """Lets requests in: at most `max_concurrency` at once, at most `rate_limit` a second and caller."""
 
@@ -40,18 +52,14 @@ class Admission:
         self._rate = RateLimiter(rate_limit)
         self._clock = clock
 
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold a slot; AtCapacity, at once, when there is none."""
-        borrower = object()
+    def slot(self) -> Slot:
+        """Take a slot, given back at the end of the context that this returns; AtCapacity when there is none."""
+        slot = Slot(self._slots)
         try:
-            self._slots.acquire_on_behalf_of_nowait(borrower)
+            self._slots.acquire_on_behalf_of_nowait(slot)
         except trio.WouldBlock:
             raise AtCapacity from None
-        try:
-            yield
-        finally:
-            self._slots.release_on_behalf_of(borrower)
+        return slot
 
     def take(self, caller: Caller, reply: Reply) -> None:
         """Count one request against its caller's budget, which its reply will tell, or raise RateLimited."""

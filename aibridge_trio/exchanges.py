@@ -49,7 +49,7 @@ class Exchange(Body):
         self._attended = False
         self._ending = False
         self._kept = b""
-        self._lot = trio.lowlevel.ParkingLot()
+        self._lot: trio.lowlevel.ParkingLot | None = None
 
     # The reader's side
 
@@ -116,6 +116,8 @@ class Exchange(Body):
             self._expects = False
             self._outlet.keep(CONTINUE)
             self._outlet.flush()
+        if self._lot is None:
+            self._lot = trio.lowlevel.ParkingLot()
         await self._lot.park()
 
     # The answer

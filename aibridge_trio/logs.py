@@ -9,6 +9,8 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
+from types import NoneType
 from typing import Any, Literal, TextIO
 
 from aibridge_trio.events import Bug, Finished, Hears, Lifecycle, Overridden, Transitioned
@@ -17,9 +19,13 @@ from aibridge_trio.units import visible
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
-# json.dumps() makes a new encoder for whatever is not its default.
-_encode = json.JSONEncoder(ensure_ascii=False).encode
-_WORDS = {None: "null", True: "true", False: "false"}
+# What is no string is one of these. json.dumps() would make an encoder for every line.
+_ENCODERS: dict[type, Callable[[Any], str]] = {
+    NoneType: lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    int: repr,
+    float: repr,
+}
 
 
 class Log:
@@ -98,17 +104,11 @@ def _request(event: Finished) -> dict[str, Any]:
 
 def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-    said = "".join([f', "{key}": {_value(value)}' for key, value in fields.items()])
-    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{said}}}'
+    said = [f', "{key}": {_ENCODERS.get(type(value), encode_basestring)(value)}' for key, value in fields.items()]
+    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{"".join(said)}}}'
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
-
-
-def _value(value: str | float | None) -> str:
-    if isinstance(value, str):
-        return _encode(value)
-    return _WORDS[value] if value is None or isinstance(value, bool) else repr(value)
 
 
 def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:

@@ -46,14 +46,14 @@ def test_all_other_error_statuses_are_neutral(status: int) -> None:
     """400, 401, 403, 404, 500, 502 and every other status from 400 on are neutral, body or not."""
     assert verdict.of_status(status) == NEUTRAL
     assert verdict.of_head(status) == NEUTRAL
-    assert verdict.of_body(status, b'{"error":{"code":"rate_limit_exceeded"}}') == NEUTRAL
+    assert verdict.of_body(status, verdict.parse(b'{"error":{"code":"rate_limit_exceeded"}}')) == NEUTRAL
 
 
 @given(st.integers(200, 399))
 def test_statuses_below_400_are_successes_when_complete(status: int) -> None:
     """Any other answer below 400 is a success, but only its end proves it."""
     assert verdict.of_head(status) is None
-    assert verdict.of_body(status, b"whatever") == SUCCESS
+    assert verdict.of_body(status, verdict.parse(b"whatever")) == SUCCESS
 
 
 @pytest.mark.parametrize("status", [503, 529])
@@ -91,7 +91,7 @@ EXHAUSTED = [
 @pytest.mark.parametrize("document", EXHAUSTED)
 def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> None:
     """A 429 whose code says that waiting never helps says nothing of the provider's health."""
-    assert verdict.of_body(429, json.dumps(document).encode()) == NEUTRAL
+    assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) == NEUTRAL
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> Non
 )
 def test_any_other_429_is_a_failure(body: bytes) -> None:
     """Every other 429 is a failure, one that cannot be read too; free text in a message is no code."""
-    assert verdict.of_body(429, body).verdict is Verdict.FAILURE
+    assert verdict.of_body(429, verdict.parse(body)).verdict is Verdict.FAILURE
 
 
 @pytest.mark.parametrize("phase", get_args(Phase))
@@ -234,4 +234,4 @@ def test_no_document_makes_it_raise(name: str, document: dict[str, Any]) -> None
 def test_no_bytes_make_it_raise(data: bytes) -> None:
     """Deep nesting, huge numbers, broken encodings: what cannot be read is an empty object."""
     assert isinstance(verdict.parse(data), dict)
-    assert verdict.of_body(429, data).verdict in {Verdict.FAILURE, Verdict.NEUTRAL}
+    assert verdict.of_body(429, verdict.parse(data)).verdict in {Verdict.FAILURE, Verdict.NEUTRAL}

@@ -166,13 +166,14 @@ class Breaker:
         """Apply what has fallen due: the end of a cooldown, probes without a verdict."""
         if self._state is State.OPEN and now >= self._until:
             self._become(State.HALF_OPEN, "cooldown over", now)
-        for permit in [probe for probe, due in self._probes.items() if due <= now]:
-            del self._probes[permit]
-            permit.returned = permit.may_relapse = True
+        if self._probes:
+            for permit in [probe for probe, due in self._probes.items() if due <= now]:
+                del self._probes[permit]
+                permit.returned = permit.may_relapse = True
 
     def next_due(self) -> float:
         """Return when `advance` has something to do next, infinity if nothing is pending."""
-        return min([self._until, *self._probes.values()])
+        return min([self._until, *self._probes.values()]) if self._probes else self._until
 
     def override(self, mode: Mode, now: float) -> None:
         """Let the operator rule, or the breaker itself again; the mode that it has changes nothing."""

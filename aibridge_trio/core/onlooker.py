@@ -24,7 +24,7 @@ class Onlooker:
         self._status = status
         self._readable = readable
         self._streamed = media_type == "text/event-stream" and status < verdict.ERRORS_FROM
-        self._parser = sse.Parser()
+        self._parser = sse.Parser() if self._streamed else None
         self._body = bytearray()
         self._content_seen = False
 
@@ -36,7 +36,7 @@ class Onlooker:
         """Look at one piece of the body; return the evidence in it, in order."""
         if not self._readable:
             return []
-        if not self._streamed:
+        if self._parser is None:
             if len(self._body) <= _MAX_BODY:
                 self._body += piece
             return []
@@ -47,13 +47,13 @@ class Onlooker:
         """Judge a complete answer: a stream without content proves nothing."""
         if not self._readable:
             return None
-        if self._streamed:
+        if self._parser:
             return verdict.SUCCESS if self._parser.blind else verdict.NEUTRAL
         if len(self._body) > _MAX_BODY:
             return verdict.of_status(self._status)
-        body = bytes(self._body)
-        self.usage = self.usage.updated(verdict.parse(body))
-        return verdict.of_body(self._status, body)
+        document = verdict.parse(self._body)
+        self.usage = self.usage.updated(document)
+        return verdict.of_body(self._status, document)
 
     def cut(self) -> Evidence | None:
         """Judge an answer that was left before its end: a 429 is one, whatever the rest would have said."""

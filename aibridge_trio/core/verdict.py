@@ -74,9 +74,9 @@ def of_status(status: int) -> Evidence:
     return SUCCESS if status < ERRORS_FROM else NEUTRAL
 
 
-def of_body(status: int, body: bytes) -> Evidence:
-    """Judge a complete answer with what its body says (`body` may be cut; it is only searched for a code)."""
-    if status == _TOO_MANY_REQUESTS and not _EXHAUSTED_CODES.isdisjoint(_codes(parse(body))):
+def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
+    """Judge a complete answer with what its body says; empty for a body that cannot be read."""
+    if status == _TOO_MANY_REQUESTS and not _EXHAUSTED_CODES.isdisjoint(_codes(document)):
         return NEUTRAL
     return of_status(status)
 
@@ -107,7 +107,7 @@ _decode = json.JSONDecoder().decode
 _WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queued", "response.in_progress")
 
 
-def parse(data: bytes) -> Mapping[str, Any]:
+def parse(data: bytes | bytearray) -> Mapping[str, Any]:
     """Read a JSON object; empty for whatever is none."""
     try:
         document = _decode(data.decode())
