@@ -25,6 +25,7 @@ from aibridge_trio.instances import Instance, Instances
 from aibridge_trio.life import Life
 from aibridge_trio.logs import Log
 from aibridge_trio.metrics import Metrics
+from aibridge_trio.poller import poller
 from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
@@ -49,7 +50,8 @@ class Bridge:
         publish, clock = self._bus.publish, trio.current_time
         self.life = Life()
         self.admission = Admission(settings.max_concurrency, settings.rate_limit, clock)
-        transport = transport or Transports(settings.upstream_ca)
+        self._poller = poller()
+        transport = transport or Transports(settings.upstream_ca, self._poller)
         self.instances = _instances(settings, transport, clock, publish)
         self.log = Log(settings.log_level, settings.log_format, now=time.time)  # noqa: TID251 - the one place
         self.metrics = Metrics([instance.provider for instance in self.instances], self.admission.statistics)
@@ -88,6 +90,7 @@ class Bridge:
             tls_key=settings.tls_key,
             max_connections=settings.max_connections or _half_of_the_descriptors(),
             per_peer=settings.max_connections_per_address,
+            poller=self._poller,
         )
         self.admin_server = Server(Application(admin.handle), report=report)
 
@@ -109,6 +112,8 @@ class Bridge:
         """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
         try:
             async with trio.open_nursery() as timers:
+                if self._poller:
+                    timers.start_soon(self._poller.run)
                 for instance in self.instances:
                     timers.start_soon(instance.circuit.run)
                     timers.start_soon(instance.upstream.run)
@@ -122,6 +127,8 @@ class Bridge:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True):
                 for instance in self.instances:
                     await instance.upstream.aclose()
+            if self._poller:
+                self._poller.close()
         return 1 if forced else 0
 
     async def _serve_callers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:

@@ -244,15 +244,12 @@ class Connection:
             head,
             self._outlet,
             resume=self._room.unpark_all,
-            stopping=self._is_stopping,
+            stopping=lambda: self._stopping,
             cancel=self._handling.cancel,
         )
         self._incoming = exchange
         self._queue.append(exchange)
         self._patience = BODY_PATIENCE
-
-    def _is_stopping(self) -> bool:
-        return self._stopping
 
     def _refuse(self, broken: Broken) -> None:
         """Read no more requests; whose own is broken has left, as far as the application is concerned."""

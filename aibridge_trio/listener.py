@@ -10,6 +10,7 @@ from typing import Protocol
 import trio
 
 from aibridge_trio.errors import Mistake
+from aibridge_trio.poller import Poller
 from aibridge_trio.tls import Secure
 from aibridge_trio.wire import Plain, Wire
 
@@ -38,8 +39,9 @@ class Listener(Protocol):
 class SocketListener:
     """A TCP port; with a TLS context, connections are encrypted."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, poller: Poller | None = None) -> None:
         sock.setblocking(False)
+        self._poller = poller
         self._sock = sock
         self._context = context
 
@@ -63,7 +65,7 @@ class SocketListener:
 
     def _wire(self, sock: socket.socket, peer: tuple[str, int]) -> Wire:
         try:
-            wire = Plain(sock, peer[:2])
+            wire = Plain(sock, peer[:2], self._poller)
             return Secure(wire, self._context) if self._context else wire
         except BaseException:
             sock.close()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import trio
 
 from aibridge_trio.http1 import Answer
+from aibridge_trio.poller import Poller
 from aibridge_trio.tls import Tls
 from aibridge_trio.wire import Link, Plain
 
@@ -22,10 +23,15 @@ _EXPIRY = 50.0
 Dial = Callable[[str, int], Awaitable[Link]]
 
 
-async def dial(host: str, port: int) -> Link:
-    """Open a TCP connection: whichever of the host's addresses answers first (RFC 8305). Raises OSError."""
-    stream = await trio.open_tcp_stream(host, port)
-    return Plain(socket.socket(fileno=stream.socket.detach()))
+def dialling(poller: Poller | None = None) -> Dial:
+    """Return what opens TCP connections, of which a poller tells, if there is one."""
+
+    async def dial(host: str, port: int) -> Link:
+        # Whichever of the host's addresses answers first (RFC 8305).
+        stream = await trio.open_tcp_stream(host, port)
+        return Plain(socket.socket(fileno=stream.socket.detach()), poller=poller)
+
+    return dial
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Statistics(NamedTuple):
 class Pool:
     """Takes and gives connections in constant time; the youngest is reused first, old ones are closed."""
 
-    def __init__(self, origin: Origin, dial: Dial = dial) -> None:
+    def __init__(self, origin: Origin, dial: Dial) -> None:
         self._origin = origin
         self._dial = dial
         self._idle: deque[Connection] = deque()

@@ -25,6 +25,7 @@ from aibridge_trio.connection import Connection
 from aibridge_trio.framing import refusal
 from aibridge_trio.listener import SHORTAGES, Listener, SocketListener, take
 from aibridge_trio.outlet import Flusher
+from aibridge_trio.poller import Poller
 from aibridge_trio.service import service
 from aibridge_trio.wire import Wire
 
@@ -46,7 +47,8 @@ class Server:
     """One listener that calls one ASGI application.
 
     `report` is told what went wrong inside one connection; it ends that connection and no more. At most
-    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. The application can reset its
+    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. A `poller`, which
+    somebody else runs, tells what there is to read. The application can reset its
     TCP connection by the scope's extension `aibridge.reset`.
     """
 
@@ -59,9 +61,11 @@ class Server:
         tls_key: Path | None = None,
         max_connections: int = 0,
         per_peer: int = 0,
+        poller: Poller | None = None,
     ) -> None:
         self._app = app
         self._report = report
+        self._poller = poller
         self._config = _config(tls_cert, tls_key)
         self._max_connections = max_connections or math.inf
         self._per_peer = per_peer or math.inf
@@ -86,7 +90,7 @@ class Server:
     def open(self, host: str, port: int, *, option: str) -> tuple[str, int]:
         """Take the port and return where it listens; a Mistake names `option` when that can't be done."""
         sock = take(host, port, option=option)
-        self._listener = SocketListener(sock, self._config.create_ssl_context())
+        self._listener = SocketListener(sock, self._config.create_ssl_context(), self._poller)
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 

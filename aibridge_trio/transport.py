@@ -14,15 +14,15 @@ import httpx
 
 from aibridge_trio.call import Call, Patience
 from aibridge_trio.deadline import Deadline
-from aibridge_trio.pool import Dial, Origin, Pool, dial
+from aibridge_trio.pool import Dial, Origin, Pool, dialling
 
 
 class Transport(httpx.AsyncBaseTransport):
     """Calls by way of one pool per origin. As an httpx transport it knows no deadline; its callers may cancel."""
 
-    def __init__(self, context: ssl.SSLContext, dial: Dial = dial) -> None:
+    def __init__(self, context: ssl.SSLContext, dial: Dial | None = None) -> None:
         self._context = context
-        self._dial = dial
+        self._dial = dial or dialling()
         self._pools: dict[tuple[bytes, bytes, int | None], Pool] = {}
 
     def pool(self, url: httpx.URL) -> Pool:

@@ -22,6 +22,8 @@ from aibridge_trio.core import headers as h
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
 from aibridge_trio.message import Body, BodyStalled
+from aibridge_trio.poller import Poller
+from aibridge_trio.pool import dialling
 from aibridge_trio.proxied import ProxiedCall
 from aibridge_trio.transport import Transport
 
@@ -217,13 +219,14 @@ def _framing(outgoing: Outgoing) -> h.Headers:
 class Transports:
     """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without."""
 
-    def __init__(self, ca_file: Path | None) -> None:
+    def __init__(self, ca_file: Path | None, poller: Poller | None = None) -> None:
         self._ca_file = ca_file
+        self._dial = dialling(poller)
 
     def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
         """Return a pool, through a proxy (its URL) or not."""
         if proxy is None:
-            return Transport(self._context)
+            return Transport(self._context, self._dial)
         return httpx.AsyncHTTPTransport(
             verify=self._context,
             proxy=proxy,

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import trio
 
+from aibridge_trio.poller import Poller
+
 Address = tuple[str, int]
 Buffer = bytes | bytearray | memoryview
 
@@ -66,11 +68,15 @@ class Wire(Link, Protocol):
 
 
 class Plain:
-    """TCP. It goes to the socket without a Trio stream between: a stream yields at each read and write."""
+    """TCP. It goes to the socket without a Trio stream between: a stream yields at each read and write.
+
+    With a poller, that tells when there is something to read; without, Trio is asked each time. One task may wait
+    to read.
+    """
 
     secure = False
 
-    def __init__(self, sock: socket.socket, peer: Address | None = None) -> None:
+    def __init__(self, sock: socket.socket, peer: Address | None = None, poller: Poller | None = None) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
@@ -79,6 +85,12 @@ class Plain:
         self._closed = False
         self._silence: select.poll | None = None
         self.peer = peer
+        self._poller = poller
+        self._readable = False  # as far as is known
+        self._ended = False  # the end is behind what can be read
+        self._reader: trio.lowlevel.Task | None = None
+        if poller:
+            poller.watch(sock, self._hear)
         name = sock.getsockname()
         self.own: Address | None = (name[0], name[1])
 
@@ -105,6 +117,11 @@ class Plain:
         """Close the socket; who waits for it is woken."""
         if not self._closed:
             self._closed = True
+            if self._poller:
+                self._poller.forget(self._sock)
+            if self._reader:
+                trio.lowlevel.reschedule(self._reader)
+                self._reader = None
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
@@ -116,11 +133,32 @@ class Plain:
         while True:
             if self._closed:
                 raise trio.ClosedResourceError
-            await trio.lowlevel.wait_readable(self._sock)
+            if self._poller is None:
+                await trio.lowlevel.wait_readable(self._sock)
+            elif not self._readable:
+                self._reader = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(self._give_up_reading)
+                if self._closed:
+                    raise trio.ClosedResourceError
             try:
-                return self._sock.recv(READ_SIZE)
+                data = self._sock.recv(READ_SIZE)
             except _WAITING:
+                self._readable = False
                 continue
+            # What comes behind a short read is told anew; the end may have been told together with the bytes.
+            self._readable = self._ended or len(data) == READ_SIZE
+            return data
+
+    def _hear(self, ended: bool) -> None:
+        self._readable = True
+        self._ended = self._ended or ended
+        if self._reader:
+            trio.lowlevel.reschedule(self._reader)
+            self._reader = None
+
+    def _give_up_reading(self, _: object) -> trio.lowlevel.Abort:
+        self._reader = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def push(self, data: Buffer) -> int:
         """Give the kernel what it takes."""

@@ -45,6 +45,7 @@ TESTED_ELSEWHERE = {
     "outlet": "test_wire",
     "proxied": "test_upstream",
     "pool": "test_transport",
+    "poller": "test_wire",
     "record": "test_gateway",
     "service": "test_connection",
     "tls": "test_wire",

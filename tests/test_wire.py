@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 from aibridge_trio import outlet as outlets
 from aibridge_trio import tls
 from aibridge_trio.outlet import Flusher, Outlet
+from aibridge_trio.poller import Poller
 from aibridge_trio.tls import Secure
 from aibridge_trio.wire import BROKEN, Plain, Wire
 
@@ -31,16 +32,32 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
-@asynccontextmanager
-async def plain() -> AsyncIterator[tuple[socket.socket, Plain]]:
-    """Yield a caller's socket, and the wire to it."""
-    near, far = pair()
-    wire = Plain(far, near.getsockname())
-    try:
-        yield near, wire
-    finally:
-        near.close()
-        wire.close()
+Open = Callable[[], AbstractAsyncContextManager[tuple[socket.socket, Plain]]]
+
+
+@pytest.fixture(params=["poller", "trio"])
+def plain(request: pytest.FixtureRequest) -> Open:
+    """Return what opens a caller's socket and the wire to it, of which a poller tells, or Trio."""
+
+    @asynccontextmanager
+    async def plain() -> AsyncIterator[tuple[socket.socket, Plain]]:
+        near, far = pair()
+        poller = Poller() if request.param == "poller" else None
+        async with trio.open_nursery() as nursery:
+            if poller:
+                nursery.start_soon(poller.run)
+            wire = Plain(far, near.getsockname(), poller)
+            try:
+                yield near, wire
+            finally:
+                near.close()
+                wire.close()
+            nursery.cancel_scope.cancel()
+        if poller:
+            assert poller.statistics() == 0
+            poller.close()
+
+    return plain
 
 
 def drain(near: socket.socket) -> bytes:
@@ -59,7 +76,7 @@ async def seen(wire: Wire) -> None:
             await trio.sleep(0.01)
 
 
-async def test_bytes_come_and_go() -> None:
+async def test_bytes_come_and_go(plain: Open) -> None:
     """Both ways, until one side says that it is the end."""
     async with plain() as (near, wire):
         assert (wire.peer, wire.own) == (near.getsockname(), near.getpeername())
@@ -74,7 +91,7 @@ async def test_bytes_come_and_go() -> None:
         assert await wire.receive() == b""
 
 
-async def test_what_the_kernel_does_not_take_waits() -> None:
+async def test_what_the_kernel_does_not_take_waits(plain: Open) -> None:
     """`push` takes a part, `send` waits for the reader, and nothing is lost or doubled."""
     data = bytes(range(256)) * 40_000
     async with plain() as (near, wire), trio.open_nursery() as nursery:
@@ -91,7 +108,7 @@ async def test_what_the_kernel_does_not_take_waits() -> None:
 
 
 @pytest.mark.parametrize("how", ["closes", "resets"])
-async def test_leaving_shows_behind_unread_bytes(how: str) -> None:
+async def test_leaving_shows_behind_unread_bytes(plain: Open, how: str) -> None:
     """Without reading them."""
     async with plain() as (near, wire):
         near.send(b"unread")
@@ -103,7 +120,35 @@ async def test_leaving_shows_behind_unread_bytes(how: str) -> None:
         await seen(wire)
 
 
-async def test_a_reset_is_seen_to_be_one() -> None:
+@pytest.mark.parametrize("size", [1, 65536, 65537, 300_000])
+async def test_all_that_came_is_read_and_then_the_end(plain: Open, size: int) -> None:
+    """Bytes and the end may be told together, and more may have come than one read takes."""
+    async with plain() as (near, wire):
+        near.setblocking(True)
+        await trio.to_thread.run_sync(near.sendall, b"x" * size)
+        near.close()
+        await seen(wire)
+        heard = b""
+        with trio.fail_after(10):
+            while piece := await wire.receive():
+                heard += piece
+            assert await wire.receive() == b""
+        assert heard == b"x" * size
+
+
+async def test_what_comes_later_is_told_again(plain: Open) -> None:
+    """A reader that waits, one that is given up, and one that comes late: each gets what there is."""
+    async with plain() as (near, wire):
+        for piece in (b"one", b"two"):
+            with trio.move_on_after(0.05):
+                await wire.receive()
+            near.send(piece)
+            await trio.sleep(0.05)
+            with trio.fail_after(10):
+                assert await wire.receive() == piece
+
+
+async def test_a_reset_is_seen_to_be_one(plain: Open) -> None:
     """The caller does not take it for an end."""
     async with plain() as (near, wire):
         wire.push(b"some")
@@ -113,7 +158,7 @@ async def test_a_reset_is_seen_to_be_one() -> None:
             drain(near)
 
 
-async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use() -> None:
+async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use(plain: Open) -> None:
     """Closing it twice, or using it behind that, is no surprise to anybody."""
     async with plain() as (_, wire), trio.open_nursery() as nursery:
         woken: list[str] = []
@@ -190,7 +235,9 @@ async def test_a_handshake_has_its_deadline(
 # The outlet, over a kernel's buffers
 
 
-async def test_who_stops_reading_is_dropped_after_the_set_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_stops_reading_is_dropped_after_the_set_time(
+    plain: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All that the kernel takes goes out; then the time runs, and at its end the connection is reset."""
     monkeypatch.setattr(outlets, "WRITE_TIMEOUT", 0.2)
     fallen: list[float] = []
@@ -210,7 +257,7 @@ async def test_who_stops_reading_is_dropped_after_the_set_time(monkeypatch: pyte
             drain(near)
 
 
-async def test_a_write_that_was_given_up_is_the_last() -> None:
+async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
     """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
     fallen: list[bool] = []
     async with plain() as (near, wire):
