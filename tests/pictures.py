@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aibridge_trio.errors import REASONS
@@ -63,11 +64,12 @@ def a_provider(name: str, answered: int, typical: float = 0.4, **changes: Any) -
     buckets["+Inf"] = answered
     overloaded = answered // 400
     responses = {"200": answered - overloaded, "429": overloaded}
+    failed = overloaded + answered // 9000
     return {
         "name": name,
         "type": "openai",
         "in_flight": 3,
-        "breaker": a_breaker(),
+        "breaker": a_breaker(verdicts={"success": answered - overloaded, "failure": failed, "neutral": 0}),
         "upstream": {
             "responses": {status: count for status, count in responses.items() if count},
             "errors": {"connect": 0, "head": answered // 9000, "stream": 0},
@@ -162,6 +164,36 @@ def breaking(name: str, **breaker: Any) -> Change:
                 provider["breaker"] |= breaker
 
     return change
+
+
+def failing(name: str, parts: Mapping[str, float], *, events: float = 0.0, since: float = UPTIME - 60) -> Change:
+    """Let these parts of a provider's answers be other statuses, or errors by phase, and some overloaded streams.
+
+    Until `since` all was as ever.
+    """
+    then = _named(a_document(since), name)
+
+    def change(document: Said) -> None:
+        now = _named(document, name)
+        gained = sum(now["upstream"]["responses"].values()) - sum(then["upstream"]["responses"].values())
+        if gained <= 0:
+            return
+        upstream = copy.deepcopy(then["upstream"])
+        for what, part in parts.items():
+            kind = upstream["responses" if what.isdigit() else "errors"]
+            kind[what] = kind.get(what, 0) + round(gained * part)
+        upstream["responses"]["200"] += round(gained * (1 - sum(parts.values())))
+        overloaded = sum(part for what, part in parts.items() if what in {"429", "503", "529"} or what.isalpha())
+        failures = then["breaker"]["verdicts"]["failure"] + round(gained * (overloaded + events))
+        now["upstream"] = upstream
+        now["breaker"]["verdicts"] = now["breaker"]["verdicts"] | {"failure": failures}
+
+    return change
+
+
+def _named(document: Said, name: str) -> Any:
+    [provider] = [each for each in document["providers"] if each["name"] == name]
+    return provider
 
 
 def full(document: Said) -> None:

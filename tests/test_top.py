@@ -48,6 +48,7 @@ from tests.pictures import (
     an_event,
     breaking,
     draining,
+    failing,
     full,
     unlimited,
 )
@@ -122,6 +123,18 @@ ALL_AT_ONCE = (
     full,
     draining,
 )
+# Nothing stops what fails: there is no breaker; or it counts, and has not had enough.
+SICK_OFF = (
+    *(breaking(name, **OFF) for name in ("openai", "anthropic", "copilot")),
+    failing("openai", {"529": 1.0}),
+)
+SICK_BELOW = (
+    failing("openai", {"529": 0.2, "503": 0.05, "head": 0.15}),
+    breaking("openai", failures_in_window=4),
+    # What is neutral by contract, and what is told behind a status that says 200.
+    failing("anthropic", {"500": 1.0}),
+    failing("copilot", {}, events=0.5),
+)
 TYPED = "anth"
 TOTALS = ("requests ", "rejects ", "in flight ")
 
@@ -168,6 +181,8 @@ SCENES = {
         a_picture(breaking("copilot", **FORCED_CLOSED), an_override("close")), sizes=(LOW, MIDDLE)
     ),
     "off": Scene(a_picture(*(breaking(name, **OFF) for name in ("openai", "anthropic", "copilot")))),
+    "sick-off": Scene(a_picture(*SICK_OFF), sizes=(LOW, MIDDLE, WIDE)),
+    "sick-below": Scene(a_picture(*SICK_BELOW), sizes=(LOW, MIDDLE, WIDE)),
     "full": Scene(a_picture(full), sizes=(LOW, MIDDLE)),
     "no-limits": Scene(a_picture(unlimited)),
     "draining": Scene(a_picture(draining)),
@@ -307,9 +322,9 @@ def test_all_that_is_promised_is_on_a_small_screen() -> None:
         r"▸openai +OPEN +5s +25s +0/5 +-- +2 +131 +411ms +2\.3s +2\.8k$",
         r" anthropic +closed +1h15m +-- +0/5 +-- +0 +0 +895ms +4\.5s +1\.8k$",
         r" copilot +closed +1h15m +-- +0/5 +-- +0 +0 +200ms +940ms +516$",
-        r"▸openai +3 +6\.6 +429×131 +200×52,\d+ +head 5$",  # upstream statuses
-        r" anthropic +3 +4\.2 +429×83 +200×33,\d+ +head 3$",
-        r" copilot +3 +1\.2 +429×23 +200×9,\d+ +head 1$",
+        r"▸openai +3 +6\.6 +200 6\.6/s +429×131 +head×5$",  # upstream statuses
+        r" anthropic +3 +4\.2 +200 4\.2/s +429×83 +head×3$",
+        r" copilot +3 +1\.2 +200 1\.2/s +429×23 +head×1$",
         r"circuit_open +10,710 +1\.4 ",  # rejects by reason, total and per second
         r"rate_limit +642 +0\.1 ",
         r"capacity +0 +-- ",
@@ -322,7 +337,7 @@ def test_all_that_is_promised_is_on_a_small_screen() -> None:
 
 
 def test_a_wider_screen_shows_more() -> None:
-    """With room there are tokens in and out and rejects of each provider, statuses a second, a longer trace."""
+    """With room there are tokens in and out and rejects of each provider, totals by status, a longer trace."""
     narrow, wide = (SCENES["open"].frame(width, 40).plain for width in (80, 120))
     for more in ("IN/S", "OUT/S", "REJ/S", r"200×52,\d+ 6\.6/s", "[▁▂▃▄▅▆▇█]{70,}"):
         assert not re.search(more, narrow)
@@ -496,6 +511,95 @@ def test_the_alert_is_calm_when_all_is_well() -> None:
     assert SCENES["no-traffic"].lines()[1] == calm
     for state in (OFF, OFF | OPEN):
         assert Scene(a_picture(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
+
+
+def without_rejects(document: Said) -> None:
+    """Let nobody be turned away, ever."""
+    document["rejects"] = dict.fromkeys(document["rejects"], 0)
+
+
+@pytest.mark.parametrize(
+    "breaker", [OFF, {}, {"mode": "close"}, HALF_OPEN], ids=["off", "on", "close", "half-open"]
+)
+@pytest.mark.parametrize(
+    ("parts", "events", "told"),
+    [
+        ({"529": 1.0}, 0.0, "openai 100% errors: 529 6.6/s"),
+        ({"500": 1.0}, 0.0, "openai 100% errors: 500 6.6/s"),
+        ({"429": 0.5}, 0.0, "openai 50% errors: 429 3.3/s"),
+        ({"503": 0.2, "head": 0.2}, 0.0, r"openai 4\d% errors: 503 1.4/s, head 1.4/s"),
+        ({"connect": 1.0}, 0.0, "openai 100% errors: connect 6.6/s"),
+        ({"stream": 0.1}, 0.0, r"openai \d+% errors: stream 0.\d/s"),
+        ({}, 0.25, r"openai 2\d% errors: overload event 1.\d/s"),
+    ],
+)
+def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, told: str, breaker: Said) -> None:
+    """Whatever goes wrong, and whether or not something counts it, is told, in yellow, on every screen."""
+    picture = a_picture(failing("openai", parts, events=events), breaking("openai", **breaker), without_rejects)
+    for width in (80, 200):
+        scene = Scene(picture)
+        assert re.match(told, scene.lines(width)[1])
+        (text, style), *_ = scene.frame(width, 24).lines[1]
+        assert (text.split()[0], style) == ("openai", "bold yellow")
+
+
+@pytest.mark.parametrize("status", ["400", "401", "404", "422"])
+def test_what_callers_do_wrong_makes_nobody_sick(status: str) -> None:
+    """A provider that refuses bad requests is well."""
+    picture = a_picture(failing("openai", {status: 1.0}), without_rejects)
+    assert Scene(picture).lines()[1] == "all well: nobody is turned away"
+
+
+def test_what_is_over_is_over() -> None:
+    """Failures from before the interval stay among the totals, and alarm nobody."""
+    scene = Scene(a_picture(without_rejects))
+    assert scene.lines()[1] == "all well: nobody is turned away"
+    styles = [style for line in scene.frame(80, 24).lines for text, style in line if text.strip() == "429×131"]
+    assert styles == ["dim"]
+
+
+def test_a_breaker_that_counts_is_told() -> None:
+    """Before a breaker opens it is said how far it has come, also when the last failure is a while ago."""
+    counting = breaking("openai", failures_in_window=4)
+    assert Scene(a_picture(counting, without_rejects)).lines()[1] == "openai FAILS 4/5"
+    sick = failing("openai", {"529": 1.0})
+    assert Scene(a_picture(counting, sick, without_rejects)).lines()[1] == (
+        "openai 100% errors: 529 6.6/s, FAILS 4/5"
+    )
+
+
+def test_who_is_out_is_not_called_sick_as_well() -> None:
+    """Of an open breaker it is said that it is open, and no more."""
+    picture = a_picture(failing("openai", {"529": 1.0}), breaking("openai", **OPEN), without_rejects)
+    assert Scene(picture).lines(200)[1] == "openai OPEN, 25s left"
+
+
+def test_every_sick_provider_finds_room() -> None:
+    """On a small screen there are fewer causes rather than fewer names."""
+    lines = SCENES["sick-below"].lines(80)
+    for name in STANDARD:
+        assert re.search(rf"{name} \d+% errors", "\n".join(lines[1:3]))
+    assert "…,  " not in lines[1]
+    assert len(SCENES["sick-below"].lines(200)[1]) > 160
+
+
+def test_errors_since_the_start_say_so() -> None:
+    """One document does not tell when something went wrong."""
+    scene = Scene(a_picture(without_rejects, until=600.0, minutes=0.0), late=600.0 - NOW)
+    assert scene.lines()[1] == "errors since start: openai, anthropic, copilot"
+
+
+def test_what_comes_now_is_told_first() -> None:
+    """Statuses and errors of the interval come before those of before, the bad ones first, with their rates."""
+    picture = a_picture(failing("openai", {"529": 0.3, "503": 0.1, "400": 0.1, "head": 0.2}))
+    for width, told in (
+        (
+            120,
+            r"^▸openai .* 529×\d+ \d\.\d/s  503×\d+ \d\.\d/s  200×[\d,]+ \d\.\d/s  400×.* head×\d+ \d\.\d/s$",
+        ),
+        (80, r"^▸openai .* 529 \d\.\d/s  503 \d\.\d/s  …  head \d\.\d/s$"),
+    ):
+        assert re.search(told, "\n".join(Scene(picture).lines(width, 40)), re.MULTILINE), width
 
 
 def test_a_breaker_that_is_forced_closed_is_told() -> None:
@@ -708,13 +812,13 @@ def test_a_picture_stays_as_it_was() -> None:
 
 
 def test_the_latest_event_is_on_top() -> None:
-    """Events go back in time, and of the newest a trip with its end is in sight."""
+    """Events go back in time, and the newest are in sight."""
     for size in (LOW, MIDDLE):
         drawn = SCENES["crowded"].frame(*size).plain
         times = re.findall(r"^\d\d:\d\d:\d\d", drawn, re.MULTILINE)
         assert times[0] == "10:57:13"
         assert times == sorted(times, reverse=True)
-        assert len(times) >= 3
+        assert len(times) >= 2
 
 
 def test_the_clock_of_events_is_the_canvas_own() -> None:

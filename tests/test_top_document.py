@@ -149,6 +149,7 @@ def bounded(document: Document) -> None:
     for provider in document.providers:
         for counts in (provider.responses, provider.errors, provider.first_bytes, provider.tokens):
             assert len(counts) <= 100
+        assert len(provider.breaker.verdicts) <= 100
 
 
 # What a bridge says
@@ -183,6 +184,7 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
                 max_probes=each["breaker"]["max_probes"] or 0,
                 trips=each["breaker"]["trips"],
                 rejects=each["breaker"]["rejects"],
+                verdicts=each["breaker"]["verdicts"],
             ),
             responses=each["upstream"]["responses"],
             errors=each["upstream"]["errors"],

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from aibridge_trio import status as status_room
 from aibridge_trio.top import history as history_room
 from aibridge_trio.top.document import Breaker, Caller, Document, Event, Provider
-from aibridge_trio.top.history import TRACE, History, Picture, Span, levels, quantile
+from aibridge_trio.top.history import TRACE, History, Picture, Span, levels
+from aibridge_trio.top.rates import quantile
 
 INF = math.inf
 CLOSED = Breaker(
@@ -31,6 +32,7 @@ CLOSED = Breaker(
     max_probes=3,
     trips=0,
     rejects=0,
+    verdicts={},
 )
 
 

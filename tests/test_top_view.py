@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from aibridge_trio.top.blocks import providers as block
 from aibridge_trio.top.document import Breaker
-from aibridge_trio.top.history import ProviderRates
 from aibridge_trio.top.keys import KEYS
+from aibridge_trio.top.rates import ProviderRates
 from aibridge_trio.top.view import PACES, SORTS, Order, View, fits, marked, press, rows, urgency
 from tests.pictures import FORCED_OPEN, HALF_OPEN, OFF, OPEN, Said, a_picture, breaking
 
@@ -323,6 +323,7 @@ def test_no_state_is_unknown_to_urgency(enabled: bool, state: str) -> None:
         max_probes=0,
         trips=0,
         rejects=0,
+        verdicts={},
     )
     known = [urgency(replace(breaker, enabled=True, state=each)) for each in ("open", "half-open", "closed")]
     assert known == [0, 1, 2]

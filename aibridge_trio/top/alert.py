@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from aibridge_trio.top.document import Provider
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Line, length, rate, span
+from aibridge_trio.top.rates import ProviderRates
 from aibridge_trio.top.view import Order, View
 from aibridge_trio.units import visible
 
@@ -19,6 +21,8 @@ _QUESTIONS = {
 
 # What matters most may need two lines; more would push away what explains it.
 _MOST = 2
+# Of each sick provider so many causes, as far as there is room for all; they stand in its row, too.
+_CAUSES = (3, 1, 0)
 
 
 def lines(picture: Picture | None, lost: str, view: View, now: float, width: int) -> list[Line]:
@@ -28,19 +32,25 @@ def lines(picture: Picture | None, lost: str, view: View, now: float, width: int
         return [[(f"NO BRIDGE: {visible(lost)}{last}; trying again", RED)]]
     if picture is None:
         return [[("connecting", DIM)]]
-    parts = _parts(picture, view, now)
-    if not parts:
-        return [[("all well", GREEN), (": nobody is turned away", DIM)]]
+    tries = [_packed(_parts(picture, view, now, causes), width) for causes in _CAUSES]
+    best = min(tries, key=lambda packed: sum(max(0, length(line) - width) for line in packed))
+    return best or [[("all well", GREEN), (": nobody is turned away", DIM)]]
+
+
+def _packed(parts: Sequence[Line], width: int) -> list[Line]:
+    """Each part in the first line that has room for it."""
     packed: list[Line] = []
     for part in parts:
-        if packed and (len(packed) == _MOST or length(packed[-1]) + 2 + length(part) <= width):
-            packed[-1] += [("  ", PLAIN), *part]
-        else:
+        line = next((line for line in packed if length(line) + 2 + length(part) <= width), None)
+        if line is None and len(packed) < _MOST:
             packed.append(part)
+        else:
+            line = packed[-1] if line is None else line
+            line += [("  ", PLAIN), *part]
     return packed
 
 
-def _parts(picture: Picture, view: View, now: float) -> list[Line]:
+def _parts(picture: Picture, view: View, now: float, causes: int) -> list[Line]:
     age = 0.0 if view.paused else max(0.0, now - picture.received)
     document = picture.document
     parts: list[Line] = []
@@ -56,6 +66,7 @@ def _parts(picture: Picture, view: View, now: float) -> list[Line]:
     elif away:
         named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
         parts.append([("turned away", f"bold {YELLOW}"), (f" {named}", PLAIN)])
+    parts += _failing(picture, causes)
     parts += [
         [(f"{row.provider.name} is being probed", YELLOW)] for row in picture.providers if _probed(row.provider)
     ]
@@ -66,6 +77,30 @@ def _parts(picture: Picture, view: View, now: float) -> list[Line]:
         if _state(row.provider) == "closed" and row.provider.breaker.mode == "close"
     ]
     return parts
+
+
+def _failing(picture: Picture, causes: int) -> list[Line]:
+    """Who is sick but not out of service: without a breaker, below its threshold, or in a way that it lets be."""
+    answering = [row for row in picture.providers if _state(row.provider) != "open"]
+    if picture.since_start:
+        failed = ", ".join(row.provider.name for row in answering if row.failures)
+        return [[(f"errors since start: {failed}", DIM)]] if failed else []
+    return [_sick(row, causes) for row in answering if row.failures or _counting(row.provider)]
+
+
+def _sick(row: ProviderRates, causes: int) -> Line:
+    breaker, failures = row.provider.breaker, row.failures
+    told = [f"{what} {rate(each)}/s" for what, each in failures.items()][:causes]
+    told += ["…"] if 0 < causes < len(failures) else []
+    told += [f"FAILS {breaker.failures}/{breaker.threshold}"] if _counting(row.provider) else []
+    share = f" {math.floor(100 * row.share) or '<1'}% errors" if failures else ""
+    colon = ":" if share and told else ""
+    return [(f"{row.provider.name}{share}", f"bold {YELLOW}"), (f"{colon} {', '.join(told)}".rstrip(), PLAIN)]
+
+
+def _counting(provider: Provider) -> bool:
+    """Whether its breaker has begun to count failures, and may open of them."""
+    return _state(provider) == "closed" and provider.breaker.mode == "auto" and provider.breaker.failures > 0
 
 
 def question(order: Order) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from aibridge_trio.top import alert
 from aibridge_trio.top.document import Breaker, Caller, Event
-from aibridge_trio.top.history import TRACE, Picture, ProviderRates, levels
+from aibridge_trio.top.history import TRACE, Picture, levels
 from aibridge_trio.top.paint import (
     BOLD,
     DIM,
@@ -29,6 +29,7 @@ from aibridge_trio.top.paint import (
     sparkline,
     table,
 )
+from aibridge_trio.top.rates import ProviderRates, is_failure
 from aibridge_trio.top.view import View, fits, marked
 
 LEGEND = (
@@ -43,7 +44,6 @@ LEGEND = (
 
 # What protects always has a line, so that nothing at all can be told from nothing known.
 _PROTECTIONS = ("capacity", "rate_limit", "circuit_open")
-_OVERLOADED = ("429", "503", "529")
 _STYLES = {"open": RED, "half-open": YELLOW, "closed": GREEN}
 # What has happened is not red: it may be over.
 _PAST = {"open": YELLOW, "half-open": YELLOW, "closed": GREEN, "close": YELLOW}
@@ -137,15 +137,22 @@ def providers(view: View, shown: Sequence[ProviderRates], age: float, width: int
 
 
 def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Line]:
-    """A row per provider: what it is asked, and what came back since the start of the bridge."""
+    """A row per provider: what it is asked, and what comes back, what goes wrong now first."""
     columns: list[Column[ProviderRates]] = [
         _name(view, shown, "UPSTREAM"),
         Column("IN FLIGHT", 9, lambda row: (count(row.provider.in_flight), PLAIN)),
         Column("RESP/S", 6, lambda row: _rate(row.responses)),
     ]
     left = table(columns, shown)
-    statuses: list[Line] = [[("STATUSES", BOLD)], *(_statuses(row, paced=width >= _ROOMY) for row in shown)]
-    failed: list[Line] = [[("ERRORS", BOLD)], *(_errors(row) for row in shown)]
+    both = width >= _ROOMY
+    statuses: list[Line] = [
+        [("STATUSES", BOLD)],
+        *(_told(row.provider.responses, row.statuses, is_failure, both=both) for row in shown),
+    ]
+    failed: list[Line] = [
+        [("ERRORS", BOLD)],
+        *(_told(row.provider.errors, row.errors, lambda _: True, both=both) for row in shown),
+    ]
     return beside(
         width,
         (_LOAD, left),
@@ -230,22 +237,17 @@ def _rate(per_second: float | None, style: str = PLAIN) -> Cell:
     return rate(per_second), style if per_second else DIM
 
 
-def _statuses(row: ProviderRates, *, paced: bool) -> Line:
-    """Those of an overload first, whatever room there is."""
-    statuses = row.provider.responses
-    if not statuses:
-        return [(NOTHING, DIM)]
+def _told(totals: Mapping[str, int], now: Mapping[str, float], bad: Callable[[str], bool], *, both: bool) -> Line:
+    """What came, by name: what comes now first, and of that what is bad; with rates, and `both` with totals."""
     line: Line = []
-    for status in sorted(statuses, key=lambda each: (each not in _OVERLOADED, each)):
-        style = YELLOW if status in _OVERLOADED else PLAIN
-        now = f" {rate(row.statuses[status])}/s" if paced and status in row.statuses else ""
-        line += [(f"{status}×{count(statuses[status])}", style), (f"{now}  ", DIM)]
-    return line
-
-
-def _errors(row: ProviderRates) -> Line:
-    found = [f"{phase} {count(times)}" for phase, times in row.provider.errors.items() if times]
-    return [("  ".join(found), YELLOW)] if found else [(NOTHING, DIM)]
+    named = [name for name, total in totals.items() if total]
+    for name in sorted(named, key=lambda name: (name not in now, not bad(name), -now.get(name, 0.0), name)):
+        ever = f"×{count(totals[name])}" if both or name not in now else ""
+        if name in now:
+            line += [(f"{name}{ever}", YELLOW if bad(name) else PLAIN), (f" {rate(now[name])}/s  ", PLAIN)]
+        else:
+            line.append((f"{name}{ever}  ", DIM))
+    return line or [(NOTHING, DIM)]
 
 
 def _event(event: Event, zone: tzinfo | None) -> Line:

@@ -39,6 +39,7 @@ class Breaker:
     max_probes: int
     trips: int
     rejects: int
+    verdicts: Mapping[str, int]
 
     @property
     def word(self) -> str:
@@ -161,6 +162,7 @@ def _breaker(said: Any) -> Breaker:
         max_probes=_count(said["max_probes"] or 0),
         trips=_count(said["trips"]),
         rejects=_count(said["rejects"]),
+        verdicts=_counts(said["verdicts"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What changed between documents: rates, percentiles, the last minutes. Pure: `at` is passed in, in seconds.
+"""What changed between documents: rates, and the last minutes. Pure: `at` is passed in, in seconds.
 
 Counters are those of one process. After a restart of the bridge they begin at 0 again, and so do rates: nothing
 negative, and nothing counted twice.
@@ -11,7 +11,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aibridge_trio.top.document import Caller, Document, Provider
+from aibridge_trio.top.document import Caller, Document
+from aibridge_trio.top.rates import ProviderRates, per_second, provider_rates
 
 # The minutes that sparklines show, in seconds.
 TRACE = 300.0
@@ -47,20 +48,6 @@ class Span:
     end: float
     requests: int
     rejects: int
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderRates:
-    """A provider over the displayed interval; None where there was nothing to measure."""
-
-    provider: Provider
-    responses: float | None
-    statuses: Mapping[str, float]
-    rejects: float | None
-    tokens_in: float | None
-    tokens_out: float | None
-    p50: float | None
-    p99: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +120,7 @@ class History:
         before = {provider.name: provider for provider in base.providers}
 
         def rate(count: Callable[[Document], int]) -> float | None:
-            return _rate(count(new) - count(base), over)
+            return per_second(count(new) - count(base), over)
 
         return Picture(
             document=new,
@@ -143,9 +130,10 @@ class History:
             requests=rate(lambda each: each.requests),
             rejects=rate(lambda each: sum(each.rejects.values())),
             reasons={
-                reason: _rate(count - base.rejects.get(reason, 0), over) for reason, count in new.rejects.items()
+                reason: per_second(count - base.rejects.get(reason, 0), over)
+                for reason, count in new.rejects.items()
             },
-            providers=tuple(_provider_rates(each, before.get(each.name), over) for each in new.providers),
+            providers=tuple(provider_rates(each, before.get(each.name), over) for each in new.providers),
             callers=_caller_rates(new, base, over),
             spans=tuple(self._spans),
         )
@@ -194,32 +182,9 @@ def levels(
     return [total / time if time else None for total, time in zip(sums, covered, strict=True)]
 
 
-def quantile(q: float, buckets: Mapping[float, int]) -> float | None:
-    """Estimate a quantile from a cumulative histogram by upper bound, as Prometheus does; None if it is empty.
-
-    Within a bucket values are taken to lie evenly. Infinite when it lies above the last finite bound.
-    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
-    """
-    bounds = sorted(buckets)
-    if not bounds or buckets[bounds[-1]] <= 0:
-        return None
-    rank = q * buckets[bounds[-1]]
-    lower, below = 0.0, 0
-    for bound in bounds:
-        count = buckets[bound]
-        if count >= rank and count > below:
-            return bound if math.isinf(bound) else lower + (bound - lower) * (rank - below) / (count - below)
-        lower, below = bound, count
-    return bounds[-1]
-
-
 def _joins(last: Span, span: Span) -> bool:
     lasted = last.end - last.start
     return last.end == span.start and lasted < _LONG and min(lasted, span.end - span.start) < _BRIEF
-
-
-def _rate(count: float, over: float) -> float | None:
-    return max(0.0, count) / over if over > 0 else None
 
 
 def _nothing_before(document: Document) -> Document:
@@ -242,28 +207,6 @@ def _nothing_before(document: Document) -> Document:
     )
 
 
-def _provider_rates(new: Provider, old: Provider | None, over: float) -> ProviderRates:
-    def gained(pick: Callable[[Provider], Mapping[str, int]]) -> dict[str, int]:
-        before = pick(old) if old else {}
-        return {name: max(0, count - before.get(name, 0)) for name, count in pick(new).items()}
-
-    statuses = gained(lambda each: each.responses)
-    tokens = gained(lambda each: each.tokens)
-    first_bytes = {
-        bound: count - (old.first_bytes.get(bound, 0) if old else 0) for bound, count in new.first_bytes.items()
-    }
-    return ProviderRates(
-        provider=new,
-        responses=_rate(sum(statuses.values()), over),
-        statuses={status: count / over for status, count in statuses.items() if count and over > 0},
-        rejects=_rate(new.breaker.rejects - (old.breaker.rejects if old else 0), over),
-        tokens_in=_rate(tokens.get("input", 0), over),
-        tokens_out=_rate(tokens.get("output", 0), over),
-        p50=quantile(0.5, first_bytes),
-        p99=quantile(0.99, first_bytes),
-    )
-
-
 def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Caller, float | None], ...]:
     """Callers, the busiest of the interval first. Two with one hint cannot be told apart, so have no rate."""
     before = {caller.hint: caller.requests for caller in base.callers}
@@ -279,7 +222,7 @@ def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Cal
             return None
         gained = caller.requests - before.get(caller.hint, 0)
         # Who was forgotten and came back is counted from 0 again.
-        return _rate(gained if gained >= 0 else caller.requests, over)
+        return per_second(gained if gained >= 0 else caller.requests, over)
 
     rated = [(caller, rate(caller)) for caller in new.callers]
     return tuple(sorted(rated, key=lambda each: (each[1] or 0.0, each[0].requests), reverse=True))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aibridge_trio.top.document import Breaker
-from aibridge_trio.top.history import Picture, ProviderRates
+from aibridge_trio.top.history import Picture
+from aibridge_trio.top.rates import ProviderRates
 
 # Seconds between two frames that + and - go through.
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
