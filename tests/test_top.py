@@ -24,8 +24,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from aibridge_trio.top import alert
+from aibridge_trio.top.alert import Link
 from aibridge_trio.top.document import read
-from aibridge_trio.top.frame import Canvas, Link, frame
+from aibridge_trio.top.frame import Canvas, frame
 from aibridge_trio.top.history import History, Picture
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.paint import Frame
@@ -141,19 +142,24 @@ TOTALS = ("requests ", "rejects ", "in flight ")
 
 @dataclass(frozen=True)
 class Scene:
-    """What is looked at, and how; `late` is how old the newest document is (seconds)."""
+    """What is looked at, and how (seconds).
+
+    `late` is how old the document is that is shown, and `silence` for how long there was no other.
+    """
 
     picture: Picture | None
     view: View = View()  # noqa: RUF009 - frozen
     lost: str = ""
     late: float = 0.4
+    silence: float | None = 0.4
     sizes: tuple[tuple[int, int], ...] = (LOW,)
     ascii: bool = False
 
     def frame(self, width: int, height: int | None) -> Frame:
         """Draw it."""
         canvas = Canvas(width, height, UTC, self.ascii)
-        return frame(self.picture, self.view, replace(HERE, lost=self.lost), canvas, NOW + self.late)
+        link = replace(HERE, lost=self.lost, silence=self.silence)
+        return frame(self.picture, self.view, link, canvas, NOW + self.late)
 
     def lines(self, width: int = 80, height: int | None = 24) -> list[str]:
         """Draw it, and return the lines."""
@@ -187,9 +193,10 @@ SCENES = {
     "no-limits": Scene(a_picture(unlimited)),
     "draining": Scene(a_picture(draining)),
     "all-at-once": Scene(a_picture(*ALL_AT_ONCE), sizes=(LOW, MIDDLE, WIDE)),
-    "connecting": Scene(None),
-    "lost-at-first": Scene(None, lost="connection refused"),
-    "lost-later": Scene(a_picture(*OPENED), lost="it hung up", late=75.0, sizes=(LOW, MIDDLE)),
+    "connecting": Scene(None, silence=None),
+    "lost-at-first": Scene(None, lost="connection refused", silence=None),
+    "lost-later": Scene(a_picture(*OPENED), lost="it hung up", silence=75.0, sizes=(LOW, MIDDLE)),
+    "silent": Scene(HEALTHY, late=3.6, silence=3.6),
     "paused": Scene(HEALTHY, View(paused=True)),
     "help": Scene(HEALTHY, View(help=True)),
     "asking": Scene(HEALTHY, View(chosen="anthropic", asking=Order("close", "anthropic"))),
@@ -461,14 +468,22 @@ def test_time_goes_on_between_documents() -> None:
 
 
 @pytest.mark.parametrize("still", [{"lost": "it hung up"}, {"view": View(paused=True)}])
-def test_time_stands_still_while_nothing_is_heard_or_seen(still: dict[str, Any]) -> None:
-    """While the bridge is away, or the picture is paused, its last word stands and nothing counts down."""
-    scene = replace(SCENES["open"], **still)
-    early, late = replace(scene, late=0.2).lines(), replace(scene, late=50.0).lines()
-    # The alert of a lost bridge tells for how long it has been so.
-    first = 2 if scene.lost else 1
-    assert early[first:] == late[first:]
-    assert re.search(r"OPEN +4s +26s", "\n".join(late))
+def test_nothing_jumps_back_when_it_stands_still(still: dict[str, Any]) -> None:
+    """A paused picture, and the last word of a bridge that is lost, is as old as when it was last seen."""
+    scene = replace(SCENES["open"], late=3.0)
+    live, stands = scene.lines(), replace(scene, **still).lines()
+    assert [line for line in live if "OPEN" in line][-1] == [line for line in stands if "OPEN" in line][-1]
+    assert re.search(r"OPEN +7s +23s", "\n".join(stands))
+
+
+@pytest.mark.parametrize(
+    ("silence", "told"), [(None, ""), (0.0, ""), (2.4, ""), (2.5, "no word for 2s  "), (4.9, "no word for 4s  ")]
+)
+def test_a_silent_bridge_is_told(silence: float | None, told: str) -> None:
+    """Who speaks every second, and has not for more than two, is not shown as if nothing were the matter."""
+    line = Scene(HEALTHY, silence=silence).lines()[1]
+    assert line == f"{told}turned away rate_limit 0.1/s"
+    assert ("no word" in Scene(HEALTHY, silence=silence, lost="it hung up").lines()[1]) is False
 
 
 def test_a_lost_bridge_says_since_when() -> None:
@@ -743,7 +758,7 @@ def test_a_lost_bridges_picture_is_grey(size: tuple[int, int]) -> None:
     drawn = scene.frame(*size)
     assert [(number, colour) for number, colour, _ in colours(drawn)] == [(1, "red")]
     assert {style for line in drawn.lines[2:-1] for text, style in line if text.strip()} == {"dim"}
-    there = replace(scene, lost="", view=View(paused=True)).frame(*size)
+    there = replace(scene, lost="", silence=0.4, view=View(paused=True)).frame(*size)
     assert drawn.plain.splitlines()[2:] == there.plain.splitlines()[2:]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aibridge_trio.top.document import Provider
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Line, length, rate, span
 from aibridge_trio.top.rates import ProviderRates
-from aibridge_trio.top.view import Order, View
+from aibridge_trio.top.view import Order
 from aibridge_trio.units import visible
 
 _QUESTIONS = {
@@ -19,20 +20,40 @@ _QUESTIONS = {
 }
 
 
+# The stream speaks every second: who is silent for so long may be stuck (seconds).
+_SILENCE = 2.5
 # What matters most may need two lines; more would push away what explains it.
 _MOST = 2
 # Of each sick provider so many causes, as far as there is room for all; they stand in its row, too.
 _CAUSES = (3, 1, 0)
 
 
-def lines(picture: Picture | None, lost: str, view: View, now: float, width: int) -> list[Line]:
-    """The most urgent first, in one line or two. `lost` says why there is no way to the bridge."""
-    if lost:
-        last = f", last word {span(now - picture.received)} ago" if picture else ""
-        return [[(f"NO BRIDGE: {visible(lost)}{last}; trying again", RED)]]
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way to the bridge; `lost` says what is wrong with it, "" if nothing is.
+
+    `silence` is for how long nothing has come of it (seconds), None if nothing ever has.
+    """
+
+    url: str
+    lost: str = ""
+    silence: float | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is strange that nothing comes; of a bridge that is lost it is not."""
+        return not self.lost and self.silence is not None and self.silence >= _SILENCE
+
+
+def lines(picture: Picture | None, link: Link, now: float, width: int) -> list[Line]:
+    """The most urgent first, in one line or two."""
+    if link.lost:
+        last = "" if link.silence is None else f", last word {span(link.silence)} ago"
+        return [[(f"NO BRIDGE: {visible(link.lost)}{last}; trying again", RED)]]
     if picture is None:
         return [[("connecting", DIM)]]
-    tries = [_packed(_parts(picture, view, now, causes), width) for causes in _CAUSES]
+    silent: list[Line] = [[(f"no word for {span(link.silence)}", f"bold {YELLOW}")]] if link.silent else []
+    tries = [_packed([*silent, *_parts(picture, now, causes)], width) for causes in _CAUSES]
     best = min(tries, key=lambda packed: sum(max(0, length(line) - width) for line in packed))
     return best or [[("all well", GREEN), (": nobody is turned away", DIM)]]
 
@@ -43,15 +64,15 @@ def _packed(parts: Sequence[Line], width: int) -> list[Line]:
     for part in parts:
         line = next((line for line in packed if length(line) + 2 + length(part) <= width), None)
         if line is None and len(packed) < _MOST:
-            packed.append(part)
+            packed.append([*part])
         else:
             line = packed[-1] if line is None else line
             line += [("  ", PLAIN), *part]
     return packed
 
 
-def _parts(picture: Picture, view: View, now: float, causes: int) -> list[Line]:
-    age = 0.0 if view.paused else max(0.0, now - picture.received)
+def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
+    age = max(0.0, now - picture.received)
     document = picture.document
     parts: list[Line] = []
     parts += [[_out(row.provider, age)] for row in picture.providers if _state(row.provider) == "open"]

@@ -12,19 +12,12 @@ from datetime import tzinfo
 from rich.cells import cell_len
 
 from aibridge_trio.top import alert, blocks
+from aibridge_trio.top.alert import Link
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.paint import BOLD, DIM, PLAIN, YELLOW, Frame, Line, clip, fit, grey, length, span
 from aibridge_trio.top.view import View, marked, rows
 from aibridge_trio.units import visible
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """The way to the bridge; `lost` says what is wrong with it, "" if nothing is."""
-
-    url: str
-    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +58,16 @@ _WIDE = 150
 
 
 def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: float) -> Frame:
-    """Draw what is known at `now` (the clock of `picture.received`, seconds)."""
-    lines = [_title(picture, view, link, canvas, now)]
+    """Draw what is known at `now` (the clock of `picture.received`, seconds), which may stand still."""
+    age = max(0.0, now - picture.received) if picture else 0.0
+    lines = [_title(picture, view, link, canvas, age)]
     if view.help:
         lines += _help()
     else:
-        lines += alert.lines(picture, link.lost, view, now, canvas.width)
+        lines += alert.lines(picture, link, now, canvas.width)
         # The foot has its line already.
         room = None if canvas.height is None else max(0, canvas.height - 1 - len(lines))
-        body = _dashboard(picture, view, canvas, _age(picture, view, link, now), room) if picture else []
+        body = _dashboard(picture, view, canvas, age, room) if picture else []
         lines += grey(body) if link.lost else body
     if canvas.height is not None:
         high = max(0, canvas.height - 1)
@@ -105,11 +99,6 @@ def _dashboard(picture: Picture, view: View, canvas: Canvas, age: float, room: i
     return _stacked(stack, room)
 
 
-def _age(picture: Picture, view: View, link: Link, now: float) -> float:
-    """How long ago it was told. While the bridge is away, or the picture stands still, no time passes in it."""
-    return 0.0 if link.lost or view.paused else max(0.0, now - picture.received)
-
-
 def _stacked(stack: Sequence[_Block], height: int | None) -> list[Line]:
     """The blocks below each other in so many lines, with empty lines between them if there is room."""
     if height is None:
@@ -135,12 +124,11 @@ def _stacked(stack: Sequence[_Block], height: int | None) -> list[Line]:
     return lines
 
 
-def _title(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: float) -> Line:
+def _title(picture: Picture | None, view: View, link: Link, canvas: Canvas, age: float) -> Line:
     line: Line = [("aibridge", BOLD)]
     right: Line = []
     if picture:
-        up = picture.document.uptime + _age(picture, view, link, now)
-        line.append((f" {picture.document.version}  up {span(up)}", PLAIN))
+        line.append((f" {picture.document.version}  up {span(picture.document.uptime + age)}", PLAIN))
         interval = "since start" if picture.since_start else f"over {span(picture.over + 0.5)}"
         right = [(f"rates {interval}", DIM)]
         if canvas.height is not None:
