@@ -639,6 +639,28 @@ def test_full_is_said_where_it_is(in_flight: int, limit: int, is_full: bool) -> 
     assert ("░" in lines[4] or "█" in lines[4]) == bool(limit)
 
 
+@pytest.mark.parametrize("size", [LOW, MIDDLE, WIDE])
+def test_rejects_without_a_name_are_told_among_the_callers(size: tuple[int, int]) -> None:
+    """When the limiter refuses it does not know whom: the callers' block begins with how many these are."""
+    note = "2.1/s refused at capacity, names unknown"
+    lines = SCENES["full"].lines(*size)
+    [at] = [number for number, line in enumerate(lines) if note in line]
+    assert "BUSIEST CALLER" in lines[at - 1]
+    assert "…x7Qa " in lines[at + 1]
+    assert note not in SCENES["healthy"].frame(*size).plain
+
+
+def test_no_rejects_without_a_name_are_told_when_they_are_over() -> None:
+    """The note is of the interval: what was refused before it is no news."""
+
+    def was_full(document: Said) -> None:
+        document["rejects"]["capacity"] = 16_000
+
+    drawn = Scene(a_picture(was_full)).frame(80, 24).plain
+    assert "16,000" in drawn
+    assert "names unknown" not in drawn
+
+
 # Questions, notices, help
 
 
@@ -795,7 +817,7 @@ def test_without_colours_no_colours_are_sent(name: str, monkeypatch: pytest.Monk
 def test_with_colours_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Red, yellow and green are the terminal's own; no background is touched."""
     monkeypatch.delenv("NO_COLOR", raising=False)
-    sent = drawn_by_rich(SCENES["all-at-once"].frame(80, 24), color_system="standard")
+    sent = drawn_by_rich(SCENES["open"].frame(80, 24), color_system="standard")
     assert colour_codes(sent) == {31, 32, 33}
     assert colour_codes(drawn_by_rich(Scene(HEALTHY).frame(80, 24), color_system="standard")) == {32, 33}
 

@@ -175,7 +175,7 @@ def reasons(picture: Picture) -> list[Line]:
 
 
 def callers(picture: Picture, view: View) -> list[Line]:
-    """The busiest callers of the interval first."""
+    """How many are refused who have no name yet, and the busiest callers of the interval."""
     shown = [row for row in picture.callers if fits(view, row[0].hint)]
     columns: list[Column[tuple[Caller, float | None]]] = [
         Column("BUSIEST CALLER", 15, lambda row: (row[0].hint, PLAIN), right=False),
@@ -184,7 +184,11 @@ def callers(picture: Picture, view: View) -> list[Line]:
         Column("REJECTS", 7, lambda row: (count(row[0].rejects), YELLOW if row[0].rejects else DIM)),
         Column("ACTIVE", 6, lambda row: (count(row[0].in_flight), PLAIN if row[0].in_flight else DIM)),
     ]
-    return table(columns, shown)
+    head, *rows = table(columns, shown)
+    # The limiter is asked before it is known who calls: just when it is full, its rejects are nobody's.
+    unnamed = picture.reasons.get("capacity")
+    note: list[Line] = [[(f"{rate(unnamed)}/s refused at capacity, names unknown", YELLOW)]] if unnamed else []
+    return [head, *note, *rows]
 
 
 def events(picture: Picture, view: View, zone: tzinfo | None) -> list[Line]:
