@@ -418,10 +418,14 @@ def test_the_choice_is_marked_and_always_on_screen() -> None:
 
 
 def test_the_sorted_column_is_marked() -> None:
-    """The title of the column that rows are sorted by is underlined, and no other."""
+    """The title of the column that rows are sorted by is underlined, and beside it is where the order goes."""
     for sort in SORTS:
-        drawn = frame(HEALTHY, View(sort=sort), HERE, Canvas(80, 24, UTC), NOW)
-        assert [text for line in drawn.lines for text, style in line if "underline" in style] == [sort]
+        for reverse, signs in ((False, "▲▼"), (True, "▼▲")):
+            drawn = frame(HEALTHY, View(sort=sort, reverse=reverse), HERE, Canvas(120, 24, UTC), NOW)
+            assert [text for line in drawn.lines for text, style in line if "underline" in style] == [sort]
+            sign = signs[sort != "PROVIDER"]
+            assert re.search(rf"{sign}{sort}\b|\b{sort}{sign}", drawn.plain)
+            assert len(re.findall("[▲▼]", drawn.plain)) == 1
 
 
 @pytest.mark.parametrize("height", range(9, 40))
@@ -692,8 +696,8 @@ def test_the_help_is_whole_on_a_small_screen() -> None:
     assert "…" not in drawn
     for key in KEYS:
         assert re.search(rf"^  {re.escape(key.keys)} +{re.escape(key.does)}$", drawn, re.MULTILINE)
-    explained = " ".join(re.findall(r"^  ([A-Z].{14})", drawn, re.MULTILINE)).replace(",", " ").split()
-    assert set(SORTS) - {"PROVIDER"} <= set(explained)
+    explained = drawn.partition("\nColumns\n")[2]
+    assert {title for title in SORTS if not re.search(rf"\b{title}\b", explained)} == {"PROVIDER"}
     assert drawn.splitlines()[-1] == "any key goes back"
 
 

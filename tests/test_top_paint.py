@@ -313,6 +313,15 @@ def test_a_table_has_its_columns_below_each_other() -> None:
     lines = table(columns, ["ab", "abcdefgh"], marked="N")
     assert [text_of(line) for line in lines] == ["NAME   LON…   N ", "ab        2   a ", "abcde…    8   a "]
     assert [text for text, style in lines[0] if "underline" in style] == ["N"]
+    # The sign stands beside the title, in the blank before it where the title fills its column; nothing moves.
+    for marked, head in (
+        ("NAME", "NAME▼  LON…   N "),
+        ("LONGER", "NAME  ▼LON…   N "),
+        ("N", "NAME   LON…  ▼N "),
+        ("GONE", "NAME   LON…   N "),
+    ):
+        assert text_of(table(columns, [], marked, "▼")[0]) == head
+    assert text_of(table([Column("FULL", 4, lambda _: ("", PLAIN))], [], "FULL", "▼")[0]) == "FULL "
     assert not any("underline" in style for line in table(columns, []) for _, style in line)
 
 
@@ -391,8 +400,8 @@ def test_ascii_is_ascii_of_the_same_width(lines: list[Line]) -> None:
 
 def test_ascii_has_its_own_pictures() -> None:
     """Blocks, bars and arrows have others in their place, each its own."""
-    signs = "▁▂▃▄▅▆▇█░→…▸↑↓×"
-    assert Frame(([(signs, PLAIN)],), ascii=True).plain == "_.:-=+*#.>~>^vx\n"
+    signs = "▁▂▃▄▅▆▇█░→…▸↑↓×▲▼"
+    assert Frame(([(signs, PLAIN)],), ascii=True).plain == "_.:-=+*#.>~>^vx/\\\n"
     assert Frame(([("é日", PLAIN)],), ascii=True).plain == "???\n"
     assert Frame(([(signs, PLAIN)],)).plain == signs + "\n"
 

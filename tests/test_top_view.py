@@ -13,7 +13,7 @@ from aibridge_trio.top.blocks import providers as block
 from aibridge_trio.top.document import Breaker
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.rates import ProviderRates
-from aibridge_trio.top.view import PACES, SORTS, Order, View, fits, marked, press, rows, urgency
+from aibridge_trio.top.view import PACES, SORTS, Order, View, direction, fits, marked, press, rows, urgency
 from tests.pictures import FORCED_OPEN, HALF_OPEN, OFF, OPEN, Said, a_picture, breaking
 
 SHOWN = ("openai", "anthropic", "copilot")
@@ -32,10 +32,10 @@ EVERY_KEY = [
 MIDDLE = View(chosen="anthropic", sort="FAILS", filter="o", interval=2.0)
 
 
-def pressed(view: View, *keys: str, shown: tuple[str, ...] = SHOWN) -> View:
+def pressed(view: View, *keys: str, shown: tuple[str, ...] = SHOWN, width: int = 80) -> View:
     """The view after these keys, none of which may give an order."""
     for key in keys:
-        view, order = press(view, key, shown)
+        view, order = press(view, key, shown, width)
         assert order is None
     return view
 
@@ -102,7 +102,7 @@ def test_any_key_leaves_the_help_and_does_nothing_else(key: str) -> None:
 @pytest.mark.parametrize("state", [{}, {"help": True}, {"typing": True}, {"asking": Order("open", "openai")}])
 def test_an_interrupt_always_ends(state: dict[str, object]) -> None:
     """Ctrl-C ends, whatever is going on, and carries out nothing."""
-    view, order = press(replace(MIDDLE, **state), "interrupt", SHOWN)  # type: ignore[arg-type]
+    view, order = press(replace(MIDDLE, **state), "interrupt", SHOWN, 80)  # type: ignore[arg-type]
     assert (view.end, order) == ("interrupted", None)
 
 
@@ -157,7 +157,7 @@ def test_a_yes_gives_the_order_that_was_asked_for(key: str, mode: str, yes: str)
     """The order names the provider that was chosen when it was asked, whatever is shown by now."""
     asking = pressed(View(), "down", key)
     assert asking.asking == Order(mode, "anthropic")
-    view, order = press(asking, yes, ("copilot", "openai"))
+    view, order = press(asking, yes, ("copilot", "openai"), 80)
     assert order == Order(mode, "anthropic")
     assert view == replace(asking, asking=None)
 
@@ -273,6 +273,9 @@ def test_the_most_urgent_is_on_top() -> None:
         ("P50", ["anthropic", "openai", "copilot"]),
         ("P99", ["anthropic", "openai", "copilot"]),
         ("TOK/S", ["openai", "anthropic", "copilot"]),
+        ("IN/S", ["openai", "anthropic", "copilot"]),
+        ("OUT/S", ["openai", "anthropic", "copilot"]),
+        ("REJ/S", ["copilot", "openai", "anthropic"]),
     ],
 )
 def test_rows_are_sorted_by_the_column(sort: str, expected: list[str]) -> None:
@@ -282,17 +285,50 @@ def test_rows_are_sorted_by_the_column(sort: str, expected: list[str]) -> None:
         ("anthropic", {"since_s": 900.0, "failures_in_window": 3, "trips": 2, "rejects": 30}),
         ("copilot", OPEN | {"since_s": 9.0, "failures_in_window": 1, "trips": 3, "rejects": 10}),
     ]
-    assert shown(View(sort=sort), *changes) == expected
-    # Equals keep the bridge's order, in both directions.
-    equals = ["openai", "anthropic"] if sort == "LEFT" else ["anthropic", "copilot"] if sort == "PROBE" else []
-    backwards = expected[::-1] if not equals else [*equals, "copilot"] if sort == "LEFT" else [*equals, "openai"]
-    assert shown(View(sort=sort, reverse=True), *changes) == backwards
+    if sort == "REJ/S":
+        picture = a_picture(refusing)
+        names = [
+            [row.provider.name for row in rows(View(sort=sort, reverse=each), picture)] for each in (False, True)
+        ]
+    else:
+        names = [shown(View(sort=sort, reverse=each), *changes) for each in (False, True)]
+    # Only one is open, and only one half-open: the others have nothing to be sorted by.
+    assert names == [expected, expected if sort in {"LEFT", "PROBE"} else expected[::-1]]
 
 
-def test_what_is_not_known_is_last() -> None:
-    """A cooldown that is just over comes before none at all."""
-    changes = ("copilot", OPEN | {"cooldown_left_s": 0.0})
-    assert shown(View(sort="LEFT"), changes) == ["copilot", "openai", "anthropic"]
+def refusing(document: Said) -> None:
+    """Let each provider's breaker refuse, one more than the other."""
+    for provider, part in zip(document["providers"], (0.2, 0.1, 0.3), strict=True):
+        provider["breaker"]["rejects"] = int(document["requests"]["total"] * part)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_is_not_known_is_last(reverse: bool) -> None:
+    """In either direction: a cooldown that is just over comes before none at all, counts before dashes."""
+    over = ("copilot", OPEN | {"cooldown_left_s": 0.0})
+    assert shown(View(sort="LEFT", reverse=reverse), over) == ["copilot", "openai", "anthropic"]
+    off = ("openai", OFF)
+    for sort in ("FAILS", "TRIPS", "REJECTS"):
+        assert shown(View(sort=sort, reverse=reverse), off)[-1] == "openai"
+
+    def unheard(document: Said) -> None:
+        document["providers"][0]["ttfb_s"]["buckets"] = {"+Inf": 0}
+
+    for sort in ("P50", "P99"):
+        assert rows(View(sort=sort, reverse=reverse), a_picture(unheard))[-1].provider.name == "openai"
+
+
+def test_equals_keep_the_bridges_order() -> None:
+    """In either direction."""
+    for reverse in (False, True):
+        assert shown(View(sort="TRIPS", reverse=reverse)) == ["openai", "anthropic", "copilot"]
+
+
+@pytest.mark.parametrize(("sort", "sign"), [("PROVIDER", "▲"), ("STATE", "▼"), ("FAILS", "▼"), ("REJ/S", "▼")])
+def test_the_direction_has_its_sign(sort: str, sign: str) -> None:
+    """Names go up and numbers down; reversed, the other way."""
+    assert direction(View(sort=sort)) == sign
+    assert {direction(View(sort=sort, reverse=each)) for each in (False, True)} == {"▲", "▼"}
 
 
 def test_a_filter_leaves_the_rows_it_names() -> None:
@@ -303,9 +339,21 @@ def test_a_filter_leaves_the_rows_it_names() -> None:
 
 
 def test_every_column_can_be_sorted_by() -> None:
-    """The columns of the table at 80 cells are those that can be sorted by, in the same order."""
-    [head, *_] = block(View(), rows(View(), a_picture()), 0.0, 80)
-    assert [text for text, _ in head if text.strip()] == list(SORTS)
+    """The columns of the table are those that can be sorted by, in the same order, and no others are chosen."""
+    for width in (80, 99, 100, 250):
+        [head, *_] = block(View(), rows(View(), a_picture()), 0.0, width)
+        titles = [text for text, _ in head if text.strip() and text not in "▲▼"]
+        assert titles == (list(SORTS) if width >= 100 else list(SORTS)[:-3])
+        path = [View(sort="PROVIDER")]
+        for _ in SORTS:
+            path.append(pressed(path[-1], ">", width=width))
+        assert list(dict.fromkeys(view.sort for view in path)) == titles
+
+
+@pytest.mark.parametrize("key", ["<", ">"])
+def test_a_screen_that_has_become_narrow_can_be_sorted(key: str) -> None:
+    """From a column that is not there any more the keys go back into the table."""
+    assert pressed(View(sort="OUT/S"), key, width=80).sort == "TOK/S"
 
 
 @given(st.booleans(), st.text(max_size=9))
@@ -337,12 +385,13 @@ class Hands(RuleBasedStateMachine):
         super().__init__()
         self.view = View(interval=0.7)
         self.shown: tuple[str, ...] = SHOWN
+        self.width = 80
 
     @rule(key=st.sampled_from(EVERY_KEY) | st.sampled_from([*HELPED, "y"]))
     def press(self, key: str) -> None:
         """Press a key: only a yes to a question gives an order, and exactly the one asked for."""
         before = self.view
-        self.view, order = press(before, key, self.shown)
+        self.view, order = press(before, key, self.shown, self.width)
         assert order == (before.asking if key in {"y", "Y"} else None)
         if self.view.asking and self.view.asking != before.asking:
             assert self.view.asking.provider == marked(before, self.shown)
@@ -351,6 +400,11 @@ class Hands(RuleBasedStateMachine):
         elif self.view.end != before.end:
             assert (key, self.view.end) == ("q", "quit")
             assert not any((before.typing, before.help, before.asking))
+
+    @rule(width=st.integers(1, 250))
+    def resize(self, width: int) -> None:
+        """Give it another size."""
+        self.width = width
 
     @rule(shown=st.permutations(SHOWN), number=st.integers(0, 3))
     def change(self, shown: list[str], number: int) -> None:

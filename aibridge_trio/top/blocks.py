@@ -30,16 +30,16 @@ from aibridge_trio.top.paint import (
     table,
 )
 from aibridge_trio.top.rates import ProviderRates, is_failure
-from aibridge_trio.top.view import View, fits, marked
+from aibridge_trio.top.view import ROOMY, View, direction, fits, marked
 
 LEGEND = (
     ("STATE", "closed: all pass; open: none; half-open: a few; off: no breaker"),
     ("FOR, LEFT", "time in this state; time until an open breaker probes"),
-    ("FAILS", "failures in the window, of the number that opens the breaker"),
-    ("PROBE", "probes in flight, of the most at once"),
+    ("FAILS, PROBE", "failures, of those that open it; probes in flight, of the most"),
     ("TRIPS, REJECTS", "how often it opened, how many it refused, since the start"),
     ("P50, P99", "half and 99% of answers began to come within this time"),
-    ("TOK/S", "tokens of finished requests a second, in and out"),
+    ("TOK/S", "tokens of finished requests a second, in (IN/S) and out (OUT/S)"),
+    ("REJ/S", "how many its breaker refuses a second"),
 )
 
 # What protects always has a line, so that nothing at all can be told from nothing known.
@@ -53,8 +53,6 @@ _LOAD, _ERRORS = 27, 26
 _WIDEST_STATUSES = 64
 # More columns would be less than three seconds each: nothing but flicker.
 _LONGEST_TRACE = 100
-# From here on there is room for more of a provider.
-_ROOMY = 100
 _REASONS, _CALLERS = 35, 43
 
 
@@ -127,13 +125,13 @@ def providers(view: View, shown: Sequence[ProviderRates], age: float, width: int
         Column("P99", 5, lambda row: (latency(row.p99), PLAIN if row.p99 is not None else DIM)),
         Column("TOK/S", 5, lambda row: _rate((row.tokens_in or 0) + (row.tokens_out or 0))),
     ]
-    if width >= _ROOMY:
+    if width >= ROOMY:
         columns += [
             Column("IN/S", 5, lambda row: _rate(row.tokens_in)),
             Column("OUT/S", 5, lambda row: _rate(row.tokens_out)),
             Column("REJ/S", 5, lambda row: _rate(row.rejects, YELLOW)),
         ]
-    return table(columns, shown, marked=view.sort) + ([] if shown else [[("none matches", DIM)]])
+    return table(columns, shown, view.sort, direction(view)) + ([] if shown else [[("none matches", DIM)]])
 
 
 def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Line]:
@@ -144,7 +142,7 @@ def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Lin
         Column("RESP/S", 6, lambda row: _rate(row.responses)),
     ]
     left = table(columns, shown)
-    both = width >= _ROOMY
+    both = width >= ROOMY
     statuses: list[Line] = [
         [("STATUSES", BOLD)],
         *(_told(row.provider.responses, row.statuses, is_failure, both=both) for row in shown),

@@ -37,6 +37,7 @@ class Dashboard:
         self._operator = operator
         self._terminal = terminal
         self._view = view
+        self._width = 0
         self._history = History()
         self._link = Link(operator.url)
         self._heard: float | None = None
@@ -121,7 +122,7 @@ class Dashboard:
         picture = self._picture()
         shown = [row.provider.name for row in rows(self._view, picture)] if picture else []
         paused = self._view.paused
-        self._view, order = press(self._view, key, shown)
+        self._view, order = press(self._view, key, shown, self._width)
         self._noticed = trio.current_time()
         if self._view.paused and not paused:
             self._still, self._paused_at = picture, self._moment()
@@ -213,8 +214,8 @@ class Dashboard:
     def _draw(self) -> None:
         self._link = self._listened()
         try:
-            width, height = self._terminal.size()
-            canvas = Canvas(width, height, ascii=self._terminal.ascii)
+            self._width, height = self._terminal.size()
+            canvas = Canvas(self._width, height, ascii=self._terminal.ascii)
             self._terminal.draw(frame(self._picture(), self._view, self._link, canvas, self._moment()))
         except OSError:
             # The terminal has gone, and whoever looked at it.

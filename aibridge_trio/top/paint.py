@@ -23,7 +23,7 @@ NOTHING = "--"
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 # Same widths, for terminals that know no more.
-_ASCII = str.maketrans("▁▂▃▄▅▆▇█░→…▸↑↓×", "_.:-=+*#.>~>^vx")
+_ASCII = str.maketrans("▁▂▃▄▅▆▇█░→…▸↑↓×▲▼", "_.:-=+*#.>~>^vx/\\")
 
 Cell = tuple[str, str]
 Line = list[Cell]
@@ -122,17 +122,27 @@ class Column(Generic[T]):
     right: bool = True
 
 
-def table(columns: Sequence[Column[T]], rows: Iterable[T], marked: str | None = None) -> list[Line]:
-    """A head and a line per row; the column that is `marked` has its title underlined."""
+def table(
+    columns: Sequence[Column[T]], rows: Iterable[T], marked: str | None = None, sign: str = ""
+) -> list[Line]:
+    """A head and a line per row; the column that is `marked` has its title underlined, and beside it the sign."""
     head: Line = []
+    before = ""
     for column in columns:
-        style = "bold underline" if column.title == marked else BOLD
+        its, style = (sign, "bold underline") if column.title == marked else ("", BOLD)
         # Only the word is underlined, not the cells around it.
         title = fit(column.title, min(column.width, cell_len(column.title)))
-        space = " " * (column.width - cell_len(title))
-        head += [(space, PLAIN), (title, style)] if column.right else [(title, style), (space, PLAIN)]
-        head.append((" ", PLAIN))
-    lines = [head]
+        after = " " * (column.width - cell_len(title))
+        if column.right:
+            # Where the title fills its column, the sign takes the blank in front of it.
+            before, after = before + after, ""
+            its = its if before else ""
+            head += [(before[len(its) :], PLAIN), (its, BOLD), (title, style)]
+        else:
+            its = its if after else ""
+            head += [(before, PLAIN), (title, style), (its, BOLD), (after[len(its) :], PLAIN)]
+        before = " "
+    lines = [[*(cell for cell in head if cell[0]), (" ", PLAIN)]]
     for row in rows:
         line: Line = []
         for column in columns:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from aibridge_trio.top.document import Breaker
 from aibridge_trio.top.history import Picture
@@ -14,6 +14,9 @@ from aibridge_trio.top.rates import ProviderRates
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 # The longest text to filter by.
 _LONGEST = 40
+# From so many columns on there is room for more of a provider.
+ROOMY = 100
+_ONLY_WITH_ROOM = ("IN/S", "OUT/S", "REJ/S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,11 @@ class View:
     end: str = ""
 
 
-def press(view: View, key: str, shown: Sequence[str]) -> tuple[View, Order | None]:
-    """Return the view after a key, and the order to carry out; `shown` are the providers from top to bottom."""
+def press(view: View, key: str, shown: Sequence[str], width: int) -> tuple[View, Order | None]:
+    """Return the view after a key, and the order to carry out.
+
+    `shown` are the providers from top to bottom, `width` is the screen's.
+    """
     if key == "interrupt":
         return replace(view, end="interrupted"), None
     view = replace(view, notice="")
@@ -56,7 +62,7 @@ def press(view: View, key: str, shown: Sequence[str]) -> tuple[View, Order | Non
         return _typed(view, key), None
     if view.help:
         return replace(view, help=False), None
-    return _pressed(view, key, shown), None
+    return _pressed(view, key, shown, width), None
 
 
 def _typed(view: View, key: str) -> View:
@@ -72,7 +78,9 @@ def _typed(view: View, key: str) -> View:
     return view
 
 
-def _pressed(view: View, key: str, shown: Sequence[str]) -> View:
+def _pressed(view: View, key: str, shown: Sequence[str], width: int) -> View:
+    if key in _STEPS:
+        return _sorted(view, _STEPS[key], width)
     does = _DOES.get(key)
     return does(view, shown) if does else view
 
@@ -82,9 +90,10 @@ def _chosen(view: View, shown: Sequence[str], step: int) -> View:
     return replace(view, chosen=shown[min(max(place + step, 0), len(shown) - 1)]) if shown else view
 
 
-def _sorted(view: View, step: int) -> View:
-    columns = list(SORTS)
-    place = columns.index(view.sort) + step
+def _sorted(view: View, step: int, width: int) -> View:
+    columns = [title for title in SORTS if width >= ROOMY or title not in _ONLY_WITH_ROOM]
+    # Of a screen that has become narrow, the last column is the nearest.
+    place = columns.index(view.sort) + step if view.sort in columns else len(columns) - 1
     return replace(view, sort=columns[min(max(place, 0), len(columns) - 1)])
 
 
@@ -99,6 +108,7 @@ def _asked(view: View, shown: Sequence[str], mode: str) -> View:
     return replace(view, asking=Order(mode, chosen)) if chosen else replace(view, notice="no provider is shown")
 
 
+_STEPS = {"<": -1, ">": 1}
 _DOES: dict[str, Callable[[View, Sequence[str]], View]] = {
     "q": lambda view, _: replace(view, end="quit"),
     "?": lambda view, _: replace(view, help=True),
@@ -109,8 +119,6 @@ _DOES: dict[str, Callable[[View, Sequence[str]], View]] = {
     "k": lambda view, shown: _chosen(view, shown, -1),
     "down": lambda view, shown: _chosen(view, shown, 1),
     "j": lambda view, shown: _chosen(view, shown, 1),
-    "<": lambda view, _: _sorted(view, -1),
-    ">": lambda view, _: _sorted(view, 1),
     "r": lambda view, _: replace(view, reverse=not view.reverse),
     "/": lambda view, _: replace(view, typing=True, filter=""),
     "escape": lambda view, _: replace(view, filter=""),
@@ -133,31 +141,46 @@ def urgency(breaker: Breaker) -> int:
     return _URGENCY.index(breaker.state)
 
 
-def _largest(value: float | None) -> float:
-    """A key that puts large values first, and what is not known last."""
-    return math.inf if value is None else -value
-
-
-# By the titles of the columns: what the rows are sorted by. Numbers: the largest first.
-SORTS: dict[str, Callable[[ProviderRates], float | str]] = {
+# By the titles of the columns: what the rows are sorted by, a number or a name, and None where it is not known.
+SORTS: dict[str, Callable[[ProviderRates], Any]] = {
     "PROVIDER": lambda row: row.provider.name,
-    "STATE": lambda row: urgency(row.provider.breaker),
-    "FOR": lambda row: -row.provider.breaker.since,
-    "LEFT": lambda row: _largest(row.provider.breaker.left),
-    "FAILS": lambda row: -row.provider.breaker.failures,
-    "PROBE": lambda row: -row.provider.breaker.probes,
-    "TRIPS": lambda row: -row.provider.breaker.trips,
-    "REJECTS": lambda row: -row.provider.breaker.rejects,
-    "P50": lambda row: _largest(row.p50),
-    "P99": lambda row: _largest(row.p99),
-    "TOK/S": lambda row: -((row.tokens_in or 0.0) + (row.tokens_out or 0.0)),
+    "STATE": lambda row: -urgency(row.provider.breaker),
+    "FOR": lambda row: row.provider.breaker.since,
+    "LEFT": lambda row: row.provider.breaker.left,
+    "FAILS": lambda row: _counted(row, row.provider.breaker.failures),
+    "PROBE": lambda row: row.provider.breaker.probes if row.provider.breaker.state == "half-open" else None,
+    "TRIPS": lambda row: _counted(row, row.provider.breaker.trips),
+    "REJECTS": lambda row: _counted(row, row.provider.breaker.rejects),
+    "P50": lambda row: row.p50,
+    "P99": lambda row: row.p99,
+    "TOK/S": lambda row: (row.tokens_in or 0.0) + (row.tokens_out or 0.0),
+    "IN/S": lambda row: row.tokens_in,
+    "OUT/S": lambda row: row.tokens_out,
+    "REJ/S": lambda row: row.rejects,
 }
 
 
+def _counted(row: ProviderRates, count: int) -> int | None:
+    """What a breaker counts; without one nobody does."""
+    return count if row.provider.breaker.enabled else None
+
+
+def _falling(view: View) -> bool:
+    """Whether the largest comes first: of names the first does, of all else the largest, unless it is reversed."""
+    return (view.sort != "PROVIDER") != view.reverse
+
+
+def direction(view: View) -> str:
+    """Return the sign of the order: down from the largest, or up from the smallest."""
+    return "▼" if _falling(view) else "▲"
+
+
 def rows(view: View, picture: Picture) -> list[ProviderRates]:
-    """Return the providers that are shown, from top to bottom."""
+    """Return the providers that are shown, from top to bottom; those of which nothing is known come last."""
+    value = SORTS[view.sort]
     named = [row for row in picture.providers if fits(view, row.provider.name)]
-    return sorted(named, key=SORTS[view.sort], reverse=view.reverse)
+    known = [row for row in named if value(row) is not None]
+    return sorted(known, key=value, reverse=_falling(view)) + [row for row in named if value(row) is None]
 
 
 def marked(view: View, shown: Sequence[str]) -> str | None:
