@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from aibridge_trio.grammar import Command
     from aibridge_trio.settings import Option
 
+# What stands in front of a command whose help page is wanted.
+HELP = "help"
 Mode = Literal["open", "close", "auto"]
 Shell = Literal["bash", "zsh", "fish"]
 
@@ -56,7 +58,7 @@ def _run(given: list[str]) -> int:
         case ["completion", ("bash" | "zsh" | "fish") as shell]:
             return completion(shell)
         # Whoever knows git types `help serve`.
-        case ["help", *command]:
+        case [word, *command] if word == HELP:
             given = [*command, "--help"]
     from aibridge_trio import grammar
 

@@ -52,6 +52,8 @@ _aibridge() {
     man)
       flags='--help|-h --version'
       ;;
+    help)
+      ;;
   esac
   for ((i = 2; i < ${#words[@]} - 1; i++)); do
     word=${words[i]} name=${words[i]%%=*}
@@ -73,7 +75,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker mock demo completion man' ;;
+      ' 1') fits='serve top check breaker mock demo completion man help' ;;
       'serve --config' | 'check --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file' | 'check --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert' | 'check --tls-cert') compopt -o default 2>/dev/null ;;
@@ -85,6 +87,7 @@ _aibridge() {
       'breaker 2') fits='openai anthropic copilot' ;;
       'completion 1') fits='bash zsh fish' ;;
       'man 1') fits='aibridge serve top check breaker mock demo completion man aibridge.toml' ;;
+      'help 1') fits='serve top check breaker mock demo completion man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

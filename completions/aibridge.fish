@@ -46,6 +46,7 @@ complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a provider to
 complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Run mock, bridge and a light load with outages; needs no key'
 complete -c aibridge -n '__aibridge_argument "" 1' -a completion -d 'Print the script by which a shell completes commands, flags and values'
 complete -c aibridge -n '__aibridge_argument "" 1' -a man -d 'Print the source of a man page: aibridge, aibridge.toml, or a command\'s'
+complete -c aibridge -n '__aibridge_argument "" 1' -a help -d 'Show what a command does, and its options'
 complete -c aibridge -n '__aibridge_flag "" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "" --version' -l version -d 'Show the version'
@@ -135,3 +136,11 @@ complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge.toml
 complete -c aibridge -n '__aibridge_flag "man" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "man" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "man" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "help" 1' -a serve
+complete -c aibridge -n '__aibridge_argument "help" 1' -a top
+complete -c aibridge -n '__aibridge_argument "help" 1' -a check
+complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
+complete -c aibridge -n '__aibridge_argument "help" 1' -a mock
+complete -c aibridge -n '__aibridge_argument "help" 1' -a demo
+complete -c aibridge -n '__aibridge_argument "help" 1' -a completion
+complete -c aibridge -n '__aibridge_argument "help" 1' -a man

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from aibridge_trio import shipped
-from aibridge_trio.cli import commands
+from aibridge_trio.cli import HELP, commands
 from aibridge_trio.grammar import Command, app
 from aibridge_trio.reference import bash, fish, zsh
 from aibridge_trio.reference.tree import Branch, Flag, Place, Tree, tree
@@ -35,6 +35,11 @@ LINES = (
     # Commands come first, and nowhere else.
     ("aibridge se|", "serve"),
     ("aibridge b|", "breaker"),
+    ("aibridge h|", "help"),
+    ("aibridge help se|", "serve"),
+    ("aibridge help serve |", ""),
+    ("aibridge help serve -|", ""),
+    ("aibridge help -|", ""),
     ("aibridge se| --log-level debug", "serve"),
     ("aibridge -|", "--help, -h, --version"),
     ("aibridge --help |", ""),
@@ -161,7 +166,12 @@ def sentence(text: str) -> str:
 
 def test_every_command_is_offered(shell: Shell) -> None:
     """The first word can be each of the commands, and nothing else."""
-    assert set(shell.offers("aibridge ")) == {command.name for command in commands()}
+    assert set(shell.offers("aibridge ")) == {HELP, *(command.name for command in commands())}
+
+
+def test_help_is_offered_on_every_command(shell: Shell) -> None:
+    """Behind `help` stands the name of a command, as it does in front of --help."""
+    assert set(shell.offers(f"aibridge {HELP} ")) == {command.name for command in commands()}
 
 
 @COMMANDS
@@ -285,7 +295,7 @@ def test_every_way_to_load_does(start: Start, kind: Kind, load: str) -> None:
     """Sourced, evaluated, found in its folder, loaded twice, under a user's own settings: it is the same."""
     shell = start(kind, load)
     names = {command.name for command in commands()}
-    assert set(shell.offers("aibridge ")) == names
+    assert set(shell.offers("aibridge ")) == names | {HELP}
     assert set(shell.offers("aibridge serve --log-level=")) == {"debug", "info", "warning", "error"}
     assert set(shell.offers("aibridge breaker --url=http://h:1 open o")) == {"openai"}
     assert set(shell.offers("aibridge serve --config m")) == {"my file.toml"}

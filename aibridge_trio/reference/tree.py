@@ -10,6 +10,8 @@ from typing import get_args, get_origin
 from cyclopts import App
 from cyclopts.argument import Argument
 
+from aibridge_trio.cli import HELP
+
 
 @dataclass(frozen=True)
 class Place:
@@ -71,6 +73,7 @@ class Tree:
 def tree(front: App) -> Tree:
     """Return what can be completed; commands that take the same share a branch."""
     about = {name: _sentence(front[name].help) for name in front if not name.startswith("-")}
+    commands = Place("command", tuple(about))
     found: list[Branch] = []
     for name in about:
         branch = _branch(name, front[name])
@@ -79,6 +82,9 @@ def tree(front: App) -> Tree:
             found[found.index(same)] = Branch((*same.commands, name), same.flags, same.places)
         else:
             found.append(branch)
+    # None of cyclopts' commands: the front door makes `COMMAND --help` of `help COMMAND`.
+    found.append(Branch((HELP,), (), (commands,)))
+    about[HELP] = "Show what a command does, and its options"
     return Tree(about, Branch(("",), _common(front), (Place("command", tuple(about)),)), tuple(found))
 
 
