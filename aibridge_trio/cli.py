@@ -102,7 +102,10 @@ def mock(**flags: Any) -> int:
 
 
 def demo(**flags: Any) -> int:
-    """Run mock, bridge and a light load with outages; needs no key."""
+    """Run mock, bridge and a light load with outages; needs no key.
+
+    On a terminal it goes on in the dashboard, with the same again and again until q is pressed.
+    """
     from aibridge_trio.flags import DEMO
 
     told = _values(DEMO, flags)

@@ -7,6 +7,7 @@ same wherever it was made.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,8 @@ from aibridge_trio.settings import Option
 from aibridge_trio.units import FILE, nearest, quoted, visible
 
 VERSION = f"aibridge {__version__}"
+# As other programs call it.
+_VERSIONS = ("version", "-v", "-version")
 ABOUT = "A proxy that protects AI providers and their callers from overload."
 
 
@@ -66,9 +69,21 @@ class Command:
 def run(commands: Sequence[Command], arguments: Sequence[str]) -> int:
     """Run what the arguments ask for and give its exit status. Raises Mistake."""
     try:
-        return app(commands)(arguments) or 0
+        return app(commands)(_joined(arguments)) or 0
     except CycloptsError as error:
         raise _mistake(error, commands) from None
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--interval=-1s` for `--interval -1s`, which cyclopts would take for two flags."""
+    joined: list[str] = []
+    for word in arguments:
+        behind_flag = joined and "--" not in joined and re.fullmatch(r"--[^=]+", joined[-1])
+        if behind_flag and re.match(r"-\.?[0-9]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
@@ -177,7 +192,7 @@ def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
             option = word.startswith("-")
             known = ("--help", "--version") if option else [command.name for command in commands]
             what = f"unknown {'option' if option else 'command'}"
-            remedy = _meant(word, known)
+            remedy = "did you mean --version?" if word.lower() in _VERSIONS else _meant(word, known)
             if option and not remedy:
                 what = "options follow the command"
             line = f"{quoted(word)}: {what}; {remedy or see}"
@@ -214,5 +229,6 @@ def _example(name: str, command: Command) -> str:
     """How a flag would be given, or else the whole command."""
     for option in command.options:
         if option.flag == name:
-            return f"{name} or {option.negative}" if option.negative else f"{name} {option.example}".rstrip()
+            forms = (name, option.negative) if option.switch else (f"{name} {option.example}",)
+            return " or ".join(filter(None, forms))
     return command.example

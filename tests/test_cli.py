@@ -222,6 +222,39 @@ xyzzy
 --bind x
     "--bind": options follow the command; see aibridge --help
 
+version
+    "version": unknown command; did you mean --version?
+
+Version
+    "Version": unknown command; did you mean --version?
+
+-V
+    "-V": unknown option; did you mean --version?
+
+-v
+    "-v": unknown option; did you mean --version?
+
+top --interval -1s
+    --interval: "-1s" is not a duration; write e.g. --interval 1s
+
+top --interval=-1s
+    --interval: "-1s" is not a duration; write e.g. --interval 1s
+
+top --interval -.5s --once
+    --interval: "-.5s" is not a duration; write e.g. --interval 1s
+
+top --interval --once
+    --interval: a value is missing; write e.g. --interval 1s
+
+top --once -1
+    --once: "-1" does not fit; write e.g. --once
+
+top --json=maybe
+    --json: "maybe" does not fit; write e.g. --json
+
+breaker open -- -1 x
+    "x": one argument too many; see aibridge breaker --help
+
 serve --bnd x
     --bnd: unknown option; did you mean --bind?
 
@@ -453,6 +486,12 @@ def test_help_leads_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.findall(r"^  ([a-zA-Z -]*?)  ", more, re.MULTILINE) == ["aibridge COMMAND --help", "man aibridge"]
     for command in COMMANDS:
         assert page(capsys, command, "--help").endswith(f"\n\nMore: man aibridge-{command}\n")
+
+
+def test_the_demos_help_says_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody who reads it is surprised by a dashboard that does not end."""
+    assert "On a terminal it goes on in the dashboard" in page(capsys, "demo", "--help")
+    assert "until q is pressed" in " ".join(page(capsys, "demo", "--help").split())
 
 
 def test_nothing_at_all_is_answered_with_help(capsys: pytest.CaptureFixture[str]) -> None:

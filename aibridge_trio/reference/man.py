@@ -33,6 +33,9 @@ _PROSE = Path(__file__).parent / "prose"
 
 # More options than these would hide the rest of a synopsis.
 _MOST_IN_SYNOPSIS = 6
+# To these an interrupt is a graceful end like any other, so they have no status for it.
+_INTERRUPTED = "130"
+_UNTIL_INTERRUPTED = ("serve", "mock", "demo")
 _TOML_TYPES = {str: "string", bool: "boolean", int: "integer", list: "array of strings"}
 _TOML_FORMS: dict[type, str] = {str: '"{}"', list: '["{}", ...]'}
 
@@ -62,7 +65,7 @@ def _filled(prose: str, command: Command | None) -> str:
         "about": lambda: f"aibridge - {_lower(ABOUT)}",
         "columns": lambda: "\n".join(f"`{title}`\n: {text.rstrip('.')}." for title, text in LEGEND),
         "commands": lambda: "\n".join(_command(each) for each in cli.commands()),
-        "exit": lambda: "\n".join(f"`{status}`\n: {_sentence(text)}" for status, text in _rows("exit status")),
+        "exit": lambda: "\n".join(_exits(command)),
         "exit_in_short": lambda: re.sub(r"[,;].*\.$", ".", known["exit"](), flags=re.MULTILINE),
         "keys": lambda: "\n".join(f"`{_named(key.keys)}`\n: {_sentence(key.does)}" for key in KEYS),
         "providers": lambda: "\n".join(map(_provider, (OPENAI, ANTHROPIC, COPILOT))),
@@ -163,6 +166,12 @@ def _rejects() -> Iterator[str]:
     for kind in Reject.__subclasses__():
         when, wait = told[kind.reason]
         yield f"`{kind.reason}`, {kind.status}\n: {_sentence(when)}" + (f" Wait: {wait}." if wait else "")
+
+
+def _exits(command: Command | None) -> Iterator[str]:
+    for status, text in _rows("exit status"):
+        if status != _INTERRUPTED or not command or command.name not in _UNTIL_INTERRUPTED:
+            yield f"`{status}`\n: {_sentence(text)}"
 
 
 def _rows(heading: str) -> list[list[str]]:
