@@ -31,6 +31,8 @@ _TIMEOUT = 5.0
 _MAX_DOCUMENT = 1 << 20
 # A line of it that a person reads, whoever it was that answered (characters).
 _LONGEST = 200
+# What the admin listener shows, and who copies its address may have copied, too.
+_PAGES = ("/status", "/status/stream", "/metrics", "/healthz", "/readyz")
 _CALLERS = "that is where callers connect; the admin listener has another port, 4002 by default"
 _STRANGER = "what answers there is no AI Bridge"
 _TOO_LONG = "what it says is too long for a status"
@@ -139,8 +141,16 @@ class Operator:
             said = json.loads(text)["message"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return Unreachable(self.url, f"what answers there with {status} is no AI Bridge")
-        hint = "; set AIBRIDGE_ADMIN_TOKEN" if status == httpx.codes.UNAUTHORIZED else ""
-        return Refused(self.url, f"{visible(str(said), _LONGEST)} ({status}){hint}")
+        return Refused(self.url, f"{visible(str(said), _LONGEST)} ({status}){self._remedy(status)}")
+
+    def _remedy(self, status: int) -> str:
+        """What may help after a refusal, "" if that is not known here."""
+        page = next((page for page in _PAGES if self.url.endswith(page)), None)
+        if status == httpx.codes.UNAUTHORIZED:
+            return "; the one in AIBRIDGE_ADMIN_TOKEN is another" if self._token else "; set AIBRIDGE_ADMIN_TOKEN"
+        if status == httpx.codes.NOT_FOUND and page:
+            return f"; write the URL without {page}"
+        return ""
 
     async def _read(self, answer: httpx.Response) -> bytes:
         """The whole of a short answer."""

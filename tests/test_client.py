@@ -376,20 +376,41 @@ async def test_an_answer_that_drips(how: str, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        ("401 No", "; set AIBRIDGE_ADMIN_TOKEN"),
+        ("401 No", "; the one in AIBRIDGE_ADMIN_TOKEN is another"),
         ("403 Forbidden", ""),
         ("404 Not Found", ""),
         ("409 No", ""),
     ],
 )
 async def test_refusals(status: str, hint: str, how: str) -> None:
-    """A bridge that says no is quoted, with its status; for 401 there is the variable that may be missing."""
+    """A bridge that says no is quoted, with its status; for 401 there is the variable with the wrong token."""
     body = json.dumps({"message": "because of the moon"}).encode()
     async with a_peer(answer(status, body)) as peer:
         failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
     assert isinstance(failure, Refused)
     assert failure.why == f"because of the moon ({status[:3]}){hint}"
     assert str(failure) == f"{peer.url} refused: {failure.why}"
+
+
+@EVERY_WAY
+async def test_a_token_that_is_missing(how: str) -> None:
+    """Whoever has no token is told where one is put, and not that it is the wrong one."""
+    async with a_peer(answer("401 No", b'{"message": "token?"}')) as peer:
+        assert why(await fails(Operator(peer.url), how)) == "token? (401); set AIBRIDGE_ADMIN_TOKEN"
+
+
+@EVERY_WAY
+async def test_a_url_with_too_much_behind_it(how: str) -> None:
+    """Whoever names a page of the listener, and not the listener, is told to leave the page out."""
+    async with a_peer(answer("404 Not Found", b'{"message": "no such path"}')) as peer:
+        for page, remedy in (
+            ("/status", "; write the URL without /status"),
+            ("/status/stream", "; write the URL without /status/stream"),
+            # It may be there for a good reason.
+            ("/bridge", ""),
+        ):
+            failure = await fails(Operator(f"{peer.url}{page}"), how)
+            assert why(failure) == f"no such path (404){remedy}"
 
 
 @EVERY_WAY

@@ -776,16 +776,21 @@ def test_the_token(guarded: Bridge) -> None:
 
 
 @pytest.mark.parametrize(
-    "environ", [{}, {"AIBRIDGE_ADMIN_TOKEN": "wrong-canary"}], ids=["no token", "a wrong one"]
+    ("environ", "remedy"),
+    [
+        ({}, "set AIBRIDGE_ADMIN_TOKEN"),
+        ({"AIBRIDGE_ADMIN_TOKEN": "wrong-canary"}, "the one in AIBRIDGE_ADMIN_TOKEN is another"),
+    ],
+    ids=["no token", "a wrong one"],
 )
-def test_a_refused_token(guarded: Bridge, environ: dict[str, str]) -> None:
+def test_a_refused_token(guarded: Bridge, environ: dict[str, str], remedy: str) -> None:
     """Without the right token it ends with 1 and one line that names the variable, the terminal as it was."""
     with top(guarded.admin_url, size=(200, 24), **environ) as screen:
         assert screen.ended() == 1
         assert screen.given_back()
         (line,) = screen.text.strip().splitlines()
         assert line.startswith(f"aibridge: {guarded.admin_url} refused: ")
-        assert line.endswith("(401); set AIBRIDGE_ADMIN_TOKEN")
+        assert line.endswith(f"(401); {remedy}")
         assert b"canary" not in screen.raw
 
 
