@@ -128,6 +128,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
 
 def values(options: Iterable[Option], flags: Mapping[str, Raw], environ: Mapping[str, str]) -> dict[str, Any]:
     """The values of options outside `Settings`, which no file holds. Raises Mistake."""
+    _refuse_unknown_variables(environ)
     return {option.name: _value(option, _Sources(flags, environ))[0] for option in options}
 
 

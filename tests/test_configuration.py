@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio import files
-from aibridge_trio.configuration import Loaded, load
+from aibridge_trio.configuration import Loaded, load, values
 from aibridge_trio.errors import Mistake
+from aibridge_trio.flags import BREAKER, DEMO, MOCK, TOP
 from aibridge_trio.settings import CONFIG, OPTIONS, Option, Settings
 from tests.test_settings import VALUES
 
@@ -159,6 +160,16 @@ def test_an_explicit_proxy_leaves_the_environments_unread() -> None:
 def test_an_unknown_variable_is_told_the_one_meant(variable: str, meant: str) -> None:
     """A misspelt variable is a mistake that names it and the one that was probably meant, not its value."""
     assert mistake({}, {variable: "hunter2"}) == f"{variable}: unknown variable; did you mean {meant}?"
+
+
+@pytest.mark.parametrize("options", [TOP, BREAKER, MOCK, DEMO], ids=["top", "breaker", "mock", "demo"])
+def test_no_command_passes_over_an_unknown_variable(options: tuple[Option, ...]) -> None:
+    """Whoever misspells the bridge's address does not get another bridge; the variables of serve are fine."""
+    with pytest.raises(Mistake) as found:
+        values(options, {}, {"AIBRIDGE_ADMIN_URLL": "http://bridge:4002"})
+    assert str(found.value) == "AIBRIDGE_ADMIN_URLL: unknown variable; did you mean AIBRIDGE_ADMIN_URL?"
+    told = values(options, {}, {"AIBRIDGE_RATE_LIMIT": "7", "AIBRIDGE_SERVICE_HOST": "10.0.0.1"})
+    assert told == values(options, {}, {})
 
 
 def test_a_variable_like_no_other_is_a_mistake_too() -> None:
