@@ -621,6 +621,13 @@ def test_what_comes_now_is_told_first() -> None:
         assert re.search(told, "\n".join(Scene(picture).lines(width, 40)), re.MULTILINE), width
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_no_status_tells_is_among_the_errors(width: int) -> None:
+    """Overloads behind a 200 stand in their provider's row, with a rate, as nobody counts them by themselves."""
+    drawn = SCENES["sick-below"].frame(width, 40).plain
+    assert re.search(r"^ copilot +3 +1\.2  200.* overload event 0\.6/s  hea", drawn, re.MULTILINE)
+
+
 def test_a_breaker_that_is_forced_closed_is_told() -> None:
     """Nothing will stop such a provider, so it is not passed over as being well; it is not red either."""
     scene = Scene(a_picture(quiet, breaking("openai", **FORCED_CLOSED), per_second=0.0))

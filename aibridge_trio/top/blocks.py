@@ -149,7 +149,7 @@ def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Lin
     ]
     failed: list[Line] = [
         [("ERRORS", BOLD)],
-        *(_told(row.provider.errors, row.errors, lambda _: True, both=both) for row in shown),
+        *(_told(row.provider.errors, row.faults, lambda _: True, both=both) for row in shown),
     ]
     return beside(
         width,
@@ -242,9 +242,10 @@ def _rate(per_second: float | None, style: str = PLAIN) -> Cell:
 def _told(totals: Mapping[str, int], now: Mapping[str, float], bad: Callable[[str], bool], *, both: bool) -> Line:
     """What came, by name: what comes now first, and of that what is bad; with rates, and `both` with totals."""
     line: Line = []
-    named = [name for name, total in totals.items() if total]
+    # Not of everything is there a total.
+    named = {*now, *(name for name, total in totals.items() if total)}
     for name in sorted(named, key=lambda name: (name not in now, not bad(name), -now.get(name, 0.0), name)):
-        ever = f"×{count(totals[name])}" if both or name not in now else ""
+        ever = f"×{count(totals[name])}" if name in totals and (both or name not in now) else ""
         if name in now:
             line += [(f"{name}{ever}", YELLOW if bad(name) else PLAIN), (f" {rate(now[name])}/s  ", PLAIN)]
         else:

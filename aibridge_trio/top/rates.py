@@ -33,11 +33,14 @@ class ProviderRates:
     p99: float | None
 
     @property
+    def faults(self) -> dict[str, float]:
+        """What goes wrong with it and is no status: how often a second, by phase or event."""
+        return dict(self.errors) | ({_EVENT: self.events} if self.events else {})
+
+    @property
     def failures(self) -> dict[str, float]:
-        """What goes wrong with it, by status, phase or event: how often a second, the most frequent first."""
-        found = {status: each for status, each in self.statuses.items() if is_failure(status)} | dict(self.errors)
-        if self.events:
-            found[_EVENT] = self.events
+        """All that goes wrong with it: how often a second, by status, phase or event, the most frequent first."""
+        found = {status: each for status, each in self.statuses.items() if is_failure(status)} | self.faults
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
     @property
