@@ -127,7 +127,8 @@ async def test_all_that_came_is_read_and_then_the_end(plain: Open, size: int) ->
         near.setblocking(True)
         await trio.to_thread.run_sync(near.sendall, b"x" * size)
         near.close()
-        await seen(wire)
+        if size < 100_000:  # else the end stands behind what the kernel has no room for
+            await seen(wire)
         heard = b""
         with trio.fail_after(10):
             while piece := await wire.receive():
