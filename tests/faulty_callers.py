@@ -180,9 +180,7 @@ class FaultyCallers:
         reject = answer.headers.get(b"x-aibridge-reject", b"").decode()
         if answer.cut:
             ledger.outcomes["cut off"] += 1
-            if not disturbed and not ledger.ending:
-                ledger.unexplained += 1
-                ledger.outcomes["cut off, unexplained"] += 1
+            assert disturbed or ledger.ending, about
             return
         if answer.of_the_connection:
             ledger.outcomes[f"refused {answer.status}"] += 1

@@ -52,6 +52,7 @@ class FaultyProvider:
     def __init__(self, ledger: Ledger, draw: Random) -> None:
         self._ledger = ledger
         self._draw = draw
+        self._before: dict[End, bytes] = {}
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Speak on one connection, to its end."""
@@ -63,6 +64,7 @@ class FaultyProvider:
             pass
         finally:
             stream.close()
+            self._before.pop(stream, None)
 
     async def _answer_one(self, end: End) -> bool:
         draw, plan = self._draw, Plan(self._draw)
@@ -85,16 +87,15 @@ class FaultyProvider:
             return False
         if plan.leaves == 2:
             await trio.sleep(draw.random() * 20)
+        self._before[end] = reading.id
         # Whoever has begun to use this connection again meets its end.
         self._ledger.blind_faults += bool(plan.leaves and not end.silent)
         return not plan.leaves
 
     def _note(self, reading: Reading) -> None:
-        """Note whom a fault hits, if that is known."""
-        if reading.id:
-            self._ledger.disturbed.add(reading.id)
-        else:
-            self._ledger.blind_faults += 1
+        """Note whom a fault hits, if that is known: it may be who is still reading the answer before."""
+        self._ledger.disturbed.add(reading.id or self._before.get(reading.end, b""))
+        self._ledger.blind_faults += not reading.id
 
     async def _whole(self, reading: Reading) -> bool:
         """Read the rest of the request; tell whether all came. If so, it is what was asked."""
@@ -145,6 +146,7 @@ class Reading:
 
     def __init__(self, peer: Peer) -> None:
         self.id = self.method = b""
+        self.end = peer.end
         self._peer = peer
         self._parser = h11.Connection(h11.SERVER, max_incomplete_event_size=100_000)
 
