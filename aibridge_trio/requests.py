@@ -125,16 +125,19 @@ class Requests:
         chunked = self._in_body and self._left is None
         self._overhead += len(data) if chunked else 0
         self._raw += len(data)
+        stopped: int | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # llhttp stops for the protocol that the caller asked for. It stays with this one.
-            if not self.over and (rest := data[upgrade.args[0] :]):
-                self._advance(rest)
-            return
+            stopped = upgrade.args[0]
         except httptools.HttpParserError as error:
             if not self.over:
                 self._broken = self._broken or _reason(error)
+        if stopped is not None:
+            # llhttp stops for the protocol that the caller asked for. It stays with this one.
+            if not self.over and (rest := data[stopped:]):
+                self._advance(rest)
+            return
         if self._in_body:
             if self._left is None and self._overhead > _MAX_OVERHEAD:
                 self._broken = self._broken or Broken(BAD_REQUEST, "its chunks are more frame than body")

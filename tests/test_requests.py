@@ -102,6 +102,17 @@ def test_who_asks_for_another_protocol_is_read_on_in_this_one() -> None:
     assert [type(event) for event in read(upgrade + GET + b"\r\n")] == [Head, End, Head, End]
 
 
+def test_who_goes_on_in_another_protocol_is_refused() -> None:
+    """What stands behind an upgrade is read as a request, and where it is none, that is the caller's fault."""
+    upgrade = GET + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n"
+    for more in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0", b"GET / HTTP/1.1\r\nhost: b\r\nhost: b\r\n\r\n"):
+        head, end, broken = read(upgrade + more)
+        assert isinstance(head, Head)
+        assert end == End()
+        assert isinstance(broken, Broken)
+        assert broken.status == 400
+
+
 @pytest.mark.parametrize(
     ("data", "expects"),
     [
