@@ -1,4 +1,4 @@
-"""What a bridge has when it is at rest, as the kernel and its own numbers tell; and that it has no more afterwards."""
+"""What a bridge has at rest, as the kernel and its own numbers tell; and that it has no more of it afterwards."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def links(pid: int) -> list[Link]:
     inodes = set[str]()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # it was closed meanwhile
-            inodes.add(os.readlink(entry).removeprefix("socket:[").removesuffix("]"))
+            inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
     rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     return [
         Link(int(row[1].rpartition(":")[2], 16), int(row[2].rpartition(":")[2], 16), row[3] == _LISTENS)
@@ -49,7 +49,7 @@ def resident(pid: int) -> int:
 
 @dataclass(frozen=True)
 class Rest:
-    """Connections of callers, descriptors but for those that go to providers, and memory."""
+    """Connections of callers, descriptors but for those to providers and operators, and memory."""
 
     callers: int
     descriptors: int
@@ -59,12 +59,12 @@ class Rest:
     def of(cls, bridge: Bridge) -> Rest:
         """Look."""
         pid = bridge.process.pid
-        ours = (bridge.port, int(bridge.admin_url.rpartition(":")[2]))
         found = [link for link in links(pid) if not link.listens]
         return cls(
             callers=sum(link.own == bridge.port for link in found),
-            # A kept connection to a provider is not left behind: the next request uses it.
-            descriptors=len(os.listdir(f"/proc/{pid}/fd")) - sum(link.own not in ours for link in found),
+            # Kept connections to providers are not left behind, and operators' are not these callers'.
+            descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            - sum(link.own != bridge.port for link in found),
             memory=resident(pid),
         )
 
@@ -76,7 +76,7 @@ def served(bridge: Bridge) -> bool:
 
 @contextmanager
 def unharmed(bridge: Bridge) -> Iterator[None]:
-    """Behind this block, as before it: it serves, and holds no slot, no connection, no descriptor, no memory more."""
+    """Behind this block it serves as before, and holds no slot, no connection, no descriptor, no memory more."""
     assert served(bridge)
     before = Rest.of(bridge)
     yield

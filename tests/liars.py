@@ -1,0 +1,117 @@
+"""A provider on a real socket that says what a test wants, byte by byte, to every request."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from tests.unharmed import reset
+
+Say = Callable[[socket.socket], None]
+
+
+class Liar:
+    """Reads a request, speaks, and ends; `requests` are the heads that came, in order, `ended` who left first."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.requests: list[bytes] = []
+        self.say: Say = socket.socket.close
+        self._listener = listener
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def flags(self) -> tuple[str, str]:
+        """Where a bridge finds it: in place of OpenAI."""
+        return "--openai-base-url", f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._listener.close()
+        for sock in tuple(self._open):
+            sock.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                self._open.add(sock)
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        with suppress(OSError):
+            while self._hear(sock):
+                self.say(sock)
+        with suppress(OSError):
+            sock.close()
+        self._open.discard(sock)
+
+    def _hear(self, sock: socket.socket) -> bool:
+        """Read one request; tell whether there was one."""
+        heard = b""
+        while b"\r\n\r\n" not in heard:
+            if not (piece := sock.recv(65536)):
+                return False
+            heard += piece
+        head, _, body = heard.partition(b"\r\n\r\n")
+        self.requests.append(head)
+        length = re.search(rb"content-length: (\d+)", head)
+        while length and len(body) < int(length[1]):
+            if not (piece := sock.recv(65536)):
+                return False
+            body += piece
+        return True
+
+
+@contextmanager
+def a_liar() -> Iterator[Liar]:
+    """Run one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        liar = Liar(listener)
+        try:
+            yield liar
+        finally:
+            liar.close()
+
+
+def then_close(data: bytes) -> Say:
+    """Say this and close."""
+
+    def say(sock: socket.socket) -> None:
+        sock.sendall(data)
+        sock.close()
+
+    return say
+
+
+def then_reset(data: bytes) -> Say:
+    """Say this and reset the connection."""
+
+    def say(sock: socket.socket) -> None:
+        sock.sendall(data)
+        reset(sock)
+
+    return say
+
+
+def then_stay(data: bytes) -> Say:
+    """Say this and wait for what comes."""
+
+    def say(sock: socket.socket) -> None:
+        sock.sendall(data)
+
+    return say
+
+
+def for_ever(head: bytes, piece: bytes) -> Say:
+    """Say this, and then the piece until the other side has gone."""
+
+    def say(sock: socket.socket) -> None:
+        sock.sendall(head)
+        while True:
+            sock.sendall(piece)
+
+    return say
