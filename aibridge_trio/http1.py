@@ -19,7 +19,7 @@ MAX_HEAD = 64 * 1024
 MAX_HEADERS = 256
 # Answers without a body, whatever their headers say (RFC 9112, 6.3).
 _BODILESS = (204, 304)
-_FIRST_FINAL_STATUS = 200
+_FIRST_STATUS, _FIRST_FINAL_STATUS = 100, 200
 _SWITCHING_PROTOCOLS = 101
 _SWITCHES = "it switches protocols, and was not asked to"
 
@@ -107,6 +107,12 @@ class Answer:
         if self.complete:
             self._spoiled = True
 
+    def on_status(self, phrase: bytes) -> None:
+        """Count what nobody reads (llhttp calls this)."""
+        self._head_size += len(phrase)
+        if self._head_size > MAX_HEAD:
+            self._refuse("its head is too long")
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
         self._head_size += len(name) + len(value) + 4
@@ -123,6 +129,8 @@ class Answer:
         if status < _FIRST_FINAL_STATUS:
             if status == _SWITCHING_PROTOCOLS:
                 self._refuse(_SWITCHES)
+            if status < _FIRST_STATUS:
+                self._refuse("its status is none")
             self._interim = True
             self.headers.clear()
             return

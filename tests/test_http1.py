@@ -116,6 +116,8 @@ def test_who_says_close_is_not_used_again(head: bytes) -> None:
         OK + b"a: b\0c\r\n\r\n",
         b"HTTP/1.1 200 OK\ncontent-length: 0\n\n",
         b"HTTP/2 200 OK\r\n\r\n",
+        b"HTTP/1.1 099 Early\r\n\r\n",
+        b"HTTP/1.1 200 " + b"y" * 70_000 + b"\r\ncontent-length: 0\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
