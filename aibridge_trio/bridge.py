@@ -22,6 +22,7 @@ from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
 from aibridge_trio.gateway import Gateway
 from aibridge_trio.identity import Callers
 from aibridge_trio.instances import Instance, Instances
+from aibridge_trio.ledger import Ledger
 from aibridge_trio.life import Life
 from aibridge_trio.logs import Log
 from aibridge_trio.metrics import Metrics
@@ -54,10 +55,12 @@ class Bridge:
         transport = transport or Transports(settings.upstream_ca, self._poller)
         self.instances = _instances(settings, transport, clock, publish)
         self.log = Log(settings.log_level, settings.log_format, now=time.time)  # noqa: TID251 - the one place
-        self.metrics = Metrics([instance.provider for instance in self.instances], self.admission.statistics)
+        self.ledger = Ledger(instance.provider for instance in self.instances)
+        self.metrics = Metrics(self.ledger, self.admission.statistics)
         self.status = Status(
             life=self.life,
             admission=self.admission,
+            ledger=self.ledger,
             instances=self.instances,
             clock=clock,
             wall_clock=time.time,  # noqa: TID251 - the one place
@@ -80,7 +83,7 @@ class Bridge:
             host=settings.admin_bind.host,
             token=settings.admin_token,
         )
-        for listener in (self.metrics, self.status, self.log, admin):
+        for listener in (self.ledger, self.status, self.log, admin):
             self._bus.listen(listener.hears)
         report = self._report
         self.server = Server(

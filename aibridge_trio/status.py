@@ -5,24 +5,19 @@ Additive only within a schema: unlimited is 0, absent is null.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aibridge_trio import __version__
 from aibridge_trio.admission import Admission
 from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
-from aibridge_trio.errors import PHASES, REASONS
+from aibridge_trio.errors import PHASES
 from aibridge_trio.events import (
-    Answered,
-    Faulted,
     Finished,
-    FirstByte,
     Hears,
-    Judged,
     Lifecycle,
     Overridden,
     Started,
@@ -30,28 +25,14 @@ from aibridge_trio.events import (
 )
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instance, Instances
+from aibridge_trio.ledger import Histogram, Ledger
 from aibridge_trio.life import Life
-from aibridge_trio.metrics import BUCKETS
 
 SCHEMA = 1
 # Callers kept in mind, and callers told. Idle ones are forgotten first: memory is bounded.
 _MAX_CALLERS = 1000
 _TOLD_CALLERS = 20
 _TOLD_EVENTS = 50
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What is counted of one provider."""
-
-    in_flight: int = 0
-    rejects: int = 0
-    responses: Counter[int] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-    verdicts: Counter[str] = field(default_factory=Counter)
-    tokens: Counter[str] = field(default_factory=Counter)
-    first_bytes: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
-    first_byte_sum: float = 0.0
 
 
 @dataclass(slots=True)
@@ -72,30 +53,25 @@ class Status:
         *,
         life: Life,
         admission: Admission,
+        ledger: Ledger,
         instances: Instances,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
         self._life = life
         self._admission = admission
+        self._ledger = ledger
         self._instances = instances
         self._clock = clock
         self._wall_clock = wall_clock
         self._began = clock()
         # Names this process: readers of counters can tell a restart from nothing having happened.
         self._started_at = round(wall_clock(), 3)
-        self._providers = {instance.name: _Tally() for instance in instances}
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
-        self._by_status: Counter[int] = Counter()
-        self._rejects: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
         self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
         self.hears: Hears = {
             Started: self._started,
             Finished: self._finished,
-            Answered: self._answered,
-            Faulted: self._faulted,
-            Judged: self._judged,
-            FirstByte: self._first_byte,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
             Lifecycle: self._lived,
@@ -114,8 +90,8 @@ class Status:
             "draining": self._life.phase == "draining",
             "concurrency": {"limit": admission.max_concurrency, "in_flight": admission.in_flight},
             "rate_limit": {"per_second": admission.rate_limit, "callers": admission.callers},
-            "requests": {"total": self._by_status.total(), "by_status": _keyed(self._by_status)},
-            "rejects": dict(self._rejects),
+            "requests": {"total": self._ledger.requests.total(), "by_status": self._by_status()},
+            "rejects": dict(self._ledger.rejects),
             "providers": [self._provider(instance) for instance in self._instances],
             "callers": [
                 {
@@ -132,7 +108,7 @@ class Status:
     def breaker(self, instance: Instance) -> dict[str, Any]:
         """Return one breaker, as in the document."""
         breaker = instance.circuit.statistics()
-        tally = self._providers[instance.name]
+        name, ledger = instance.name, self._ledger
         policy = instance.circuit.policy
         return {
             "enabled": instance.circuit.enabled,
@@ -145,46 +121,46 @@ class Status:
             "probes": breaker.probes,
             "max_probes": policy.max_probes if policy else None,
             "trips": breaker.trips,
-            "rejects": tally.rejects,
-            "verdicts": {verdict: tally.verdicts[verdict] for verdict in Verdict},
+            "rejects": ledger.refusals[name],
+            "verdicts": {verdict: ledger.verdicts[name, verdict] for verdict in Verdict},
         }
 
     def _provider(self, instance: Instance) -> dict[str, Any]:
-        tally = self._providers[instance.name]
-        buckets, count = {}, 0
-        for bound, times in zip((*BUCKETS, "+Inf"), tally.first_bytes, strict=True):
-            count += times
-            buckets[str(bound)] = count
+        name, ledger = instance.name, self._ledger
+        first_byte = Histogram()
+        for (provider, _), histogram in ledger.first_bytes.items():
+            if provider == name:
+                first_byte.add(histogram)
+        buckets = {str(bound): count for bound, count in first_byte.cumulative()}
+        responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
         return {
-            "name": instance.name,
+            "name": name,
             "type": instance.provider.name,
-            "in_flight": tally.in_flight,
+            "in_flight": ledger.in_flight[name],
             "breaker": self.breaker(instance),
             "upstream": {
-                "responses": _keyed(tally.responses),
-                "errors": {phase: tally.errors[phase] for phase in PHASES},
+                "responses": _keyed(responses),
+                "errors": {phase: ledger.errors[name, phase] for phase in PHASES},
             },
-            "ttfb_s": {"buckets": buckets, "sum": round(tally.first_byte_sum, 6), "count": count},
-            "tokens": {kind: tally.tokens[kind] for kind in TYPES},
+            "ttfb_s": {"buckets": buckets, "sum": round(first_byte.sum, 6), "count": buckets["+Inf"]},
+            "tokens": {kind: ledger.tokens[name, kind] for kind in TYPES},
         }
 
+    def _by_status(self) -> dict[str, int]:
+        counts: Counter[int] = Counter()
+        for (_, _, status), count in self._ledger.requests.items():
+            counts[status] += count
+        return _keyed(counts)
+
     def _started(self, event: Started) -> None:
-        self._providers[event.provider].in_flight += 1
         self._tally(event.caller).in_flight += 1
 
-    def _answered(self, event: Answered) -> None:
-        self._providers[event.provider].responses[event.status] += 1
-
-    def _faulted(self, event: Faulted) -> None:
-        self._providers[event.provider].errors[event.phase] += 1
-
-    def _judged(self, event: Judged) -> None:
-        self._providers[event.provider].verdicts[event.verdict] += 1
-
-    def _first_byte(self, event: FirstByte) -> None:
-        tally = self._providers[event.provider]
-        tally.first_bytes[bisect_left(BUCKETS, event.seconds)] += 1
-        tally.first_byte_sum += event.seconds
+    def _finished(self, event: Finished) -> None:
+        if event.caller is not None:
+            caller = self._tally(event.caller)
+            caller.requests += 1
+            caller.rejects += event.reject is not None
+            caller.in_flight = max(0, caller.in_flight - event.started)
 
     def _transitioned(self, event: Transitioned) -> None:
         self._note(
@@ -200,22 +176,6 @@ class Status:
 
     def _lived(self, event: Lifecycle) -> None:
         self._note(event.what, because=event.detail)
-
-    def _finished(self, event: Finished) -> None:
-        self._by_status[event.status] += 1
-        if event.reject is not None:
-            self._rejects[event.reject] += 1
-        if event.caller is not None:
-            caller = self._tally(event.caller)
-            caller.requests += 1
-            caller.rejects += event.reject is not None
-            caller.in_flight = max(0, caller.in_flight - event.started)
-        if event.started:
-            tally = self._providers[event.provider]
-            tally.in_flight -= 1
-            tally.rejects += event.reject == "circuit_open"
-            for kind, count in zip(TYPES, event.usage, strict=True):
-                tally.tokens[kind] += count
 
     def _tally(self, caller: Caller) -> _CallerTally:
         """Find or begin a caller's tally; beyond the bound the one that was quiet the longest is forgotten."""
@@ -243,5 +203,5 @@ class Status:
         )
 
 
-def _keyed(counts: Counter[int]) -> dict[str, int]:
-    return {str(status): counts[status] for status in sorted(counts)}
+def _keyed(counts: Mapping[int, int]) -> dict[str, int]:
+    return {str(status): count for status, count in sorted(counts.items()) if count}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aibridge_trio.errors import REASONS
-from aibridge_trio.metrics import BUCKETS
+from aibridge_trio.ledger import BUCKETS
 from aibridge_trio.top.document import read
 from aibridge_trio.top.history import History, Picture
 

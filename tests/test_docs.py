@@ -10,6 +10,7 @@ import pytest
 from aibridge_trio.admission import Admission
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import REASONS, Reject
+from aibridge_trio.ledger import Ledger
 from aibridge_trio.metrics import Metrics
 from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
@@ -46,7 +47,7 @@ def test_every_reject_has_its_row(reject: type[Reject]) -> None:
 def test_every_metric_has_its_row() -> None:
     """Names and labels, and no row for a metric that does not exist."""
     admission = Admission(0, 0, lambda: 0.0)
-    exposed = Metrics([OPENAI, ANTHROPIC, COPILOT], admission.statistics).render().decode()
+    exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
     names = set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
     documented = set(re.findall(r"^\| `(aibridge_\w+)`", REFERENCE, re.MULTILINE))
     assert documented == names

@@ -39,6 +39,7 @@ TESTED_ELSEWHERE = {
     "flags": "test_cli",
     "grammar": "test_cli",
     "instances": "test_gateway",
+    "ledger": "test_metrics",
     "life": "test_bridge",
     "message": "test_asgi",
     "listener": "test_server",

@@ -15,6 +15,7 @@ from aibridge_trio import __version__, cli, configuration
 from aibridge_trio.admission import Admission
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.grammar import Command
+from aibridge_trio.ledger import Ledger
 from aibridge_trio.metrics import Metrics
 from aibridge_trio.page import facts
 from aibridge_trio.providers.anthropic import ANTHROPIC
@@ -231,7 +232,7 @@ def test_what_a_page_names_exists(page: str) -> None:
     for name, number in re.findall(r"(aibridge[a-z.-]*)\((\d)\)", words(page)):
         assert f"{name}.{number}" in PAGES
     admission = Admission(0, 0, lambda: 0.0)
-    exposed = Metrics([OPENAI, ANTHROPIC, COPILOT], admission.statistics).render().decode()
+    exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
     for name in re.findall(r"\baibridge_[a-z_]+", words(page)):
         assert re.search(rf"^# TYPE {name} ", exposed, re.MULTILINE), name
     known = {

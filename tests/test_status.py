@@ -22,6 +22,7 @@ from aibridge_trio.errors import REASONS
 from aibridge_trio.events import Bus, Event, Finished, Started
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instances
+from aibridge_trio.ledger import Ledger
 from aibridge_trio.life import Life
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.status import Status
@@ -358,6 +359,7 @@ def alone() -> Status:
     return Status(
         life=Life(),
         admission=Admission(0, 0, lambda: 0.0),
+        ledger=Ledger([]),
         instances=Instances([]),
         clock=lambda: 0.0,
         wall_clock=lambda: 0.0,
@@ -370,8 +372,9 @@ def caller(n: int) -> Caller:
 
 
 def tell(listener: Status, event: Event) -> None:
-    """Let it hear an event."""
+    """Let it and its ledger hear an event."""
     bus = Bus()
+    bus.listen(listener._ledger.hears)
     bus.listen(listener.hears)
     bus.publish(event)
 

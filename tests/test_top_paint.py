@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from aibridge_trio.metrics import BUCKETS
+from aibridge_trio.ledger import BUCKETS
 from aibridge_trio.top.paint import (
     BOLD,
     DIM,

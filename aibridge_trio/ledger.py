@@ -1,0 +1,121 @@
+"""What is counted of all requests, once: `/metrics` and `/status` read it, so they never disagree."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from aibridge_trio.core.breaker import State
+from aibridge_trio.core.usage import TYPES
+from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.errors import PHASES, REASONS
+from aibridge_trio.events import Answered, Faulted, Finished, FirstByte, Hears, Judged, Started, Transitioned
+from aibridge_trio.providers import Provider
+
+# From a cache's answer to the longest that a reasoning model thinks (seconds).
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+# What is likely enough to be there at 0. Any other status begins to be counted when it comes.
+_UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
+_STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 499, 501)
+
+
+_Key = TypeVar("_Key")
+
+
+class Histogram:
+    """How often a time (seconds) fell between which bounds."""
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self._counts = [0] * (len(BUCKETS) + 1)
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self.sum += seconds
+        self._counts[bisect_left(BUCKETS, seconds)] += 1
+
+    def add(self, other: Histogram) -> None:
+        """Count all that another has counted."""
+        self.sum += other.sum
+        self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
+
+    def cumulative(self) -> Iterator[tuple[float | str, int]]:
+        """Yield how many were at most each bound; the last is "+Inf", and its number that of all."""
+        count = 0
+        bounds: tuple[float | str, ...] = (*BUCKETS, "+Inf")
+        for bound, more in zip(bounds, self._counts, strict=True):
+            count += more
+            yield bound, count
+
+
+class Ledger:
+    """Listens to events. Keys are a provider, or tuples that begin with one; what can be known is there at 0."""
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        providers = list(providers)
+        names = [provider.name for provider in providers]
+        routes = [(each.name, route.pattern) for each in providers for route in each.routes]
+        pairs = [*routes, *((name, "other") for name in (*names, "none"))]
+        self.requests = _zeros(
+            (*pair, status) for pair in pairs for status in _STATUSES
+        )  # provider, route, status
+        self.rejects = _zeros(REASONS)
+        self.refusals = _zeros(names)  # by an open or probing breaker
+        self.in_flight = _zeros(names)
+        self.responses = _zeros((name, status) for name in names for status in _UPSTREAM_STATUSES)
+        self.errors = _zeros((name, phase) for name in names for phase in PHASES)
+        self.verdicts = _zeros((name, verdict) for name in names for verdict in Verdict)
+        self.tokens = _zeros((name, kind) for name in names for kind in TYPES)
+        self.durations = {pair: Histogram() for pair in routes}
+        self.first_bytes = {pair: Histogram() for pair in routes}
+        self.states = dict.fromkeys(names, State.CLOSED)
+        self.trips = _zeros(names)
+        self.hears: Hears = {
+            Started: self._started,
+            Answered: self._answered,
+            FirstByte: self._first_byte,
+            Faulted: self._faulted,
+            Judged: self._judged,
+            Transitioned: self._transitioned,
+            Finished: self._finished,
+        }
+
+    def _started(self, event: Started) -> None:
+        self.in_flight[event.provider] += 1
+
+    def _answered(self, event: Answered) -> None:
+        self.responses[event.provider, event.status] += 1
+
+    def _first_byte(self, event: FirstByte) -> None:
+        self.first_bytes[event.provider, event.route].observe(event.seconds)
+
+    def _faulted(self, event: Faulted) -> None:
+        self.errors[event.provider, event.phase] += 1
+
+    def _judged(self, event: Judged) -> None:
+        self.verdicts[event.provider, event.verdict] += 1
+
+    def _transitioned(self, event: Transitioned) -> None:
+        self.states[event.provider] = event.target
+        self.trips[event.provider] += event.trip
+
+    def _finished(self, event: Finished) -> None:
+        provider = event.provider
+        self.requests[provider, event.route, event.status] += 1
+        if event.reject is not None:
+            self.rejects[event.reject] += 1
+            if event.reject == "circuit_open":
+                self.refusals[provider] += 1
+        if event.started:
+            self.in_flight[provider] -= 1
+        if event.reached_upstream:
+            self.durations[provider, event.route].observe(event.duration)
+            for kind, count in zip(TYPES, event.usage, strict=True):
+                if count:
+                    self.tokens[provider, kind] += count
+
+
+def _zeros(keys: Iterable[_Key]) -> Counter[_Key]:
+    return Counter(dict.fromkeys(keys, 0))
