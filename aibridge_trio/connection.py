@@ -49,7 +49,6 @@ class Connection:
         self._wire = wire
         self._service = service
         self._report = report
-        self._flusher = flusher
         self._outlet = Outlet(wire, flusher, spawn=self._spawn, fell=self._leave)
         self._requests = Requests()
         self._queue: deque[Exchange] = deque()
@@ -86,7 +85,6 @@ class Connection:
             self._outlet.close()
             # What was cut off in the middle of an answer must be seen to be.
             if self._served:
-                self._put_down()
                 self._wire.reset()
             self._wire.close()
 
@@ -107,19 +105,19 @@ class Connection:
         in_step = True
         with self._handling:
             while in_step and (exchange := await self._next()):
-                self._take_up(exchange)
+                self._served = exchange
                 try:
                     await self._service(exchange, self._wire)
                 except Exception as error:  # noqa: BLE001 - one request's failure is its connection's, and no one else's
                     self._report(error)
                 in_step = await self._follow(exchange)
-                self._put_down()
+                self._served = None
                 self._since = trio.current_time()
                 self._rearm()
                 self._room.unpark_all()
         if self._served:
             in_step = await self._follow(self._served)
-            self._put_down()
+            self._served = None
         if self._farewell and in_step:
             self._outlet.keep(refusal(*self._farewell))
         await self._outlet.empty()
@@ -133,14 +131,6 @@ class Connection:
         while not (self._queue or self._over or self._farewell or self._stopping):
             await self._news.park()
         return self._queue.popleft() if self._queue and not self._stopping else None
-
-    def _take_up(self, exchange: Exchange) -> None:
-        self._served = exchange
-        self._flusher.in_service += 1
-
-    def _put_down(self) -> None:
-        self._served = None
-        self._flusher.in_service -= 1
 
     async def _follow(self, exchange: Exchange) -> bool:
         """Do what is left behind an answer; tell whether the caller would understand another one."""

@@ -16,15 +16,10 @@ WRITE_TIMEOUT = 60.0
 _WRITE_SIZE = 64 * 1024
 # A write without waiting lets no other task run. So often another may.
 _TURNS = 8
-# From so many requests in service on, ends of answers are written together: a write that finds its reader awake
-# costs a fifth of one that has to wake it, and it is the first that wakes it.
-_CROWD = 4
 
 
 class Flusher:
     """Writes out what was kept during one turn of Trio's loop. One task for all connections of a server.
-
-    `in_service` is how many requests are being served.
 
     A head is followed by its first piece and its end without a wait between, as a rule; together they are one
     write. But an application may wait after its head, and then the head must go out. `report` is told of failures
@@ -32,7 +27,6 @@ class Flusher:
     """
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:
-        self.in_service = 0
         self._report = report
         self._waiting: list[Outlet] = []
         self._lot = trio.lowlevel.ParkingLot()
@@ -94,8 +88,9 @@ class Outlet:
     async def send(self, data: bytes, *, last: bool = False) -> None:
         """Send this; returns when the kernel has it, or when nobody wants it.
 
-        What the running task does not wait behind may go out a little later: the `last` of an answer in a crowd,
-        whatever is sent between `soon` and the end of the turn.
+        What no task waits behind goes out at the end of the turn, together with all others': the `last` of an
+        answer, and whatever is sent behind `soon`. A write that finds its reader awake costs a fifth of one that
+        has to wake it, and only the first has to.
         """
         self._turns += 1
         if self.broken or self._turns % _TURNS == 0:
@@ -103,8 +98,7 @@ class Outlet:
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
         self._held += data
-        together = self._flusher.in_service >= _CROWD if last else self._due
-        if together and not self._writing and len(self._held) < _WRITE_SIZE:
+        if (last or self._due) and not self._writing and len(self._held) < _WRITE_SIZE:
             self.soon()
         else:
             await self.empty()

@@ -26,15 +26,18 @@ _ANTHROPIC: dict[int, str] = {
 }
 
 
+_encode = json.JSONEncoder(check_circular=False).encode
+
+
 def openai(reject: Reject, request_id: str) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
     """Say it as OpenAI does."""
     kind, code = _OPENAI.get(reject.status, ("invalid_request_error", None))
     error = {"message": reject.message, "type": kind, "param": None, "code": code}
-    return json.dumps({"message": reject.message, "error": error}).encode()
+    return _encode({"message": reject.message, "error": error}).encode()
 
 
 def anthropic(reject: Reject, request_id: str) -> bytes:
     """Say it as Anthropic does."""
     error = {"type": _ANTHROPIC.get(reject.status, "invalid_request_error"), "message": reject.message}
     document = {"type": "error", "message": reject.message, "error": error, "request_id": request_id}
-    return json.dumps(document).encode()
+    return _encode(document).encode()
