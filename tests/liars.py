@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+import h11
 
 from tests.unharmed import reset
 
 Say = Callable[[socket.socket], None]
 
 
+class Heard(NamedTuple):
+    """A request as it arrived."""
+
+    method: bytes
+    target: bytes
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
 class Liar:
-    """Reads a request, speaks, and ends; `requests` are the heads that came, in order, `ended` who left first."""
+    """Reads a request and speaks, again and again; `requests` are those that came, in order."""
 
     def __init__(self, listener: socket.socket) -> None:
-        self.requests: list[bytes] = []
+        self.requests: list[Heard] = []
         self.say: Say = socket.socket.close
         self._listener = listener
         self._open: set[socket.socket] = set()
@@ -42,7 +53,7 @@ class Liar:
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with suppress(OSError):
+        with suppress(OSError, h11.RemoteProtocolError):  # who leaves in the middle has not asked
             while self._hear(sock):
                 self.say(sock)
         with suppress(OSError):
@@ -50,19 +61,21 @@ class Liar:
         self._open.discard(sock)
 
     def _hear(self, sock: socket.socket) -> bool:
-        """Read one request; tell whether there was one."""
-        heard = b""
-        while b"\r\n\r\n" not in heard:
-            if not (piece := sock.recv(65536)):
-                return False
-            heard += piece
-        head, _, body = heard.partition(b"\r\n\r\n")
-        self.requests.append(head)
-        length = re.search(rb"content-length: (\d+)", head)
-        while length and len(body) < int(length[1]):
-            if not (piece := sock.recv(65536)):
-                return False
-            body += piece
+        """Read one request, with somebody else's parser; tell whether there was one."""
+        parser = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+        request, body = None, b""
+        while not isinstance(event := parser.next_event(), h11.EndOfMessage):
+            match event:
+                case h11.Request():
+                    request = event
+                case h11.Data(data=data):
+                    body += data
+                case h11.ConnectionClosed():
+                    return False
+                case _:
+                    parser.receive_data(sock.recv(65536))
+        assert request
+        self.requests.append(Heard(request.method, request.target, dict(request.headers), body))
         return True
 
 
@@ -113,5 +126,16 @@ def for_ever(head: bytes, piece: bytes) -> Say:
         sock.sendall(head)
         while True:
             sock.sendall(piece)
+
+    return say
+
+
+def byte_by_byte(data: bytes) -> Say:
+    """Say this in the smallest pieces."""
+
+    def say(sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in data:
+            sock.sendall(bytes([byte]))
 
     return say
