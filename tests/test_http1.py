@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio.http1 import LAST_CHUNK, Answer, Malformed, chunk, request_head
+from tests.mutations import cut, mutated, places
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -149,6 +151,54 @@ ANSWERS = st.sampled_from(
         OK + b"content-length: 11\r\n\r\nhello world and more",
     ]
 )
+
+
+bodies = st.binary(max_size=300)
+values = st.from_regex(re.compile(rb"[!-~\x80-\xff]{0,20}"), fullmatch=True)
+
+
+@st.composite
+def an_answer(draw: st.DrawFn) -> bytes:
+    """A well-formed answer, with what may stand before it and behind it."""
+    body = draw(bodies)
+    hints = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * draw(st.integers(0, 2))
+    status = draw(st.sampled_from([b"200 OK", b"204 No Content", b"304 Not Modified", b"429 ", b"999 X"]))
+    head = hints + b"HTTP/1.%d %s\r\n" % (draw(st.integers(0, 1)), status)
+    head += b"".join(b"x-%d: %s\r\n" % each for each in enumerate(draw(st.lists(values, max_size=5))))
+    match draw(st.sampled_from(["sized", "chunked", "until close"])):
+        case "sized":
+            return head + b"content-length: %d\r\n\r\n%s" % (len(body), body)
+        case "chunked":
+            pieces = (body[:100], body[100:150], body[150:])
+            chunks = b"".join(map(chunk, filter(None, pieces)))
+            return head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\nx-trailer: 1\r\n\r\n"
+    return head + b"\r\n" + body
+
+
+def told(answer: Answer, body: bytes) -> tuple[object, ...]:
+    """All that an answer tells; without a status it has no headers either."""
+    headers = answer.headers if answer.status else []
+    return answer.status, headers, body, answer.complete, answer.reusable, bool(answer.broken)
+
+
+@given(st.one_of(an_answer(), mutated(an_answer())), places, st.booleans(), st.booleans())
+def test_an_answer_is_the_same_however_it_is_cut(data: bytes, at: list[int], to_head: bool, ends: bool) -> None:
+    """Well-formed or almost: every cut tells the same, before the end of the connection and behind it."""
+    (whole, body), (parts, parts_body) = fed(data, to_head=to_head), fed(*cut(data, at), to_head=to_head)
+    if ends:
+        whole.end()
+        parts.end()
+    assert told(parts, parts_body) == told(whole, body)
+    if ends:
+        assert whole.complete or whole.broken
+
+
+@given(an_answer())
+def test_a_well_formed_answer_is_one(data: bytes) -> None:
+    """Whatever it is made of, it comes to its end."""
+    answer, _ = fed(data)
+    answer.end()
+    assert (answer.complete, answer.broken) == (True, "")
 
 
 @given(ANSWERS, st.lists(st.integers(0, 120)))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import pairwise
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio.http1 import MAX_HEAD, MAX_HEADERS
 from aibridge_trio.requests import Broken, End, Event, Head, Piece, Requests
+from tests.mutations import cut, mutated, places
 
 GET = b"GET / HTTP/1.1\r\nhost: b\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: b\r\n"
@@ -299,12 +302,7 @@ def a_request(draw: st.DrawFn) -> tuple[bytes, bytes]:
     return head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n", body
 
 
-def cut(data: bytes, at: list[int]) -> list[bytes]:
-    """The same bytes in several parts."""
-    return [data[a:b] for a, b in pairwise([0, *sorted(n % (len(data) + 1) for n in at), len(data)])]
-
-
-@given(st.lists(a_request(), min_size=1, max_size=5), st.lists(st.integers(0, 10_000), max_size=12))
+@given(st.lists(a_request(), min_size=1, max_size=5), places)
 def test_requests_are_the_same_however_they_are_cut(sent: list[tuple[bytes, bytes]], at: list[int]) -> None:
     """Every body arrives as it was sent, each behind its own head."""
     data = b"".join(request for request, _ in sent)
@@ -325,13 +323,58 @@ SHARDS = [
 noise = st.lists(st.one_of(st.sampled_from(SHARDS), st.binary(max_size=8)), max_size=30).map(b"".join)
 
 
-@given(noise, st.lists(st.integers(0, 10_000), max_size=12))
+pipelines = st.lists(a_request(), min_size=1, max_size=3).map(lambda each: b"".join(data for data, _ in each))
+
+
+@given(st.one_of(noise, mutated(pipelines)), places)
 def test_no_bytes_give_anything_but_events(data: bytes, at: list[int]) -> None:
     """Heads, pieces, ends in their order, and at most one word that it is broken, at the end."""
     events = read(*cut(data, at))
     assert events == read(data)
     said = "".join(type(event).__name__[0] for event in events)
     assert re.fullmatch(r"(HP?E)*(HP?)?B?", said)
+
+
+def others(data: bytes) -> list[tuple[str, bytes, bytes]]:
+    """What h11 reads of the same bytes: method, target and body of each whole request, up to what it refuses."""
+    found = list[tuple[str, bytes, bytes]]()
+    with suppress(h11.RemoteProtocolError):
+        while data:
+            parser, body = h11.Connection(h11.SERVER), b""
+            parser.receive_data(data)
+            if not isinstance(head := parser.next_event(), h11.Request):
+                break
+            while isinstance(event := parser.next_event(), h11.Data):
+                body += event.data
+            if not isinstance(event, h11.EndOfMessage):
+                break
+            found.append((head.method.decode(), head.target, body))
+            data = bytes(parser.trailing_data[0])
+    return found
+
+
+def ours(data: bytes) -> list[tuple[str, bytes, bytes]]:
+    """What is read here, in the same words."""
+    found, body = list[tuple[str, bytes, bytes]](), b""
+    for event in read(data):
+        match event:
+            case Head():
+                if event.final and any(name == b"upgrade" for name, _ in event.headers):
+                    break  # it is refused, and its body with it
+                head, body = event, b""
+            case Piece():
+                body += event.data
+            case End():
+                found.append((head.method, head.target, body))
+    return found
+
+
+@given(mutated(pipelines))
+def test_what_is_read_here_is_what_others_read(data: bytes) -> None:
+    """Of messages that are almost right, h11 sees the same requests, as far as neither refuses; never others."""
+    here, there = ours(data), others(data)
+    both = min(len(here), len(there))
+    assert here[:both] == there[:both]
 
 
 def test_no_repr_shows_what_a_caller_sent() -> None:
