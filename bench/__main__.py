@@ -1,79 +1,136 @@
-"""The command: `python -m bench`."""
+"""Measure AI Bridge beside other proxies doing the same work on the same machine, and print ratios."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import gc
+import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import mean
+from time import perf_counter
 
-from bench import peers as known
+from bench import plan, report, wrk
+from bench.cast import OTHERS, Cast, choose
 from bench.lab import Lab
+from bench.machine import described
+from bench.pictures import pictures
 from bench.process import Failed
-from bench.readings import Reading, Readings
-from bench.scenarios import events, latency, rejects, requests
+from bench.readings import Readings
+from bench.turns import DISTURBANCE
 
-SCENARIOS = ("requests", "latency", "events", "rejects")
+HERE = Path(__file__).parent
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", default=",".join(SCENARIOS))
-    parser.add_argument("--peers", default="")
-    parser.add_argument("--aibridge", action="append", default=[], metavar="[NAME=]PATH")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--core", type=int)
-    options = parser.parse_args(argv)
-    found = find(options.aibridge, [each for each in options.peers.split(",") if each])
-    only = options.only.split(",")
-    rounds, seconds = (2, 2.0) if options.quick else (5, 3.0)
-    readings = Readings()
-    with Lab(options.core) as lab:
-        running = [lab.start(each) for each in found if only != ["rejects"]]
-        if "requests" in only:
-            collect(readings, requests.measure(lab, [lab.straight(), *running], rounds=rounds, seconds=seconds))
-        if "latency" in only:
-            collect(readings, latency.measure(lab, running, rounds=rounds))
-        if "events" in only:
-            collect(readings, events.measure(lab, [lab.straight(), *running], rounds=rounds, seconds=seconds))
-        if "rejects" in only:
-            collect(readings, rejects.measure(lab, found, rounds=rounds, seconds=seconds))
-    show(readings)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        cast = choose(options.aibridge, options.peers)
+        run = _measure(cast, options)
+    except Failed as failed:
+        sys.stderr.write(f"bench: {failed}\n")
+        return 1
+    say("\n" + report.summary(run))
+    if options.json:
+        options.json.write_text(json.dumps([asdict(each) for each in run.readings.all], indent=1) + "\n")
+    if options.write:
+        (HERE / "RESULTS.md").write_text(report.page(run))
+        for name, picture in pictures(run):
+            (HERE / name).write_text(picture)
     return 0
 
 
-def collect(readings: Readings, new: Iterable[Reading]) -> None:
-    for each in new:
-        sys.stderr.write(f"  {each.quantity:28} {each.peer:12} {each.value:12.3f}\n")
-        readings.all.append(each)
+def say(line: str) -> None:
+    """Write a line for the reader."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
-def show(readings: Readings) -> None:
-    quantities = dict.fromkeys(each.quantity for each in readings.all)
-    for quantity in quantities:
-        cells = []
-        for peer in readings.peers(quantity):
-            ratio = readings.ratio(peer, quantity, "envoy")
-            cells.append(f"{peer} {readings.median(peer, quantity):.4g}" + (f" ({ratio:.3f})" if ratio else ""))
-        sys.stdout.write(f"{quantity:26} {'  '.join(cells)}\n")
+def _measure(cast: Cast, options: argparse.Namespace) -> report.Run:
+    say("proxies: " + ", ".join(f"{each.name} {each.version}" for each in cast.peers))
+    skipped = [f"{name} is not installed" for name in cast.missing]
+    only = [name for name in plan.SCENARIOS if name in options.only]
+    if not wrk.installed():
+        skipped += [f"{name} needs `wrk`, which is not installed" for name in only if name in plan.WITH_WRK]
+        only = [name for name in only if name not in plan.WITH_WRK]
+    for each in skipped:
+        say(f"skipped: {each}; bench/README.md says how to install it")
+    readings = Readings()
+    # A collection in the middle of a measurement is a pause of the load, which would count as the proxy's.
+    gc.disable()
+    begun, current = perf_counter(), ""
+    pace = plan.QUICK if options.quick else plan.FULL
+    with Lab(options.core, pace.patience) as lab:
+        for name, reading in plan.perform(lab, cast.peers, only, pace):
+            if name != current:
+                say(f"{perf_counter() - begun:5.0f} s  {name}")
+                current = name
+            readings.all.append(reading)
+            if options.verbose:
+                say(f"         {reading.quantity:30} {reading.peer:12} {reading.value:12.3f}")
+        notes = [*skipped, *lab.notes, _disturbance(readings)]
+    say(f"{perf_counter() - begun:5.0f} s  done")
+    return report.Run(
+        readings=readings,
+        versions={each.name: each.version for each in cast.peers},
+        bridges=[each.name for each in cast.peers if each.ours],
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        command=" ".join(["python -m bench", *sys.argv[1:]]),
+        machine=described(),
+        notes=notes,
+    )
 
 
-def find(bridges: Sequence[str], wanted: Sequence[str]) -> list[known.Peer]:
-    found = []
-    for spec in bridges or [f"aibridge={Path(sys.executable).parent / 'aibridge'}"]:
-        name, _, path = spec.rpartition("=")
-        found.append(known.aibridge(str(Path(path).absolute()), name or f"aibridge{len(found) + 1 if found else ''}"))
-    for name, make in (("envoy", known.envoy), ("nginx", known.nginx)):
-        path = known.find(name, f"{name}/bin") or shutil.which(name, path="/usr/sbin")
-        if path and (not wanted or name in wanted):
-            found.append(make(path))
-    return found
+def _disturbance(readings: Readings) -> str:
+    shares = [each.value for each in readings.all if each.quantity == DISTURBANCE] or [0.0]
+    return f"while measuring, others used {mean(shares):.0%} of a core, at most {max(shares):.0%}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        type=_some_of(plan.SCENARIOS),
+        default=plan.SCENARIOS,
+        metavar="NAME,…",
+        help=f"these scenarios: {', '.join(plan.SCENARIOS)} (default: all)",
+    )
+    parser.add_argument(
+        "--peers",
+        type=_some_of(OTHERS),
+        default=tuple(OTHERS),
+        metavar="NAME,…",
+        help=f"beside these: {', '.join(OTHERS)} (default: all that are installed)",
+    )
+    parser.add_argument(
+        "--aibridge",
+        action="append",
+        default=[],
+        metavar="[NAME=]PATH",
+        help="the bridge's executable, of any checkout; several are compared (default: this checkout's)",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    parser.add_argument("--core", type=int, metavar="N", help="the proxies' core (default: the last one)")
+    parser.add_argument("--verbose", action="store_true", help="print every number as it is measured")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md and its pictures")
+    return parser
+
+
+def _some_of(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    def names(text: str) -> tuple[str, ...]:
+        found = tuple(filter(None, text.split(",")))
+        for name in found:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
+        return found
+
+    return names
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as failed:
-        sys.exit(f"bench: {failed}")
+    sys.exit(main())

@@ -6,63 +6,44 @@ import os
 import resource
 import socket
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter, sleep
+from typing import Self
 
-from bench import traffic
+from bench.machine import busy_seconds
 from bench.peers import Peer, Place
 from bench.process import Failed, Process
+from bench.running import Running
 from bench.scripted import ScriptedProvider
 
-
-class Running:
-    """A proxy that runs, or the straight way to the provider (`process` is None)."""
-
-    def __init__(self, name: str, place: Place, path: str, headers: tuple[traffic.Header, ...]) -> None:
-        self.name = name
-        self.place = place
-        self.path = path
-        self.headers = headers
-        self.process: Process | None = None
-
-    @property
-    def port(self) -> int:
-        """Where callers connect."""
-        return self.place.port
-
-    def request(self, *, stream: bool) -> bytes:
-        """Return the bytes of a chat completion's request to it."""
-        return traffic.request(self.port, self.path, stream=stream, headers=self.headers)
-
-    def cpu(self) -> float:
-        """Return the CPU seconds that it has used; none for the straight way."""
-        return self.process.cpu() if self.process else 0.0
-
-    def resident(self) -> int:
-        """Return its resident bytes; none for the straight way."""
-        return self.process.resident() if self.process else 0
+# Seconds that a proxy may need to give its first answer.
+_START = 90
 
 
 class Lab:
-    """Starts what is needed, and ends all of it on leaving.
+    """Starts what is needed, and ends all of it on leaving; `notes` tells what did not work.
 
-    The proxies have the last core for themselves; the provider and the load share what is left. On a machine with
-    one core they all share that, and the numbers say nothing.
+    The proxies have one core for themselves; the provider and the load share what is left. On a machine with one
+    core they all share that, and the numbers say nothing. `patience` is how many seconds may go
+    into repeating what others on the machine have disturbed.
     """
 
-    def __init__(self, core: int | None = None) -> None:
+    def __init__(self, core: int | None = None, patience: float = 0.0) -> None:
         cores = os.sched_getaffinity(0)
-        self.proxy_cores = {max(cores) if core is None else core}
-        self.load_cores = cores - self.proxy_cores or cores
+        self.core = max(cores) if core is None else core
+        self.load_cores = cores - {self.core} or cores
+        self.notes: list[str] = []
+        self.patience = patience
+        self._processes: list[Process] = []
         self._stack = ExitStack()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-        before = os.sched_getaffinity(0)
+        self._stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         os.sched_setaffinity(0, self.load_cores)
-        self._stack.callback(os.sched_setaffinity, 0, before)
         self.scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         self.provider = ScriptedProvider(free_port(), cores=self.load_cores, log=self.scratch / "provider.log")
         self._stack.callback(self.provider.stop)
@@ -71,55 +52,81 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def watch(self) -> Callable[[], tuple[float, float]]:
+        """Begin to watch; the result tells the seconds since, and how many cores others have used."""
+        begun, foreign = perf_counter(), self._foreign()
+
+        def so_far() -> tuple[float, float]:
+            seconds = perf_counter() - begun
+            return seconds, max(0.0, self._foreign() - foreign) / seconds
+
+        return so_far
+
+    def _foreign(self) -> float:
+        own = os.times()
+        ours = own.user + own.system + own.children_user + own.children_system
+        ours += self.provider.cpu() + sum(each.cpu() for each in self._processes)
+        return busy_seconds({self.core, *self.load_cores}) - ours
+
+    def note(self, who: str, what: str) -> None:
+        """Remember that something did not work."""
+        self.notes.append(f"{who}: {what}")
+
     def straight(self) -> Running:
         """Return the way to the provider with nothing between."""
-        place = Place(self.provider.port, 0, self.provider.port, self.scratch)
-        return Running("straight", place, "/v1/chat/completions", ())
+        return Running(
+            "straight", Place(self.provider.port, 0, self.provider.port, self.scratch), "/v1/chat/completions", ()
+        )
 
-    def start(self, peer: Peer, *, patience: float = 90.0) -> Running:
-        """Start a proxy and wait until a chat completion comes through it."""
-        running, _ = self.time_start(peer, patience=patience)
-        return running
+    @contextmanager
+    def run(self, peer: Peer) -> Iterator[Running]:
+        """Start a proxy, wait until a chat completion comes through it, and end it on leaving."""
+        running, _ = self.start(peer)
+        try:
+            yield running
+        finally:
+            self.stop(running)
 
-    def time_start(self, peer: Peer, *, patience: float = 90.0) -> tuple[Running, float]:
-        """Start a proxy; return it with the seconds until its first answer."""
-        port = free_port()
+    def start(self, peer: Peer) -> tuple[Running, float]:
+        """Start a proxy; return it with the seconds until its first answer. It ends with the lab, or by `stop`."""
         folder = Path(tempfile.mkdtemp(prefix=f"{peer.name}-", dir=self.scratch))
-        place = Place(port, free_port(), self.provider.port, folder)
+        place = Place(free_port(), free_port(), self.provider.port, folder)
         launch = peer.launch(peer.executable, place)
         for name, content in launch.files.items():
             (folder / name).write_text(content)
-        running = Running(peer.name, place, peer.path, peer.headers(place))
         begun = perf_counter()
-        running.process = Process(
-            launch.argv, cores=self.proxy_cores, log=folder / "log", environment=launch.environment, folder=folder
+        process = Process(
+            launch.argv, cores={self.core}, log=folder / "log", environment=launch.environment, folder=folder
         )
-        self._stack.callback(running.process.stop)
-        self._await(running, begun + patience)
+        self._processes.append(process)
+        self._stack.callback(process.stop)
+        running = Running(peer.name, place, peer.path, peer.headers(place), process)
+        _first_answer(running, process, begun + _START)
         return running, perf_counter() - begun
 
     def stop(self, running: Running) -> None:
-        """End a proxy before its time."""
+        """End a proxy before its time, and free what it has written."""
         assert running.process is not None
         running.process.stop()
+        self._processes.remove(running.process)
         running.process.log.unlink(missing_ok=True)
 
-    def _await(self, running: Running, until: float) -> None:
-        assert running.process is not None
-        asked = running.request(stream=False)
-        answer = b""
-        while perf_counter() < until:
-            running.process.check()
-            try:
-                with socket.create_connection(("127.0.0.1", running.port), timeout=10) as sock:
-                    sock.sendall(asked)
-                    answer = sock.recv(65536)
-            except OSError:
-                answer = b""
-            if answer.startswith(b"HTTP/1.1 200"):
-                return
-            sleep(0.002)
-        raise Failed(f"{running.name} gives no answer: {answer[:400]!r}; {running.process.last_words()}")
+
+def _first_answer(running: Running, process: Process, until: float) -> None:
+    asked = running.request(stream=False)
+    answer = b""
+    while perf_counter() < until:
+        process.check()
+        try:
+            with socket.create_connection(("127.0.0.1", running.port), timeout=10) as sock:
+                sock.sendall(asked)
+                answer = sock.recv(65536)
+        except OSError:
+            answer = b""
+        if answer.startswith(b"HTTP/1.1 200"):
+            return
+        sleep(0.002)
+    raise Failed(f"no answer: {answer[:200]!r}; {process.last_words()}")
 
 
 def free_port() -> int:

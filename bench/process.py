@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +32,7 @@ class Process:
     ) -> None:
         self.name = Path(argv[0]).name
         self.log = log
+        self._used = 0.0
         before = os.sched_getaffinity(0)
         # Inherited by the child; `preexec_fn` would cost a fork of this process instead of a vfork.
         os.sched_setaffinity(0, cores)
@@ -71,16 +73,19 @@ class Process:
 
     def cpu(self) -> float:
         """Return the CPU seconds that it and its living children have used, to the nanosecond."""
-        return sum(map(_cpu, self._tree()))
+        if self._popen.poll() is None:
+            self._used = sum(map(_cpu, self._tree()))
+        return self._used
 
     def resident(self) -> int:
-        """Return its resident bytes, what is shared between its processes counted once (PSS when there are several)."""
+        """Return its resident bytes; of several processes the PSS, so that what they share counts once."""
         pids = self._tree()
         what = "Rss:" if len(pids) == 1 else "Pss:"
         return sum(_rollup(pid, what) for pid in pids)
 
     def stop(self) -> None:
         """End it: politely, then not."""
+        self.cpu()
         for sign, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):
             if self._popen.poll() is None:
                 self._signal(sign)
@@ -94,29 +99,34 @@ class Process:
                 pipe.close()
 
     def _signal(self, sign: signal.Signals) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._popen.pid, sign)
-        except ProcessLookupError:
-            pass
 
     def _tree(self) -> list[int]:
         found = [self._popen.pid]
         for pid in found:
             for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += map(int, task.read_text().split())
+                try:
+                    found += map(int, task.read_text().split())
+                except OSError:
+                    continue  # the thread has ended meanwhile
         return found
 
 
 def _cpu(pid: int) -> float:
     # The clock of another process, as clock_getcpuclockid(3) makes it; /proc/PID/stat counts in hundredths.
-    return time.clock_gettime(~pid << 3 | 2)
+    try:
+        return time.clock_gettime(~pid << 3 | 2)
+    except OSError:
+        return 0.0  # a child that has ended meanwhile
 
 
 def _rollup(pid: int, what: str) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(what):
-            return int(line.split()[1]) * 1024
-    return 0
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0  # a child that has ended meanwhile
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(what))
 
 
 def python() -> str:

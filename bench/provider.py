@@ -1,6 +1,6 @@
 """A provider faster than any proxy: one thread, epoll, and answers that were written before they were asked for.
 
-A program of its own, started by `scripted.py`, which tells it on stdin how to behave and reads its counts on stdout.
+A program of its own: `scripted.py` starts it, tells it on stdin how to behave, and reads its counts on stdout.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Provider:
         self._counts = Counts()
         self._commands = b""
         self._answer = traffic.answer()
+        self._models = traffic.models()
         self._head = traffic.stream_head()
         self._event = traffic.stream_event()
         self._end = traffic.stream_end()
@@ -138,6 +139,9 @@ class Provider:
         whole = _whole(asked)
         if whole:
             caller.buffer = b""
+            if asked.startswith(b"GET "):
+                self._send(caller, self._models)
+                return
             self._counts.requests += 1
             self._take(caller, stream=_STREAM.search(asked) is not None)
         else:

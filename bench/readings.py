@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
+
+# From here on three digits are no fraction.
+_WHOLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,12 @@ class Readings:
         return median(ratios) if ratios else None
 
 
+def short(number: float) -> str:
+    """Return a number with three digits that count."""
+    return f"{number:,.0f}" if number >= _WHOLE else f"{number:.3g}"
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """Return the smallest value that `percent` of the values do not exceed."""
     ranked = sorted(values)
-    return ranked[min(len(ranked) - 1, max(0, -(-len(ranked) * percent // 100).__int__() - 1))]
+    return ranked[max(0, ceil(len(ranked) * percent / 100) - 1)]

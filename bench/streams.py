@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from time import perf_counter
+from typing import Self
 
 from bench.process import Failed
 
@@ -25,7 +26,7 @@ class Streams:
         self.ended = 0
         self.refused = 0
 
-    def __enter__(self) -> Streams:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

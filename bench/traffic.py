@@ -8,6 +8,8 @@ from collections.abc import Iterable
 Header = tuple[str, str]
 
 MODEL = "gpt-4o-mini"
+# The caller's.
+KEY = "sk-bench-0123456789abcdefghijklmnopqrstuvwxyz"
 _SYSTEM = (
     "You are the assistant of a logistics company's support desk. Answer in the customer's language, in at most "
     "four sentences, and never promise a delivery date. If the shipment number is missing, ask for it first. "
@@ -17,8 +19,8 @@ _QUESTION = (
     "it is being processed. The sender tells me to ask you, and your hotline tells me to ask the sender. "
 )
 _ANSWER = (
-    "I am sorry that you are being sent back and forth. Could you tell me the shipment number, please? With it I can "
-    "see which depot has your parcel and open an inquiry, so that neither you nor the sender has to call again. "
+    "I am sorry that you are being sent back and forth. Could you tell me the shipment number, please? With it I "
+    "can see which depot has your parcel and open an inquiry, so that nobody has to call again. "
 )
 
 # What the OpenAI SDK for Python sends beside Host and Content-Length.
@@ -37,7 +39,7 @@ HEADERS: tuple[Header, ...] = (
     ("X-Stainless-Async", "false"),
     ("x-stainless-retry-count", "0"),
     ("x-stainless-read-timeout", "600"),
-    ("Authorization", "Bearer sk-bench-0123456789abcdefghijklmnopqrstuvwxyz"),
+    ("Authorization", f"Bearer {KEY}"),
 )
 # What stands in the head of a provider's answer beside its framing.
 _ANSWER_HEADERS: tuple[Header, ...] = (
@@ -112,6 +114,14 @@ def answer() -> bytes:
             "system_fingerprint": "fp_0123456789",
         }
     )
+    framing = (("Content-Type", "application/json"), ("Content-Length", str(len(content))))
+    return _head("HTTP/1.1 200 OK", (*framing, *_ANSWER_HEADERS)) + content
+
+
+def models() -> bytes:
+    """Return the whole answer to a GET: a list of one model. Gateways that check their providers ask for it."""
+    listed = {"id": MODEL, "object": "model", "created": 1721172741, "owned_by": "system"}
+    content = _dump({"object": "list", "data": [listed]})
     framing = (("Content-Type", "application/json"), ("Content-Length", str(len(content))))
     return _head("HTTP/1.1 200 OK", (*framing, *_ANSWER_HEADERS)) + content
 

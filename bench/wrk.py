@@ -16,7 +16,7 @@ PROGRAM = "wrk"
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """What a loop came to: requests, seconds, latencies in milliseconds, answers from 400 up, broken connections."""
+    """What a loop came to: requests, seconds, latencies in milliseconds, answers above 399, broken connections."""
 
     requests: int
     seconds: float

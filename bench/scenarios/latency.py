@@ -6,61 +6,62 @@ import socket
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
-from bench.lab import Lab, Running
+from bench.arrivals import whole
+from bench.lab import Lab
 from bench.process import Failed
 from bench.provider import Behaviour
-from bench.readings import Reading, percentile
+from bench.readings import Reading, Readings, percentile
+from bench.running import Running
+from bench.turns import in_turns
 
-# The first of a block are not counted: they find the caches full of somebody else's work.
-_BLOCK, _WARM = 60, 10
+# Short turns, many of them: so short that a disturbance hits few, so many that everyone has some without.
+_TURNS = 4
+_REQUESTS, _SECONDS = 300, 0.8
+# The first of a turn are not counted: they find the caches full of somebody else's work.
+_WARM = 10
 
 
-def measure(lab: Lab, running: Sequence[Running], *, rounds: int, blocks: int = 8) -> Iterator[Reading]:
-    """Yield the first byte's `first_byte_p50_ms` and `…_p99_ms`, and `added_p50_ms` to the straight way.
+def measure(lab: Lab, running: Sequence[Running], *, rounds: int) -> Iterator[Reading]:
+    """Yield the first byte's `KIND_first_byte_p50_ms`, `…_p99_ms`, and `KIND_added_p50_ms` to the straight way.
 
-    `unary_…` is that of a unary answer, `stream_…` that of a stream whose first event is there at once.
+    KIND is `unary`, or `stream` for a stream whose first event is there at once.
     """
     lab.provider.behave(Behaviour(events=20))
-    everyone = [lab.straight(), *running]
-    for number in range(rounds):
-        for kind in ("unary", "stream"):
-            taken: dict[str, list[float]] = {each.name: [] for each in everyone}
-            for _ in range(blocks):
-                for each in everyone:
-                    taken[each.name] += _block(each, stream=kind == "stream")
-            straight = percentile(taken["straight"], 50)
-            for name, seconds in taken.items():
-                middle = percentile(seconds, 50)
-                yield Reading(name, f"{kind}_first_byte_p50_ms", middle * 1e3, number)
-                yield Reading(name, f"{kind}_first_byte_p99_ms", percentile(seconds, 99) * 1e3, number)
-                if name != "straight":
-                    yield Reading(name, f"{kind}_added_p50_ms", (middle - straight) * 1e3, number)
+    for kind in ("unary", "stream"):
+        found = Readings(_first_bytes(lab, running, kind, rounds))
+        yield from found.all
+        straight = found.values("straight", f"{kind}_first_byte_p50_ms")
+        for each in running:
+            for number, middle in found.values(each.name, f"{kind}_first_byte_p50_ms").items():
+                yield Reading(each.name, f"{kind}_added_p50_ms", middle - straight[number], number)
 
 
-def _block(each: Running, *, stream: bool) -> list[float]:
+def _first_bytes(lab: Lab, running: Sequence[Running], kind: str, rounds: int) -> Iterator[Reading]:
+    def work(each: Running, number: int) -> Iterator[Reading]:
+        seconds = _turn(each, stream=kind == "stream")
+        for percent in (50, 99):
+            value = percentile(seconds, percent) * 1e3
+            yield Reading(each.name, f"{kind}_first_byte_p{percent}_ms", value, number)
+
+    yield from in_turns([lab.straight(), *running], rounds * _TURNS, work, lab)
+
+
+def _turn(each: Running, *, stream: bool) -> list[float]:
     asked = each.request(stream=stream)
-    end = b"0\r\n\r\n"
-    taken = []
+    taken: list[float] = []
     with socket.create_connection(("127.0.0.1", each.port), timeout=20) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(_BLOCK):
+        end = perf_counter() + _SECONDS
+        while len(taken) < _REQUESTS and (perf_counter() < end or len(taken) <= _WARM):
             begun = perf_counter()
             sock.sendall(asked)
             answer = sock.recv(65536)
             taken.append(perf_counter() - begun)
-            while not _complete(answer, end):
+            while not whole(answer):
                 more = sock.recv(65536)
                 if not more:
-                    raise Failed(f"{each.name} ended in mid-answer: {answer[:200]!r}")
+                    raise Failed(f"ended in mid-answer: {answer[:200]!r}")
                 answer += more
             if not answer.startswith(b"HTTP/1.1 200"):
-                raise Failed(f"{each.name}: {answer[:200]!r}")
+                raise Failed(f"answered {answer[:200]!r}")
     return taken[_WARM:]
-
-
-def _complete(answer: bytes, end: bytes) -> bool:
-    head, blank, content = answer.partition(b"\r\n\r\n")
-    if not blank:
-        return False
-    _, named, rest = head.lower().partition(b"\r\ncontent-length:")
-    return len(content) >= int(rest.split(b"\r\n", 1)[0]) if named else content.endswith(end)

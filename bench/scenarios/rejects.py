@@ -6,46 +6,67 @@ import json
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from bench import wrk
-from bench.lab import Lab, Running
-from bench.peers import Peer, aibridge
+from bench.lab import Lab
+from bench.peers import Peer
+from bench.peers import aibridge as bridge
 from bench.process import Failed
 from bench.provider import Behaviour
 from bench.readings import Reading
+from bench.running import Running
 from bench.streams import Streams
+from bench.turns import in_turns
 
 _IN_FLIGHT = 32
+# What makes the bridge say no, by reason.
 REASONS = {
-    "capacity": ("--max-concurrency", "1", "--rate-limit", "100000", "--circuit-breaker"),
-    "rate_limit": ("--max-concurrency", "10000", "--rate-limit", "1", "--circuit-breaker"),
-    "circuit_open": ("--max-concurrency", "10000", "--rate-limit", "100000", "--circuit-breaker"),
+    "capacity": ("--max-concurrency", "1", *bridge.RATE, *bridge.BREAKER),
+    "rate_limit": (*bridge.CONCURRENCY, "--rate-limit", "1", *bridge.BREAKER),
+    "circuit_open": (*bridge.CONCURRENCY, *bridge.RATE, *bridge.BREAKER),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    name: str
+    reason: str
+    running: Running
 
 
 def measure(lab: Lab, peers: Sequence[Peer], *, rounds: int, seconds: float) -> Iterator[Reading]:
     """Yield `cpu_us_per_served` and, for each reason, `cpu_us_per_REASON` at 32 in flight of every bridge."""
+    lab.provider.behave(Behaviour(hold=True))
     for peer in (each for each in peers if each.ours):
-        lab.provider.behave(Behaviour(hold=True))
-        with ExitStack() as stack:
-            ways = {"served": lab.start(peer)}
-            stack.callback(lab.stop, ways["served"])
-            for reason, options in REASONS.items():
-                ways[reason] = lab.start(aibridge(peer.executable, peer.name, *options))
-                stack.callback(lab.stop, ways[reason])
-            held = stack.enter_context(Streams(ways["capacity"].port, ways["capacity"].request(stream=True)))
-            held.open(1)
-            held.expect(1, 20)
-            _open_breaker(ways["circuit_open"])
-            for number in range(-1, rounds):
-                for reason, each in ways.items():
-                    loop, used = _loop(lab, each, seconds if number >= 0 else 1)
-                    turned = loop.requests - loop.refused
-                    # The rate limit lets one a second through.
-                    if loop.broken or (loop.refused if reason == "served" else turned > 2 * loop.seconds + 2):
-                        raise Failed(f"{peer.name}, {reason}: {loop}")
-                    if number >= 0:
-                        yield Reading(peer.name, f"cpu_us_per_{reason}", used / loop.requests * 1e6, number)
+        try:
+            yield from _measure(lab, peer, rounds, seconds)
+        except Failed as failed:
+            lab.note(peer.name, str(failed))
+
+
+def _measure(lab: Lab, peer: Peer, rounds: int, seconds: float) -> Iterator[Reading]:
+    with ExitStack() as stack:
+        ways = {"served": stack.enter_context(lab.run(peer))}
+        for reason, options in REASONS.items():
+            ways[reason] = stack.enter_context(lab.run(bridge.peer(peer.executable, peer.name, options)))
+        held = stack.enter_context(Streams(ways["capacity"].port, ways["capacity"].request(stream=True)))
+        held.open(1)
+        held.expect(1, 20)
+        _open_breaker(ways["circuit_open"])
+        for each in ways.values():
+            _loop(lab, each, 1)
+
+        def work(way: _Way, number: int) -> Iterator[Reading]:
+            loop, used = _loop(lab, way.running, seconds)
+            served = loop.requests - loop.refused
+            # The rate limit lets one a second through.
+            if loop.broken or (loop.refused if way.reason == "served" else served > 2 * loop.seconds + 2):
+                raise Failed(f"{way.reason}: {loop}")
+            yield Reading(peer.name, f"cpu_us_per_{way.reason}", used / loop.requests * 1e6, number)
+
+        everyone = [_Way(peer.name, reason, each) for reason, each in ways.items()]
+        yield from in_turns(everyone, rounds, work, lab)
 
 
 def _loop(lab: Lab, each: Running, seconds: float) -> tuple[wrk.Loop, float]:

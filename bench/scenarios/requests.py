@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench import wrk
-from bench.lab import Lab, Running
+from bench.lab import Lab
 from bench.process import Failed
 from bench.provider import Behaviour
 from bench.readings import Reading
+from bench.running import Running
+from bench.turns import in_turns
 
 IN_FLIGHT = (1, 32, 128)
+_TIMES_ROUND = 4
 
 
 def measure(
@@ -18,28 +21,32 @@ def measure(
 ) -> Iterator[Reading]:
     """Yield `requests_per_s@N`, `p50_ms@N`, `p99_ms@N` and `cpu_us@N` (CPU per request) of each."""
     lab.provider.behave(Behaviour())
-    for each in running:
-        wrk.run(each.port, each.path, in_flight=32, seconds=1, scratch=lab.scratch, headers=each.headers)
-    for number in range(rounds):
-        for flight in in_flight:
-            for each in running:
-                before = each.cpu()
-                loop = wrk.run(
-                    each.port,
-                    each.path,
-                    in_flight=flight,
-                    seconds=seconds,
-                    scratch=lab.scratch,
-                    headers=each.headers,
-                )
-                used = each.cpu() - before
-                if loop.refused or loop.broken or not loop.requests:
-                    raise Failed(f"{each.name}: {loop.refused} refused, {loop.broken} broken of {loop.requests}")
-                for quantity, value in (
-                    ("requests_per_s", loop.requests / loop.seconds),
-                    ("p50_ms", loop.p50),
-                    ("p99_ms", loop.p99),
-                    ("cpu_us", used / loop.requests * 1e6),
-                ):
-                    if used or quantity != "cpu_us":
-                        yield Reading(each.name, f"{quantity}@{flight}", value, number)
+    speed: dict[str, float] = {}
+    for flight in in_flight:
+
+        def work(each: Running, number: int, flight: int = flight) -> Iterator[Reading]:
+            if not number:
+                _loop(lab, each, flight, 1)
+            # A slow one needs longer for as many in flight to have come round a few times.
+            enough = _TIMES_ROUND * flight / speed[each.name] if each.name in speed else 0
+            loop, used = _loop(lab, each, flight, max(seconds, enough))
+            speed[each.name] = loop.requests / loop.seconds
+            yield Reading(each.name, f"requests_per_s@{flight}", loop.requests / loop.seconds, number)
+            yield Reading(each.name, f"p50_ms@{flight}", loop.p50, number)
+            yield Reading(each.name, f"p99_ms@{flight}", loop.p99, number)
+            if each.process:
+                yield Reading(each.name, f"cpu_us@{flight}", used / loop.requests * 1e6, number)
+
+        yield from in_turns(running, rounds, work, lab)
+
+
+def _loop(lab: Lab, each: Running, flight: int, seconds: float) -> tuple[wrk.Loop, float]:
+    each.calm()
+    before = each.cpu()
+    loop = wrk.run(
+        each.port, each.path, in_flight=flight, seconds=seconds, scratch=lab.scratch, headers=each.headers
+    )
+    used = each.cpu() - before
+    if loop.refused or loop.broken or not loop.requests:
+        raise Failed(f"at {flight} in flight {loop.refused} refused and {loop.broken} broken of {loop.requests}")
+    return loop, used
