@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in run.readings.all], indent=1) + "\n")
     if options.write:
-        (HERE / "RESULTS.md").write_text(report.page(run))
-        for name, picture in pictures(run):
+        drawn = dict(pictures(run))
+        (HERE / "RESULTS.md").write_text(report.page(run, drawn))
+        for name, picture in drawn.items():
             (HERE / name).write_text(picture)
     return 0
 

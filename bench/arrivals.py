@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import select
 import socket
 from collections import deque
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+from bench import traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Arrivals:
         call.answer += data
         if not data:
             self._end(call, 0)
-        elif whole(call.answer):
+        elif traffic.whole(call.answer):
             self._end(call, int(call.answer[9:12]), keep=b"connection: close" not in call.answer.lower())
 
     def _hang_up(self, now: float) -> None:
@@ -131,12 +130,3 @@ class Arrivals:
         else:
             call.sock.close()
         self.outcomes.append(Outcome(status, call.at, perf_counter() - call.at))
-
-
-def whole(answer: bytes) -> bool:
-    """Tell whether these bytes are a complete answer, sized or chunked."""
-    end = answer.find(b"\r\n\r\n")
-    if end < 0:
-        return False
-    length = _LENGTH.search(answer, 0, end + 2)
-    return len(answer) >= end + 4 + int(length[1]) if length else answer.endswith(b"0\r\n\r\n")

@@ -14,7 +14,7 @@ def pictures(run: Run) -> Iterator[tuple[str, str]]:
     own = run.bridges[0]
     for file, title, quantity, unit in (
         ("requests.svg", "Requests a second on one core, 32 in flight (logarithmic)", "requests_per_s@32", "/s"),
-        ("events.svg", "CPU per relayed event, 50 streams × 40/s (logarithmic)", "cpu_us_per_event", "µs"),
+        ("events.svg", "CPU per relayed event, 50 streams × 40/s (logarithmic)", "cpu_us_per_event@50", "µs"),
     ):
         values = {
             peer: value

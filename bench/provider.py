@@ -14,44 +14,15 @@ import select
 import socket
 import sys
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import count
 from time import perf_counter
 
 from bench import traffic
+from bench.behaviour import Behaviour, Counts
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream": ?true')
 _READ = 65536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
-    """How requests are answered from now on.
-
-    `service` is seconds until a unary answer, `slots` how many of them are worked on at once (0: any number, the
-    others wait in line). A stream has `events`, `rate` of them a second (0: all at once), and then ends, or stays
-    open in silence with `hold`.
-    """
-
-    service: float = 0.0
-    slots: int = 0
-    events: int = 1
-    rate: float = 0.0
-    hold: bool = False
-
-
-@dataclass(slots=True)
-class Counts:
-    """What was done since the program started; times in seconds."""
-
-    requests: int = 0
-    answers: int = 0
-    events: int = 0
-    abandoned: int = 0
-    stalled: int = 0
-    busy: float = 0.0
-    waiting: int = 0
 
 
 class _Caller:
@@ -136,8 +107,7 @@ class Provider:
             self._drop(caller)
             return
         asked = caller.buffer + data if caller.buffer else data
-        whole = _whole(asked)
-        if whole:
+        if traffic.whole(asked):
             caller.buffer = b""
             if asked.startswith(b"GET "):
                 self._send(caller, self._models)
@@ -247,14 +217,6 @@ class Provider:
             sys.stdout.write(json.dumps(asdict(self._counts)) + "\n")
             sys.stdout.flush()
         return bool(data)
-
-
-def _whole(asked: bytes) -> bool:
-    end = asked.find(b"\r\n\r\n")
-    if end < 0:
-        return False
-    length = _LENGTH.search(asked, 0, end + 2)
-    return len(asked) >= end + 4 + int(length[1]) if length else asked.endswith(b"0\r\n\r\n")
 
 
 if __name__ == "__main__":

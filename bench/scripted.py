@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.behaviour import Behaviour, Counts
 from bench.process import Failed, Process, python
-from bench.provider import Behaviour, Counts
 
 _ROOT = Path(__file__).parent.parent
 

@@ -91,7 +91,7 @@ def _rejects(reason: str) -> Bound:
     return Bound(to_own(f"cpu_us_per_{reason}", "cpu_us_per_served"), "{}", 1 / 3, 1 / 4, case=f"`{reason}`")
 
 
-_RATE, _EVENT = "requests_per_s@32", "cpu_us_per_event"
+_RATE, _EVENT = "requests_per_s@32", "cpu_us_per_event@50"
 ROWS = (
     Row(
         "requests/s at 32 in flight",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 
 Header = tuple[str, str]
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 MODEL = "gpt-4o-mini"
 # The caller's.
@@ -159,3 +162,14 @@ def stream_event() -> bytes:
 def stream_end() -> bytes:
     """Return what ends a stream: the finish, `[DONE]`, the last chunk."""
     return _event({}, "stop") + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+
+
+def whole(message: bytes) -> bool:
+    """Tell whether these bytes are a complete request or answer, sized or chunked."""
+    end = message.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    length = _LENGTH.search(message, 0, end + 2)
+    if length:
+        return len(message) >= end + 4 + int(length[1])
+    return message.startswith(b"GET ") or message.endswith(b"0\r\n\r\n")

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bench import wrk
+from bench.behaviour import Behaviour
 from bench.lab import Lab
 from bench.peers import Peer
 from bench.process import Failed
-from bench.provider import Behaviour
 from bench.readings import Reading
 from bench.running import Running
 from bench.streams import Streams

@@ -6,10 +6,10 @@ import socket
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
-from bench.arrivals import whole
+from bench import traffic
+from bench.behaviour import Behaviour
 from bench.lab import Lab
 from bench.process import Failed
-from bench.provider import Behaviour
 from bench.readings import Reading, Readings, percentile
 from bench.running import Running
 from bench.turns import in_turns
@@ -57,7 +57,7 @@ def _turn(each: Running, *, stream: bool) -> list[float]:
             sock.sendall(asked)
             answer = sock.recv(65536)
             taken.append(perf_counter() - begun)
-            while not whole(answer):
+            while not traffic.whole(answer):
                 more = sock.recv(65536)
                 if not more:
                     raise Failed(f"ended in mid-answer: {answer[:200]!r}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from bench.arrivals import Arrivals
+from bench.behaviour import Behaviour, Counts
 from bench.lab import Lab
 from bench.peers import Peer
 from bench.peers import aibridge as bridge
 from bench.process import Failed
-from bench.provider import Behaviour, Counts
 from bench.readings import Reading, percentile
 from bench.running import Running
 from bench.turns import in_turns

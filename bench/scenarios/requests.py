@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench import wrk
+from bench.behaviour import Behaviour
 from bench.lab import Lab
 from bench.process import Failed
-from bench.provider import Behaviour
 from bench.readings import Reading
 from bench.running import Running
 from bench.turns import in_turns

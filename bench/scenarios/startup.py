@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bench.behaviour import Behaviour
 from bench.lab import Lab
 from bench.peers import Peer
-from bench.provider import Behaviour
 from bench.readings import Reading
 from bench.turns import in_turns
 
