@@ -65,7 +65,7 @@ def _measure(cast: Cast, options: argparse.Namespace) -> report.Run:
     gc.disable()
     begun, current = perf_counter(), ""
     pace = plan.QUICK if options.quick else plan.FULL
-    with Lab(options.core, pace.patience) as lab:
+    with Lab(options.core, options.patience) as lab:
         for name, reading in plan.perform(lab, cast.peers, only, pace):
             if name != current:
                 say(f"{perf_counter() - begun:5.0f} s  {name}")
@@ -116,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--core", type=int, metavar="N", help="the proxies' core (default: the last one)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=120,
+        metavar="SECONDS",
+        help="how long, in all, to wait for others on the machine and to repeat what they disturbed (default: 120)",
+    )
     parser.add_argument("--verbose", action="store_true", help="print every number as it is measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
     parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md and its pictures")

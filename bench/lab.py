@@ -27,7 +27,7 @@ class Lab:
 
     The proxies have one core for themselves; the provider and the load share what is left. On a machine with one
     core they all share that, and the numbers say nothing. `patience` is how many seconds may go
-    into repeating what others on the machine have disturbed.
+    into waiting for others on the machine, and into repeating what they have disturbed.
     """
 
     def __init__(self, core: int | None = None, patience: float = 0.0) -> None:

@@ -22,19 +22,15 @@ WITH_WRK = frozenset({"requests", "rejects", "crowd"})
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many rounds, and for how many seconds CPU is measured, and a load that has to get steady.
-
-    `patience` is how many seconds may go into repeating what was disturbed.
-    """
+    """How many rounds, and for how many seconds CPU is measured, and a load that has to get steady."""
 
     rounds: int
     seconds: float
     load_seconds: float
-    patience: float
 
 
-FULL = Pace(rounds=3, seconds=3, load_seconds=8, patience=240)
-QUICK = Pace(rounds=2, seconds=2, load_seconds=4, patience=60)
+FULL = Pace(rounds=3, seconds=3, load_seconds=8)
+QUICK = Pace(rounds=2, seconds=2, load_seconds=4)
 
 
 def perform(lab: Lab, peers: Sequence[Peer], only: Collection[str], pace: Pace) -> Iterator[tuple[str, Reading]]:
@@ -67,7 +63,7 @@ def _together(name: str, lab: Lab, running: Sequence[Running], pace: Pace) -> It
         case "latency":
             return latency.measure(lab, running, rounds=pace.rounds)
         case _:
-            return events.measure(lab, [lab.straight(), *running], rounds=pace.rounds, seconds=pace.seconds)
+            return events.measure(lab, running, rounds=pace.rounds, seconds=pace.seconds)
 
 
 def _alone(name: str, lab: Lab, peers: Sequence[Peer], pace: Pace) -> Iterator[Reading]:

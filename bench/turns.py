@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from time import sleep
 from typing import Protocol, TypeVar
 
 from bench.process import Failed
 from bench.readings import Reading
 
-# From here on others have used so much of a core meanwhile that the measurement is taken again.
+# From here on others use so much of a core that it is better to wait, or to measure again.
 _DISTURBED = 0.1
 _ATTEMPTS = 3
+# Seconds for which one looks what others do.
+_GLANCE = 0.1
 # The quantity of the readings that tell how much of a core others have used.
 DISTURBANCE = "disturbance"
 
@@ -23,7 +26,7 @@ class Named(Protocol):
 
 
 class Referee(Protocol):
-    """Who sees what others do on the machine, has patience for repetitions, and hears of failures."""
+    """Who sees what others do on the machine, hears of failures, and has patience: seconds to wait or repeat."""
 
     patience: float
 
@@ -42,8 +45,8 @@ def in_turns(
 ) -> Iterator[Reading]:
     """Yield what `work` measures of each in each round.
 
-    A disturbed measurement is repeated while there is patience, and the least disturbed one counts. Who fails is
-    noted, and left out from then on.
+    While there is patience, others on the machine are waited for, and a disturbed measurement is repeated; the
+    least disturbed one counts. Who fails is noted, and left out from then on.
     """
     fit = list(everyone)
     for number in range(rounds):
@@ -55,11 +58,22 @@ def in_turns(
                 referee.note(each.name, str(failed))
 
 
+def _wait(referee: Referee) -> None:
+    foreign = _DISTURBED
+    while referee.patience > 0 and foreign >= _DISTURBED:
+        watch = referee.watch()
+        sleep(_GLANCE)
+        seconds, foreign = watch()
+        if foreign >= _DISTURBED:
+            referee.patience -= seconds
+
+
 def _least_disturbed(
     each: T, number: int, work: Callable[[T, int], Iterator[Reading]], referee: Referee
 ) -> list[Reading]:
     best: tuple[float, list[Reading]] | None = None
     for _ in range(_ATTEMPTS):
+        _wait(referee)
         watch = referee.watch()
         found = list(work(each, number))
         seconds, foreign = watch()

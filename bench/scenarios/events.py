@@ -41,6 +41,5 @@ def _work(number: int, seconds: float, each: Running, turn: int) -> Iterator[Rea
     if streams.refused or not relayed:
         raise Failed(f"{relayed} events came, {streams.refused} streams were refused")
     each.calm()
-    if each.process:
-        yield Reading(each.name, f"cpu_us_per_event@{number}", used / relayed * 1e6, turn)
+    yield Reading(each.name, f"cpu_us_per_event@{number}", used / relayed * 1e6, turn)
     yield Reading(each.name, f"events_per_s@{number}", relayed / seconds, turn)
