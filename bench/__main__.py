@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         default=120,
         metavar="SECONDS",
-        help="how long, in all, to wait for others on the machine and to repeat what they disturbed (default: 120)",
+        help="how long, in all, to wait for others here, and to repeat what they disturbed (default: 120)",
     )
     parser.add_argument("--verbose", action="store_true", help="print every number as it is measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
