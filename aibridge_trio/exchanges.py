@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -13,15 +13,15 @@ from aibridge_trio.message import UPLOAD_SILENCE, Body, BodyStalled
 from aibridge_trio.outlet import Outlet
 from aibridge_trio.requests import Head
 
-# What may be read of a body before it is asked for, in bytes. Claude Code's first request (115 kB) fits, and
-# behind it the caller's leaving is seen at once.
-READ_AHEAD = 256 * 1024
+# To read so much that nobody wants (bytes) is cheaper than another connection. Claude Code's first request
+# (115 kB) is less.
+_CHEAPER = 256 * 1024
 
 
 class Exchange(Body):
     """One request: its head, its body as it comes, and its answer on the way to the outlet.
 
-    `resume` is called when there is room to read on; `stopping()` tells whether the connection is to end; `cancel`
+    `read` reads on, once, for a body that is wanted; `stopping()` tells whether the connection is to end; `cancel`
     ends whoever serves it and has said that it attends.
     """
 
@@ -30,7 +30,7 @@ class Exchange(Body):
         head: Head,
         outlet: Outlet,
         *,
-        resume: Callable[[], object],
+        read: Callable[[], Awaitable[None]],
         stopping: Callable[[], bool],
         cancel: Callable[[], object],
     ) -> None:
@@ -40,11 +40,10 @@ class Exchange(Body):
         self.done = False  # all of the answer is out
         self.framing: Framing | None = None
         self._outlet = outlet
-        self._resume = resume
+        self._read = read
         self._stopping = stopping
         self._cancel = cancel
         self._pieces: deque[bytes] = deque()
-        self._buffered = 0
         self._expects = head.expects
         self._attended = False
         self._ending = False
@@ -53,23 +52,15 @@ class Exchange(Body):
 
     # The reader's side
 
-    @property
-    def has_room(self) -> bool:
-        """Whether more of the body may be read."""
-        return self._buffered < READ_AHEAD or self.done
-
     def take(self, piece: bytes) -> None:
         """Take a piece of the body; behind the answer nobody wants it."""
         self.received += len(piece)
         if not self.done:
             self._pieces.append(piece)
-            self._buffered += len(piece)
-            self._wake()
 
     def end(self) -> None:
         """See the end of the request."""
         self.whole = True
-        self._wake()
 
     def leave(self) -> None:
         """See that the caller has gone."""
@@ -96,14 +87,7 @@ class Exchange(Body):
 
     def pop(self) -> bytes | None:
         """Take the next piece, if it is there."""
-        if not self._pieces:
-            return None
-        piece = self._pieces.popleft()
-        had_room = self.has_room
-        self._buffered -= len(piece)
-        if not had_room and self.has_room:
-            self._resume()
-        return piece
+        return self._pieces.popleft() if self._pieces else None
 
     @property
     def all_popped(self) -> bool:
@@ -116,6 +100,9 @@ class Exchange(Body):
             self._expects = False
             self._outlet.keep(CONTINUE)
             self._outlet.flush()
+        if not (self.whole or self.caller_left or self.done):
+            await self._read()
+            return
         if self._lot is None:
             self._lot = trio.lowlevel.ParkingLot()
         await self._lot.park()
@@ -164,9 +151,7 @@ class Exchange(Body):
         await self._outlet.send(data, last=True)
         self.done = True
         self._pieces.clear()
-        self._buffered = 0
         self._wake()
-        self._resume()
 
     def _open(self) -> Framing:
         if self.framing is None or self.done:
@@ -182,4 +167,4 @@ class Exchange(Body):
         if self.whole:
             return False
         length = self.head.length
-        return self._expects or (length is not None and length - self.received > READ_AHEAD)
+        return self._expects or (length is not None and length - self.received > _CHEAPER)

@@ -100,6 +100,10 @@ class Requests:
         """Whether bytes are kept for the next call."""
         return bool(self._rest)
 
+    def close(self) -> None:
+        """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
+        del self._parser
+
     def feed(self, data: bytes = b"") -> list[Event]:
         """Return what these bytes hold, those kept before them, up to the end of a request."""
         data = self._rest + data if self._rest else data

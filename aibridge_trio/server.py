@@ -21,11 +21,13 @@ from hypercorn.config import Config
 from hypercorn.trio.lifespan import Lifespan
 
 from aibridge_trio.asgi import Application
-from aibridge_trio.connection import Connection
+from aibridge_trio.connection import KEEP_ALIVE, Connection
+from aibridge_trio.deadline import Deadline
 from aibridge_trio.framing import refusal
 from aibridge_trio.listener import SHORTAGES, Listener, SocketListener, take
 from aibridge_trio.outlet import Flusher
 from aibridge_trio.poller import Poller
+from aibridge_trio.poller import poller as new_poller
 from aibridge_trio.service import service
 from aibridge_trio.wire import Wire
 
@@ -33,6 +35,8 @@ from aibridge_trio.wire import Wire
 _SHORTAGE_PAUSE = 0.1
 _SHORTAGE_TOLD = 1.0
 _UNAVAILABLE = 503
+# Where no poller tells, how often to look whether callers have left (seconds).
+_LOOK = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,14 @@ class Server:
     ) -> None:
         self._app = app
         self._report = report
-        self._poller = poller
+        self._own_poller = None if poller else new_poller()
+        self._poller = poller or self._own_poller
         self._config = _config(tls_cert, tls_key)
         self._max_connections = max_connections or math.inf
         self._per_peer = per_peer or math.inf
         self._listener: Listener | None = None
         self._flusher = Flusher(report)
+        self._idleness = Deadline(KEEP_ALIVE)
         self._state: dict[str, Any] = {}
         self._service = service(app, self._state)
         self._connections: set[Connection] = set()
@@ -103,12 +109,26 @@ class Server:
         """Accept and serve until `stop`, then let connections finish within its grace."""
         async with self._lifespan(), trio.open_nursery() as background:
             background.start_soon(self._flusher.run)
+            background.start_soon(self._idleness.run)
+            background.start_soon(self._listen)
             async with trio.open_nursery() as connections:
                 await self._accept(connections, task_status)
                 for connection in self._connections:
                     connection.stop()
                 background.start_soon(self._cut, connections.cancel_scope)
             background.cancel_scope.cancel()
+
+    async def _listen(self) -> None:
+        """Hear of the sockets, by a poller of our own if nobody lends one; without any, look for who has left."""
+        if self._own_poller:
+            try:
+                await self._own_poller.run()
+            finally:
+                self._own_poller.close()
+        while self._poller is None:
+            await trio.sleep(_LOOK)
+            for connection in self._connections:
+                connection.look()
 
     def stop(self, grace: float) -> None:
         """Close the listener; connections have `grace` seconds to finish (infinity: as long as they take)."""
@@ -155,7 +175,9 @@ class Server:
         return len(self._connections) < self._max_connections and self._peers[_host(wire)] < self._per_peer
 
     def _admit(self, wire: Wire) -> Connection:
-        connection = Connection(wire, self._service, flusher=self._flusher, report=self._report)
+        connection = Connection(
+            wire, self._service, flusher=self._flusher, idleness=self._idleness, report=self._report
+        )
         self._connections.add(connection)
         self._peers[_host(wire)] += 1
         return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import NoReturn
 
 import trio
@@ -102,6 +103,15 @@ class Secure(Tls):
             await self.shake_hands()
         if scope.cancelled_caught:
             raise trio.BrokenResourceError
+
+    @property
+    def on_end(self) -> Callable[[], None] | None:
+        """What is called when the caller has left."""
+        return self._wire.on_end
+
+    @on_end.setter
+    def on_end(self, call: Callable[[], None] | None) -> None:
+        self._wire.on_end = call
 
     def left(self) -> bool:
         """Ask the wire."""

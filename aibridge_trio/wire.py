@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -19,7 +20,7 @@ Buffer = bytes | bytearray | memoryview
 READ_SIZE = 65536
 # What the kernel takes beyond what it has sent, in bytes, so that a caller's slowness is felt early.
 _UNSENT = 16 * 1024
-# Linux tells of an end that stands behind unread bytes; elsewhere only a reset shows.
+# Linux tells of an end that stands behind unread bytes; elsewhere only a reset shows, and an end that is next.
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 _WAITING = (BlockingIOError, InterruptedError)
 
@@ -53,12 +54,14 @@ class Wire(Link, Protocol):
     peer: Address | None
     own: Address | None
     secure: bool
+    # Called when the caller has left, be it behind bytes that nobody has read.
+    on_end: Callable[[], None] | None
 
     async def open(self) -> None:
         """Do what comes before the first byte, within a deadline."""
 
     def left(self) -> bool:
-        """Whether the caller has left, though bytes that nobody read may stand before that."""
+        """Whether the caller has left, as far as that can be known before all that it sent is read."""
 
     def finish(self) -> None:
         """Tell the caller that nothing more will come."""
@@ -86,6 +89,7 @@ class Plain:
         self._silence: select.poll | None = None
         self.peer = peer
         self._poller = poller
+        self.on_end: Callable[[], None] | None = None
         self._readable = False  # as far as is known
         self._ended = False  # the end is behind what can be read
         self._reader: trio.lowlevel.Task | None = None
@@ -105,7 +109,14 @@ class Plain:
         """Ask the kernel."""
         poll = select.poll()
         poll.register(self._sock, _LEFT)
-        return bool(poll.poll(0))
+        if poll.poll(0):
+            return True
+        try:
+            return not self._sock.recv(1, socket.MSG_PEEK)
+        except _WAITING:
+            return False
+        except OSError:
+            return True
 
     def reset(self) -> None:
         """Close without lingering."""
@@ -155,6 +166,8 @@ class Plain:
         if self._reader:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
+        if ended and self.on_end:
+            self.on_end()
 
     def _give_up_reading(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None

@@ -51,6 +51,14 @@ class MemoryWire:
         self.closed = False
         self.own: tuple[str, int] | None = (host, 80)
         self.peer: tuple[str, int] | None = (peer, 4242)
+        self.on_end: Callable[[], None] | None = None
+        self._put_eof = stream.receive_stream.put_eof
+        stream.receive_stream.put_eof = self._end
+
+    def _end(self) -> None:
+        self._put_eof()
+        if self.on_end:
+            self.on_end()
 
     async def open(self) -> None:
         pass

@@ -12,7 +12,6 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.app import Application as Handling
 from aibridge_trio.asgi import Application, Message, Receive, Scope, Send
-from aibridge_trio.connection import Connection
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.server import Server
 from tests.network import Network
@@ -249,7 +248,7 @@ async def test_a_body_arrives_whole(autojump_clock: MockClock, serve: Serve, fra
 
 
 async def test_a_body_that_nobody_reads_is_not_read_far(autojump_clock: MockClock, serve: Serve) -> None:
-    """Some 256 KiB are taken, whatever its size; nobody is blamed for the pause, and then all of it comes."""
+    """One read is taken, whatever its size; nobody is blamed for the pause, and then all of it comes."""
     seen: list[int] = []
 
     async def app(_: Scope, receive: Receive, send: Send) -> None:
@@ -261,7 +260,7 @@ async def test_a_body_that_nobody_reads_is_not_read_far(autojump_clock: MockCloc
 
     caller = await (await serve(app)).call(post(8 * MIB) + b"x" * 8 * MIB)
     await trio.sleep(999)
-    assert 7.5 * MIB <= caller.unread() <= 7.75 * MIB
+    assert caller.unread() >= 8 * MIB - 65_536
     await trio.sleep(2)
     assert (seen, caller.heard()) == ([8 * MIB], OK)
 
@@ -416,10 +415,8 @@ async def test_a_malformed_rest_is_not_answered_again(autojump_clock: MockClock,
     assert caller.closed
 
 
-async def test_what_stands_behind_the_last_request_is_read_no_further_than_32_mib(
-    autojump_clock: MockClock, serve: Serve
-) -> None:
-    """Not while its answer is still waited for, either."""
+async def test_what_stands_behind_the_last_request_is_not_read(autojump_clock: MockClock, serve: Serve) -> None:
+    """As long as its answer is waited for, it stays in the kernel."""
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:
         await until_left(receive)
@@ -427,7 +424,7 @@ async def test_what_stands_behind_the_last_request_is_read_no_further_than_32_mi
     caller = await (await serve(app)).call(GET.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
     await caller.say(b"x" * 40 * MIB)
     await trio.sleep(1)
-    assert 7 * MIB < caller.unread() < 9 * MIB
+    assert caller.unread() == 40 * MIB
 
 
 # Deadlines
@@ -482,18 +479,9 @@ async def test_who_was_given_up_is_given_up_once(autojump_clock: MockClock, serv
         await until_left(receive)
         await trio.sleep(100)
 
-    expired: list[float] = []
-    expire = Connection._expire
-
-    def noted(self: Connection) -> None:
-        expired.append(trio.current_time())
-        expire(self)
-
     caller = await (await serve(app)).call(post(10))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Connection, "_expire", noted)
-        await trio.sleep(170)
-    assert len(expired) == 1
+    await trio.sleep(170)
+    assert caller.heard() == b""
     await trio.sleep(10)
     assert caller.heard().startswith(b"HTTP/1.1 408 ")
 
