@@ -25,11 +25,12 @@ class Heard(NamedTuple):
 
 
 class Liar:
-    """Reads a request and speaks, again and again; `requests` are those that came, in order."""
+    """Reads a request, or if `early` its head, and speaks, again and again; `requests` came in this order."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.requests: list[Heard] = []
         self.say: Say = socket.socket.close
+        self.early = False
         self._listener = listener
         self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -37,7 +38,12 @@ class Liar:
     @property
     def flags(self) -> tuple[str, str]:
         """Where a bridge finds it: in place of OpenAI."""
-        return "--openai-base-url", f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        return "--openai-base-url", f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._listener.getsockname()[1])
 
     def close(self) -> None:
         """Let go of everything."""
@@ -64,7 +70,7 @@ class Liar:
         """Read one request, with somebody else's parser; tell whether there was one."""
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
         request, body = None, b""
-        while not isinstance(event := parser.next_event(), h11.EndOfMessage):
+        while not (request and self.early) and not isinstance(event := parser.next_event(), h11.EndOfMessage):
             match event:
                 case h11.Request():
                     request = event

@@ -21,11 +21,12 @@ ASKED: Any = {"model": "m", "max_tokens": 9, "messages": ASK}
 
 
 class Link(NamedTuple):
-    """One TCP socket of a process: its own port, and the other side's."""
+    """One TCP socket of a process: its own port and the other side's, and bytes that it has not read."""
 
     own: int
     other: int
     listens: bool
+    unread: int
 
 
 def links(pid: int) -> list[Link]:
@@ -36,7 +37,12 @@ def links(pid: int) -> list[Link]:
             inodes.add(str(entry.readlink()).removeprefix("socket:[").removesuffix("]"))
     rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
     return [
-        Link(int(row[1].rpartition(":")[2], 16), int(row[2].rpartition(":")[2], 16), row[3] == _LISTENS)
+        Link(
+            int(row[1].rpartition(":")[2], 16),
+            int(row[2].rpartition(":")[2], 16),
+            row[3] == _LISTENS,
+            int(row[4].partition(":")[2], 16),
+        )
         for row in rows
         if row[9] in inodes
     ]
