@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import signal
 import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
@@ -65,7 +66,7 @@ def _measure(cast: Cast, options: argparse.Namespace) -> report.Run:
     gc.disable()
     begun, current = perf_counter(), ""
     pace = plan.QUICK if options.quick else plan.FULL
-    with Lab(options.core, options.patience) as lab:
+    with Lab(options.core, options.patience, options.nice) as lab:
         for name, reading in plan.perform(lab, cast.peers, only, pace):
             if name != current:
                 say(f"{perf_counter() - begun:5.0f} s  {name}")
@@ -80,10 +81,18 @@ def _measure(cast: Cast, options: argparse.Namespace) -> report.Run:
         versions={each.name: each.version for each in cast.peers},
         bridges=[each.name for each in cast.peers if each.ours],
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        command=" ".join(["python -m bench", *sys.argv[1:]]),
+        command=_command(options),
         machine=described(),
         notes=notes,
     )
+
+
+def _command(options: argparse.Namespace) -> str:
+    chosen = [
+        f" --only {','.join(options.only)}" if options.only != plan.SCENARIOS else "",
+        " --quick" if options.quick else "",
+    ]
+    return f"python -m bench{''.join(chosen)} --write"
 
 
 def _disturbance(readings: Readings) -> str:
@@ -117,11 +126,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--core", type=int, metavar="N", help="the proxies' core (default: the last one)")
     parser.add_argument(
+        "--nice",
+        type=int,
+        default=0,
+        metavar="N",
+        help="run at this niceness (below 0: as root), come before others",
+    )
+    parser.add_argument(
         "--patience",
         type=float,
         default=120,
         metavar="SECONDS",
-        help="how long, in all, to wait for others here, and to repeat what they disturbed (default: 120)",
+        help="spent on waiting for others on the machine and on repeating what they disturbed (default: 120)",
     )
     parser.add_argument("--verbose", action="store_true", help="print every number as it is measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
@@ -141,4 +157,6 @@ def _some_of(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
 
 
 if __name__ == "__main__":
+    # Ended from outside, it still has to end what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

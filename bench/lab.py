@@ -14,7 +14,7 @@ from typing import Self
 
 from bench.machine import busy_seconds
 from bench.peers import Peer, Place
-from bench.process import Failed, Process
+from bench.process import Failed, Process, prefer
 from bench.running import Running
 from bench.scripted import ScriptedProvider
 
@@ -30,12 +30,13 @@ class Lab:
     into waiting for others on the machine, and into repeating what they have disturbed.
     """
 
-    def __init__(self, core: int | None = None, patience: float = 0.0) -> None:
+    def __init__(self, core: int | None = None, patience: float = 0.0, nice: int = 0) -> None:
         cores = os.sched_getaffinity(0)
         self.core = max(cores) if core is None else core
         self.load_cores = cores - {self.core} or cores
         self.notes: list[str] = []
         self.patience = patience
+        self._nice = nice
         self._processes: list[Process] = []
         self._stack = ExitStack()
 
@@ -44,6 +45,8 @@ class Lab:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         os.sched_setaffinity(0, self.load_cores)
+        if self._nice:
+            prefer(self._nice, os.getpid())
         self.scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         self.provider = ScriptedProvider(free_port(), cores=self.load_cores, log=self.scratch / "provider.log")
         self._stack.callback(self.provider.stop)

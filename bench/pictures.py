@@ -11,7 +11,6 @@ from bench.scenarios.overload import LOADS, UNLOADED
 
 def pictures(run: Run) -> Iterator[tuple[str, str]]:
     """Yield the name and the SVG of each picture for which something was measured."""
-    own = run.bridges[0]
     for file, title, quantity, unit in (
         ("requests.svg", "Requests a second on one core, 32 in flight (logarithmic)", "requests_per_s@32", "/s"),
         ("events.svg", "CPU per relayed event, 50 streams × 40/s (logarithmic)", "cpu_us_per_event@50", "µs"),
@@ -22,7 +21,10 @@ def pictures(run: Run) -> Iterator[tuple[str, str]]:
             if peer != "straight" and (value := run.readings.median(peer, quantity))
         }
         if len(values) > 1:
-            yield file, bars(title, dict(sorted(values.items(), key=lambda each: each[1])), unit=unit, own=own)
+            yield (
+                file,
+                bars(title, dict(sorted(values.items(), key=lambda each: each[1])), unit=unit, own=run.bridges),
+            )
     loads = (UNLOADED, *LOADS)
     series = {
         name: [
@@ -30,7 +32,7 @@ def pictures(run: Run) -> Iterator[tuple[str, str]]:
             for load in loads
             if (value := run.readings.median(peer, f"load_goodput@{load}")) is not None
         ]
-        for name, peer in (("AI Bridge", own), ("straight", "straight"))
+        for name, peer in (("AI Bridge", run.bridges[0]), ("straight", "straight"))
     }
     if all(len(line) > 1 for line in series.values()):
         title = "Served in time, of what the provider can do, by offered load"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil, floor, log10
 from xml.sax.saxutils import escape
 
@@ -16,7 +16,7 @@ _BAR, _GAP = 22, 8
 _HEIGHT = 320
 
 
-def bars(title: str, values: Mapping[str, float], *, unit: str, own: str) -> str:
+def bars(title: str, values: Mapping[str, float], *, unit: str, own: Collection[str]) -> str:
     """Return a bar a name, the longest value rightmost; `own` are drawn in the first colour."""
     low = floor(log10(min(values.values())) - 0.3)
     high = ceil(log10(max(values.values())))
@@ -24,7 +24,7 @@ def bars(title: str, values: Mapping[str, float], *, unit: str, own: str) -> str
     for row, (name, value) in enumerate(values.items()):
         top = _TOP + row * (_BAR + _GAP)
         width = _SPAN * (log10(value) - low) / (high - low)
-        colour = _COLOURS[0] if name.startswith(own) else _COLOURS[4]
+        colour = _COLOURS[0] if name in own else _COLOURS[4]
         parts += [
             _text(_LEFT - 8, top + 16, name, anchor="end"),
             f'<rect x="{_LEFT}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{colour}"/>',

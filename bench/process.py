@@ -31,6 +31,7 @@ class Process:
         talk: bool = False,
     ) -> None:
         self.name = Path(argv[0]).name
+        nice = os.getpriority(os.PRIO_PROCESS, 0)
         self.log = log
         self._used = 0.0
         before = os.sched_getaffinity(0)
@@ -49,6 +50,8 @@ class Process:
                 )
         finally:
             os.sched_setaffinity(0, before)
+        if nice:
+            prefer(nice, self._popen.pid)
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -111,6 +114,15 @@ class Process:
                 except OSError:
                     continue  # the thread has ended meanwhile
         return found
+
+
+def prefer(nice: int, pid: int) -> None:
+    """Give a process, and the session that it leads, a niceness."""
+    os.setpriority(os.PRIO_PROCESS, pid, nice)
+    # Where sessions are scheduled as groups, a process's niceness counts within its session only.
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():
+        group.write_text(f"{nice}\n")
 
 
 def _cpu(pid: int) -> float:

@@ -282,7 +282,7 @@ def test_pictures_are_svg() -> None:
         ET.fromstring(picture)
     widths = [
         float(each.attrib["width"])
-        for each in ET.fromstring(bars("<rates>", {"a & b": 50, "c": 5000}, unit="/s", own="c")).iter()
+        for each in ET.fromstring(bars("<rates>", {"a & b": 50, "c": 5000}, unit="/s", own=["c"])).iter()
         if each.tag.endswith("rect")
     ]
     _, small, large = widths

@@ -17,7 +17,7 @@ from bench.turns import in_turns
 STREAMS = (10, 50)
 RATE = 40.0
 # Seconds between the last stream's first event and the measuring, and for stragglers after it.
-_MARGIN = 1.0
+_MARGIN = 0.5
 
 
 def measure(lab: Lab, running: Sequence[Running], *, rounds: int, seconds: float) -> Iterator[Reading]:

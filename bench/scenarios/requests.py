@@ -25,7 +25,7 @@ def measure(
     for flight in in_flight:
 
         def work(each: Running, number: int, flight: int = flight) -> Iterator[Reading]:
-            if not number:
+            if each.name not in speed:
                 _loop(lab, each, flight, 1)
             # A slow one needs longer for as many in flight to have come round a few times.
             enough = _TIMES_ROUND * flight / speed[each.name] if each.name in speed else 0
