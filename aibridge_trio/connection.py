@@ -175,7 +175,7 @@ class Connection:
                 self._idleness.end(self)
         if self._expects_more():
             await self._read_head()
-        return self._queue.popleft() if self._queue and not self._stopping else None
+        return self._queue.popleft() if self._queue and not (self._stopping or self._over) else None
 
     async def _read_head(self) -> None:
         """Read the rest of a head."""
@@ -191,6 +191,7 @@ class Connection:
     async def _read_body(self) -> None:
         """Read once, for a body that is wanted."""
         if self._over or self._farewell:
+            await trio.lowlevel.checkpoint()
             return
         began = trio.current_time()
         with trio.CancelScope(deadline=began + self._patience) as scope:

@@ -137,7 +137,7 @@ class Outlet:
 
     async def _drain(self) -> None:
         """Send what is held, waiting for the caller to take it."""
-        while self._held and not self.broken:
+        while (self._held or self._writing) and not self.broken:
             if self._writing:
                 await self._written.park()
                 continue

@@ -107,24 +107,24 @@ class Server:
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept and serve until `stop`, then let connections finish within its grace."""
-        async with self._lifespan(), trio.open_nursery() as background:
-            background.start_soon(self._flusher.run)
-            background.start_soon(self._idleness.run)
-            background.start_soon(self._listen)
-            async with trio.open_nursery() as connections:
-                await self._accept(connections, task_status)
-                for connection in self._connections:
-                    connection.stop()
-                background.start_soon(self._cut, connections.cancel_scope)
-            background.cancel_scope.cancel()
+        try:
+            async with self._lifespan(), trio.open_nursery() as background:
+                for service in (self._flusher.run, self._idleness.run, self._listen):
+                    background.start_soon(service)
+                async with trio.open_nursery() as connections:
+                    await self._accept(connections, task_status)
+                    for connection in self._connections:
+                        connection.stop()
+                    background.start_soon(self._cut, connections.cancel_scope)
+                background.cancel_scope.cancel()
+        finally:
+            if self._own_poller:
+                self._own_poller.close()
 
     async def _listen(self) -> None:
         """Hear of the sockets, by a poller of our own if nobody lends one; without any, look for who has left."""
         if self._own_poller:
-            try:
-                await self._own_poller.run()
-            finally:
-                self._own_poller.close()
+            await self._own_poller.run()
         while self._poller is None:
             await trio.sleep(_LOOK)
             for connection in self._connections:
@@ -190,7 +190,9 @@ class Server:
             self._report(group)
         finally:
             self._connections.discard(connection)
-            self._peers -= Counter((_host(wire),))
+            self._peers[_host(wire)] -= 1
+            if not self._peers[_host(wire)]:
+                del self._peers[_host(wire)]
 
     def _turn_away(self, wire: Wire) -> None:
         """Say why, as far as that goes without waiting: to wait for the one too many would be to let it in."""

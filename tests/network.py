@@ -52,11 +52,19 @@ class MemoryWire:
         self.own: tuple[str, int] | None = (host, 80)
         self.peer: tuple[str, int] | None = (peer, 4242)
         self.on_end: Callable[[], None] | None = None
-        self._put_eof = stream.receive_stream.put_eof
-        stream.receive_stream.put_eof = self._end
+        self._listen()
+
+    def _listen(self) -> None:
+        """Hear of the end."""
+        put_eof = self.stream.receive_stream.put_eof
+
+        def ended() -> None:
+            put_eof()
+            self._end()
+
+        self.stream.receive_stream.put_eof = ended
 
     def _end(self) -> None:
-        self._put_eof()
         if self.on_end:
             self.on_end()
 

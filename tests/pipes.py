@@ -28,17 +28,20 @@ class Flow:
         self.ended = False
         self.broken = False
         self.lot = trio.lowlevel.ParkingLot()
+        self.on_end: Callable[[], object] = lambda: None
 
     def end(self) -> None:
         """Let nothing more in."""
         self.ended = True
         self.lot.unpark_all()
+        self.on_end()
 
     def break_off(self) -> None:
         """Lose all that is on its way."""
         self.broken = True
         self.data.clear()
         self.lot.unpark_all()
+        self.on_end()
 
 
 class End(trio.abc.HalfCloseableStream):
@@ -62,6 +65,10 @@ class End(trio.abc.HalfCloseableStream):
     def room(self) -> int:
         """How many bytes go without waiting."""
         return max(0, self._outgoing.capacity - len(self._outgoing.data))
+
+    def listen(self, call: Callable[[], object]) -> None:
+        """Call this when the other end is gone."""
+        self._incoming.on_end = call
 
     def push(self, data: Buffer) -> int:
         """Send what there is room for; return how much that was."""
@@ -147,8 +154,14 @@ class PipeWire(MemoryWire):
 
     stream: End
 
+    def _listen(self) -> None:
+        self.stream.listen(self._end)
+
     def push(self, data: Buffer) -> int:
         return self.stream.push(data)
+
+    def silent(self) -> bool:
+        return self.stream.silent
 
     def left(self) -> bool:
         return self.stream.left

@@ -258,6 +258,25 @@ async def test_who_stops_reading_is_dropped_after_the_set_time(
             drain(near)
 
 
+async def test_what_is_on_its_way_is_not_out(plain: Open) -> None:
+    """Nothing is kept any more when another task writes the last of it; and still it is waited for."""
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        outlet = Outlet(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
+        outlet.keep(b"x" * 10_000_000)
+        outlet.flush()
+        heard = bytearray()
+
+        async def read() -> None:
+            while len(heard) < 10_000_000:
+                await trio.lowlevel.wait_readable(near)
+                heard.extend(near.recv(1_000_000))
+
+        nursery.start_soon(read)
+        with trio.fail_after(20):
+            await outlet.empty()
+            wire.close()
+
+
 async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
     """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
     fallen: list[bool] = []
