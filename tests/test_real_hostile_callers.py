@@ -25,7 +25,7 @@ __all__ = ["identity", "secure"]
 
 pytestmark = pytest.mark.real
 
-MANY = 20
+MANY = 10
 HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\n" % CHAT.encode()
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 STREAM = json.dumps({"model": "m", "messages": ASK, "stream": True}).encode()
@@ -78,7 +78,7 @@ def said(bridge: Bridge, data: bytes) -> socket.socket:
 
 @pytest.mark.parametrize("state", STATES)
 def test_wherever_a_caller_stops_and_however_it_ends(bridge: Bridge, state: str) -> None:
-    """Twenty at once that go no further: others are served; when they close, reset or half-close, all is back."""
+    """Ten at once that go no further: others are served; when they close, reset or half-close, all is back."""
     for end in ENDS.values():
         with unharmed(bridge):
             many = MANY // 5 if "pipeline" in state else MANY  # each of which takes a while to fill
@@ -103,7 +103,7 @@ def test_a_head_that_does_not_end_holds_no_slot(provider: Provider, said: bytes)
 
 
 def test_who_does_not_read_costs_a_buffer(provider: Provider) -> None:
-    """Twenty endless streams that nobody reads: others are served, the memory is bounded, all ends with them."""
+    """Ten endless streams that nobody reads: others are served, the memory is bounded, all ends with them."""
     chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
     with (
         a_liar() as liar,
@@ -118,7 +118,7 @@ def test_who_does_not_read_costs_a_buffer(provider: Provider) -> None:
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.connect(("127.0.0.1", bridge.port))
             deaf.sendall(STATES["with a stream unread"])
-        until(lambda: bridge.in_flight() == MANY, "twenty streams")
+        until(lambda: bridge.in_flight() == MANY, "all the streams")
         for _ in range(20):
             assert served(bridge)
         assert resident(bridge.process.pid) - before < 64 * MIB
