@@ -29,8 +29,8 @@ class Pace:
     load_seconds: float
 
 
-FULL = Pace(rounds=3, seconds=3, load_seconds=8)
-QUICK = Pace(rounds=2, seconds=2, load_seconds=4)
+FULL = Pace(rounds=3, seconds=3, load_seconds=5)
+QUICK = Pace(rounds=2, seconds=2, load_seconds=3)
 
 
 def perform(lab: Lab, peers: Sequence[Peer], only: Collection[str], pace: Pace) -> Iterator[tuple[str, Reading]]:
@@ -71,7 +71,7 @@ def _alone(name: str, lab: Lab, peers: Sequence[Peer], pace: Pace) -> Iterator[R
         case "rejects":
             return rejects.measure(lab, peers, rounds=pace.rounds, seconds=pace.seconds)
         case "overload":
-            return overload.measure(lab, peers, seconds=pace.load_seconds)
+            return overload.measure(lab, peers, rounds=pace.rounds, seconds=pace.load_seconds)
         case "crowd":
             return crowd.measure(lab, peers, rounds=pace.rounds, seconds=pace.seconds)
         case _:

@@ -21,7 +21,7 @@ def _at(what: str, quantity: str, places: Iterable[float]) -> list[tuple[str, st
     return [(what.format(f"{each:g}"), f"{quantity}@{each:g}") for each in places]
 
 
-_FLIGHTS, _STREAMS, _LOADS = (1, 32, 128), (10, 50), (0.25, 1, 2, 5, 10)
+_FLIGHTS, _STREAMS, _LOADS = (1, 32, 128), (10, 50), (0.25, 1, 3, 10)
 _REQUEST = f"{len(traffic.request(1, '/v1/chat/completions', stream=False)):,}"
 _ANSWER, _EVENT = f"{len(traffic.answer()):,}", len(traffic.stream_event())
 SECTIONS = (
@@ -77,7 +77,7 @@ SECTIONS = (
             *_at("provider's slots busy, {} × load", "load_slots_busy", _LOADS),
             *_at("p99 ms of the served, {} × load", "load_p99_ms", _LOADS),
             *_at("served in time, of what the provider can do, {} × load", "load_goodput", _LOADS),
-            *_at("p99 ms of the rejected, {} × load", "load_reject_p99_ms", (2, 5, 10)),
+            *_at("p99 ms of the rejected, {} × load", "load_reject_p99_ms", (3, 10)),
             *_at("share of its core used, {} × load", "load_cpu", _LOADS),
         ),
     ),

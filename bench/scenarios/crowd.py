@@ -6,16 +6,17 @@ import resource
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from statistics import mean
 
 from bench import wrk
 from bench.behaviour import Behaviour
 from bench.lab import Lab
 from bench.peers import Peer
 from bench.process import Failed
-from bench.readings import Reading
+from bench.readings import Reading, Readings
 from bench.running import Running
 from bench.streams import Streams
-from bench.turns import in_turns
+from bench.turns import DISTURBANCE, in_turns
 
 FEW = 10
 CROWDS = (("streams", FEW), ("streams", 1000), ("streams", 5000), ("connections", 5000))
@@ -32,8 +33,7 @@ _AT_ONCE = 100
 class _Crowded:
     name: str
     running: Running
-    size: int
-    kind: str
+    quantity: str
 
 
 def measure(lab: Lab, peers: Sequence[Peer], *, rounds: int, seconds: float) -> Iterator[Reading]:
@@ -69,14 +69,18 @@ def _measure(lab: Lab, peer: Peer, most: int, rounds: int, seconds: float) -> It
                 few = resident
             else:
                 yield Reading(peer.name, f"memory_kb_per_{kind}@{size}", (resident - few) / (size - FEW) / 1e3)
-            everyone.append(_Crowded(peer.name, running, size, kind))
+            everyone.append(_Crowded(peer.name, running, f"cpu_us_with_{size}_{kind}"))
 
         def work(each: _Crowded, number: int) -> Iterator[Reading]:
-            quantity = f"cpu_us_with_{each.size}_{each.kind}"
-            yield Reading(peer.name, quantity, _loop(lab, each.running, _TURN), number)
+            yield Reading(peer.name, each.quantity, _loop(lab, each.running, _TURN), number)
 
-        # Many short turns: the differences looked for are small.
-        yield from in_turns(everyone, round(rounds * seconds / _TURN), work, lab)
+        # Many short turns, because the differences looked for are small; and their mean, because what a crowd costs
+        # may come seldom and all at once, as a collector of garbage does.
+        found = Readings(in_turns(everyone, round(rounds * seconds / _TURN), work, lab))
+        for each in everyone:
+            if turns := found.values(peer.name, each.quantity):
+                yield Reading(peer.name, each.quantity, mean(turns.values()))
+        yield from (each for each in found.all if each.quantity == DISTURBANCE)
 
 
 def _gather(streams: Streams, kind: str, size: int) -> None:

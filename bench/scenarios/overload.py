@@ -19,13 +19,13 @@ from bench.turns import in_turns
 # 40 slots of 200 ms are 200 requests a second, so that ten times as many are not too much for the bridge's CPU.
 SLOTS, SERVICE = 40, 0.2
 CAPACITY = SLOTS / SERVICE
-LOADS = (1, 2, 5, 10)
+LOADS = (1, 3, 10)
 # What is offered when nobody is in anybody's way.
 UNLOADED = 0.25
 # Ten times the service: the callers' patience, which only the straight way tries.
 _PATIENCE = 10 * SERVICE
 # Seconds until a load has become steady.
-_WARM = 2.0
+_WARM = 1.5
 _OK = 200
 
 
@@ -42,7 +42,7 @@ class _Mark:
     cpu: float
 
 
-def measure(lab: Lab, peers: Sequence[Peer], *, seconds: float) -> Iterator[Reading]:
+def measure(lab: Lab, peers: Sequence[Peer], *, rounds: int, seconds: float) -> Iterator[Reading]:
     """Yield what each load (`@10`: ten times what the provider can do) comes to, of every bridge and straight.
 
     `load_p50_ms` and `load_p99_ms` are of the served, `load_reject_p99_ms` of the rejected. `load_goodput` is what
@@ -50,25 +50,26 @@ def measure(lab: Lab, peers: Sequence[Peer], *, seconds: float) -> Iterator[Read
     share of the bridge's core.
     """
     lab.provider.behave(Behaviour(service=SERVICE, slots=SLOTS))
-    yield from _loads(lab, lab.straight(), seconds)
+    yield from _loads(lab, lab.straight(), rounds, seconds)
     for peer in (each for each in peers if each.ours):
         options = ("--max-concurrency", str(SLOTS), *bridge.RATE, *bridge.BREAKER)
         try:
             with lab.run(bridge.peer(peer.executable, peer.name, options)) as running:
-                yield from _loads(lab, running, seconds)
+                yield from _loads(lab, running, rounds, seconds)
         except Failed as failed:
             lab.note(peer.name, str(failed))
 
 
-def _loads(lab: Lab, running: Running, seconds: float) -> Iterator[Reading]:
-    def work(each: _Offered, _number: int) -> Iterator[Reading]:
+def _loads(lab: Lab, running: Running, rounds: int, seconds: float) -> Iterator[Reading]:
+    def work(each: _Offered, number: int) -> Iterator[Reading]:
         # The few that come unloaded need longer to have a 99th percentile.
-        return _load(lab, running, each.load, seconds * (2 if each.load == UNLOADED else 1))
+        found = _load(lab, running, each.load, seconds * (2 if each.load == UNLOADED else 1))
+        return (Reading(running.name, quantity, value, number) for quantity, value in found)
 
-    yield from in_turns([_Offered(running.name, load) for load in (UNLOADED, *LOADS)], 1, work, lab)
+    yield from in_turns([_Offered(running.name, load) for load in (UNLOADED, *LOADS)], rounds, work, lab)
 
 
-def _load(lab: Lab, each: Running, load: float, seconds: float) -> Iterator[Reading]:
+def _load(lab: Lab, each: Running, load: float, seconds: float) -> Iterator[tuple[str, float]]:
     marks: list[_Mark] = []
 
     def mark() -> None:
@@ -81,13 +82,13 @@ def _load(lab: Lab, each: Running, load: float, seconds: float) -> Iterator[Read
     passed = end.at - begin.at
     counted = [outcome for outcome in outcomes if outcome.at >= begin.at]
     served = [outcome.seconds for outcome in counted if outcome.status == _OK]
-    yield Reading(each.name, f"load_goodput@{load}", len(served) / passed / CAPACITY)
+    yield f"load_goodput@{load}", len(served) / passed / CAPACITY
     if served:
-        yield Reading(each.name, f"load_p50_ms@{load}", percentile(served, 50) * 1e3)
-        yield Reading(each.name, f"load_p99_ms@{load}", percentile(served, 99) * 1e3)
-    yield Reading(each.name, f"load_slots_busy@{load}", (end.counts.busy - begin.counts.busy) / passed / SLOTS)
+        yield f"load_p50_ms@{load}", percentile(served, 50) * 1e3
+        yield f"load_p99_ms@{load}", percentile(served, 99) * 1e3
+    yield f"load_slots_busy@{load}", (end.counts.busy - begin.counts.busy) / passed / SLOTS
     if each.process:
-        yield Reading(each.name, f"load_cpu@{load}", (end.cpu - begin.cpu) / passed)
+        yield f"load_cpu@{load}", (end.cpu - begin.cpu) / passed
     turned = [outcome.seconds for outcome in counted if outcome.status not in {_OK, 0}]
     if turned:
-        yield Reading(each.name, f"load_reject_p99_ms@{load}", percentile(turned, 99) * 1e3)
+        yield f"load_reject_p99_ms@{load}", percentile(turned, 99) * 1e3
