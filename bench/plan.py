@@ -29,8 +29,8 @@ class Pace:
     load_seconds: float
 
 
-FULL = Pace(rounds=3, seconds=3, load_seconds=5)
-QUICK = Pace(rounds=2, seconds=2, load_seconds=3)
+FULL = Pace(rounds=3, seconds=2, load_seconds=5)
+QUICK = Pace(rounds=2, seconds=1, load_seconds=3)
 
 
 def perform(lab: Lab, peers: Sequence[Peer], only: Collection[str], pace: Pace) -> Iterator[tuple[str, Reading]]:

@@ -74,7 +74,7 @@ def _measure(lab: Lab, peer: Peer, most: int, rounds: int, seconds: float) -> It
         def work(each: _Crowded, number: int) -> Iterator[Reading]:
             yield Reading(peer.name, each.quantity, _loop(lab, each.running, _TURN), number)
 
-        # Many short turns, because the differences looked for are small; and their mean, because what a crowd costs
+        # Many short turns, since the differences looked for are small; and their mean, since what a crowd costs
         # may come seldom and all at once, as a collector of garbage does.
         found = Readings(in_turns(everyone, round(rounds * seconds / _TURN), work, lab))
         for each in everyone:
