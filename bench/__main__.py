@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failed as failed:
         sys.stderr.write(f"bench: {failed}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     say("\n" + report.summary(run))
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in run.readings.all], indent=1) + "\n")
@@ -91,6 +93,7 @@ def _command(options: argparse.Namespace) -> str:
     chosen = [
         f" --only {','.join(options.only)}" if options.only != plan.SCENARIOS else "",
         " --quick" if options.quick else "",
+        f" --nice {options.nice}" if options.nice else "",
     ]
     return f"python -m bench{''.join(chosen)} --write"
 

@@ -51,7 +51,7 @@ def section(readings: Readings, part: Section, against: str = "envoy") -> str:
 
 
 def summary(run: Run) -> str:
-    """Return what the command prints: every section, the targets, what did not work."""
+    """Return what the command prints: every section, the targets, the notes."""
     parts = [section(run.readings, part) for part in SECTIONS]
     return "\n".join(
         [*filter(None, parts), f"## Targets\n\n{targets(run)}", *(f"note: {each}" for each in run.notes)]
@@ -75,7 +75,7 @@ def page(run: Run, pictures: Iterable[str] = ()) -> str:
         *filter(None, (section(run.readings, part) for part in SECTIONS)),
     ]
     if run.notes:
-        parts.append("## What did not work\n\n" + "\n".join(f"* {note}" for note in run.notes) + "\n")
+        parts.append("## Notes\n\n" + "\n".join(f"* {note}" for note in run.notes) + "\n")
     return "\n".join(parts)
 
 
