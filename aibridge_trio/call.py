@@ -93,12 +93,16 @@ class Call:
 
     async def read(self) -> bytes:
         """Return the next piece of the body: what one read of the connection gave; b"" at its end."""
-        try:
-            while not self._body and not self._complete:
-                await self._read(self._patience.reading)
-        except BaseException:
-            self.leave()
-            raise
+        if not self.buffered:
+            self._patience.reading.begin(self)
+            try:
+                while not self.buffered:
+                    await self._read()
+            except BaseException:
+                self.leave()
+                raise
+            finally:
+                self._patience.reading.end(self)
         if self._complete:
             self.leave()
         piece, self._body = self._body, b""
@@ -183,11 +187,11 @@ class Call:
         """Wait for the head of the answer."""
         try:
             while not self.status:
-                await self._read(None)
+                await self._read()
         finally:
             self._patience.head.end(self)
 
-    async def _read(self, deadline: Deadline | None) -> None:
+    async def _read(self) -> None:
         """Read once: parts of the head, pieces of the body, or the end."""
         if self._connection is None:
             raise httpx.ReadError("the rest was left")
@@ -195,15 +199,10 @@ class Call:
         answer = connection.answer
         if answer.broken:
             raise self._lost(answer.broken)
-        if deadline is not None:
-            deadline.begin(self)
         try:
             data = await connection.link.receive()
         except BROKEN as error:
             raise self._lost(type(error).__name__) from None
-        finally:
-            if deadline is not None:
-                deadline.end(self)
         if data:
             self._heard = True
             self._body += answer.feed(data)

@@ -153,7 +153,7 @@ class Connection:
             return True
         if not exchange.done:
             await self._outlet.empty()
-            if framing.by_close:
+            if exchange.head.version == "1.0":  # where a close is an end
                 self._wire.reset()
             return False
         if framing.closes:
@@ -186,7 +186,7 @@ class Connection:
             self._refuse(Broken(_TOO_SLOW, "its head came too slowly"))
 
     def _expects_more(self) -> bool:
-        return not (self._queue or self._over or self._farewell)
+        return not (self._queue or self._over or self._farewell or self._stopping)
 
     async def _read_body(self) -> None:
         """Read once, for a body that is wanted."""

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import trio
 
-# Hears that there is something to read, and whether that is followed by the end.
-Ear = Callable[[bool], None]
+# Hears that there is something to read, whether that is followed by the end, and whether some of it is urgent.
+Ear = Callable[[bool, bool], None]
 
 
 class Poller:
@@ -41,7 +41,7 @@ class Poller:
             await trio.lowlevel.wait_readable(self._epoll)
             for number, events in self._epoll.poll(0):
                 if ear := self._ears.get(number):
-                    ear(bool(events & _ENDED))
+                    ear(bool(events & _ENDED), bool(events & _URGENT))
 
     def close(self) -> None:
         """Let go of all of them."""
@@ -60,5 +60,6 @@ def poller() -> Poller | None:
     return Poller() if hasattr(select, "epoll") else None
 
 
-_READABLE = getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLRDHUP", 0)
+_URGENT = getattr(select, "EPOLLPRI", 0)
+_READABLE = getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLRDHUP", 0) | _URGENT
 _ENDED = sum(getattr(select, name, 0) for name in ("EPOLLRDHUP", "EPOLLHUP", "EPOLLERR"))

@@ -22,6 +22,7 @@ READ_SIZE = 65536
 _UNSENT = 16 * 1024
 # Linux tells of an end that stands behind unread bytes; elsewhere only a reset shows, and an end that is next.
 _LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+_TURNS = 8
 _WAITING = (BlockingIOError, InterruptedError)
 
 
@@ -92,6 +93,8 @@ class Plain:
         self.on_end: Callable[[], None] | None = None
         self._readable = False  # as far as is known
         self._ended = False  # the end is behind what can be read
+        self._urgent = False  # reads stop short where urgent bytes were
+        self._reads = 0
         self._reader: trio.lowlevel.Task | None = None
         if poller:
             poller.watch(sock, self._hear)
@@ -100,6 +103,8 @@ class Plain:
 
     def silent(self) -> bool:
         """Ask the kernel."""
+        if self._closed:
+            return False
         if self._silence is None:
             self._silence = select.poll()
             self._silence.register(self._sock, select.POLLIN)
@@ -146,7 +151,9 @@ class Plain:
                 raise trio.ClosedResourceError
             if self._poller is None:
                 await trio.lowlevel.wait_readable(self._sock)
-            elif not self._readable:
+            elif self._readable:
+                await self._let_others_run()
+            else:
                 self._reader = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._give_up_reading)
                 if self._closed:
@@ -157,17 +164,26 @@ class Plain:
                 self._readable = False
                 continue
             # What comes behind a short read is told anew; the end may have been told together with the bytes.
-            self._readable = self._ended or len(data) == READ_SIZE
+            self._readable = self._ended or self._urgent or len(data) == READ_SIZE
             return data
 
-    def _hear(self, ended: bool) -> None:
+    def _hear(self, ended: bool, urgent: bool) -> None:
         self._readable = True
+        self._urgent = self._urgent or urgent
         self._ended = self._ended or ended
         if self._reader:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
         if ended and self.on_end:
             self.on_end()
+
+    async def _let_others_run(self) -> None:
+        """A read without waiting lets no other task run; so often another may."""
+        self._reads += 1
+        if self._reads % _TURNS:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await trio.lowlevel.checkpoint()
 
     def _give_up_reading(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None
