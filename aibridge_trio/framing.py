@@ -29,12 +29,11 @@ class Framing:
     """One answer on its way out. `closes` tells whether the connection ends with it.
 
     `whole` tells that all of a sized body, or of an answer without one, has been given: with these bytes on the
-    wire the answer looks complete. `by_close` that nothing but the end of the connection ends it.
+    wire the answer looks complete.
     """
 
     def __init__(self, *, to_head: bool, version: str, closes: bool) -> None:
         self.closes = closes
-        self.by_close = False
         self._to_head = to_head
         self._old = version == "1.0"
         self._bodiless = False
@@ -55,10 +54,10 @@ class Framing:
             if name.lower() not in _DECIDING or self._passes(status, name.lower(), value):
                 lines.append(b"%b: %b\r\n" % (name, value))
         if self._left is None and not self._bodiless:
-            self.by_close = self._old
-            if not self._old:
+            if self._old:
+                self.closes = True
+            else:
                 lines.append(b"Transfer-Encoding: chunked\r\n")
-        self.closes = self.closes or self.by_close
         if self.closes:
             lines.append(b"Connection: close\r\n")
         head = b"".join(lines)

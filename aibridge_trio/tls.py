@@ -69,7 +69,7 @@ class Tls:
 
     def silent(self) -> bool:
         """Whether neither the link nor what was read of it holds anything."""
-        return not self._coming.pending and self._link.silent()
+        return not (self._coming.pending or self._object.pending()) and self._link.silent()
 
     def close(self) -> None:
         """Close the link, without a goodbye: few wait for one."""

@@ -32,7 +32,6 @@ def test_an_answer_without_a_length_is_chunked() -> None:
     assert out.begin(200, []) == b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert (out.piece(b"abc"), out.piece(b""), out.end()) == (b"3\r\nabc\r\n", b"", b"0\r\n\r\n")
     assert not out.whole
-    assert not out.by_close
 
 
 def test_in_http_1_0_an_answer_without_a_length_ends_with_the_connection() -> None:
@@ -40,10 +39,9 @@ def test_in_http_1_0_an_answer_without_a_length_ends_with_the_connection() -> No
     out = framing(version="1.0")
     assert out.begin(200, []) == b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
     assert (out.piece(b"abc"), out.end()) == (b"abc", b"")
-    assert (out.by_close, out.closes) == (True, True)
+    assert out.closes
     out = framing(version="1.0", closes=True)
     assert out.begin(200, SIZED) == b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nConnection: close\r\n\r\n"
-    assert not out.by_close
 
 
 @pytest.mark.parametrize(
