@@ -105,8 +105,8 @@ class Connection:
             self._handling.cancel()
 
     def expire(self) -> None:
-        """See that it was idle for too long."""
-        self._handling.cancel()
+        """See that it was idle for too long; what may have come in this very moment is not begun."""
+        self.stop()
 
     def look(self) -> None:
         """See whether the caller has left, where the wire does not tell by itself."""
