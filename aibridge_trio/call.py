@@ -80,6 +80,10 @@ class Call:
             self.phase = "head"
             reached()
             piece = await source()
+            if connection.reused and not connection.link.silent():  # it died while the body was waited for
+                self.leave()
+                self._connection = connection = self._pool.take() or await self._open()
+                connection.answer.renew(to_head=method == "HEAD")
             await self._send(head if piece is None else head + framing.frame(piece))
             if piece is None or framing.whole:
                 await self._upload(source, framing)
@@ -111,6 +115,7 @@ class Call:
     def leave(self) -> None:
         """Let go of the connection: it is kept if all was sent and all was read, else closed."""
         connection, self._connection = self._connection, None
+        self._patience.head.end(self)
         if connection:
             self._pool.give(connection, reusable=self._sent and connection.answer.reusable)
 

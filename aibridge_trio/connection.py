@@ -83,14 +83,21 @@ class Connection:
                 self._is_open = True
             if self._is_open:
                 self._wire.on_end = self._leave
-                async with trio.open_nursery() as self._nursery:
-                    await self._serve()
-                    self._nursery.cancel_scope.cancel()
+                if self._wire.left():  # before anybody listened
+                    self._leave()
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    try:
+                        await self._serve()
+                    finally:
+                        self._nursery = None
+                    nursery.cancel_scope.cancel()
         finally:
+            # What was cut off in the middle of an answer must be seen to be.
+            cut = self._served or self._outlet.busy
             self._outlet.close()
             self._requests.close()
-            # What was cut off in the middle of an answer must be seen to be.
-            if self._served:
+            if cut:
                 self._wire.reset()
             self._wire.close()
             self._served = self._incoming = None
@@ -114,8 +121,10 @@ class Connection:
             self._leave()
 
     def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
-        assert self._nursery
-        self._nursery.start_soon(task)
+        if self._nursery:
+            self._nursery.start_soon(task)
+        else:  # it is over, and nothing waits any more
+            self._outlet.close()
 
     # Serving
 
@@ -137,6 +146,8 @@ class Connection:
             self._outlet.keep(refusal(*self._farewell))
         await self._outlet.empty()
         # Closed with unread bytes, TCP would take back what is on its way to the caller.
+        if self._incoming:
+            self._incoming.done = True  # as far as its body is concerned: nobody takes it
         unread = self._incoming or self._queue or self._requests.ahead or not self._wire.silent()
         if self._farewell or self._thrown or unread:
             self._wire.finish()

@@ -1,4 +1,4 @@
-"""One request on a connection and its answer: the reader of the connection feeds it, somebody serves it."""
+"""One request on a connection and its answer: the connection feeds it as it is asked to, a service serves it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Exchange(Body):
         self._kept = b""
         self._lot: trio.lowlevel.ParkingLot | None = None
 
-    # The reader's side
+    # The connection's side
 
     def take(self, piece: bytes) -> None:
         """Take a piece of the body; behind the answer nobody wants it."""

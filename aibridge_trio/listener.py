@@ -12,7 +12,7 @@ import trio
 from aibridge_trio.errors import Mistake
 from aibridge_trio.poller import Poller
 from aibridge_trio.tls import Secure
-from aibridge_trio.wire import Plain, Wire
+from aibridge_trio.wire import SHORTAGES, Plain, Wire
 
 # Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
 _BACKLOG = 1024
@@ -20,8 +20,6 @@ _BACKLOG = 1024
 _UNACKNOWLEDGED_MS = 60_000
 # What getaddrinfo says of names; `create_server` passes the number on and not the class.
 _UNRESOLVED = {value for name, value in vars(socket).items() if name.startswith("EAI_")}
-# Nothing is left to accept with: descriptors, memory. It passes when connections end.
-SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 # The socket itself is of no use any more. All else that accept() says is one connection's bad luck.
 _HOPELESS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EFAULT})
 
@@ -49,11 +47,19 @@ class SocketListener:
         """Wait for the next connection."""
         while True:
             try:
-                return self._wire(*self._sock.accept())
+                accepted = self._sock.accept()
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._sock)
+                continue
             except OSError as error:
                 if error.errno in SHORTAGES | _HOPELESS:
+                    raise
+                await trio.lowlevel.checkpoint()
+                continue
+            try:
+                return self._wire(*accepted)
+            except OSError as error:  # it has gone already, on some systems
+                if error.errno in SHORTAGES:
                     raise
                 await trio.lowlevel.checkpoint()
 

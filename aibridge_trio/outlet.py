@@ -108,6 +108,11 @@ class Outlet:
         if not self._push():
             await self._drain()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something has not gone out that is to."""
+        return not self.broken and bool(self._held or self._writing)
+
     def close(self) -> None:
         """Forget what has not gone out, and all that follows."""
         self.broken = True
@@ -154,7 +159,7 @@ class Outlet:
                 self.give_up()
             except BaseException:
                 # Nobody knows how much of it is out, so nothing may follow.
-                self.give_up()
+                self.close()
                 raise
             finally:
                 self._writing = False

@@ -111,6 +111,8 @@ class Pool:
 
     def give(self, connection: Connection, *, reusable: bool) -> None:
         """Take a connection back: keep it, or close it."""
+        if connection not in self._busy:  # the pool has been closed
+            return
         self._busy.discard(connection)
         if reusable:
             connection.idle_since = trio.current_time()
@@ -129,3 +131,4 @@ class Pool:
         for connection in (*self._busy, *self._idle):
             connection.close()
         self._idle.clear()
+        self._busy.clear()

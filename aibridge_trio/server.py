@@ -24,12 +24,12 @@ from aibridge_trio.asgi import Application
 from aibridge_trio.connection import KEEP_ALIVE, Connection
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.framing import refusal
-from aibridge_trio.listener import SHORTAGES, Listener, SocketListener, take
+from aibridge_trio.listener import Listener, SocketListener, take
 from aibridge_trio.outlet import Flusher
 from aibridge_trio.poller import Poller
 from aibridge_trio.poller import poller as new_poller
 from aibridge_trio.service import service
-from aibridge_trio.wire import Wire
+from aibridge_trio.wire import SHORTAGES, Wire
 
 # With nothing left to accept with, how long to wait for connections to end (seconds), and how often to say so.
 _SHORTAGE_PAUSE = 0.1
@@ -51,9 +51,9 @@ class Server:
     """One listener that calls one ASGI application.
 
     `report` is told what went wrong inside one connection; it ends that connection and no more. At most
-    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. A `poller`, which
-    somebody else runs, tells what there is to read. The application can reset its
-    TCP connection by the scope's extension `aibridge.reset`.
+    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. A `poller`, which somebody
+    else runs, tells what there is to read. The application can reset its TCP connection by the scope's extension
+    `aibridge.reset`.
     """
 
     def __init__(

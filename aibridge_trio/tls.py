@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import trio
 
-from aibridge_trio.wire import READ_SIZE, Address, Buffer, Link, Wire
+from aibridge_trio.wire import READ_SIZE, Address, Buffer, Link, Wire, let_others_run
 
 # What a caller has for its handshake (seconds).
 _HANDSHAKE = 10.0
@@ -24,6 +24,8 @@ class Tls:
             self._coming, self._going, server_side=server_name is None, server_hostname=server_name
         )
         self._sending = trio.Lock()
+        self._reads = 0
+        self._ended = False
 
     async def shake_hands(self) -> None:
         """Come before the first byte. Raises one of BROKEN, a certificate that does not hold included."""
@@ -42,17 +44,39 @@ class Tls:
 
     async def receive(self) -> bytes:
         """Wait for bytes. An end without a goodbye is an end: HTTP tells by itself if something is missing."""
-        while True:
-            try:
-                return self._object.read(READ_SIZE)
-            except ssl.SSLWantReadError:
-                # What is to go out now, a key's update, may go with the next bytes of ours (RFC 8446, 4.6.3).
-                if not await self._hear():
-                    return b""
-            except ssl.SSLZeroReturnError:
+        await let_others_run(self._reads)
+        self._reads += 1
+        while not (data := self._decrypted()):
+            if self._ended:
                 return b""
+            if self._going.pending:  # the provider asks for another handshake (TLS 1.2), or for a new key
+                async with self._sending:
+                    await self._carry()
+            if not await self._hear():
+                self._ended = True
+        return data
+
+    def _decrypted(self) -> bytes:
+        """Return what can be read without waiting: all of it, because a record holds little."""
+        pieces: list[bytes] = []
+        size = 0
+        while size < READ_SIZE:
+            try:
+                piece = self._object.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLZeroReturnError:
+                piece = b""
             except ssl.SSLError as error:
-                _broken(error)
+                if not pieces:
+                    _broken(error)
+                break  # it says so again
+            if not piece:
+                self._ended = True
+                break
+            pieces.append(piece)
+            size += len(piece)
+        return b"".join(pieces)
 
     def push(self, data: Buffer) -> int:  # noqa: ARG002
         """Nothing: what is encrypted must go out to its last byte, and that may wait."""

@@ -6,7 +6,6 @@ callers, and rewrite the path after the allow-list has looked at it.
 
 from __future__ import annotations
 
-import errno
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from aibridge_trio.poller import Poller
 from aibridge_trio.pool import dialling
 from aibridge_trio.proxied import ProxiedCall
 from aibridge_trio.transport import Transport
+from aibridge_trio.wire import SHORTAGES
 
 # Makes a way out, from a proxy's URL or without.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
@@ -194,20 +194,20 @@ def _fault(phase: Phase, error: httpx.TransportError) -> UpstreamFault:
         phase,
         type(error).__name__,
         timeout=isinstance(error, httpx.TimeoutException),
-        neutral=isinstance(error, ConnectionLost) or _out_of_descriptors(error),
+        neutral=isinstance(error, ConnectionLost) or _short_of_our_own(error),
     )
 
 
-def _out_of_descriptors(error: BaseException | None) -> bool:
-    """Tell whether this came of having no descriptor left for a socket, however it was wrapped."""
+def _short_of_our_own(error: BaseException | None) -> bool:
+    """Tell whether this came of a shortage here, of descriptors or memory, however it was wrapped."""
     match error:
         case None:
             return False
-        case OSError(errno=errno.EMFILE | errno.ENFILE):
+        case OSError(errno=number) if number in SHORTAGES:
             return True
         case BaseExceptionGroup():
-            return any(_out_of_descriptors(each) for each in error.exceptions)
-    return _out_of_descriptors(error.__cause__ or error.__context__)
+            return any(_short_of_our_own(each) for each in error.exceptions)
+    return _short_of_our_own(error.__cause__ or error.__context__)
 
 
 def _framing(outgoing: Outgoing) -> h.Headers:

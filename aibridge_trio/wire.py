@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import struct
@@ -26,8 +27,18 @@ _TURNS = 8
 _WAITING = (BlockingIOError, InterruptedError)
 
 
+# This machine has nothing left to open a connection with: descriptors, memory. It passes when others end.
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 # What reads and writes raise on a connection that is no more.
 BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+
+
+async def let_others_run(times: int) -> None:
+    """What is done without waiting, so many times by now, lets no other task run; now and then it must."""
+    if times % _TURNS:
+        await trio.lowlevel.checkpoint_if_cancelled()
+    else:
+        await trio.lowlevel.checkpoint()
 
 
 class Link(Protocol):
@@ -112,6 +123,8 @@ class Plain:
 
     def left(self) -> bool:
         """Ask the kernel."""
+        if self._closed:
+            return True
         poll = select.poll()
         poll.register(self._sock, _LEFT)
         if poll.poll(0):
@@ -152,7 +165,8 @@ class Plain:
             if self._poller is None:
                 await trio.lowlevel.wait_readable(self._sock)
             elif self._readable:
-                await self._let_others_run()
+                self._reads += 1
+                await let_others_run(self._reads)
             else:
                 self._reader = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._give_up_reading)
@@ -176,14 +190,6 @@ class Plain:
             self._reader = None
         if ended and self.on_end:
             self.on_end()
-
-    async def _let_others_run(self) -> None:
-        """A read without waiting lets no other task run; so often another may."""
-        self._reads += 1
-        if self._reads % _TURNS:
-            await trio.lowlevel.checkpoint_if_cancelled()
-        else:
-            await trio.lowlevel.checkpoint()
 
     def _give_up_reading(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None

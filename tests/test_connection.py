@@ -650,6 +650,51 @@ async def test_who_leaves_behind_unread_bytes_is_missed_within_a_second(
     assert site.server.statistics().connections == 0
 
 
+async def test_who_has_left_before_it_was_let_in_is_not_served(autojump_clock: MockClock, serve: Serve) -> None:
+    """Nobody listened yet when it went."""
+    begun: list[bytes] = []
+
+    async def handler(request: Request, _: Reply) -> None:
+        begun.append(request.path)
+        await trio.sleep_forever()
+
+    site = await serve(Handling(handler))
+    stream: Any = site.network.dial("s")
+    stream.send_stream._outgoing.put(GET)
+    stream.send_stream.close()  # before any other task has run
+    stream.send_stream.close_hook()  # carries the end over, behind the bytes
+    await trio.sleep(1)
+    assert begun == []
+    assert site.server.statistics().connections == 0
+
+
+async def test_what_is_uploaded_behind_a_broken_answer_is_thrown_away(
+    autojump_clock: MockClock, serve: Serve
+) -> None:
+    """Up to the bound, and none of it is kept."""
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send(start())
+        await send(piece(b"some"))
+
+    site = await serve(app)
+    caller = await site.call()
+    receive, taken = caller.wire.receive, 0
+
+    async def counted() -> bytes:
+        nonlocal taken
+        data: bytes = await receive()
+        taken += len(data)
+        return data
+
+    caller.wire.receive = counted
+    await caller.say(post(64 * MIB) + b"x" * 50 * MIB)
+    await trio.sleep(6)
+    assert 32 * MIB < taken < 33 * MIB
+    assert caller.heard().endswith(b"4\r\nsome\r\n")
+    assert site.server.statistics().connections == 0
+
+
 async def test_who_has_left_before_its_turn_is_not_waited_for(autojump_clock: MockClock, serve: Serve) -> None:
     """A handler is cancelled as soon as it begins, where the caller went while it stood in line."""
     begun: list[bytes] = []

@@ -220,6 +220,27 @@ async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContex
     wire.close()
 
 
+async def test_tls_gives_all_records_that_are_there(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """Events that have come together go on together, and a flood of small ones lets others run."""
+    near, far = pair()
+    wire = Secure(Plain(far), contexts[0])
+    client = trio.SSLStream(
+        trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wire.open)
+        await client.do_handshake()
+    for _ in range(20):
+        await client.send_all(b"event")
+    await trio.sleep(0.05)
+    assert await wire.receive() == b"event" * 20
+    await client.send_all(b"last")
+    await client.aclose()
+    await trio.sleep(0.05)
+    assert (await wire.receive(), await wire.receive(), await wire.receive()) == (b"last", b"", b"")
+    wire.close()
+
+
 async def test_a_handshake_has_its_deadline(
     contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,9 +303,10 @@ async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
     fallen: list[bool] = []
     async with plain() as (near, wire):
         outlet = Outlet(wire, Flusher(print), spawn=print, fell=lambda: fallen.append(True))
-        while not fallen:
+        while not outlet.broken:
             with trio.move_on_after(0.1):
                 await outlet.send(b"x" * 100_000)
+        assert not fallen, "who gave up was not the caller"
         await outlet.send(b"y")
         wire.close()
         assert set(drain(near)) == {ord("x")}
