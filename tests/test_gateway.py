@@ -339,6 +339,7 @@ async def test_a_body_found_too_long_on_the_way_aborts_upstream(
     async def body() -> AsyncIterator[bytes]:
         for _ in range(5):
             yield b"x" * 10
+            await trio.sleep(0.1)  # together, they would be too long before the provider has heard of them
 
     await network.answer("openai", provider)
     async with network.bridge(max_body=25, circuit_breaker=True) as bridge:
