@@ -87,7 +87,7 @@ class AsgiReply(Reply):
         self._message = send
         self._body = body
 
-    async def _start(self, status: int, headers: Headers, *, more: bool) -> None:  # noqa: ARG002
+    async def _start(self, status: int, headers: Headers, *, more: bool) -> None:  # noqa: ARG002 - a message of its own either way
         await self._message({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _send(self, piece: bytes) -> None:

@@ -198,8 +198,8 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return server, client
 
 
-async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    """A caller that leaves without a goodbye is broken off, or at its end; nothing else."""
+async def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> tuple[Secure, trio.SSLStream[Any]]:
+    """Return a wire and its caller, behind the handshake."""
     near, far = pair()
     wire = Secure(Plain(far), contexts[0])
     client = trio.SSLStream(
@@ -208,6 +208,12 @@ async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContex
     async with trio.open_nursery() as nursery:
         nursery.start_soon(wire.open)
         await client.do_handshake()
+    return wire, client
+
+
+async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """A caller that leaves without a goodbye is broken off, or at its end; nothing else."""
+    wire, client = await secured(contexts)
     await client.send_all(b"hello")
     assert await wire.receive() == b"hello"
     assert wire.push(b"you") == 0
@@ -222,14 +228,7 @@ async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContex
 
 async def test_tls_gives_all_records_that_are_there(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
     """Events that have come together go on together, and a flood of small ones lets others run."""
-    near, far = pair()
-    wire = Secure(Plain(far), contexts[0])
-    client = trio.SSLStream(
-        trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
-    )
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(wire.open)
-        await client.do_handshake()
+    wire, client = await secured(contexts)
     for _ in range(20):
         await client.send_all(b"event")
     await trio.sleep(0.05)
