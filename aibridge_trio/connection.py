@@ -145,11 +145,12 @@ class Connection:
         if self._farewell and in_step:
             self._outlet.keep(refusal(*self._farewell))
         await self._outlet.empty()
-        # Closed with unread bytes, TCP would take back what is on its way to the caller.
+        # Closed with unread bytes, or before some that are on their way, TCP would take back what is on its way to
+        # the caller (RFC 9112, 9.6). After its last request a caller closes at once, as a rule.
         if self._incoming:
             self._incoming.done = True  # as far as its body is concerned: nobody takes it
         unread = self._incoming or self._queue or self._requests.ahead or not self._wire.silent()
-        if self._farewell or self._thrown or unread:
+        if self._farewell or self._thrown or unread or (self._requests.over and not self._wire.secure):
             self._wire.finish()
             await self._drain(lambda: False)
 
