@@ -271,8 +271,8 @@ def test_filtering(narrow: Bridge) -> None:
         screen.press("/co")
         screen.until(lambda: providers(screen) == ["▸copilot"], "copilot alone")
         screen.press(ESC)
+        screen.until(lambda: len(providers(screen)) == 3, "everybody again")
         screen.shows(FOOT)
-        assert len(providers(screen)) == 3
 
 
 def test_help(narrow: Bridge) -> None:
