@@ -206,7 +206,7 @@ class Demo:
         middle = sorted(self._rejected_in)[len(self._rejected_in) // 2] * 1000 if self._rejected_in else 0.0
         self._tell(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
         if rejected:
-            self._tell(f"          half of these within {middle:.1f} ms, each told why and when to come back")
+            self._tell(f"          half of these within {middle:.2f} ms, each told why and when to come back")
 
     def _tell(self, line: str) -> None:
         if not self._watched:
