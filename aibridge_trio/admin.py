@@ -145,9 +145,9 @@ class Admin:
         if h.media_type(request.headers) != _JSON:
             raise _Refused(415, f"send {_JSON}")
         mode = _mode(await _order(request))
-        if not instance.circuit.enabled:
+        if not instance.circuits.enabled:
             raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
-        instance.circuit.override(mode)
+        instance.circuits.override(mode)
         await _json(reply, {"provider": name, **self._status.breaker(instance)})
 
 

@@ -1,71 +1,160 @@
 """The slot and the rate, in that order.
 
 The slot comes first because it is the cheapest no, and the one that must hold when all else is slow: who is
-turned away for want of room has cost no hash and no entry in a table.
+turned away for want of room has cost no hash and no entry in a table. Where one may wait for room, all else is
+asked before: nobody waits for a no that is known.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from typing import Self
 
 import trio
 
+from aibridge_trio.core import places
+from aibridge_trio.core.places import Limits, Place, Places, Refusal
 from aibridge_trio.core.rate import RateLimiter
-from aibridge_trio.errors import AtCapacity, RateLimited
+from aibridge_trio.errors import (
+    AtCapacity,
+    CallerAtCapacity,
+    ProviderAtCapacity,
+    QueueDeadline,
+    QueueFull,
+    QueueTimeout,
+    RateLimited,
+    Reject,
+)
+from aibridge_trio.events import Outcome, Publish, Told, Waited, nobody
 from aibridge_trio.identity import Caller
 from aibridge_trio.message import Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Limits (0 is unlimited), what is in flight, callers in the last second, callers forgotten for room."""
+    """Limits (0 is unlimited), what is in flight and waits; callers in the last second, and forgotten ones."""
 
-    max_concurrency: int
+    limits: Limits
     in_flight: int
+    queue: places.Statistics
     rate_limit: int
     callers: int
     evictions: int
 
+    @property
+    def max_concurrency(self) -> int:
+        """How many may be in flight in all."""
+        return self.limits.max_concurrency
 
-class Slot:
-    """One request's place; leaving the context gives it back."""
 
-    def __init__(self, slots: trio.CapacityLimiter) -> None:
-        self._slots = slots
+class Slots:
+    """The bridge's slots, on Trio's limiter."""
 
-    def __enter__(self) -> None:
-        pass
+    def __init__(self, most: int) -> None:
+        self._limiter = trio.CapacityLimiter(most or math.inf)
+
+    def free(self) -> bool:
+        """Tell whether one is free."""
+        return self._limiter.available_tokens > 0
+
+    def take(self, holder: Hashable) -> None:
+        """Take a free one."""
+        self._limiter.acquire_on_behalf_of_nowait(holder)
+
+    def give(self, holder: Hashable) -> None:
+        """Give one back."""
+        self._limiter.release_on_behalf_of(holder)
+
+
+class Seat(Place):
+    """One request's place in the bridge; leaving the context gives back what it holds."""
+
+    __slots__ = ("_admission", "_turn")
+
+    def __init__(self, admission: Admission) -> None:
+        super().__init__()
+        self._admission = admission
+        self._turn: trio.Event | None = None
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._slots.release_on_behalf_of(self)
+        self._admission.leave(self)
+
+    def take(self, caller: Caller, provider: str, would_reject: Told) -> bool:
+        """Take what the limits leave to this caller and this provider; False if it has to wait for that."""
+        return self._admission.share(self, caller, provider, would_reject)
+
+    async def turn(self, patience: float) -> None:
+        """Wait for what it lacks, for `patience` seconds at most; or raise the reject that says why not."""
+        admission = self._admission
+        self._turn = turn = trio.Event()
+        began = admission.queue(self, patience)
+        outcome: Outcome = "left"
+        try:
+            with trio.CancelScope(deadline=self.until):
+                await turn.wait()
+            if self.waits or self.pushed_out:
+                outcome = "pushed_out" if self.pushed_out else "timed_out"
+                raise admission.given_up(self, began)
+            # Who has left in the very moment of its turn must not go up.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            outcome = "served"
+        finally:
+            admission.waited(self, began, outcome)
+
+    def wake(self) -> None:
+        """See that it waits no longer."""
+        assert self._turn is not None
+        self._turn.set()
 
 
 class Admission:
-    """Lets requests in: at most `max_concurrency` at once, at most `rate_limit` a second and caller."""
+    """Lets requests in: so many at once, in all, of a caller, to a provider; so many a second and caller.
 
-    def __init__(self, max_concurrency: int, rate_limit: int, clock: Callable[[], float]) -> None:
-        self._max_concurrency = max_concurrency
-        self._slots = trio.CapacityLimiter(max_concurrency or math.inf)
+    `shadow` are the reasons of rejects that are only counted.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        rate_limit: int,
+        clock: Callable[[], float],
+        publish: Publish = nobody,
+        shadow: Collection[str] = (),
+    ) -> None:
+        self._limits = limits
+        self._places = Places(limits, Slots(limits.max_concurrency), _wake, shadow)
+        self._inside = 0
         self._rate_limit = rate_limit
         self._rate = RateLimiter(rate_limit)
+        self._rate_in_shadow = RateLimited.reason in shadow
         self._clock = clock
+        self._publish = publish
 
-    def slot(self) -> Slot:
-        """Take a slot, given back at the end of the context that this returns; AtCapacity when there is none."""
-        slot = Slot(self._slots)
-        try:
-            self._slots.acquire_on_behalf_of_nowait(slot)
-        except trio.WouldBlock:
-            raise AtCapacity from None
-        return slot
+    def place(self) -> Seat:
+        """Take a slot, given back at the end of the context that this returns; AtCapacity if none may be had.
 
-    def take(self, caller: Caller, reply: Reply) -> None:
+        Where one may wait for a slot, the context may be without one; `turn` is where it waits.
+        """
+        seat = Seat(self)
+        if self._places.enter(seat):
+            raise AtCapacity
+        self._inside += 1
+        return seat
+
+    def take(self, caller: Caller, reply: Reply, would_reject: Told = nobody) -> None:
         """Count one request against its caller's budget, which its reply will tell, or raise RateLimited."""
         if not self._rate_limit:
             return
         budget = self._rate.take(caller.key, self._clock())
+        if self._rate_in_shadow:
+            if budget.wait is not None:
+                would_reject(RateLimited.reason)
+            return
         reply.offer(
             [
                 (b"x-ratelimit-limit", b"%d" % budget.limit),
@@ -76,16 +165,69 @@ class Admission:
         if budget.wait is not None:
             raise RateLimited(budget.wait)
 
+    # What a seat asks for.
+
+    def share(self, seat: Seat, caller: Caller, provider: str, would_reject: Told) -> bool:
+        """Give a seat its shares, if nothing bars that."""
+        taken = self._places.take(seat, caller.key, provider, self._clock())
+        if taken and seat.would:
+            for reason in seat.would:
+                would_reject(reason)
+        return taken
+
+    def queue(self, seat: Seat, patience: float) -> float:
+        """Let a seat wait, and return since when; or raise the reject that says why it may not."""
+        now = self._clock()
+        refusal = self._places.claim(seat, seat.caller, seat.provider, now, patience)
+        if refusal:
+            raise self._reject(refusal, seat, min(patience, self._limits.queue_timeout))
+        return now
+
+    def given_up(self, seat: Seat, began: float) -> Reject:
+        """Return the reject of one that has waited for nothing."""
+        now = self._clock()
+        return self._reject(self._places.give_up(seat, now), seat, now - began)
+
+    def waited(self, seat: Seat, began: float, outcome: Outcome) -> None:
+        """Tell how a wait ended."""
+        self._publish(Waited(seat.provider, self._clock() - began, outcome))
+
+    def leave(self, seat: Seat) -> None:
+        """Take back what a seat holds."""
+        self._inside -= 1
+        self._places.leave(seat, self._clock())
+
     def statistics(self) -> Statistics:
         """Return what is in flight now."""
-        rate = self._rate.statistics(self._clock())
+        now = self._clock()
+        rate, queue = self._rate.statistics(now), self._places.statistics(now)
         return Statistics(
-            max_concurrency=self._max_concurrency,
-            in_flight=self._slots.borrowed_tokens,
+            limits=self._limits,
+            in_flight=self._inside - queue.waiting,
+            queue=queue,
             rate_limit=self._rate_limit,
             callers=rate.callers,
             evictions=rate.evictions,
         )
 
     def __repr__(self) -> str:
-        return f"<Admission in_flight={self._slots.borrowed_tokens} {self._rate!r}>"
+        return f"<Admission in_flight={self.statistics().in_flight} {self._places!r} {self._rate!r}>"
+
+    def _reject(self, refusal: Refusal, seat: Seat, patience: float) -> Reject:
+        match refusal.reason:
+            case "caller_capacity":
+                return CallerAtCapacity(self._limits.per_caller)
+            case "provider_capacity":
+                return ProviderAtCapacity(seat.provider)
+            case "queue_full":
+                return QueueFull(refusal.wait)
+            case "queue_timeout":
+                return QueueTimeout(patience, refusal.wait)
+            case "queue_deadline":
+                return QueueDeadline(refusal.expected, patience, refusal.wait)
+        return AtCapacity()
+
+
+def _wake(place: Place) -> None:
+    assert isinstance(place, Seat)
+    place.wake()

@@ -16,8 +16,9 @@ from aibridge_trio import __version__
 from aibridge_trio.admin import Admin
 from aibridge_trio.admission import Admission
 from aibridge_trio.app import Application
-from aibridge_trio.circuit import Circuit
+from aibridge_trio.circuits import Circuits, Rules
 from aibridge_trio.core.breaker import Policy
+from aibridge_trio.core.places import Limits
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
 from aibridge_trio.gateway import Gateway
 from aibridge_trio.identity import Callers
@@ -32,7 +33,7 @@ from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
-from aibridge_trio.settings import Secret, Settings
+from aibridge_trio.settings import PROTECTIONS, Secret, Settings
 from aibridge_trio.status import Status
 from aibridge_trio.upstream import Timeouts, TransportFactory, Transports, Upstream
 
@@ -50,13 +51,18 @@ class Bridge:
         self._bus = Bus()
         publish, clock = self._bus.publish, trio.current_time
         self.life = Life()
-        self.admission = Admission(settings.max_concurrency, settings.rate_limit, clock)
+        shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
+        self.admission = Admission(_limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
         transport = transport or Transports(settings.upstream_ca, self._poller)
-        self.instances = _instances(settings, transport, clock, publish)
+        self.instances = _instances(settings, transport, clock, publish, shadow)
         self.log = Log(settings.log_level, settings.log_format, now=time.time)  # noqa: TID251 - the one place
-        self.ledger = Ledger(instance.provider for instance in self.instances)
-        self.metrics = Metrics(self.ledger, self.admission.statistics)
+        circuits = [instance.circuits for instance in self.instances]
+        self.ledger = Ledger(
+            (instance.provider for instance in self.instances),
+            ((each.provider, scope) for each in circuits for scope in each.scoped()),
+        )
+        self.metrics = Metrics(self.ledger, self.admission.statistics, circuits)
         self.status = Status(
             life=self.life,
             admission=self.admission,
@@ -64,6 +70,7 @@ class Bridge:
             instances=self.instances,
             clock=clock,
             wall_clock=time.time,  # noqa: TID251 - the one place
+            shadow=settings.shadow,
         )
         gateway = Gateway(
             life=self.life,
@@ -118,7 +125,7 @@ class Bridge:
                 if self._poller:
                     timers.start_soon(self._poller.run)
                 for instance in self.instances:
-                    timers.start_soon(instance.circuit.run)
+                    timers.start_soon(instance.circuits.run)
                     timers.start_soon(instance.upstream.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
@@ -173,15 +180,7 @@ class Bridge:
     def _introduction(self) -> str:
         settings = self.settings
         scheme = "https" if settings.tls_cert else "http"
-        protections = [
-            f"at most {settings.max_concurrency} in flight" if settings.max_concurrency else "",
-            f"{settings.rate_limit} requests/s a caller" if settings.rate_limit else "",
-            f"circuit breakers ({settings.circuit_breaker_failure_threshold} failures in "
-            f"{settings.circuit_breaker_window:g} s)"
-            if settings.circuit_breaker
-            else "",
-        ]
-        said = ", ".join(filter(None, protections)) or (
+        said = ", ".join(settings.protections()) or (
             "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
         )
         return (
@@ -223,6 +222,16 @@ def _settle_the_collector() -> None:
     gc.set_threshold(_YOUNG, 20, 50)
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        max_concurrency=settings.max_concurrency,
+        per_caller=settings.max_concurrency_per_caller,
+        per_provider=settings.max_concurrency_per_provider,
+        queue_size=settings.queue_size,
+        queue_timeout=settings.queue_timeout,
+    )
+
+
 def _half_of_the_descriptors() -> int:
     """What idle callers may take: the other half is for their requests' ways to the providers. 0 is no limit."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -230,7 +239,11 @@ def _half_of_the_descriptors() -> int:
 
 
 def _instances(
-    settings: Settings, transport: TransportFactory, clock: Callable[[], float], publish: Publish
+    settings: Settings,
+    transport: TransportFactory,
+    clock: Callable[[], float],
+    publish: Publish,
+    shadow: frozenset[str],
 ) -> Instances:
     timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
     policy = Policy(
@@ -238,14 +251,25 @@ def _instances(
         window=settings.circuit_breaker_window,
         cooldown=settings.circuit_breaker_cooldown,
         max_probes=settings.circuit_breaker_half_open_max_requests,
+        longest_cooldown=settings.circuit_breaker_max_cooldown,
+        ramp=settings.circuit_breaker_ramp,
     )
+    rules = Rules(
+        policy if settings.circuit_breaker else None,
+        scope=settings.circuit_breaker_scope,
+        models=settings.circuit_breaker_models,
+        by_credential=settings.circuit_breaker_429 == "credential",
+        slow_first_byte=settings.circuit_breaker_slow_first_byte,
+        shadow=shadow,
+    )
+    wall_clock = time.time  # noqa: TID251 - the one place
 
     def instance(provider: Provider, base_url: str, key: Secret | None) -> Instance:
         proxy = settings.proxy_for(base_url)
         return Instance(
             provider=provider,
             upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
-            circuit=Circuit(provider.name, policy if settings.circuit_breaker else None, clock, publish),
+            circuits=Circuits(provider, rules, clock, publish, wall_clock),
             key=key,
             forward_caller_keys=settings.forward_caller_keys,
         )

@@ -1,58 +1,139 @@
-"""A provider's breaker with a clock, a timer and a voice: the shell round `core.breaker`."""
+"""A breaker with a clock, a timer and a voice: the shell round `core.breaker`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from random import random
+from typing import Protocol, Self
 
 import trio
 
-from aibridge_trio.core import breaker
+from aibridge_trio.core import breaker, verdict
 from aibridge_trio.core.breaker import Breaker, Mode, Policy, Refusal, Statistics, Transition
-from aibridge_trio.core.verdict import NEUTRAL, Evidence, Verdict, of_fault
+from aibridge_trio.core.headers import Headers
+from aibridge_trio.core.verdict import NEUTRAL, Evidence, Verdict
+from aibridge_trio.deadline import Deadline
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
-from aibridge_trio.events import Judged, Overridden, Publish, Transitioned
+from aibridge_trio.events import Judged, Publish, Told, Transitioned, nobody
+from aibridge_trio.identity import Caller
+
+# What the headers of a provider's answer say of when to come back (seconds), None if nothing.
+Advice = Callable[[Headers], float | None]
+# Hears that a caller's own key was told to wait for so long; tells whether that speaks of its provider, too.
+Blame = Callable[[Caller, float], bool]
+
+
+class Judge(Protocol):
+    """Who hears what a hold has to say; a circuit."""
+
+    @property
+    def slow(self) -> Deadline | None: ...
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+    @property
+    def advice(self) -> Advice: ...
+
+    def judge(self, hold: Hold, evidence: Evidence) -> Verdict: ...
 
 
 class Hold:
     """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
 
     As a context: an UpstreamFault on the way out is evidence, and whatever is still held at the end goes back as
-    neutral.
+    neutral. Without a circuit nobody judges it.
     """
 
-    def __init__(self, judge: Callable[[Evidence], None] | None) -> None:
-        self._judge = judge
+    __slots__ = ("_answered_at", "_circuit", "_headers", "owner", "permit", "verdict")
+
+    def __init__(
+        self, circuit: Judge | None, permit: breaker.Permit | None = None, owner: Caller | None = None
+    ) -> None:
         self.verdict: Verdict | None = None
+        self.permit = permit
+        self.owner = owner
+        self._circuit = circuit
+        self._headers: Headers | None = None
+        self._answered_at = 0.0
+
+    def sent(self) -> None:
+        """See that the whole request is on its way: from now on the first byte may be late."""
+        if self._circuit and self._circuit.slow:
+            self._circuit.slow.begin(self)
+
+    def answered(self, headers: Headers) -> None:
+        """See the head of the answer, which may say when to come back."""
+        self._headers = headers
+        if self._circuit:
+            self._answered_at = self._circuit.clock()
+
+    def heard(self) -> None:
+        """See the first byte of the answer's body."""
+        if self._circuit and self._circuit.slow:
+            self._circuit.slow.end(self)
+
+    def expire(self) -> None:
+        """See that the first byte is late."""
+        assert self._circuit
+        assert self._circuit.slow
+        self.settle(verdict.of_slowness(self._circuit.slow.seconds))
 
     def settle(self, evidence: Evidence | None) -> None:
         """Hear evidence, if it is some; sync, so that no cancellation comes between."""
-        if evidence is None or self._judge is None:
+        if evidence is None or self._circuit is None:
             return
         relapse = self.verdict is Verdict.SUCCESS and evidence.verdict is Verdict.FAILURE
         if self.verdict is None or relapse:
-            self.verdict = evidence.verdict
-            self._judge(evidence)
+            self.verdict = self._circuit.judge(self, evidence)
+
+    def told(self) -> float | None:
+        """Return for how many seconds more the provider wants to be left alone, None if it has not said so."""
+        if self._headers is None or self._circuit is None:
+            return None
+        said = self._circuit.advice(self._headers)
+        return None if said is None else max(0.0, said - (self._circuit.clock() - self._answered_at))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, UpstreamFault):
-            self.settle(of_fault(error))
+            self.settle(verdict.of_fault(error))
         if self.verdict is None:
             self.settle(NEUTRAL)
+        self.heard()
 
 
 class Circuit:
-    """Admits requests to one provider. Off (`policy` None) it lets all through, and still counts verdicts."""
+    """Admits requests to one provider, or to a part of it (`scope`).
 
-    def __init__(self, provider: str, policy: Policy | None, clock: Callable[[], float], publish: Publish) -> None:
+    Off (`policy` None) it lets all through, and still counts verdicts. `slow` is how long a first byte may take.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        policy: Policy | None,
+        clock: Callable[[], float],
+        publish: Publish,
+        *,
+        scope: str | None = None,
+        slow: Deadline | None = None,
+        advice: Advice = lambda _: None,
+        blame: Blame | None = None,
+        shadow: bool = False,
+    ) -> None:
         self.provider = provider
         self.policy = policy
-        self._clock = clock
+        self.scope = scope
+        self.clock = clock
+        self.slow = slow if policy else None
+        self.advice = advice
+        self._blame = blame
+        self._shadow = shadow
         self._publish = publish
-        self._breaker = Breaker(policy or Policy(), self._transitioned, clock())
+        self._breaker = Breaker(policy or Policy(), self._transitioned, clock(), random)
         self._rescheduled = trio.Event()
         self._due = 0.0
 
@@ -61,24 +142,45 @@ class Circuit:
         """Whether the breaker rules."""
         return self.policy is not None
 
-    def admit(self, *, votes: bool) -> Hold:
-        """Let a request through or raise CircuitOpen.
-
-        A request that does not vote is refused while open, and never judged.
-        """
-        if votes:
-            return Hold(self._admitted())
-        if self.enabled and (refusal := self._breaker.refuse(self._clock())):
-            raise self._open(refusal)
-        return Hold(None)
-
-    def override(self, mode: Mode) -> None:
-        """Let the operator rule, or the breaker itself again."""
-        before = self.statistics().mode
-        self._breaker.override(mode, self._clock())
+    def admit(self, owner: Caller | None = None, would_reject: Told = nobody) -> Hold:
+        """Let a request through or raise CircuitOpen. `owner` is whose own key goes up."""
+        if not self.enabled:
+            return Hold(self, owner=owner)
+        answer = self._breaker.admit(self.clock())
+        if isinstance(answer, Refusal):
+            if not self._shadow:
+                raise self._open(answer)
+            would_reject(CircuitOpen.reason)
+            return Hold(self, owner=owner)  # nothing of it counts: it should not be there
         self._reschedule()
-        if mode is not before:
-            self._publish(Overridden(self.provider, mode))
+        return Hold(self, answer, owner)
+
+    def refusal(self) -> CircuitOpen | None:
+        """Return what a request that holds no permit and never votes is told: refused only while open."""
+        if not self.enabled:
+            return None
+        refusal = self._breaker.refuse(self.clock())
+        return self._open(refusal) if refusal else None
+
+    def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
+        """Hear what a request has shown; return what it says of the provider's health."""
+        told = hold.told() if evidence.verdict is Verdict.FAILURE else None
+        if evidence.quota and self._blame and hold.owner and self.policy:
+            rest = self.policy.cooldown if told is None else min(told, self.policy.longest_cooldown)
+            if not self._blame(hold.owner, rest):
+                evidence = NEUTRAL
+        self._publish(Judged(self.provider, evidence.verdict))
+        if hold.permit is not None:
+            self._breaker.settle(hold.permit, evidence, self.clock(), told)
+            self._reschedule()
+        return evidence.verdict
+
+    def override(self, mode: Mode) -> bool:
+        """Let the operator rule, or the breaker itself again; tell whether that is a change."""
+        before = self.statistics().mode
+        self._breaker.override(mode, self.clock())
+        self._reschedule()
+        return mode is not before
 
     async def run(self) -> None:
         """Keep the state true without traffic: apply cooldowns and probe deadlines when they fall due."""
@@ -87,32 +189,15 @@ class Circuit:
             self._due = self._breaker.next_due()
             with trio.CancelScope(deadline=self._due):
                 await self._rescheduled.wait()
-            self._breaker.advance(self._clock())
+            self._breaker.advance(self.clock())
 
     def statistics(self) -> Statistics:
         """Return the breaker as it is now."""
-        return self._breaker.statistics(self._clock())
+        return self._breaker.statistics(self.clock())
 
     def __repr__(self) -> str:
-        return f"<Circuit {self.provider} {self._breaker!r}>"
-
-    def _admitted(self) -> Callable[[Evidence], None]:
-        """Ask for a permit; return what takes it back."""
-        permit: breaker.Permit | None = None
-        if self.enabled:
-            answer = self._breaker.admit(self._clock())
-            if isinstance(answer, Refusal):
-                raise self._open(answer)
-            permit = answer
-            self._reschedule()
-
-        def judge(evidence: Evidence) -> None:
-            self._publish(Judged(self.provider, evidence.verdict))
-            if permit is not None:
-                self._breaker.settle(permit, evidence, self._clock())
-                self._reschedule()
-
-        return judge
+        name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
+        return f"<Circuit {name} {self._breaker!r}>"
 
     def _open(self, refusal: Refusal) -> CircuitOpen:
         return CircuitOpen(self.provider, refusal.because, refusal.wait)
@@ -122,4 +207,5 @@ class Circuit:
             self._rescheduled.set()
 
     def _transitioned(self, change: Transition) -> None:
-        self._publish(Transitioned(self.provider, change.source, change.target, change.because, trip=change.trip))
+        told = Transitioned(self.provider, change.source, change.target, change.because, change.trip, self.scope)
+        self._publish(told)

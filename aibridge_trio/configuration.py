@@ -123,6 +123,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
     settings = Settings(**found)
     _check_certificates(settings, origins)
     _check_exposure(settings, origins)
+    _check_company(settings, origins)
     return Loaded(settings, origins, config)
 
 
@@ -253,6 +254,23 @@ def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> No
 
 
 # What only shows when options are seen together.
+
+
+def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
+    """Refuse what does nothing without another option: who sets it believes that it protects."""
+    if settings.circuit_breaker_scope == "model" and not settings.circuit_breaker_models:
+        raise origins["circuit_breaker_scope"].mistake(
+            "no model is named", "add --circuit-breaker-models NAME,... or choose another scope"
+        )
+    if settings.circuit_breaker_models and settings.circuit_breaker_scope != "model":
+        raise origins["circuit_breaker_models"].mistake(
+            f"the scope is {settings.circuit_breaker_scope}", "add --circuit-breaker-scope model"
+        )
+    limited = (
+        settings.max_concurrency or settings.max_concurrency_per_caller or settings.max_concurrency_per_provider
+    )
+    if settings.queue_size and not limited:
+        raise origins["queue_size"].mistake("there is no limit to wait for", "add --max-concurrency N")
 
 
 def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:

@@ -176,7 +176,7 @@ class Demo:
     async def _report(self, bridge: Bridge) -> None:
         while await self._still_on(_FRAME_SECONDS):
             states = ", ".join(
-                f"{each.name} {each.circuit.statistics().state}"
+                f"{each.name} {each.circuits.statistics().state}"
                 for each in bridge.instances
                 if each.name in _PATHS
             )

@@ -6,8 +6,14 @@ BridgeError
 ├── UpstreamFault          the provider's side broke: in which phase, and how
 └── Reject                 an answer that the bridge gives by itself
     ├── AtCapacity         503  capacity
+    ├── CallerAtCapacity   429  caller_capacity
+    ├── ProviderAtCapacity 503  provider_capacity
+    ├── QueueFull          503  queue_full
+    ├── QueueTimeout       503  queue_timeout
+    ├── QueueDeadline      503  queue_deadline
     ├── RateLimited        429  rate_limit
     ├── CircuitOpen        503  circuit_open
+    ├── CredentialCooldown 429  credential_cooldown
     ├── BodyTooLarge       413  body_too_large
     ├── NotFound           404  not_found
     ├── MethodNotAllowed   405  method_not_allowed
@@ -120,6 +126,54 @@ class AtCapacity(Reject):
         super().__init__("AI Bridge is currently at capacity. Please try again later.", wait=1.0)
 
 
+class CallerAtCapacity(Reject):
+    """This caller has as many requests in flight as one caller may have."""
+
+    reason, status = "caller_capacity", 429
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"You have {limit} requests in flight, as many as one caller may. Please wait.", wait=1.0)
+
+
+class ProviderAtCapacity(Reject):
+    """As many requests to this provider are in flight as are allowed."""
+
+    reason, status = "provider_capacity", 503
+
+    def __init__(self, provider: str) -> None:
+        said = f"AI Bridge is currently at its capacity for {provider}. Please try again later."
+        super().__init__(said, wait=1.0)
+
+
+class QueueFull(Reject):
+    """As many requests wait as may; `wait` is how long those will take."""
+
+    reason, status = "queue_full", 503
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("AI Bridge is at capacity, and its queue is full. Please try again later.", wait=wait)
+
+
+class QueueTimeout(Reject):
+    """This request has waited for its turn as long as one may."""
+
+    reason, status = "queue_timeout", 503
+
+    def __init__(self, waited: float, wait: float) -> None:
+        said = f"AI Bridge is at capacity: no turn came in {waited:.3g} s. Please try again later."
+        super().__init__(said, wait=wait)
+
+
+class QueueDeadline(Reject):
+    """This request's turn would come later than it may wait, or than its caller will."""
+
+    reason, status = "queue_deadline", 503
+
+    def __init__(self, expected: float, patience: float, wait: float) -> None:
+        said = f"AI Bridge is at capacity: a turn would come in about {expected:.3g} s, after the {patience:.3g} s"
+        super().__init__(f"{said} that this request can wait. Please try again later.", wait=wait)
+
+
 class RateLimited(Reject):
     """This caller's budget is spent; `wait` seconds until its next admission."""
 
@@ -135,14 +189,24 @@ class CircuitOpen(Reject):
     reason, status = "circuit_open", 503
 
     def __init__(
-        self, provider: str, because: Literal["overload", "failures", "operator"], wait: float | None
+        self, provider: str, because: Literal["overload", "failures", "operator", "ramp"], wait: float | None
     ) -> None:
         state = {
             "overload": "is currently unavailable due to upstream rate limiting",
             "failures": "is currently unavailable due to upstream failures",
             "operator": "was taken out of service by its operator",
+            "ramp": "is coming back from an outage and takes only some of the requests",
         }[because]
         super().__init__(f"{provider} {state}. Please try again later.", wait=wait)
+
+
+class CredentialCooldown(Reject):
+    """The provider has told this caller's own key to wait."""
+
+    reason, status = "credential_cooldown", 429
+
+    def __init__(self, provider: str, wait: float) -> None:
+        super().__init__(f"{provider} has told your key to wait. Please try again later.", wait=wait)
 
 
 class BodyTooLarge(Reject):

@@ -10,13 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from errno import errorcode
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from aibridge_trio.core.breaker import Mode, State
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import Phase
 from aibridge_trio.identity import Caller
+
+# How a wait in the queue ends.
+Outcome = Literal["served", "timed_out", "pushed_out", "left"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,14 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Transitioned:
-    """A breaker changed its state."""
+    """A breaker changed its state; `scope` is what of its provider it is for, None for all."""
 
     provider: str
     source: State
     target: State
     because: str
     trip: bool
+    scope: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,23 @@ class Overridden:
 
     provider: str
     mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """A request's wait in the queue is over, after so many `seconds`."""
+
+    provider: str
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class WouldReject:
+    """A protection in shadow would have rejected a request."""
+
+    provider: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +128,13 @@ class Bug:
         return cls(f"{name} at {places}")
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """One request, from the door to the ledger. Durations in seconds, sizes in bytes.
 
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` tells
     whether a `Started` came before, `reached_upstream` whether a connection to the provider stood. `broken` is an
-    answer that began and did not come to its end, `left` that it was the caller who left.
+    answer that began and did not come to its end, `left` that it was the caller who left. `scope` is the breaker's
+    that it fell under, `would_reject` the reasons for which protections in shadow would have rejected it.
     """
 
     request_id: str
@@ -133,13 +155,34 @@ class Finished:
     reached_upstream: bool
     usage: Usage
     left: bool = False
+    scope: str | None = None
+    would_reject: tuple[str, ...] = ()
 
 
-Event = Started | Answered | FirstByte | Faulted | Judged | Transitioned | Overridden | Lifecycle | Bug | Finished
+Event = (
+    Started
+    | Answered
+    | FirstByte
+    | Faulted
+    | Judged
+    | Transitioned
+    | Overridden
+    | Waited
+    | WouldReject
+    | Lifecycle
+    | Bug
+    | Finished
+)
 KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
+# Hears the reason for which a protection in shadow would have rejected a request.
+Told = Callable[[str], None]
 # What a listener does with each kind of event that it hears.
 Hears = Mapping[type[Event], Callable[[Any], None]]
+
+
+def nobody(_: object) -> None:
+    """Tell nobody."""
 
 
 class Bus:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from aibridge_trio.admission import Admission
+from aibridge_trio.admission import Admission, Seat
+from aibridge_trio.ahead import read_ahead
+from aibridge_trio.core import headers as h
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
 from aibridge_trio.identity import Callers
@@ -17,6 +19,8 @@ from aibridge_trio.relay import relay
 
 # Waits are lengthened by up to a fifth, so that callers who were told together do not come back together.
 _JITTER = 0.2
+# Which part of a caller's patience may pass in the queue: the rest is for the provider.
+_OURS = 0.5
 
 
 class Gateway:
@@ -47,8 +51,8 @@ class Gateway:
         reply.offer([(b"x-request-id", record.request_id)])
         try:
             self._life.admit()  # 503 shutting_down
-            with self._admission.slot():  # 503 capacity
-                await self._carry(request, reply, record)
+            with self._admission.place() as seat:  # 503 capacity
+                await self._carry(request, reply, record, seat)
             record.complete = True
         except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
             await self._give_up(error, request, reply, record)  # the slot is back by now
@@ -57,20 +61,30 @@ class Gateway:
         if record.complete:
             await reply.end()
 
-    async def _carry(self, request: Request, reply: Reply, record: Record) -> None:
+    async def _carry(self, request: Request, reply: Reply, record: Record, seat: Seat) -> None:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
-        self._admission.take(caller, reply)  # 429 rate_limit
+        self._admission.take(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._instances.match(request, caller)  # 404, 400, 405, 501
+        record.provider = target.name
+        if not seat.take(caller, target.name, record.would_reject):
+            target.expect(caller)  # 503 circuit_open, 429 credential_cooldown: rather than after a wait
+            await seat.turn(h.patience(request.headers) * _OURS)  # 503 queue_…, 429 caller_, 503 provider_capacity
         if isinstance(target, Probe):
-            record.provider = target.provider
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
         instance, route = target.instance, target.route
+        circuits = instance.circuits
         record.started(instance.name, route.pattern, caller)
-        with instance.circuit.admit(votes=route.intercepted) as hold:  # 503 circuit_open
-            record.hold = hold
+        outgoing = model = None
+        if circuits.by_model and route.intercepted:  # it stands in the body
+            target.expect(caller)  # 503 circuit_open, 429 credential_cooldown
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
-            async with instance.upstream.send(outgoing, record.reached) as response:  # 502, 504, 413
+            model = await read_ahead(outgoing)  # 413, 400
+        record.scope = circuits.scope_of(route, model)
+        with circuits.admit(route, model, instance.owner(caller), record.would_reject) as hold:  # 503, 429
+            record.hold = hold
+            outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+            async with instance.upstream.send(outgoing, record.reached, hold.sent) as response:  # 502, 504, 413
                 record.answered(response.status)
                 last = await relay(response, reply, hold, route, record)
             await reply.send(last)

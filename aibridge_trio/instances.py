@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aibridge_trio import providers
-from aibridge_trio.circuit import Circuit
+from aibridge_trio.circuits import Circuits
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
 from aibridge_trio.identity import Caller
@@ -26,7 +26,7 @@ class Instance:
 
     provider: Provider
     upstream: Upstream
-    circuit: Circuit
+    circuits: Circuits
     key: Secret | None = field(default=None, repr=False)
     forward_caller_keys: bool = False
 
@@ -39,12 +39,19 @@ class Instance:
         """Tell whether this caller's requests go up with the central key."""
         return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
 
+    def owner(self, caller: Caller) -> Caller | None:
+        """Return whose own key goes up with this caller's requests, None for the central one or none at all."""
+        return caller if caller.authenticated and not self.lends_key(caller) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
     """A request of `/` or a bare prefix, which real clients make before any other; answered here."""
 
-    provider: str = "none"
+    name: str = "none"
+
+    def expect(self, caller: Caller) -> None:
+        """Nothing is certain to refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,15 @@ class Target:
     instance: Instance
     route: Route
     rest: bytes
+
+    @property
+    def name(self) -> str:
+        """The provider instance's name."""
+        return self.instance.name
+
+    def expect(self, caller: Caller) -> None:
+        """Raise what is certain to refuse it, before it waits or is read."""
+        self.instance.circuits.expect(self.route, self.instance.owner(caller))
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
         """Return the request as it goes up; BodyTooLarge or BadRequest before anything has been sent."""

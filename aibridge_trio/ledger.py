@@ -7,12 +7,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from aibridge_trio.core.breaker import State
+from aibridge_trio.core.breaker import GRAVITY, State
 from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES, REASONS
-from aibridge_trio.events import Answered, Faulted, Finished, FirstByte, Hears, Judged, Started, Transitioned
+from aibridge_trio.events import (
+    OUTCOMES,
+    Answered,
+    Faulted,
+    Finished,
+    FirstByte,
+    Hears,
+    Judged,
+    Started,
+    Transitioned,
+    Waited,
+    WouldReject,
+)
 from aibridge_trio.providers import Provider
+from aibridge_trio.settings import PROTECTIONS
 
 # From a cache's answer to the longest that a reasoning model thinks (seconds).
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -36,6 +49,11 @@ class Histogram:
         self.sum += seconds
         self._counts[bisect_left(BUCKETS, seconds)] += 1
 
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self._counts)
+
     def add(self, other: Histogram) -> None:
         """Count all that another has counted."""
         self.sum += other.sum
@@ -53,8 +71,8 @@ class Histogram:
 class Ledger:
     """Listens to events. Keys are a provider, or tuples that begin with one; what can be known is there at 0."""
 
-    def __init__(self, providers: Iterable[Provider]) -> None:
-        providers = list(providers)
+    def __init__(self, providers: Iterable[Provider], scopes: Iterable[tuple[str, str]] = ()) -> None:
+        providers, scopes = list(providers), list(scopes)
         names = [provider.name for provider in providers]
         routes = [(each.name, route.pattern) for each in providers for route in each.routes]
         pairs = [*routes, *((name, "other") for name in (*names, "none"))]
@@ -62,6 +80,8 @@ class Ledger:
             (*pair, status) for pair in pairs for status in _STATUSES
         )  # provider, route, status
         self.rejects = _zeros(REASONS)
+        self.would_rejects = _zeros(PROTECTIONS.values())
+        self.waits = {(outcome,): Histogram() for outcome in OUTCOMES}
         self.refusals = _zeros(names)  # by an open or probing breaker
         self.in_flight = _zeros(names)
         self.responses = _zeros((name, status) for name in names for status in _UPSTREAM_STATUSES)
@@ -72,6 +92,10 @@ class Ledger:
         self.first_bytes = {pair: Histogram() for pair in routes}
         self.states = dict.fromkeys(names, State.CLOSED)
         self.trips = _zeros(names)
+        # The same by provider and scope, where a provider has several breakers.
+        self.scope_states = dict.fromkeys(scopes, State.CLOSED)
+        self.scope_trips = _zeros(scopes)
+        self.scope_refusals = _zeros(scopes)
         self.hears: Hears = {
             Started: self._started,
             Answered: self._answered,
@@ -79,6 +103,8 @@ class Ledger:
             Faulted: self._faulted,
             Judged: self._judged,
             Transitioned: self._transitioned,
+            Waited: self._waited,
+            WouldReject: self._would_reject,
             Finished: self._finished,
         }
 
@@ -98,8 +124,20 @@ class Ledger:
         self.verdicts[event.provider, event.verdict] += 1
 
     def _transitioned(self, event: Transitioned) -> None:
-        self.states[event.provider] = event.target
-        self.trips[event.provider] += event.trip
+        provider = event.provider
+        self.states[provider] = event.target
+        self.trips[provider] += event.trip
+        if event.scope is not None:
+            self.scope_states[provider, event.scope] = event.target
+            self.scope_trips[provider, event.scope] += event.trip
+            of_provider = (state for (name, _), state in self.scope_states.items() if name == provider)
+            self.states[provider] = max(of_provider, key=GRAVITY.index)
+
+    def _waited(self, event: Waited) -> None:
+        self.waits[event.outcome,].observe(event.seconds)
+
+    def _would_reject(self, event: WouldReject) -> None:
+        self.would_rejects[event.reason] += 1
 
     def _finished(self, event: Finished) -> None:
         provider = event.provider
@@ -108,6 +146,8 @@ class Ledger:
             self.rejects[event.reject] += 1
             if event.reject == "circuit_open":
                 self.refusals[provider] += 1
+                if event.scope is not None:
+                    self.scope_refusals[provider, event.scope] += 1
         if event.started:
             self.in_flight[provider] -= 1
         if event.reached_upstream:

@@ -57,6 +57,8 @@ class Log:
 
     def _transitioned(self, event: Transitioned) -> None:
         change = {"provider": event.provider, "from": event.source, "to": event.target}
+        if event.scope is not None:
+            change["scope"] = event.scope
         self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
 
     def _overridden(self, event: Overridden) -> None:
@@ -90,6 +92,7 @@ def _request(event: Finished) -> dict[str, Any]:
         "method": event.method,
         "status": event.status,
         "reject": event.reject,
+        "would_reject": ",".join(event.would_reject) or None,
         "verdict": event.verdict,
         "broken": event.broken,
         "left": event.left,

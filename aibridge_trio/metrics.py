@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from aibridge_trio import __version__
 from aibridge_trio.admission import Statistics
+from aibridge_trio.circuits import Circuits
 from aibridge_trio.ledger import Histogram, Ledger
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -25,10 +26,13 @@ _KNOWN = range(100, 600)
 
 
 class Metrics(Collector):
-    """The ledger and the admission as series; `render` is what /metrics answers."""
+    """The ledger, the admission and the circuits as series; `render` is what /metrics answers."""
 
-    def __init__(self, ledger: Ledger, admission: Callable[[], Statistics]) -> None:
+    def __init__(
+        self, ledger: Ledger, admission: Callable[[], Statistics], circuits: Iterable[Circuits] = ()
+    ) -> None:
         self._ledger = ledger
+        self._circuits = tuple(circuits)
         self._admission = admission
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -51,13 +55,19 @@ class Metrics(Collector):
             ("provider",),
             _singles(ledger.refusals),
         )
+        yield from self._finer()
         yield _counter("rejects", "Answers that the bridge gave by itself.", ("reason",), _singles(ledger.rejects))
+        would = _singles(ledger.would_rejects)
+        yield _counter("would_reject", "What protections in shadow would have rejected.", ("reason",), would)
         yield _counter(
             "requests", "All requests, rejects included.", ("provider", "route", "status"), ledger.requests
         )
-        yield _histogram("request_duration_seconds", "From a request to the end of its answer.", ledger.durations)
+        of_route = ("provider", "route")
         yield _histogram(
-            "time_to_first_byte_seconds", "From a request to the first body byte.", ledger.first_bytes
+            "request_duration_seconds", "From a request to the end of its answer.", of_route, ledger.durations
+        )
+        yield _histogram(
+            "time_to_first_byte_seconds", "From a request to the first body byte.", of_route, ledger.first_bytes
         )
         yield _counter("upstream_responses", "Answers of the providers.", ("provider", "status"), ledger.responses)
         yield _counter(
@@ -70,8 +80,44 @@ class Metrics(Collector):
         build = {(__version__, platform.python_version()): 1}
         yield _gauge("build_info", "Always 1; the labels tell.", ("version", "python"), build)
         yield _gauge("requests_in_flight", "Slots taken now.", (), {(): now.in_flight})
-        yield _gauge("max_concurrency", "Slots in all, 0 is unlimited.", (), {(): now.max_concurrency})
+        limits = now.limits
+        yield _gauge("max_concurrency", "Slots in all, 0 is unlimited.", (), {(): limits.max_concurrency})
+        per_caller, per_provider = {(): limits.per_caller}, {(): limits.per_provider}
+        yield _gauge("max_concurrency_per_caller", "Slots of one caller, 0 is unlimited.", (), per_caller)
+        yield _gauge("max_concurrency_per_provider", "Slots to one provider, 0 is unlimited.", (), per_provider)
+        yield _gauge("queue_size", "How many may wait, 0 is no queue.", (), {(): limits.queue_size})
+        yield _gauge("queue_waiting", "How many wait now.", (), {(): now.queue.waiting})
+        yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), ledger.waits)
         yield _counter("rate_limit_evictions", "Callers forgotten for want of room.", (), {(): now.evictions})
+
+    def _finer(self) -> Iterator[Metric]:
+        """Yield what stands beside a provider's breaker: ramps, scopes, keys that rest."""
+        ledger = self._ledger
+        shares = {(each.provider,): each.statistics().share for each in self._circuits}
+        yield _gauge(
+            "circuit_breaker_ramp_share",
+            "Share of requests that a ramp admits, 1 without one.",
+            ("provider",),
+            shares,
+        )
+        of_scope = ("provider", "scope")
+        states = {scope: state.number for scope, state in ledger.scope_states.items()}
+        yield _gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
+        yield _counter("circuit_breaker_scope_trips", "Trips by scope.", of_scope, ledger.scope_trips)
+        yield _counter("circuit_breaker_scope_rejects", "Refusals by scope.", of_scope, ledger.scope_refusals)
+        resting = {(each.provider,): keys for each in self._circuits if (keys := each.resting())}
+        yield _gauge(
+            "credentials_resting",
+            "Callers' keys that rest now.",
+            ("provider",),
+            {name: keys.resting for name, keys in resting.items()},
+        )
+        yield _counter(
+            "credential_cooldowns",
+            "Times a caller's key was told to wait.",
+            ("provider",),
+            {name: keys.total for name, keys in resting.items()},
+        )
 
 
 # What a child is called by; numbers are statuses.
@@ -88,19 +134,19 @@ def _counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Lab
     return family
 
 
-def _gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, int]) -> Metric:
+def _gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, float]) -> Metric:
     family = GaugeMetricFamily(f"aibridge_{name}", text, labels=tuple(labels))
     for values, number in children.items():
         family.add_metric(tuple(map(_label, values)), number)
     return family
 
 
-def _histogram(name: str, text: str, children: Mapping[tuple[str, str], Histogram]) -> Metric:
-    family = HistogramMetricFamily(f"aibridge_{name}", text, labels=("provider", "route"))
-    for pair, histogram in children.items():
+def _histogram(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, Histogram]) -> Metric:
+    family = HistogramMetricFamily(f"aibridge_{name}", text, labels=tuple(labels))
+    for words, histogram in children.items():
         bounds = histogram.cumulative()
         buckets = [(bound if isinstance(bound, str) else str(float(bound)), count) for bound, count in bounds]
-        family.add_metric(pair, buckets, histogram.sum)
+        family.add_metric(tuple(map(_label, words)), buckets, histogram.sum)
     return family
 
 

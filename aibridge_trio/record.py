@@ -9,7 +9,7 @@ from aibridge_trio.circuit import Hold
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.errors import UpstreamFault
-from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started
+from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started, WouldReject
 from aibridge_trio.identity import Caller
 from aibridge_trio.message import Reply, Request
 
@@ -39,7 +39,9 @@ class Record:
         self.usage = Usage()
         self.hold: Hold | None = None
         self.reject: str | None = None
+        self.scope: str | None = None
         self.complete = False
+        self._would_reject: tuple[str, ...] = ()
 
     def started(self, provider: str, route: str, caller: Caller) -> None:
         """Note where it goes."""
@@ -56,14 +58,18 @@ class Record:
         self._publish(Answered(self.provider, status))
 
     def first_byte(self) -> None:
-        """Note the first byte of the provider's body; later ones change nothing."""
-        if self._first_byte is None:
-            self._first_byte = self._clock() - self._opened
-            self._publish(FirstByte(self.provider, self.route, self._first_byte))
+        """Note the first byte of the provider's body."""
+        self._first_byte = self._clock() - self._opened
+        self._publish(FirstByte(self.provider, self.route, self._first_byte))
 
     def faulted(self, fault: UpstreamFault) -> None:
         """Note where the provider's side broke."""
         self._publish(Faulted(self.provider, fault.phase))
+
+    def would_reject(self, reason: str) -> None:
+        """Note that a protection in shadow would have rejected it."""
+        self._would_reject += (reason,)
+        self._publish(WouldReject(self.provider, reason))
 
     def bug(self, error: BaseException) -> None:
         """Note a fault of ours."""
@@ -92,6 +98,8 @@ class Record:
                 started=self._started,
                 reached_upstream=self._reached,
                 usage=self.usage,
+                scope=self.scope,
+                would_reject=self._would_reject,
             )
         )
 

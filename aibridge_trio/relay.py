@@ -30,13 +30,17 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
         readable=route.intercepted and encoding in _UNENCODED,
     )
     length = response.length
-    last = b""
+    last, heard = b"", False
     try:
+        hold.answered(response.headers)
         hold.settle(onlooker.head())
         head = _going_back(response.headers, length)
         await reply.start(response.status, head, more=response.buffered)
         while piece := await response.read():
-            record.first_byte()
+            if not heard:
+                heard = True
+                record.first_byte()
+                hold.heard()
             for evidence in onlooker.feed(piece):
                 hold.settle(evidence)
             if reply.sent + len(piece) == length:

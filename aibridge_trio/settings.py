@@ -7,15 +7,17 @@ Flags, variables, keys of the file, help pages and documents are all made from `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Literal
 
 from aibridge_trio.addresses import ADDRESS, BASE_URL, NETWORKS, PROXY, Address, Network
+from aibridge_trio.options import Option, option
 from aibridge_trio.units import (
     BOOLEAN,
     COUNT,
     DURATION,
     FILE,
+    MODELS,
     POSITIVE,
     SECRET,
     SIZE,
@@ -24,99 +26,28 @@ from aibridge_trio.units import (
     TIMEOUT,
     Secret,
     choice,
+    several,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from aibridge_trio.units import Unit
-
-__all__ = ["CONFIG", "OPTIONS", "Address", "Network", "Option", "Secret", "Settings"]
+__all__ = ["CONFIG", "OPTIONS", "PROTECTIONS", "Address", "Network", "Option", "Secret", "Settings"]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "human", "json"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One thing that can be set. `default` is text, as a user would write it; None is none.
-
-    `variables` are read in this order, then `secret_file`, which names a file with the value in it. Without
-    flag and key if `private`: `ps` shows flags, and a file travels. A `repeatable` flag may be given again.
-    """
-
-    name: str
-    unit: Unit[Any]
-    default: str | None
-    help: str
-    group: str = "Options"
-    variables: tuple[str, ...] = ()
-    secret_file: str | None = None
-    private: bool = False
-    repeatable: bool = False
-
-    @property
-    def flag(self) -> str | None:
-        """`--rate-limit`."""
-        return None if self.private else "--" + self.name.replace("_", "-")
-
-    @property
-    def switch(self) -> bool:
-        """Whether the flag takes no value."""
-        return self.unit is BOOLEAN
-
-    @property
-    def negative(self) -> str | None:
-        """`--no-circuit-breaker`, for a switch that something else than its flag could have switched on."""
-        return f"--no-{self.flag[2:]}" if self.flag and self.switch and self.variables else None
-
-    @property
-    def key(self) -> str | None:
-        """The key in the configuration file: `rate_limit`."""
-        return None if self.private else self.name
-
-    @property
-    def all_variables(self) -> tuple[str, ...]:
-        """The variables, and the one that names a file."""
-        return (*self.variables, self.secret_file) if self.secret_file else self.variables
-
-    @property
-    def label(self) -> str:
-        """What to call the option: its flag, else its variable."""
-        return self.flag or self.variables[-1]
-
-    @property
-    def example(self) -> str:
-        """A value that would do."""
-        return self.unit.example if self.default in {None, "", "0", "0s", "false"} else str(self.default)
-
-    def show(self, value: object) -> str:
-        """The value as text without secrets; `none` where there is none."""
-        return "none" if value is None else self.unit.show(value) or "none"
-
-
-def option(
-    unit: Unit[Any],
-    default: str | None,
-    group: str,
-    text: str,
-    *,
-    also: tuple[str, ...] = (),
-    private: tuple[str, ...] = (),
-) -> Any:
-    """Describe a field of `Settings`: its variable is AIBRIDGE_NAME, then `also`; or only `private`."""
-    described = Option(
-        name="",
-        unit=unit,
-        default=default,
-        group=group,
-        help=text,
-        variables=private or also,
-        secret_file=f"{private[0]}_FILE" if unit is SECRET else None,
-        private=bool(private),
-    )
-    return field(default=None if default is None else unit.parse(default), metadata={"option": described})
+Scope = Literal["provider", "endpoint", "model"]
+Blame = Literal["provider", "credential"]
+# What can be in shadow, and the reason of its rejects.
+PROTECTIONS = {
+    "concurrency": "capacity",
+    "concurrency-per-caller": "caller_capacity",
+    "concurrency-per-provider": "provider_capacity",
+    "rate": "rate_limit",
+    "breaker": "circuit_open",
+    "credential": "credential_cooldown",
+}
 
 
 LISTENERS, LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
@@ -164,6 +95,22 @@ class Settings:
         "Requests per second and caller, per replica; 0 is off.",
         also=("CODER_AIBRIDGE_RATE_LIMIT",),
     )
+    max_concurrency_per_caller: int = option(
+        COUNT, "0", LIMITS, "Requests in flight of one caller; 0 is unlimited."
+    )
+    max_concurrency_per_provider: int = option(
+        COUNT, "0", LIMITS, "Requests in flight to one provider; 0 is unlimited."
+    )
+    queue_size: int = option(
+        COUNT, "0", LIMITS, "Requests that may wait where a limit on concurrency is reached; 0 is no queue."
+    )
+    queue_timeout: float = option(SPAN, "10s", LIMITS, "The longest wait in the queue.")
+    shadow: tuple[str, ...] = option(
+        several(*PROTECTIONS),
+        "",
+        LIMITS,
+        f"Protections that count what they would reject, and reject nothing: {', '.join(PROTECTIONS)}.",
+    )
     # Images and long contexts in base64 stay below it: Anthropic's own limit is 32 MB.
     max_body: int = option(SIZE, "32MiB", LIMITS, "The longest request body; longer ones get 413.")
     max_connections: int = option(
@@ -181,6 +128,28 @@ class Settings:
     circuit_breaker_cooldown: float = option(SPAN, "30s", BREAKER, "Time open before probing.")
     circuit_breaker_half_open_max_requests: int = option(
         POSITIVE, "3", BREAKER, "Probes in flight at once, and successes needed to close."
+    )
+
+    circuit_breaker_max_cooldown: float = option(
+        SPAN, "5m", BREAKER, "The longest cooldown: told by the provider, or after several trips in a row."
+    )
+    circuit_breaker_429: Blame = option(
+        choice("provider", "credential"),
+        "provider",
+        BREAKER,
+        "Whom a 429 for a caller's own key speaks of: the provider, or that key alone, which then rests.",
+    )
+    circuit_breaker_scope: Scope = option(
+        choice("provider", "endpoint", "model"), "provider", BREAKER, "What has a breaker of its own."
+    )
+    circuit_breaker_models: tuple[str, ...] = option(
+        MODELS, "", BREAKER, "For scope model: names, or beginnings with *; all others share one breaker."
+    )
+    circuit_breaker_slow_first_byte: float = option(
+        TIMEOUT, "0s", BREAKER, "A first byte later than this is a failure; 0s is off."
+    )
+    circuit_breaker_ramp: float = option(
+        DURATION, "0s", BREAKER, "After closing: how long until all requests are admitted again."
     )
 
     openai_base_url: str = option(BASE_URL, "https://api.openai.com/v1", PROVIDERS, "OpenAI upstream.")
@@ -249,11 +218,29 @@ class Settings:
         )
         return None if bypassed else self.https_proxy
 
+    def protections(self) -> tuple[str, ...]:
+        """What is on, in a few words each; what is in shadow is said to be."""
+        threshold, window = self.circuit_breaker_failure_threshold, self.circuit_breaker_window
+        said = {
+            "concurrency": self.max_concurrency and f"at most {self.max_concurrency} in flight",
+            "concurrency-per-caller": self.max_concurrency_per_caller
+            and f"{self.max_concurrency_per_caller} in flight a caller",
+            "concurrency-per-provider": self.max_concurrency_per_provider
+            and f"{self.max_concurrency_per_provider} in flight a provider",
+            "queue": self.queue_size and f"a queue of {self.queue_size}",
+            "rate": self.rate_limit and f"{self.rate_limit} requests/s a caller",
+            "breaker": self.circuit_breaker and f"circuit breakers ({threshold} failures in {window:g} s)",
+        }
+        return tuple(f"{text}{' in shadow' * (name in self.shadow)}" for name, text in said.items() if text)
+
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but deserves a second look, a line each."""
+        said = []
         if self.has_central_key and not self.bind.is_loopback:
-            return (f"--allow-anonymous: whoever can connect to {self.bind} uses the central key",)
-        return ()
+            said.append(f"--allow-anonymous: whoever can connect to {self.bind} uses the central key")
+        if self.shadow:
+            said.append(f"--shadow: nothing is rejected by {', '.join(self.shadow)}; it is only counted")
+        return tuple(said)
 
 
 def _described() -> Iterator[Option]:

@@ -6,12 +6,15 @@ Additive only within a schema: unlimited is 0, absent is null.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aibridge_trio import __version__
+from aibridge_trio import admission as admissions
 from aibridge_trio.admission import Admission
+from aibridge_trio.core import credentials
+from aibridge_trio.core.breaker import Statistics
 from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES
@@ -57,7 +60,9 @@ class Status:
         instances: Instances,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        shadow: Sequence[str] = (),
     ) -> None:
+        self._shadow = shadow
         self._life = life
         self._admission = admission
         self._ledger = ledger
@@ -88,10 +93,18 @@ class Status:
             "started_at": self._started_at,
             "uptime_s": round(self._clock() - self._began, 3),
             "draining": self._life.phase == "draining",
-            "concurrency": {"limit": admission.max_concurrency, "in_flight": admission.in_flight},
+            "concurrency": {
+                "limit": admission.limits.max_concurrency,
+                "in_flight": admission.in_flight,
+                "per_caller": admission.limits.per_caller,
+                "per_provider": admission.limits.per_provider,
+            },
+            "queue": self._queue(admission),
             "rate_limit": {"per_second": admission.rate_limit, "callers": admission.callers},
             "requests": {"total": self._ledger.requests.total(), "by_status": self._by_status()},
             "rejects": dict(self._ledger.rejects),
+            "shadow": list(self._shadow),
+            "would_reject": dict(self._ledger.would_rejects),
             "providers": [self._provider(instance) for instance in self._instances],
             "callers": [
                 {
@@ -107,22 +120,59 @@ class Status:
 
     def breaker(self, instance: Instance) -> dict[str, Any]:
         """Return one breaker, as in the document."""
-        breaker = instance.circuit.statistics()
+        circuits = instance.circuits
+        breaker = circuits.statistics()
         name, ledger = instance.name, self._ledger
-        policy = instance.circuit.policy
+        policy = circuits.rules.policy
         return {
-            "enabled": instance.circuit.enabled,
-            "state": breaker.state,
+            "enabled": circuits.enabled,
             "mode": breaker.mode,
-            "since_s": round(max(0.0, self._clock() - breaker.since), 3),
-            "cooldown_left_s": None if breaker.cooldown_left is None else round(breaker.cooldown_left, 3),
-            "failures_in_window": breaker.failures_in_window,
+            **self._state(breaker),
             "threshold": policy.threshold if policy else None,
-            "probes": breaker.probes,
             "max_probes": policy.max_probes if policy else None,
-            "trips": breaker.trips,
             "rejects": ledger.refusals[name],
             "verdicts": {verdict: ledger.verdicts[name, verdict] for verdict in Verdict},
+            "scope": circuits.rules.scope,
+            "scopes": [
+                {
+                    "name": scope,
+                    **self._state(circuit.statistics()),
+                    "rejects": ledger.scope_refusals[name, scope],
+                }
+                for scope, circuit in circuits.scoped().items()
+            ],
+            "credentials": _resting(circuits.resting()),
+        }
+
+    def _state(self, breaker: Statistics) -> dict[str, Any]:
+        return {
+            "state": breaker.state,
+            "since_s": round(max(0.0, self._clock() - breaker.since), 3),
+            "cooldown_left_s": _rounded(breaker.cooldown_left),
+            "cooldown_s": _rounded(breaker.cooldown),
+            "failures_in_window": breaker.failures_in_window,
+            "probes": breaker.probes,
+            "trips": breaker.trips,
+            "in_a_row": breaker.in_a_row,
+            "share": round(breaker.share, 3),
+        }
+
+    def _queue(self, admission: admissions.Statistics) -> dict[str, Any]:
+        queue, limits, ledger = admission.queue, admission.limits, self._ledger
+        count = {outcome: histogram.count for (outcome,), histogram in ledger.waits.items()}
+        served = ledger.waits["served",]
+        return {
+            "size": limits.queue_size,
+            "timeout_s": limits.queue_timeout,
+            "waiting": queue.waiting,
+            "callers": queue.callers,
+            "pace_per_s": _rounded(queue.pace),
+            "served": count["served"],
+            "full": ledger.rejects["queue_full"],
+            "timed_out": count["timed_out"],
+            "hopeless": ledger.rejects["queue_deadline"],
+            "left": count["left"],
+            "wait_s": _distribution(served),
         }
 
     def _provider(self, instance: Instance) -> dict[str, Any]:
@@ -131,18 +181,18 @@ class Status:
         for (provider, _), histogram in ledger.first_bytes.items():
             if provider == name:
                 first_byte.add(histogram)
-        buckets = {str(bound): count for bound, count in first_byte.cumulative()}
         responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
         return {
             "name": name,
             "type": instance.provider.name,
             "in_flight": ledger.in_flight[name],
+            "limit": self._admission.statistics().limits.per_provider,
             "breaker": self.breaker(instance),
             "upstream": {
                 "responses": _keyed(responses),
                 "errors": {phase: ledger.errors[name, phase] for phase in PHASES},
             },
-            "ttfb_s": {"buckets": buckets, "sum": round(first_byte.sum, 6), "count": buckets["+Inf"]},
+            "ttfb_s": _distribution(first_byte),
             "tokens": {kind: ledger.tokens[name, kind] for kind in TYPES},
         }
 
@@ -169,6 +219,7 @@ class Status:
             source=event.source,
             target=event.target,
             because=event.because,
+            scope=event.scope,
         )
 
     def _overridden(self, event: Overridden) -> None:
@@ -196,11 +247,35 @@ class Status:
         provider: str | None = None,
         source: str | None = None,
         target: str | None = None,
+        scope: str | None = None,
     ) -> None:
-        at = round(self._wall_clock(), 3)
         self._events.append(
-            {"at": at, "kind": kind, "provider": provider, "from": source, "to": target, "because": because}
+            {
+                "at": round(self._wall_clock(), 3),
+                "kind": kind,
+                "provider": provider,
+                "scope": scope,
+                "from": source,
+                "to": target,
+                "because": because,
+            }
         )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
+
+
+def _distribution(histogram: Histogram) -> dict[str, Any]:
+    buckets = {str(bound): count for bound, count in histogram.cumulative()}
+    return {"buckets": buckets, "sum": round(histogram.sum, 6), "count": histogram.count}
+
+
+def _resting(keys: credentials.Statistics | None) -> dict[str, Any] | None:
+    if keys is None:
+        return None
+    shown = [{"hint": key.hint, "left_s": round(key.left, 3)} for key in keys.shown]
+    return {"resting": keys.resting, "total": keys.total, "evictions": keys.evictions, "callers": shown}
 
 
 def _keyed(counts: Mapping[int, int]) -> dict[str, int]:

@@ -115,6 +115,29 @@ def choice(*words: str) -> Unit[str]:
     return Unit(parse, "|".join(words), words[0], choices=words)
 
 
+def several(*words: str) -> Unit[tuple[str, ...]]:
+    """The unit of any of these words, with commas between."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        found = tuple(item.strip() for item in text.split(",")) if text else ()
+        for item in found:
+            if item not in words:
+                raise Unfit(f"{quoted(item)} is none of {', '.join(words)}", nearest(item.lower(), words))
+        return tuple(word for word in words if word in found)
+
+    return Unit(parse, "NAME,...", ",".join(words[:2]), ",".join, toml=list, choices=words)
+
+
+def _model_names(text: str) -> tuple[str, ...]:
+    names = tuple(item.strip() for item in text.split(",")) if text else ()
+    for name in names:
+        if not re.fullmatch(r"[!-)+-~]{1,255}\*?", name):
+            raise Unfit(f"{quoted(name)} is neither a model's name nor its beginning and a *")
+    if len(set(names)) < len(names):
+        raise Unfit("a name stands there twice")
+    return names
+
+
 def _number(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
         raise Unfit(f"{quoted(text)} is not a number")
@@ -226,6 +249,7 @@ DURATION = Unit(_duration, "D", "5s", show_duration)
 SPAN = Unit(_span, "D", "10s", show_duration)
 TIMEOUT = Unit(_timeout, "D", "30s", show_duration)
 SIZE = Unit(_size, "SIZE", "32MiB", show_size)
+MODELS = Unit(_model_names, "NAME,...", "claude-opus-*,gpt-5", ",".join, toml=list)
 TEXT: Unit[Any] = Unit(str, "TEXT", "localhost,.internal")
 FILE = Unit(_file, "FILE", "/etc/aibridge/file")
 SECRET = Unit(_secret, "SECRET", "...", show_secret)

@@ -7,7 +7,7 @@ callers, and rewrite the path after the allow-list has looked at it.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from aibridge_trio.call import Call, ConnectionLost, Patience
 from aibridge_trio.core import headers as h
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
-from aibridge_trio.message import Body, BodyStalled
+from aibridge_trio.message import BodyStalled
 from aibridge_trio.poller import Poller
 from aibridge_trio.pool import dialling
 from aibridge_trio.proxied import ProxiedCall
@@ -44,14 +44,14 @@ class Timeouts:
     idle: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """A request on its way up: `target` is path and query after the base URL, byte for byte."""
 
     method: str
     target: bytes = field(repr=False)
     headers: h.Headers = field(repr=False)
-    body: Body
+    body: AsyncIterator[bytes]
     length: int | None
     chunked: bool
     max_body: int
@@ -79,10 +79,15 @@ class Upstream:
         )
         self._pool = transport.pool(self._base) if isinstance(transport, Transport) else None
 
-    def send(self, outgoing: Outgoing, reached: Callable[[], None]) -> Response:
-        """Send a request, on entering what this returns. `reached` is called when the connection stands."""
+    def send(
+        self, outgoing: Outgoing, reached: Callable[[], None], sent: Callable[[], None] = lambda: None
+    ) -> Response:
+        """Send a request, on entering what this returns.
+
+        `reached` is called when the connection stands, `sent` when all of the request has been taken for it.
+        """
         headers = [self._host, *outgoing.headers, *_framing(outgoing)]
-        return Response(self._call(), outgoing, self._base_path + outgoing.target, headers, reached)
+        return Response(self._call(), outgoing, self._base_path + outgoing.target, headers, reached, sent=sent)
 
     async def run(self) -> None:
         """Keep deadlines, and close kept connections in time, until cancelled."""
@@ -124,8 +129,11 @@ class Response:
         target: bytes,
         headers: h.Headers,
         reached: Callable[[], None],
+        *,
+        sent: Callable[[], None],
     ) -> None:
         self._call = call
+        self._sent: Callable[[], None] | None = sent
         self._outgoing = outgoing
         self._target = target
         self._headers = headers
@@ -178,14 +186,16 @@ class Response:
             raise _fault("stream", error) from None
 
     async def _piece(self) -> bytes | None:
-        """Return the next piece of the request's body."""
-        if not self._outgoing.has_body:
+        """Return the next piece of the request's body, None at its end."""
+        piece = await anext(self._outgoing.body, None) if self._outgoing.has_body else None
+        if piece is None:
+            if self._sent:
+                self._sent()
+                self._sent = None
             return None
-        piece = await anext(self._outgoing.body, None)
-        if piece is not None:
-            self._left -= len(piece)
-            if self._left < 0:
-                raise BodyTooLarge(self._outgoing.max_body)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise BodyTooLarge(self._outgoing.max_body)
         return piece
 
 

@@ -26,8 +26,8 @@ _aibridge() {
       flags='--help|-h --version'
       ;;
     serve | check)
-      flags='--config --bind --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-body --max-connections --max-connections-per-address --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --openai-base-url --anthropic-base-url --copilot-base-url --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --idle-timeout --drain-delay --graceful-timeout --log-level --log-format --help|-h --version'
-      valued='--config --bind --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --max-concurrency --rate-limit --max-body --max-connections --max-connections-per-address --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --openai-base-url --anthropic-base-url --copilot-base-url --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --idle-timeout --drain-delay --graceful-timeout --log-level --log-format'
+      flags='--config --bind --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --shadow --max-body --max-connections --max-connections-per-address --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --idle-timeout --drain-delay --graceful-timeout --log-level --log-format --help|-h --version'
+      valued='--config --bind --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --shadow --max-body --max-connections --max-connections-per-address --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --idle-timeout --drain-delay --graceful-timeout --log-level --log-format'
       ;;
     top)
       flags='--url --once --json --interval --help|-h --version'
@@ -80,6 +80,9 @@ _aibridge() {
       'serve --admin-token-file' | 'check --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert' | 'check --tls-cert') compopt -o default 2>/dev/null ;;
       'serve --tls-key' | 'check --tls-key') compopt -o default 2>/dev/null ;;
+      'serve --shadow' | 'check --shadow') fits='concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' ;;
+      'serve --circuit-breaker-429' | 'check --circuit-breaker-429') fits='provider credential' ;;
+      'serve --circuit-breaker-scope' | 'check --circuit-breaker-scope') fits='provider endpoint model' ;;
       'serve --upstream-ca' | 'check --upstream-ca') compopt -o default 2>/dev/null ;;
       'serve --log-level' | 'check --log-level') fits='debug info warning error' ;;
       'serve --log-format' | 'check --log-format') fits='auto human json' ;;

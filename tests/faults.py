@@ -10,6 +10,7 @@ happens, and at the end nothing may be left.
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
 import time
@@ -17,12 +18,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
+from typing import Any
 
 import trio
 from trio.testing import MockClock
 
 from aibridge_trio.core.breaker import Mode
 from aibridge_trio.events import Bug, Finished, Started
+from aibridge_trio.settings import PROTECTIONS
 from tests.faulty_callers import MAX_BODY, FaultyCallers
 from tests.faulty_providers import FaultyProvider
 from tests.network import PROVIDERS, MemoryLink, Running
@@ -73,13 +76,9 @@ async def _run(draw: Random, requests: int) -> Counter[str]:
             network.raw(name, FaultyProvider(ledger, draw).serve)
         await _settle()
         alone = _tasks()
-        limits = {"max_concurrency": draw.choice((0, 10, 30)), "rate_limit": draw.choice((0, 3))}
         async with network.bridge(
-            **limits,
+            **_protections(draw),
             max_body=MAX_BODY,
-            circuit_breaker=draw.random() < 0.8,
-            circuit_breaker_failure_threshold=10,
-            circuit_breaker_cooldown=3.0,
             first_byte_timeout=30.0,
             idle_timeout=20.0,
             log_level="error",
@@ -107,24 +106,51 @@ async def _run(draw: Random, requests: int) -> Counter[str]:
     return ledger.outcomes
 
 
+def _protections(draw: Random) -> dict[str, Any]:
+    """Draw which are on, by which rules, and which of them are in shadow."""
+    concurrency = draw.choice((0, 10, 30))
+    scope = draw.choice(("provider", "provider", "endpoint", "model"))
+    return {
+        "max_concurrency": concurrency,
+        "max_concurrency_per_caller": draw.choice((0, 0, 2)),
+        "max_concurrency_per_provider": draw.choice((0, 0, 8)),
+        "queue_size": draw.choice((0, 5, 40)) if concurrency else 0,
+        "queue_timeout": draw.choice((0.5, 5.0)),
+        "rate_limit": draw.choice((0, 3)),
+        "circuit_breaker": draw.random() < 0.8,
+        "circuit_breaker_failure_threshold": 10,
+        "circuit_breaker_cooldown": 3.0,
+        "circuit_breaker_max_cooldown": 10.0,
+        "circuit_breaker_429": draw.choice(("provider", "credential")),
+        "circuit_breaker_scope": scope,
+        "circuit_breaker_models": ("m", "gpt-*") if scope == "model" else (),
+        "circuit_breaker_slow_first_byte": draw.choice((math.inf, 5.0)),
+        "circuit_breaker_ramp": draw.choice((0.0, 5.0)),
+        "shadow": tuple(name for name in PROTECTIONS if draw.random() < 0.1),
+    }
+
+
 async def _overrule(running: Running, draw: Random) -> None:
     """Open, close and free breakers."""
     while True:
         await trio.sleep(10 * draw.random())
         for instance in running.bridge.instances:
-            if instance.circuit.enabled and draw.random() < 0.3:
-                instance.circuit.override(draw.choice((Mode.OPEN, Mode.CLOSE, Mode.AUTO, Mode.AUTO)))
+            if instance.circuits.enabled and draw.random() < 0.3:
+                instance.circuits.override(draw.choice((Mode.OPEN, Mode.CLOSE, Mode.AUTO, Mode.AUTO)))
 
 
 async def _nothing_left(network: Pipes, running: Running, idle: int) -> None:
     """Behind the last caller slots, permits and connections are back at once, and all else in time."""
     bridge = running.bridge
     for instance in bridge.instances:
-        if instance.circuit.enabled:
-            instance.circuit.override(Mode.AUTO)
+        if instance.circuits.enabled:
+            instance.circuits.override(Mode.AUTO)
     await trio.sleep(1)
-    assert bridge.admission.statistics().in_flight == 0, "slots are held"
-    assert [instance.circuit.statistics().probes for instance in bridge.instances] == [0, 0, 0], "permits are held"
+    admission = bridge.admission.statistics()
+    assert admission.in_flight == 0, "slots are held"
+    assert admission.queue.waiting == 0, "somebody waits for nothing"
+    probes = [instance.circuits.statistics().probes for instance in bridge.instances]
+    assert probes == [0, 0, 0], "permits are held"
     assert network.pools()[0] == 0, "connections to providers are busy"
     assert network.open_ends() == network.pools()[1] + bridge.server.statistics().connections
     await trio.sleep(5)

@@ -10,6 +10,7 @@ import h11
 import trio
 
 from aibridge_trio.http1 import LAST_CHUNK, chunk
+from aibridge_trio.settings import PROTECTIONS
 from tests.peers import BROKEN, Fault, Gone, Ledger, Peer
 from tests.pipes import End, Pipes
 
@@ -30,7 +31,7 @@ _MALFORMED = (
     b" folded\r\n",
 )
 # Rejects that anybody may get, whatever he asked for.
-_ANYBODY = {"capacity", "rate_limit", "circuit_open", "shutting_down"}
+_ANYBODY = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline", "shutting_down"}
 
 
 @dataclass

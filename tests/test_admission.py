@@ -11,9 +11,13 @@ from trio.testing import MockClock
 
 from aibridge_trio.admission import Admission, Statistics
 from aibridge_trio.asgi import AsgiBody, AsgiReply
+from aibridge_trio.core import places
+from aibridge_trio.core.places import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.identity import Callers
 from aibridge_trio.message import Reply, Request
+
+IDLE = places.Statistics(waiting=0, callers=0, pace=None)
 
 
 @dataclass
@@ -40,7 +44,7 @@ class Door:
     def __init__(self, max_concurrency: int = 0, rate_limit: int = 0) -> None:
         self.clock = Clock()
         self.callers = Callers()
-        self.admission = Admission(max_concurrency, rate_limit, self.clock)
+        self.admission = Admission(Limits(max_concurrency), rate_limit, self.clock)
 
     def take(
         self, *headers: tuple[bytes, bytes], client: str = "203.0.113.7", answer: Reply | None = None
@@ -63,8 +67,8 @@ class Door:
 def test_the_nth_is_admitted_and_the_next_rejected_at_once() -> None:
     """With N allowed the N-th holds a slot, and the N+1st is rejected without waiting."""
     door = Door(max_concurrency=2)
-    with door.admission.slot(), door.admission.slot():
-        with pytest.raises(AtCapacity), door.admission.slot():
+    with door.admission.place(), door.admission.place():
+        with pytest.raises(AtCapacity), door.admission.place():
             pytest.fail("a third was admitted")
         assert door.in_flight == 2
 
@@ -72,19 +76,19 @@ def test_the_nth_is_admitted_and_the_next_rejected_at_once() -> None:
 def test_a_reject_takes_no_slot() -> None:
     """Rejects do not count: after a flood of them every slot is free (the Go AI Bridge counts them)."""
     door = Door(max_concurrency=1)
-    with door.admission.slot():
+    with door.admission.place():
         for _ in range(100):
-            with pytest.raises(AtCapacity), door.admission.slot():
+            with pytest.raises(AtCapacity), door.admission.place():
                 pass
     assert door.in_flight == 0
-    with door.admission.slot():
+    with door.admission.place():
         assert door.in_flight == 1
 
 
 def test_zero_is_unlimited() -> None:
     """With 0 everybody is admitted, and still counted."""
     door = Door(max_concurrency=0)
-    slots = [door.admission.slot() for _ in range(1000)]
+    slots = [door.admission.place() for _ in range(1000)]
     for slot in slots:
         slot.__enter__()
     assert door.in_flight == 1000
@@ -98,7 +102,7 @@ def test_the_slot_is_back_after_an_exception(error: type[BaseException]) -> None
     """Whatever goes wrong inside, the slot is given back, once."""
     door = Door(max_concurrency=1)
     for _ in range(3):
-        with pytest.raises(error), door.admission.slot():
+        with pytest.raises(error), door.admission.place():
             raise error
         assert door.in_flight == 0
 
@@ -106,7 +110,7 @@ def test_the_slot_is_back_after_an_exception(error: type[BaseException]) -> None
 async def test_the_slot_is_back_after_a_cancellation(autojump_clock: MockClock) -> None:
     """A request that is cancelled gives its slot back."""
     door = Door(max_concurrency=1)
-    with trio.move_on_after(5) as scope, door.admission.slot():
+    with trio.move_on_after(5) as scope, door.admission.place():
         await trio.sleep_forever()
     assert scope.cancelled_caught
     assert door.in_flight == 0
@@ -115,7 +119,7 @@ async def test_the_slot_is_back_after_a_cancellation(autojump_clock: MockClock) 
 async def test_one_task_may_hold_several_slots() -> None:
     """A slot belongs to a request, not to a task."""
     door = Door(max_concurrency=3)
-    with door.admission.slot(), door.admission.slot():
+    with door.admission.place(), door.admission.place():
         await trio.lowlevel.checkpoint()
         assert door.in_flight == 2
 
@@ -130,7 +134,7 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
         await trio.sleep(chance.random() * 10)
         free = inside < 5
         try:
-            with trio.move_on_after(chance.random()), door.admission.slot():
+            with trio.move_on_after(chance.random()), door.admission.place():
                 admitted, inside, most = admitted + 1, inside + 1, max(most, inside + 1)
                 assert free
                 try:
@@ -223,18 +227,22 @@ def test_every_reply_offers_the_budget() -> None:
 def test_statistics() -> None:
     """What is in flight, who came within the last second, and the limits stand in the statistics."""
     door = Door(max_concurrency=4, rate_limit=2)
-    with door.admission.slot():
+    with door.admission.place():
         door.take()
         door.take(client="203.0.113.8")
         assert door.admission.statistics() == Statistics(
-            max_concurrency=4, in_flight=1, rate_limit=2, callers=2, evictions=0
+            limits=Limits(4), in_flight=1, queue=IDLE, rate_limit=2, callers=2, evictions=0
         )
     door.clock.now = 1.0
-    assert door.admission.statistics() == Statistics(4, 0, 2, 0, 0)
+    idle = door.admission.statistics()
+    assert (idle.in_flight, idle.callers, idle.evictions, idle.queue.waiting) == (0, 0, 0, 0)
 
 
 def test_a_repr_tells_the_state() -> None:
     """An admission shows what is in flight, and no caller."""
     door = Door(max_concurrency=4, rate_limit=2)
     door.take((b"authorization", b"Bearer sk-secret"))
-    assert repr(door.admission) == "<Admission in_flight=0 <RateLimiter limit=2/s callers=1>>"
+    told = repr(door.admission)
+    assert told.startswith("<Admission in_flight=0 <Places ")
+    assert told.endswith(" <RateLimiter limit=2/s callers=1>>")
+    assert "secret" not in told

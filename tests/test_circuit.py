@@ -11,7 +11,7 @@ from aibridge_trio.circuit import Circuit, Hold
 from aibridge_trio.core.breaker import Mode, Policy, State
 from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
-from aibridge_trio.events import Event, Judged, Overridden, Transitioned
+from aibridge_trio.events import Event, Judged, Transitioned
 
 OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
 
@@ -24,7 +24,7 @@ class Lab:
         self.circuit = Circuit("openai", policy, clock, self.heard.append)
 
     def settle(self, *evidence: Evidence) -> None:
-        with self.circuit.admit(votes=True) as hold:
+        with self.circuit.admit() as hold:
             for one in evidence:
                 hold.settle(one)
 
@@ -86,7 +86,7 @@ async def test_the_timer_expires_hung_probes(lab: Lab, autojump_clock: MockClock
     await trio.sleep(30)
 
     async def hang() -> None:
-        with lab.circuit.admit(votes=True):
+        with lab.circuit.admit():
             await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
@@ -106,7 +106,7 @@ async def test_the_timer_starts_anew_after_each_trip(lab: Lab, autojump_clock: M
     for _ in range(3):
         while lab.state is not State.OPEN:
             lab.settle(OVERLOAD)
-        await trio.sleep(30)
+        await trio.sleep(lab.circuit.statistics().cooldown_left or 0)
         await wait_all_tasks_blocked()
     assert lab.path == ["open", "half-open"] * 3
 
@@ -159,24 +159,24 @@ async def test_probes_that_say_nothing_are_given_back(lab: Lab, autojump_clock: 
 async def test_a_fault_is_a_failure(lab: Lab, autojump_clock: MockClock, timeout: bool) -> None:
     """An upstream fault on the way out is a failure, and goes on its way."""
     for _ in range(5):
-        with pytest.raises(UpstreamFault), lab.circuit.admit(votes=True):
+        with pytest.raises(UpstreamFault), lab.circuit.admit():
             raise UpstreamFault("connect", "refused", timeout=timeout)
     assert lab.verdicts == ["failure"] * 5
     assert lab.path == ["open"]
-    with pytest.raises(CircuitOpen, match="due to upstream failures"), lab.circuit.admit(votes=True):
+    with pytest.raises(CircuitOpen, match="due to upstream failures"), lab.circuit.admit():
         pass
 
 
 async def test_any_other_exception_is_neutral(lab: Lab, autojump_clock: MockClock) -> None:
     """A bug of ours or a reject says nothing of the provider."""
-    with pytest.raises(ValueError), lab.circuit.admit(votes=True):
+    with pytest.raises(ValueError), lab.circuit.admit():
         raise ValueError
     assert lab.verdicts == ["neutral"]
 
 
 async def test_a_fault_after_a_success_is_a_relapse(lab: Lab, autojump_clock: MockClock) -> None:
     """A stream that began well and broke is a success and then a failure."""
-    with pytest.raises(UpstreamFault), lab.circuit.admit(votes=True) as hold:
+    with pytest.raises(UpstreamFault), lab.circuit.admit() as hold:
         broken_after(hold, SUCCESS)
     assert lab.verdicts == ["success", "failure"]
     assert lab.circuit.statistics().failures_in_window == 1
@@ -198,7 +198,7 @@ async def test_the_first_evidence_counts(lab: Lab, autojump_clock: MockClock, fi
 
 async def test_no_evidence_is_not_heard(lab: Lab, autojump_clock: MockClock) -> None:
     """None is no evidence: what comes after it still counts."""
-    with lab.circuit.admit(votes=True) as hold:
+    with lab.circuit.admit() as hold:
         hold.settle(None)
         assert hold.verdict is None
         hold.settle(SUCCESS)
@@ -211,7 +211,7 @@ async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockCloc
     lab.trip()
     await trio.sleep(30)
     for _ in range(5):
-        with trio.move_on_after(1), lab.circuit.admit(votes=True):
+        with trio.move_on_after(1), lab.circuit.admit():
             await trio.sleep_forever()
         assert lab.circuit.statistics().probes == 0
     assert lab.verdicts[5:] == ["neutral"] * 5
@@ -220,7 +220,7 @@ async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockCloc
 
 async def test_a_cancelled_request_keeps_its_verdict(lab: Lab, autojump_clock: MockClock) -> None:
     """A caller that leaves after the verdict takes nothing back."""
-    with trio.move_on_after(1), lab.circuit.admit(votes=True) as hold:
+    with trio.move_on_after(1), lab.circuit.admit() as hold:
         hold.settle(OVERLOAD)
         await trio.sleep_forever()
     assert lab.verdicts == ["failure"]
@@ -230,7 +230,7 @@ async def test_a_hung_probe_may_still_fail(lab: Lab, autojump_clock: MockClock) 
     """A probe that ran out of time runs on; when it breaks, the circuit opens again."""
     lab.trip()
     await trio.sleep(30)
-    with pytest.raises(UpstreamFault), lab.circuit.admit(votes=True):
+    with pytest.raises(UpstreamFault), lab.circuit.admit():
         await silence(100)
     assert lab.path == ["open", "half-open", "open"]
 
@@ -245,7 +245,7 @@ async def test_refusals_name_provider_and_wait(lab: Lab, autojump_clock: MockClo
     with pytest.raises(
         CircuitOpen, match=r"^openai is currently unavailable due to upstream rate limiting"
     ) as caught:
-        lab.circuit.admit(votes=True).__enter__()
+        lab.circuit.admit().__enter__()
     assert caught.value.wait == 20.0
 
 
@@ -253,23 +253,20 @@ async def test_a_refused_request_is_not_judged(lab: Lab, autojump_clock: MockClo
     """Our own reject is no verdict."""
     lab.trip()
     lab.heard.clear()
-    for votes in (True, False):
-        with pytest.raises(CircuitOpen), lab.circuit.admit(votes=votes):
-            pytest.fail("admitted while open")
+    with pytest.raises(CircuitOpen), lab.circuit.admit():
+        pytest.fail("admitted while open")
+    assert lab.circuit.refusal() is not None
     assert lab.heard == []
 
 
-async def test_who_does_not_vote_is_never_judged(lab: Lab, autojump_clock: MockClock) -> None:
-    """A passed-through request holds no permit, and neither its verdict nor its fault is heard."""
-    for _ in range(10):
-        with pytest.raises(UpstreamFault), lab.circuit.admit(votes=False) as hold:
-            broken_after(hold, OVERLOAD)
-        assert hold.verdict is None
-    assert lab.heard == []
+async def test_who_does_not_vote_passes_in_half_open(lab: Lab, autojump_clock: MockClock) -> None:
+    """A passed-through request is refused only while open, and holds no permit."""
+    assert lab.circuit.refusal() is None
     lab.trip()
+    assert isinstance(lab.circuit.refusal(), CircuitOpen)
     await trio.sleep(30)
-    with lab.circuit.admit(votes=False):
-        assert lab.circuit.statistics().probes == 0
+    assert lab.circuit.refusal() is None
+    assert lab.circuit.statistics().probes == 0
 
 
 # --- What is told
@@ -292,7 +289,6 @@ async def test_events_are_told_once_and_in_order(lab: Lab, autojump_clock: MockC
         *[succeeded] * 3,
         Transitioned("openai", half, closed, "3 of 3 probes succeeded", trip=False),
         Transitioned("openai", closed, opened, "operator: open", trip=False),
-        Overridden("openai", Mode.OPEN),
     ]
 
 
@@ -300,7 +296,7 @@ async def test_many_tasks_trip_it_once(lab: Lab, autojump_clock: MockClock) -> N
     """A hundred requests that fail together are one trip, with one event."""
 
     async def request() -> None:
-        with lab.circuit.admit(votes=True) as hold:
+        with lab.circuit.admit() as hold:
             await trio.sleep(12)  # longer than the window
             hold.settle(OVERLOAD)
 
@@ -321,7 +317,7 @@ async def test_many_tasks_probe_no_more_than_allowed(lab: Lab, autojump_clock: M
     async def request() -> None:
         nonlocal admitted
         try:
-            with lab.circuit.admit(votes=True):
+            with lab.circuit.admit():
                 admitted += 1
                 await trio.sleep(5)
         except CircuitOpen as refused:
@@ -342,12 +338,11 @@ async def test_off_lets_all_through_and_still_counts(autojump_clock: MockClock) 
     lab = Lab(None)
     assert not lab.circuit.enabled
     for _ in range(100):
-        with pytest.raises(UpstreamFault), lab.circuit.admit(votes=True):
+        with pytest.raises(UpstreamFault), lab.circuit.admit():
             raise UpstreamFault("connect", "refused")
     lab.settle(SUCCESS)
     lab.settle()
-    with lab.circuit.admit(votes=False):
-        pass
+    assert lab.circuit.refusal() is None
     assert lab.state is State.CLOSED
     assert lab.path == []
     assert lab.verdicts == ["failure"] * 100 + ["success", "neutral"]

@@ -533,6 +533,7 @@ ROOMS = {
     "files",
     "flags",
     "grammar",
+    "options",
     "page",
     "providers",
     "settings",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,9 +27,10 @@ BY_NAME = {option.name: option for option in OPTIONS}
 
 @pytest.fixture
 def nothing_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let files and exposure pass: only where values come from matters."""
+    """Let files, exposure and company pass: only where values come from matters."""
     monkeypatch.setattr("aibridge_trio.configuration._check_certificates", lambda *_: None)
     monkeypatch.setattr("aibridge_trio.configuration._check_exposure", lambda *_: None)
+    monkeypatch.setattr("aibridge_trio.configuration._check_company", lambda *_: None)
     monkeypatch.setattr(files, "secret", lambda path: f"<{path}>")
 
 
@@ -102,6 +104,37 @@ def test_every_option_with_a_flag_has_a_key(option: Option, config: Callable[[st
     expected = (value, f"{path}: {option.key}")
     assert value_of(load({"config": path}, {}), option.name) == expected
     assert value_of(load({}, {"AIBRIDGE_CONFIG": path}), option.name) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (
+            {"circuit_breaker_scope": "model"},
+            "--circuit-breaker-scope: no model is named; add --circuit-breaker-models",
+        ),
+        (
+            {"circuit_breaker_models": "gpt-5"},
+            "--circuit-breaker-models: the scope is provider; add --",
+        ),
+        ({"queue_size": "9"}, "--queue-size: there is no limit to wait for; add --max-concurrency N"),
+        ({"shadow": "rate,concurency"}, '--shadow: "concurency" is none of '),
+        ({"circuit_breaker_models": "a,a"}, "--circuit-breaker-models: a name stands there twice"),
+        ({"circuit_breaker_models": "a b"}, '--circuit-breaker-models: "a b" is neither a model'),
+    ],
+)
+def test_what_would_do_nothing_is_a_mistake(flags: dict[str, str], said: str) -> None:
+    """An option that protects only in company is refused alone, and a word that means nothing is refused."""
+    with pytest.raises(Mistake, match=re.escape(said)):
+        load(flags, {})
+
+
+@pytest.mark.parametrize(
+    "limit", ["max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider"]
+)
+def test_a_queue_may_wait_for_any_limit(limit: str) -> None:
+    """A queue is in good company with each of the three limits."""
+    assert load({"queue_size": "9", limit: "1"}, {}).settings.queue_size == 9
 
 
 def test_flag_before_environment_before_file_before_default(config: Callable[[str], str]) -> None:

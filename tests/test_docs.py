@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aibridge_trio.admission import Admission
+from aibridge_trio.core.places import Limits
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.ledger import Ledger
@@ -46,7 +47,7 @@ def test_every_reject_has_its_row(reject: type[Reject]) -> None:
 
 def test_every_metric_has_its_row() -> None:
     """Names and labels, and no row for a metric that does not exist."""
-    admission = Admission(0, 0, lambda: 0.0)
+    admission = Admission(Limits(), 0, lambda: 0.0)
     exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
     names = set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
     documented = set(re.findall(r"^\| `(aibridge_\w+)`", REFERENCE, re.MULTILINE))
@@ -66,7 +67,7 @@ def test_verdicts_and_exit_statuses_are_documented() -> None:
         assert f"| {verdict} |" in (ROOT / "docs" / "breaker.md").read_text()
     for status in (0, 1, 2, 130):
         assert re.search(rf"^\| {status} \|", REFERENCE, re.MULTILINE)
-    assert len(REASONS) == 12
+    assert len(REASONS) == 18
 
 
 def test_the_readmes_check_is_what_ci_runs() -> None:

@@ -97,7 +97,7 @@ async def nothing_left(network: Pipes, running: Running) -> None:
     bridge = running.bridge
     await wait_all_tasks_blocked()
     assert bridge.admission.statistics().in_flight == 0
-    assert [instance.circuit.statistics().probes for instance in bridge.instances] == [0, 0, 0]
+    assert [instance.circuits.statistics().probes for instance in bridge.instances] == [0, 0, 0]
     assert network.pools()[0] == 0
     await trio.sleep(6)
     assert bridge.server.statistics().connections == 0
@@ -108,7 +108,7 @@ def half_open(running: Running) -> None:
     """Let every request be a probe, whose permit can be counted."""
     for mode in (Mode.OPEN, Mode.AUTO):
         for instance in running.bridge.instances:
-            instance.circuit.override(mode)
+            instance.circuits.override(mode)
 
 
 @pytest.mark.parametrize("done", DONE)

@@ -32,6 +32,7 @@ DOORS = {
 TESTED_ELSEWHERE = {
     "__init__": "test_house",
     "__main__": "test_cli",
+    "ahead": "test_circuits",
     "app": "test_asgi",
     "bridge": "test_bridge",
     "call": "test_transport",
@@ -44,6 +45,7 @@ TESTED_ELSEWHERE = {
     "ledger": "test_metrics",
     "life": "test_bridge",
     "message": "test_asgi",
+    "options": "test_settings",
     "listener": "test_server",
     "outlet": "test_wire",
     "proxied": "test_upstream",

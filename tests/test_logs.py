@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
@@ -107,6 +106,7 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("method", "POST"),
         ("status", 200),
         ("reject", None),
+        ("would_reject", None),
         ("verdict", "success"),
         ("broken", False),
         ("left", False),
@@ -121,7 +121,7 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
 
 def test_what_is_not_known_is_null() -> None:
     """The keys are the same for every request."""
-    nothing = replace(REQUEST, reject="capacity", verdict=None, first_byte=None, caller=None, user_agent="")
+    nothing = REQUEST._replace(reject="capacity", verdict=None, first_byte=None, caller=None, user_agent="")
     [line] = logged(nothing)
     said = json.loads(line)
     assert said.keys() == json.loads(logged(REQUEST)[0]).keys()
@@ -130,7 +130,7 @@ def test_what_is_not_known_is_null() -> None:
 
 def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
     """A local time, the level, the event, then what there is to say."""
-    [line] = logged(replace(REQUEST, verdict=None, reject="not_found", status=404, caller=None), form="human")
+    [line] = logged(REQUEST._replace(verdict=None, reject="not_found", status=404, caller=None), form="human")
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d info    request  request_id=req_1 provider=openai route=/chat/completions method=POST "
         r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 bytes_in=10 bytes_out=2000 "
@@ -226,7 +226,7 @@ HOSTILE = "\n\r\t\0\x1b[2J\x07\x7f\x85\x9b31m\u2028\u2029\u202e\ud800\ufeff\U000
 @given(st.text(max_size=64), st.text(max_size=16))
 def test_nothing_that_a_caller_sends_breaks_a_line(user_agent: str, method: str) -> None:
     """Whatever stands in it, a line is one line of printable characters; as JSON it says exactly what came."""
-    event = replace(REQUEST, user_agent=user_agent, method=method)
+    event = REQUEST._replace(user_agent=user_agent, method=method)
     [line] = logged(event)
     assert line.isprintable()
     assert line.encode()
@@ -239,7 +239,7 @@ def test_nothing_that_a_caller_sends_breaks_a_line(user_agent: str, method: str)
 def test_every_character_that_moves_a_cursor_is_escaped() -> None:
     """Escape sequences, line and paragraph separators, direction marks, lone surrogates."""
     for form in ("json", "human"):
-        [line] = logged(replace(REQUEST, user_agent=HOSTILE, method=HOSTILE), form=form)
+        [line] = logged(REQUEST._replace(user_agent=HOSTILE, method=HOSTILE), form=form)
         assert line.isprintable()
         assert len(line.splitlines()) == 1
         assert "\\u2028" in line

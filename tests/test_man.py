@@ -13,6 +13,7 @@ import pytest
 
 from aibridge_trio import __version__, cli, configuration
 from aibridge_trio.admission import Admission
+from aibridge_trio.core.places import Limits
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.grammar import Command
 from aibridge_trio.ledger import Ledger
@@ -206,7 +207,15 @@ def test_every_reject_is_told() -> None:
     found = re.findall(r"^\\fB(\w+)\\fR, (\d+)$", told, re.MULTILINE)
     assert found == [(kind.reason, str(kind.status)) for kind in Reject.__subclasses__()]
     waits = {reason for reason in REASONS if re.search(rf"^\\fB{reason}\\fR,[^,]*?^Wait: ", told, re.MULTILINE)}
-    assert waits == {"capacity", "rate_limit", "circuit_open", "shutting_down"}
+    without = {
+        "body_too_large",
+        "not_found",
+        "method_not_allowed",
+        "upgrade_refused",
+        "bad_request",
+        "internal_error",
+    }
+    assert waits == set(REASONS) - without - {"upstream_unreachable", "upstream_timeout"}
 
 
 def test_every_key_and_column_of_the_dashboard_is_told() -> None:
@@ -231,7 +240,7 @@ def test_what_a_page_names_exists(page: str) -> None:
     """Pages it points to, metrics it tells to look at, variables it tells to set."""
     for name, number in re.findall(r"(aibridge[a-z.-]*)\((\d)\)", words(page)):
         assert f"{name}.{number}" in PAGES
-    admission = Admission(0, 0, lambda: 0.0)
+    admission = Admission(Limits(), 0, lambda: 0.0)
     exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
     for name in re.findall(r"\baibridge_[a-z_]+", words(page)):
         assert re.search(rf"^# TYPE {name} ", exposed, re.MULTILINE), name

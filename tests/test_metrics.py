@@ -50,8 +50,14 @@ ROUTES = {
 }
 REASONS = [
     "capacity",
+    "caller_capacity",
+    "provider_capacity",
+    "queue_full",
+    "queue_timeout",
+    "queue_deadline",
     "rate_limit",
     "circuit_open",
+    "credential_cooldown",
     "body_too_large",
     "not_found",
     "method_not_allowed",
@@ -62,8 +68,21 @@ REASONS = [
     "shutting_down",
     "internal_error",
 ]
+WOULD = ["capacity", "caller_capacity", "provider_capacity", "rate_limit", "circuit_open", "credential_cooldown"]
 # name → type, labels
 FAMILIES = {
+    "aibridge_circuit_breaker_ramp_share": ("gauge", ["provider"]),
+    "aibridge_circuit_breaker_scope_state": ("gauge", ["provider", "scope"]),
+    "aibridge_circuit_breaker_scope_trips_total": ("counter", ["provider", "scope"]),
+    "aibridge_circuit_breaker_scope_rejects_total": ("counter", ["provider", "scope"]),
+    "aibridge_credentials_resting": ("gauge", ["provider"]),
+    "aibridge_credential_cooldowns_total": ("counter", ["provider"]),
+    "aibridge_would_reject_total": ("counter", ["reason"]),
+    "aibridge_max_concurrency_per_caller": ("gauge", []),
+    "aibridge_max_concurrency_per_provider": ("gauge", []),
+    "aibridge_queue_size": ("gauge", []),
+    "aibridge_queue_waiting": ("gauge", []),
+    "aibridge_queue_wait_seconds": ("histogram", ["outcome"]),
     "aibridge_circuit_breaker_state": ("gauge", ["provider"]),
     "aibridge_circuit_breaker_trips_total": ("counter", ["provider"]),
     "aibridge_circuit_breaker_rejects_total": ("counter", ["provider"]),
@@ -169,8 +188,13 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
     expected = {
         series("requests_in_flight"),
         series("max_concurrency"),
+        series("max_concurrency_per_caller"),
+        series("max_concurrency_per_provider"),
+        series("queue_size"),
+        series("queue_waiting"),
         series("rate_limit_evictions_total"),
         *(series("rejects_total", reason) for reason in REASONS),
+        *(series("would_reject_total", reason) for reason in WOULD),
     }
     for provider in providers:
         expected |= {series(f"circuit_breaker_{what}", provider) for what in ("state", "trips_total")}
@@ -180,6 +204,9 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         expected |= {
             series("tokens_total", provider, kind) for kind in ("input", "output", "cache_read", "cache_write")
         }
+    for outcome in ("served", "timed_out", "pushed_out", "left"):
+        expected |= {series(f"queue_wait_seconds_{part}", outcome) for part in ("count", "sum")}
+        expected |= {series("queue_wait_seconds_bucket", outcome, bound) for bound in BUCKETS}
     for provider, route in pairs:
         for histogram in ("request_duration_seconds", "time_to_first_byte_seconds"):
             expected |= {series(f"{histogram}_{part}", provider, route) for part in ("count", "sum")}
@@ -188,6 +215,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         samples = await scraped(bridge)
     build = series("build_info", __version__, platform.python_version())
     assert samples.pop(build) == 1
+    assert [samples.pop(series("circuit_breaker_ramp_share", provider)) for provider in providers] == [1, 1, 1]
     assert set(samples.values()) == {0}
     by_status = ("aibridge_requests_total", "aibridge_upstream_responses_total")
     assert {key for key in samples if key[0] not in by_status} == expected

@@ -15,6 +15,8 @@ from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from tests.test_usage import ANTHROPIC, CHAT, RESPONSES
 from tests.test_verdict import EXHAUSTED, OVERLOAD_CODES, SHAPES, shapes
 
+QUOTA_CODES = ("rate_limit_error", "rate_limit_exceeded")
+
 SSE = "text/event-stream"
 JSON = "application/json"
 
@@ -126,7 +128,9 @@ def test_overload_before_content_is_a_failure(code: str, shape: str) -> None:
     name, document = shapes(code)[shape]
     onlooker = stream()
     onlooker.feed(COMMENT)
-    assert onlooker.feed(event(document, name)) == [Evidence(Verdict.FAILURE, code, overload=True)]
+    assert onlooker.feed(event(document, name)) == [
+        Evidence(Verdict.FAILURE, code, overload=True, quota=code in QUOTA_CODES)
+    ]
 
 
 @pytest.mark.parametrize("code", OVERLOAD_CODES)
@@ -142,7 +146,9 @@ def test_overload_after_content_is_a_failure(code: str, shape: str, dialect: str
     assert onlooker.feed(content) == [SUCCESS]
     for piece in after[:-1]:
         onlooker.feed(piece)
-    assert onlooker.feed(event(document, name)) == [Evidence(Verdict.FAILURE, code, overload=True)]
+    assert onlooker.feed(event(document, name)) == [
+        Evidence(Verdict.FAILURE, code, overload=True, quota=code in QUOTA_CODES)
+    ]
 
 
 def test_an_event_named_error_is_read_after_content_whatever_its_data() -> None:
@@ -237,7 +243,7 @@ def test_a_body_too_long_to_keep_is_judged_by_its_status() -> None:
 def test_overload_heads_fail_at_once(status: int, media_type: str) -> None:
     """503 and 529 are failures at the head, whatever follows."""
     evidence = Onlooker(status, media_type=media_type, readable=True).head()
-    assert evidence == Evidence(Verdict.FAILURE, str(status), overload=True)
+    assert evidence == Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == 429)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 502, 504])

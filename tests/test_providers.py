@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.asgi import AsgiBody
-from aibridge_trio.circuit import Circuit
+from aibridge_trio.circuits import Circuits, Rules
 from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject, UpgradeRefused
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instance, Instances, Probe, Target
@@ -55,7 +55,7 @@ def instances(key: str | None = None, *, forward: bool = False) -> Instances:
         return Instance(
             provider=provider,
             upstream=Upstream("https://upstream.test", transport, Timeouts()),
-            circuit=Circuit(provider.name, None, lambda: 0.0, lambda _: None),
+            circuits=Circuits(provider, Rules(), lambda: 0.0, lambda _: None, lambda: 0.0),
             key=Secret(key) if key and provider.credential else None,
             forward_caller_keys=forward,
         )

@@ -17,6 +17,7 @@ from aibridge_trio.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.core.verdict import Evidence, Verdict
+from aibridge_trio.deadline import Deadline
 from aibridge_trio.events import Finished
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.providers import Route
@@ -272,6 +273,25 @@ class Seen:
         return [evidence.verdict for evidence in self.judged]
 
 
+class Heard:
+    """Judges nothing, keeps what it hears."""
+
+    slow: Deadline | None = None
+
+    def __init__(self, judged: list[Evidence]) -> None:
+        self.judged = judged
+
+    def advice(self, headers: list[tuple[bytes, bytes]]) -> float | None:
+        return None
+
+    def clock(self) -> float:
+        return 0.0
+
+    def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
+        self.judged.append(evidence)
+        return evidence.verdict
+
+
 async def carried(
     pieces: Iterable[bytes],
     headers: list[tuple[bytes, bytes]] = SSE,
@@ -291,7 +311,7 @@ async def carried(
     request = Request("POST", b"/", b"", [], None, None, body)
     record = Record(request, reply, lambda: 0.0, lambda _: None)
     route = Route("/chat/completions", intercepted=True)
-    hold = Hold(seen.judged.append)
+    hold = Hold(Heard(seen.judged))
     last = await relay(cast(Response, Spoken(pieces, headers, status)), reply, hold, route, record)
     await reply.send(last)
     seen.usage = record.usage

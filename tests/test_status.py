@@ -17,6 +17,7 @@ from trio.testing import MockClock
 
 from aibridge_trio import __version__
 from aibridge_trio.admission import Admission
+from aibridge_trio.core.places import Limits
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.errors import REASONS
 from aibridge_trio.events import Bus, Event, Finished, Started
@@ -130,7 +131,7 @@ async def test_fresh(autojump_clock: MockClock, network: Network) -> None:
     assert document["version"] == __version__
     assert document["uptime_s"] == 0
     assert document["draining"] is False
-    assert document["concurrency"] == {"limit": 0, "in_flight": 0}
+    assert document["concurrency"] == {"limit": 0, "in_flight": 0, "per_caller": 0, "per_provider": 0}
     assert document["rate_limit"] == {"per_second": 0, "callers": 0}
     assert document["requests"] == {"total": 0, "by_status": {}}
     assert document["rejects"] == dict.fromkeys(REASONS, 0)
@@ -151,13 +152,19 @@ async def test_breakers_off(autojump_clock: MockClock, network: Network) -> None
         "mode": "auto",
         "since_s": 0.0,
         "cooldown_left_s": None,
+        "cooldown_s": None,
         "failures_in_window": 0,
         "threshold": None,
         "probes": 0,
         "max_probes": None,
         "trips": 0,
+        "in_a_row": 0,
+        "share": 1.0,
         "rejects": 0,
         "verdicts": {"success": 0, "failure": 1, "neutral": 0},
+        "scope": "provider",
+        "scopes": [],
+        "credentials": None,
     }
 
 
@@ -169,7 +176,7 @@ async def test_busy(autojump_clock: MockClock, network: Network) -> None:
     async with network.bridge(max_concurrency=10, rate_limit=5) as bridge:
         async with busy(bridge, CHAT, CHAT, MESSAGES, authorization=key):
             document = await status(bridge)
-            assert document["concurrency"] == {"limit": 10, "in_flight": 3}
+            assert document["concurrency"] == {"limit": 10, "in_flight": 3, "per_caller": 0, "per_provider": 0}
             assert document["rate_limit"] == {"per_second": 5, "callers": 1}
             assert [provider["in_flight"] for provider in document["providers"]] == [2, 1, 0]
             assert document["callers"] == [{"hint": "…cdef", "requests": 0, "rejects": 0, "in_flight": 3}]
@@ -358,7 +365,7 @@ def alone() -> Status:
     """Return a status that listens to no bridge."""
     return Status(
         life=Life(),
-        admission=Admission(0, 0, lambda: 0.0),
+        admission=Admission(Limits(), 0, lambda: 0.0),
         ledger=Ledger([]),
         instances=Instances([]),
         clock=lambda: 0.0,

@@ -61,4 +61,4 @@ def test_memory_is_bounded() -> None:
     window = Window(span=10, cap=7)
     for _ in range(1000):
         window.add(0.0)
-    assert len(window._times) == 7
+    assert len(window._events) == 7

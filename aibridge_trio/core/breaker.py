@@ -1,18 +1,22 @@
 """The circuit breaker, as one law. Pure: `now` (seconds, monotonic) is passed in, transitions are told.
 
-closed     All are admitted. Failures in (now − window, now] that reach the threshold open it.
-open       All are refused until the cooldown is over; then half-open. Forced open has no end.
+closed     All are admitted; on the way back from an outage a growing share of them (`ramp`). Failures in
+           (now − window, now] that reach the threshold open it.
+open       All are refused until the cooldown is over (`cooldown`: as long as is configured, as the provider asks
+           for, and longer if it trips again and again); then half-open. Forced open has no end.
 half-open  At most `max_probes` probes hold permits, others are refused with a wait of one second. As many
            successes close it, neutrals in between reset nothing; one failure opens it again.
 
 1. Every transition and every override begins a new generation and empties window and probe counts.
 2. `admit`, `settle` and the timer call `advance` first, so a due cooldown has always been applied.
-3. A permit is taken back once. One of an older generation changes nothing.
+3. A permit is taken back once. One of an older generation changes nothing, except that a provider's later word, of
+   when to come back, may extend a cooldown; it never cuts one short.
 4. A probe without a verdict after min(cooldown, 30 s) gives its permit back as neutral and runs on.
 5. Who gave its permit back by success or by time may still fail, once, while that generation stands: one
    failure in closed, open again in half-open.
 6. Forced open refuses without a timer; forced closed admits and counts but never trips; back to automatic
-   leads from forced open to half-open, from forced closed to closed and empty. Overrides are no trips.
+   leads from forced open to half-open, from forced closed to closed and empty. Overrides are no trips, and
+   neither lengthen cooldowns nor begin a ramp.
 
 The shape is gobreaker's (generations, a third verdict), with the clock injected and permits that end.
 """
@@ -25,6 +29,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from aibridge_trio.core.cooldown import Cooldown
+from aibridge_trio.core.ramp import Ramp
 from aibridge_trio.core.verdict import Evidence, Verdict
 from aibridge_trio.core.window import Window
 
@@ -47,6 +53,10 @@ class State(StrEnum):
         return list(State).index(self)
 
 
+# From well to ill.
+GRAVITY = (State.CLOSED, State.HALF_OPEN, State.OPEN)
+
+
 class Mode(StrEnum):
     """Who rules: the breaker itself, or its operator."""
 
@@ -55,14 +65,20 @@ class Mode(StrEnum):
     CLOSE = "close"
 
 
+Because = Literal["overload", "failures", "operator", "ramp"]
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The numbers; window and cooldown in seconds."""
+    """The numbers; seconds, but for counts and `growth`, the factor by which each trip in a row lengthens."""
 
     threshold: int = 5
     window: float = 10.0
     cooldown: float = 30.0
     max_probes: int = 3
+    longest_cooldown: float = 300.0
+    growth: float = 2.0
+    ramp: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +95,27 @@ class Transition:
 class Refusal:
     """No: come back after `wait` seconds (None: nobody knows); `because` is what opened it."""
 
-    because: Literal["overload", "failures", "operator"]
+    because: Because
     wait: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """The breaker at one moment; `since` is when this state began, on the same clock as `now`."""
+    """The breaker at one moment; `since` is when this state began, on the same clock as `now`.
+
+    `in_a_row` are trips without health between them, `share` is what a ramp admits, 1 without one.
+    """
 
     state: State
     mode: Mode
     since: float
     cooldown_left: float | None
+    cooldown: float | None
     failures_in_window: int
     probes: int
     trips: int
+    in_a_row: int = 0
+    share: float = 1.0
 
 
 class Permit:
@@ -111,10 +133,17 @@ class Permit:
 
 
 class Breaker:
-    """One provider's breaker; `listen` is told each transition as it happens."""
+    """One breaker; `listen` is told each transition as it happens, `chance` gives a number in [0, 1)."""
 
-    def __init__(self, policy: Policy, listen: Callable[[Transition], None], now: float = 0.0) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        listen: Callable[[Transition], None],
+        now: float = 0.0,
+        chance: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._policy = policy
+        self._chance = chance
         self._listen = listen
         self._state = State.CLOSED
         self._mode = Mode.AUTO
@@ -123,6 +152,8 @@ class Breaker:
         self._window = Window(policy.window, policy.threshold)
         self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
+        self._cooldown = Cooldown(policy.cooldown, policy.longest_cooldown, policy.growth, chance)
+        self._ramp = Ramp(policy.ramp)
         self._probes: dict[Permit, float] = {}
         self._successes = 0
         self._trips = 0
@@ -137,6 +168,9 @@ class Breaker:
             if len(self._probes) >= self._policy.max_probes:
                 return Refusal(self._opened_by, _PROBE_WAIT)
             self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
+        elif self._policy.ramp and not self._ramp.admit(now):
+            # Somewhere in what is left of it, so that they do not all come at its end.
+            return Refusal("ramp", max(_PROBE_WAIT, self._ramp.left(now) * self._chance()))
         return permit
 
     def refuse(self, now: float) -> Refusal | None:
@@ -144,23 +178,29 @@ class Breaker:
         self.advance(now)
         return self._refusal(now)
 
-    def settle(self, permit: Permit, evidence: Evidence, now: float) -> None:
-        """Take a permit back with what its request has shown, or hear of its later failure."""
+    def settle(self, permit: Permit, evidence: Evidence, now: float, told: float | None = None) -> None:
+        """Take a permit back with what its request has shown, or hear of its later failure.
+
+        `told` is for how many seconds more the provider wants to be left alone, if it has said so.
+        """
         self.advance(now)
         failed = evidence.verdict is Verdict.FAILURE
         if permit.returned and not (permit.may_relapse and failed):
             return
         permit.may_relapse = not permit.returned and evidence.verdict is Verdict.SUCCESS
         permit.returned = True
+        word = self._cooldown.word(told, now) if failed else -math.inf
         if permit.generation != self._generation:
+            self._until = max(self._until, word)  # where there is no cooldown, it is infinite
             return
         self._probes.pop(permit, None)
         if failed:
-            self._fail(evidence, now)
+            self._fail(evidence, word, now)
         elif evidence.verdict is Verdict.SUCCESS and self._state is State.HALF_OPEN:
             self._successes += 1
             if self._successes >= self._policy.max_probes:
                 self._become(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
+                self._ramp.begin(now)
 
     def advance(self, now: float) -> None:
         """Apply what has fallen due: the end of a cooldown, probes without a verdict."""
@@ -181,6 +221,8 @@ class Breaker:
         if mode is self._mode:
             return
         self._mode, before = mode, self._mode
+        self._cooldown.forget()
+        self._ramp.stop()
         if mode is Mode.OPEN:
             self._become(State.OPEN, "operator: open", now)
         elif mode is Mode.CLOSE:
@@ -196,9 +238,12 @@ class Breaker:
             mode=self._mode,
             since=self._since,
             cooldown_left=self._until - now if self._until < math.inf else None,
+            cooldown=self._until - self._since if self._until < math.inf else None,
             failures_in_window=self._window.count(now),
             probes=len(self._probes),
             trips=self._trips,
+            in_a_row=self._cooldown.in_a_row,
+            share=self._ramp.share(now),
         )
 
     def __repr__(self) -> str:
@@ -211,20 +256,28 @@ class Breaker:
             return Refusal("operator", None)
         return Refusal(self._opened_by, self._until - now)
 
-    def _fail(self, evidence: Evidence, now: float) -> None:
+    def _fail(self, evidence: Evidence, word: float, now: float) -> None:
         if self._state is State.HALF_OPEN:
-            self._trip(f"a probe failed: {evidence.cause}", evidence, now)
+            self._trip(f"a probe failed: {evidence.cause}", evidence, word, now)
             return
-        self._window.add(now)
+        self._window.add(now, word)
         failures = self._window.count(now)
         if failures >= self._policy.threshold and self._mode is Mode.AUTO:
             plural = "failure" if failures == 1 else "failures"
-            self._trip(f"{failures} {plural} in {self._policy.window:g} s, last {evidence.cause}", evidence, now)
+            because = f"{failures} {plural} in {self._policy.window:g} s, last {evidence.cause}"
+            self._trip(because, evidence, self._window.highest(now), now)
 
-    def _trip(self, because: str, evidence: Evidence, now: float) -> None:
+    def _trip(self, because: str, evidence: Evidence, word: float, now: float) -> None:
         self._trips += 1
         self._opened_by = "overload" if evidence.overload else "failures"
-        self._become(State.OPEN, because, now, until=now + self._policy.cooldown)
+        healthy = now - self._since if self._state is State.CLOSED else 0.0
+        until = self._cooldown.begin(healthy, word, now)
+        if until == word:
+            because += f"; it asks for {until - now:.3g} s"
+        elif until - now > self._policy.cooldown:
+            because += f"; trip {self._cooldown.in_a_row} in a row, for {until - now:.3g} s"
+        self._ramp.stop()
+        self._become(State.OPEN, because, now, until=until)
 
     def _become(self, state: State, because: str, now: float, until: float = math.inf) -> None:
         source, self._state = self._state, state

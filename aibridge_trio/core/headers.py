@@ -5,6 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 
@@ -28,6 +29,9 @@ _FRAMING = frozenset({b"content-length", b"host", b"expect"})
 # What `Connection` says as a rule, which names no header that could be there.
 _OF_THE_HOP = frozenset({b"keep-alive", b"close"})
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
+
+_PATIENCE = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout"})
+_SECONDS = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
@@ -71,6 +75,15 @@ def content_length(values: list[bytes]) -> int | None:
     if len(values) > 1 or not _DIGITS.fullmatch(values[0]):
         raise ValueError
     return int(values[0])
+
+
+def patience(headers: Headers) -> float:
+    """Return for how many seconds a caller says it waits for an answer, infinity if it says nothing.
+
+    `x-stainless-read-timeout`, and Anthropic's `x-stainless-timeout`, are what the official SDKs send.
+    """
+    said = [value for name, value in headers if name.lower() in _PATIENCE and _SECONDS.fullmatch(value)]
+    return min((seconds for value in said if (seconds := float(value))), default=math.inf)
 
 
 def media_type(headers: Headers) -> str:

@@ -1,7 +1,8 @@
 """What one request says of a provider's health: a status, a fault or an event in, a verdict out.
 
 Failure   429, 503, 529; no connection, no head in time, an answer that broke or fell silent; an error event
-          in a 200 stream that says "overloaded". Not: a 429 whose code says that waiting never helps.
+          in a 200 stream that says "overloaded"; if asked for, a first byte that is late. Not: a 429 whose code
+          says that waiting never helps.
 Success   any other answer below 400, complete if unary, at its first content if streamed.
 Neutral   all else: until proven otherwise, nobody is to blame.
 """
@@ -25,11 +26,15 @@ class Verdict(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """A verdict and what it rests on; `overload` if the provider itself spoke of overload."""
+    """A verdict and what it rests on.
+
+    `overload` if the provider itself spoke of overload; `quota` if it said that this key has asked for too much.
+    """
 
     verdict: Verdict
     cause: str = ""
     overload: bool = False
+    quota: bool = False
 
 
 SUCCESS = Evidence(Verdict.SUCCESS)
@@ -44,6 +49,8 @@ ERRORS_FROM = 400
 _OVERLOAD_CODES = frozenset(
     {"overloaded_error", "rate_limit_error", "server_is_overloaded", "rate_limit_exceeded", "slow_down"}
 )
+# Those of them that speak of the key's quota, as a 429 does, and not of everybody's trouble.
+_QUOTA_CODES = frozenset({"rate_limit_error", "rate_limit_exceeded"})
 # An error with one of these says that the account is out of money or at a limit somebody set for it: waiting
 # never helps, and the provider is well. Anthropic tells in `error.details.error_code`.
 # https://help.openai.com/en/articles/6614457, https://platform.claude.com/docs/en/api/rate-limits
@@ -70,7 +77,7 @@ def of_head(status: int) -> Evidence | None:
 def of_status(status: int) -> Evidence:
     """Judge an answer of which no more than its status can be known."""
     if status in OVERLOAD_STATUSES:
-        return Evidence(Verdict.FAILURE, str(status), overload=True)
+        return Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == _TOO_MANY_REQUESTS)
     return SUCCESS if status < ERRORS_FROM else NEUTRAL
 
 
@@ -86,6 +93,11 @@ def of_fault(fault: UpstreamFault) -> Evidence:
     return NEUTRAL if fault.neutral else Evidence(Verdict.FAILURE, fault.cause)
 
 
+def of_slowness(seconds: float) -> Evidence:
+    """Judge an answer whose first byte has not come for so long."""
+    return Evidence(Verdict.FAILURE, f"no first byte in {seconds:g} s")
+
+
 def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
     """Judge one event of a 200 stream; None if it says nothing of the provider's health."""
     kind = document.get("type")
@@ -94,7 +106,7 @@ def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
         overload = next((code for code in codes if code in _OVERLOAD_CODES), None)
         if overload is None or not _EXHAUSTED_CODES.isdisjoint(codes):
             return NEUTRAL
-        return Evidence(Verdict.FAILURE, overload, overload=True)
+        return Evidence(Verdict.FAILURE, overload, overload=True, quota=overload in _QUOTA_CODES)
     if not document or kind in _WITHOUT_CONTENT:
         return None
     return SUCCESS

@@ -131,7 +131,8 @@ def _option(option: Option) -> str:
 
 
 def _term(option: Option, flag: str | None) -> str:
-    value = "|".join(f"`{word}`" for word in option.unit.choices) or f"*{option.unit.metavar}*"
+    words = option.unit.choices if option.unit.toml is str else ()
+    value = "|".join(f"`{word}`" for word in words) or f"*{option.unit.metavar}*"
     return f"`{flag}`" if option.switch else f"`{flag}` {value}"
 
 

@@ -1,0 +1,51 @@
+"""How long a breaker stays open: what is configured, what the provider said, and how often it has come to this.
+
+1. The cooldown is the longest of the configured one and of what the provider asked for, at most `longest`.
+2. Each trip without a healthy spell before it lengthens the configured part by `growth`, at most to `longest`, and
+   adds up to a fifth by chance, so that many bridges do not probe together.
+3. A healthy spell is as long as the configured cooldown; each one takes back one lengthening.
+
+With `longest` at or below the configured cooldown it is constant, whatever is said.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+_JITTER = 0.2
+# By then nothing is longer than `longest`, and a float would overflow some day.
+_MOST = 64
+
+
+class Cooldown:
+    """Remembers trips in a row; seconds. `chance` gives a number in [0, 1)."""
+
+    def __init__(self, base: float, longest: float, growth: float, chance: Callable[[], float]) -> None:
+        self._base = base
+        self._longest = max(base, longest)
+        self._growth = growth
+        self._chance = chance
+        self.in_a_row = 0  # trips, without health between them
+
+    def word(self, seconds: float | None, now: float) -> float:
+        """Return until when a provider that asks for so long is left alone, minus infinity for None."""
+        if seconds is None or self._longest <= self._base:
+            return -math.inf
+        return now + min(seconds, self._longest)
+
+    def begin(self, healthy: float, word: float, now: float) -> float:
+        """Trip, after so many healthy seconds and with this `word`; return when the cooldown ends."""
+        self.in_a_row = max(0, self.in_a_row - int(min(healthy / self._base, _MOST)))
+        length = self._base
+        if self.in_a_row:
+            length *= self._growth**self.in_a_row * (1 + _JITTER * self._chance())
+        self.in_a_row = min(self.in_a_row + 1, _MOST)
+        return max(now + min(length, self._longest), word)
+
+    def forget(self) -> None:
+        """Begin anew: the operator has taken over."""
+        self.in_a_row = 0
+
+    def __repr__(self) -> str:
+        return f"<Cooldown base={self._base:g} in_a_row={self.in_a_row}>"

@@ -1,0 +1,20 @@
+"""How providers name their quotas, and say when a spent one is whole again.
+
+Apart from the other facts, because only who serves needs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from aibridge_trio.core.advice import Quotas, duration, timestamp
+
+# https://platform.openai.com/docs/guides/rate-limits: `x-ratelimit-reset-tokens: 6m0s`
+_OPENAI = Quotas(re.compile(rb"x-ratelimit-remaining-([a-z-]{1,40})"), b"x-ratelimit-reset-*", duration)
+# https://docs.anthropic.com/en/api/rate-limits: `anthropic-ratelimit-tokens-reset: 2026-11-26T09:00:00Z`
+_ANTHROPIC = Quotas(
+    re.compile(rb"anthropic-ratelimit-([a-z-]{1,40})-remaining"), b"anthropic-ratelimit-*-reset", timestamp
+)
+# By the provider's name.
+QUOTAS: Mapping[str, Quotas] = {"openai": _OPENAI, "anthropic": _ANTHROPIC, "copilot": _OPENAI}
