@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -17,13 +18,47 @@ from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.settings import CONFIG, OPTIONS, Option
+from aibridge_trio.settings import BREAKER, CONFIG, LIMITS, OPTIONS, PROTECTIONS, Option
 from aibridge_trio.top.keys import KEYS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PROTECTION_PAGES = [ROOT / "docs" / "breaker.md", *sorted((ROOT / "docs" / "protections").glob("*.md"))]
+PROTECTIVE = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline"}
+# Metrics that tell of the traffic, not of a protection.
+OF_TRAFFIC = {
+    "aibridge_requests_total",
+    "aibridge_request_duration_seconds",
+    "aibridge_time_to_first_byte_seconds",
+    "aibridge_upstream_responses_total",
+    "aibridge_upstream_errors_total",
+    "aibridge_tokens_total",
+    "aibridge_build_info",
+}
+
+
+# What the picture of the way has and gateway.py leaves to others: the relay, and the end of a `with`.
+SAID_ELSEWHERE = {"hold.settle", "seat.__exit__"}
+
+
+def metrics() -> set[str]:
+    """The name of every metric."""
+    admission = Admission(Limits(), 0, lambda: 0.0)
+    exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
+    return set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
+
+
+def rows(first: str) -> list[tuple[str, str]]:
+    """What begins a row of a table in the pages of protections, and where: the group of `first` in backquotes."""
+    found = re.compile(rf"^\| `({first})", re.MULTILINE)
+    return [(name, page.name) for page in PROTECTION_PAGES for name in found.findall(page.read_text())]
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("option", [CONFIG, *OPTIONS], ids=lambda option: option.name)
@@ -47,11 +82,8 @@ def test_every_reject_has_its_row(reject: type[Reject]) -> None:
 
 def test_every_metric_has_its_row() -> None:
     """Names and labels, and no row for a metric that does not exist."""
-    admission = Admission(Limits(), 0, lambda: 0.0)
-    exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
-    names = set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
-    documented = set(re.findall(r"^\| `(aibridge_\w+)`", REFERENCE, re.MULTILINE))
-    assert documented == names
+    documented = re.findall(r"^\| `(aibridge_\w+)`", REFERENCE, re.MULTILINE)
+    assert sorted(documented) == sorted(metrics())
 
 
 @pytest.mark.parametrize("provider", [OPENAI, ANTHROPIC, COPILOT], ids=lambda provider: provider.name)
@@ -86,8 +118,104 @@ def test_the_dashboards_keys_and_screen_are_documented() -> None:
     assert f"```text\n{screen}```" in README
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every relative link names a file that is there."""
-    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-        assert (page.parent / link).exists(), link
+    """Every relative link names a file that is there, and a heading that is in it."""
+    for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^):]+))?\)", page.read_text()):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+            assert anchor in map(slug, headings), f"{link}#{anchor}"
+
+
+# Protections.
+
+
+def test_every_protections_option_has_one_page() -> None:
+    """Each stands in one page's table, with its default; no page has a row for what is none."""
+    known = {option.flag: option for option in OPTIONS if option.group in (LIMITS, BREAKER)}
+    found = rows(r"--[a-z0-9-]+")
+    assert sorted(flag for flag, _ in found) == sorted(filter(None, known))
+    texts = [page.read_text() for page in PROTECTION_PAGES]
+    for flag, option in known.items():
+        [row] = [row for text in texts for row in text.splitlines() if re.match(rf"\| `{flag}[ `]", row)]
+        default = row.split("|")[2]
+        shown = {"false": "off", None: "none", "": "none"}.get(option.default, option.default)
+        assert default.strip().strip("`") == shown
+
+
+def test_every_protections_metric_has_one_page() -> None:
+    """Each stands in one page's table."""
+    assert sorted(name for name, _ in rows(r"aibridge_\w+")) == sorted(metrics() - OF_TRAFFIC)
+    assert metrics() >= OF_TRAFFIC
+
+
+def test_every_protections_reject_has_one_page() -> None:
+    """Each stands in one page's table, with its status."""
+    pages = "\n".join(page.read_text() for page in PROTECTION_PAGES)
+    found = re.findall(r"^\| `(\w+)` \| (\d{3}) \|", pages, re.MULTILINE)
+    statuses = {reject.reason: str(reject.status) for reject in Reject.__subclasses__()}
+    assert sorted(found) == sorted((reason, statuses[reason]) for reason in PROTECTIVE)
+
+
+def test_every_protections_status_field_is_told() -> None:
+    """What /status says of limits, queue and breakers stands in the pages of protections."""
+    schema = json.loads((ROOT / "docs" / "status.schema.json").read_text())
+    top, defs = schema["properties"], schema["$defs"]
+    fields = {"shadow", "would_reject", "rejects"}
+    for part in (*(top[name] for name in ("concurrency", "queue", "rate_limit")), defs["breaker"], defs["scope"]):
+        fields |= set(part["properties"])
+    fields |= set(defs["credentials"]["properties"])
+    pages = "\n".join(page.read_text() for page in PROTECTION_PAGES)
+    for name in fields:
+        assert re.search(rf"`(\w+(\[\])?\.)*{name}`", pages), name
+
+
+def test_every_protection_is_found_from_the_first_page() -> None:
+    """The index names every page and every protection's own switch, and so does the list of shadows."""
+    first = (ROOT / "docs" / "protections" / "README.md").read_text()
+    for page in PROTECTION_PAGES:
+        if page.name != "README.md":
+            link = "../breaker.md" if page.name == "breaker.md" else page.name
+            assert re.search(rf"^\| \[[\w ]+\]\({re.escape(link)}\) \|", first, re.MULTILINE), page.name
+    shadow = (ROOT / "docs" / "protections" / "shadow.md").read_text()
+    for name, reason in PROTECTIONS.items():
+        assert re.search(rf"^\| `{name}` \| .* \| `{reason}` \|$", shadow, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("page", PROTECTION_PAGES[2:], ids=lambda page: page.name)
+def test_a_page_says_when_and_when_not(page: Path) -> None:
+    """Every protection's page has a picture, and says when to use it, its numbers, and what it does not do."""
+    titles = re.findall(r"^## (.*)$", page.read_text(), re.MULTILINE)
+    assert titles[-3:-1] == ["When", "Options and numbers"]
+    assert titles[-1] in {"What it does not do", "What they do not do"}
+    assert "```text\n" in page.read_text()
+
+
+def test_the_rules_are_numbered() -> None:
+    """Each letter's rules count up from 1, so that a number names one rule for good."""
+    section = REFERENCE.partition("## Rules\n")[2].partition("\n## ")[0]
+    numbered = re.findall(r"^\* ([A-Z])(\d+)\. ", section, re.MULTILINE)
+    letters = re.findall(r"^\*\*([A-Z])\. ", section, re.MULTILINE)
+    assert list(dict.fromkeys(letter for letter, _ in numbered)) == letters
+    for letter in letters:
+        own = [int(number) for each, number in numbered if each == letter]
+        assert own == list(range(1, len(own) + 1))
+
+
+def test_the_diagram_is_the_gateways_way() -> None:
+    """What the picture in architecture.md calls is called in gateway.py, and in that order."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    picture = page.partition("```\n")[2].partition("```")[0]
+    calls = [name for name in re.findall(r"[│└] +((?:\w+\.)?\w+)\(\)", picture) if name not in SAID_ELSEWHERE]
+    gateway = (ROOT / "aibridge_trio" / "gateway.py").read_text()
+    door, _, way = gateway.partition("    async def _carry")
+    before, _, after = door.partition("await self._carry")
+    story = before + way.partition("    async def _give_up")[0] + after
+    at = 0
+    for call in calls:
+        found = re.compile(rf"\b_?{re.escape(call)}\(").search(story, at)
+        assert found, call
+        at = found.end()
+    assert len(calls) > 10
