@@ -170,9 +170,8 @@ class Admission:
     def share(self, seat: Seat, caller: Caller, provider: str, would_reject: Told) -> bool:
         """Give a seat its shares, if nothing bars that."""
         taken = self._places.take(seat, caller.key, provider, self._clock())
-        if taken and seat.would:
-            for reason in seat.would:
-                would_reject(reason)
+        for reason in seat.would:
+            would_reject(reason)
         return taken
 
     def queue(self, seat: Seat, patience: float) -> float:

@@ -148,7 +148,7 @@ class Circuit:
             return Hold(self, owner=owner)
         answer = self._breaker.admit(self.clock())
         if isinstance(answer, Refusal):
-            if not self._shadow:
+            if not self._shadow or answer.because == "operator":
                 raise self._open(answer)
             would_reject(CircuitOpen.reason)
             return Hold(self, owner=owner)  # nothing of it counts: it should not be there
@@ -166,7 +166,8 @@ class Circuit:
         """Hear what a request has shown; return what it says of the provider's health."""
         told = hold.told() if evidence.verdict is Verdict.FAILURE else None
         if evidence.quota and self._blame and hold.owner and self.policy:
-            rest = self.policy.cooldown if told is None else min(told, self.policy.longest_cooldown)
+            longest = max(self.policy.cooldown, self.policy.longest_cooldown)
+            rest = self.policy.cooldown if told is None else min(told, longest)
             if not self._blame(hold.owner, rest):
                 evidence = NEUTRAL
         self._publish(Judged(self.provider, evidence.verdict))

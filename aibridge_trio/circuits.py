@@ -160,7 +160,8 @@ class Circuits:
 
     def _blame(self, owner: Caller, seconds: float) -> bool:
         assert self._credentials
-        return self._credentials.cool(owner.key, owner.hint, seconds, self._clock())
+        many = self._credentials.cool(owner.key, owner.hint, seconds, self._clock())
+        return many or CredentialCooldown.reason in self.rules.shadow
 
     def _let_rest(self, resting: Credentials, owner: Caller, would_reject: Told) -> None:
         left = resting.left(owner.key, self._clock())
@@ -177,7 +178,8 @@ class Circuits:
         self._refuse(soonest, would_reject)
 
     def _refuse(self, reject: Reject, would_reject: Told) -> None:
-        if reject.reason not in self.rules.shadow:
+        operator = isinstance(reject, CircuitOpen) and reject.because == "operator"
+        if operator or reject.reason not in self.rules.shadow:
             raise reject
         would_reject(reject.reason)
 

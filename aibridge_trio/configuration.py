@@ -257,7 +257,7 @@ def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> No
 
 
 def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    """Refuse what does nothing without another option: who sets it believes that it protects."""
+    """Refuse a scope without its models, models without their scope, a queue without a limit to wait for."""
     if settings.circuit_breaker_scope == "model" and not settings.circuit_breaker_models:
         raise origins["circuit_breaker_scope"].mistake(
             "no model is named", "add --circuit-breaker-models NAME,... or choose another scope"

@@ -198,6 +198,7 @@ class CircuitOpen(Reject):
             "ramp": "is coming back from an outage and takes only some of the requests",
         }[because]
         super().__init__(f"{provider} {state}. Please try again later.", wait=wait)
+        self.because = because
 
 
 class CredentialCooldown(Reject):

@@ -65,19 +65,19 @@ class Gateway:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
         self._admission.take(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._instances.match(request, caller)  # 404, 400, 405, 501
-        record.provider = target.name
+        record.provider, record.route = target.name, target.pattern
         if not seat.take(caller, target.name, record.would_reject):
-            target.expect(caller)  # 503 circuit_open, 429 credential_cooldown: rather than after a wait
+            target.expect(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
             await seat.turn(h.patience(request.headers) * _OURS)  # 503 queue_…, 429 caller_, 503 provider_capacity
         if isinstance(target, Probe):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
         instance, route = target.instance, target.route
         circuits = instance.circuits
-        record.started(instance.name, route.pattern, caller)
+        record.started(caller)
         outgoing = model = None
         if circuits.by_model and route.intercepted:  # it stands in the body
-            target.expect(caller)  # 503 circuit_open, 429 credential_cooldown
+            target.expect(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             model = await read_ahead(outgoing)  # 413, 400
         record.scope = circuits.scope_of(route, model)
@@ -86,6 +86,7 @@ class Gateway:
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             async with instance.upstream.send(outgoing, record.reached, hold.sent) as response:  # 502, 504, 413
                 record.answered(response.status)
+                seat.served = True
                 last = await relay(response, reply, hold, route, record)
             await reply.send(last)
 

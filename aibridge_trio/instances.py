@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from aibridge_trio import providers
 from aibridge_trio.circuits import Circuits
@@ -50,7 +51,9 @@ class Probe:
 
     name: str = "none"
 
-    def expect(self, caller: Caller) -> None:
+    pattern: ClassVar[str] = "other"
+
+    def expect(self, request: Request, caller: Caller, max_body: int) -> None:
         """Nothing is certain to refuse it."""
 
 
@@ -67,15 +70,19 @@ class Target:
         """The provider instance's name."""
         return self.instance.name
 
-    def expect(self, caller: Caller) -> None:
-        """Raise what is certain to refuse it, before it waits or is read."""
+    @property
+    def pattern(self) -> str:
+        """The route's pattern."""
+        return self.route.pattern
+
+    def expect(self, request: Request, caller: Caller, max_body: int) -> None:
+        """Raise what is certain to refuse it, before it waits or its body is read."""
         self.instance.circuits.expect(self.route, self.instance.owner(caller))
+        _framing(request, max_body)
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
         """Return the request as it goes up; BodyTooLarge or BadRequest before anything has been sent."""
-        length, chunked = _framing(request)
-        if length is not None and length > max_body:
-            raise BodyTooLarge(max_body)
+        length, chunked = _framing(request, max_body)
         drop = _REQUEST_ID
         added: h.Headers = [(b"x-request-id", request_id)]
         if self.route.intercepted:  # so that the answer can be read in passing
@@ -131,7 +138,7 @@ class Instances:
         return Target(instance, route, rest)
 
 
-def _framing(request: Request) -> tuple[int | None, bool]:
+def _framing(request: Request, max_body: int) -> tuple[int | None, bool]:
     """Return the length announced, and whether the body is chunked; GET and the like have neither."""
     encodings = request.header_values(b"transfer-encoding")
     try:
@@ -140,4 +147,6 @@ def _framing(request: Request) -> tuple[int | None, bool]:
         raise BadRequest("malformed Content-Length") from None
     if encodings and length is not None:
         raise BadRequest("both Content-Length and Transfer-Encoding")
+    if length is not None and length > max_body:
+        raise BodyTooLarge(max_body)
     return length, bool(encodings)

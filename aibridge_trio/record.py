@@ -43,11 +43,10 @@ class Record:
         self.complete = False
         self._would_reject: tuple[str, ...] = ()
 
-    def started(self, provider: str, route: str, caller: Caller) -> None:
-        """Note where it goes."""
-        self.provider, self.route = provider, route
+    def started(self, caller: Caller) -> None:
+        """Note that it goes to its provider."""
         self._started = True
-        self._publish(Started(provider, caller))
+        self._publish(Started(self.provider, caller))
 
     def reached(self) -> None:
         """Note that a connection to the provider stands."""

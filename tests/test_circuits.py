@@ -511,11 +511,32 @@ async def test_a_breaker_in_shadow_refuses_nobody(autojump_clock: MockClock, net
 
 
 async def test_a_resting_key_in_shadow_is_served(autojump_clock: MockClock, network: Network) -> None:
-    """The credential's cooldown is counted and refuses nobody."""
+    """The credential's cooldown is counted and refuses nobody; its 429s are the provider's, as without it."""
     provider = Provider(429, {"retry-after": "20"})
     await network.answer("openai", provider)
     async with network.bridge(**BY_KEY, shadow=("credential",)) as bridge:
-        await fail(bridge, 3, headers=ALICE)
-        assert len(provider.bodies) == 3
-        assert await bridge.metric("would_reject_total", reason="credential_cooldown") == 2
-        assert breaker(bridge)["state"] == "closed"
+        await fail(bridge, 2, headers=ALICE)
+        assert len(provider.bodies) == 2
+        assert await bridge.metric("would_reject_total", reason="credential_cooldown") == 1
+        assert breaker(bridge)["state"] == "open"
+
+
+async def test_an_operators_word_is_no_shadow(autojump_clock: MockClock, network: Network) -> None:
+    """Who takes a provider out of service means it, also while its breaker only counts."""
+    await network.answer("openai", Provider())
+    async with network.bridge(**RULES, shadow=("breaker",)) as bridge:
+        await bridge.admin.post("/breakers/openai", json={"mode": "open"})
+        assert reason(await bridge.client.post(CHAT)) == "circuit_open"
+        assert reason(await bridge.client.get("/openai/v1/models")) == "circuit_open"
+
+
+async def test_a_word_rests_a_key_no_longer_than_the_longest_cooldown(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """And where that is shorter than the configured cooldown, no longer than this."""
+    provider = Provider(429, {"retry-after": "3600"})
+    await network.answer("openai", provider)
+    for longest, rests in ((60.0, 60.0), (1.0, 30.0)):
+        async with network.bridge(**BY_KEY, circuit_breaker_max_cooldown=longest) as bridge:
+            await fail(bridge, 1, headers=ALICE)
+            assert breaker(bridge)["credentials"]["callers"][0]["left_s"] == rests

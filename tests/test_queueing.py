@@ -195,6 +195,41 @@ async def test_places_that_nobody_leaves_make_it_hopeless(autojump_clock: MockCl
         assert [(who, end) for who, end, _ in callers.told] == [("a", "200"), ("e", "queue_deadline")]
 
 
+async def test_who_is_refused_tells_nothing_of_the_pace(autojump_clock: MockClock, network: Network) -> None:
+    """Rejects hold a slot for no time: neither do they hurry the pace, nor has one ever held it since the start."""
+    provider = Provider(2.0)
+    options: dict[str, Any] = {"max_concurrency": 1, "queue_size": 50}
+    options |= {"rate_limit": 2, "circuit_breaker": True}
+    await trio.sleep(1000)
+    async with crowd(network, provider, **options) as callers:
+        await callers.come("a")
+        await trio.sleep(3)
+        anthropic = callers.bridge.bridge.instances.get("anthropic")
+        assert anthropic
+        anthropic.circuits.override(Mode.OPEN)
+        for _ in range(20):
+            await callers.come("bbb", MESSAGES)
+            await callers.come("c", "/nowhere")
+            await trio.sleep(1)
+        await callers.come("ab")
+        assert callers.bridge.bridge.admission.statistics().queue.pace == 0.5
+    assert callers.ends("a") == ["200"] * 2
+
+
+async def test_who_waits_for_one_limit_passes_by_another_in_shadow(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """With concurrency in shadow a caller above its share waits for that alone; what else it lacks is counted."""
+    provider = Provider(2.0)
+    options: dict[str, Any] = {"max_concurrency": 1, "max_concurrency_per_caller": 1, "queue_size": 5}
+    async with crowd(network, provider, shadow=("concurrency",), **options) as callers:
+        await callers.come("c")
+        await trio.sleep(1)
+        await callers.come("aa")
+    assert [(at, who) for at, who in provider.served] == [(0, "c"), (1, "a"), (3, "a")]
+    assert [event.would_reject for event in callers.bridge.told(Finished)] == [(), ("capacity",), ("capacity",)]
+
+
 @pytest.mark.parametrize("name", ["x-stainless-read-timeout", "x-stainless-timeout"])
 async def test_half_of_a_callers_patience_is_the_providers(
     autojump_clock: MockClock, network: Network, name: str
@@ -257,6 +292,7 @@ async def test_a_body_is_not_read_while_its_request_waits(autojump_clock: MockCl
 async def test_nobody_waits_for_a_no_that_is_known(autojump_clock: MockClock, network: Network) -> None:
     """What else is wrong with a request is told at the door: credential, rate, route, an open breaker."""
     options: dict[str, Any] = {"max_concurrency": 1, "queue_size": 5, "rate_limit": 2, "circuit_breaker": True}
+    options["max_body"] = 1000
     async with crowd(network, Provider(5.0), **options) as callers:
         await callers.come("a")
         anthropic = callers.bridge.bridge.instances.get("anthropic")
@@ -267,6 +303,8 @@ async def test_nobody_waits_for_a_no_that_is_known(autojump_clock: MockClock, ne
         await callers.come("b")
         answer = await callers.bridge.client.post(CHAT, headers=[("x-api-key", "c"), ("x-api-key", "d")])
         assert answer.status_code == 400
+        answer = await callers.bridge.client.post(CHAT, content=b"x" * 2000)
+        assert answer.status_code == 413
         assert trio.current_time() == 0
         assert callers.ends("b") == ["circuit_open", "not_found", "rate_limit"]
 

@@ -60,7 +60,10 @@ class Slots(Protocol):
 
 
 class Place:
-    """One request's place: what it holds, and since when; or that it waits, since when, and until when at most."""
+    """One request's place: what it holds, and since when; or that it waits, and until when at most.
+
+    `served` is set by who has seen that it was worth a place: a provider answered.
+    """
 
     __slots__ = (
         "caller",
@@ -68,6 +71,7 @@ class Place:
         "provider",
         "provider_share",
         "pushed_out",
+        "served",
         "since",
         "slot",
         "until",
@@ -79,7 +83,7 @@ class Place:
         self.caller: Hashable = None
         self.provider = ""
         self.slot = self.caller_share = self.provider_share = False
-        self.waits = self.pushed_out = False
+        self.waits = self.pushed_out = self.served = False
         self.since = self.until = 0.0
         self.would: tuple[Limit, ...] = ()
 
@@ -154,7 +158,8 @@ class Places:
         if place.slot:
             place.slot = False
             self._slots.give(place)
-            self._drain.departed(now - place.since, now)
+            if place.served:  # who was refused tells nothing of how long serving takes
+                self._drain.departed(now - place.since, now)
         if len(self._queue):
             self._seat(now)
 
@@ -219,11 +224,16 @@ class Places:
         """Give what is free to those whose turn it is."""
         if not any(self._lane_is_free(lane) for lane in self._queue.lanes):
             return  # without asking each who waits
-        while self._slots.free() and (place := self._queue.next(self._is_free)):
-            self._slots.take(place)
-            place.slot, place.waits, place.since = True, False, now
+        while self._has_slot() and (place := self._queue.next(self._is_free)):
+            if self._slots.free():
+                self._slots.take(place)
+                place.slot = True
+            place.waits, place.since = False, now
             self._share(place)
             self._wake(place)
+
+    def _has_slot(self) -> bool:
+        return self._slots.free() or "capacity" in self._shadow
 
     def _is_free(self, caller: Hashable, provider: str) -> bool:
         has_room = self._callers.has_room(caller) or "caller_capacity" in self._shadow

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 
 _FIRST = 0.1
+# Tenths do not add up to a whole, in binary.
+_WHOLE = 1.0 - 1e-9
 
 
 class Ramp:
@@ -44,7 +46,7 @@ class Ramp:
         if share >= 1.0:
             return True
         self._credit += share
-        if self._credit < 1.0:
+        if self._credit < _WHOLE:
             return False
         self._credit -= 1.0
         return True
