@@ -1,0 +1,295 @@
+"""The bridge: the product's own machines, in the order in which a request meets them.
+
+slot, or the queue's end → rate → turn → key at rest → breaker → provider; and what the provider shows is judged by the
+product's own table. Only what is asynchronous there is an event here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from random import Random
+
+from aibridge_trio.core import advice, verdict
+from aibridge_trio.core.breaker import Breaker, Refusal, State, Transition
+from aibridge_trio.core.credentials import Credentials
+from aibridge_trio.core.places import Place, Places
+from aibridge_trio.core.places import Refusal as NoPlace
+from aibridge_trio.core.rate import RateLimiter
+from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
+from aibridge_trio.errors import (
+    AtCapacity,
+    CallerAtCapacity,
+    CircuitOpen,
+    CredentialCooldown,
+    Phase,
+    ProviderAtCapacity,
+    QueueDeadline,
+    QueueFull,
+    QueueTimeout,
+    RateLimited,
+    Reject,
+    UpstreamFault,
+)
+from aibridge_trio.simulate import luck, setting
+from aibridge_trio.simulate.call import Call
+from aibridge_trio.simulate.clients import Headers
+from aibridge_trio.simulate.door import PROVIDER, Door
+from aibridge_trio.simulate.engine import Clock
+from aibridge_trio.simulate.measure import Measure
+from aibridge_trio.simulate.setting import Values
+
+# As the gateway's: waits are lengthened by up to a fifth.
+_JITTER = 0.2
+_OVERLOADED = verdict.of_event("error", {"type": "error", "error": {"type": "overloaded_error"}})
+_EXHAUSTED = {"error": {"code": "insufficient_quota"}}
+
+
+class Slots:
+    """Counts who is in flight, as trio's CapacityLimiter does in the program."""
+
+    def __init__(self, total: float) -> None:
+        self._total = total
+        self.held = 0
+
+    def free(self) -> bool:
+        """Tell whether one is free."""
+        return self.held < self._total
+
+    def take(self, _: Hashable) -> None:
+        """Take a free one."""
+        self.held += 1
+
+    def give(self, _: Hashable) -> None:
+        """Give one back."""
+        self.held -= 1
+
+
+class Bridge(Door):
+    """The product, set as `values` say; `seed` decides what it leaves to chance."""
+
+    def __init__(self, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int) -> None:
+        super().__init__(clock, measure, values["first_byte_timeout"])
+        self._limits = limits = setting.limits(values)
+        self._slots = Slots(limits.max_concurrency or math.inf)
+        self._places = Places(limits, self._slots, self._wake)
+        self._waiting: dict[Place, Call] = {}
+        self._rate = RateLimiter(values["rate_limit"]) if values["rate_limit"] else None
+        self._policy = setting.policy(values)
+        chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
+        self._breaker = Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
+        self._due = math.inf
+        self._state = State.CLOSED
+        self._slow = setting.slow_first_byte(values)
+        by_key = own_keys and values["circuit_breaker_429"] == "credential"
+        self._credentials = Credentials(self._policy.window) if by_key and self._breaker else None
+
+    @property
+    def state(self) -> str:
+        """The breaker's state; empty without a breaker."""
+        return str(self._state) if self._breaker else ""
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._waiting)
+
+    @property
+    def held(self) -> int:
+        """How many slots are held."""
+        return self._slots.held
+
+    # The way up.
+
+    def call(self, call: Call) -> None:
+        """Take a caller's call: let it through, let it wait, or say no."""
+        now, caller = self._clock.now, call.wish.caller
+        place = call.place = Place()
+        if self._places.enter(place):
+            self._refuse(call, AtCapacity(), "capacity")
+            return
+        if self._rate:
+            budget = self._rate.take(caller, now)
+            if budget.wait is not None:
+                self._refuse(call, RateLimited(budget.wait), true=budget.wait)
+                return
+        refusal = self._places.claim(place, caller, PROVIDER, now)
+        if refusal:
+            self._no_place(call, refusal)
+        elif place.waits:
+            self._waiting[place] = call
+            self._clock.at(place.until, self._waited, call)
+        else:
+            self._go_up(call)
+
+    def left(self, call: Call) -> None:
+        """Hear that the caller has gone: cancel its call, or let it leave the queue."""
+        if call.place:
+            self._waiting.pop(call.place, None)
+        super().left(call)
+
+    def _wake(self, place: Place) -> None:
+        """Go on with a call whose turn it is, once the one that made room has been dealt with."""
+        self._clock.at(self._clock.now, self._woken, place)
+
+    def _woken(self, place: Place) -> None:
+        call = self._waiting.pop(place, None)
+        if call is None:
+            return
+        if place.pushed_out:
+            self._no_place(call, self._places.give_up(place, self._clock.now))
+        else:
+            self._go_up(call)
+
+    def _waited(self, call: Call) -> None:
+        place = call.place
+        assert place
+        if place.waits:
+            del self._waiting[place]
+            self._no_place(call, self._places.give_up(place, self._clock.now))
+
+    def _go_up(self, call: Call) -> None:
+        now = self._clock.now
+        if self._credentials:
+            left = self._credentials.left(_key(call), now)
+            if left is not None:
+                self._refuse(call, CredentialCooldown(PROVIDER, left), true=left)
+                return
+        if self._breaker:
+            answer = self._breaker.admit(now)
+            self._arm()
+            if isinstance(answer, Refusal):
+                guard = "ramp" if answer.because == "ramp" else "circuit"
+                self._refuse(call, CircuitOpen(PROVIDER, answer.because, answer.wait), guard)
+                return
+            call.permit = answer
+            self._measure.opened("ramp", now)
+        if self._clock.now + self._slow < call.wish.born + call.wish.group.patience:
+            self._clock.at(self._clock.now + self._slow, self._is_slow, call)
+        self._send(call)
+
+    # The ways to say no.
+
+    def _no_place(self, call: Call, refusal: NoPlace) -> None:
+        place = call.place
+        assert place
+        reason, wait, expected = refusal
+        reject: Reject
+        guard: Hashable = "queue"
+        match reason:
+            case "capacity":
+                reject, guard = AtCapacity(), "capacity"
+            case "caller_capacity":
+                reject, guard = CallerAtCapacity(self._limits.per_caller), call.wish.caller
+            case "provider_capacity":
+                reject, guard = ProviderAtCapacity(PROVIDER), "capacity"
+            case "queue_full":
+                reject = QueueFull(wait)
+            case "queue_timeout":
+                reject = QueueTimeout(self._clock.now - place.since, wait)
+            case "queue_deadline":
+                reject = QueueDeadline(expected, self._limits.queue_timeout, wait)
+        self._refuse(call, reject, guard)
+
+    def _refuse(self, call: Call, reject: Reject, guard: Hashable = None, true: float | None = None) -> None:
+        """Say no, after all is given back; `guard` is what said it, or `true` how long it will go on saying it."""
+        self._over(call)
+        jitter = _JITTER * luck.chance(call.wish.luck, call.number, luck.JITTER)
+        headers = reject.headers(jitter)
+        self._measure.refused(headers, self._clock.now, guard, true)
+        self._back.answered(call, reject.status, headers)
+
+    # What the provider shows.
+
+    def first(self, call: Call) -> None:
+        """Pass the first token on: that is health."""
+        self._judge(call, SUCCESS)
+        super().first(call)
+
+    def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
+        """Pass an error on, and judge it."""
+        evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
+        told = advice.advised(list(headers), None, 0.0)
+        if evidence.quota and self._credentials and evidence.verdict is Verdict.FAILURE:
+            rest = self._policy.cooldown if told is None else told
+            if not self._credentials.cool(_key(call), "", rest, self._clock.now):
+                evidence = NEUTRAL
+        self._judge(call, evidence, told)
+        super().answered(call, status, headers, exhausted=exhausted)
+
+    def broke(self, call: Call, phase: Phase) -> None:
+        """Break off, or say so; and judge it."""
+        self._judge(call, verdict.of_fault(UpstreamFault(phase, "")))
+        super().broke(call, phase)
+
+    def overloaded(self, call: Call) -> None:
+        """Pass the error event on, and judge it."""
+        assert _OVERLOADED
+        self._judge(call, _OVERLOADED)
+        super().overloaded(call)
+
+    def _silent(self, call: Call) -> None:
+        self._judge(call, verdict.of_fault(UpstreamFault("head", "", timeout=True)))
+
+    def _is_slow(self, call: Call) -> None:
+        if call.begun or call.over:
+            return
+        self._judge(call, verdict.of_slowness(self._slow))
+
+    def _judge(self, call: Call, evidence: Evidence, told: float | None = None) -> None:
+        """Pass on the first verdict, and a failure after a success; the breaker knows which."""
+        if self._breaker and call.permit:
+            self._breaker.settle(call.permit, evidence, self._clock.now, told)
+            self._arm()
+            if self._measure.awaits("circuit"):
+                self._look()
+
+    # What is given back, and what falls due.
+
+    def _over(self, call: Call) -> None:
+        if call.over:
+            return
+        super()._over(call)
+        now = self._clock.now
+        self._judge(call, NEUTRAL)
+        if call.place:
+            self._places.leave(call.place, now)
+            if self._measure.awaits(call.wish.caller):
+                self._measure.opened(call.wish.caller, now)
+            if self._slots.free():
+                self._measure.opened("capacity", now)
+            if len(self._waiting) < max(1, self._limits.queue_size):
+                self._measure.opened("queue", now)
+
+    def _arm(self) -> None:
+        """See that the breaker's time passes without calls."""
+        assert self._breaker
+        due = self._breaker.next_due()
+        if due != self._due:
+            self._due = due
+            if due < math.inf:
+                self._clock.at(due, self._advance)
+
+    def _advance(self, _: None) -> None:
+        if self._breaker:
+            self._breaker.advance(self._clock.now)
+            self._arm()
+
+    def _look(self) -> None:
+        """Tell those who wait for the breaker when it would admit one of them."""
+        assert self._breaker
+        now = self._clock.now
+        seen = self._breaker.statistics(now)
+        probing = seen.state is State.HALF_OPEN and seen.probes < self._policy.max_probes
+        if seen.state is State.CLOSED or probing:
+            self._measure.opened("circuit", now)
+
+    def _changed(self, change: Transition) -> None:
+        self._state = change.target
+        self._measure.turned(trip=change.trip)
+        if change.target is not State.OPEN:
+            self._measure.opened("circuit", self._clock.now)
+
+
+def _key(call: Call) -> bytes:
+    return b"%d" % call.wish.caller
