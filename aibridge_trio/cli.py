@@ -27,6 +27,11 @@ Mode = Literal["open", "close", "auto"]
 Shell = Literal["bash", "zsh", "fish"]
 
 _INTERRUPTED = 130
+# Those that come with the program, in the order of a tour.
+_SCENARIOS = (
+    *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
+    *("herd", "long-streams"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,6 +119,16 @@ def demo(**flags: Any) -> int:
     return show.run(**told)
 
 
+def simulate(*scenario: str, **flags: Any) -> int:
+    """Play load and failures against settings, in virtual time: an hour takes seconds."""
+    from aibridge_trio.flags import SIMULATE
+
+    told = _values(SIMULATE, flags)
+    from aibridge_trio import simulate as simulation
+
+    return simulation.run(scenario, **told)
+
+
 def breaker(mode: Mode, provider: str, /, **flags: Any) -> int:
     """Override a provider's circuit breaker on a running bridge."""
     from aibridge_trio.flags import BREAKER
@@ -178,6 +193,12 @@ def commands() -> tuple[Command, ...]:
         ),
         Command(mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),
         Command(demo, "aibridge demo"),
+        Command(
+            simulate,
+            "aibridge simulate outage --compare circuit_breaker_cooldown=10s",
+            {"scenario": _SCENARIOS},
+            {"scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n[default all of them]"},
+        ),
         Command(completion, "aibridge completion bash", arguments={"shell": "bash, zsh or fish."}),
     )
     pages = ("aibridge", *(command.name for command in others), "man", "aibridge.toml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aibridge_trio.addresses import ADDRESS, BASE_URL
 from aibridge_trio.settings import CONFIG, OPTIONS, Option
-from aibridge_trio.units import BOOLEAN, COUNT, DURATION, FAILURES, NUMBER, SECRET, SPAN
+from aibridge_trio.units import BOOLEAN, COUNT, DURATION, FAILURES, FILE, NUMBER, POSITIVE, SECRET, SPAN, Unit
 
 SERVE = CHECK = (CONFIG, *OPTIONS)
 
@@ -95,5 +95,93 @@ TOP = (
         unit=SPAN,
         default="1s",
         help="Time between two frames, or two lines of JSON.",
+    ),
+)
+
+# Read on by the simulation, which knows the names.
+_SETTINGS = Unit(str, "NAME=VALUE", "max_concurrency=50")
+_POLICIES = Unit(str, "NAME", "none")
+_OWN = "Your own numbers"
+
+SIMULATE = (
+    Option(
+        name="policy",
+        unit=_POLICIES,
+        default="aibridge,none,go-aibridge,litellm",
+        help="What stands in front of the provider: one of these or several, side by side. Can be given again.",
+        repeatable=True,
+    ),
+    Option(
+        name="setting",
+        unit=_SETTINGS,
+        default=None,
+        help="A setting of the bridge, in place of the scenario's; can be given again.",
+        repeatable=True,
+    ),
+    Option(
+        name="compare",
+        unit=_SETTINGS,
+        default=None,
+        help="Play the bridge with this setting as well, side by side with those given before and after it.",
+        repeatable=True,
+    ),
+    Option(
+        name="suggest",
+        unit=BOOLEAN,
+        default="false",
+        help="Try a small grid of settings instead, and print the best.",
+    ),
+    Option(
+        name="callers",
+        unit=POSITIVE,
+        default=None,
+        help="How many callers there are, in place of the scenario's number.",
+        group=_OWN,
+    ),
+    Option(
+        name="requests_per_caller",
+        unit=NUMBER,
+        default=None,
+        help="How many answers each of them wants in a minute.",
+        group=_OWN,
+    ),
+    Option(
+        name="requests_per_minute",
+        unit=COUNT,
+        default=None,
+        help="The provider's quota of requests for a key; 0 is unlimited.",
+        group=_OWN,
+    ),
+    Option(
+        name="tokens_per_minute",
+        unit=COUNT,
+        default=None,
+        help="The provider's quota of tokens for a key; 0 is unlimited.",
+        group=_OWN,
+    ),
+    Option(
+        name="duration",
+        unit=SPAN,
+        default=None,
+        help="How much time is simulated.",
+        group=_OWN,
+    ),
+    Option(
+        name="seed",
+        unit=COUNT,
+        default="1",
+        help="Decides all that is left to chance: the same seed, the same result.",
+    ),
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print one JSON document instead of tables, with the curves.",
+    ),
+    Option(
+        name="svg",
+        unit=FILE,
+        default=None,
+        help="Draw the curves into this file.",
     ),
 )

@@ -56,14 +56,20 @@ class Command:
     def positionals(self) -> tuple[inspect.Parameter, ...]:
         """What follows its name, in this order."""
         every = inspect.signature(self.function, eval_str=True).parameters.values()
-        return tuple(each for each in every if each.kind is each.POSITIONAL_ONLY)
+        return tuple(each for each in every if each.kind in (each.POSITIONAL_ONLY, each.VAR_POSITIONAL))
 
     @property
     def usage(self) -> str:
         """`aibridge breaker [OPTIONS] MODE PROVIDER`."""
         words = ["[OPTIONS]"] if self.options else []
-        words += ["{}" if each.default is each.empty else "[{}]" for each in self.positionals]
+        words += [_form(each) for each in self.positionals]
         return f"aibridge {self.name} {' '.join(words)}".format(*(each.name.upper() for each in self.positionals))
+
+
+def _form(positional: inspect.Parameter) -> str:
+    if positional.kind is positional.VAR_POSITIONAL:
+        return "[{} ...]"
+    return "{}" if positional.default is positional.empty else "[{}]"
 
 
 def run(commands: Sequence[Command], arguments: Sequence[str]) -> int:

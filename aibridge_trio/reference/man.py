@@ -106,7 +106,8 @@ def _positionals(command: Command) -> Iterator[str]:
     for each in command.positionals:
         words = get_args(each.annotation)
         shown = "|".join(f"`{word}`" for word in words) if words else f"*{each.name.upper()}*"
-        yield shown if each.default is each.empty else f"[{shown}]"
+        several = each.kind is each.VAR_POSITIONAL
+        yield f"[{shown} ...]" if several else shown if each.default is each.empty else f"[{shown}]"
 
 
 def _options(command: Command) -> Iterator[str]:

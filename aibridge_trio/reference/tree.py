@@ -91,7 +91,7 @@ def tree(front: App) -> Tree:
 def _branch(name: str, command: App) -> Branch:
     arguments = command.assemble_argument_collection()
     flags = tuple(_flag(each) for each in arguments if each.index is None)
-    places = tuple(_place(each) for each in arguments if each.index is not None)
+    places = tuple(place for each in arguments if each.index is not None for place in _places(each))
     return Branch((name,), (*flags, *_common(command)), places)
 
 
@@ -109,6 +109,13 @@ def _flag(argument: Argument) -> Flag:
     kinds = get_args(argument.hint)
     value = None if bool in kinds else _place(argument)
     return Flag(about, value, repeatable=any(get_origin(kind) is list for kind in kinds))
+
+
+def _places(argument: Argument) -> list[Place]:
+    """Return where an argument can stand: one that takes any number, as often as there are words for it."""
+    place = _place(argument)
+    several = argument.field_info.kind is argument.field_info.VAR_POSITIONAL
+    return [place] * (len(place.words) if several else 1)
 
 
 def _place(argument: Argument) -> Place:

@@ -1,0 +1,74 @@
+"""`aibridge simulate`: what settings do under load and in failures, in virtual time, on the product's machines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aibridge_trio.errors import Failure, Mistake
+from aibridge_trio.simulate import draw, grid, plan, report
+from aibridge_trio.simulate.plan import Numbers, Played
+from aibridge_trio.simulate.setting import shown
+
+# So many of the best are shown.
+_SHOWN = 5
+
+
+def run(
+    names: Sequence[str],
+    *,
+    policy: str,
+    setting: str | None,
+    compare: str | None,
+    callers: int | None,
+    requests_per_caller: float | None,
+    requests_per_minute: int | None,
+    tokens_per_minute: int | None,
+    duration: float | None,
+    seed: int,
+    suggest: bool,
+    json: bool,
+    svg: Path | None,
+) -> int:
+    """Play scenarios and tell what came of them; returns the exit status. Raises Mistake, Failure."""
+    numbers = Numbers(callers, requests_per_caller, requests_per_minute, tokens_per_minute, duration)
+    scenarios = [plan.scaled(each, numbers) for each in plan.find(names)]
+    variants = plan.variants(policy, setting or "", compare or "")
+    if suggest:
+        if compare or json or svg:
+            raise Mistake("--suggest: does not go with --compare, --json or --svg; leave those out")
+        own = next((each.settings for each in variants if each.policy == "aibridge"), {})
+        _suggest(grid.suggested(scenarios, own, seed))
+        return 0
+    plays: list[Played] = []
+    for each in scenarios:
+        plays.append(plan.play(each, variants, seed))
+        if not json:
+            _say(report.table(plays[-1]))
+    if json:
+        sys.stdout.write(report.document(seed, plays))
+    if svg:
+        _write(svg, draw.picture(plays))
+    return 0
+
+
+def _suggest(found: Sequence[grid.Point]) -> None:
+    _say(f"Of {len(found)} settings the best, by: {grid.CRITERION}.\n")
+    for point in found[:_SHOWN]:
+        share, wasted, wait = point.rank
+        _say(f"answered {-share:.0%}, wasted calls {wasted:.0%}, wait p99 {wait:.1f}s\n  {shown(point.settings)}")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise Failure(f"--svg: {file} cannot be written: {error.strerror}") from None
+
+
+def _say(text: str) -> None:
+    """Write it at once: the next scenario may take its time. Whatever the terminal's encoding."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stdout.flush()

@@ -1,7 +1,7 @@
 """The bridge: the product's own machines, in the order in which a request meets them.
 
-slot, or the queue's end → rate → turn → key at rest → breaker → provider; and what the provider shows is judged by the
-product's own table. Only what is asynchronous there is an event here.
+slot, or the queue's end → rate → turn → key at rest → breaker → provider; and what the provider shows is judged by
+the product's own table. Only what is asynchronous there is an event here.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Bridge(Door):
         self._rate = RateLimiter(values["rate_limit"]) if values["rate_limit"] else None
         self._policy = setting.policy(values)
         chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
-        self._breaker = Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
+        self._breaker = (
+            Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
+        )
         self._due = math.inf
         self._state = State.CLOSED
         self._slow = setting.slow_first_byte(values)

@@ -1,4 +1,4 @@
-"""The callers: each wish is tried as its client tries, for as long as its caller is patient, and ends exactly once."""
+"""The callers: each wish is tried as its client tries, while its caller is patient, and ends exactly once."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ BROKEN = 0
 class Client:
     """When it tries again, and after how long.
 
-    `statuses` are retried, and those from 500 on if `server_errors`. A Retry-After up to `longest_told` seconds
-    is slept; above it `beyond` says what. Without one it sleeps `first`·`factor`ⁿ, at most `longest`, lengthened by
-    a chance between −`shorter` and +`longer`. `streams` is how often it tries again after an answer that broke.
+    `statuses` are retried, and those from 500 on if `server_errors`. A Retry-After up to `longest_told` seconds is
+    slept; above it `beyond` says what. Without one it sleeps `first`·`factor`ⁿ, at most `longest`, changed by a
+    share between −`shorter` and +`longer`. `streams` is how often it tries again after an answer that broke.
     """
 
     name: str
@@ -104,7 +104,13 @@ CLIENTS = {
         ),
         # Observed: 9 to 10 requests in 150 s, whatever it was told.
         Client(
-            name="claude-code", retries=9, statuses=(429, 503, 529), transport=True, streams=1, longest=32.0, longer=0.25
+            name="claude-code",
+            retries=9,
+            statuses=(429, 503, 529),
+            transport=True,
+            streams=1,
+            longest=32.0,
+            longer=0.25,
         ),
         Client(name="none", retries=0),
     )

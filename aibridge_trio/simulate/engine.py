@@ -1,4 +1,4 @@
-"""Virtual time: what happens next, in order. What falls due together happens in the order in which it was asked for."""
+"""Virtual time: what happens next. What falls due together happens in the order in which it was asked for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Engine:
     def at(self, when: float, do: Callable[[Any], None], what: Any = None) -> None:
         """Do something then, or as soon as all is done that is due now."""
         self._count += 1
-        heappush(self._due, (when if when > self.now else self.now, self._count, do, what))
+        heappush(self._due, (max(when, self.now), self._count, do, what))
 
     def run(self) -> int:
         """Go on until nothing is left to do; return how many things were done."""

@@ -25,8 +25,8 @@ class GoBridge(Door):
 
     Five in a row within a tumbling 10 s open it for 30 s; half-open lets three calls in, and three successes close
     it. What ends in another interval than it began in is not counted. A broken stream and an error event in a 200
-    are successes, and so is a provider that could not be reached. Retry-After is always the whole 30 s; a call above
-    the concurrency limit is told nothing.
+    are successes, and so is a provider that could not be reached. Retry-After is always the whole 30 s; a call
+    above the concurrency limit is told nothing.
     """
 
     _THRESHOLD, _INTERVAL, _TIMEOUT, _PROBES = 5, 10.0, 30.0, 3

@@ -41,7 +41,7 @@ class Play:
             self.door = _OTHERS[policy](values, self.engine, self.measure)
         self.callers.door = self.provider.listener = self.door
         self.door.callers, self.door.provider = self.callers, self.provider
-        
+
         self._samples = 0
 
     def run(self, name: str) -> Outcome:

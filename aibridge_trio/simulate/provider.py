@@ -136,7 +136,9 @@ class Provider:
         headers = [] if wait is None else [(b"retry-after", b"%d" % max(1, math.ceil(wait)))]
         call.stage = SILENT
         self._silent += 1
-        self._clock.at(self._clock.now + self._model.error_latency, self._says_no, (call, status, headers, exhausted))
+        self._clock.at(
+            self._clock.now + self._model.error_latency, self._says_no, (call, status, headers, exhausted)
+        )
 
     def _says_no(self, what: tuple[Call, int, Headers, bool]) -> None:
         call, status, headers, exhausted = what

@@ -43,7 +43,9 @@ class Quotas:
             return 0.0
         buckets = self._keys.get(key)
         if buckets is None:
-            requests, spent = (Bucket(each / 60, each / 60 * self._burst) if each else None for each in self._limits)
+            requests, spent = (
+                Bucket(each / 60, each / 60 * self._burst) if each else None for each in self._limits
+            )
             buckets = self._keys[key] = (requests, spent)
         amounts = (1, tokens)
         waits = [each.wait(amount, now) for each, amount in zip(buckets, amounts, strict=True) if each]

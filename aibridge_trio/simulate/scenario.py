@@ -48,7 +48,7 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What the provider can do, and how it says no. Medians and the spreads of their logarithms; 0 is unlimited."""
+    """What the provider can do, and how it says no; medians and the spreads of their logarithms. 0 is no limit."""
 
     slots: int
     when_full: str
@@ -83,7 +83,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """All of it; `settings` are the bridge's, and `asked` those of them that the file names."""
+    """All of it; `settings` are the bridge's."""
 
     name: str
     about: str
@@ -97,7 +97,8 @@ class Scenario:
     @property
     def troubles(self) -> list[tuple[float, float]]:
         """From when to when something is out of the ordinary: phases and crowds, in order."""
-        return sorted((each.start, each.end) for each in (*self.phases, *self.crowds))
+        spans = [(phase.start, phase.end) for phase in self.phases]
+        return sorted([*spans, *((crowd.start, crowd.end) for crowd in self.crowds)])
 
     @property
     def callers(self) -> int:
@@ -138,7 +139,9 @@ def load(path: Path) -> Scenario:
     try:
         return parsed(str(path), files.table(path))
     except Unfit as unfit:
-        raise Mistake(f"SCENARIO: {quoted(str(path), 255)} {unfit}; name a scenario or a readable TOML file") from None
+        raise Mistake(
+            f"SCENARIO: {quoted(str(path), 255)} {unfit}; name a scenario or a readable TOML file"
+        ) from None
 
 
 def parsed(file: str, raw: dict[str, Any]) -> Scenario:
@@ -169,16 +172,19 @@ def parsed(file: str, raw: dict[str, Any]) -> Scenario:
         phases=phases,
         settings=settings,
     )
-    _check_size(scenario, top)
+    check_size(scenario, file)
     return scenario
 
 
-def _check_size(scenario: Scenario, top: Table) -> None:
+def check_size(scenario: Scenario, file: str) -> None:
+    """Refuse what would take hours. Raises Mistake."""
+    table = Table(file, "", {})
     if scenario.callers > _MOST_CALLERS:
-        raise top.mistake("callers", f"more than {_MOST_CALLERS:,} in all", "simulate fewer")
+        raise table.mistake("callers", f"more than {_MOST_CALLERS:,} in all", "simulate fewer")
+    times = max([1.0, *(crowd.times for crowd in scenario.crowds)])
     wanted = sum(group.count * group.requests_per_minute for group in scenario.groups) * scenario.duration / 60
-    if wanted > _MOST_REQUESTS:
-        raise top.mistake("duration", f"more than {_MOST_REQUESTS:,} requests", "simulate a shorter time")
+    if wanted * times > _MOST_REQUESTS:
+        raise table.mistake("duration", f"more than {_MOST_REQUESTS:,} requests", "simulate a shorter time")
 
 
 def _client(name: str, table: Table) -> Client:
@@ -290,4 +296,3 @@ def _settings(table: Table) -> Values:
             continue
         values[key] = table.read(key, option.unit, option.example)
     return values
-

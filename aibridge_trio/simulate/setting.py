@@ -100,4 +100,3 @@ def policy(values: Values) -> Policy:
 def slow_first_byte(values: Values) -> float:
     """Return from how many seconds on an answer that has not begun is a failure; infinite if never."""
     return values["circuit_breaker_slow_first_byte"] or math.inf
-

@@ -62,7 +62,9 @@ class Table:
         for key in self._raw:
             if key not in self._known:
                 near = nearest(key, self._known)
-                raise self.mistake(visible(key, 80), "unknown key", f"did you mean {near}?" if near else "remove it")
+                raise self.mistake(
+                    visible(key, 80), "unknown key", f"did you mean {near}?" if near else "remove it"
+                )
 
     def mistake(self, key: str, problem: str, remedy: str) -> Mistake:
         """Return what is wrong with a key, and how to mend it, in one line."""

@@ -1,0 +1,139 @@
+"""Which scenarios are played, under which policies and settings, and what they are called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from aibridge_trio.errors import Mistake
+from aibridge_trio.simulate import scenario, setting
+from aibridge_trio.simulate.demand import wishes
+from aibridge_trio.simulate.outcome import Outcome
+from aibridge_trio.simulate.play import AIBRIDGE, POLICIES, Play
+from aibridge_trio.simulate.scenario import Group, Scenario
+from aibridge_trio.simulate.setting import Values
+from aibridge_trio.units import Unfit, nearest, quoted
+
+# Beside the code; in the order of a tour.
+SHIPPED = (
+    *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
+    *("herd", "long-streams"),
+)
+_HERE = Path(__file__).parent / "scenarios"
+# Reads beside the code wherever that is: in the binary it is in a zip.
+_read = globals()["__loader__"].get_data
+
+
+class Variant(NamedTuple):
+    """One column of a comparison: a policy, and of the bridge's settings those that differ from the scenario's."""
+
+    name: str
+    policy: str
+    settings: Values
+
+
+class Numbers(NamedTuple):
+    """An operator's own numbers, in place of the scenarios'; None leaves them."""
+
+    callers: int | None = None
+    requests_per_caller: float | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    duration: float | None = None
+
+
+class Played(NamedTuple):
+    """A scenario and what came of it under each variant."""
+
+    scenario: Scenario
+    outcomes: tuple[Outcome, ...]
+
+
+def find(names: Sequence[str]) -> Iterator[Scenario]:
+    """Yield the scenarios of these names, shipped or files; of no names all that are shipped. Raises Mistake."""
+    for name in names or SHIPPED:
+        if name in SHIPPED:
+            yield shipped(name)
+        elif name.endswith(".toml") or "/" in name:
+            yield scenario.load(Path(name))
+        else:
+            near = nearest(name, SHIPPED)
+            remedy = f"did you mean {near}?" if near else f"there are {', '.join(SHIPPED)}, or FILE.toml"
+            raise Mistake(f"SCENARIO: there is none called {quoted(name)}; {remedy}")
+
+
+def shipped(name: str) -> Scenario:
+    """Return a scenario that comes with the program."""
+    import tomllib  # noqa: PLC0415 - a file needs it, and it has its own door there
+
+    file = f"{name}.toml"
+    return scenario.parsed(file, tomllib.loads(_read(str(_HERE / file)).decode()))
+
+
+def scaled(given: Scenario, numbers: Numbers) -> Scenario:
+    """Return a scenario with an operator's own numbers in it. Raises Mistake."""
+    model = given.model
+    if numbers.requests_per_minute is not None:
+        model = dataclasses.replace(model, requests_per_minute=numbers.requests_per_minute)
+    if numbers.tokens_per_minute is not None:
+        model = dataclasses.replace(model, tokens_per_minute=numbers.tokens_per_minute)
+    duration = given.duration if numbers.duration is None else numbers.duration
+    changed = dataclasses.replace(
+        given,
+        duration=duration,
+        model=model,
+        groups=tuple(_scaled(group, numbers, given.callers) for group in given.groups),
+        phases=tuple(each for each in given.phases if each.start < duration),
+        crowds=tuple(each for each in given.crowds if each.start < duration),
+    )
+    scenario.check_size(changed, given.name)
+    return changed
+
+
+def _scaled(group: Group, numbers: Numbers, callers: int) -> Group:
+    if numbers.callers is not None:
+        group = dataclasses.replace(group, count=max(1, round(group.count * numbers.callers / callers)))
+    if numbers.requests_per_caller is not None:
+        group = dataclasses.replace(group, requests_per_minute=numbers.requests_per_caller)
+    return group
+
+
+def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
+    """Return what is compared: each policy, and the bridge once for each of `compared`. Raises Mistake.
+
+    Settings are written as `NAME=VALUE NAME=VALUE`; those to be compared stand behind commas.
+    """
+    base = _settings("--setting", told.replace(",", " "))
+    found: list[Variant] = []
+    for policy in dict.fromkeys(each.strip() for each in policies.split(",")):
+        if policy not in POLICIES:
+            near = nearest(policy, POLICIES)
+            remedy = f"did you mean {near}?" if near else f"there are {', '.join(POLICIES)}"
+            raise Mistake(f"--policy: {quoted(policy)} is none; {remedy}")
+        if policy != AIBRIDGE or not compared:
+            found.append(Variant(policy, policy, base))
+            continue
+        for text in compared.split(","):
+            own = _settings("--compare", text)
+            found.append(Variant(setting.shown(own) or AIBRIDGE, policy, base | own))
+    return tuple(found)
+
+
+def _settings(flag: str, text: str) -> Values:
+    try:
+        return setting.read(text)
+    except Unfit as unfit:
+        example = unfit.instead or '"max_concurrency=50 queue_size=100"'
+        raise Mistake(f"{flag}: {unfit}; write e.g. {flag} {example}") from None
+
+
+def play(given: Scenario, compared: Sequence[Variant], seed: int) -> Played:
+    """Play a scenario under each variant: the same demand and the same luck for all."""
+    demand = wishes(given, seed)
+    outcomes = []
+    for variant in compared:
+        one = Play(given, demand, variant.policy, given.settings | variant.settings, seed)
+        outcomes.append(one.run(variant.name))
+    return Played(given, tuple(outcomes))
