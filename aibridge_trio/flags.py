@@ -132,6 +132,24 @@ SIMULATE = (
         help="Try a small grid of settings instead, and print the best.",
     ),
     Option(
+        name="seed",
+        unit=COUNT,
+        default="1",
+        help="Decides all that is left to chance: the same seed, the same result.",
+    ),
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print one JSON document instead of tables, with the curves.",
+    ),
+    Option(
+        name="svg",
+        unit=FILE,
+        default=None,
+        help="Draw the curves into this file.",
+    ),
+    Option(
         name="callers",
         unit=POSITIVE,
         default=None,
@@ -165,23 +183,5 @@ SIMULATE = (
         default=None,
         help="How much time is simulated.",
         group=_OWN,
-    ),
-    Option(
-        name="seed",
-        unit=COUNT,
-        default="1",
-        help="Decides all that is left to chance: the same seed, the same result.",
-    ),
-    Option(
-        name="json",
-        unit=BOOLEAN,
-        default="false",
-        help="Print one JSON document instead of tables, with the curves.",
-    ),
-    Option(
-        name="svg",
-        unit=FILE,
-        default=None,
-        help="Draw the curves into this file.",
     ),
 )

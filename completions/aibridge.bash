@@ -46,6 +46,11 @@ _aibridge() {
       flags='--seconds --help|-h --version'
       valued='--seconds'
       ;;
+    simulate)
+      flags='--policy --setting --compare --suggest --seed --json --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --help|-h --version'
+      valued='--policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration'
+      repeatable='--policy --setting --compare'
+      ;;
     completion)
       flags='--help|-h --version'
       ;;
@@ -75,7 +80,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker mock demo completion man help' ;;
+      ' 1') fits='serve top check breaker mock demo simulate completion man help' ;;
       'serve --config' | 'check --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file' | 'check --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert' | 'check --tls-cert') compopt -o default 2>/dev/null ;;
@@ -88,9 +93,20 @@ _aibridge() {
       'serve --log-format' | 'check --log-format') fits='auto human json' ;;
       'breaker 1') fits='open close auto' ;;
       'breaker 2') fits='openai anthropic copilot' ;;
+      'simulate --svg') compopt -o default 2>/dev/null ;;
+      'simulate 1') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 2') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 3') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 4') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 5') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 6') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 7') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 8') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 9') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 10') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
       'completion 1') fits='bash zsh fish' ;;
-      'man 1') fits='aibridge serve top check breaker mock demo completion man aibridge.toml' ;;
-      'help 1') fits='serve top check breaker mock demo completion man' ;;
+      'man 1') fits='aibridge serve top check breaker mock demo simulate completion man aibridge.toml' ;;
+      'help 1') fits='serve top check breaker mock demo simulate completion man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

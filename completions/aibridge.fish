@@ -44,6 +44,7 @@ complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the config
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
 complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a provider to try things on: OpenAI and Anthropic, streams, failures on demand'
 complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Run mock, bridge and a light load with outages; needs no key'
+complete -c aibridge -n '__aibridge_argument "" 1' -a simulate -d 'Play load and failures against settings, in virtual time: an hour takes seconds'
 complete -c aibridge -n '__aibridge_argument "" 1' -a completion -d 'Print the script by which a shell completes commands, flags and values'
 complete -c aibridge -n '__aibridge_argument "" 1' -a man -d 'Print the source of a man page: aibridge, aibridge.toml, or a command\'s'
 complete -c aibridge -n '__aibridge_argument "" 1' -a help -d 'Show what a command does, and its options'
@@ -128,6 +129,121 @@ complete -c aibridge -n '__aibridge_flag "demo" --seconds=' -l seconds -x -d 'Ho
 complete -c aibridge -n '__aibridge_flag "demo" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "demo" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "demo" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a day
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a outage
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a brownout
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a quota
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flash-crowd
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a greedy-caller
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a slow
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a flapping
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a herd
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration' -a long-streams
+complete -c aibridge -n '__aibridge_flag "simulate"' -l policy -x -d 'What stands in front of the provider: one of these or several, side by side'
+complete -c aibridge -n '__aibridge_flag "simulate"' -l setting -x -d 'A setting of the bridge, in place of the scenario\'s; can be given again'
+complete -c aibridge -n '__aibridge_flag "simulate"' -l compare -x -d 'Play the bridge with this setting as well, side by side with those given before and after it'
+complete -c aibridge -n '__aibridge_flag "simulate" --suggest' -l suggest -d 'Try a small grid of settings instead, and print the best'
+complete -c aibridge -n '__aibridge_flag "simulate" --seed=' -l seed -x -d 'Decides all that is left to chance: the same seed, the same result'
+complete -c aibridge -n '__aibridge_flag "simulate" --json' -l json -d 'Print one JSON document instead of tables, with the curves'
+complete -c aibridge -n '__aibridge_flag "simulate" --svg=' -l svg -r -F -d 'Draw the curves into this file'
+complete -c aibridge -n '__aibridge_flag "simulate" --callers=' -l callers -x -d 'How many callers there are, in place of the scenario\'s number'
+complete -c aibridge -n '__aibridge_flag "simulate" --requests-per-caller=' -l requests-per-caller -x -d 'How many answers each of them wants in a minute'
+complete -c aibridge -n '__aibridge_flag "simulate" --requests-per-minute=' -l requests-per-minute -x -d 'The provider\'s quota of requests for a key; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "simulate" --tokens-per-minute=' -l tokens-per-minute -x -d 'The provider\'s quota of tokens for a key; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "simulate" --duration=' -l duration -x -d 'How much time is simulated'
+complete -c aibridge -n '__aibridge_flag "simulate" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "simulate" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "simulate" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_argument "completion" 1' -a bash
 complete -c aibridge -n '__aibridge_argument "completion" 1' -a zsh
 complete -c aibridge -n '__aibridge_argument "completion" 1' -a fish
@@ -141,6 +257,7 @@ complete -c aibridge -n '__aibridge_argument "man" 1' -a check
 complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "man" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "man" 1' -a demo
+complete -c aibridge -n '__aibridge_argument "man" 1' -a simulate
 complete -c aibridge -n '__aibridge_argument "man" 1' -a completion
 complete -c aibridge -n '__aibridge_argument "man" 1' -a man
 complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge.toml
@@ -153,5 +270,6 @@ complete -c aibridge -n '__aibridge_argument "help" 1' -a check
 complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "help" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "help" 1' -a demo
+complete -c aibridge -n '__aibridge_argument "help" 1' -a simulate
 complete -c aibridge -n '__aibridge_argument "help" 1' -a completion
 complete -c aibridge -n '__aibridge_argument "help" 1' -a man

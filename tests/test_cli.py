@@ -470,7 +470,8 @@ def test_help_says_what_each_argument_is(command: Command, capsys: pytest.Captur
     for each in command.positionals:
         name = each.name.upper()
         assert f"{name} {' '.join(command.arguments[each.name].split())}" in words
-        shown = name if each.default is each.empty else f"[{name}]"
+        several = each.kind is each.VAR_POSITIONAL
+        shown = f"[{name} ...]" if several else name if each.default is each.empty else f"[{name}]"
         assert re.search(rf"^Usage: .* {re.escape(shown)}( |$)", text, re.MULTILINE)
         assert all(word in words for word in get_args(each.annotation))
 
@@ -513,6 +514,7 @@ def test_examples_in_help_are_valid(
     stand_in("demo", run=lambda seconds: int(seconds * 0))
     stand_in("client", override=lambda *_: "")
     stand_in("top", run=lambda **_: 0)
+    stand_in("simulate", run=lambda *_, **__: 0)
     stand_in("shipped", script=lambda _: "", man_page=lambda *_: "")
     for command in cli.commands():
         assert cli.main(command.example.split()[1:]) == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aibridge_trio import files
 from aibridge_trio.configuration import Loaded, load, values
 from aibridge_trio.errors import Mistake
-from aibridge_trio.flags import BREAKER, DEMO, MOCK, TOP
+from aibridge_trio.flags import BREAKER, DEMO, MOCK, SIMULATE, TOP
 from aibridge_trio.settings import CONFIG, OPTIONS, Option, Settings
 from tests.test_settings import VALUES
 
@@ -195,7 +195,9 @@ def test_an_unknown_variable_is_told_the_one_meant(variable: str, meant: str) ->
     assert mistake({}, {variable: "hunter2"}) == f"{variable}: unknown variable; did you mean {meant}?"
 
 
-@pytest.mark.parametrize("options", [TOP, BREAKER, MOCK, DEMO], ids=["top", "breaker", "mock", "demo"])
+@pytest.mark.parametrize(
+    "options", [TOP, BREAKER, MOCK, DEMO, SIMULATE], ids=["top", "breaker", "mock", "demo", "simulate"]
+)
 def test_no_command_passes_over_an_unknown_variable(options: tuple[Option, ...]) -> None:
     """Whoever misspells the bridge's address does not get another bridge; the variables of serve are fine."""
     with pytest.raises(Mistake) as found:

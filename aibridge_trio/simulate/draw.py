@@ -19,8 +19,9 @@ _HIGH, _BAND = 90, 8
 # Plain rules, no variables: some of what shows SVG knows no more.
 _STYLE = """
 svg { font: 11px system-ui, sans-serif; } text { fill: #1f2933; } .title { font-weight: 600; }
-path { fill: none; stroke-width: 1.5; } .grid { stroke: #d5dbe1; } .shade { fill: #f3e4e4; } .ground { fill: #ffffff; }
-.wanted { stroke: #1f2933; stroke-width: 1; stroke-dasharray: 2 2; } .wait { stroke-width: 1; stroke-dasharray: 4 2; }
+path { fill: none; stroke-width: 1.5; } .grid { stroke: #d5dbe1; } .shade { fill: #f3e4e4; }
+.ground { fill: #ffffff; } .wanted { stroke: #1f2933; stroke-width: 1; stroke-dasharray: 2 2; }
+.wait { stroke-width: 1; stroke-dasharray: 4 2; }
 @media (prefers-color-scheme: dark) {
   text { fill: #d7dee6; } .grid { stroke: #38434f; } .shade { fill: #35252a; } .ground { fill: #12181f; }
   .wanted { stroke: #d7dee6; }
