@@ -45,7 +45,7 @@ _OVERLOADED = verdict.of_event("error", {"type": "error", "error": {"type": "ove
 _EXHAUSTED = {"error": {"code": "insufficient_quota"}}
 
 
-class Slots:
+class InFlight:
     """Counts who is in flight, as trio's CapacityLimiter does in the program."""
 
     def __init__(self, total: float) -> None:
@@ -71,7 +71,7 @@ class Bridge(Door):
     def __init__(self, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
         self._limits = limits = setting.limits(values)
-        self._slots = Slots(limits.max_concurrency or math.inf)
+        self._slots = InFlight(limits.max_concurrency or math.inf)
         self._places = Places(limits, self._slots, self._wake)
         self._waiting: dict[Place, Call] = {}
         self._rate = RateLimiter(values["rate_limit"]) if values["rate_limit"] else None

@@ -88,5 +88,5 @@ def _text(raw: Any) -> str:
 
 def _form(text: str) -> str:
     """Return a value as TOML has it."""
-    plain = text in {"true", "false"} or text.replace(".", "", 1).isdigit()
+    plain = text in ("true", "false") or text.replace(".", "", 1).isdigit()
     return text if plain else f'"{text}"'
