@@ -120,7 +120,9 @@ HEADERS: list[dict[str, str]] = [
 @pytest.mark.parametrize("headers", HEADERS, ids=str)
 @pytest.mark.parametrize("status", [400, 409, 429, 500, 503, 529])
 @pytest.mark.parametrize("name", ["openai-python", "anthropic-python"])
-def test_the_real_sdks_agree(name: str, status: int, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_sdks_agree(
+    name: str, status: int, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The installed SDK, asked itself, retries the same answers after the same time."""
     sdk: Any = {"openai-python": openai, "anthropic-python": anthropic}[name]
     monkeypatch.setattr(sdk._base_client, "random", lambda: 1.0)

@@ -34,7 +34,9 @@ class Stage:
         self.provider.listener = self.ear
         self.calls: list[Call] = []
 
-    def call(self, at: float = 0.0, caller: int = 0, tokens: int = 100, luck: int = 7, leaves: float = 0.0) -> None:
+    def call(
+        self, at: float = 0.0, caller: int = 0, tokens: int = 100, luck: int = 7, leaves: float = 0.0
+    ) -> None:
         call = Call(wish(self.scenario, caller, luck, at, tokens), 0)
         self.calls.append(call)
         self.engine.at(at, self.provider.call, call)
@@ -67,7 +69,9 @@ def test_whoever_leaves_is_not_answered_and_frees_the_slot_at_once() -> None:
 @pytest.mark.parametrize("status", ["429", "503", "529"])
 def test_beyond_its_slots_it_says_no(status: str) -> None:
     """With the status it was given, and the word of when to come back."""
-    stage = Stage(STEADY + f'slots = 1\nwhen_full = "{status}"\nfull_retry_after = "2s"\nerror_latency = "100ms"\n')
+    stage = Stage(
+        STEADY + f'slots = 1\nwhen_full = "{status}"\nfull_retry_after = "2s"\nerror_latency = "100ms"\n'
+    )
     stage.call(0.0)
     stage.call(0.5, caller=1)
     assert stage.play()[0] == (0.6, int(status), 1, (b"retry-after", b"2"))

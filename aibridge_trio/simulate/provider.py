@@ -13,7 +13,7 @@ from aibridge_trio.simulate.call import GONE, QUEUED, SILENT, STREAMING, WORKING
 from aibridge_trio.simulate.clients import Headers
 from aibridge_trio.simulate.engine import Clock
 from aibridge_trio.simulate.luck import FAULT, FIRST_TOKEN, chance, lognormal
-from aibridge_trio.simulate.quota import Quotas
+from aibridge_trio.simulate.quota import Keys
 from aibridge_trio.simulate.scenario import Phase, Scenario
 
 # How long it takes to find nobody there.
@@ -29,7 +29,7 @@ class Provider:
         self.calls = 0
         self._model = scenario.model
         self._clock = clock
-        self._quotas = Quotas(scenario.model)
+        self._keys = Keys(scenario.model)
         self._active: list[Phase] = []
         self._phase = _WELL
         self._slots = self._model.slots or math.inf
@@ -63,7 +63,7 @@ class Provider:
         elif fault.isdigit():
             until_over = phase.retry_after == math.inf
             self._answer(call, int(fault), phase.end - now if until_over else phase.retry_after)
-        elif wait := self._quotas.take(
+        elif wait := self._keys.take(
             call.wish.caller if model.own_keys else 0, call.wish.prompt + call.wish.tokens, now
         ):
             self._answer(call, 429, wait)

@@ -29,7 +29,7 @@ class Bucket:
         self._level -= min(amount, self._size)
 
 
-class Quotas:
+class Keys:
     """The quotas of all keys: requests and tokens a minute."""
 
     def __init__(self, model: Model) -> None:

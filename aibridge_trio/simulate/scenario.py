@@ -288,11 +288,5 @@ def _phases(table: Table, duration: float) -> list[Phase]:
 
 
 def _settings(table: Table) -> Values:
-    values = default()
-    for key in table:
-        option = KNOWN.get(key)
-        if option is None:
-            table.end()  # complains: nothing has been asked for
-            continue
-        values[key] = table.read(key, option.unit, option.example)
-    return values
+    table.end(tuple(KNOWN))
+    return default() | {key: table.read(key, KNOWN[key].unit, KNOWN[key].example) for key in table}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from aibridge_trio.errors import Mistake
@@ -57,11 +57,12 @@ class Table:
             raise self.mistake(key, "is no array of tables", remedy)
         return [Table(self.file, f"[[{key}]] {number}", each) for number, each in enumerate(found, 1)]
 
-    def end(self) -> None:
-        """Refuse keys that nobody asked for."""
+    def end(self, known: Sequence[str] = ()) -> None:
+        """Refuse keys that nobody asked for, and that are not `known` either."""
+        allowed = [*self._known, *known]
         for key in self._raw:
-            if key not in self._known:
-                near = nearest(key, self._known)
+            if key not in allowed:
+                near = nearest(key, allowed)
                 raise self.mistake(
                     visible(key, 80), "unknown key", f"did you mean {near}?" if near else "remove it"
                 )
