@@ -300,8 +300,8 @@ def test_the_command_prints_a_table_for_each(capsys: pytest.CaptureFixture[str],
         (
             "./nowhere.toml",
             (
-                'SCENARIO: "nowhere.toml" cannot be read: No such file or directory; name a scenario or a readable '
-                "TOML file"
+                'SCENARIO: "nowhere.toml" cannot be read: No such file or directory; name a scenario '
+                "or a readable TOML file"
             ),
         ),
     ],
