@@ -1,7 +1,7 @@
 """A simulated scenario, played by the real program: its whole path in memory and in virtual time.
 
-Callers and provider are the simulator's own, with Trio's clock for a heap. Between them is no model but HTTP: a client
-that calls the bridge, the bridge as it is served, and a provider that answers over a connection.
+Callers and provider are the simulator's own, with Trio's clock for a heap. Between them is no model but HTTP: a
+client that calls the bridge, the bridge as it is served, and a provider that answers over a connection.
 """
 
 from __future__ import annotations

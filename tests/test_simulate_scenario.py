@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from aibridge_trio.errors import Mistake
 from aibridge_trio.settings import OPTIONS
 from aibridge_trio.simulate import plan, scenario, setting
+from aibridge_trio.simulate.clients import CLIENTS
 from aibridge_trio.simulate.demand import wishes
+from aibridge_trio.simulate.play import POLICIES
 from tests.simulated import CALLERS, parsed
 
 MINIMAL = 'duration = "1m"\n[[callers]]\ncount = 1\nrequests_per_minute = 6\n'
@@ -217,3 +220,33 @@ def test_an_operators_numbers_take_the_scenarios_place() -> None:
     assert (changed.model.requests_per_minute, changed.model.tokens_per_minute) == (400, 5)
     assert (changed.duration, changed.phases) == (100.0, ())
     assert plan.scaled(changed, plan.Numbers()) == changed
+
+
+def test_every_key_is_documented() -> None:
+    """What a scenario file can say stands in docs/simulate.md, and every setting that is known."""
+    page = (Path(__file__).parent.parent / "docs" / "simulate.md").read_text()
+    keys = [
+        node.args[0].value
+        for node in ast.walk(ast.parse(Path(scenario.__file__).read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("take", "table", "tables")
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert len(keys) > 40
+    for key in keys:
+        assert f"`{key}`" in page or f"[{key}" in page, key
+    for name in setting.KNOWN:
+        assert f"`{name}`" in page or f"`{name.removeprefix('circuit_breaker')}`" in page, name
+    for client in CLIENTS:
+        assert f"`{client}`" in page
+    for policy in POLICIES:
+        assert f"| `{policy}` |" in page
+
+
+def test_the_manuals_example_is_a_scenario() -> None:
+    """It can be typed as it stands."""
+    prose = Path(scenario.__file__).parent.parent / "reference" / "prose" / "aibridge-simulate.1.md"
+    [example] = [block for block in prose.read_text().split("```") if "[[callers]]" in block]
+    given = parsed(example)
+    assert (given.callers, len(given.phases), len(given.crowds)) == (40, 1, 1)

@@ -114,7 +114,7 @@ QUEUE = pytest.mark.skipif(
 
 
 def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what the bridge leaves to chance come out alike here and there: cooldowns, and not always the same jitter."""
+    """Let what the bridge leaves to chance come out alike here and there, and the same every time."""
 
     def cooldown(base: float, longest: float, growth: float, _: Callable[[], float]) -> Cooldown:
         return Cooldown(base, longest, growth, lambda: 0.5)
