@@ -226,7 +226,7 @@ def test_every_key_is_documented() -> None:
     """What a scenario file can say stands in docs/simulate.md, and every setting that is known."""
     page = (Path(__file__).parent.parent / "docs" / "simulate.md").read_text()
     keys = [
-        node.args[0].value
+        str(node.args[0].value)
         for node in ast.walk(ast.parse(Path(scenario.__file__).read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)

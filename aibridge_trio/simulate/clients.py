@@ -108,7 +108,6 @@ CLIENTS = {
             retries=9,
             statuses=(429, 503, 529),
             transport=True,
-            streams=1,
             longest=32.0,
             longer=0.25,
         ),

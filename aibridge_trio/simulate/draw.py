@@ -79,12 +79,13 @@ def _panel(played: Played, wide: int, points: int) -> Iterator[str]:
     good = [_smooth(each.curves.goodput) for each in outcomes]
     yield from _axis("answers/s", _TOP, across, top := _most([wanted, *good]))
     yield _line(wanted, top, _TOP, wide, 'class="wanted"')
-    for number, line in enumerate(good):
+    # The first lies on top.
+    for number, line in reversed(list(enumerate(good))):
         yield _line(line, top, _TOP, wide, f'stroke="{_colour(number)}"')
     flying: list[Sequence[float]] = [each.curves.in_flight for each in outcomes]
     waiting: list[Sequence[float]] = [each.curves.waiting for each in outcomes]
     yield from _axis("in flight at the provider", low, across, top := _most([*flying, *waiting]))
-    for number, (calls, dashed) in enumerate(zip(flying, waiting, strict=True)):
+    for number, (calls, dashed) in reversed(list(enumerate(zip(flying, waiting, strict=True)))):
         yield _line(calls, top, low, wide, f'stroke="{_colour(number)}"')
         if any(dashed):
             yield _line(dashed, top, low, wide, f'class="wait" stroke="{_colour(number)}"')
