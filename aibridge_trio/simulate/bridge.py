@@ -1,7 +1,7 @@
 """The bridge: the product's own machines, in the order in which a request meets them.
 
-slot, or the queue's end → rate → turn → key at rest → breaker → provider; and what the provider shows is judged by
-the product's own table. Only what is asynchronous there is an event here.
+slot → rate → shares, or a turn in the queue if the breaker is not open → key at rest → breaker → provider; and what
+the provider shows is judged by the product's own table. Only what is asynchronous there is an event here.
 """
 
 from __future__ import annotations
@@ -118,6 +118,9 @@ class Bridge(Door):
         refusal = self._places.claim(place, caller, PROVIDER, now)
         if refusal:
             self._no_place(call, refusal)
+        elif place.waits and self._breaker and (known := self._breaker.refuse(now)):
+            # Nobody waits for a no that is known.
+            self._refuse(call, CircuitOpen(PROVIDER, known.because, known.wait), "circuit")
         elif place.waits:
             self._waiting[place] = call
             self._clock.at(place.until, self._waited, call)
@@ -213,7 +216,7 @@ class Bridge(Door):
         evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
         told = advice.advised(list(headers), None, 0.0)
         if evidence.quota and self._credentials and evidence.verdict is Verdict.FAILURE:
-            rest = self._policy.cooldown if told is None else told
+            rest = self._policy.cooldown if told is None else min(told, self._policy.longest_cooldown)
             if not self._credentials.cool(_key(call), "", rest, self._clock.now):
                 evidence = NEUTRAL
         self._judge(call, evidence, told)
