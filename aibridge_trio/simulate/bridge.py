@@ -1,7 +1,7 @@
 """The bridge: the product's own machines, in the order in which a request meets them.
 
-slot → rate → shares, or a turn in the queue if the breaker is not open → key at rest → breaker → provider; and what
-the provider shows is judged by the product's own table. Only what is asynchronous there is an event here.
+slot → rate → shares, or a turn in the queue if the breaker is not open → key at rest → breaker → provider; and
+what the provider shows is judged by the product's own table. Only what is asynchronous there is an event here.
 """
 
 from __future__ import annotations
