@@ -130,7 +130,7 @@ def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(OUTAGE, 50, 5, id="outage"),
         pytest.param(BROWNOUT, 30, 20, id="brownout"),
         pytest.param(OVERLOADED, 100, 20, id="overloaded"),
-        pytest.param(CROWD, 20, 20, id="queue", marks=QUEUE),
+        pytest.param(CROWD, 20, 10, id="queue", marks=QUEUE),
     ],
 )
 async def test_the_program_does_what_was_predicted(

@@ -224,7 +224,8 @@ class Bridge(Door):
 
     def broke(self, call: Call, phase: Phase) -> None:
         """Break off, or say so; and judge it."""
-        self._judge(call, verdict.of_fault(UpstreamFault(phase, "")))
+        # Under load connections are kept ones, and one that ends before a byte of its answer says nothing.
+        self._judge(call, verdict.of_fault(UpstreamFault(phase, "", neutral=phase == "head")))
         super().broke(call, phase)
 
     def overloaded(self, call: Call) -> None:
