@@ -258,6 +258,10 @@ def test_the_best_is_first_and_what_was_told_stays() -> None:
     assert {point.settings["queue_size"] for point in found} == {7}
     assert all(before.rank <= after.rank for before, after in pairwise(found))
     assert found[0].settings["circuit_breaker"] is True
+    # A queue without anything to wait for is a mistake in the program.
+    assert all(
+        point.settings["max_concurrency"] or point.settings["max_concurrency_per_caller"] for point in found
+    )
 
 
 # The command.

@@ -57,7 +57,7 @@ def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Po
     """
     base: Values = {"circuit_breaker": True, **told}
     limits = _free(_limits(scenarios), told)
-    best = _best(scenarios, [base | point for point in points(limits)], seed)
+    best = _best(scenarios, [each for point in points(limits) if _makes_sense(each := base | point)], seed)
     chosen = best[0].settings
     again = _best(scenarios, [chosen | point for point in points(_free(_BREAKER, told))], seed)
     return sorted([*best, *again], key=lambda point: point.rank)
@@ -65,6 +65,13 @@ def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Po
 
 def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int) -> list[Point]:
     return sorted((tried(scenarios, each, seed) for each in settings), key=lambda point: point.rank)
+
+
+def _makes_sense(settings: Values) -> bool:
+    """Tell whether there is something to wait for, if there is a queue: the program refuses one without."""
+    told = setting.default() | settings
+    limits = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider")
+    return not told["queue_size"] or any(told[name] for name in limits)
 
 
 def _free(axes: Mapping[str, Sequence[str]], told: Mapping[str, Any]) -> dict[str, Sequence[str]]:

@@ -27,7 +27,7 @@ _HEADINGS = (
     ("back", "after"),
 )
 _DIGITS = 6
-_LONGEST_NAME = 44
+_LONGEST_NAME = 72
 
 
 def table(played: Played) -> str:
