@@ -101,7 +101,7 @@ TOP = (
 # Read on by the simulation, which knows the names.
 _SETTINGS = Unit(str, "NAME=VALUE", "max_concurrency=50")
 _POLICIES = Unit(str, "NAME", "none")
-_OWN = "Your own numbers"
+_PLAYED, _OWN, _TOLD = "What is played", "Your own numbers", "What is told"
 
 SIMULATE = (
     Option(
@@ -110,6 +110,7 @@ SIMULATE = (
         default="aibridge,none,go-aibridge,litellm",
         help="What stands in front of the provider: one of these or several, side by side. Can be given again.",
         repeatable=True,
+        group=_PLAYED,
     ),
     Option(
         name="setting",
@@ -117,6 +118,7 @@ SIMULATE = (
         default=None,
         help="A setting of the bridge, in place of the scenario's; can be given again.",
         repeatable=True,
+        group=_PLAYED,
     ),
     Option(
         name="compare",
@@ -124,30 +126,21 @@ SIMULATE = (
         default=None,
         help="Play the bridge with this setting as well, side by side with those given before and after it.",
         repeatable=True,
+        group=_PLAYED,
     ),
     Option(
         name="suggest",
         unit=BOOLEAN,
         default="false",
         help="Try a small grid of settings instead, and print the best.",
+        group=_PLAYED,
     ),
     Option(
         name="seed",
         unit=COUNT,
         default="1",
         help="Decides all that is left to chance: the same seed, the same result.",
-    ),
-    Option(
-        name="json",
-        unit=BOOLEAN,
-        default="false",
-        help="Print one JSON document instead of tables, with the curves.",
-    ),
-    Option(
-        name="svg",
-        unit=FILE,
-        default=None,
-        help="Draw the curves into this file.",
+        group=_PLAYED,
     ),
     Option(
         name="callers",
@@ -183,5 +176,19 @@ SIMULATE = (
         default=None,
         help="How much time is simulated.",
         group=_OWN,
+    ),
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print one JSON document instead of tables, with the curves.",
+        group=_TOLD,
+    ),
+    Option(
+        name="svg",
+        unit=FILE,
+        default=None,
+        help="Draw the curves into this file.",
+        group=_TOLD,
     ),
 )

@@ -47,8 +47,8 @@ _aibridge() {
       valued='--seconds'
       ;;
     simulate)
-      flags='--policy --setting --compare --suggest --seed --json --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --help|-h --version'
-      valued='--policy --setting --compare --seed --svg --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration'
+      flags='--policy --setting --compare --suggest --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --json --svg --help|-h --version'
+      valued='--policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg'
       repeatable='--policy --setting --compare'
       ;;
     completion)
