@@ -196,7 +196,7 @@ async def test_places_that_nobody_leaves_make_it_hopeless(autojump_clock: MockCl
 
 
 async def test_who_is_refused_tells_nothing_of_the_pace(autojump_clock: MockClock, network: Network) -> None:
-    """Rejects hold a slot for no time: neither do they hurry the pace, nor has one ever held it since the start."""
+    """Rejects hold a slot for no time, which neither hurries the pace nor slows it."""
     provider = Provider(2.0)
     options: dict[str, Any] = {"max_concurrency": 1, "queue_size": 50}
     options |= {"rate_limit": 2, "circuit_breaker": True}

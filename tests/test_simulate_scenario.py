@@ -68,6 +68,7 @@ def test_every_setting_reaches_a_machine() -> None:
         "circuit_breaker_half_open_max_requests": 9,
         "circuit_breaker_max_cooldown": 9.5,
         "circuit_breaker_growth": 9.5,
+        "circuit_breaker_stretch": 9.5,
         "circuit_breaker_ramp": 9.5,
         "circuit_breaker_slow_first_byte": 9.5,
     }

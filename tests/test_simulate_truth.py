@@ -117,8 +117,8 @@ QUEUE = pytest.mark.skipif(
 def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what the bridge leaves to chance come out alike here and there, and the same every time."""
 
-    def cooldown(base: float, longest: float, growth: float, _: Callable[[], float]) -> Cooldown:
-        return Cooldown(base, longest, growth, lambda: 0.5)
+    def cooldown(base: float, longest: float, growth: float, stretch: float, _: Callable[[], float]) -> Cooldown:
+        return Cooldown(base, longest, growth, stretch, lambda: 0.5)
 
     monkeypatch.setattr(breaker, "Cooldown", cooldown)
     monkeypatch.setattr(random, "uniform", Random(1).uniform)

@@ -70,14 +70,18 @@ Because = Literal["overload", "failures", "operator", "ramp"]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The numbers; seconds, but for counts and `growth`, the factor by which each trip in a row lengthens."""
+    """The numbers; seconds, but for counts and factors.
+
+    Each trip in a row lengthens the cooldown by `growth`, up to `stretch` times; docs/tuning.md shows why these.
+    """
 
     threshold: int = 5
     window: float = 10.0
     cooldown: float = 30.0
     max_probes: int = 3
     longest_cooldown: float = 300.0
-    growth: float = 2.0
+    growth: float = 1.25
+    stretch: float = 1.5
     ramp: float = 0.0
 
 
@@ -152,7 +156,7 @@ class Breaker:
         self._window = Window(policy.window, policy.threshold)
         self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
-        self._cooldown = Cooldown(policy.cooldown, policy.longest_cooldown, policy.growth, chance)
+        self._cooldown = Cooldown(policy.cooldown, policy.longest_cooldown, policy.growth, policy.stretch, chance)
         self._ramp = Ramp(policy.ramp)
         self._probes: dict[Permit, float] = {}
         self._successes = 0

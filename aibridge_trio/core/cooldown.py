@@ -1,8 +1,8 @@
 """How long a breaker stays open: what is configured, what the provider said, and how often it has come to this.
 
 1. The cooldown is the longest of the configured one and of what the provider asked for, at most `longest`.
-2. Each trip without a healthy spell before it lengthens the configured part by `growth`, at most to `longest`, and
-   adds up to a fifth by chance, so that many bridges do not probe together.
+2. Each trip without a healthy spell before it lengthens the configured part by `growth`, up to `stretch` times,
+   and adds up to a fifth by chance, so that many bridges do not probe together. It too is at most `longest`.
 3. A healthy spell is as long as the configured cooldown; each one takes back one lengthening.
 
 With `longest` at or below the configured cooldown it is constant, whatever is said.
@@ -21,10 +21,13 @@ _MOST = 64
 class Cooldown:
     """Remembers trips in a row; seconds. `chance` gives a number in [0, 1)."""
 
-    def __init__(self, base: float, longest: float, growth: float, chance: Callable[[], float]) -> None:
+    def __init__(
+        self, base: float, longest: float, growth: float, stretch: float, chance: Callable[[], float]
+    ) -> None:
         self._base = base
         self._longest = max(base, longest)
         self._growth = growth
+        self._stretch = stretch
         self._chance = chance
         self.in_a_row = 0  # trips, without health between them
 
@@ -39,7 +42,7 @@ class Cooldown:
         self.in_a_row = max(0, self.in_a_row - int(min(healthy / self._base, _MOST)))
         length = self._base
         if self.in_a_row:
-            length *= self._growth**self.in_a_row * (1 + _JITTER * self._chance())
+            length *= min(self._growth**self.in_a_row, self._stretch) * (1 + _JITTER * self._chance())
         self.in_a_row = min(self.in_a_row + 1, _MOST)
         return max(now + min(length, self._longest), word)
 

@@ -208,15 +208,18 @@ class Bridge(Door):
 
     def first(self, call: Call) -> None:
         """Pass the first token on: that is health."""
+        self._served(call)
         self._judge(call, SUCCESS)
         super().first(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
         """Pass an error on, and judge it."""
+        self._served(call)
         evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
         told = advice.advised(list(headers), None, 0.0)
         if evidence.quota and self._credentials and evidence.verdict is Verdict.FAILURE:
-            rest = self._policy.cooldown if told is None else min(told, self._policy.longest_cooldown)
+            longest = max(self._policy.cooldown, self._policy.longest_cooldown)
+            rest = self._policy.cooldown if told is None else min(told, longest)
             if not self._credentials.cool(_key(call), "", rest, self._clock.now):
                 evidence = NEUTRAL
         self._judge(call, evidence, told)
@@ -233,6 +236,10 @@ class Bridge(Door):
         assert _OVERLOADED
         self._judge(call, _OVERLOADED)
         super().overloaded(call)
+
+    def _served(self, call: Call) -> None:
+        if call.place:
+            call.place.served = True
 
     def _silent(self, call: Call) -> None:
         self._judge(call, verdict.of_fault(UpstreamFault("head", "", timeout=True)))

@@ -23,7 +23,10 @@ _MACHINES = (
     Option(name="max_concurrency_per_caller", unit=COUNT, default="0", help="One caller's share."),
     Option(name="max_concurrency_per_provider", unit=COUNT, default="0", help="One provider's share."),
     Option(name="circuit_breaker_max_cooldown", unit=DURATION, default="5m", help="The longest cooldown."),
-    Option(name="circuit_breaker_growth", unit=NUMBER, default="2", help="What each trip in a row multiplies."),
+    Option(name="circuit_breaker_growth", unit=NUMBER, default="1.25", help="What each trip in a row multiplies."),
+    Option(
+        name="circuit_breaker_stretch", unit=NUMBER, default="1.5", help="How many cooldowns that makes at most."
+    ),
     Option(name="circuit_breaker_ramp", unit=DURATION, default="0s", help="From a tenth to all, in so long."),
     Option(name="circuit_breaker_429", unit=choice("provider", "credential"), default="provider", help="Whose."),
     Option(name="circuit_breaker_slow_first_byte", unit=DURATION, default="0s", help="Later is a failure."),
@@ -93,6 +96,7 @@ def policy(values: Values) -> Policy:
         max_probes=values["circuit_breaker_half_open_max_requests"],
         longest_cooldown=values["circuit_breaker_max_cooldown"],
         growth=values["circuit_breaker_growth"],
+        stretch=values["circuit_breaker_stretch"],
         ramp=values["circuit_breaker_ramp"],
     )
 
