@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -12,11 +13,15 @@ BROKEN = Evidence(Verdict.FAILURE, "no connection")
 LONG = Policy(cooldown=60.0)  # so that the 30 s of a probe's deadline show
 
 
+# The plain rule: whatever is said, and however often it trips, the cooldown is the configured one.
+PLAIN = Policy(longest_cooldown=0.0)
+
+
 class Lab:
     """A breaker, what it has told, and the questions of these tests."""
 
     def __init__(self, policy: Policy | None = None) -> None:
-        self.policy = policy or Policy()
+        self.policy = policy or PLAIN
         self.told: list[Transition] = []
         self.breaker = Breaker(self.policy, self.told.append)
 
@@ -30,12 +35,12 @@ class Lab:
         assert isinstance(answer, Refusal)
         return answer
 
-    def settle(self, permit: Permit, evidence: Evidence, now: float) -> None:
-        self.breaker.settle(permit, evidence, now)
+    def settle(self, permit: Permit, evidence: Evidence, now: float, told: float | None = None) -> None:
+        self.breaker.settle(permit, evidence, now, told)
 
-    def fail(self, *times: float) -> None:
+    def fail(self, *times: float, told: float | None = None) -> None:
         for now in times:
-            self.settle(self.admitted(now), OVERLOAD, now)
+            self.settle(self.admitted(now), OVERLOAD, now, told)
 
     def state(self, now: float) -> State:
         return self.breaker.statistics(now).state
@@ -683,3 +688,217 @@ def test_only_a_forced_breaker_says_operator() -> None:
     breaker.override(Mode.AUTO, 2.0)
     assert isinstance(breaker.admit(3.0), Permit)
     assert breaker.admit(4.0) == Refusal("failures", 1.0)
+
+
+# What the provider says, and how often it has come to this
+
+HEARS = Policy(threshold=2)
+
+
+def left(lab: Lab, now: float) -> float:
+    """Return how much of a cooldown is left."""
+    found = lab.breaker.statistics(now).cooldown_left
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ((None, None), 30.0),
+        ((60.0, None), 60.0),
+        ((None, 60.0), 60.0),
+        ((90.0, 60.0), 90.0),
+        ((5.0, 7.0), 30.0),
+        ((86_400.0, None), 300.0),
+    ],
+)
+def test_the_cooldown_is_the_longest_of_what_was_said(words: tuple[float | None, ...], seconds: float) -> None:
+    """Of the words of the failures in the window and the configured time, at most the longest allowed."""
+    lab = Lab(HEARS)
+    for word in words:
+        lab.fail(0.0, told=word)
+    assert left(lab, 0.0) == seconds
+
+
+def test_a_word_ages_with_its_failure() -> None:
+    """What a failure outside the window was told counts no more; inside, it counts from when it was told."""
+    lab = Lab(HEARS)
+    lab.fail(0.0, told=100.0)
+    lab.fail(10.0, told=40.0)
+    assert lab.state(10.0) is State.CLOSED
+    lab.fail(15.0)
+    assert left(lab, 15.0) == 35.0
+
+
+def test_a_probes_word_is_its_own() -> None:
+    """In half-open the cooldown is what the probe that failed was told."""
+    lab, now = half_open(HEARS)
+    lab.settle(lab.admitted(now), OVERLOAD, now, 200.0)
+    assert left(lab, now) == 200.0
+    assert lab.told[-1].because == "a probe failed: 503; it asks for 200 s"
+
+
+def test_only_failures_are_heard() -> None:
+    """Successes and neutrals carry no word, and a second settle none either."""
+    lab = Lab(HEARS)
+    for evidence in (SUCCESS, NEUTRAL):
+        permit = lab.admitted(0.0)
+        lab.settle(permit, evidence, 0.0, 100.0)
+    lab.settle(permit, OVERLOAD, 0.0, 100.0)
+    lab.fail(0.0, 0.0)
+    assert left(lab, 0.0) == 30.0
+
+
+def test_a_later_longer_word_extends_and_no_word_cuts() -> None:
+    """Requests from before it opened may still tell of a later time, each once."""
+    lab = Lab(HEARS)
+    late = [lab.admitted(0.0) for _ in range(4)]
+    lab.fail(0.0, 0.0)
+    for permit, told, seconds in zip(late, (60.0, 10.0, None, 1000.0), (60.0, 60.0, 60.0, 300.0), strict=True):
+        lab.settle(permit, OVERLOAD, 5.0, told)
+        assert left(lab, 5.0) == seconds
+    lab.settle(late[0], OVERLOAD, 6.0, 290.0)
+    assert left(lab, 6.0) == 299.0
+    assert lab.breaker.next_due() == 305.0
+    assert lab.breaker.statistics(6.0).trips == 1
+
+
+def test_a_word_moves_no_other_state() -> None:
+    """A stale failure's word neither ends half-open nor closes, and forced states have no time at all."""
+    lab = Lab(HEARS)
+    late = [lab.admitted(0.0) for _ in range(3)]
+    lab.fail(0.0, 0.0)
+    assert lab.state(30.0) is State.HALF_OPEN
+    lab.settle(late[0], OVERLOAD, 30.0, 100.0)
+    assert lab.state(30.0) is State.HALF_OPEN
+    lab.breaker.override(Mode.OPEN, 31.0)
+    lab.settle(late[1], OVERLOAD, 31.0, 100.0)
+    assert lab.breaker.statistics(31.0).cooldown_left is None
+    assert lab.breaker.next_due() == math.inf
+    lab.breaker.override(Mode.CLOSE, 32.0)
+    lab.settle(late[2], OVERLOAD, 32.0, 100.0)
+    assert lab.state(500.0) is State.CLOSED
+
+
+def again(lab: Lab, times: int) -> list[float]:
+    """Fail the first probe so many times; return the cooldowns."""
+    lengths = []
+    now = left(lab, 0.0)
+    for _ in range(times):
+        lab.fail(now)
+        lengths.append(left(lab, now))
+        now += lengths[-1]
+    return lengths
+
+
+def test_trips_in_a_row_take_longer() -> None:
+    """Each is a quarter longer, up to one and a half times; the first is what is configured."""
+    lab = tripped(HEARS)
+    assert left(lab, 0.0) == 30.0
+    assert again(lab, 3) == [37.5, 45.0, 45.0]
+
+
+def test_a_longest_cooldown_below_the_stretch_is_the_bound() -> None:
+    """Lengthening ends there, too; and at or below the configured one nothing is lengthened or heard."""
+    assert again(tripped(Policy(threshold=2, longest_cooldown=40.0)), 3) == [37.5, 40.0, 40.0]
+    assert again(tripped(PLAIN), 3) == [30.0] * 3
+    lab = Lab(PLAIN)
+    lab.fail(*[0.0] * 5, told=100.0)
+    assert left(lab, 0.0) == 30.0
+
+
+def test_chance_lengthens_by_a_fifth_at_most() -> None:
+    """All but the first, so that many bridges do not probe together."""
+    told: list[Transition] = []
+    breaker = Breaker(HEARS, told.append, 0.0, lambda: 0.5)
+    for _ in range(2):
+        permit = breaker.admit(0.0)
+        assert isinstance(permit, Permit)
+        breaker.settle(permit, OVERLOAD, 0.0)
+    assert breaker.statistics(0.0).cooldown_left == 30.0
+    permit = breaker.admit(30.0)
+    assert isinstance(permit, Permit)
+    breaker.settle(permit, OVERLOAD, 30.0)
+    assert breaker.statistics(30.0).cooldown_left == 37.5 * 1.1
+
+
+@pytest.mark.parametrize(
+    ("healthy", "seconds"), [(29.0, 45.0), (30.0, 37.5), (59.0, 37.5), (60.0, 30.0), (999.0, 30.0)]
+)
+def test_health_takes_lengthening_back(healthy: float, seconds: float) -> None:
+    """Each spell closed, as long as the configured cooldown, takes back one; an operator's word all."""
+    lab = tripped(HEARS)
+    again(lab, 1)
+    for _ in range(3):
+        lab.settle(lab.admitted(67.5), SUCCESS, 67.5)
+    assert lab.state(67.5) is State.CLOSED
+    lab.fail(67.5 + healthy, 67.5 + healthy)
+    assert left(lab, 67.5 + healthy) == seconds
+
+
+def test_an_override_forgets_trips_in_a_row() -> None:
+    """Who takes over begins anew."""
+    lab = tripped(HEARS)
+    again(lab, 3)
+    for mode in (Mode.CLOSE, Mode.AUTO):
+        lab.breaker.override(mode, 200.0)
+    assert lab.breaker.statistics(200.0).in_a_row == 0
+    lab.fail(200.0, 200.0)
+    assert left(lab, 200.0) == 30.0
+
+
+# The way back
+
+RAMP = Policy(threshold=2, ramp=100.0)
+
+
+def recovered(policy: Policy = RAMP) -> tuple[Lab, float]:
+    """Return a breaker that has just closed, and when that is."""
+    lab, now = half_open(policy)
+    for _ in range(policy.max_probes):
+        lab.settle(lab.admitted(now), SUCCESS, now)
+    return lab, now
+
+
+def admitted(lab: Lab, now: float, of: int = 100) -> int:
+    """Return how many of so many requests are let through."""
+    return sum(isinstance(lab.breaker.admit(now), Permit) for _ in range(of))
+
+
+def test_after_closing_a_growing_share_is_admitted() -> None:
+    """A tenth, in the middle a little more than half, and at the end all."""
+    lab, now = recovered()
+    assert [admitted(lab, now + passed) for passed in (0.0, 50.0, 100.0, 1000.0)] == [10, 55, 100, 100]
+    assert lab.breaker.statistics(now + 50.0).share == 0.55
+
+
+def test_whom_a_ramp_refuses_comes_within_what_is_left() -> None:
+    """Some time in it, by chance, but a second at least; it is closed all the same, and lets pass what may."""
+    lab, now = recovered()
+    lab.admitted(now)
+    assert lab.refused(now) == Refusal("ramp", 1.0)
+    lab.breaker._chance = lambda: 0.5
+    assert lab.refused(now + 20.0) == Refusal("ramp", 40.0)
+    assert lab.state(now) is State.CLOSED
+    assert lab.breaker.refuse(now) is None
+
+
+def test_failures_in_a_ramp_trip_as_ever_and_end_it() -> None:
+    """The next half-open is none, and what closes by an operator's word has none either."""
+    lab, now = recovered()
+    for _ in range(100):
+        if isinstance(permit := lab.breaker.admit(now), Permit):
+            lab.settle(permit, OVERLOAD, now)
+    assert lab.state(now) is State.OPEN
+    assert lab.breaker.statistics(now).share == 1.0
+    for mode in (Mode.CLOSE, Mode.AUTO):
+        lab.breaker.override(mode, now)
+        assert admitted(lab, now) == 100
+
+
+def test_an_override_ends_a_ramp() -> None:
+    """Forced closed admits all, and so does the way back from it."""
+    lab, now = recovered()
+    lab.breaker.override(Mode.CLOSE, now)
+    assert admitted(lab, now) == 100

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ class Said:
 
     at: float
     verdict: Verdict
+    told: float | None = None
 
 
 @dataclass(eq=False)
@@ -67,6 +69,15 @@ class Era:
     began: float
     ends: float = math.inf
     calls: list[Call] = field(default_factory=list)
+    trip: bool = False
+    overridden: bool = False
+    recovered: bool = False
+    asked: list[float] = field(default_factory=list)  # when it was closed and asked for a permit
+
+    def words(self) -> list[Said]:
+        """What failures in this era were told."""
+        said = [word for call in self.calls for word in call.votes() if word.verdict is Verdict.FAILURE]
+        return [word for word in said if word.told is not None]
 
     def times(self, verdict: Verdict) -> list[float]:
         """When this verdict was given in this era."""
@@ -97,7 +108,45 @@ class Model:
     def look(self, now: float) -> None:
         """Notice the end of a cooldown."""
         if now >= self.era.ends:
-            self.eras.append(Era(State.HALF_OPEN, now))
+            self.begin(Era(State.HALF_OPEN, now))
+
+    def begin(self, era: Era) -> None:
+        """End the last era; its probes have no deadline any more."""
+        for call in self.era.calls:
+            if call.holds(era.began):
+                call.deadline = math.inf
+        self.eras.append(era)
+
+    def length(self, now: float) -> float:
+        """How long a trip now would keep it open: counted over all trips since the last override."""
+        in_a_row, length = 0, self.policy.cooldown
+        eras = [*self.eras, Era(State.OPEN, now, trip=True)]
+        for before, era in pairwise(eras):
+            if era.overridden:
+                in_a_row = 0
+            if era.trip:
+                healthy = era.began - before.began if before.state is State.CLOSED else 0.0
+                in_a_row = max(0, in_a_row - int(healthy / self.policy.cooldown))
+                factor = min(self.policy.growth**in_a_row, self.policy.stretch) if in_a_row else 1.0
+                length = min(
+                    self.policy.cooldown * factor, max(self.policy.longest_cooldown, self.policy.cooldown)
+                )
+                in_a_row += 1
+        return length
+
+    def until(self, word: Said) -> float:
+        """Until when a word asks for peace."""
+        if word.told is None or self.policy.longest_cooldown <= self.policy.cooldown:
+            return -math.inf
+        return word.at + min(word.told, self.policy.longest_cooldown)
+
+    def ramp_refuses(self, now: float) -> bool:
+        """Whether what was admitted on the way back is all of the share so far."""
+        era, span = self.era, self.policy.ramp
+        if not (era.state is State.CLOSED and era.recovered and span and now < era.began + span):
+            return False
+        shares = math.fsum(1 - 0.9 * (era.began + span - at) / span for at in era.asked)
+        return 0.9 + shares - len(era.calls) < 1 - 1e-6
 
     def probes(self, now: float) -> int:
         """How many hold a permit of a half-open state."""
@@ -119,26 +168,38 @@ class Model:
             return (self.wait(now),)
         if self.era.state is State.HALF_OPEN and self.probes(now) == self.policy.max_probes:
             return (1.0,)
+        if self.era.state is State.CLOSED:
+            self.era.asked.append(now)
+            if self.ramp_refuses(now):
+                return (1.0,)
         patience = min(self.policy.cooldown, 30.0) if self.era.state is State.HALF_OPEN else math.inf
         call = Call(now, now + patience)
         self.era.calls.append(call)
         return call
 
-    def settle(self, call: Call, verdict: Verdict, now: float) -> None:
-        """Write it down; then see whether the era has ended by it."""
+    def settle(self, call: Call, verdict: Verdict, now: float, told: float | None = None) -> None:
+        """Write it down; then see whether the era has ended by it, or will later."""
         self.look(now)
         before = len(call.votes())
-        call.said.append(Said(now, verdict))
-        if call not in self.era.calls or len(call.votes()) == before:
+        said = Said(now, verdict, told)
+        call.said.append(said)
+        if len(call.votes()) == before:
+            return
+        if call not in self.era.calls:
+            if verdict is Verdict.FAILURE:
+                self.era.ends = max(self.era.ends, self.until(said))
             return
         trip = {
             State.CLOSED: self.mode is Mode.AUTO and self.failures(now) >= self.policy.threshold,
             State.HALF_OPEN: bool(self.era.times(Verdict.FAILURE)),
         }[self.era.state]
         if verdict is Verdict.FAILURE and trip:
-            self.eras.append(Era(State.OPEN, now, ends=now + self.policy.cooldown))
+            fresh = [word for word in self.era.words() if now - self.policy.window < word.at]
+            heard = [said] if self.era.state is State.HALF_OPEN else sorted(fresh, key=lambda word: word.at)
+            ends = max([now + self.length(now), *map(self.until, heard[-self.policy.threshold :])])
+            self.begin(Era(State.OPEN, now, ends=ends, trip=True))
         elif self.era.state is State.HALF_OPEN and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes:
-            self.eras.append(Era(State.CLOSED, now))
+            self.begin(Era(State.CLOSED, now, recovered=True))
 
     def override(self, mode: Mode, now: float) -> None:
         """The operator begins an era of their own."""
@@ -149,7 +210,7 @@ class Model:
         if target is None:
             target = State.HALF_OPEN if self.mode is Mode.OPEN else State.CLOSED
         self.mode = mode
-        self.eras.append(Era(target, now))
+        self.begin(Era(target, now, overridden=True))
         self.overrides.add(len(self.eras) - 1)
 
     def boundaries(self, now: float) -> list[float]:
@@ -167,10 +228,21 @@ class BreakerMachine(RuleBasedStateMachine):
         window=st.sampled_from([2.0, 10.0]),
         cooldown=st.sampled_from([1.0, 30.0, 40.0]),
         max_probes=st.integers(1, 3),
+        longest=st.sampled_from([0.0, 35.0, 300.0]),
+        ramp=st.sampled_from([0.0, 0.0, 8.0]),
         operator=st.booleans(),
     )
-    def begin(self, threshold: int, window: float, cooldown: float, max_probes: int, operator: bool) -> None:
-        policy = Policy(threshold, window, cooldown, max_probes)
+    def begin(
+        self,
+        threshold: int,
+        window: float,
+        cooldown: float,
+        max_probes: int,
+        longest: float,
+        ramp: float,
+        operator: bool,
+    ) -> None:
+        policy = Policy(threshold, window, cooldown, max_probes, longest, ramp=ramp)
         self.told: list[Transition] = []
         self.breaker = Breaker(policy, self.told.append)
         self.model = Model(policy)
@@ -211,11 +283,11 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.model.settle(call, verdict, self.now)
 
     @precondition(lambda self: self.calls)
-    @rule(data=st.data(), verdict=st.sampled_from(Verdict))
-    def settle(self, data: st.DataObject, verdict: Verdict) -> None:
+    @rule(data=st.data(), verdict=st.sampled_from(Verdict), told=st.sampled_from([None, 0.25, 20.0, 60.0, 1e6]))
+    def settle(self, data: st.DataObject, verdict: Verdict, told: float | None) -> None:
         permit, call = data.draw(st.sampled_from(self.calls[-8:]))
-        self.breaker.settle(permit, EVIDENCE[verdict], self.now)
-        self.model.settle(call, verdict, self.now)
+        self.breaker.settle(permit, EVIDENCE[verdict], self.now, told)
+        self.model.settle(call, verdict, self.now, told)
 
     @precondition(lambda self: any(not call.said for _, call in self.calls))
     @rule(verdict=st.sampled_from(Verdict))
@@ -226,11 +298,11 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.model.settle(call, verdict, self.now)
 
     @precondition(lambda self: any(call.said for _, call in self.calls))
-    @rule(data=st.data())
-    def late_failure(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), told=st.sampled_from([None, 0.25, 100.0]))
+    def late_failure(self, data: st.DataObject, told: float | None) -> None:
         permit, call = data.draw(st.sampled_from([pair for pair in self.calls if pair[1].said]))
-        self.breaker.settle(permit, EVIDENCE[Verdict.FAILURE], self.now)
-        self.model.settle(call, Verdict.FAILURE, self.now)
+        self.breaker.settle(permit, EVIDENCE[Verdict.FAILURE], self.now, told)
+        self.model.settle(call, Verdict.FAILURE, self.now, told)
 
     @rule()
     def the_timer_rings(self) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -145,3 +147,22 @@ def test_media_types(value: bytes, media_type: str) -> None:
 def test_no_media_type() -> None:
     """Without the header the media type is empty."""
     assert h.media_type([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ([], math.inf),
+        ([(b"x-stainless-read-timeout", b"600")], 600.0),
+        ([(b"X-Stainless-Timeout", b"2.5"), (b"x-stainless-read-timeout", b"600")], 2.5),
+        ([(b"x-stainless-timeout", b"NOT_GIVEN")], math.inf),
+        ([(b"x-stainless-timeout", b"NOT_GIVEN"), (b"x-stainless-read-timeout", b"60")], 60.0),
+        ([(b"x-stainless-timeout", b"-1")], math.inf),
+        ([(b"x-stainless-timeout", b"1e999")], math.inf),
+        ([(b"x-stainless-timeout", b"\xff"), (b"x-timeout", b"1")], math.inf),
+        ([(b"x-stainless-timeout", b"9" * 400)], math.inf),
+    ],
+)
+def test_a_callers_patience(headers: h.Headers, seconds: float) -> None:
+    """The least of what the SDKs say of their time-outs; anything else says nothing."""
+    assert h.patience(headers) == seconds

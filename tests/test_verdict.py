@@ -31,7 +31,7 @@ documents = st.dictionaries(
 @pytest.mark.parametrize("status", [429, 503, 529])
 def test_overload_statuses_are_failures(status: int) -> None:
     """429, 503 and 529 are failures, and the provider itself spoke of overload."""
-    assert verdict.of_status(status) == Evidence(Verdict.FAILURE, str(status), overload=True)
+    assert verdict.of_status(status) == Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == 429)
 
 
 @given(st.integers(400, 599).filter(lambda status: status not in {429, 503, 529}))
@@ -161,7 +161,8 @@ SHAPES = list(shapes(""))
 @pytest.mark.parametrize("shape", SHAPES)
 def test_overload_events_are_failures(code: str, shape: str) -> None:
     """Each code of overload, in each dialect's shape, is a failure that names it."""
-    assert verdict.of_event(*shapes(code)[shape]) == Evidence(Verdict.FAILURE, code, overload=True)
+    quota = code in {"rate_limit_error", "rate_limit_exceeded"}
+    assert verdict.of_event(*shapes(code)[shape]) == Evidence(Verdict.FAILURE, code, overload=True, quota=quota)
 
 
 @pytest.mark.parametrize(
@@ -235,3 +236,8 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
     """Deep nesting, huge numbers, broken encodings: what cannot be read is an empty object."""
     assert isinstance(verdict.parse(data), dict)
     assert verdict.of_body(429, verdict.parse(data)).verdict in {Verdict.FAILURE, Verdict.NEUTRAL}
+
+
+def test_slowness_is_a_failure_of_no_key() -> None:
+    """A late first byte says that the provider is ill, not that it or a key is overloaded."""
+    assert verdict.of_slowness(2.5) == Evidence(Verdict.FAILURE, "no first byte in 2.5 s")

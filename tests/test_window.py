@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -62,3 +64,18 @@ def test_memory_is_bounded() -> None:
     for _ in range(1000):
         window.add(0.0)
     assert len(window._events) == 7
+
+
+def test_the_highest_value_is_of_those_that_count() -> None:
+    """Values leave with their events: by time, by number, and all at once."""
+    window = Window(10.0, 2)
+    assert window.highest(0.0) == -math.inf
+    window.add(0.0, 9.0)
+    window.add(1.0, 5.0)
+    assert window.highest(9.5) == 9.0
+    assert window.highest(10.0) == 5.0
+    window.add(10.5, 1.0)
+    window.add(10.6)
+    assert window.highest(10.6) == 1.0
+    window.clear()
+    assert window.highest(10.6) == -math.inf

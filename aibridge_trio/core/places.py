@@ -214,10 +214,9 @@ class Places:
         if pushed_out:
             pushed_out.waits, pushed_out.pushed_out = False, True
             self._wake(pushed_out)
-        if place.slot:
+        if place.slot:  # nobody waits who could use it, else it would not have been free
             place.slot = False
             self._slots.give(place)
-            self._seat(now)
         return None
 
     def _seat(self, now: float) -> None:

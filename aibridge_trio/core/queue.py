@@ -106,9 +106,14 @@ class FairQueue(Generic[T]):
 
         Its own line goes first, and each round brings every other caller at most one turn.
         """
-        rounds = self.waiting(caller) + 1
-        others = sum(min(length, rounds) for other, length in self._lengths.items() if other != caller)
-        return others + rounds - 1
+        own = self.waiting(caller)
+        rounds = own + 1
+        turns, longer = own, len(self._lines) - (own > 0)
+        for length, callers in enumerate(self._by_length[1 : rounds + 1], 1):
+            others = len(callers) - (length == own)
+            turns += length * others
+            longer -= others
+        return turns + rounds * longer
 
     def __repr__(self) -> str:
         return f"<FairQueue {len(self)} of {self._size}, {self.callers} callers>"

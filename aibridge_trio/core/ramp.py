@@ -11,7 +11,7 @@ import math
 
 _FIRST = 0.1
 # Tenths do not add up to a whole, in binary.
-_WHOLE = 1.0 - 1e-9
+_WHOLE = 1.0 - 1e-6
 
 
 class Ramp:

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aibridge_trio.core.cooldown import Cooldown
+
+
+def cooldown(longest: float = 300.0, chance: float = 0.0) -> Cooldown:
+    return Cooldown(30.0, longest, 1.25, 1.5, lambda: chance)
+
+
+def test_each_trip_in_a_row_is_longer_up_to_the_stretch() -> None:
+    """The first is what is configured."""
+    it = cooldown()
+    assert [it.begin(0.0, -math.inf, 100.0) - 100.0 for _ in range(4)] == [30.0, 37.5, 45.0, 45.0]
+    assert it.in_a_row == 4
+
+
+@pytest.mark.parametrize(("spells", "length"), [(0.0, 45.0), (0.9, 45.0), (1.0, 45.0), (2.0, 37.5), (3.0, 30.0)])
+def test_healthy_spells_take_back(spells: float, length: float) -> None:
+    """One each, as long as the configured cooldown."""
+    it = cooldown()
+    for _ in range(3):
+        it.begin(0.0, -math.inf, 0.0)
+    assert it.begin(spells * 30.0, -math.inf, 0.0) == length
+
+
+def test_to_forget_begins_anew() -> None:
+    """Behind an operator's word the next trip is the first."""
+    it = cooldown()
+    it.begin(0.0, -math.inf, 0.0)
+    it.forget()
+    assert it.begin(0.0, -math.inf, 0.0) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "longest", "until"),
+    [(None, 300.0, -math.inf), (60.0, 300.0, 160.0), (9999.0, 300.0, 400.0), (60.0, 30.0, -math.inf)],
+)
+def test_a_word_is_bounded(seconds: float | None, longest: float, until: float) -> None:
+    """None says nothing, none is longer than the longest; with a longest below the cooldown all are mute."""
+    assert cooldown(longest).word(seconds, 100.0) == until
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1e9), st.one_of(st.none(), st.floats(0, 1e9)), st.floats(0, 0.999)), max_size=200
+    ),
+    st.floats(0, 1000),
+)
+def test_it_ends_between_the_configured_and_the_longest(
+    story: list[tuple[float, float | None, float]], longest: float
+) -> None:
+    """Whatever happens: never before the configured cooldown, never beyond the longest, never before the word."""
+    luck = 0.0
+    it = Cooldown(30.0, longest, 1.25, 1.5, lambda: luck)
+    for healthy, told, chance in story:
+        luck = chance
+        word = it.word(told, 50.0)
+        until = it.begin(healthy, word, 50.0)
+        assert max(80.0, word) <= until <= 50.0 + max(30.0, longest)
+        if told is None:
+            assert until <= 50.0 + 30.0 * 1.5 * 1.2
+
+
+def test_a_growth_without_end_overflows_nothing() -> None:
+    """A hundred thousand trips in a row are no error."""
+    it = Cooldown(30.0, 300.0, 10.0, 1e300, lambda: 0.0)
+    for _ in range(1000):
+        until = it.begin(0.0, -math.inf, 0.0)
+    assert until == 300.0
+    assert repr(it) == "<Cooldown base=30 in_a_row=64>"

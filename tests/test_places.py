@@ -1,0 +1,268 @@
+"""Slots, shares and queue composed: laws that hold after every step of any story, and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from aibridge_trio.core.places import Limits, Place, Places, Refusal
+
+CALLERS = "abc"
+PROVIDERS = ("x", "y")
+SHADOWS = st.sets(st.sampled_from(["capacity", "caller_capacity", "provider_capacity"]), max_size=2)
+
+
+def holds(place: Place) -> list[str]:
+    """Return what a place has."""
+    return [name for name in ("slot", "caller_share", "provider_share", "waits") if getattr(place, name)]
+
+
+class Slots:
+    """Counts slots, and does not forgive."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most or math.inf
+        self.held: set[Hashable] = set()
+
+    def free(self) -> bool:
+        return len(self.held) < self.most
+
+    def take(self, holder: Hashable) -> None:
+        assert self.free()
+        assert holder not in self.held
+        self.held.add(holder)
+
+    def give(self, holder: Hashable) -> None:
+        self.held.remove(holder)
+
+
+class Door:
+    """Places, and who was woken."""
+
+    def __init__(self, limits: Limits, shadow: frozenset[str] = frozenset()) -> None:
+        self.limits, self.shadow = limits, shadow
+        self.slots = Slots(limits.max_concurrency)
+        self.woken: list[Place] = []
+        self.places = Places(limits, self.slots, self.woken.append, shadow)
+
+    def come(
+        self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf
+    ) -> tuple[Place, Refusal | None]:
+        place = Place()
+        refusal = self.places.enter(place) or self.places.claim(place, caller, provider, now, patience)
+        if refusal:
+            self.places.leave(place, now)
+        return place, refusal
+
+    def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Place:
+        place, refusal = self.come(caller, provider, now)
+        assert refusal is None
+        return place
+
+
+class Machine(RuleBasedStateMachine):
+    """Callers come, wait, are served, give up; what must hold is checked behind each step."""
+
+    @initialize(
+        slots=st.integers(0, 4),
+        per_caller=st.integers(0, 2),
+        per_provider=st.integers(0, 3),
+        queue=st.integers(0, 5),
+        shadow=SHADOWS,
+    )
+    def begin(self, slots: int, per_caller: int, per_provider: int, queue: int, shadow: set[str]) -> None:
+        limits = Limits(slots, per_caller, per_provider, queue, queue_timeout=20.0)
+        self.door = Door(limits, frozenset(shadow))
+        self.here: list[Place] = []
+        self.now = 0.0
+
+    @rule(
+        caller=st.sampled_from(CALLERS),
+        provider=st.sampled_from(PROVIDERS),
+        patience=st.sampled_from([1.0, math.inf]),
+    )
+    def come(self, caller: str, provider: str, patience: float) -> None:
+        before = [place for place in self.here if place.waits]
+        place, refusal = self.door.come(caller, provider, self.now, patience)
+        if refusal:
+            assert holds(place) == []
+            assert 0 < refusal.wait <= 60.0
+            if refusal.reason == "queue_deadline":
+                assert refusal.expected > min(patience, 20.0)
+        else:
+            self.here.append(place)
+        pushed_out = [each for each in before if each.pushed_out]
+        assert len(pushed_out) <= 1
+        for each in pushed_out:
+            assert self.door.places.give_up(each, self.now).reason == "queue_full"
+            self.leave(each)
+
+    @rule(data=st.data(), served=st.booleans())
+    def somebody_leaves(self, data: st.DataObject, served: bool) -> None:
+        if self.here:
+            place = data.draw(st.sampled_from(self.here))
+            place.served = served and not place.waits
+            self.leave(place)
+
+    def leave(self, place: Place) -> None:
+        self.here.remove(place)
+        self.door.places.leave(place, self.now)
+        assert holds(place) == []
+        self.door.places.leave(place, self.now)
+
+    @rule(seconds=st.sampled_from([0.5, 5.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule()
+    def who_has_waited_too_long_gives_up(self) -> None:
+        for place in [each for each in self.here if each.waits and each.until <= self.now]:
+            assert self.door.places.give_up(place, self.now).reason == "queue_timeout"
+            self.leave(place)
+
+    @invariant()
+    def limits_hold(self) -> None:
+        if not hasattr(self, "door"):
+            return
+        limits, shadow = self.door.limits, self.door.shadow
+        inside = [place for place in self.here if not place.waits]
+        assert self.door.slots.held == {place for place in inside if place.slot}
+        if "capacity" not in shadow:
+            assert all(place.slot for place in inside)
+        for key, limit, reason in (
+            ("caller", limits.per_caller, "caller_capacity"),
+            ("provider", limits.per_provider, "provider_capacity"),
+        ):
+            holding = [getattr(place, key) for place in inside if getattr(place, f"{key}_share")]
+            assert not limit or max((holding.count(each) for each in holding), default=0) <= limit
+            if limit and reason not in shadow:
+                assert len(holding) == len(inside)
+
+    @invariant()
+    def who_waits_holds_nothing(self) -> None:
+        if not hasattr(self, "door"):
+            return
+        waiting = [place for place in self.here if place.waits]
+        assert len(waiting) == self.door.places.statistics(self.now).waiting <= self.door.limits.queue_size
+        assert all(holds(place) == ["waits"] for place in waiting)
+
+    @invariant()
+    def nothing_is_free_that_somebody_waits_for(self) -> None:
+        if not hasattr(self, "door"):
+            return
+        limits, shadow = self.door.limits, self.door.shadow
+        inside = [place for place in self.here if not place.waits]
+        for place in (each for each in self.here if each.waits):
+            bars = [
+                limits.max_concurrency and len(self.door.slots.held) >= limits.max_concurrency and "capacity",
+                limits.per_caller
+                and sum(each.caller == place.caller and each.caller_share for each in inside) >= limits.per_caller
+                and "caller_capacity",
+                limits.per_provider
+                and sum(each.provider == place.provider and each.provider_share for each in inside)
+                >= limits.per_provider
+                and "provider_capacity",
+            ]
+            assert {bar for bar in bars if bar} - shadow, "somebody waits for nothing"
+
+    @invariant()
+    def who_is_woken_has_its_turn_or_is_out(self) -> None:
+        if not hasattr(self, "door"):
+            return
+        assert not any(place.waits for place in self.door.woken)
+
+
+def test_what_must_hold_holds() -> None:
+    """Limits; nothing held by who waits; nothing free that somebody waits for: after every step."""
+    run_state_machine_as_test(Machine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (Limits(1), "capacity"),
+        (Limits(9, per_caller=1), "caller_capacity"),
+        (Limits(9, per_provider=1), "provider_capacity"),
+    ],
+)
+def test_without_a_queue_who_lacks_something_is_refused(limits: Limits, reason: str) -> None:
+    """With a second to wait, because it may be there at any moment."""
+    door = Door(limits)
+    door.placed("a")
+    assert door.come("a")[1] == Refusal(reason, 1.0)  # type: ignore[arg-type]
+    if reason != "capacity":
+        door.placed("b", "y")
+
+
+def test_what_is_given_back_goes_to_the_next_in_turn() -> None:
+    """In the same moment: a newcomer finds nothing."""
+    door = Door(Limits(1, queue_size=9))
+    first, second, third = door.placed("a"), door.placed("a"), door.placed("b")
+    assert (second.waits, third.waits) == (True, True)
+    door.places.leave(first, 1.0)
+    assert door.woken == [second]
+    assert door.placed("c").waits
+    door.places.leave(second, 2.0)
+    assert door.woken == [second, third]
+
+
+def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
+    """At the pace of late, if only a slot is lacking; the pace of all tells nothing of a share."""
+    door = Door(Limits(1, per_provider=1, queue_size=9))
+    place = door.placed("a")
+    place.served = True
+    door.places.leave(place, 4.0)
+    door.placed("a", now=4.0)
+    assert door.come("b", "y", 4.0, patience=3.9)[1] == Refusal("queue_deadline", 4.0, 4.0)
+    assert door.come("b", "y", 4.0, patience=4.0)[1] is None
+    assert door.come("c", "y", 4.0, patience=7.0)[1] == Refusal("queue_deadline", 4.0, 8.0)
+    assert door.come("c", "x", 4.0, patience=0.1)[1] is None
+
+
+def test_a_request_that_was_not_served_tells_no_pace() -> None:
+    """Whom nobody answered has held its slot for no reason that will come again."""
+    door = Door(Limits(1, queue_size=9))
+    door.places.leave(door.placed("a"), 4.0)
+    assert door.places.statistics(4.0).pace is None
+
+
+def test_a_full_queue_tells_how_long_it_will_take() -> None:
+    """All who wait, at the pace of late; a second where nobody knows, and a minute at most."""
+    door = Door(Limits(1, queue_size=2, queue_timeout=1e9))
+    first = door.placed("a")
+    door.placed("b")
+    door.placed("c")
+    assert door.come("d")[1] == Refusal("queue_full", 1.0)
+    first.served = True
+    door.places.leave(first, 3.0)
+    door.placed("d", now=3.0)
+    assert door.come("e", now=3.0)[1] == Refusal("queue_full", 6.0)
+    door.woken[-1].served = True
+    assert door.come("e", now=1000.0)[1] == Refusal("queue_full", 60.0)
+
+
+def test_a_limit_in_shadow_says_what_it_would_have_done() -> None:
+    """Who lacked it is in, holds nothing of it, and the next is counted as if it had not come."""
+    door = Door(Limits(1, per_caller=1), frozenset({"capacity", "caller_capacity"}))
+    first, second = door.placed("a"), door.placed("a")
+    assert (second.slot, second.caller_share, second.would) == (False, False, ("capacity", "caller_capacity"))
+    door.places.leave(first, 0.0)
+    third = door.placed("a")
+    assert (third.slot, third.caller_share, third.would) == (True, True, ())
+
+
+def test_who_is_counted_once_is_given_back_once() -> None:
+    """To leave twice, or without ever having claimed, changes nothing."""
+    door = Door(Limits(1, 1, 1))
+    place = Place()
+    assert door.places.enter(place) is None
+    for _ in range(2):
+        door.places.leave(place, 0.0)
+    assert door.slots.held == set()
+    assert door.places.in_flight("x") == 0
+    assert repr(place) == "<Place outside>"
