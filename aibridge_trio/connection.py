@@ -100,6 +100,7 @@ class Connection:
             if cut:
                 self._wire.reset()
             self._wire.close()
+            self._wire.on_end = None  # no cycle is left
             self._served = self._incoming = None
             self._queue.clear()
 

@@ -114,9 +114,10 @@ class Outlet:
         return not self.broken and bool(self._held or self._writing)
 
     def close(self) -> None:
-        """Forget what has not gone out, and all that follows."""
+        """Forget what has not gone out, all that follows, and whoever it belonged to: that would be a cycle."""
         self.broken = True
         self._held.clear()
+        self._spawn = self._fell = _nobody
 
     def give_up(self) -> None:
         """See that the caller takes no more."""
@@ -164,3 +165,7 @@ class Outlet:
             finally:
                 self._writing = False
                 self._written.unpark_all()
+
+
+def _nobody(*_: object) -> None:
+    """Stand for who is not there any more."""

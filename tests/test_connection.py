@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -977,3 +979,21 @@ async def test_a_head_does_not_wait_for_its_body(autojump_clock: MockClock, serv
     assert caller.heard() == b"3\r\nabc\r\n"
     await trio.sleep(10)
     assert caller.heard() == b"3\r\ndef\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("data", [GET, GET * 3, b"GET", b"nonsense\r\n\r\n", post(9) + b"x"])
+async def test_a_connection_leaves_no_cycle(autojump_clock: MockClock, serve: Serve, data: bytes) -> None:
+    """However it ended, it is gone with its last task: the collector, which seldom looks, has nothing to find."""
+    site = await serve(ok)
+    gc.collect()
+    gc.disable()
+    try:
+        caller = await site.call(data)
+        [connection] = map(weakref.ref, site.server._connections)
+        await caller.leave()
+        await trio.sleep(10)
+        await wait_all_tasks_blocked()
+        assert site.server.statistics().connections == 0
+        assert connection() is None
+    finally:
+        gc.enable()
