@@ -140,24 +140,27 @@ class Call:
 
     async def _upload_and_listen(self, source: Source, framing: _Framing) -> None:
         failures: list[Exception] = []
-        async with trio.open_nursery() as nursery:
+        try:
+            async with trio.open_nursery() as nursery:
 
-            async def upload() -> None:
+                async def upload() -> None:
+                    try:
+                        await self._upload(source, framing)
+                    except Exception as error:  # noqa: BLE001 - raised below: a nursery would wrap it
+                        failures.append(error)
+                        nursery.cancel_scope.cancel()
+
+                nursery.start_soon(upload)
                 try:
-                    await self._upload(source, framing)
-                except Exception as error:  # noqa: BLE001 - raised below: a nursery would wrap it
+                    await self._listen()
+                except Exception as error:  # noqa: BLE001 - raised below
                     failures.append(error)
+                if failures or self.status >= _FIRST_REFUSAL:
                     nursery.cancel_scope.cancel()
-
-            nursery.start_soon(upload)
-            try:
-                await self._listen()
-            except Exception as error:  # noqa: BLE001 - raised below
-                failures.append(error)
-            if failures or self.status >= _FIRST_REFUSAL:
-                nursery.cancel_scope.cancel()
-        if failures:
-            raise failures[0]
+            if failures:
+                raise failures[0]
+        finally:
+            failures.clear()  # each of them holds this frame: no cycle is left
 
     async def _upload(self, source: Source, framing: _Framing) -> None:
         """Send the rest of the body; the head of the answer is waited for from then on."""

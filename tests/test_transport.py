@@ -312,6 +312,7 @@ async def test_what_the_body_raises_is_raised_as_it_is(autojump_clock: MockClock
     assert pool_of(transport).statistics() == (0, 0)
 
 
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")  # httpx leaves its caller's unexhausted
 @pytest.mark.parametrize("length", ["4", "9"])
 async def test_a_body_of_another_length_is_never_a_whole_request(
     autojump_clock: MockClock, network: Network, length: str

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gc
 import math
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
@@ -436,6 +438,25 @@ async def test_a_body_that_grows_too_long_aborts_the_request(autojump_clock: Moc
     assert b"xxxxxx" in provider.heard[0]
     assert b"y" not in provider.heard[0]
     assert b"0\r\n\r\n" not in provider.heard[0]
+    await way.aclose()
+
+
+async def test_what_ends_an_upload_leaves_no_cycle(autojump_clock: MockClock, network: Network) -> None:
+    """An error holds the frames through which it came. None of them holds it, and with it all that they know."""
+    Provider(network, silent)
+    way = upstream(network)
+    gc.collect()
+    gc.disable()
+    try:
+        try:
+            async with way.send(outgoing(b"x" * 6, b"y" * 6, chunked=True, max_body=10), nothing):
+                raise AssertionError
+        except BodyTooLarge as error:
+            raised = weakref.ref(error)
+        await trio.sleep(0.1)
+        assert raised() is None
+    finally:
+        gc.enable()
     await way.aclose()
 
 
