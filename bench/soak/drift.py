@@ -124,12 +124,12 @@ def _leaks(samples: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def _drift(each: Drifting, samples: Sequence[Sample]) -> Finding:
-    span = samples[-1].requests - samples[0].requests
-    each_request = slope([(sample.requests, each.of(sample)) for sample in samples])
-    bad = each_request * PER > each.bound and each_request * span > each.grain
+    by = slope([(sample.requests, each.of(sample)) for sample in samples])
+    seen = by * (samples[-1].requests - samples[0].requests)
+    bad = by * PER > each.bound and seen > each.grain
     unit = f" {each.unit}" if each.unit else ""
     return Finding(
-        f"{each.what}: {each_request * PER:+,.0f}{unit} per {PER:,} requests "
-        f"(bound {each.bound:,.0f}{unit}): {'drifts' if bad else 'near zero'}",
+        f"{each.what}: {by * PER:+,.0f}{unit} per {PER:,} requests (bound {each.bound:,.0f}), "
+        f"{seen:+,.0f} seen (grain {each.grain:,.0f}): {'drifts' if bad else 'near zero'}",
         bad=bad,
     )
