@@ -30,6 +30,8 @@ _LAUNCHER = "bench.soak.launcher"
 _REQUESTS = 100_000
 # More callers than the bridge keeps in mind (1,000). A table that is still filling grows, and is no leak.
 _KNOWN = 1_200
+# The least part of all requests that must end well: where protections turn all away, faults have no chance.
+_ANSWERED = 0.2
 # Complaints that are shown: there may be one a request.
 _SHOWN = 20
 
@@ -79,6 +81,8 @@ async def soak(course: Course, seed: int, launcher: str, complaints: list[str]) 
                 rests = Rests(bridge, operator, providers)
                 await _go_through(course, seed, callers, operator, rests)
                 await bridge.end()
+                if callers.outcomes["200"] < callers.requests * _ANSWERED:
+                    complaints.append("hardly anybody got an answer, so this shows little")
             nursery.cancel_scope.cancel()
     lines, well = table.verdict(rests.samples, complaints, _SHOWN)
     for line in ("", *_summary(callers, providers, bridge), "", *lines):
