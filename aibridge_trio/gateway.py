@@ -56,6 +56,7 @@ class Gateway:
             record.complete = True
         except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
             await self._give_up(error, request, reply, record)  # the slot is back by now
+            error.__traceback__ = None  # its frames may hold it: no cycle is left
         finally:
             record.close()
         if record.complete:

@@ -6,6 +6,7 @@ import gc
 import json
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.errors import Reject
 from aibridge_trio.events import Bug, Finished, Started
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.settings import Secret
@@ -1077,3 +1079,23 @@ async def test_no_repr_of_ours_shows_a_secret(autojump_clock: MockClock, network
         nursery.cancel_scope.cancel()
     for secret in (central, caller, token):
         assert secret not in said
+
+
+async def test_what_is_refused_leaves_no_cycle(autojump_clock: MockClock, network: Network) -> None:
+    """To say no is cheap: no frame that a reject came through keeps it, the request, the connection."""
+    await network.answer("openai", failing(503))
+    limits: dict[str, Any] = {"rate_limit": 4, "circuit_breaker": True, "circuit_breaker_failure_threshold": 1}
+    async with network.bridge(**limits) as bridge:
+        await bridge.client.post(CHAT, content=b"{}")
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            asked = [("POST", CHAT), ("GET", "/openai/v1/models"), ("GET", "/nowhere"), ("GET", "/nowhere")]
+            answers = [await bridge.client.request(*each, content=b"{}") for each in asked]
+            gc.collect()
+            assert not [each for each in gc.garbage if isinstance(each, Reject)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+    reasons = [answer.headers["x-aibridge-reject"] for answer in answers]
+    assert reasons == ["circuit_open", "circuit_open", "not_found", "rate_limit"]
