@@ -21,6 +21,7 @@ _POSTS = (
     b"/anthropic/v1/messages",
     b"/copilot/chat/completions",
 )
+_MODELS = ("m", "m", "new-1", "new-2", "old")
 _GETS = (b"/openai/v1/models", b"/anthropic/v1/models/x", b"/copilot/models?x=y")
 _BY_ITSELF = (b"/", b"/openai/v1", b"/nowhere", b"/openai/v1/../admin", b"/openai/v1/files")
 _MALFORMED = (
@@ -108,7 +109,9 @@ def _ask(draw: Random, request_id: bytes, *, small: bool) -> Ask:
         method, target = b"POST", draw.choice(_POSTS)
         # Now and then one that is too long.
         most = 4_000 if small or draw.random() < 0.8 else MAX_BODY * 2
-        body = json.dumps({"model": "m", "stream": True, "pad": "x" * int(most ** draw.random())}).encode()
+        body = json.dumps(
+            {"model": draw.choice(_MODELS), "stream": True, "pad": "x" * int(most ** draw.random())}
+        ).encode()
     elif kind < 0.8:
         method = b"HEAD"
     elif kind < 0.88:
