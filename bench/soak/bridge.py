@@ -31,9 +31,9 @@ _TICK = 0.02
 # Everything that protects, tight enough to be felt, and waits short enough that faults end in time. What the
 # program does not know yet, or no more, is left out.
 PROTECTIONS = {
-    "--max-concurrency": "72",
-    "--max-concurrency-per-caller": "8",
-    "--max-concurrency-per-provider": "40",
+    "--max-concurrency": "40",
+    "--max-concurrency-per-caller": "3",
+    "--max-concurrency-per-provider": "18",
     "--queue-size": "16",
     "--queue-timeout": "300ms",
     "--rate-limit": "20",
