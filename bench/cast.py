@@ -33,7 +33,7 @@ class Cast:
 def choose(bridges: Sequence[str], wanted: Sequence[str]) -> Cast:
     """Return the cast: `bridges` as `PATH` or `NAME=PATH` (none: this checkout's), and the `wanted` others."""
     ours: dict[str, Peer] = {}
-    for spec in bridges or [_own()]:
+    for spec in bridges or [own()]:
         name, path = named(spec, len(ours))
         if not os.access(path, os.X_OK):
             raise Failed(f"no aibridge at {path}; install the project, or name one with --aibridge PATH")
@@ -48,6 +48,7 @@ def named(spec: str, before: int) -> tuple[str, str]:
     return name or (f"aibridge-{before + 1}" if before else "aibridge"), str(Path(path).absolute())
 
 
-def _own() -> str:
+def own() -> str:
+    """Return this checkout's bridge."""
     beside = Path(sys.executable).with_name("aibridge")
     return str(beside if beside.exists() else shutil.which("aibridge") or beside)

@@ -1,0 +1,1 @@
+"""Twenty-one yes/no questions to any gateway, each with its evidence."""
