@@ -18,6 +18,7 @@ from bench import plan, report, wrk
 from bench.cast import OTHERS, Cast, choose
 from bench.lab import Lab
 from bench.machine import described
+from bench.marked import found, replaced
 from bench.pictures import pictures
 from bench.process import Failed
 from bench.readings import Readings
@@ -42,7 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.json.write_text(json.dumps([asdict(each) for each in run.readings.all], indent=1) + "\n")
     if options.write:
         drawn = dict(pictures(run))
-        (HERE / "RESULTS.md").write_text(report.page(run, drawn))
+        results = HERE / "RESULTS.md"
+        before = results.read_text() if results.exists() else ""
+        # The scorecard on that page is another command's.
+        results.write_text(replaced(report.page(run, drawn), found(before)))
         for name, picture in drawn.items():
             (HERE / name).write_text(picture)
     return 0

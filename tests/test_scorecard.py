@@ -20,11 +20,13 @@ from tests.bad_gateway import a_gateway
 TERMS = Terms(
     cooldown=0.5,
     at_once=0.5,
-    back=1.5,
+    back=1.0,
     stall=3.0,
     patience=3.0,
     deadline=20.0,
     work=0.1,
+    greed=20,
+    pause=0.2,
     fair_for=1.0,
     fair_wait=1.5,
 )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import trio
 
 from bench.lab import free_port
+from bench.marked import replaced
 from bench.process import Failed
 from bench.scorecard import page
 from bench.scorecard.asking import Question, Verdict
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json:
         options.json.write_text(json.dumps(_document(card), indent=1) + "\n")
     if options.write:
-        RESULTS.write_text(page.replaced(RESULTS.read_text(), page.section(card)))
+        RESULTS.write_text(replaced(RESULTS.read_text(), page.section(card)))
     return 0
 
 

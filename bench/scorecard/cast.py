@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.process import Failed
-from bench.scorecard.gateways import Cast, Gateway, aibridge, runs
+from bench.scorecard.gateways import Cast, Gateway, aibridge, envoy, litellm, portkey, runs, smg
 
 # In the order of the card's columns.
 KNOWN: Mapping[str, Callable[[], Gateway | None]] = {
     "aibridge": aibridge.gateway,
+    "envoy": envoy.gateway,
+    "smg": smg.gateway,
+    "litellm": litellm.gateway,
+    "portkey": portkey.gateway,
 }
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.marked import BEGIN, END
 from bench.report import table
 from bench.scorecard.asking import Question
 from bench.scorecard.running import Row
-
-BEGIN, END = "<!-- scorecard: begin -->", "<!-- scorecard: end -->"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,25 +90,6 @@ def section(card: Card) -> str:
             "",
         ]
     )
-
-
-def replaced(page: str, part: str) -> str:
-    """Return a page with its scorecard replaced, or put before its notes, by `part`; "" leaves it without one."""
-    before, begin, rest = page.partition(BEGIN)
-    if begin:
-        _, _, after = rest.partition(END + "\n")
-        return before + part + after
-    if not part:
-        return page
-    before, notes, after = page.partition("## Notes\n")
-    return before.rstrip("\n") + "\n\n" + part + (f"\n{notes}{after}" if notes else "")
-
-
-def found(page: str) -> str:
-    """Return a page's scorecard, "" if it has none."""
-    _, begin, rest = page.partition(BEGIN)
-    inner, end, _ = rest.partition(END + "\n")
-    return begin + inner + end if begin and end else ""
 
 
 def _cell(card: Card, name: str, number: int) -> str:

@@ -104,8 +104,9 @@ async def judge(
                 await provider.fresh()
                 async with started(gateway, setup, terms, provider) as gate:
                     for each in together:
-                        await provider.fresh()
-                        note(each, await put(each, Scene(gate, provider, terms)))
+                        scene = Scene(gate, provider, terms)
+                        await scene.rest()
+                        note(each, await put(each, scene))
             except (Failed, OSError) as failed:
                 for each in together[len(rows) - before :]:
                     note(each, Verdict(False, f"error: {' '.join(str(failed).split())[:_LONGEST]}"))
@@ -118,8 +119,9 @@ async def judge_running(
     """Put the questions to a gateway that somebody else has started."""
     rows = []
     for asked in questions:
-        await provider.fresh()
-        verdict = await put(asked, Scene(gate, provider, terms))
+        scene = Scene(gate, provider, terms)
+        await scene.rest()
+        verdict = await put(asked, scene)
         hear(asked, verdict)
         rows.append(Row("url", asked.number, verdict))
     return rows

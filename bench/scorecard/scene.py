@@ -92,6 +92,11 @@ class Scene:
             raise No(f"a request within the limit was not answered: {broken}") from None
         until.cancel()
 
+    async def rest(self) -> None:
+        """Let slots come back that callers have left, as long as they may take for it."""
+        await self.provider.fresh()
+        await trio.sleep(self.terms.back)
+
     @asynccontextmanager
     async def full(self, *, but: int = 0) -> AsyncIterator[None]:
         """Hold as many requests as are allowed, less `but`: streamed and not in turn."""

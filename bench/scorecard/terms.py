@@ -35,11 +35,12 @@ class Terms:
     stall: float = 75.0  # how long a reader may stall and keep its slot
     patience: float = 10.0  # with one answer
     deadline: float = 60.0  # of a question
-    greed: int = 20  # requests that the greedy caller has waiting at any time
+    greed: int = 100  # requests that the greedy caller has waiting at any time
     polite: int = 9  # callers with one request at a time
+    pause: float = 4.0  # before the greedy caller replaces one that was turned away
     work: float = 0.3  # that the provider takes for an answer, in the question of fairness
-    fair_for: float = 5.0
-    fair_wait: float = 2.0  # how long a polite caller may be kept waiting
+    fair_for: float = 8.0
+    fair_wait: float = 1.5  # how long a polite caller may be kept waiting
 
 
 # A reject says one of these.

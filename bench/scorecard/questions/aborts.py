@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import trio
 
 from bench.scorecard.asking import question
@@ -13,11 +11,16 @@ from bench.scorecard.scene import No, Scene, milliseconds, rejected
 from bench.scorecard.terms import Setup
 
 _TICK = 0.02
+_PAUSE = 0.2
 _OK = 200
-_EVENT = 'data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
-# What one socket may take in at most, and what is certainly more.
-_WMEM = Path("/proc/sys/net/ipv4/tcp_wmem")
-_MORE = 1 << 20
+_EVENT = (
+    'data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%d %s"}}]}\n\n'
+)
+# How much a stalled reader's kernel takes in (bytes), and by how much a stream must be longer to be felt. What comes
+# to the gateway meanwhile its own kernel takes, 2 MB and more.
+_WINDOW = 4096
+_MORE = 768 * 1024
+_SIZE = 900
 
 
 def _kinds() -> tuple[tuple[str, bool], ...]:
@@ -40,6 +43,7 @@ async def slot_back(scene: Scene) -> str:
                     raise No(f"{kind}: {answer} {trio.current_time() - left:.1f} s after the abort")
                 await trio.sleep(_TICK)
             found.append(f"{kind} after {milliseconds(trio.current_time() - left)}")
+        await scene.rest()
     return ", ".join(found)
 
 
@@ -67,8 +71,8 @@ async def stalled_reader(scene: Scene) -> str:
     The stream says more than a socket takes in, less than the sockets on both sides of a gateway do, and goes on:
     the provider never waits for its reader, and never falls silent. What is left of it must not look whole.
     """
-    await scene.provider.script(_long_stream(scene.terms.stall))
-    async with calling(scene.gate.way.port, window=4096) as call:
+    await scene.provider.script(await _long_stream(scene.terms.stall))
+    async with calling(scene.gate.way.port, window=_WINDOW) as call:
         await call.send(scene.gate.way.request("a", body(stream=True)))
         with trio.move_on_after(scene.terms.patience):
             status, _ = await call.head()
@@ -88,11 +92,26 @@ async def stalled_reader(scene: Scene) -> str:
     return f"dropped after {took:.1f} s without reading"
 
 
-def _long_stream(seconds: float) -> dict[str, object]:
-    most = int(_WMEM.read_text().split()[2]) if _WMEM.exists() else 4 << 20
-    event = _EVENT % ("x" * 900)
-    chunks = [event * ((most + _MORE) // len(event)), *([_EVENT % "y"] * int(seconds + 5))]
+async def _long_stream(seconds: float) -> dict[str, object]:
+    # Each event says something else: some gateways take a model that repeats itself for a broken one.
+    events = range((await _taken_in() + _MORE) // _SIZE)
+    chunks = ["".join(_EVENT % (each, "x" * _SIZE) for each in events)]
+    chunks += [_EVENT % (each, "y") for each in range(int(seconds + 5))]
     return {"chunks": chunks, "chunk_delay": 1.0, "fault": "stall", "after": len(chunks)}
+
+
+async def _taken_in() -> int:
+    """Return how many bytes this machine takes in for a reader who does not read, on both sides together."""
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    sent = 0
+    async with listener, calling(listener.socket.getsockname()[1], window=_WINDOW):
+        stream = await listener.accept()
+        async with stream:
+            with trio.move_on_after(_PAUSE) as silence:
+                while True:
+                    sent += await stream.socket.send(b"x" * 4096)
+                    silence.deadline = trio.current_time() + _PAUSE
+    return sent
 
 
 async def _whole(call: Call, patience: float) -> bool:

@@ -18,6 +18,7 @@ _OK, _BAD = 200, 400
 _MANY = 20
 _CALLS_PER_REQUEST = 1.1
 _TICK = 0.1
+_READ = 4096
 # After the cooldown, for clocks that are looked at now and then.
 _GRACE = 0.5
 
@@ -124,12 +125,12 @@ async def refused_connections_trip(scene: Scene) -> str:
 
 
 async def _somebody_is_reached(scene: Scene) -> tuple[bool, Answer]:
-    """Listen where the provider was, which is quicker than its start; tell whether anybody connects and speaks."""
+    """Listen where the provider was, which is quicker than its start; tell whether anything is posted there."""
     spoken = False
 
     async def hear(stream: trio.SocketStream) -> None:
         nonlocal spoken
-        spoken = bool(await stream.receive_some(1)) or spoken
+        spoken = (await stream.receive_some(_READ)).startswith(b"POST") or spoken
         await stream.aclose()
 
     [listener] = await trio.open_tcp_listeners(scene.provider.port, host="127.0.0.1")

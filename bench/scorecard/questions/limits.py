@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from statistics import median
 
 import trio
@@ -81,7 +82,7 @@ async def upload(scene: Scene) -> str:
 
 @question(21, "fair to nine polite callers beside a greedy one", Setup.FAIR)
 async def fair(scene: Scene) -> str:
-    """One caller keeps 20 requests waiting, nine have one each, twelve fit in: nine tenths of theirs are served.
+    """One caller keeps 100 requests waiting, nine have one each, twelve fit in: nine tenths of theirs are served.
 
     The provider must not get more than it has slots for: who limits nothing is not fair but absent.
     """
@@ -91,22 +92,26 @@ async def fair(scene: Scene) -> str:
     most = 0
     await scene.provider.script({"delay": terms.work, "times": ALWAYS})
 
-    async def come(caller: str, patience: float, pause: float) -> None:
+    async def come(caller: str, patience: float, *, pause: float = 0.0, refused: float, late: float = 0.0) -> None:
+        await trio.sleep(late)
         while trio.current_time() < until:
             answer = Answer()
             with trio.move_on_after(patience):
                 answer = await scene.ask(caller)
             asked[caller] += 1
             served[caller] += answer.status == _OK
-            await trio.sleep(pause)
+            await trio.sleep(pause if answer.status == _OK else refused)
 
     polite = [f"polite-{number}" for number in range(terms.polite)]
     until = trio.current_time() + terms.fair_for
     async with trio.open_nursery() as nursery:
-        for _ in range(terms.greed):
-            nursery.start_soon(come, "greedy", terms.patience, terms.work / 2)
+        for number in range(terms.greed):
+            # Not all at the same moment, again and again: how fast a gateway can say no is not asked here.
+            late = number / terms.greed * terms.pause
+            nursery.start_soon(partial(come, "greedy", terms.patience, refused=terms.pause, late=late))
         for name in polite:
-            nursery.start_soon(come, name, terms.fair_wait, terms.work / 3)
+            pause = terms.work / 3
+            nursery.start_soon(partial(come, name, terms.fair_wait, pause=pause, refused=pause))
         while trio.current_time() < until:
             most = max(most, await scene.provider.in_flight())
             await trio.sleep(terms.work / 10)

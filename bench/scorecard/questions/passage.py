@@ -8,11 +8,10 @@ import json
 import trio
 
 from bench.scorecard.asking import question
-from bench.scorecard.caller import Answer, Broken, calling
+from bench.scorecard.caller import MODEL, Answer, Broken, calling
 from bench.scorecard.caller import question as small
 from bench.scorecard.scene import No, Scene
 from bench.scorecard.terms import Setup
-from bench.traffic import MODEL
 
 _OK = 200
 _EVENTS, _SEEN, _PACE = 20, 3, 0.1
