@@ -17,7 +17,7 @@ _AUTH = """
 from litellm.proxy._types import UserAPIKeyAuth
 
 async def known(request, api_key: str) -> UserAPIKeyAuth:
-    return UserAPIKeyAuth(api_key=api_key, **{limits})
+    return UserAPIKeyAuth(**{{"api_key": api_key, **{limits}}})
 """
 
 
@@ -50,8 +50,11 @@ def gateway() -> Gateway | None:
     return Gateway(peer=peer, launch=launch, metrics=_metrics)
 
 
-def _limits(setup: Setup, terms: Terms) -> dict[str, int]:
+def _limits(setup: Setup, terms: Terms) -> dict[str, object]:
     match setup:
+        case Setup.FULL:
+            # All are one caller, so that its limit is that of all: a model's own does not say when to come back.
+            return {"api_key": "everybody", "max_parallel_requests": terms.limit}
         case Setup.CALLERS:
             return {"rpm_limit": terms.rate}
         case Setup.FAIR:
@@ -66,8 +69,8 @@ def _config(place: Place, setup: Setup, terms: Terms) -> object:
         "api_key": "sk-provider",
         "max_retries": 0,
     }
-    if most := {Setup.FULL: terms.limit, Setup.FAIR: terms.slots}.get(setup):
-        model["max_parallel_requests"] = most
+    if setup is Setup.FAIR:
+        model["max_parallel_requests"] = terms.slots
     info: dict[str, object] = {}
     router: dict[str, object] = {"num_retries": 0}
     if setup in (Setup.BREAKER, Setup.TOLD):

@@ -16,8 +16,8 @@ _OK = 200
 _EVENT = (
     'data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%d %s"}}]}\n\n'
 )
-# How much a stalled reader's kernel takes in (bytes), and by how much a stream must be longer to be felt. What comes
-# to the gateway meanwhile its own kernel takes, 2 MB and more.
+# A stalled reader's window (bytes), and by how much a stream must be longer than what is taken in for it. The rest
+# waits on the gateway's other side, where more than 2 MB have room, so that the provider never waits.
 _WINDOW = 4096
 _MORE = 768 * 1024
 _SIZE = 900

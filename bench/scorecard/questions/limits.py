@@ -71,7 +71,7 @@ async def upload(scene: Scene) -> str:
     framing = (("Content-Length", str(_UPLOAD)),)
     async with scene.full(), calling(scene.gate.way.port) as call:
         began = trio.current_time()
-        answer = Answer(trouble=f"none in {scene.terms.back:g} s")
+        answer = Answer(trouble=f"none in {scene.terms.back:g} s", seconds=scene.terms.back)
         await call.send(scene.gate.way.request("a", b"{" + b" " * _BEGUN, framing))
         with trio.move_on_after(max(scene.terms.back, 2 * scene.terms.at_once)):
             answer = await call.answer(began)
