@@ -40,6 +40,8 @@ async def truncation_visible(scene: Scene) -> str:
     """A stream breaks off in the middle: the caller gets no clean end, or an event that names the error."""
     await scene.provider.script({"fault": "truncate", "after": 5, "tokens": 20})
     answer = await scene.ask(stream=True)
+    if not answer.status:
+        raise No(str(answer))
     if answer.trouble:
         return f"unclean end after {len(answer.body)} bytes: {answer.trouble}"
     if answer.status != _OK:
