@@ -31,6 +31,7 @@ from bench.scorecard.terms import Terms
 
 # The question that reads metrics.
 _METRICS = 20
+_Asked = tuple[list[Row], dict[str, str], list[str]]
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 
 
@@ -39,12 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     begun = perf_counter()
     try:
-        rows, versions, notes = trio.run(_ask_all, options)
+        asked = trio.run(_ask_until_told, options)
     except Failed as failed:
         sys.stderr.write(f"scorecard: {failed}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+    if asked is None:
+        return 143
+    rows, versions, notes = asked
     card = page.Card(
         questions=_chosen(options),
         rows=rows,
@@ -69,7 +73,28 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def _ask_all(options: argparse.Namespace) -> tuple[list[Row], dict[str, str], list[str]]:
+async def _ask_until_told(options: argparse.Namespace) -> _Asked | None:
+    """Ask; ended by SIGTERM, still end what was started, and return None."""
+    asked, failed = None, None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_listen, nursery.cancel_scope)
+        try:
+            asked = await _ask_all(options)
+        except Failed as error:
+            failed = error
+        nursery.cancel_scope.cancel()
+    if failed:
+        raise failed
+    return asked
+
+
+async def _listen(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM) as signals:
+        await anext(signals)
+        scope.cancel()
+
+
+async def _ask_all(options: argparse.Namespace) -> _Asked:
     rows: list[Row] = []
     versions: dict[str, str] = {}
     notes: list[str] = []
@@ -180,6 +205,4 @@ def _some_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    # Ended from outside, it still has to end what it has started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())
