@@ -23,7 +23,7 @@ from bench.scorecard.cast import KNOWN
 from bench.scorecard.gateways import Gateway, aibridge, envoy, litellm, portkey, smg
 from bench.scorecard.provider import Provider
 from bench.scorecard.questions import QUESTIONS
-from bench.scorecard.running import Row
+from bench.scorecard.running import Row, judge
 from bench.scorecard.scene import Gate, No, Scene
 from bench.scorecard.terms import Setup, Terms
 from tests.bad_gateway import a_gateway
@@ -130,6 +130,23 @@ async def test_who_does_not_run_gets_a_no() -> None:
             nobody.provider.script = _nothing  # type: ignore[method-assign]
             nobody.provider.in_flight = _none  # type: ignore[method-assign]
             assert not (await put(question, nobody)).yes
+
+
+@pytest.mark.real
+async def test_who_does_not_start_gets_a_no_each(answering: Provider) -> None:
+    """A program that ends at once, and what cannot be configured: a no with its reason, and no crash."""
+    peer = Peer(name="x", executable="/bin/false", version="1", launch=portkey_peer._launch)
+    gateway = Gateway(
+        peer=peer, launch=lambda place, _setup, _terms: peer.launch("/bin/false", place), lacks={20: "metrics"}
+    )
+    heard: list[int] = []
+    asked = [each for each in QUESTIONS if each.number in (1, 2, 12, 20)]
+    rows = await judge(gateway, asked, TERMS, answering, lambda question, _: heard.append(question.number))
+    assert [row.number for row in rows] == [1, 2, 12, 20]
+    assert sorted(heard) == [1, 2, 12, 20]
+    assert not any(row.verdict.yes for row in rows)
+    assert "ended with status 1" in rows[0].verdict.evidence
+    assert rows[-1].verdict.evidence == "has no metrics"
 
 
 async def _nothing(*_answers: object) -> None:

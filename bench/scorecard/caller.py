@@ -155,5 +155,8 @@ async def fetch(port: int, method: str, path: str, body: bytes = b"") -> Answer:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     began = trio.current_time()
     async with calling(port) as call:
-        await call.send(f"{head}\r\n".encode() + body)
+        try:
+            await call.send(f"{head}\r\n".encode() + body)
+        except trio.BrokenResourceError as error:
+            raise ConnectionError(f"hung up on {method} {path}") from error
         return await call.answer(began)

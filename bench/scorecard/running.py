@@ -107,7 +107,7 @@ async def judge(
                         scene = Scene(gate, provider, terms)
                         await scene.rest()
                         note(each, await put(each, scene))
-            except (Failed, OSError) as failed:
+            except Exception as failed:  # noqa: BLE001 - who does not start gets a no, and the others their turn
                 for each in together[len(rows) - before :]:
                     note(each, Verdict(False, f"error: {' '.join(str(failed).split())[:_LONGEST]}"))
     return sorted(rows, key=lambda row: row.number)
