@@ -7,20 +7,14 @@ import trio
 from bench.scorecard.asking import question
 from bench.scorecard.caller import Broken, Call, calling
 from bench.scorecard.caller import question as body
+from bench.scorecard.endless import endless
 from bench.scorecard.scene import No, Scene, milliseconds, rejected
 from bench.scorecard.terms import Setup
 
 _TICK = 0.02
-_PAUSE = 0.2
 _OK = 200
-_EVENT = (
-    'data: {"id":"1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%d %s"}}]}\n\n'
-)
-# A stalled reader's window (bytes), and by how much a stream must be longer than what is taken in for it. The rest
-# waits on the gateway's other side, where more than 2 MB have room, so that the provider never waits.
+# What the kernel may take in for a stalled reader (bytes).
 _WINDOW = 4096
-_MORE = 768 * 1024
-_SIZE = 900
 
 
 def _kinds() -> tuple[tuple[str, bool], ...]:
@@ -66,52 +60,40 @@ async def abort_reaches_upstream(scene: Scene) -> str:
 
 @question(16, "stalled reader dropped", Setup.FULL, deadline=lambda terms: terms.stall + terms.deadline)
 async def stalled_reader(scene: Scene) -> str:
-    """A caller takes the head of a long stream and no more; its request ends at the provider, others are served.
+    """A caller takes the head of an endless stream and no more: its request ends at the provider.
 
-    The stream says more than a socket takes in, less than the sockets on both sides of a gateway do, and goes on:
-    the provider never waits for its reader, and never falls silent. What is left of it must not look whole.
+    The provider waits for ever, so it is the gateway that ends it. What is left of the stream must not look whole,
+    and the next request is served.
     """
-    await scene.provider.script(await _long_stream(scene.terms.stall))
-    async with calling(scene.gate.way.port, window=_WINDOW) as call:
-        await call.send(scene.gate.way.request("a", body(stream=True)))
-        with trio.move_on_after(scene.terms.patience):
-            status, _ = await call.head()
-            if status != _OK:
-                raise No(f"a stream was answered with {status}")
-        began = trio.current_time()
-        while await scene.provider.in_flight():
-            if trio.current_time() > began + scene.terms.stall:
-                raise No(f"still at the provider after {scene.terms.stall:g} s without reading")
-            await trio.sleep(_TICK * 10)
-        took = trio.current_time() - began
-        answer = await scene.ask()
-        if answer.status != _OK:
-            raise No(f"gone from the provider after {took:.1f} s, but the next one answered with {answer}")
-        if await _whole(call, scene.terms.patience):
-            raise No(f"not dropped: all of it was kept for {took:.1f} s, and is read now")
+    terms = scene.terms
+    await trio.to_thread.run_sync(scene.provider.stop)
+    try:
+        async with (
+            endless(scene.provider.port) as provider,
+            calling(scene.gate.way.port, window=_WINDOW) as call,
+        ):
+            await call.send(scene.gate.way.request("a", body(stream=True)))
+            with trio.move_on_after(terms.patience):
+                status, _ = await call.head()
+                if status != _OK:
+                    raise No(f"a stream was answered with {status}")
+            if not provider.begun.is_set():
+                raise No(f"a stream did not reach the provider within {terms.patience:g} s")
+            began = trio.current_time()
+            with trio.move_on_after(terms.stall):
+                await provider.gone.wait()
+            took = trio.current_time() - began
+            if not provider.gone.is_set():
+                raise No(f"still at the provider after {terms.stall:g} s without reading")
+            if await _whole(call, terms.patience):
+                raise No(f"not dropped: ended well after {took:.1f} s without reading")
+    finally:
+        with trio.CancelScope(shield=True):
+            await scene.provider.start()
+    answer = await scene.ask()
+    if answer.status != _OK:
+        raise No(f"gone from the provider after {took:.1f} s, but the next one answered with {answer}")
     return f"dropped after {took:.1f} s without reading"
-
-
-async def _long_stream(seconds: float) -> dict[str, object]:
-    # Each event says something else: some gateways take a model that repeats itself for a broken one.
-    events = range((await _taken_in() + _MORE) // _SIZE)
-    chunks = ["".join(_EVENT % (each, "x" * _SIZE) for each in events)]
-    chunks += [_EVENT % (each, "y") for each in range(int(seconds + 5))]
-    return {"chunks": chunks, "chunk_delay": 1.0, "fault": "stall", "after": len(chunks)}
-
-
-async def _taken_in() -> int:
-    """Return how many bytes this machine takes in for a reader who does not read, on both sides together."""
-    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    sent = 0
-    async with listener, calling(listener.socket.getsockname()[1], window=_WINDOW):
-        stream = await listener.accept()
-        async with stream:
-            with trio.move_on_after(_PAUSE) as silence:
-                while True:
-                    sent += await stream.socket.send(b"x" * 4096)
-                    silence.deadline = trio.current_time() + _PAUSE
-    return sent
 
 
 async def _whole(call: Call, patience: float) -> bool:
