@@ -15,21 +15,13 @@ from typing import Self
 import trio
 
 from aibridge_trio.core import places
-from aibridge_trio.core.places import Limits, Place, Places, Refusal
+from aibridge_trio.core.places import Limits, Place, Places
 from aibridge_trio.core.rate import RateLimiter
-from aibridge_trio.errors import (
-    AtCapacity,
-    CallerAtCapacity,
-    ProviderAtCapacity,
-    QueueDeadline,
-    QueueFull,
-    QueueTimeout,
-    RateLimited,
-    Reject,
-)
+from aibridge_trio.errors import AtCapacity, RateLimited, Reject
 from aibridge_trio.events import Outcome, Publish, Told, Waited, nobody
 from aibridge_trio.identity import Caller
 from aibridge_trio.message import Reply
+from aibridge_trio.refusals import reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,13 +171,13 @@ class Admission:
         now = self._clock()
         refusal = self._places.claim(seat, seat.caller, seat.provider, now, patience)
         if refusal:
-            raise self._reject(refusal, seat, min(patience, self._limits.queue_timeout))
+            raise reject(refusal, self._limits, seat.provider, min(patience, self._limits.queue_timeout))
         return now
 
     def given_up(self, seat: Seat, began: float) -> Reject:
         """Return the reject of one that has waited for nothing."""
         now = self._clock()
-        return self._reject(self._places.give_up(seat, now), seat, now - began)
+        return reject(self._places.give_up(seat, now), self._limits, seat.provider, now - began)
 
     def waited(self, seat: Seat, began: float, outcome: Outcome) -> None:
         """Tell how a wait ended."""
@@ -211,20 +203,6 @@ class Admission:
 
     def __repr__(self) -> str:
         return f"<Admission in_flight={self.statistics().in_flight} {self._places!r} {self._rate!r}>"
-
-    def _reject(self, refusal: Refusal, seat: Seat, patience: float) -> Reject:
-        match refusal.reason:
-            case "caller_capacity":
-                return CallerAtCapacity(self._limits.per_caller)
-            case "provider_capacity":
-                return ProviderAtCapacity(seat.provider)
-            case "queue_full":
-                return QueueFull(refusal.wait)
-            case "queue_timeout":
-                return QueueTimeout(patience, refusal.wait)
-            case "queue_deadline":
-                return QueueDeadline(refusal.expected, patience, refusal.wait)
-        return AtCapacity()
 
 
 def _wake(place: Place) -> None:

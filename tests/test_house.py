@@ -52,6 +52,7 @@ TESTED_ELSEWHERE = {
     "pool": "test_transport",
     "poller": "test_wire",
     "record": "test_gateway",
+    "refusals": "test_queueing",
     "service": "test_connection",
     "tls": "test_wire",
 }

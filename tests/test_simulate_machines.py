@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from aibridge_trio import errors
+from aibridge_trio import errors, refusals
 from aibridge_trio.core import breaker, credentials, places, rate, verdict
 from aibridge_trio.simulate import bridge, setting
 from tests.test_house import imports_of, tree_of
@@ -34,7 +34,7 @@ def test_the_machines_are_the_products_own() -> None:
         "CircuitOpen": errors.CircuitOpen,
         "RateLimited": errors.RateLimited,
         "AtCapacity": errors.AtCapacity,
-        "QueueFull": errors.QueueFull,
+        "reject": refusals.reject,
     }
     assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
     assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())

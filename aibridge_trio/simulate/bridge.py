@@ -19,18 +19,14 @@ from aibridge_trio.core.rate import RateLimiter
 from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.errors import (
     AtCapacity,
-    CallerAtCapacity,
     CircuitOpen,
     CredentialCooldown,
     Phase,
-    ProviderAtCapacity,
-    QueueDeadline,
-    QueueFull,
-    QueueTimeout,
     RateLimited,
     Reject,
     UpstreamFault,
 )
+from aibridge_trio.refusals import reject
 from aibridge_trio.simulate import luck, setting
 from aibridge_trio.simulate.call import Call
 from aibridge_trio.simulate.clients import Headers
@@ -178,31 +174,19 @@ class Bridge(Door):
     def _no_place(self, call: Call, refusal: NoPlace) -> None:
         place = call.place
         assert place
-        reason, wait, expected = refusal
-        reject: Reject
-        guard: Hashable = "queue"
-        match reason:
-            case "capacity":
-                reject, guard = AtCapacity(), "capacity"
-            case "caller_capacity":
-                reject, guard = CallerAtCapacity(self._limits.per_caller), call.wish.caller
-            case "provider_capacity":
-                reject, guard = ProviderAtCapacity(PROVIDER), "capacity"
-            case "queue_full":
-                reject = QueueFull(wait)
-            case "queue_timeout":
-                reject = QueueTimeout(self._clock.now - place.since, wait)
-            case "queue_deadline":
-                reject = QueueDeadline(expected, self._limits.queue_timeout, wait)
-        self._refuse(call, reject, guard)
+        guards: dict[str, Hashable] = {"caller_capacity": call.wish.caller}
+        guard = guards.get(refusal.reason, "queue" if refusal.reason.startswith("queue") else "capacity")
+        timeout = self._limits.queue_timeout
+        seconds = self._clock.now - place.since if refusal.reason == "queue_timeout" else timeout
+        self._refuse(call, reject(refusal, self._limits, PROVIDER, seconds), guard)
 
-    def _refuse(self, call: Call, reject: Reject, guard: Hashable = None, true: float | None = None) -> None:
+    def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
         """Say no, after all is given back; `guard` is what said it, or `true` how long it will go on saying it."""
         self._over(call)
         jitter = _JITTER * luck.chance(call.wish.luck, call.number, luck.JITTER)
-        headers = reject.headers(jitter)
+        headers = said.headers(jitter)
         self._measure.refused(headers, self._clock.now, guard, true)
-        self._back.answered(call, reject.status, headers)
+        self._back.answered(call, said.status, headers)
 
     # What the provider shows.
 
