@@ -9,8 +9,8 @@ from typing import Any
 
 from aibridge_trio.errors import REASONS
 from aibridge_trio.ledger import BUCKETS
-from aibridge_trio.top.document import read
 from aibridge_trio.top.history import History, Picture
+from aibridge_trio.top.reading import read
 
 Said = dict[str, Any]
 Change = Callable[[Said], None]
@@ -25,6 +25,16 @@ NOW = UPTIME
 INTRODUCTION = (
     "AI Bridge 0.1.0 listens on http://127.0.0.1:4001, admin on http://127.0.0.1:4002; protections: at most 50 in "
     "flight, 10 requests/s a caller, circuit breakers (5 failures in 10 s)"
+)
+
+# What protections in shadow would reject for.
+WOULD_REJECT = (
+    "capacity",
+    "caller_capacity",
+    "provider_capacity",
+    "rate_limit",
+    "circuit_open",
+    "credential_cooldown",
 )
 
 # Providers by name: share of the traffic, typical time to the first byte (seconds).
@@ -51,6 +61,49 @@ def a_breaker(**changes: Any) -> Said:
         "trips": 0,
         "rejects": 0,
         "verdicts": {"success": 0, "failure": 0, "neutral": 0},
+        "cooldown_s": None,
+        "in_a_row": 0,
+        "share": 1.0,
+        "scope": "provider",
+        "scopes": [],
+        "credentials": None,
+        **changes,
+    }
+
+
+def a_scope(name: str, state: str = "closed", **changes: Any) -> Said:
+    """One of several breakers, which is at rest."""
+    return {
+        "name": name,
+        "state": state,
+        "since_s": 4500.0,
+        "cooldown_left_s": None,
+        "cooldown_s": None,
+        "failures_in_window": 0,
+        "probes": 0,
+        "trips": 0,
+        "in_a_row": 0,
+        "share": 1.0,
+        "rejects": 0,
+        **changes,
+    }
+
+
+def a_queue(served: int = 0, typical: float = 0.8, **changes: Any) -> Said:
+    """A queue in which so many have had their turn, most of them after about the `typical` time; off by itself."""
+    buckets: Said = {str(bound): round(served / (1 + (typical / bound) ** 3)) for bound in BUCKETS}
+    return {
+        "size": 0,
+        "timeout_s": 0.0,
+        "waiting": 0,
+        "callers": 0,
+        "pace_per_s": None,
+        "served": served,
+        "full": 0,
+        "timed_out": 0,
+        "hopeless": 0,
+        "left": 0,
+        "wait_s": {"buckets": buckets | {"+Inf": served}, "sum": typical * served, "count": served},
         **changes,
     }
 
@@ -69,6 +122,7 @@ def a_provider(name: str, answered: int, typical: float = 0.4, **changes: Any) -
         "name": name,
         "type": "openai",
         "in_flight": 3,
+        "limit": 0,
         "breaker": a_breaker(verdicts={"success": answered - overloaded, "failure": failed, "neutral": 0}),
         "upstream": {
             "responses": {status: count for status, count in responses.items() if count},
@@ -86,10 +140,16 @@ def a_caller(hint: str, requests: int, rejects: int = 0, in_flight: int = 0) -> 
 
 
 def an_event(at: float, kind: str, because: str, provider: str | None = None, **ends: str | None) -> Said:
-    """Something that happened `at` seconds after the start; `source` and `target` are its ends."""
-    source, target = ends.get("source"), ends.get("target")
-    when = STARTED + at
-    return {"at": when, "kind": kind, "provider": provider, "from": source, "to": target, "because": because}
+    """Something that happened `at` seconds after the start; with `source`, `target` and `scope`."""
+    return {
+        "at": STARTED + at,
+        "kind": kind,
+        "provider": provider,
+        "scope": ends.get("scope"),
+        "from": ends.get("source"),
+        "to": ends.get("target"),
+        "because": because,
+    }
 
 
 def a_trip(provider: str, at: float) -> list[Said]:
@@ -116,10 +176,13 @@ def a_document(uptime: float = UPTIME, *changes: Change, per_second: float = 12.
         "started_at": STARTED,
         "uptime_s": uptime,
         "draining": False,
-        "concurrency": {"limit": 50, "in_flight": 9},
+        "concurrency": {"limit": 50, "in_flight": 9, "per_caller": 0, "per_provider": 0},
+        "queue": a_queue(),
         "rate_limit": {"per_second": 10, "callers": 4},
         "requests": {"total": total, "by_status": {"200": total - limited, "429": limited} if limited else {}},
         "rejects": dict.fromkeys(REASONS, 0) | {"rate_limit": limited, "not_found": min(3, total // 100)},
+        "shadow": [],
+        "would_reject": dict.fromkeys(WOULD_REJECT, 0),
         "providers": [
             a_provider(name, int((total - limited) * share), typical) for name, (share, typical) in SHARES.items()
         ],
@@ -198,7 +261,7 @@ def _named(document: Said, name: str) -> Any:
 
 def full(document: Said) -> None:
     """Fill the concurrency, and turn some away for it."""
-    document["concurrency"] = {"limit": 50, "in_flight": 50}
+    document["concurrency"]["in_flight"] = document["concurrency"]["limit"] = 50
     document["rejects"]["capacity"] = document["requests"]["total"] // 6
 
 
@@ -206,6 +269,18 @@ def unlimited(document: Said) -> None:
     """Take both limits away."""
     document["concurrency"]["limit"] = 0
     document["rate_limit"] = {"per_second": 0, "callers": 0}
+
+
+def older(document: Said) -> None:
+    """Let it be what a bridge said that knew neither queue nor scopes nor shadow."""
+    del document["queue"], document["shadow"], document["would_reject"]
+    del document["concurrency"]["per_caller"], document["concurrency"]["per_provider"]
+    for provider in document["providers"]:
+        del provider["limit"]
+        for name in ("cooldown_s", "in_a_row", "share", "scope", "scopes", "credentials"):
+            del provider["breaker"][name]
+    for event in document["events"]:
+        del event["scope"]
 
 
 def draining(document: Said) -> None:

@@ -25,11 +25,11 @@ from rich.console import Console
 
 from aibridge_trio.top import alert
 from aibridge_trio.top.alert import Link
-from aibridge_trio.top.document import read
 from aibridge_trio.top.frame import Canvas, frame
 from aibridge_trio.top.history import History, Picture
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.paint import Frame
+from aibridge_trio.top.reading import read
 from aibridge_trio.top.view import PACES, SORTS, Order, View, rows
 from aibridge_trio.units import visible
 from tests.pictures import (

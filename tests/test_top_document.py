@@ -18,9 +18,11 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import REASONS
 from aibridge_trio.message import Reply, Request
-from aibridge_trio.top.document import Breaker, Caller, Document, Event, Provider, Unreadable, read
+from aibridge_trio.top.document import Breaker, Caller, Document, Event, Provider, Queue, Resting, Scope
+from aibridge_trio.top.reading import Unreadable, read
 from tests.network import Network
-from tests.pictures import FORCED_CLOSED, FORCED_OPEN, HALF_OPEN, OFF, OPEN, a_document, breaking
+from tests.pictures import FORCED_CLOSED, FORCED_OPEN, HALF_OPEN, OFF, OPEN, a_document, a_queue, breaking, older
+from tests.pictures import a_scope as said_of_a_scope
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "status.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -51,12 +53,12 @@ def of_schema(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    least = schema.get("minimum", 0)
+    least, most = schema.get("minimum", 0), schema.get("maximum", 1 << 33)
     made: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
         "null": st.none,
         "boolean": st.booleans,
         "integer": lambda: st.integers(least, 1 << 53),
-        "number": lambda: st.floats(least, 1e10) | st.integers(least, 1 << 33),
+        "number": lambda: st.floats(least, schema.get("maximum", 1e10)) | st.integers(least, most),
         "string": lambda: (
             st.from_regex(schema["pattern"], fullmatch=True)
             if "pattern" in schema
@@ -146,10 +148,15 @@ def bounded(document: Document) -> None:
     assert all(0 <= number < math.inf for number in numbers(document) if number != math.inf)
     for each in (document.providers, document.callers, document.events, document.rejects):
         assert len(each) <= 100
+    for more in (document.shadow, document.would_reject, document.queue.waits):
+        assert len(more) <= 100
     for provider in document.providers:
         for counts in (provider.responses, provider.errors, provider.first_bytes, provider.tokens):
             assert len(counts) <= 100
         assert len(provider.breaker.verdicts) <= 100
+        assert len(provider.breaker.scopes) <= 100
+        assert 0 <= provider.breaker.share <= 1
+        assert provider.breaker.keys is None or len(provider.breaker.keys.shown) <= 100
 
 
 # What a bridge says
@@ -164,7 +171,27 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
         said["uptime_s"],
     )
     assert document.draining is said["draining"]
-    assert {"limit": document.limit, "in_flight": document.in_flight} == said["concurrency"]
+    assert {
+        "limit": document.limit,
+        "in_flight": document.in_flight,
+        "per_caller": document.per_caller,
+        "per_provider": document.per_provider,
+    } == said["concurrency"]
+    queue = said["queue"]
+    assert document.queue == Queue(
+        size=queue["size"],
+        timeout=queue["timeout_s"],
+        waiting=queue["waiting"],
+        callers=queue["callers"],
+        pace=queue["pace_per_s"],
+        served=queue["served"],
+        full=queue["full"],
+        timed_out=queue["timed_out"],
+        hopeless=queue["hopeless"],
+        left=queue["left"],
+        waits={float(bound): count for bound, count in queue["wait_s"]["buckets"].items()},
+    )
+    assert (list(document.shadow), document.would_reject) == (said["shadow"], said["would_reject"])
     assert {"per_second": document.rate_limit, "callers": document.active_callers} == said["rate_limit"]
     assert document.requests == said["requests"]["total"]
     assert document.rejects == said["rejects"]
@@ -185,11 +212,18 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
                 trips=each["breaker"]["trips"],
                 rejects=each["breaker"]["rejects"],
                 verdicts=each["breaker"]["verdicts"],
+                cooldown=each["breaker"]["cooldown_s"],
+                in_a_row=each["breaker"]["in_a_row"],
+                share=each["breaker"]["share"],
+                scope=each["breaker"]["scope"],
+                scopes=tuple(a_scope(scope) for scope in each["breaker"]["scopes"]),
+                keys=the_keys(each["breaker"]["credentials"]),
             ),
             responses=each["upstream"]["responses"],
             errors=each["upstream"]["errors"],
             first_bytes={float(bound): count for bound, count in each["ttfb_s"]["buckets"].items()},
             tokens=each["tokens"],
+            limit=each["limit"],
         )
         for each in said["providers"]
     )
@@ -202,9 +236,35 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
             source=each["from"] or "",
             target=each["to"] or "",
             because=each["because"],
+            scope=each["scope"] or "",
         )
         for each in said["events"]
     )
+
+
+def a_scope(said: dict[str, Any]) -> Scope:
+    """The record of a scope."""
+    return Scope(
+        name=said["name"],
+        state=said["state"],
+        since=said["since_s"],
+        left=said["cooldown_left_s"],
+        cooldown=said["cooldown_s"],
+        failures=said["failures_in_window"],
+        probes=said["probes"],
+        trips=said["trips"],
+        in_a_row=said["in_a_row"],
+        share=said["share"],
+        rejects=said["rejects"],
+    )
+
+
+def the_keys(said: dict[str, Any] | None) -> Resting | None:
+    """The record of keys that rest."""
+    if said is None:
+        return None
+    shown = tuple((each["hint"], each["left_s"]) for each in said["callers"])
+    return Resting(said["resting"], said["total"], said["evictions"], shown)
 
 
 async def test_what_a_bridge_says_is_read_completely(autojump_clock: MockClock, network: Network) -> None:
@@ -267,6 +327,15 @@ def test_a_bridge_that_does_not_tell_when_it_started_is_read() -> None:
     agrees(read(said), said | {"started_at": 0.0})
 
 
+def test_an_older_bridge_is_read_with_all_that_is_new_off() -> None:
+    """Who knows neither queue, scopes, keys that rest nor shadow has none of them; all else is as ever."""
+    document = read(a_document(100.0, older))
+    new = a_document(100.0)
+    new["queue"]["wait_s"]["buckets"] = new["would_reject"] = {}
+    agrees(document, new)
+    assert document.queue.size == 0
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
@@ -276,6 +345,14 @@ def test_a_bridge_that_does_not_tell_when_it_started_is_read() -> None:
         (FORCED_OPEN, "forced open"),
         (FORCED_CLOSED, "forced closed"),
         (OFF, "off"),
+        ({"share": 0.4}, "ramp 40%"),
+        ({"share": 0.999}, "ramp 99%"),
+        ({"share": 0.004}, "ramp <1%"),
+        ({"share": 0.0}, "ramp <1%"),
+        ({"share": 0.4, **OPEN}, "open"),
+        ({"share": 0.4, **HALF_OPEN}, "half-open"),
+        ({"share": 0.4, **FORCED_CLOSED}, "forced closed"),
+        ({"share": 0.4, **OFF}, "off"),
     ],
 )
 def test_a_breaker_has_a_word(changes: dict[str, Any], word: str) -> None:
@@ -287,6 +364,32 @@ def test_without_a_breaker_there_are_no_numbers_of_it() -> None:
     """Null thresholds are read as 0."""
     breaker = read(a_document(3.0, breaking("openai", **OFF))).providers[0].breaker
     assert (breaker.threshold, breaker.max_probes) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "word"),
+    [
+        (said_of_a_scope("m"), "closed"),
+        (said_of_a_scope("m", "open", share=0.4), "open"),
+        (said_of_a_scope("m", "half-open"), "half-open"),
+        (said_of_a_scope("m", share=0.4), "ramp 40%"),
+    ],
+)
+def test_a_scope_has_a_word(scope: dict[str, Any], word: str) -> None:
+    """A scope's state is a word, or a ramp with what it admits."""
+    breaker = read(a_document(3.0, breaking("openai", scopes=[scope]))).providers[0].breaker
+    assert [each.word for each in breaker.scopes] == [word]
+    assert breaker.deciding == breaker.scopes
+
+
+@pytest.mark.parametrize("changes", [FORCED_OPEN, FORCED_CLOSED, OFF])
+def test_no_scope_decides_where_somebody_has_decided(changes: dict[str, Any]) -> None:
+    """Forced or without a breaker, what single scopes say has no effect."""
+    breaker = (
+        read(a_document(3.0, breaking("openai", scopes=[said_of_a_scope("m")], **changes))).providers[0].breaker
+    )
+    assert breaker.deciding == ()
+    assert len(breaker.scopes) == 1
 
 
 # What anybody else says
@@ -318,12 +421,14 @@ def test_a_changed_document_is_a_document_or_unreadable(data: st.DataObject) -> 
     holds(said)
 
 
-GOOD = a_document(100.0)
+KEYS = {"resting": 1, "total": 4, "evictions": 0, "callers": [{"hint": "…x7Qa", "left_s": 12.5}]}
+SCOPED = breaking("openai", scope="model", scopes=[said_of_a_scope("gpt-4o")], credentials=KEYS)
+GOOD = a_document(100.0, SCOPED)
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """A good document with something else at one place."""
-    said = a_document(100.0)
+    said = copy.deepcopy(GOOD)
     *way, last = path.split("/")
     container: Any = said
     for step in way:
@@ -347,6 +452,17 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         "providers/0/ttfb_s/buckets/10",
         "providers/0/breaker/trips",
         "callers/0/requests",
+        "concurrency/per_caller",
+        "concurrency/per_provider",
+        "queue/size",
+        "queue/waiting",
+        "queue/hopeless",
+        "queue/wait_s/buckets/10",
+        "would_reject/capacity",
+        "providers/0/limit",
+        "providers/0/breaker/in_a_row",
+        "providers/0/breaker/scopes/0/trips",
+        "providers/0/breaker/credentials/resting",
     ],
 )
 def test_what_is_counted_is_a_whole_number(path: str, value: Any) -> None:
@@ -355,10 +471,41 @@ def test_what_is_counted_is_a_whole_number(path: str, value: Any) -> None:
         read(changed(path, value))
 
 
+TIMES = [
+    "now",
+    "started_at",
+    "uptime_s",
+    "providers/0/breaker/since_s",
+    "events/0/at",
+    "queue/timeout_s",
+    "providers/0/breaker/scopes/0/since_s",
+    "providers/0/breaker/credentials/callers/0/left_s",
+    "providers/0/breaker/share",
+    "providers/0/breaker/scopes/0/share",
+]
+
+
 @pytest.mark.parametrize("value", [-0.1, True, "1", None, 1e12, 10**4000, math.nan, math.inf, [], {}])
-@pytest.mark.parametrize("path", ["now", "started_at", "uptime_s", "providers/0/breaker/since_s", "events/0/at"])
+@pytest.mark.parametrize("path", TIMES)
 def test_a_time_is_a_finite_number_from_0_on(path: str, value: Any) -> None:
     """A time that is negative, not finite, too far away for a date or no number makes a document unreadable."""
+    with pytest.raises(Unreadable):
+        read(changed(path, value))
+
+
+@pytest.mark.parametrize("path", ["providers/0/breaker/share", "providers/0/breaker/scopes/0/share"])
+def test_no_more_than_all_is_admitted(path: str) -> None:
+    """A share above 1 makes a document unreadable."""
+    assert read(changed(path, 1)).providers[0].breaker.share == 1.0
+    with pytest.raises(Unreadable, match=r"a number of 1\.01"):
+        read(changed(path, 1.01))
+
+
+@pytest.mark.parametrize("value", [-0.1, True, "1", 1e12, math.nan, math.inf, []])
+@pytest.mark.parametrize("path", ["queue/pace_per_s", "providers/0/breaker/cooldown_s"])
+def test_what_may_be_unknown_is_nothing_else(path: str, value: Any) -> None:
+    """A pace or a cooldown is null or a number with its bounds."""
+    read(changed(path, None))
     with pytest.raises(Unreadable):
         read(changed(path, value))
 
@@ -410,8 +557,19 @@ def test_ten_thousand_of_everything_become_a_hundred() -> None:
     said["rejects"] = many
     said["providers"][0]["upstream"]["responses"] = many
     said["providers"][0]["ttfb_s"]["buckets"] = {f"{number}.5": number for number in range(10_000)}
+    said["would_reject"] = many
+    said["shadow"] = ["rate"] * 10_000
+    said["queue"] = a_queue(size=5)
+    said["queue"]["wait_s"]["buckets"] = {f"{number}.5": number for number in range(10_000)}
+    breaker = said["providers"][0]["breaker"]
+    breaker["scopes"] = [said_of_a_scope("gpt-4o")] * 10_000
+    breaker["credentials"] = KEYS | {"callers": [{"hint": "x", "left_s": 1.0}] * 10_000}
     document = holds(said)
     assert document is not None
+    keys = document.providers[0].breaker.keys
+    assert keys is not None
+    assert len(keys.shown) == len(document.providers[0].breaker.scopes) == len(document.queue.waits) == 100
+    assert len(document.shadow) == len(document.would_reject) == 100
     assert len(document.providers) == len(document.callers) == len(document.events) == len(document.rejects) == 100
     assert len(document.providers[0].responses) == len(document.providers[0].first_bytes) == 100
 
@@ -425,5 +583,5 @@ def test_a_text_is_cut_and_made_visible() -> None:
 
 def test_nothing_read_can_be_changed() -> None:
     """A record is frozen, so that what was read yesterday still is so."""
-    for record in (Document, Provider, Breaker, Caller, Event):
+    for record in (Document, Provider, Breaker, Caller, Event, Queue, Resting, Scope):
         assert vars(record)["__dataclass_params__"].frozen

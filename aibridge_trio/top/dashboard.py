@@ -12,9 +12,9 @@ import trio
 from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
 from aibridge_trio.errors import Failure
 from aibridge_trio.top.alert import Link
-from aibridge_trio.top.document import Unreadable, read
 from aibridge_trio.top.frame import Canvas, frame
 from aibridge_trio.top.history import History, Picture
+from aibridge_trio.top.reading import Unreadable, read
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import Order, View, press, rows
 

@@ -1,32 +1,62 @@
-"""A status document, read: what `/status` says, as frozen records. Durations are seconds.
+"""A status document as frozen records: what `/status` says. Durations are seconds.
 
-The schema is docs/status.schema.json; what is not known here is ignored, because documents may grow.
+The defaults are those of older bridges, which do not tell so much: what is not told is off.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from aibridge_trio.units import visible
-
-_SCHEMA = 1
-# Whoever answers may be no bridge at all: nothing of it fills the memory or the screen.
-_MAX_ENTRIES = 100
-_MAX_TEXT = 200
-_MAX_COUNT = 1 << 63
-# Some thousand years after 1970 (seconds): what is later has no date.
-_MAX_SECONDS = 1e11
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
-class Unreadable(ValueError):
-    """This is no status document of a schema that is known here; `str()` says why."""
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One of the breakers of a provider that has several: of an endpoint, or of a model.
+
+    `left` is None unless it is open with an end, `cooldown` the whole of that. `share` is what a ramp
+    admits, 0 to 1.
+    """
+
+    name: str
+    state: str
+    since: float
+    left: float | None
+    cooldown: float | None
+    failures: int
+    probes: int
+    trips: int
+    in_a_row: int
+    share: float
+    rejects: int
+
+    @property
+    def word(self) -> str:
+        """State as one word or two."""
+        return _ramp(self.share) if self.ramping else self.state
+
+    @property
+    def ramping(self) -> bool:
+        """Whether it comes back, and admits only a part."""
+        return self.state == "closed" and self.share < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """Callers' own keys that rest: how many now, how often in all, how many were forgotten; the latest by hint."""
+
+    now: int
+    total: int
+    evictions: int
+    shown: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A provider's breaker. `left` is None unless it is open with an end; threshold and probes 0 without one."""
+    """A provider's breaker. `left` is None unless it is open with an end; threshold and probes 0 without one.
+
+    Where there are `scopes` it is the gravest of them. `keys` is None where no key rests by itself.
+    """
 
     enabled: bool
     state: str
@@ -40,13 +70,31 @@ class Breaker:
     trips: int
     rejects: int
     verdicts: Mapping[str, int]
+    cooldown: float | None = None
+    in_a_row: int = 0
+    share: float = 1.0
+    scope: str = "provider"
+    scopes: tuple[Scope, ...] = ()
+    keys: Resting | None = None
 
     @property
     def word(self) -> str:
         """State and mode as one word or two."""
         if not self.enabled:
             return "off"
+        if self.ramping:
+            return _ramp(self.share)
         return self.state if self.mode == "auto" else f"forced {self.state}"
+
+    @property
+    def ramping(self) -> bool:
+        """Whether it comes back, and admits only a part."""
+        return self.enabled and self.mode == "auto" and self.state == "closed" and self.share < 1
+
+    @property
+    def deciding(self) -> tuple[Scope, ...]:
+        """The scopes, where each of them decides for itself; none where an operator has decided for all."""
+        return self.scopes if self.enabled and self.mode == "auto" else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +108,7 @@ class Provider:
     errors: Mapping[str, int]
     first_bytes: Mapping[float, int]
     tokens: Mapping[str, int]
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +131,30 @@ class Event:
     source: str
     target: str
     because: str
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Where callers wait for a place; `size` 0 is no queue. `pace` is places that became free a second.
+
+    `waits` of those who had their turn are cumulative, by upper bound in seconds.
+    """
+
+    size: int = 0
+    timeout: float = 0.0
+    waiting: int = 0
+    callers: int = 0
+    pace: float | None = None
+    served: int = 0
+    full: int = 0
+    timed_out: int = 0
+    hopeless: int = 0
+    left: int = 0
+    waits: Mapping[float, int] = field(default_factory=dict)
+
+
+_NO_QUEUE = Queue()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,114 +175,17 @@ class Document:
     providers: tuple[Provider, ...]
     callers: tuple[Caller, ...]
     events: tuple[Event, ...]
+    per_caller: int = 0
+    per_provider: int = 0
+    queue: Queue = _NO_QUEUE
+    shadow: tuple[str, ...] = ()
+    would_reject: Mapping[str, int] = field(default_factory=dict)
 
 
-def read(document: Any) -> Document:
-    """Read what JSON gave. Raises Unreadable."""
-    try:
-        _check(document["schema"])
-        return Document(
-            version=_text(document["version"]),
-            now=_seconds(document["now"]),
-            # Bridges of 0.1.0 do not tell; their uptime still does.
-            started_at=_seconds(document.get("started_at", 0.0)),
-            uptime=_seconds(document["uptime_s"]),
-            draining=bool(document["draining"]),
-            limit=_count(document["concurrency"]["limit"]),
-            in_flight=_count(document["concurrency"]["in_flight"]),
-            rate_limit=_count(document["rate_limit"]["per_second"]),
-            active_callers=_count(document["rate_limit"]["callers"]),
-            requests=_count(document["requests"]["total"]),
-            rejects=_counts(document["rejects"]),
-            providers=tuple(_provider(each) for each in _few(document["providers"])),
-            callers=tuple(_caller(each) for each in _few(document["callers"])),
-            events=tuple(_event(each) for each in _few(document["events"])),
-        )
-    except Unreadable:
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise Unreadable(f"what it says is no status of an AI Bridge ({type(error).__name__})") from None
+def _ramp(share: float) -> str:
+    return f"ramp {percent(share)}"
 
 
-def _check(schema: object) -> None:
-    if schema != _SCHEMA:
-        raise Unreadable(f"its status has schema {_text(schema)}, this program reads {_SCHEMA}")
-
-
-def _provider(said: Any) -> Provider:
-    return Provider(
-        name=_text(said["name"]),
-        in_flight=_count(said["in_flight"]),
-        breaker=_breaker(said["breaker"]),
-        responses=_counts(said["upstream"]["responses"]),
-        errors=_counts(said["upstream"]["errors"]),
-        first_bytes={_bound(bound): _count(count) for bound, count in _few(said["ttfb_s"]["buckets"].items())},
-        tokens=_counts(said["tokens"]),
-    )
-
-
-def _breaker(said: Any) -> Breaker:
-    left = said["cooldown_left_s"]
-    return Breaker(
-        enabled=bool(said["enabled"]),
-        state=_text(said["state"]),
-        mode=_text(said["mode"]),
-        since=_seconds(said["since_s"]),
-        left=None if left is None else _seconds(left),
-        failures=_count(said["failures_in_window"]),
-        threshold=_count(said["threshold"] or 0),
-        probes=_count(said["probes"]),
-        max_probes=_count(said["max_probes"] or 0),
-        trips=_count(said["trips"]),
-        rejects=_count(said["rejects"]),
-        verdicts=_counts(said["verdicts"]),
-    )
-
-
-def _caller(said: Any) -> Caller:
-    return Caller(
-        _text(said["hint"]), _count(said["requests"]), _count(said["rejects"]), _count(said["in_flight"])
-    )
-
-
-def _event(said: Any) -> Event:
-    return Event(
-        at=_seconds(said["at"]),
-        kind=_text(said["kind"]),
-        provider=_text(said["provider"] or ""),
-        source=_text(said["from"] or ""),
-        target=_text(said["to"] or ""),
-        because=_text(said["because"]),
-    )
-
-
-def _counts(said: Any) -> dict[str, int]:
-    return {_text(name): _count(count) for name, count in _few(said.items())}
-
-
-def _count(said: Any) -> int:
-    if type(said) is not int or not 0 <= said <= _MAX_COUNT:
-        raise Unreadable(f"it counts {_text(said)}")
-    return said
-
-
-def _seconds(said: Any) -> float:
-    if type(said) not in {int, float} or not 0 <= said <= _MAX_SECONDS:
-        raise Unreadable(f"it tells a time of {_text(said)}")
-    return float(said)
-
-
-def _bound(said: str) -> float:
-    bound = float(said)
-    if not bound > 0:
-        raise Unreadable(f"its histogram has a bound of {_text(said)}")
-    return bound
-
-
-def _few(entries: Iterable[Any]) -> list[Any]:
-    return list(entries)[:_MAX_ENTRIES]
-
-
-def _text(said: object) -> str:
-    """The text on one line: control codes of whoever answers do not reach the terminal."""
-    return visible(str(said), _MAX_TEXT)
+def percent(share: float) -> str:
+    """`40%`, `<1%`: rounded down, so that not all is never 100%."""
+    return f"{math.floor(100 * share) or '<1'}%"

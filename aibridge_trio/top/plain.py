@@ -11,10 +11,10 @@ from rich.console import Console
 
 from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
 from aibridge_trio.top.alert import Link
-from aibridge_trio.top.document import Unreadable, read
 from aibridge_trio.top.frame import Canvas, frame
 from aibridge_trio.top.history import LONGEST_INTERVAL, History
 from aibridge_trio.top.paint import knows_blocks
+from aibridge_trio.top.reading import Unreadable, read
 from aibridge_trio.top.view import View
 
 
