@@ -271,6 +271,89 @@ def unlimited(document: Said) -> None:
     document["rate_limit"] = {"per_second": 0, "callers": 0}
 
 
+def queueing(document: Said) -> None:
+    """Let there be a queue in which some wait, and which turns some away."""
+    total = document["requests"]["total"]
+    document["concurrency"]["in_flight"] = document["concurrency"]["limit"]
+    document["queue"] = a_queue(
+        total // 3,
+        size=100,
+        timeout_s=30.0,
+        waiting=37,
+        callers=5,
+        pace_per_s=11.4,
+        full=total // 20,
+        timed_out=total // 90,
+        hopeless=total // 40,
+        left=total // 200,
+    )
+    document["rejects"] |= {
+        "queue_full": total // 20,
+        "queue_timeout": total // 90,
+        "queue_deadline": total // 40,
+    }
+
+
+def limiting(document: Said) -> None:
+    """Let single callers and providers have limits, and one of each be at it."""
+    document["concurrency"] |= {"per_caller": 5, "per_provider": 20}
+    document["rejects"]["caller_capacity"] = document["requests"]["total"] // 80
+    for provider in document["providers"]:
+        provider["limit"] = 20
+    document["providers"][1]["in_flight"] = 20
+
+
+def shadowing(*names: str) -> Change:
+    """Let these protections only count."""
+
+    def change(document: Said) -> None:
+        total = document["requests"]["total"]
+        document["shadow"] = list(names)
+        document["would_reject"] |= {"rate_limit": total // 30, "capacity": total // 100}
+
+    return change
+
+
+SCOPES: tuple[tuple[str, str, Said], ...] = (
+    ("gpt-4o", "closed", {}),
+    (
+        "gpt-4o-mini",
+        "open",
+        {
+            "since_s": 22.0,
+            "cooldown_left_s": 98.0,
+            "cooldown_s": 120.0,
+            "failures_in_window": 0,
+            "trips": 3,
+            "in_a_row": 3,
+            "rejects": 131,
+        },
+    ),
+    ("o3-pro-2025-06-10", "half-open", {"since_s": 1.3, "probes": 2, "trips": 1, "in_a_row": 1, "rejects": 12}),
+    ("gpt-5", "closed", {"since_s": 9.0, "share": 0.4, "trips": 1, "in_a_row": 1, "rejects": 40}),
+    ("gpt-5-mini", "closed", {"failures_in_window": 3}),
+    ("other", "closed", {"trips": 1, "rejects": 7}),
+)
+
+
+def scoping(name: str) -> Change:
+    """Let a provider have a breaker for each model; the gravest of them is open."""
+    scopes = [a_scope(model, state, **more) for model, state, more in SCOPES]
+    grave = {"state": "open", "since_s": 22.0, "cooldown_left_s": 98.0, "cooldown_s": 120.0, "in_a_row": 3}
+    return breaking(name, scope="model", scopes=scopes, trips=6, rejects=190, **grave)
+
+
+RAMP = {"share": 0.4, "since_s": 9.0, "trips": 1, "in_a_row": 1, "rejects": 131}
+RESTING = {
+    "credentials": {
+        "resting": 7,
+        "total": 41,
+        "evictions": 2,
+        "callers": [{"hint": "…x7Qa", "left_s": 25.0}, {"hint": "…9fK2", "left_s": 12.0}],
+    }
+}
+
+
 def older(document: Said) -> None:
     """Let it be what a bridge said that knew neither queue nor scopes nor shadow."""
     del document["queue"], document["shadow"], document["would_reject"]

@@ -39,6 +39,8 @@ from tests.pictures import (
     NOW,
     OFF,
     OPEN,
+    RAMP,
+    RESTING,
     UPTIME,
     Said,
     a_caller,
@@ -51,6 +53,10 @@ from tests.pictures import (
     draining,
     failing,
     full,
+    limiting,
+    queueing,
+    scoping,
+    shadowing,
     unlimited,
 )
 from tests.test_top_document import DOCUMENTS
@@ -136,6 +142,25 @@ SICK_BELOW = (
     failing("anthropic", {"500": 1.0}),
     failing("copilot", {}, events=0.5),
 )
+SHADOWED = shadowing("concurrency", "rate")
+EVERYTHING = (
+    queueing,
+    limiting,
+    shadowing("concurrency", "concurrency-per-caller", "rate", "breaker", "credential"),
+    scoping("openai"),
+    breaking("anthropic", **RAMP, **RESTING),
+    in_front(
+        an_event(
+            UPTIME - 22,
+            "breaker",
+            "5 failures in 10 s, last 429",
+            "openai",
+            scope="gpt-4o-mini",
+            source="closed",
+            target="open",
+        )
+    ),
+)
 TYPED = "anth"
 TOTALS = ("requests ", "rejects ", "in flight ")
 
@@ -209,6 +234,14 @@ SCENES = {
     "crowded": Scene(a_picture(crowded), sizes=(LOW, MIDDLE, WIDE)),
     "twelve-providers": Scene(a_picture(twelve), View(chosen="region-12"), sizes=(LOW, (80, 12), MIDDLE)),
     "ascii": Scene(a_picture(*ALL_AT_ONCE), ascii=True),
+    "queue": Scene(a_picture(queueing), sizes=(LOW, MIDDLE)),
+    "limits": Scene(a_picture(limiting), sizes=(LOW, MIDDLE)),
+    "shadow": Scene(a_picture(SHADOWED), sizes=(LOW, MIDDLE, WIDE)),
+    "scopes": Scene(a_picture(scoping("openai")), sizes=(LOW, MIDDLE)),
+    "ramp": Scene(a_picture(breaking("openai", **RAMP)), sizes=(LOW, MIDDLE)),
+    "credentials": Scene(a_picture(breaking("openai", **RESTING)), sizes=(LOW, MIDDLE)),
+    "everything-on": Scene(a_picture(*EVERYTHING), sizes=(LOW, MIDDLE, WIDE)),
+    "everything-on-ascii": Scene(a_picture(*EVERYTHING), ascii=True),
     "narrow": Scene(a_picture(*OPENED), sizes=((60, 20),)),
 }
 SHOTS = {
@@ -742,7 +775,10 @@ def colours(drawn: Frame) -> Iterator[tuple[int, str, str]]:
 def is_urgent(picture: Picture | None, lost: str) -> bool:
     """Whether something is out of service."""
     providers = picture.document.providers if picture else ()
-    return bool(lost) or any(each.breaker.enabled and each.breaker.state == "open" for each in providers)
+    breakers = [each.breaker for each in providers if each.breaker.enabled]
+    return bool(lost) or any(
+        "open" in (each.state, *(scope.state for scope in each.scopes if each.mode == "auto")) for each in breakers
+    )
 
 
 @pytest.mark.parametrize("name", SCENES)

@@ -341,7 +341,7 @@ def test_a_filter_leaves_the_rows_it_names() -> None:
 def test_every_column_can_be_sorted_by() -> None:
     """The columns of the table are those that can be sorted by, in the same order, and no others are chosen."""
     for width in (80, 99, 100, 250):
-        [head, *_] = block(View(), rows(View(), a_picture()), 0.0, width)
+        [head, *_] = block(View(), rows(View(), a_picture()), [[], [], []], 0.0, width)
         titles = [text for text, _ in head if text.strip() and text not in "▲▼"]
         assert titles == (list(SORTS) if width >= 100 else list(SORTS)[:-3])
         path = [View(sort="PROVIDER")]
@@ -373,9 +373,10 @@ def test_no_state_is_unknown_to_urgency(enabled: bool, state: str) -> None:
         rejects=0,
         verdicts={},
     )
-    known = [urgency(replace(breaker, enabled=True, state=each)) for each in ("open", "half-open", "closed")]
-    assert known == [0, 1, 2]
-    assert urgency(breaker) == (known[0] if enabled and state == "open" else 3)
+    known = [replace(breaker, enabled=True, state=each) for each in ("open", "half-open", "closed")]
+    known.insert(2, replace(known[-1], share=0.4))
+    assert [urgency(each) for each in known] == [0, 1, 2, 3]
+    assert urgency(breaker) == (0 if enabled and state == "open" else 4)
 
 
 class Hands(RuleBasedStateMachine):

@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aibridge_trio.top.document import Provider
+from rich.cells import cell_len
+
+from aibridge_trio.top.document import Provider, Scope, percent
 from aibridge_trio.top.history import Picture
-from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Line, length, rate, span
+from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Cell, Line, fit, length, rate, span
 from aibridge_trio.top.rates import ProviderRates
 from aibridge_trio.top.view import Order
 from aibridge_trio.units import visible
@@ -24,6 +26,10 @@ _QUESTIONS = {
 _SILENCE = 2.5
 # What matters most may need two lines; more would push away what explains it.
 _MOST = 2
+# The longest name of a scope, in cells.
+_LONGEST_SCOPE = 30
+# What the queue tells in more words.
+_OF_QUEUE = ("queue_full", "queue_timeout", "queue_deadline")
 # Of each sick provider so many causes, as far as there is room for all; they stand in its row, too.
 _CAUSES = (3, 1, 0)
 
@@ -52,10 +58,27 @@ def lines(picture: Picture | None, link: Link, now: float, width: int) -> list[L
         return [[(f"NO BRIDGE: {visible(link.lost)}{last}; trying again", RED)]]
     if picture is None:
         return [[("connecting", DIM)]]
+    calm = _shadow(picture, width)
     silent: list[Line] = [[(f"no word for {span(link.silence)}", f"bold {YELLOW}")]] if link.silent else []
     tries = [_packed([*silent, *_parts(picture, now, causes)], width) for causes in _CAUSES]
     best = min(tries, key=lambda packed: sum(max(0, length(line) - width) for line in packed))
-    return best or [[("all well", GREEN), (": nobody is turned away", DIM)]]
+    best = best or [[("all well", GREEN), (": nobody is turned away", DIM)]]
+    if not calm:
+        return best
+    # Who is not protected must know that, however much else there is to say.
+    if length(best[-1]) + 2 + length(calm) > width:
+        return [*best, calm]
+    return [*best[:-1], [*best[-1], ("  ", PLAIN), *calm]]
+
+
+def _shadow(picture: Picture, width: int) -> Line:
+    """What only counts, by name as far as these find room."""
+    shadow = picture.document.shadow
+    if not shadow:
+        return []
+    only = "only counts" if len(shadow) == 1 else "only count"
+    named = f"shadow: {', '.join(shadow)} {only}"
+    return [(named if cell_len(named) <= width else f"shadow: {len(shadow)} protections {only}", DIM)]
 
 
 def _packed(parts: Sequence[Line], width: int) -> list[Line]:
@@ -75,12 +98,19 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     age = max(0.0, now - picture.received)
     document = picture.document
     parts: list[Line] = []
-    parts += [[_out(row.provider, age)] for row in picture.providers if _state(row.provider) == "open"]
+    parts += [[part] for row in picture.providers for part in _out(row.provider, age)]
     if document.draining:
         parts.append([("DRAINING", f"bold {YELLOW}")])
     if document.limit and document.in_flight >= document.limit:
         parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
-    away = sorted(((each, reason) for reason, each in picture.reasons.items() if each), reverse=True)
+    turning = picture.queue.turned_away if document.queue.size and not picture.since_start else {}
+    if turning:
+        told = ", ".join(
+            f"{how} {rate(each)}/s" for how, each in sorted(turning.items(), key=lambda each: -each[1])
+        )
+        parts.append([("queue turns away", f"bold {YELLOW}"), (f" {told}", PLAIN)])
+    reasons = {reason: each for reason, each in picture.reasons.items() if not turning or reason not in _OF_QUEUE}
+    away = sorted(((each, reason) for reason, each in reasons.items() if each), reverse=True)
     if away and picture.since_start:
         # That may have been days ago.
         parts.append([(f"turned away since start: {', '.join(reason for _, reason in away)}", DIM)])
@@ -88,9 +118,8 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
         named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
         parts.append([("turned away", f"bold {YELLOW}"), (f" {named}", PLAIN)])
     parts += _failing(picture, causes)
-    parts += [
-        [(f"{row.provider.name} is being probed", YELLOW)] for row in picture.providers if _probed(row.provider)
-    ]
+    for row in picture.providers:
+        parts += _returning(row.provider)
     # It answers, but whatever happens nothing will stop it.
     parts += [
         [(f"{row.provider.name} forced closed", YELLOW)]
@@ -102,7 +131,10 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
 
 def _failing(picture: Picture, causes: int) -> list[Line]:
     """Who is sick but not out of service: without a breaker, below its threshold, or in a way that it lets be."""
-    answering = [row for row in picture.providers if _state(row.provider) != "open"]
+    # Of several breakers some may be closed.
+    answering = [
+        row for row in picture.providers if _state(row.provider) != "open" or row.provider.breaker.deciding
+    ]
     if picture.since_start:
         failed = ", ".join(row.provider.name for row in answering if row.failures)
         return [[(f"errors since start: {failed}", DIM)]] if failed else []
@@ -139,12 +171,40 @@ def _state(provider: Provider) -> str:
     return provider.breaker.state if provider.breaker.enabled else ""
 
 
-def _probed(provider: Provider) -> bool:
-    return _state(provider) == "half-open"
-
-
-def _out(provider: Provider, age: float) -> tuple[str, str]:
-    remaining = left(provider, age)
+def _out(provider: Provider, age: float) -> list[Cell]:
+    breaker = provider.breaker
+    scopes = [each for each in breaker.deciding if each.state == "open"]
+    if not scopes and _state(provider) != "open":
+        return []
+    first = min(scopes, key=lambda each: math.inf if each.left is None else each.left) if scopes else breaker
+    remaining = None if first.left is None else max(0.0, first.left - age)
     if remaining is None:
-        return f"{provider.name} FORCED OPEN", RED
-    return f"{provider.name} OPEN, {span(math.ceil(remaining))} left", RED
+        return [(f"{_named(provider, scopes)} {'OPEN' if scopes else 'FORCED OPEN'}", RED)]
+    again = ""
+    if first.in_a_row > 1 and first.cooldown is not None:
+        again = f" of {span(first.cooldown)}, {first.in_a_row} in a row"
+    return [(f"{_named(provider, scopes)} OPEN, {span(math.ceil(remaining))} left{again}", RED)]
+
+
+def _returning(provider: Provider) -> list[Line]:
+    """Which of its breakers let some pass, and which of its callers' keys rest."""
+    breaker, parts = provider.breaker, list[Line]()
+    probed = [each for each in breaker.deciding if each.state == "half-open"]
+    if probed or _state(provider) == "half-open":
+        parts.append([(f"{_named(provider, probed)} is being probed", YELLOW)])
+    ramping = [each for each in breaker.deciding if each.ramping]
+    if ramping or breaker.ramping:
+        share = min((each.share for each in ramping), default=breaker.share)
+        parts.append([(f"{_named(provider, ramping)} coming back, {percent(share)} admitted", YELLOW)])
+    if breaker.keys and breaker.keys.now:
+        parts.append([(f"{provider.name}: {breaker.keys.words}", PLAIN)])
+    return parts
+
+
+def _named(provider: Provider, scopes: Sequence[Scope]) -> str:
+    """The provider, and which of its breakers is meant where it has several."""
+    if not scopes:
+        return provider.name
+    name = scopes[0].name
+    more = f" and {len(scopes) - 1} more" if len(scopes) > 1 else ""
+    return f"{provider.name} {fit(name, min(cell_len(name), _LONGEST_SCOPE))}{more}"

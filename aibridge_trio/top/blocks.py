@@ -1,4 +1,4 @@
-"""The parts of the screen, each as lines: totals, providers, upstream, reasons, callers, events. Pure."""
+"""The parts of the screen, each as lines: providers, upstream, reasons, callers, events. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 
 from aibridge_trio.top import alert
 from aibridge_trio.top.document import Breaker, Caller, Event
-from aibridge_trio.top.history import TRACE, Picture, levels
+from aibridge_trio.top.history import Picture
 from aibridge_trio.top.paint import (
     BOLD,
     DIM,
@@ -20,26 +20,25 @@ from aibridge_trio.top.paint import (
     Cell,
     Column,
     Line,
-    bar,
     beside,
     count,
     latency,
     rate,
     span,
-    sparkline,
     table,
 )
 from aibridge_trio.top.rates import ProviderRates, is_failure
 from aibridge_trio.top.view import ROOMY, View, direction, fits, marked
 
 LEGEND = (
-    ("STATE", "closed: all pass; open: none; half-open: a few; off: no breaker"),
+    ("STATE", "closed: all; open: none; half-open, ramp: some; off: no breaker"),
+    ("below", "its breakers by endpoint or model; callers' keys that rest"),
     ("FOR, LEFT", "time in this state; time until an open breaker probes"),
     ("FAILS, PROBE", "failures, of those that open it; probes in flight, of the most"),
     ("TRIPS, REJECTS", "how often it opened, how many it refused, since the start"),
     ("P50, P99", "half and 99% of answers began to come within this time"),
     ("TOK/S", "tokens of finished requests a second, in (IN/S) and out (OUT/S)"),
-    ("REJ/S", "how many its breaker refuses a second"),
+    ("REJ/S, WOULD/S", "refused a second; what shadow would refuse, and does not"),
 )
 
 # What protects always has a line, so that nothing at all can be told from nothing known.
@@ -51,53 +50,16 @@ _PAST = {"open": YELLOW, "half-open": YELLOW, "closed": GREEN, "close": YELLOW}
 _LOAD, _ERRORS = 27, 26
 # Farther apart the eye loses the line.
 _WIDEST_STATUSES = 64
-# More columns would be less than three seconds each: nothing but flicker.
-_LONGEST_TRACE = 100
-_REASONS, _CALLERS = 35, 43
+_REASONS, _REASONS_AND_WOULD, _CALLERS = 35, 49, 43
 
 
-def totals(picture: Picture, width: int, now: float) -> list[Line]:
-    """Requests and rejects with their last minutes, the concurrency as a bar, the rate limit."""
-    document = picture.document
-    room = min(max(5, width - 47), _LONGEST_TRACE)
-    minutes = f"{TRACE / 60:.0f} min"
-    lines: list[Line] = []
-    for name, per_second, total, pick, style in (
-        ("requests", picture.requests, document.requests, lambda each: each.requests, PLAIN),
-        ("rejects", picture.rejects, sum(document.rejects.values()), lambda each: each.rejects, YELLOW),
-    ):
-        values = levels(picture.spans, pick, columns=room, now=now)
-        peak = max((value for value in values if value), default=None)
-        lines.append(
-            [
-                (f"{name:<10}", BOLD),
-                (f"{rate(per_second):>6}/s", style if per_second else DIM),
-                (f"{count(total):>8} ", PLAIN),
-                (sparkline(values), style if peak else DIM),
-                (f" {minutes}, peak {rate(peak)}/s", DIM),
-            ]
-        )
-    limit = document.limit
-    full = bool(limit) and document.in_flight >= limit
-    of = f"{document.in_flight} of {limit}" if limit else f"{document.in_flight}, no limit"
-    gauge = bar(document.in_flight, limit, 20) if limit else ""
-    per_caller = f"{document.rate_limit}/s a caller" if document.rate_limit else "off"
-    active = f", {document.active_callers} active" if document.rate_limit else ""
-    lines.append(
-        [
-            (f"{'in flight':<10}", BOLD),
-            (f"{gauge} " if limit else "", f"bold {YELLOW}" if full else GREEN),
-            (of, f"bold {YELLOW}" if full else PLAIN),
-            ("   rate limit ", BOLD),
-            (per_caller, PLAIN),
-            (active, DIM),
-        ]
-    )
-    return lines
+def providers(
+    view: View, shown: Sequence[ProviderRates], beneath: Sequence[Sequence[Line]], age: float, width: int
+) -> list[Line]:
+    """A row per provider: what its breaker does, and how it answers; and the lines beneath it.
 
-
-def providers(view: View, shown: Sequence[ProviderRates], age: float, width: int) -> list[Line]:
-    """A row per provider: what its breaker does, and how it answers. The document is `age` seconds old."""
+    The document is `age` seconds old.
+    """
 
     def known(value: int, *, on: bool, most: int | None = None) -> Cell:
         if not on:
@@ -131,14 +93,17 @@ def providers(view: View, shown: Sequence[ProviderRates], age: float, width: int
             Column("OUT/S", 5, lambda row: _rate(row.tokens_out)),
             Column("REJ/S", 5, lambda row: _rate(row.rejects, YELLOW)),
         ]
-    return table(columns, shown, view.sort, direction(view)) + ([] if shown else [[("none matches", DIM)]])
+    head, *rows = table(columns, shown, view.sort, direction(view))
+    if not shown:
+        return [head, [("none matches", DIM)]]
+    return [head, *(line for row, below in zip(rows, beneath, strict=True) for line in (row, *below))]
 
 
 def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Line]:
     """A row per provider: what it is asked, and what comes back, what goes wrong now first."""
     columns: list[Column[ProviderRates]] = [
         _name(view, shown, "UPSTREAM"),
-        Column("IN FLIGHT", 9, lambda row: (count(row.provider.in_flight), PLAIN)),
+        Column("IN FLIGHT", 9, lambda row: _limited(row.provider.in_flight, row.provider.limit, 9)),
         Column("RESP/S", 6, lambda row: _rate(row.responses)),
     ]
     left = table(columns, shown)
@@ -159,16 +124,33 @@ def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Lin
     )
 
 
-def reasons(picture: Picture) -> list[Line]:
-    """Rejects by reason, the most frequent now first."""
-    rejects = picture.document.rejects
-    named = [reason for reason, total in rejects.items() if total or reason in _PROTECTIONS]
-    named.sort(key=lambda reason: (picture.reasons[reason] or 0.0, rejects[reason]), reverse=True)
-    columns: list[Column[str]] = [
-        Column("REJECTS BY REASON", 20, lambda reason: (reason, PLAIN if rejects[reason] else DIM), right=False),
-        Column("TOTAL", 6, lambda reason: (count(rejects[reason]), PLAIN if rejects[reason] else DIM)),
-        Column("/S", 6, lambda reason: _rate(picture.reasons[reason], YELLOW)),
+def reasons(picture: Picture, width: int) -> list[Line]:
+    """Rejects by reason, the most frequent now first; and beside them what would be rejected, and is not."""
+    rejects, would = picture.document.rejects, picture.document.would_reject
+    named = [
+        reason
+        for reason in dict.fromkeys([*rejects, *would])
+        if rejects.get(reason) or would.get(reason) or reason in _PROTECTIONS
     ]
+
+    def rank(reason: str) -> tuple[float, float, int, int]:
+        per_second = picture.reasons.get(reason) or 0.0, picture.would_reject.get(reason) or 0.0
+        return *per_second, rejects.get(reason, 0), would.get(reason, 0)
+
+    def total(counts: Mapping[str, int], reason: str) -> Cell:
+        return count(counts.get(reason, 0)), PLAIN if counts.get(reason) else DIM
+
+    named.sort(key=rank, reverse=True)
+    columns: list[Column[str]] = [
+        Column("REJECTS BY REASON", 20, lambda reason: (reason, total(rejects, reason)[1]), right=False)
+    ]
+    if not _shadowed(picture) or width >= ROOMY:
+        columns.append(Column("TOTAL", 6, lambda reason: total(rejects, reason)))
+    columns.append(Column("/S", 6, lambda reason: _rate(picture.reasons.get(reason), YELLOW)))
+    if _shadowed(picture):
+        if width >= ROOMY:
+            columns.append(Column("WOULD", 6, lambda reason: total(would, reason)))
+        columns.append(Column("WOULD/S", 7, lambda reason: _rate(picture.would_reject.get(reason))))
     return table(columns, named)
 
 
@@ -180,7 +162,7 @@ def callers(picture: Picture, view: View) -> list[Line]:
         Column("REQ/S", 5, lambda row: _rate(row[1])),
         Column("TOTAL", 6, lambda row: (count(row[0].requests), PLAIN)),
         Column("REJECTS", 7, lambda row: (count(row[0].rejects), YELLOW if row[0].rejects else DIM)),
-        Column("ACTIVE", 6, lambda row: (count(row[0].in_flight), PLAIN if row[0].in_flight else DIM)),
+        Column("ACTIVE", 6, lambda row: _limited(row[0].in_flight, picture.document.per_caller, 6)),
     ]
     head, *rows = table(columns, shown)
     # The limiter is asked before it is known who calls: just when it is full, its rejects are nobody's.
@@ -191,14 +173,34 @@ def callers(picture: Picture, view: View) -> list[Line]:
 
 def events(picture: Picture, view: View, zone: tzinfo | None) -> list[Line]:
     """The latest first."""
-    shown = [each for each in reversed(picture.document.events) if fits(view, each.provider, each.because)]
+    shown = [
+        each for each in reversed(picture.document.events) if fits(view, each.provider, each.scope, each.because)
+    ]
     return [[("EVENTS", BOLD)], *(_event(each, zone) for each in shown)]
 
 
-def side_by_side(width: int, left: Sequence[Line], *others: Sequence[Line]) -> list[Line]:
+def side_by_side(picture: Picture, width: int, left: Sequence[Line], *others: Sequence[Line]) -> list[Line]:
     """Reasons, callers, and events where there is room for them."""
-    widths = (_REASONS, _CALLERS, 0)
+    widths = (reasons_width(picture, width), _CALLERS, 0)
     return beside(width, *zip(widths, (left, *others), strict=False))
+
+
+def reasons_width(picture: Picture, width: int) -> int:
+    """How wide the reasons are on a screen of this width."""
+    return _REASONS_AND_WOULD if _shadowed(picture) and width >= ROOMY else _REASONS
+
+
+def _shadowed(picture: Picture) -> bool:
+    """Whether something counts what it would reject."""
+    return bool(picture.document.shadow) or any(picture.document.would_reject.values())
+
+
+def _limited(in_flight: int, limit: int, width: int) -> Cell:
+    """How many, of how many there may be, if there is room for that."""
+    alone = count(in_flight)
+    both = f"{alone}/{count(limit)}" if limit else alone
+    full = bool(limit) and in_flight >= limit
+    return (both if len(both) <= width else alone), YELLOW if full else PLAIN if in_flight else DIM
 
 
 def _name(view: View, shown: Sequence[ProviderRates], title: str = "PROVIDER") -> Column[ProviderRates]:
@@ -215,12 +217,14 @@ def _name(view: View, shown: Sequence[ProviderRates], title: str = "PROVIDER") -
 def _style(breaker: Breaker) -> str:
     if not breaker.enabled:
         return DIM
-    # Forced closed, nothing protects it.
-    return YELLOW if breaker.word == "forced closed" else _STYLES.get(breaker.state, PLAIN)
+    # Forced closed, nothing protects it; in a ramp not all pass.
+    return YELLOW if breaker.ramping or breaker.word == "forced closed" else _STYLES.get(breaker.state, PLAIN)
 
 
 def _word(breaker: Breaker) -> str:
-    """What is out of service is written large, so that it needs no colour."""
+    """What is out of service is written large, so that it needs no colour; of several, with how many these are."""
+    if out := sum(each.state == "open" for each in breaker.deciding):
+        return f"OPEN {out}/{len(breaker.deciding)}"
     return breaker.word.upper() if breaker.enabled and breaker.state == "open" else breaker.word
 
 
@@ -257,7 +261,8 @@ def _event(event: Event, zone: tzinfo | None) -> Line:
     at = f"{datetime.fromtimestamp(event.at, tz=zone):%H:%M:%S}  "
     style = _PAST.get(event.target, PLAIN)
     if event.kind == "breaker":
-        what: Line = [(f"{event.provider} ", BOLD), (f"{event.source} → ", DIM), (event.target, style)]
+        scope = f"{event.scope} " if event.scope else ""
+        what: Line = [(f"{event.provider} {scope}", BOLD), (f"{event.source} → ", DIM), (event.target, style)]
     elif event.kind == "override":
         word = {"open": "forced open", "close": "forced closed"}.get(event.target, "automatic again")
         what = [(f"{event.provider} ", BOLD), (word, style)]

@@ -50,6 +50,11 @@ class Resting:
     evictions: int
     shown: tuple[tuple[str, float], ...]
 
+    @property
+    def words(self) -> str:
+        """How many rest now, as a sentence."""
+        return "1 key rests" if self.now == 1 else f"{self.now} keys rest"
+
 
 @dataclass(frozen=True, slots=True)
 class Breaker:

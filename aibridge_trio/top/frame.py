@@ -13,9 +13,11 @@ from rich.cells import cell_len
 
 from aibridge_trio.top import alert, blocks
 from aibridge_trio.top.alert import Link
+from aibridge_trio.top.beneath import beneath
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.paint import BOLD, DIM, PLAIN, YELLOW, Frame, Line, clip, fit, grey, length, span
+from aibridge_trio.top.totals import totals
 from aibridge_trio.top.view import View, marked, rows
 from aibridge_trio.units import visible
 
@@ -53,8 +55,10 @@ class _Block:
         return [*self.lines[:1], *self.lines[first : first + self.given - 1]]
 
 
-# Below this, columns stand beside each other too narrowly for three of them.
-_WIDE = 150
+# One line in so many may say more of single providers.
+_BENEATH = 8
+# With less behind the reasons, columns stand beside each other too narrowly for three of them.
+_WIDE = 115
 
 
 def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: float) -> Frame:
@@ -78,23 +82,26 @@ def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: 
 def _dashboard(picture: Picture, view: View, canvas: Canvas, age: float, room: int | None) -> list[Line]:
     width = canvas.width
     shown = rows(view, picture)
-    totals = blocks.totals(picture, width, picture.received + age)
-    providers = blocks.providers(view, shown, age, width)
+    whole = totals(picture, width, picture.received + age)
+    most = None if canvas.height is None else canvas.height // _BENEATH
+    below = beneath(shown, most, age, width)
+    providers = blocks.providers(view, shown, below, age, width)
     upstream = blocks.upstream(view, shown, width)
-    reasons, callers = blocks.reasons(picture), blocks.callers(picture, view)
+    reasons, callers = blocks.reasons(picture, width), blocks.callers(picture, view)
     events = blocks.events(picture, view, canvas.zone)
     names = [row.provider.name for row in shown]
     # The first line is the head.
     keep = names.index(chosen) + 1 if (chosen := marked(view, names)) else 0
+    above = sum(len(lines) for lines in below[: max(0, keep - 1)])
     stack = [
-        _Block(2, totals, len(totals), len(totals)),
-        _Block(0, providers, 2, len(providers), keep),
+        _Block(2, whole, len(whole), len(whole)),
+        _Block(0, providers, 2, len(providers), keep + above),
         _Block(3, upstream, 2, len(upstream), keep),
     ]
-    if width >= _WIDE:
-        stack.append(_Block(1, blocks.side_by_side(width, reasons, callers, events), 4, 11))
+    if width - blocks.reasons_width(picture, width) >= _WIDE:
+        stack.append(_Block(1, blocks.side_by_side(picture, width, reasons, callers, events), 4, 11))
     else:
-        stack.append(_Block(1, blocks.side_by_side(width, reasons, callers), 4, 6))
+        stack.append(_Block(1, blocks.side_by_side(picture, width, reasons, callers), 4, 6))
         stack.append(_Block(4, events, 2, 4))
     return _stacked(stack, room)
 
@@ -166,6 +173,6 @@ def _foot(view: View, width: int) -> Line:
 def _help() -> list[Line]:
     lines: list[Line] = [[("Keys", BOLD)]]
     lines += [[(f"  {key.keys:<15}", BOLD), (key.does, PLAIN)] for key in KEYS]
-    lines += [[], [("Columns", BOLD)]]
+    lines += [[("Columns", BOLD)]]
     lines += [[(f"  {title:<15}", BOLD), (text, PLAIN)] for title, text in blocks.LEGEND]
     return lines

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aibridge_trio.top.document import Caller, Document
-from aibridge_trio.top.rates import ProviderRates, per_second, provider_rates
+from aibridge_trio.top.rates import ProviderRates, QueueRates, per_second, provider_rates, queue_rates
 
 # The minutes that sparklines show, in seconds.
 TRACE = 300.0
@@ -65,6 +65,8 @@ class Picture:
     requests: float | None
     rejects: float | None
     reasons: Mapping[str, float | None]
+    would_reject: Mapping[str, float | None]
+    queue: QueueRates
     providers: tuple[ProviderRates, ...]
     callers: tuple[tuple[Caller, float | None], ...]
     spans: tuple[Span, ...]
@@ -129,10 +131,9 @@ class History:
             since_start=old is None,
             requests=rate(lambda each: each.requests),
             rejects=rate(lambda each: sum(each.rejects.values())),
-            reasons={
-                reason: per_second(count - base.rejects.get(reason, 0), over)
-                for reason, count in new.rejects.items()
-            },
+            reasons=_by_reason(new.rejects, base.rejects, over),
+            would_reject=_by_reason(new.would_reject, base.would_reject, over),
+            queue=queue_rates(new.queue, base.queue, over),
             providers=tuple(provider_rates(each, before.get(each.name), over) for each in new.providers),
             callers=_caller_rates(new, base, over),
             spans=tuple(self._spans),
@@ -205,6 +206,10 @@ def _nothing_before(document: Document) -> Document:
         callers=(),
         events=(),
     )
+
+
+def _by_reason(new: Mapping[str, int], base: Mapping[str, int], over: float) -> dict[str, float | None]:
+    return {reason: per_second(count - base.get(reason, 0), over) for reason, count in new.items()}
 
 
 def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Caller, float | None], ...]:

@@ -23,7 +23,7 @@ NOTHING = "--"
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 # Same widths, for terminals that know no more.
-_ASCII = str.maketrans("▁▂▃▄▅▆▇█░→…▸↑↓×▲▼", "_.:-=+*#.>~>^vx/\\")
+_ASCII = str.maketrans("▁▂▃▄▅▆▇█░→…▸↑↓×▲▼└", "_.:-=+*#.>~>^vx/\\`")
 
 Cell = tuple[str, str]
 Line = list[Cell]

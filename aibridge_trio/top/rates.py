@@ -1,4 +1,4 @@
-"""A provider between two documents: rates, percentiles, and what goes wrong with it. Pure."""
+"""A provider, and the queue, between two documents: rates, percentiles, and what goes wrong. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from aibridge_trio.top.document import Provider
+from aibridge_trio.top.document import Provider, Queue
 
 # Statuses by which a provider says that it has too much to do.
 OVERLOADED = ("429", "503", "529")
@@ -52,6 +52,17 @@ class ProviderRates:
         return min(1.0, failed / asked) if asked else float(failed > 0)
 
 
+@dataclass(frozen=True, slots=True)
+class QueueRates:
+    """The queue over the displayed interval; `turned_away` holds what was, by how. Percentiles are of waits."""
+
+    served: float | None
+    left: float | None
+    turned_away: Mapping[str, float]
+    p50: float | None
+    p99: float | None
+
+
 def is_failure(status: str) -> bool:
     """Tell whether a status says that the provider, not the caller, is in trouble."""
     return status in OVERLOADED or (len(status) == len("500") and status.startswith("5"))
@@ -87,6 +98,23 @@ def provider_rates(new: Provider, old: Provider | None, over: float) -> Provider
         tokens_out=per_second(tokens.get("output", 0), over),
         p50=quantile(0.5, first_bytes),
         p99=quantile(0.99, first_bytes),
+    )
+
+
+def queue_rates(new: Queue, old: Queue, over: float) -> QueueRates:
+    """Compare the queue with what it was `over` seconds ago."""
+    away = {
+        "full": new.full - old.full,
+        "hopeless": new.hopeless - old.hopeless,
+        "timed out": new.timed_out - old.timed_out,
+    }
+    waits = {bound: count - old.waits.get(bound, 0) for bound, count in new.waits.items()}
+    return QueueRates(
+        served=per_second(new.served - old.served, over),
+        left=per_second(new.left - old.left, over),
+        turned_away={how: count / over for how, count in away.items() if count > 0 and over > 0},
+        p50=quantile(0.5, waits),
+        p99=quantile(0.99, waits),
     )
 
 

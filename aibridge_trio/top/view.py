@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aibridge_trio.top.document import Breaker
+from aibridge_trio.top.document import Breaker, Scope
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.rates import ProviderRates
 
@@ -131,14 +131,15 @@ _DOES: dict[str, Callable[[View, Sequence[str]], View]] = {
 }
 
 # The most urgent first: what is out of service, then what may be, then what has nothing that protects it.
-_URGENCY = ("open", "half-open", "closed")
+_URGENCY = {"open": 0, "half-open": 1, "closed": 3}
+_RAMPING, _LEAST = 2, 4
 
 
-def urgency(breaker: Breaker) -> int:
+def urgency(breaker: Breaker | Scope) -> int:
     """Return the place of a breaker's state among the states, the most urgent first."""
-    if not breaker.enabled or breaker.state not in _URGENCY:
-        return len(_URGENCY)
-    return _URGENCY.index(breaker.state)
+    if isinstance(breaker, Breaker) and not breaker.enabled:
+        return _LEAST
+    return _RAMPING if breaker.ramping else _URGENCY.get(breaker.state, _LEAST)
 
 
 # By the titles of the columns: what the rows are sorted by, a number or a name, and None where it is not known.
