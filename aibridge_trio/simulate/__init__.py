@@ -9,10 +9,6 @@ from pathlib import Path
 from aibridge_trio.errors import Failure, Mistake
 from aibridge_trio.simulate import draw, grid, plan, report
 from aibridge_trio.simulate.plan import Numbers, Played
-from aibridge_trio.simulate.setting import shown
-
-# So many of the best are shown.
-_SHOWN = 5
 
 
 def run(
@@ -39,7 +35,7 @@ def run(
         if compare or json or svg:
             raise Mistake("--suggest: does not go with --compare, --json or --svg; leave those out")
         own = next((each.settings for each in variants if each.policy == "aibridge"), {})
-        _suggest(grid.suggested(scenarios, own, seed))
+        _say(grid.text(grid.suggested(scenarios, own, seed)))
         return 0
     plays: list[Played] = []
     for each in scenarios:
@@ -51,13 +47,6 @@ def run(
     if svg:
         _write(svg, draw.picture(plays))
     return 0
-
-
-def _suggest(found: Sequence[grid.Point]) -> None:
-    _say(f"Of {len(found)} settings the best, by: {grid.CRITERION}.\n")
-    for point in found[:_SHOWN]:
-        share, wasted, wait = point.rank
-        _say(f"answered {-share:.0%}, wasted calls {wasted:.0%}, wait p99 {wait:.1f}s\n  {shown(point.settings)}")
 
 
 def _write(file: Path, text: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from aibridge_trio.settings import OPTIONS
 from aibridge_trio.simulate import plan, setting
 from aibridge_trio.simulate.outcome import Outcome
 from aibridge_trio.simulate.plan import Variant
@@ -13,12 +15,17 @@ from aibridge_trio.simulate.play import AIBRIDGE
 from aibridge_trio.simulate.scenario import Scenario
 from aibridge_trio.simulate.setting import Values
 
-CRITERION = "most answers (to 1 % of what was wanted), then fewest wasted calls (to 1 %), then the shortest waits"
+CRITERION = (
+    "most answers, each caller counting the same (to 1 %), then fewest wasted calls (to 1 %), then fewest "
+    "settings, then the shortest waits"
+)
 _BREAKER = {
     "circuit_breaker_cooldown": ("10s", "30s"),
     "circuit_breaker_max_cooldown": ("30s", "5m"),
     "circuit_breaker_ramp": ("0s", "20s"),
 }
+# So many of the best are shown.
+_SHOWN = 5
 
 
 class Point(NamedTuple):
@@ -28,13 +35,13 @@ class Point(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
     @property
-    def rank(self) -> tuple[float, float, float]:
+    def rank(self) -> tuple[float, float, int, float]:
         """What the criterion compares, the least first; over all scenarios, each counting the same."""
         many = len(self.outcomes)
-        share = sum(each.share for each in self.outcomes) / many
+        share = sum(each.share_by_caller for each in self.outcomes) / many
         wasted = sum(each.wasted_share for each in self.outcomes) / many
         waits = sum(each.wait_p99 or 0.0 for each in self.outcomes) / many
-        return (-round(share, 2), round(wasted, 2), waits)
+        return (-round(share, 2), round(wasted, 2), len(_other(self.settings)), waits)
 
 
 def points(axes: Mapping[str, Sequence[str]]) -> Iterator[Values]:
@@ -53,14 +60,44 @@ def tried(scenarios: Sequence[Scenario], settings: Values, seed: int) -> Point:
 def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Point]:
     """Return points of a small grid, the best first; settings that were told stay as they are.
 
-    First the limits, with the breaker as it comes; then the breaker, with the best of those.
+    First the limits on what is in flight, with the breaker as it comes; with the best of those the limit on each
+    caller's rate; with the best of those the breaker.
     """
     base: Values = {"circuit_breaker": True, **told}
     limits = _free(_limits(scenarios), told)
-    best = _best(scenarios, [each for point in points(limits) if _makes_sense(each := base | point)], seed)
-    chosen = best[0].settings
-    again = _best(scenarios, [chosen | point for point in points(_free(_BREAKER, told))], seed)
-    return sorted([*best, *again], key=lambda point: point.rank)
+    found = _best(scenarios, [each for point in points(limits) if _makes_sense(each := base | point)], seed)
+    for axes in (_rates(scenarios), _BREAKER):
+        chosen = found[0].settings
+        settings = [each for point in points(_free(axes, told)) if (each := chosen | point) != chosen]
+        # The simplest of equals stays: what was found first.
+        found = sorted([*found, *_best(scenarios, settings, seed)], key=lambda point: point.rank)
+    return found
+
+
+def text(found: Sequence[Point]) -> str:
+    """Return the best of them in words, and the command that sets the first."""
+    lines = [f"Of {len(found)} settings the best, by: {CRITERION}.", ""]
+    for point in found[:_SHOWN]:
+        share, wasted, _, wait = point.rank
+        lines.append(f"answered {-share:.0%}, wasted calls {wasted:.0%}, wait p99 {wait:.1f}s")
+        lines.append(f"  {setting.shown(_other(point.settings))}")
+    return "\n".join([*lines, "", "The first, to be tried in shadow:", "", *_command(found[0].settings), ""])
+
+
+def _other(settings: Values) -> Values:
+    """Leave out what would be in force anyway."""
+    default = setting.default()
+    return {name: value for name, value in settings.items() if default[name] != value}
+
+
+def _command(settings: Values) -> Iterator[str]:
+    """The command line; what the program has no option for is left out."""
+    flags = {option.name: option for option in OPTIONS}
+    words = []
+    for name, value in _other(settings).items():
+        if option := flags.get(name):
+            words.append(f"{option.flag}" if option.switch else f"{option.flag} {option.show(value)}")
+    yield "  " + " \\\n    ".join(["aibridge serve", *words])
 
 
 def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int) -> list[Point]:
@@ -80,8 +117,7 @@ def _free(axes: Mapping[str, Sequence[str]], told: Mapping[str, Any]) -> dict[st
 
 def _limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     """Return limits to try: round what the provider can take at once, or else what is in flight on a good day."""
-    slots = [each.model.slots for each in scenarios if each.model.slots]
-    room = min(slots) if slots else max(8, round(max(_in_flight(each) for each in scenarios) * 2))
+    room = min(_room(each) for each in scenarios)
     most = [str(max(1, round(room * part))) for part in (0.5, 0.8, 1.0)]
     callers = max(each.callers for each in scenarios)
     share = str(max(2, round(room / callers * 4)))
@@ -92,8 +128,38 @@ def _limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     }
 
 
+def _rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
+    """Return rates to try where callers share a quota: what each could always have, and 4 and 10 times it."""
+    quotas = [
+        each.model.requests_per_minute / 60 / each.callers
+        for each in scenarios
+        if each.model.requests_per_minute and not each.model.own_keys
+    ]
+    share = min(quotas, default=0.0)
+    rates = [str(max(1, math.ceil(share * times))) for times in (1, 4, 10)] if quotas else []
+    return {"rate_limit": ("0", *dict.fromkeys(rates))}
+
+
+def _room(scenario: Scenario) -> int:
+    """Return how many calls the provider has room for: its slots, or what is in flight where its quota ends.
+
+    Where neither is known it is twice what is in flight if all goes well.
+    """
+    model = scenario.model
+    quota = 0 if model.own_keys else model.requests_per_minute
+    known = [model.slots] if model.slots else []
+    if quota:
+        known.append(round(quota / 60 * _latency(scenario)))
+    return max(1, min(known)) if known else max(8, round(_in_flight(scenario) * 2))
+
+
 def _in_flight(scenario: Scenario) -> float:
     """Return how many calls are in flight if all goes well (Little's law)."""
+    return sum(group.count * group.requests_per_minute for group in scenario.groups) / 60 * _latency(scenario)
+
+
+def _latency(scenario: Scenario) -> float:
+    """Return how long an answer takes on average; the mean of a lognormal is above its median."""
     model = scenario.model
-    rate = sum(group.count * group.requests_per_minute for group in scenario.groups) / 60
-    return rate * (model.first_token + model.answer_tokens / model.tokens_per_second)
+    first = model.first_token * math.exp(model.first_token_spread**2 / 2)
+    return first + model.answer_tokens * math.exp(model.answer_tokens_spread**2 / 2) / model.tokens_per_second

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from aibridge_trio.simulate.clients import Headers, told
 from aibridge_trio.simulate.demand import Wish
-from aibridge_trio.simulate.outcome import Curves, Outcome, fair, percentile, recovery
+from aibridge_trio.simulate.outcome import Curves, Outcome, by_caller, fair, percentile, recovery
 from aibridge_trio.simulate.scenario import Scenario
 
 # Points of a curve.
@@ -122,6 +122,7 @@ class Measure:
             left=self._ends["left"],
             goodput=served / scenario.duration,
             share=served / wanted if wanted else 1.0,
+            share_by_caller=by_caller(self._wanted, self._served),
             tries=self._tries,
             calls=self._calls,
             wasted=self._wasted,

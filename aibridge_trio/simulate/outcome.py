@@ -36,6 +36,7 @@ class Outcome:
     left: int
     goodput: float
     share: float
+    share_by_caller: float  # each caller counting the same, however much it wants
     tries: int
     calls: int
     wasted: int
@@ -75,6 +76,12 @@ def fair(wanted: Sequence[int], served: Sequence[int]) -> float:
     level = _level(sorted(want for want, _ in demands), total)
     parts = [got / min(want, level) for want, got in demands]
     return sum(parts) ** 2 / (len(parts) * sum(part**2 for part in parts))
+
+
+def by_caller(wanted: Sequence[int], served: Sequence[int]) -> float:
+    """Return which share of a caller's wishes is fulfilled, on average of the callers."""
+    parts = [got / want for want, got in zip(wanted, served, strict=True) if want]
+    return sum(parts) / len(parts) if parts else 1.0
 
 
 def _level(wants: Sequence[int], total: float) -> float:
