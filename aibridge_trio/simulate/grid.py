@@ -68,7 +68,9 @@ def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Po
     found = _best(scenarios, [each for point in points(limits) if _makes_sense(each := base | point)], seed)
     for axes in (_rates(scenarios), _BREAKER):
         chosen = found[0].settings
-        settings = [each for point in points(_free(axes, told)) if (each := chosen | point) != chosen]
+        settings = [
+            each for point in points(_free(axes, told)) if _other(each := chosen | point) != _other(chosen)
+        ]
         # The simplest of equals stays: what was found first.
         found = sorted([*found, *_best(scenarios, settings, seed)], key=lambda point: point.rank)
     return found
@@ -81,7 +83,7 @@ def text(found: Sequence[Point]) -> str:
         share, wasted, _, wait = point.rank
         lines.append(f"answered {-share:.0%}, wasted calls {wasted:.0%}, wait p99 {wait:.1f}s")
         lines.append(f"  {setting.shown(_other(point.settings))}")
-    return "\n".join([*lines, "", "The first, to be tried in shadow:", "", *_command(found[0].settings), ""])
+    return "\n".join([*lines, "", "The first, as a command:", "", *_command(found[0].settings), ""])
 
 
 def _other(settings: Values) -> Values:
@@ -123,7 +125,7 @@ def _limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     share = str(max(2, round(room / callers * 4)))
     return {
         "max_concurrency": ("0", *most),
-        "queue_size": ("0", str(room), str(4 * room)),
+        "queue_size": ("0", str(math.ceil(room / 4)), str(room)),
         "max_concurrency_per_caller": ("0", share),
     }
 
