@@ -338,6 +338,14 @@ def test_shadow_is_said_calmly_as_long_as_it_is_on() -> None:
     assert (only, "dim") in drawn.lines[1]
 
 
+def test_a_breaker_in_shadow_is_not_said_to_be_open() -> None:
+    """It would be: nobody is refused, so nothing is red, unless its operator has taken the provider out."""
+    drawn = lines(scoping("openai"), shadowing("breaker"), width=120)
+    assert drawn[1].startswith("openai gpt-4o-mini would be OPEN, 1m38s left of 2m00s")
+    forced = breaking("openai", state="open", mode="open", cooldown_left_s=None, cooldown_s=None)
+    assert lines(forced, shadowing("breaker"), width=120)[1].startswith("openai FORCED OPEN")
+
+
 def test_shadow_has_a_line_of_its_own_if_need_be() -> None:
     """However much else is to say, and however many only count, it is never cut."""
     for width in (80, 120, 200):

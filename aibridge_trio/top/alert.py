@@ -98,7 +98,8 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     age = max(0.0, now - picture.received)
     document = picture.document
     parts: list[Line] = []
-    parts += [[part] for row in picture.providers for part in _out(row.provider, age)]
+    counts_only = "breaker" in document.shadow
+    parts += [[part] for row in picture.providers for part in _out(row.provider, age, counts_only=counts_only)]
     if document.draining:
         parts.append([("DRAINING", f"bold {YELLOW}")])
     if document.limit and document.in_flight >= document.limit:
@@ -171,7 +172,7 @@ def _state(provider: Provider) -> str:
     return provider.breaker.state if provider.breaker.enabled else ""
 
 
-def _out(provider: Provider, age: float) -> list[Cell]:
+def _out(provider: Provider, age: float, *, counts_only: bool) -> list[Cell]:
     breaker = provider.breaker
     scopes = [each for each in breaker.deciding if each.state == "open"]
     if not scopes and _state(provider) != "open":
@@ -183,7 +184,10 @@ def _out(provider: Provider, age: float) -> list[Cell]:
     again = ""
     if first.in_a_row > 1 and first.cooldown is not None:
         again = f" of {span(first.cooldown)}, {first.in_a_row} in a row"
-    return [(f"{_named(provider, scopes)} OPEN, {span(math.ceil(remaining))} left{again}", RED)]
+    said = f"OPEN, {span(math.ceil(remaining))} left{again}"
+    # In shadow it refuses nobody, unless its operator has said so.
+    name = _named(provider, scopes)
+    return [(f"{name} would be {said}", YELLOW) if counts_only else (f"{name} {said}", RED)]
 
 
 def _returning(provider: Provider) -> list[Line]:
