@@ -64,9 +64,9 @@ def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Po
     caller's rate; with the best of those the breaker.
     """
     base: Values = {"circuit_breaker": True, **told}
-    limits = _free(_limits(scenarios), told)
-    found = _best(scenarios, [each for point in points(limits) if _makes_sense(each := base | point)], seed)
-    for axes in (_rates(scenarios), _BREAKER):
+    free = _free(limits(scenarios), told)
+    found = _best(scenarios, [each for point in points(free) if _makes_sense(each := base | point)], seed)
+    for axes in (rates(scenarios), _BREAKER):
         chosen = found[0].settings
         settings = [
             each for point in points(_free(axes, told)) if _other(each := chosen | point) != _other(chosen)
@@ -109,15 +109,15 @@ def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int) 
 def _makes_sense(settings: Values) -> bool:
     """Tell whether there is something to wait for, if there is a queue: the program refuses one without."""
     told = setting.default() | settings
-    limits = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider")
-    return not told["queue_size"] or any(told[name] for name in limits)
+    names = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider")
+    return not told["queue_size"] or any(told[name] for name in names)
 
 
 def _free(axes: Mapping[str, Sequence[str]], told: Mapping[str, Any]) -> dict[str, Sequence[str]]:
     return {name: values for name, values in axes.items() if name not in told}
 
 
-def _limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
+def limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     """Return limits to try: round what the provider can take at once, or else what is in flight on a good day."""
     room = min(_room(each) for each in scenarios)
     most = [str(max(1, round(room * part))) for part in (0.5, 0.8, 1.0)]
@@ -130,7 +130,7 @@ def _limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     }
 
 
-def _rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
+def rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     """Return rates to try where callers share a quota: what each could always have, and 4 and 10 times it."""
     quotas = [
         each.model.requests_per_minute / 60 / each.callers
@@ -138,8 +138,8 @@ def _rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
         if each.model.requests_per_minute and not each.model.own_keys
     ]
     share = min(quotas, default=0.0)
-    rates = [str(max(1, math.ceil(share * times))) for times in (1, 4, 10)] if quotas else []
-    return {"rate_limit": ("0", *dict.fromkeys(rates))}
+    found = [str(max(1, math.ceil(share * times))) for times in (1, 4, 10)] if quotas else []
+    return {"rate_limit": ("0", *dict.fromkeys(found))}
 
 
 def _room(scenario: Scenario) -> int:

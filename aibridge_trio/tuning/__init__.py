@@ -47,8 +47,9 @@ def digests(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
     played to see that the machines still do what they did.
     """
     found = {section.name: work.digest(section, over) for section in SECTIONS}
-    point = grid.tried([_team(root)], {"circuit_breaker": True}, 1)
-    text = f"{_team(root)}{grid.CRITERION}{point.rank}{TRIED}"
+    team = [_team(root)]
+    point = grid.tried(team, {"circuit_breaker": True}, 1)
+    text = f"{team}{grid.CRITERION}{grid.limits(team)}{grid.rates(team)}{point.rank}{TRIED}"
     return found | dict.fromkeys(("suggested", "tried"), hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
