@@ -203,17 +203,19 @@ def test_others_are_configured_for_each_setup(
     module: object, setup: Setup, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Whatever is asked, there is a command, and files that can be read."""
-    peer = Peer(name="x", executable="/x", version="1", launch=portkey_peer._launch)
+    peer = Peer(name="x", executable="/x", version="1", launch=portkey_peer._launch, headers=portkey_peer._headers)
     source = vars(module)[str(vars(module)["__name__"]).rpartition(".")[2]]
     monkeypatch.setattr(source, "peer", lambda: peer)
     gateway: Gateway = vars(module)["gateway"]()
-    launch = gateway.launch(Place(8001, 8002, 8003, tmp_path), setup, Terms())
+    place = Place(8001, 8002, 8003, tmp_path)
+    launch = gateway.launch(place, setup, Terms())
     assert launch.argv[0] == "/x"
     for name, content in launch.files.items():
         if name.endswith(".py"):
             compile(content, name, "exec")
         else:
-            assert "8003" in json.dumps(json.loads(content))
+            assert json.loads(content)
+    assert "8003" in json.dumps([launch.argv, launch.files, gateway.peer.headers(place)])
     assert set(gateway.lacks) <= {each.number for each in QUESTIONS}
 
 

@@ -162,4 +162,4 @@ def told(answer: Answer) -> float | None:
 
 def milliseconds(seconds: float) -> str:
     """Return a short time as text."""
-    return f"{seconds * 1000:.3g} ms"
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.1f} s"

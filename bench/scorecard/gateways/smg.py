@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from bench.peers import Launch, Place, smg
+from bench.scorecard.caller import CALLERS, key
 from bench.scorecard.gateways import Gateway
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms
+
+_TENANTS = "tenants.yaml"
 
 
 def gateway() -> Gateway | None:
@@ -21,19 +26,19 @@ def gateway() -> Gateway | None:
             *("--worker-urls", f"http://127.0.0.1:{place.provider}"),
             *("--prometheus-host", "127.0.0.1", "--prometheus-port", str(place.admin)),
             *("--disable-retries", "--disable-health-check", "--shutdown-grace-period-secs", "30"),
-            *_options(setup, terms),
+            *_options(place, setup, terms),
         )
-        return Launch(argv)
+        # JSON is YAML.
+        return Launch(argv, files={_TENANTS: json.dumps(_tenants(terms))} if setup is Setup.CALLERS else {})
 
-    return Gateway(
-        peer=peer,
-        launch=launch,
-        metrics=_metrics,
-        lacks={5: "limit per caller before an HTTP provider (its tenant limits are for gRPC workers)"},
-    )
+    return Gateway(peer=peer, launch=launch, metrics=_metrics)
 
 
-def _options(setup: Setup, terms: Terms) -> tuple[str, ...]:
+def _tenants(terms: Terms) -> object:
+    return {"default_policy": {"requests_per_minute": terms.rate, "tokens_per_minute": 1_000_000}}
+
+
+def _options(place: Place, setup: Setup, terms: Terms) -> tuple[str, ...]:
     breaker = (
         *("--cb-timeout-duration-secs", f"{max(1, round(terms.cooldown))}"),
         *("--cb-success-threshold", str(terms.probes)),
@@ -41,6 +46,11 @@ def _options(setup: Setup, terms: Terms) -> tuple[str, ...]:
     match setup:
         case Setup.FULL:
             return ("--max-concurrent-requests", str(terms.limit), "--queue-size", "0")
+        case Setup.CALLERS:
+            # Each key is a tenant. That HTTP providers are left out, as is documented, is asked all the same.
+            keys = [word for name in CALLERS for word in ("--tenant-api-key", f"{name}:{key(name)}")]
+            limits = ("--tenant-rate-limit-enabled", "--tenant-rate-limit-config", str(place.folder / _TENANTS))
+            return (*keys, *limits)
         case Setup.BREAKER:
             return (*breaker, "--cb-failure-threshold", str(terms.threshold))
         case Setup.TOLD:

@@ -119,7 +119,7 @@ async def fair(scene: Scene) -> str:
     evidence = f"worst polite caller served {served[worst]} of {asked[worst]}, the greedy one {served['greedy']}"
     if most > terms.slots:
         raise No(f"{most} at once at a provider with {terms.slots} slots; {evidence}")
-    # As many of the nine as can be asked for: what a polite caller is refused now and then costs it a second.
+    # Now and then a polite caller may be refused, or wait too long: it comes again.
     if served[worst] < 0.9 * asked[worst] or not served["greedy"]:
         raise No(evidence)
     return evidence
