@@ -69,7 +69,7 @@ def test_it_ends_between_the_configured_and_the_longest(
 
 def test_a_growth_without_end_overflows_nothing() -> None:
     """A hundred thousand trips in a row are no error."""
-    it = Cooldown(30.0, 300.0, 10.0, 1e300, lambda: 0.0)
+    it = Cooldown(30.0, 300.0, 1e12, 1e300, lambda: 0.0)
     for _ in range(1000):
         until = it.begin(0.0, -math.inf, 0.0)
     assert until == 300.0

@@ -211,6 +211,16 @@ def test_what_is_given_back_goes_to_the_next_in_turn() -> None:
     assert door.woken == [second, third]
 
 
+def test_a_slot_that_became_free_meanwhile_is_taken() -> None:
+    """Who entered without one and claims takes it, and waits beside no free slot."""
+    door = Door(Limits(1, queue_size=9))
+    first, late = door.placed("a"), Place()
+    assert door.places.enter(late) is None
+    door.places.leave(first, 1.0)
+    assert door.places.claim(late, "b", "x", 1.0) is None
+    assert holds(late) == ["slot"]
+
+
 def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
     """At the pace of late, if only a slot is lacking; the pace of all tells nothing of a share."""
     door = Door(Limits(1, per_provider=1, queue_size=9))

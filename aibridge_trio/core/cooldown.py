@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable
 
 _JITTER = 0.2
-# By then nothing is longer than `longest`, and a float would overflow some day.
 _MOST = 64
+# By then any growth has reached its stretch, and a float has not overflowed.
+_LONG_AGO = 16
 
 
 class Cooldown:
@@ -42,7 +43,9 @@ class Cooldown:
         self.in_a_row = max(0, self.in_a_row - int(min(healthy / self._base, _MOST)))
         length = self._base
         if self.in_a_row:
-            length *= min(self._growth**self.in_a_row, self._stretch) * (1 + _JITTER * self._chance())
+            length *= min(self._growth ** min(self.in_a_row, _LONG_AGO), self._stretch) * (
+                1 + _JITTER * self._chance()
+            )
         self.in_a_row = min(self.in_a_row + 1, _MOST)
         return max(now + min(length, self._longest), word)
 

@@ -139,6 +139,9 @@ class Places:
     def take(self, place: Place, caller: Hashable, provider: str, now: float) -> bool:
         """Take the shares, if nothing bars that; tell whether they were taken."""
         place.caller, place.provider, place.since = caller, provider, now
+        if not place.slot and self._slots.free():  # one has become free since it entered
+            self._slots.take(place)
+            place.slot = True
         if self._bars(place):
             return False
         self._share(place)
