@@ -20,6 +20,39 @@ def test_each_trip_in_a_row_is_longer_up_to_the_stretch() -> None:
     assert it.in_a_row == 4
 
 
+def test_lengthening_multiplies() -> None:
+    """Each trip in a row by the growth, over the one before."""
+    it = Cooldown(10.0, 1000.0, 2.0, 64.0, lambda: 0.0)
+    assert [it.begin(0.0, -math.inf, 0.0) for _ in range(8)] == [
+        10.0,
+        20.0,
+        40.0,
+        80.0,
+        160.0,
+        320.0,
+        640.0,
+        640.0,
+    ]
+
+
+@pytest.mark.parametrize(("chance", "second"), [(0.0, 37.5), (0.5, 41.25), (1 - 2**-53, 45.0)])
+def test_chance_adds_up_to_a_fifth(chance: float, second: float) -> None:
+    """To all but the first, and within the longest."""
+    it = cooldown(chance=chance)
+    assert [it.begin(0.0, -math.inf, 0.0) for _ in range(2)] == [30.0, pytest.approx(second)]
+    assert cooldown(31.0, chance).begin(0.0, -math.inf, 0.0) == 30.0
+    bound = cooldown(38.0, chance)
+    bound.begin(0.0, -math.inf, 0.0)
+    assert bound.begin(0.0, -math.inf, 0.0) == pytest.approx(min(second, 38.0))
+
+
+def test_a_word_is_kept_to_the_instant() -> None:
+    """The longer of both counts, whole: what the provider asks for is neither lengthened nor cut."""
+    it = cooldown(chance=0.9)
+    assert it.begin(0.0, it.word(29.0, 100.0), 100.0) == 130.0
+    assert it.begin(0.0, it.word(200.0, 100.0), 100.0) == 300.0
+
+
 @pytest.mark.parametrize(("spells", "length"), [(0.0, 45.0), (0.9, 45.0), (1.0, 45.0), (2.0, 37.5), (3.0, 30.0)])
 def test_healthy_spells_take_back(spells: float, length: float) -> None:
     """One each, as long as the configured cooldown."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,38 @@ def test_as_many_are_admitted_as_their_shares_add_up_to(times: list[float]) -> N
         shares += ramp.share(now)
         admitted += ramp.admit(now)
         assert admitted >= 1, number
-        assert math.floor(shares - 1e-6) <= admitted <= math.ceil(shares + 0.9 + 1e-6)
+        assert math.floor(shares + 0.9 - 1e-4) <= admitted <= math.floor(shares + 0.9 + 1e-4)
+
+
+def test_shares_are_dealt_out_evenly() -> None:
+    """Of ten requests at a tenth one is admitted, of ten at 30 % three, never two behind one another."""
+    ramp = Ramp(90.0)
+    ramp.begin(0.0)
+    assert [number for number in range(30) if ramp.admit(0.0)] == [0, 10, 20]
+    ramp.begin(0.0)
+    admitted = [ramp.admit(20.0) for _ in range(40)]
+    assert sum(admitted[:10]) == sum(admitted[10:20]) == 3
+    assert not any(one and other for one, other in pairwise(admitted))
+
+
+@given(st.lists(st.floats(0, 12), min_size=1, max_size=50), st.floats(1, 1e3))
+def test_the_share_never_falls(times: list[float], span: float) -> None:
+    """Later it is at least as much, from a tenth up to all."""
+    ramp = Ramp(span)
+    ramp.begin(0.0)
+    shares = [ramp.share(now * span / 10) for now in sorted(times)]
+    assert shares == sorted(shares)
+    assert all(0.1 - 1e-9 <= share <= 1.0 for share in shares)
+
+
+def test_a_ramp_that_begins_anew_owes_nothing() -> None:
+    """What was left of one when it was stopped does not help into the next."""
+    ramp = begun()
+    for _ in range(9):
+        ramp.admit(100.0)
+    ramp.stop()
+    ramp.begin(100.0)
+    assert [ramp.admit(100.0) for _ in range(3)] == [True, False, False]
 
 
 @given(st.floats(0.1, 1e6), st.floats(0, 1e8))
