@@ -42,6 +42,17 @@ def test_silence_slows_it() -> None:
     assert drain.pace(30.0) == 2.0
 
 
+def test_a_departure_that_tells_no_time_still_ends_a_silence() -> None:
+    """What becomes free is free, whoever held it; only how long it was held may say nothing."""
+    drain = Drain(2)
+    drain.departed(1.0, 0.0)
+    drain.departed(None, 60.0)
+    assert drain.pace(60.0) == 2.0
+    unknown = Drain(2)
+    unknown.departed(None, 60.0)
+    assert unknown.pace(60.0) is None
+
+
 def test_the_last_ones_count() -> None:
     """After a change thirty-two departures later nothing of before is left."""
     drain = Drain(1)

@@ -241,6 +241,20 @@ def test_a_request_that_was_not_served_tells_no_pace() -> None:
     assert door.places.statistics(4.0).pace is None
 
 
+def test_turns_that_come_to_whom_nobody_answers_are_turns() -> None:
+    """In an outage places become free without anybody served: that is no silence, which would slow the pace."""
+    door = Door(Limits(1, queue_size=9))
+    first = door.placed("a")
+    first.served = True
+    line = [first, door.placed("a"), door.placed("a")]
+    for now in range(1, 60):
+        door.places.leave(line.pop(0), now)
+        line.append(door.placed("a", now=now))
+    assert door.places.statistics(59.0).pace == 1.0
+    assert door.come("b", now=59.0, patience=3.0)[1] is None
+    assert door.places.statistics(159.0).pace == 0.01
+
+
 def test_a_full_queue_tells_how_long_it_will_take() -> None:
     """All who wait, at the pace of late; a second where nobody knows, and a minute at most."""
     door = Door(Limits(1, queue_size=2, queue_timeout=1e9))

@@ -24,9 +24,10 @@ class Drain:
         """See that all are taken, and somebody waits."""
         self._since = now
 
-    def departed(self, held: float, now: float) -> None:
-        """See that one became free, which was held for so many seconds."""
-        self._held.append(held)
+    def departed(self, held: float | None, now: float) -> None:
+        """See that one became free, which was held for so many seconds; None if they tell nothing of others."""
+        if held is not None:
+            self._held.append(held)
         self._since = now
 
     def pace(self, now: float) -> float | None:

@@ -161,8 +161,8 @@ class Places:
         if place.slot:
             place.slot = False
             self._slots.give(place)
-            if place.served:  # who was refused tells nothing of how long serving takes
-                self._drain.departed(now - place.since, now)
+            # Who was refused tells nothing of how long serving takes, but its place is free all the same.
+            self._drain.departed(now - place.since if place.served else None, now)
         if len(self._queue):
             self._seat(now)
 
