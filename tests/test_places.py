@@ -221,6 +221,19 @@ def test_a_slot_that_became_free_meanwhile_is_taken() -> None:
     assert holds(late) == ["slot"]
 
 
+def test_a_slot_that_who_begins_to_wait_gives_back_goes_to_who_waits_for_it() -> None:
+    """Who entered early, and lacks a share when it claims, does not keep others from the slot that it had."""
+    door = Door(Limits(2, per_provider=1, queue_size=9))
+    early = Place()
+    assert door.places.enter(early) is None
+    door.placed("a", "x")
+    waiting = door.placed("a", "y")
+    assert waiting.waits
+    assert door.places.claim(early, "b", "x", 0.0) is None
+    assert (holds(early), door.woken) == (["waits"], [waiting])
+    assert holds(waiting) == ["slot", "provider_share"]
+
+
 def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
     """At the pace of late, if only a slot is lacking; the pace of all tells nothing of a share."""
     door = Door(Limits(1, per_provider=1, queue_size=9))

@@ -217,9 +217,10 @@ class Places:
         if pushed_out:
             pushed_out.waits, pushed_out.pushed_out = False, True
             self._wake(pushed_out)
-        if place.slot:  # nobody waits who could use it, else it would not have been free
+        if place.slot:  # it may be wanted by who came since this one was at the door
             place.slot = False
             self._slots.give(place)
+            self._seat(now)
         return None
 
     def _seat(self, now: float) -> None:
