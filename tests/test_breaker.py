@@ -4,6 +4,8 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from aibridge_trio.core.breaker import Breaker, Mode, Permit, Policy, Refusal, State, Transition
 from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
@@ -846,6 +848,26 @@ def test_an_override_forgets_trips_in_a_row() -> None:
     assert lab.breaker.statistics(200.0).in_a_row == 0
     lab.fail(200.0, 200.0)
     assert left(lab, 200.0) == 30.0
+
+
+@given(st.floats(0, 1e7), st.floats(0.001, 1e4))
+@example(1038577.0, 9999.623298602115)  # their sum less the first is more than the second
+def test_what_was_not_lengthened_is_not_said_to_be(now: float, cooldown: float) -> None:
+    """A first trip speaks of no trips in a row, wherever the clock stands."""
+    lab = Lab(Policy(threshold=1, cooldown=cooldown))
+    lab.fail(now)
+    assert lab.told[0].because == "1 failure in 10 s, last 503"
+
+
+def test_what_lengthens_a_cooldown_is_told() -> None:
+    """The longer of both is named, with its length: the provider's word, or trips in a row."""
+    lab = tripped(HEARS)
+    lab.fail(30.0)
+    assert lab.told[-1].because == "a probe failed: 503; trip 2 in a row, for 37.5 s"
+    lab.fail(67.5, told=44.0)
+    assert lab.told[-1].because == "a probe failed: 503; trip 3 in a row, for 45 s"
+    lab.fail(112.5, told=50.0)
+    assert lab.told[-1].because == "a probe failed: 503; it asks for 50 s"
 
 
 # The way back

@@ -278,7 +278,7 @@ class Breaker:
         until = self._cooldown.begin(healthy, word, now)
         if until == word:
             because += f"; it asks for {until - now:.3g} s"
-        elif until - now > self._policy.cooldown:
+        elif until > now + self._policy.cooldown:
             because += f"; trip {self._cooldown.in_a_row} in a row, for {until - now:.3g} s"
         self._ramp.stop()
         self._become(State.OPEN, because, now, until=until)
