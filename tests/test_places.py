@@ -6,9 +6,16 @@ import math
 from collections.abc import Hashable
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from aibridge_trio.core.places import Limits, Place, Places, Refusal
 
@@ -54,10 +61,16 @@ class Door:
         self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf
     ) -> tuple[Place, Refusal | None]:
         place = Place()
-        refusal = self.places.enter(place) or self.places.claim(place, caller, provider, now, patience)
+        refusal = self.places.enter(place)
         if refusal:
             self.places.leave(place, now)
-        return place, refusal
+        return place, refusal or self.claim(place, caller, provider, now, patience)
+
+    def claim(self, place: Place, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
+        refusal = self.places.claim(place, caller, provider, now, patience)
+        if refusal:
+            self.places.leave(place, now)
+        return refusal
 
     def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Place:
         place, refusal = self.come(caller, provider, now)
@@ -78,8 +91,39 @@ class Machine(RuleBasedStateMachine):
     def begin(self, slots: int, per_caller: int, per_provider: int, queue: int, shadow: set[str]) -> None:
         limits = Limits(slots, per_caller, per_provider, queue, queue_timeout=20.0)
         self.door = Door(limits, frozenset(shadow))
+        self.entered: list[Place] = []
         self.here: list[Place] = []
         self.now = 0.0
+
+    @rule()
+    def enter(self) -> None:
+        place = Place()
+        if refusal := self.door.places.enter(place):
+            assert refusal.reason == "capacity"
+            assert holds(place) == []
+        else:
+            self.entered.append(place)
+
+    @precondition(lambda self: self.entered)
+    @rule(
+        data=st.data(),
+        caller=st.sampled_from(CALLERS),
+        provider=st.sampled_from(PROVIDERS),
+        patience=st.sampled_from([1.0, math.inf]),
+    )
+    def claim(self, data: st.DataObject, caller: str, provider: str, patience: float) -> None:
+        place = data.draw(st.sampled_from(self.entered))
+        self.entered.remove(place)
+        before = [each for each in self.here if each.waits]
+        self.told(place, self.door.claim(place, caller, provider, self.now, patience), patience, before)
+
+    @precondition(lambda self: self.entered)
+    @rule(data=st.data())
+    def somebody_is_refused_for_another_reason(self, data: st.DataObject) -> None:
+        place = data.draw(st.sampled_from(self.entered))
+        self.entered.remove(place)
+        self.door.places.leave(place, self.now)
+        assert holds(place) == []
 
     @rule(
         caller=st.sampled_from(CALLERS),
@@ -89,6 +133,9 @@ class Machine(RuleBasedStateMachine):
     def come(self, caller: str, provider: str, patience: float) -> None:
         before = [place for place in self.here if place.waits]
         place, refusal = self.door.come(caller, provider, self.now, patience)
+        self.told(place, refusal, patience, before)
+
+    def told(self, place: Place, refusal: Refusal | None, patience: float, before: list[Place]) -> None:
         if refusal:
             assert holds(place) == []
             assert 0 < refusal.wait <= 60.0
@@ -131,7 +178,7 @@ class Machine(RuleBasedStateMachine):
             return
         limits, shadow = self.door.limits, self.door.shadow
         inside = [place for place in self.here if not place.waits]
-        assert self.door.slots.held == {place for place in inside if place.slot}
+        assert self.door.slots.held == {place for place in [*inside, *self.entered] if place.slot}
         if "capacity" not in shadow:
             assert all(place.slot for place in inside)
         for key, limit, reason in (
@@ -175,6 +222,9 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "door"):
             return
         assert not any(place.waits for place in self.door.woken)
+        assert len(self.door.woken) == len(set(self.door.woken)), "woken twice"
+        waited = {place for place in self.here if place.until and not place.waits}
+        assert waited <= set(self.door.woken), "seated in silence"
 
 
 def test_what_must_hold_holds() -> None:
@@ -268,6 +318,76 @@ def test_turns_that_come_to_whom_nobody_answers_are_turns() -> None:
     assert door.places.statistics(159.0).pace == 0.01
 
 
+@pytest.mark.parametrize(("patience", "until"), [(2.0, 102.0), (10.0, 110.0), (math.inf, 110.0)])
+def test_a_wait_ends(patience: float, until: float) -> None:
+    """With the request's own patience or the queue's timeout, whichever is shorter, from when it began."""
+    door = Door(Limits(1, queue_size=9))
+    door.placed("a")
+    assert door.come("b", now=100.0, patience=patience)[0].until == until
+
+
+def test_no_turn_is_expected_behind_the_timeout() -> None:
+    """The queue's timeout bounds what may be expected, however patient a request is."""
+    door = Door(Limits(1, queue_size=9, queue_timeout=3.0))
+    first = door.placed("a")
+    first.served = True
+    door.places.leave(first, 4.0)
+    door.placed("a", now=4.0)
+    assert door.come("b", now=4.0)[1] == Refusal("queue_deadline", 4.0, 4.0)
+
+
+def test_a_quiet_hour_makes_nobody_expect_an_hour() -> None:
+    """Silence is counted from when somebody waits, again with each line that forms."""
+    door = Door(Limits(1, queue_size=9))
+    first = door.placed("a")
+    first.served = True
+    door.places.leave(first, 1.0)
+    for now in (3600.0, 7200.0):
+        holder, waiting = door.placed("a", now=now), door.placed("b", now=now)
+        assert waiting.waits
+        assert door.places.statistics(now).pace == 1.0
+        for place in (waiting, holder):
+            door.places.leave(place, now)
+
+
+def test_the_pace_is_of_how_long_a_place_was_held() -> None:
+    """From its claim or its turn, not from its coming: a wait is no service."""
+    door = Door(Limits(1, queue_size=9))
+    first = door.placed("a", now=10.0)
+    second = door.placed("a", now=11.0)
+    first.served = second.served = True
+    door.places.leave(first, 14.0)
+    assert door.places.statistics(14.0).pace == 1 / 4
+    door.places.leave(second, 16.0)
+    assert door.places.statistics(16.0).pace == 2 / (4 + 2)
+
+
+def test_who_is_pushed_out_is_woken_and_waits_no_longer() -> None:
+    """At once, holding nothing; what it is told is that the queue is full."""
+    door = Door(Limits(1, queue_size=2))
+    door.placed("a")
+    older, younger = door.placed("b"), door.placed("b")
+    assert door.placed("c").waits
+    assert door.woken == [younger]
+    assert (younger.pushed_out, holds(younger), older.waits) == (True, [], True)
+    assert door.places.give_up(younger, 0.0) == Refusal("queue_full", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "shadow", "refusal"),
+    [
+        (Limits(1), "", Refusal("capacity", 1.0)),
+        (Limits(1, queue_size=1), "", None),
+        (Limits(1), "capacity", None),
+    ],
+)
+def test_the_door_refuses_only_where_nobody_may_wait(limits: Limits, shadow: str, refusal: Refusal | None) -> None:
+    """Without a slot, a queue and shadow nobody comes in; with one of them it is the claim's to decide."""
+    door = Door(limits, frozenset({shadow}))
+    door.placed("a")
+    assert door.places.enter(Place()) == refusal
+
+
 def test_a_full_queue_tells_how_long_it_will_take() -> None:
     """All who wait, at the pace of late; a second where nobody knows, and a minute at most."""
     door = Door(Limits(1, queue_size=2, queue_timeout=1e9))
@@ -291,6 +411,68 @@ def test_a_limit_in_shadow_says_what_it_would_have_done() -> None:
     door.places.leave(first, 0.0)
     third = door.placed("a")
     assert (third.slot, third.caller_share, third.would) == (True, True, ())
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [Limits(2), Limits(99, per_caller=2), Limits(99, per_provider=2)],
+    ids=["slots", "caller", "provider"],
+)
+@given(
+    story=st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from(PROVIDERS)) | st.integers(0, 20).map(lambda n: (n,)),
+        max_size=40,
+    )
+)
+def test_what_would_be_refused_changes_nobodys_fate(
+    limits: Limits, story: list[tuple[str, str] | tuple[int]]
+) -> None:
+    """In shadow just those are told `would` who would be refused without it, whatever these did meanwhile."""
+
+    def fates(shadow: frozenset[str]) -> list[bool]:
+        door, came, inside = Door(limits, shadow), list[bool](), list[Place]()
+        for event in story:
+            if len(event) == 2:
+                place, refusal = door.come(*event)
+                assert not (refusal and shadow), "a limit in shadow refuses nobody"
+                came.append(not (refusal or place.would))
+                inside.append(place)
+            elif event[0] < len(inside):  # who was refused has left before
+                door.places.leave(inside[event[0]], 0.0)
+        return came
+
+    assert fates(frozenset({"capacity", "caller_capacity", "provider_capacity"})) == fates(frozenset())
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=12))
+def test_nobody_waits_for_a_slot_in_shadow(callers: list[str]) -> None:
+    """Who waits for another limit needs no slot for its turn."""
+    door = Door(Limits(1, per_caller=1, queue_size=99), frozenset({"capacity"}))
+    holders = {caller: door.placed(caller) for caller in "ab"}
+    line = [door.placed(caller) for caller in callers]
+    assert all(place.waits for place in line)
+    for place in line:
+        door.places.leave(holders[str(place.caller)], 0.0)
+        assert not place.waits
+        holders[str(place.caller)] = place
+
+
+@pytest.mark.parametrize(
+    ("limits", "shadow"),
+    [
+        (Limits(2, per_caller=1, queue_size=9), "caller_capacity"),
+        (Limits(2, per_provider=1, queue_size=9), "provider_capacity"),
+    ],
+)
+def test_a_share_in_shadow_bars_no_turn(limits: Limits, shadow: str) -> None:
+    """Who waits for a slot has its turn when one is free, though a share that is only counted is lacking."""
+    door = Door(limits, frozenset({shadow}))
+    door.placed("a", "x")
+    other, waiting = door.placed("b", "y"), door.placed("a", "x")
+    assert (waiting.waits, waiting.would) == (True, (shadow,))
+    door.places.leave(other, 0.0)
+    assert door.woken == [waiting]
+    assert holds(waiting)[0] == "slot"
 
 
 def test_who_is_counted_once_is_given_back_once() -> None:

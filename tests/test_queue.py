@@ -155,6 +155,46 @@ def test_a_caller_that_waits_sees_each_other_at_most_once_before_its_turn(names:
             assert max(Counter(turns[at + 1 : until]).values(), default=0) <= 1
 
 
+@given(
+    st.lists(st.sampled_from("abc") | st.sets(st.sampled_from("bc")), min_size=1, max_size=60), st.integers(3, 30)
+)
+def test_whoever_comes_meanwhile_a_caller_that_may_go_sees_each_other_at_most_once(
+    story: list[str | set[str]], size: int
+) -> None:
+    """While others come, are blocked and push out: one turn of each at most, from one's coming or last turn on."""
+    queue: FairQueue[tuple[int, str]] = FairQueue(size)
+    seen = Counter[str]()  # turns of the others since "a" came or had its last
+    for number, event in enumerate(story):
+        if isinstance(event, str):
+            if queue.has_room(event):
+                if event == "a" and not queue.waiting("a"):
+                    seen.clear()
+                queue.push(event, "x", (number, event))
+            continue
+        blocked = event
+        if item := queue.next(lambda caller, _: caller not in blocked):  # noqa: B023 - asked at once
+            seen[item[1]] += 1
+            if item[1] == "a":
+                seen.clear()
+        if queue.waiting("a"):
+            assert max(seen.values(), default=0) <= 1
+
+
+@given(st.text("abcd", max_size=20), st.integers(0, 8), st.sampled_from("abcde"))
+def test_so_many_turns_are_ahead(names: str, taken: int, caller: str) -> None:
+    """Exactly, for one who has nothing waiting; else at most, as others may come behind it in its last round."""
+    queue = filled(names)
+    for _ in range(taken):
+        queue.next(lambda *_: True)
+    ahead, own = queue.ahead(caller), queue.waiting(caller)
+    queue.push(caller, "x", (999, caller))
+    turns = 0
+    while queue.next(lambda *_: True) != (999, caller):
+        turns += 1
+    others = len(set(names) - {caller})
+    assert turns <= ahead <= turns + (others if own else 0)
+
+
 def test_turns_go_round() -> None:
     """Five hundred of one caller, two of another, one of a third."""
     assert served(filled("a" * 500 + "bbc")).startswith("abcaba")
