@@ -55,6 +55,14 @@ def test_dates_are_read_by_the_answers_own_clock(wall: float) -> None:
     assert said(*pairs, wall=wall) == 120.0
 
 
+@pytest.mark.parametrize(
+    ("zone", "seconds"), [("GMT", 120.0), ("+0000", 120.0), ("-0000", 120.0), ("+0001", 60.0), ("-0100", 3720.0)]
+)
+def test_a_date_is_read_in_its_zone(zone: str, seconds: float) -> None:
+    """HTTP knows GMT alone; who writes another is understood all the same."""
+    assert said(("date", DATE), ("retry-after", f"Thu, 26 Nov 2026 09:02:00 {zone}")) == seconds
+
+
 def test_milliseconds() -> None:
     """As Azure says it; the longer of the two counts."""
     assert said(("retry-after-ms", "1500")) == 1.5

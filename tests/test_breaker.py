@@ -752,6 +752,16 @@ def test_only_failures_are_heard() -> None:
     assert left(lab, 0.0) == 30.0
 
 
+@pytest.mark.parametrize("evidence", [SUCCESS, NEUTRAL])
+def test_what_is_no_failure_extends_nothing(evidence: Evidence) -> None:
+    """A success or neutral of a request from before it opened carries no word."""
+    lab = Lab(HEARS)
+    late = lab.admitted(0.0)
+    lab.fail(0.0, 0.0)
+    lab.settle(late, evidence, 5.0, 200.0)
+    assert left(lab, 5.0) == 25.0
+
+
 def test_a_later_longer_word_extends_and_no_word_cuts() -> None:
     """Requests from before it opened may still tell of a later time, each once."""
     lab = Lab(HEARS)

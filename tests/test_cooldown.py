@@ -62,6 +62,15 @@ def test_healthy_spells_take_back(spells: float, length: float) -> None:
     assert it.begin(spells * 30.0, -math.inf, 0.0) == length
 
 
+@pytest.mark.parametrize(("spells", "length"), [(0.0, 80.0), (0.99, 80.0), (1.0, 40.0), (1.99, 40.0), (2.0, 20.0)])
+def test_only_whole_spells_take_back(spells: float, length: float) -> None:
+    """Nearly one is none."""
+    it = Cooldown(10.0, 1000.0, 2.0, 64.0, lambda: 0.0)
+    for _ in range(3):
+        it.begin(0.0, -math.inf, 0.0)
+    assert it.begin(spells * 10.0, -math.inf, 0.0) == length
+
+
 def test_to_forget_begins_anew() -> None:
     """Behind an operator's word the next trip is the first."""
     it = cooldown()

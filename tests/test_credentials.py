@@ -74,6 +74,16 @@ def test_three_different_keys_are_many() -> None:
     assert not credentials.cool(b"e", "", 60.0, 100.0)
 
 
+def test_the_total_is_of_keys_that_began_to_rest() -> None:
+    """A longer word for a key that rests is no second rest; one behind its end is; nothing to wait for is none."""
+    credentials = Credentials(10.0)
+    for key, seconds, now in ((b"a", 5.0, 0.0), (b"a", 50.0, 1.0), (b"b", 0.0, 1.0), (b"b", 5.0, 1.0)):
+        credentials.cool(key, "", seconds, now)
+    assert credentials.statistics(1.0).total == 2
+    credentials.cool(b"a", "", 5.0, 51.0)
+    assert credentials.statistics(51.0).total == 3
+
+
 def test_memory_is_bounded() -> None:
     """However many keys are told, so many are remembered, and the heap is no longer than the table."""
     credentials = Credentials(10.0, room=100)

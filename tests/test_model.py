@@ -83,6 +83,7 @@ def test_whatever_looks_like_json(text: str, cuts: list[int]) -> None:
         (b'{"x":"\\"model\\":\\"no\\"","model":"a"}', "a"),
         (b'[{"model":"a"}]', None),
         (b'"model"', None),
+        (b'["model":"a"]', None),
         (b"", None),
         (b'{"model":"a', None),
         (b"[" * 100_000 + b'{"model":"a"}', None),
@@ -102,7 +103,7 @@ def test_memory_is_bounded() -> None:
         reader.feed(start)
         for _ in range(100):
             reader.feed(b"a\\n" * 20_000)
-        assert len(reader._text) < 100_000
+            assert len(reader._text) <= 1024
 
 
 def test_named_models() -> None:
