@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 import anthropic
 import httpx
@@ -58,7 +58,7 @@ def test_waiting_and_then_served(narrow: Bridge, provider: Provider) -> None:
         answers = list(pool.map(lambda _: said(gpt), range(3)))
     assert answers == [TEXT] * 3
     assert provider.stats()["requests"] == 3
-    assert dict(provider.last()["headers"])["x-stainless-retry-count"] == "0"
+    assert [dict(seen["headers"])["x-stainless-retry-count"] for seen in provider.stats()["last"]] == ["0"] * 3
     waits = narrow.status()["queue"]
     assert (waits["served"], waits["full"], waits["timed_out"]) == (2, 0, 0)
     assert narrow.metric("aibridge_queue_wait_seconds_count", outcome="served") == 2
@@ -82,7 +82,7 @@ def test_told_at_once_that_waiting_is_useless(narrow: Bridge, provider: Provider
 
 
 def test_who_hangs_up_in_the_queue_never_reaches_the_provider(narrow: Bridge, provider: Provider) -> None:
-    """Its place is empty at once, and nobody pays for it; its body was never asked for."""
+    """Its place is empty at once, and nobody pays for it; of its body no more was read than came with the head."""
     provider.script({"fault": "stall"})
     with narrow.holding("sk-first"):
         with narrow.stranger() as stranger:
@@ -94,32 +94,115 @@ def test_who_hangs_up_in_the_queue_never_reaches_the_provider(narrow: Bridge, pr
         until(lambda: waiting(narrow) == 0, "an empty queue")
     assert provider.stats()["requests"] == 1
     until(lambda: narrow.in_flight() == 0, "free slots")
+    gone = until(lambda: [line for line in narrow.requests() if line["status"] == 499], "a line in the log")
+    assert [line["left"] for line in gone] == [True]
+    assert gone[0]["bytes_in"] <= 64 * 1024  # what came along with the head
 
 
-@pytest.mark.parametrize(
-    "flags",
-    [
-        ("--max-concurrency", "4", "--queue-size", "100", "--queue-timeout", "60s"),
-        ("--max-concurrency", "20", "--max-concurrency-per-caller", "4"),
-    ],
-    ids=["queue", "share"],
-)
-def test_a_greedy_caller_beside_nine_polite_ones(provider: Provider, flags: tuple[str, ...]) -> None:
-    """Forty requests at once cost each polite caller no more than its turn, and none of theirs is rejected."""
-    provider.script({"delay": 0.2, "times": 49})
-    with a_bridge(*flags, provider=provider) as bridge, threads(50) as pool, bridge.gpt("sk-greedy") as greedy:
-        flood = [pool.submit(said, greedy) for _ in range(40)]
-        until(lambda: bridge.in_flight() >= 4, "a flood")
-        polite: list[Future[Any]] = []
-        for n in range(9):
-            body = {"model": "m", "messages": ASK}
-            headers = {"authorization": f"Bearer sk-polite-{n}"}
-            polite.append(pool.submit(httpx.post, bridge.url + CHAT, json=body, headers=headers, timeout=60))
-        assert [future.result().status_code for future in polite] == [200] * 9
-        left = sum(not future.done() for future in flood)
-        rejected = sum(isinstance(future.exception(), openai.RateLimitError) for future in flood)
-    # Served in the order of their coming the polite were last; by caller, each waits for one more of the flood.
-    assert left > 0 or rejected > 0
+def test_an_upload_waits_with_its_request(narrow: Bridge, provider: Provider) -> None:
+    """Of 20 MB no more is taken than buffers hold, while it waits; when its turn comes all of it arrives."""
+    provider.script({"fault": "stall"})
+    question, piece = json.dumps({"model": "m", "messages": ASK}).encode(), b" " * 50_000
+    taken = 0
+
+    def body() -> Iterator[bytes]:
+        nonlocal taken
+        for _ in range(400):
+            taken += len(piece)
+            yield piece
+        yield question
+
+    def at_rest() -> bool:
+        before = taken
+        time.sleep(0.3)
+        return 0 < before == taken
+
+    length = {"content-length": str(400 * len(piece) + len(question))}
+    with threads(1) as pool:
+        with narrow.holding("sk-first"):
+            upload = pool.submit(httpx.post, narrow.url + CHAT, content=body(), headers=length, timeout=60)
+            until(lambda: waiting(narrow) == 1, "somebody who waits")
+            until(at_rest, "an upload that has come to rest")
+            assert taken < 15_000_000
+            assert provider.stats()["requests"] == 1
+        assert upload.result().status_code == 200
+    assert provider.last()["body_bytes"] == int(length["content-length"])
+
+
+# A greedy caller, forty requests at once, beside nine polite ones
+
+
+@contextmanager
+def greed(bridge: Bridge, provider: Provider) -> Iterator[None]:
+    """Four streams of the greedy caller's that stand for as long as the block lasts."""
+    provider.script({"fault": "stall", "times": 4})
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(bridge.holding("sk-greedy"))
+        yield
+
+
+@contextmanager
+def ten(bridge: Bridge) -> Iterator[tuple[openai.OpenAI, list[openai.OpenAI]]]:
+    """The greedy caller and the polite ones, all patient, all ready to try again."""
+    with ExitStack() as clients:
+        greedy, *polite = [
+            clients.enter_context(bridge.gpt(f"sk-{name}", timeout=120, retries=2))
+            for name in ("greedy", *(f"polite-{n}" for n in range(9)))
+        ]
+        yield greedy, polite
+
+
+def test_a_greedy_caller_costs_polite_ones_a_turn(provider: Provider) -> None:
+    """In the queue nine polite callers behind forty requests are served first; nobody is rejected or retries."""
+    flags = ("--max-concurrency", "4", "--queue-size", "100", "--queue-timeout", "60s")
+    with a_bridge(*flags, provider=provider) as bridge, threads(49) as pool, ten(bridge) as (greedy, polite):
+        with greed(bridge, provider):
+            asked = [pool.submit(said, greedy) for _ in range(40)]
+            until(lambda: waiting(bridge) == 40, "a flood that waits")
+            asked += [pool.submit(said, gpt) for gpt in polite]
+            until(lambda: waiting(bridge) == 49, "polite callers behind it")
+        assert [future.result() for future in asked] == [TEXT] * 49
+        queue = bridge.status()["queue"]
+        assert (queue["served"], queue["full"], queue["timed_out"], queue["hopeless"]) == (49, 0, 0, 0)
+    # The mock remembers the last 32 of 53. As they came, the polite ones would be the last nine.
+    assert provider.stats()["requests"] == 53
+    assert {dict(seen["headers"])["authorization"] for seen in provider.stats()["last"]} == {"Bearer sk-greedy"}
+
+
+def test_a_greedy_callers_share_is_no_more_than_that(provider: Provider) -> None:
+    """With a limit per caller forty requests more are its own rejects, at once; the polite ones are all served."""
+    flags = ("--max-concurrency", "20", "--max-concurrency-per-caller", "4")
+    with a_bridge(*flags, provider=provider) as bridge, threads(49) as pool, ten(bridge) as (greedy, polite):
+        with greed(bridge, provider):
+            once = greedy.with_options(max_retries=0)
+            flood = [pool.submit(said, once) for _ in range(40)]
+            served = [pool.submit(said, gpt) for gpt in polite]
+            assert [future.result() for future in served] == [TEXT] * 9
+            for future in flood:
+                error = future.exception()
+                assert isinstance(error, openai.RateLimitError)
+                assert error.response.headers["x-aibridge-reject"] == "caller_capacity"
+        assert bridge.rejects("caller_capacity") == 40
+    assert provider.stats()["requests"] == 13
+
+
+# The end
+
+
+def test_who_waits_at_a_stop_is_served_if_its_turn_comes(provider: Provider) -> None:
+    """A stop signal empties no queue: within the grace those who wait have their turns, and then it ends."""
+    flags = ("--max-concurrency", "1", "--queue-size", "9", "--queue-timeout", "60s", "--graceful-timeout", "60s")
+    provider.script({"fault": "stall"})
+    with a_bridge(*flags, provider=provider) as bridge, threads(2) as pool, bridge.gpt(timeout=120) as gpt:
+        with bridge.holding("sk-first"):
+            asked = [pool.submit(said, gpt) for _ in range(2)]
+            until(lambda: waiting(bridge) == 2, "two who wait")
+            bridge.process.signal()
+            bridge.process.says('"event": "drain"')
+            assert waiting(bridge) == 2
+        assert [future.result() for future in asked] == [TEXT] * 2
+        assert bridge.process.wait(within=15) == 0
 
 
 def test_a_stop_leaves_nobody_waiting(provider: Provider) -> None:
