@@ -12,13 +12,11 @@ from functools import partial
 
 import trio
 
-from aibridge_trio import __version__
+from aibridge_trio import __version__, machines
 from aibridge_trio.admin import Admin
 from aibridge_trio.admission import Admission
 from aibridge_trio.app import Application
 from aibridge_trio.circuits import Circuits, Rules
-from aibridge_trio.core.breaker import Policy
-from aibridge_trio.core.places import Limits
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
 from aibridge_trio.gateway import Gateway
 from aibridge_trio.identity import Callers
@@ -37,6 +35,7 @@ from aibridge_trio.settings import PROTECTIONS, Secret, Settings
 from aibridge_trio.status import Status
 from aibridge_trio.upstream import Timeouts, TransportFactory, Transports, Upstream
 
+_WALL_CLOCK = time.time  # noqa: TID251 - the one place
 # Objects that may come before the collector looks at them (700 is Python's own number).
 _YOUNG = 20_000
 # Closing idle connections waits for nobody (seconds).
@@ -52,11 +51,11 @@ class Bridge:
         publish, clock = self._bus.publish, trio.current_time
         self.life = Life()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
-        self.admission = Admission(_limits(settings), settings.rate_limit, clock, publish, shadow)
+        self.admission = Admission(machines.limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
         transport = transport or Transports(settings.upstream_ca, self._poller)
         self.instances = _instances(settings, transport, clock, publish, shadow)
-        self.log = Log(settings.log_level, settings.log_format, now=time.time)  # noqa: TID251 - the one place
+        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         circuits = [instance.circuits for instance in self.instances]
         self.ledger = Ledger(
             (instance.provider for instance in self.instances),
@@ -69,7 +68,7 @@ class Bridge:
             ledger=self.ledger,
             instances=self.instances,
             clock=clock,
-            wall_clock=time.time,  # noqa: TID251 - the one place
+            wall_clock=_WALL_CLOCK,
             shadow=settings.shadow,
         )
         gateway = Gateway(
@@ -222,16 +221,6 @@ def _settle_the_collector() -> None:
     gc.set_threshold(_YOUNG, 20, 50)
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        max_concurrency=settings.max_concurrency,
-        per_caller=settings.max_concurrency_per_caller,
-        per_provider=settings.max_concurrency_per_provider,
-        queue_size=settings.queue_size,
-        queue_timeout=settings.queue_timeout,
-    )
-
-
 def _half_of_the_descriptors() -> int:
     """What idle callers may take: the other half is for their requests' ways to the providers. 0 is no limit."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -246,30 +235,21 @@ def _instances(
     shadow: frozenset[str],
 ) -> Instances:
     timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
-    policy = Policy(
-        threshold=settings.circuit_breaker_failure_threshold,
-        window=settings.circuit_breaker_window,
-        cooldown=settings.circuit_breaker_cooldown,
-        max_probes=settings.circuit_breaker_half_open_max_requests,
-        longest_cooldown=settings.circuit_breaker_max_cooldown,
-        ramp=settings.circuit_breaker_ramp,
-    )
     rules = Rules(
-        policy if settings.circuit_breaker else None,
+        machines.policy(settings) if settings.circuit_breaker else None,
         scope=settings.circuit_breaker_scope,
         models=settings.circuit_breaker_models,
         by_credential=settings.circuit_breaker_429 == "credential",
         slow_first_byte=settings.circuit_breaker_slow_first_byte,
         shadow=shadow,
     )
-    wall_clock = time.time  # noqa: TID251 - the one place
 
     def instance(provider: Provider, base_url: str, key: Secret | None) -> Instance:
         proxy = settings.proxy_for(base_url)
         return Instance(
             provider=provider,
             upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
-            circuits=Circuits(provider, rules, clock, publish, wall_clock),
+            circuits=Circuits(provider, rules, clock, publish, _WALL_CLOCK),
             key=key,
             forward_caller_keys=settings.forward_caller_keys,
         )

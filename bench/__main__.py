@@ -7,7 +7,7 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from statistics import mean
 from time import perf_counter
 
 from bench import plan, report, wrk
+from bench.arguments import some_of
 from bench.cast import OTHERS, Cast, choose
 from bench.lab import Lab
 from bench.machine import described
@@ -111,14 +112,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--only",
-        type=_some_of(plan.SCENARIOS),
+        type=some_of(plan.SCENARIOS),
         default=plan.SCENARIOS,
         metavar="NAME,…",
         help=f"these scenarios: {', '.join(plan.SCENARIOS)} (default: all)",
     )
     parser.add_argument(
         "--peers",
-        type=_some_of(OTHERS),
+        type=some_of(OTHERS),
         default=tuple(OTHERS),
         metavar="NAME,…",
         help=f"beside these: {', '.join(OTHERS)} (default: all that are installed)",
@@ -150,17 +151,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
     parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md and its pictures")
     return parser
-
-
-def _some_of(known: Collection[str]) -> Callable[[str], tuple[str, ...]]:
-    def names(text: str) -> tuple[str, ...]:
-        found = tuple(filter(None, text.split(",")))
-        for name in found:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-        return found
-
-    return names
 
 
 if __name__ == "__main__":

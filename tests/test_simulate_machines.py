@@ -38,8 +38,8 @@ def test_the_machines_are_the_products_own() -> None:
     }
     assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
     assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
-    assert vars(setting)["Policy"] is breaker.Policy
-    assert vars(setting)["Limits"] is places.Limits
+    assert type(setting.policy(setting.default())) is breaker.Policy
+    assert type(setting.limits(setting.default())) is places.Limits
 
 
 def test_no_machine_is_made_again() -> None:

@@ -11,7 +11,6 @@ from trio.testing import MockClock
 
 from aibridge_trio.core import breaker
 from aibridge_trio.core.cooldown import Cooldown
-from aibridge_trio.settings import OPTIONS
 from tests import real_play, simulated
 from tests.network import Network
 from tests.simulated import parsed
@@ -109,9 +108,6 @@ queue_size = 20
 queue_timeout = "8s"
 max_concurrency_per_caller = 6
 """
-QUEUE = pytest.mark.skipif(
-    all(option.name != "queue_size" for option in OPTIONS), reason="the program has no --queue-size yet"
-)
 
 
 def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +126,7 @@ def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(OUTAGE, 50, 5, id="outage"),
         pytest.param(BROWNOUT, 30, 20, id="brownout"),
         pytest.param(OVERLOADED, 100, 20, id="overloaded"),
-        pytest.param(CROWD, 20, 10, id="queue", marks=QUEUE),
+        pytest.param(CROWD, 20, 10, id="queue"),
     ],
 )
 async def test_the_program_does_what_was_predicted(

@@ -78,7 +78,7 @@ class Bridge(Door):
         )
         self._due = math.inf
         self._state = State.CLOSED
-        self._slow = setting.slow_first_byte(values)
+        self._slow: float = values["circuit_breaker_slow_first_byte"]
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
         self._credentials = Credentials(self._policy.window) if by_key and self._breaker else None
 

@@ -1,35 +1,33 @@
-"""The bridge's settings, by the product's own names and units; and the machines that are made from them.
-
-The one place that knows which setting makes which machine what it is.
-"""
+"""The bridge's settings, by the product's own names and units; and the machines that are made from them."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import Any
 
+from aibridge_trio import machines
 from aibridge_trio.core.breaker import Policy
 from aibridge_trio.core.places import Limits
-from aibridge_trio.settings import OPTIONS, Option
-from aibridge_trio.units import COUNT, DURATION, NUMBER, SPAN, Unfit, choice, nearest, quoted
+from aibridge_trio.settings import OPTIONS, Option, Settings
+from aibridge_trio.units import NUMBER, Unfit, nearest, quoted
 
 # By name; as `Settings` holds them.
 Values = dict[str, Any]
 
-# What the machines can do already and `settings` has no option for yet; an option of the same name there wins.
-_MACHINES = (
-    Option(name="queue_size", unit=COUNT, default="0", help="Requests that may wait for their turn."),
-    Option(name="queue_timeout", unit=SPAN, default="10s", help="How long one may wait for its turn."),
-    Option(name="max_concurrency_per_caller", unit=COUNT, default="0", help="One caller's share."),
-    Option(name="max_concurrency_per_provider", unit=COUNT, default="0", help="One provider's share."),
-    Option(name="circuit_breaker_max_cooldown", unit=DURATION, default="5m", help="The longest cooldown."),
-    Option(name="circuit_breaker_growth", unit=NUMBER, default="1.25", help="What each trip in a row multiplies."),
+# What the machines can do and the program has no option for: to be tried here.
+_ONLY_HERE = (
     Option(
-        name="circuit_breaker_stretch", unit=NUMBER, default="1.5", help="How many cooldowns that makes at most."
+        name="circuit_breaker_growth",
+        unit=NUMBER,
+        default=f"{Policy().growth:g}",
+        help="What each trip in a row multiplies.",
     ),
-    Option(name="circuit_breaker_ramp", unit=DURATION, default="0s", help="From a tenth to all, in so long."),
-    Option(name="circuit_breaker_429", unit=choice("provider", "credential"), default="provider", help="Whose."),
-    Option(name="circuit_breaker_slow_first_byte", unit=DURATION, default="0s", help="Later is a failure."),
+    Option(
+        name="circuit_breaker_stretch",
+        unit=NUMBER,
+        default=f"{Policy().stretch:g}",
+        help="How many cooldowns that makes at most.",
+    ),
 )
 # What a simulation can show; the rest of the options says nothing of load.
 _SHOWN = (
@@ -41,9 +39,18 @@ _SHOWN = (
     "circuit_breaker_cooldown",
     "circuit_breaker_half_open_max_requests",
     "first_byte_timeout",
-    *(option.name for option in _MACHINES),
+    "queue_size",
+    "queue_timeout",
+    "max_concurrency_per_caller",
+    "max_concurrency_per_provider",
+    "circuit_breaker_max_cooldown",
+    "circuit_breaker_growth",
+    "circuit_breaker_stretch",
+    "circuit_breaker_ramp",
+    "circuit_breaker_429",
+    "circuit_breaker_slow_first_byte",
 )
-_OPTIONS = {option.name: option for option in (*_MACHINES, *OPTIONS)}
+_OPTIONS = {option.name: option for option in (*_ONLY_HERE, *OPTIONS)}
 KNOWN: dict[str, Option] = {name: _OPTIONS[name] for name in _SHOWN}
 
 
@@ -78,29 +85,15 @@ def shown(values: Values) -> str:
 
 def limits(values: Values) -> Limits:
     """Return what the places are told."""
-    return Limits(
-        max_concurrency=values["max_concurrency"],
-        per_caller=values["max_concurrency_per_caller"],
-        per_provider=values["max_concurrency_per_provider"],
-        queue_size=values["queue_size"],
-        queue_timeout=values["queue_timeout"],
-    )
+    return machines.limits(_settings(values))
 
 
 def policy(values: Values) -> Policy:
     """Return what the breaker is told."""
-    return Policy(
-        threshold=values["circuit_breaker_failure_threshold"],
-        window=values["circuit_breaker_window"],
-        cooldown=values["circuit_breaker_cooldown"],
-        max_probes=values["circuit_breaker_half_open_max_requests"],
-        longest_cooldown=values["circuit_breaker_max_cooldown"],
-        growth=values["circuit_breaker_growth"],
-        stretch=values["circuit_breaker_stretch"],
-        ramp=values["circuit_breaker_ramp"],
-    )
+    tried = {name: values[f"circuit_breaker_{name}"] for name in ("growth", "stretch")}
+    return replace(machines.policy(_settings(values)), **tried)
 
 
-def slow_first_byte(values: Values) -> float:
-    """Return from how many seconds on an answer that has not begun is a failure; infinite if never."""
-    return values["circuit_breaker_slow_first_byte"] or math.inf
+def _settings(values: Values) -> Settings:
+    only_here = [option.name for option in _ONLY_HERE]
+    return Settings(**{name: value for name, value in values.items() if name not in only_here})

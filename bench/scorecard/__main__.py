@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import trio
 
+from bench.arguments import some_of
 from bench.lab import free_port
 from bench.marked import replaced
 from bench.process import Failed
@@ -161,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.scorecard", description=__doc__)
     parser.add_argument(
         "--gateways",
-        type=_some_of(tuple(KNOWN)),
+        type=some_of(tuple(KNOWN)),
         default=tuple(KNOWN),
         metavar="NAME,…",
         help=f"these: {', '.join(KNOWN)} (default: all that are installed)",
@@ -169,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     numbers = tuple(str(each.number) for each in QUESTIONS)
     parser.add_argument(
         "--only",
-        type=lambda text: tuple(map(int, _some_of(numbers)(text))),
+        type=lambda text: tuple(map(int, some_of(numbers)(text))),
         default=tuple(map(int, numbers)),
         metavar="N,…",
         help="these questions, by number (default: all)",
@@ -191,17 +192,6 @@ def _parser() -> argparse.ArgumentParser:
         "--cooldown", type=float, default=Terms().cooldown, metavar="SECONDS", help="how long its breaker is open"
     )
     return parser
-
-
-def _some_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    def names(text: str) -> tuple[str, ...]:
-        found = tuple(filter(None, text.split(",")))
-        for name in found:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(known)}")
-        return found
-
-    return names
 
 
 if __name__ == "__main__":
