@@ -35,11 +35,6 @@ class Statistics:
     callers: int
     evictions: int
 
-    @property
-    def max_concurrency(self) -> int:
-        """How many may be in flight in all."""
-        return self.limits.max_concurrency
-
 
 class Slots:
     """The bridge's slots, on Trio's limiter."""

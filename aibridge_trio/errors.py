@@ -49,7 +49,7 @@ class Failure(BridgeError):
 class UpstreamFault(BridgeError):
     """No connection, no head in time, or an answer that broke or fell silent.
 
-    `phase` is where it happened; `timeout` tells silence from a break; `ours` says that it was no provider's
+    `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it was no provider's
     doing, but a shortage here.
     """
 

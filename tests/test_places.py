@@ -483,5 +483,5 @@ def test_who_is_counted_once_is_given_back_once() -> None:
     for _ in range(2):
         door.places.leave(place, 0.0)
     assert door.slots.held == set()
-    assert door.places.in_flight("x") == 0
+    assert holds(door.placed("a")) == ["slot", "caller_share", "provider_share"]
     assert repr(place) == "<Place outside>"

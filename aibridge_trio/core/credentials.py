@@ -1,7 +1,7 @@
 """Callers' own keys that their provider has told to wait: one caller's quota is not everybody's illness.
 
 1. A 429 for a key cools down that key alone, until the provider's own time; a shorter word never cuts it.
-2. It counts against the provider's breaker only if `_MANY` different keys or more, with this one, were told so
+2. It counts against the provider's breaker only if three different keys or more, with this one, were told so
    within the window: then it is no longer one caller's doing.
 3. At most `room` keys are remembered; beyond, the one that was cooled the longest ago is forgotten, and counted.
 """
@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
@@ -76,10 +75,6 @@ class Credentials:
             self._due = [entry for entry in self._due if entry[1] != forgotten]
             heapq.heapify(self._due)
         return self._told_with(key, now) >= _MANY
-
-    def next_due(self) -> float:
-        """Return when the next key may come again, infinity if none rests."""
-        return self._due[0][0] if self._due else math.inf
 
     def statistics(self, now: float) -> Statistics:
         """Return what rests at `now`."""

@@ -72,21 +72,16 @@ class ModelReader:
                 if self._depth == 0:
                     self._is_object = match[0] == b"{"
                 self._depth += 1
-                self._no_text()
             case b"}" | b"]":
                 self._depth -= 1
             case b":" if self._depth == 1:
                 self._is_value = True
-                self._no_text()
+                if self._key == "model":
+                    self.model = None  # until its value is a text
             case b"," if self._depth == 1:
                 self._is_value = False
                 self._key = None
         return match.end()
-
-    def _no_text(self) -> None:
-        """See a value of the member begin, which is no text until one comes."""
-        if self._is_value and self._key == "model" and self._depth <= 2:  # noqa: PLR2004 - just opened
-            self.model = None
 
     def _end_of_text(self) -> None:
         if not self._is_object:

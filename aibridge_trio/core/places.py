@@ -175,10 +175,6 @@ class Places:
         """Return what waits."""
         return Statistics(len(self._queue), self._queue.callers, self._drain.pace(now))
 
-    def in_flight(self, provider: str) -> int:
-        """Return how many hold a share of this provider's."""
-        return self._providers.held(provider)
-
     def __repr__(self) -> str:
         return f"<Places {self._queue!r} {self._callers!r} {self._providers!r}>"
 

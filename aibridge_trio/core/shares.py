@@ -30,10 +30,6 @@ class Share:
         if not self._held[key]:
             del self._held[key]
 
-    def held(self, key: Hashable) -> int:
-        """Return how many hold under this key."""
-        return self._held[key]
-
     def __len__(self) -> int:
         return len(self._held)
 
