@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from aibridge_trio.units import Secret, Unfit, Unit, quoted, show_secret
@@ -35,6 +36,23 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+
+@dataclass(frozen=True)
+class UnixSocket:
+    """A unix socket to listen on: the absolute path of its file."""
+
+    path: str
+
+    @property
+    def is_loopback(self) -> bool:
+        """True: only programs of this machine can connect."""
+        return True
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Bind = Address | UnixSocket
 
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
@@ -67,6 +85,29 @@ def _address(text: str) -> Address:
     if not match:
         raise Unfit(f"{quoted(text)} is not HOST:PORT")
     return Address(_host(match[1]), _port(match[2]))
+
+
+# A socket's path is at most so many bytes: sun_path, less its final NUL, where it is shortest (macOS, BSD).
+_LONGEST_PATH = 103
+
+
+def _bind(text: str) -> Bind:
+    if not text.startswith("unix:"):
+        return _address(text)
+    path = text.removeprefix("unix:")
+    if not path.startswith("/") or path.endswith("/") or not path.isprintable():
+        raise Unfit(f"{quoted(text)} is not unix: and the absolute path of a socket")
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        raise Unfit(f"the socket's path is longer than {_LONGEST_PATH} bytes")
+    return UnixSocket(path)
+
+
+def _binds(text: str) -> tuple[Bind, ...]:
+    binds = tuple(_bind(item.strip()) for item in text.split(","))
+    fixed = [bind for bind in binds if isinstance(bind, UnixSocket) or bind.port]
+    if len(set(fixed)) < len(fixed):
+        raise Unfit("an address stands there twice")
+    return binds
 
 
 def _network(text: str) -> Network:
@@ -111,10 +152,11 @@ def _base_url(text: str) -> str:
 
 def _proxy(text: str) -> Secret:
     # Nothing of it is quoted: whatever is malformed may be a part of the password.
-    match = re.fullmatch(r"(?i:(https?)://)([!-~]*@)?([^@/?#]+)/?", text)
+    match = re.fullmatch(r"(?:(?i:(https?))://)?([!-~]*@)?([^@/?#]+)/?", text)
     if not match:
         raise Unfit("this is not a proxy's URL with http:// or https:// and a host")
-    scheme, userinfo = match[1].lower(), match[2] or ""
+    # curl and others take HOST:PORT for a proxy that is spoken to in clear text.
+    scheme, userinfo = (match[1] or "http").lower(), match[2] or ""
     if set(userinfo) & set("/?#\\"):
         raise Unfit("the user or the password holds one of / ? # \\ that is not percent-encoded")
     try:
@@ -124,11 +166,49 @@ def _proxy(text: str) -> Secret:
     return Secret(f"{scheme}://{userinfo}{authority}", f"{scheme}://{'***@' if userinfo else ''}{authority}")
 
 
-def _show_networks(networks: Iterable[Network]) -> str:
-    return ",".join(map(str, networks))
+def bypasses(no_proxy: str, authority: str, port: int) -> bool:
+    """Whether NO_PROXY names this host (HOST or HOST:PORT; `port` if it has none).
+
+    As curl reads it (its manual, NO_PROXY): entries with commas or spaces between; `*` is every host; a name,
+    with or without a dot or `*.` before it, stands for itself and all beneath it; an address or a network (CIDR)
+    for the addresses in it. As Go reads it, an entry may name one port. What can't be read names no host.
+    """
+    host, own_port = _split(authority)
+    port = own_port or port
+    return any(_names(entry, host, port) for entry in no_proxy.replace(",", " ").split())
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    named, _, prefix = entry.partition("/")
+    name, only = _split(named)
+    if only not in {None, port}:
+        return False
+    try:
+        address = ip_address(host)
+    except ValueError:
+        name = name.removeprefix("*.").lstrip(".")
+        return not prefix and bool(name) and f".{host}".endswith(f".{name}")
+    try:
+        return address in ip_network(f"{name}/{prefix}" if prefix else name, strict=False)
+    except ValueError:
+        return False
+
+
+def _split(authority: str) -> tuple[str, int | None]:
+    """HOST, [HOST], HOST:PORT or an IPv6 address: the host in lower case, without brackets, and the port."""
+    match = re.fullmatch(r"(\[.*\]|[^:]*):([0-9]{1,5})", authority)
+    host, port = (match[1], int(match[2])) if match else (authority, None)
+    return host.strip("[]").lower().rstrip("."), port
+
+
+def _show_list(items: Iterable[object]) -> str:
+    return ",".join(map(str, items))
 
 
 ADDRESS = Unit(_address, "HOST:PORT", "127.0.0.1:4001")
-NETWORKS = Unit(_networks, "CIDR,...", "10.0.0.0/8", _show_networks, toml=list)
+BINDS = Unit(_binds, "HOST:PORT,...", "127.0.0.1:4001", _show_list, toml=list)
+NETWORKS = Unit(_networks, "CIDR,...", "10.0.0.0/8", _show_list, toml=list)
 BASE_URL = Unit(_base_url, "URL", "https://api.example.com/v1")
 PROXY = Unit(_proxy, "URL", "http://proxy.example:3128", show_secret)

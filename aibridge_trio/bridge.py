@@ -31,7 +31,7 @@ from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
-from aibridge_trio.settings import PROTECTIONS, Secret, Settings
+from aibridge_trio.settings import PROTECTIONS, Address, Bind, Secret, Settings, UnixSocket
 from aibridge_trio.status import Status
 from aibridge_trio.upstream import Timeouts, TransportFactory, Transports, Upstream
 
@@ -53,6 +53,7 @@ class Bridge:
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
         self.admission = Admission(machines.limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
+        self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller)
         self.instances = _instances(settings, transport, clock, publish, shadow)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
@@ -108,14 +109,26 @@ class Bridge:
         self._bus.listen(dict.fromkeys(KINDS, listener))
 
     def open(self) -> None:
-        """Take both ports; Mistake if one is not to be had."""
-        bind, admin = self.settings.bind, self.settings.admin_bind
-        self.address = self.server.open(bind.host, bind.port, option="--bind")
+        """Take every address; Mistake if one is not to be had."""
+        settings, admin = self.settings, self.settings.admin_bind
         try:
-            self.admin_address = self.admin_server.open(admin.host, admin.port, option="--admin-bind")
+            self.addresses = tuple(self._open(bind) for bind in settings.bind)
+            self.admin_address = Address(*self.admin_server.open(admin.host, admin.port, option="--admin-bind"))
         except BaseException:
             self.server.close()
             raise
+
+    def _open(self, bind: Bind) -> Bind:
+        """Let callers in at this address; return where that is."""
+        settings = self.settings
+        if isinstance(bind, UnixSocket):
+            self.server.open_unix(bind.path, settings.bind_mode, option="--bind")
+            return bind
+        # `[::]` is for IPv4 too, unless an IPv4 address is named beside it.
+        beside = any(
+            isinstance(each, Address) and each.port == bind.port and ":" not in each.host for each in settings.bind
+        )
+        return Address(*self.server.open(bind.host, bind.port, option="--bind", dual=not beside))
 
     async def run(self, signals: AsyncIterator[int], ready: Callable[[], None] = lambda: None) -> int:
         """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
@@ -179,12 +192,15 @@ class Bridge:
     def _introduction(self) -> str:
         settings = self.settings
         scheme = "https" if settings.tls_cert else "http"
+        callers = " and ".join(
+            str(each) if isinstance(each, UnixSocket) else f"{scheme}://{each}" for each in self.addresses
+        )
         said = ", ".join(settings.protections()) or (
             "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
         )
         return (
-            f"AI Bridge {__version__} listens on {scheme}://{_shown(self.address)}, "
-            f"admin on http://{_shown(self.admin_address)}; protections: {said}"
+            f"AI Bridge {__version__} listens on {callers}, "
+            f"admin on http://{self.admin_address}; protections: {said}"
         )
 
     def _publish(self, event: Event) -> None:
@@ -261,8 +277,3 @@ def _instances(
             instance(COPILOT, settings.copilot_base_url, None),
         ]
     )
-
-
-def _shown(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

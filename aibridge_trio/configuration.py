@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aibridge_trio import files
 from aibridge_trio.errors import Mistake
-from aibridge_trio.settings import CONFIG, OPTIONS, Settings
+from aibridge_trio.settings import CONFIG, OPTIONS, Address, Settings
 from aibridge_trio.units import Unfit, nearest, quoted, visible
 
 if TYPE_CHECKING:
@@ -274,11 +274,12 @@ def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
 
 
 def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    bind, admin = settings.bind, settings.admin_bind
-    if settings.has_central_key and not bind.is_loopback and not settings.allow_anonymous:
+    admin, exposed = settings.admin_bind, settings.exposed()
+    if settings.has_central_key and exposed and not settings.allow_anonymous:
+        port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
         raise origins["bind"].mistake(
-            f"whoever can connect to {bind} could use the central key",
-            f"listen on loopback (--bind 127.0.0.1:{bind.port}) or permit it (--allow-anonymous)",
+            f"whoever can connect to {exposed} could use the central key",
+            f"listen on loopback (--bind 127.0.0.1:{port}) or permit it (--allow-anonymous)",
         )
     if not admin.is_loopback and not settings.admin_token:
         raise origins["admin_bind"].mistake(

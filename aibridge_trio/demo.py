@@ -76,7 +76,7 @@ class Demo:
             urls = {name: await self._mock(nursery) for name in _PATHS}
             bridge = Bridge(
                 Settings(
-                    bind=_LOOPBACK,
+                    bind=(_LOOPBACK,),
                     admin_bind=_LOOPBACK,
                     max_concurrency=20,
                     rate_limit=5,
@@ -98,7 +98,7 @@ class Demo:
                 ended.set()
 
             nursery.start_soon(serve)
-            url = "http://{}:{}".format(*bridge.address)
+            url = f"http://{bridge.addresses[0]}"
             self._tell(f"START     bridge on {url} in front of two mock providers: at most 20 in flight,")
             self._tell("          5 requests/s a caller, a breaker per provider (5 failures in 10 s open it)")
             async with trio.open_nursery() as load:
@@ -109,7 +109,7 @@ class Demo:
                 load.start_soon(self._report, bridge)
                 await self._play(urls, load, url)
                 if self._watch:
-                    await self._show(self._watch, urls, "http://{}:{}".format(*bridge.admin_address))
+                    await self._show(self._watch, urls, f"http://{bridge.admin_address}")
                 self._over.set()
             await stop.send(signal.SIGTERM)
             await ended.wait()

@@ -54,7 +54,7 @@ class Callers:
         """Return the address from which a request came: IPv4 as it is, IPv6 by /64, as sites are given."""
         origin = _address(request.client or "")
         if origin is None:
-            return "unknown"
+            return "unix" if request.client is None else "unknown"
         hops = b",".join(request.header_values(b"x-forwarded-for")).decode("latin-1").split(",")
         while hops and self._is_trusted(origin):
             before = _address(hops.pop())

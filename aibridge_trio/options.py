@@ -77,6 +77,7 @@ def option(
     *,
     also: tuple[str, ...] = (),
     private: tuple[str, ...] = (),
+    repeatable: bool = False,
 ) -> Any:
     """Describe a field of `Settings`: its variable is AIBRIDGE_NAME, then `also`; or only `private`."""
     described = Option(
@@ -88,5 +89,6 @@ def option(
         variables=private or also,
         secret_file=f"{private[0]}_FILE" if unit is SECRET else None,
         private=bool(private),
+        repeatable=repeatable,
     )
     return field(default=None if default is None else unit.parse(default), metadata={"option": described})

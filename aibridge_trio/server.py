@@ -1,7 +1,7 @@
 """Connections from their beginning to their end.
 
-A `Server` is opened (the port is taken, or a Mistake raised), run in a nursery, and stopped: the listener
-closes, connections may finish within a grace period, the rest is cut. The configuration, TLS and lifespan are
+A `Server` is opened (ports are taken, or a Mistake raised), run in a nursery, and stopped: its listeners
+close, connections may finish within a grace period, the rest is cut. The configuration, TLS and lifespan are
 hypercorn's; its worker has no place for a connection of somebody else's, so the loop that accepts is here.
 """
 
@@ -29,6 +29,7 @@ from aibridge_trio.outlet import Flusher
 from aibridge_trio.poller import Poller
 from aibridge_trio.poller import poller as new_poller
 from aibridge_trio.service import service
+from aibridge_trio.unix import UnixListener
 from aibridge_trio.wire import SHORTAGES, Wire
 
 # With nothing left to accept with, how long to wait for connections to end (seconds), and how often to say so.
@@ -48,7 +49,7 @@ class Statistics:
 
 
 class Server:
-    """One listener that calls one ASGI application.
+    """Listeners that call one ASGI application.
 
     `report` is told what went wrong inside one connection; it ends that connection and no more. At most
     `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. A `poller`, which somebody
@@ -72,9 +73,10 @@ class Server:
         self._own_poller = None if poller else new_poller()
         self._poller = poller or self._own_poller
         self._config = _config(tls_cert, tls_key)
+        self._context = self._config.create_ssl_context()
         self._max_connections = max_connections or math.inf
         self._per_peer = per_peer or math.inf
-        self._listener: Listener | None = None
+        self._listeners: list[Listener] = []
         self._flusher = Flusher(report)
         self._idleness = Deadline(KEEP_ALIVE)
         self._state: dict[str, Any] = {}
@@ -93,17 +95,21 @@ class Server:
     def __repr__(self) -> str:
         return f"<Server connections={len(self._connections)} stopping={self._stopping.is_set()}>"
 
-    def open(self, host: str, port: int, *, option: str) -> tuple[str, int]:
-        """Take the port and return where it listens; a Mistake names `option` when that can't be done."""
-        sock = take(host, port, option=option)
-        self._listener = SocketListener(sock, self._config.create_ssl_context(), self._poller)
+    def open(self, host: str, port: int, *, option: str, dual: bool = True) -> tuple[str, int]:
+        """Listen on a port too, and return where; a Mistake names `option` when that can't be done."""
+        sock = take(host, port, option=option, dual=dual)
+        self._listeners.append(SocketListener(sock, self._context, self._poller))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
+    def open_unix(self, path: str, mode: int, *, option: str) -> None:
+        """Listen on a unix socket too, its file made with this mode. Raises Mistake likewise."""
+        self._listeners.append(UnixListener(path, mode, self._context, self._poller, option=option))
+
     def close(self) -> None:
-        """Give the port back."""
-        if self._listener is not None:
-            self._listener.close()
+        """Give ports and sockets back."""
+        for listener in self._listeners:
+            listener.close()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept and serve until `stop`, then let connections finish within its grace."""
@@ -131,7 +137,7 @@ class Server:
                 connection.look()
 
     def stop(self, grace: float) -> None:
-        """Close the listener; connections have `grace` seconds to finish (infinity: as long as they take)."""
+        """Close the listeners; connections have `grace` seconds to finish (infinity: as long as they take)."""
         self._grace = grace
         self._stopping.set()
 
@@ -144,19 +150,19 @@ class Server:
         """Take connections in until told to stop."""
         try:
             async with trio.open_nursery() as accepting:
-                accepting.start_soon(self._accept_all, connections)
+                for listener in self._listeners:
+                    accepting.start_soon(self._accept_all, listener, connections)
                 task_status.started()
                 await self._stopping.wait()
                 accepting.cancel_scope.cancel()
         finally:
             self.close()
 
-    async def _accept_all(self, connections: trio.Nursery) -> None:
-        assert self._listener
+    async def _accept_all(self, listener: Listener, connections: trio.Nursery) -> None:
         quiet_until = -math.inf
         while True:
             try:
-                wire = await self._listener.accept()
+                wire = await listener.accept()
             except OSError as error:
                 if error.errno not in SHORTAGES:
                     raise

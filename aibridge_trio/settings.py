@@ -10,13 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
-from aibridge_trio.addresses import ADDRESS, BASE_URL, NETWORKS, PROXY, Address, Network
+from aibridge_trio.addresses import (
+    ADDRESS,
+    BASE_URL,
+    BINDS,
+    NETWORKS,
+    PROXY,
+    Address,
+    Bind,
+    Network,
+    UnixSocket,
+    bypasses,
+)
 from aibridge_trio.options import Option, option
 from aibridge_trio.units import (
     BOOLEAN,
     COUNT,
     DURATION,
     FILE,
+    MODE,
     MODELS,
     POSITIVE,
     SECRET,
@@ -33,7 +45,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["CONFIG", "OPTIONS", "PROTECTIONS", "Address", "Network", "Option", "Secret", "Settings"]
+__all__ = [
+    "CONFIG",
+    "OPTIONS",
+    "PROTECTIONS",
+    "Address",
+    "Bind",
+    "Network",
+    "Option",
+    "Secret",
+    "Settings",
+    "UnixSocket",
+]
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "human", "json"]
@@ -50,6 +73,8 @@ PROTECTIONS = {
 }
 
 
+_HTTPS_PORT = 443
+
 LISTENERS, LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
     "Listeners",
     "Limits",
@@ -64,7 +89,14 @@ LISTENERS, LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
 class Settings:
     """What the bridge is told. Durations are seconds, `math.inf` where a timeout is off; sizes are bytes."""
 
-    bind: Address = option(ADDRESS, "127.0.0.1:4001", LISTENERS, "Where callers connect.")
+    bind: tuple[Bind, ...] = option(
+        BINDS,
+        "127.0.0.1:4001",
+        LISTENERS,
+        "Where callers connect, or unix:/PATH for a unix socket; [::] is IPv4 too. Can be given again.",
+        repeatable=True,
+    )
+    bind_mode: int = option(MODE, "0660", LISTENERS, "Permissions of the unix sockets in --bind, octal.")
     admin_bind: Address = option(
         ADDRESS,
         "127.0.0.1:4002",
@@ -211,12 +243,11 @@ class Settings:
         scheme, _, rest = base_url.partition("://")
         if scheme != "https" or not self.https_proxy:
             return None
-        import urllib.request  # noqa: PLC0415 - 30 ms that few need
+        return None if bypasses(self.no_proxy or "", rest.partition("/")[0], _HTTPS_PORT) else self.https_proxy
 
-        bypassed = urllib.request.proxy_bypass_environment(  # type: ignore[attr-defined] # typeshed omits it
-            rest.partition("/")[0], {"no": self.no_proxy or ""}
-        )
-        return None if bypassed else self.https_proxy
+    def exposed(self) -> str:
+        """Return the addresses at which other machines can call, with commas between."""
+        return ", ".join(str(bind) for bind in self.bind if not bind.is_loopback)
 
     def protections(self) -> tuple[str, ...]:
         """What is on, in a few words each; what is in shadow is said to be."""
@@ -236,8 +267,8 @@ class Settings:
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but deserves a second look, a line each."""
         said = []
-        if self.has_central_key and not self.bind.is_loopback:
-            said.append(f"--allow-anonymous: whoever can connect to {self.bind} uses the central key")
+        if self.has_central_key and (exposed := self.exposed()):
+            said.append(f"--allow-anonymous: whoever can connect to {exposed} uses the central key")
         if self.shadow:
             said.append(f"--shadow: nothing is rejected by {', '.join(self.shadow)}; it is only counted")
         return tuple(said)

@@ -217,6 +217,12 @@ def show_size(size: int) -> str:
 # Files and secrets.
 
 
+def _mode(text: str) -> int:
+    if not re.fullmatch(r"0?[0-7]{3}", text):
+        raise Unfit(f"{quoted(text)} is not a file's permissions in octal")
+    return int(text, 8)
+
+
 def _file(text: str) -> Path:
     if not text or "\0" in text:
         raise Unfit(f"{quoted(text)} is not the name of a file")
@@ -251,5 +257,6 @@ TIMEOUT = Unit(_timeout, "D", "30s", show_duration)
 SIZE = Unit(_size, "SIZE", "32MiB", show_size)
 MODELS = Unit(_model_names, "NAME,...", "claude-opus-*,gpt-5", ",".join, toml=list)
 TEXT: Unit[Any] = Unit(str, "TEXT", "localhost,.internal")
+MODE = Unit(_mode, "MODE", "0660", "{:04o}".format)
 FILE = Unit(_file, "FILE", "/etc/aibridge/file")
 SECRET = Unit(_secret, "SECRET", "...", show_secret)

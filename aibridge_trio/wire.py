@@ -15,6 +15,8 @@ import trio
 from aibridge_trio.poller import Poller
 
 Address = tuple[str, int]
+# How a socket for both shows IPv4 addresses (RFC 4291, 2.5.5.2).
+_MAPPED = "::ffff:"
 Buffer = bytes | bytearray | memoryview
 
 # What one read takes, in bytes.
@@ -39,6 +41,14 @@ async def let_others_run(times: int) -> None:
         await trio.lowlevel.checkpoint_if_cancelled()
     else:
         await trio.lowlevel.checkpoint()
+
+
+def _address(name: object) -> Address | None:
+    """A socket's name as host and port, IPv4 out of IPv6 as IPv4; None for a unix socket's."""
+    match name:
+        case (str(host), int(port), *_):
+            return (host.removeprefix(_MAPPED) if "." in host else host), port
+    return None
 
 
 class Link(Protocol):
@@ -83,7 +93,9 @@ class Wire(Link, Protocol):
 
 
 class Plain:
-    """TCP. It goes to the socket without a Trio stream between: a stream yields at each read and write.
+    """TCP, or a unix socket, which has no addresses.
+
+    It goes to the socket without a Trio stream between: a stream yields at each read and write.
 
     With a poller, that tells when there is something to read; without, Trio is asked each time. One task may wait
     to read.
@@ -91,15 +103,16 @@ class Plain:
 
     secure = False
 
-    def __init__(self, sock: socket.socket, peer: Address | None = None, poller: Poller | None = None) -> None:
+    def __init__(self, sock: socket.socket, peer: object = None, poller: Poller | None = None) -> None:
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._sock = sock
         self._closed = False
         self._silence: select.poll | None = None
-        self.peer = peer
+        self.peer = _address(peer)
         self._poller = poller
         self.on_end: Callable[[], None] | None = None
         self._readable = False  # as far as is known
@@ -109,8 +122,7 @@ class Plain:
         self._reader: trio.lowlevel.Task | None = None
         if poller:
             poller.watch(sock, self._hear)
-        name = sock.getsockname()
-        self.own: Address | None = (name[0], name[1])
+        self.own = _address(sock.getsockname())
 
     def silent(self) -> bool:
         """Ask the kernel."""

@@ -24,7 +24,7 @@ from aibridge_trio.bridge import Bridge
 from aibridge_trio.events import Event
 from aibridge_trio.message import BodyStalled, Reply, Request
 from aibridge_trio.server import Server
-from aibridge_trio.settings import Settings
+from aibridge_trio.settings import Address, Settings
 from aibridge_trio.transport import Transport
 
 Stream = trio.abc.Stream
@@ -217,7 +217,8 @@ class Network:
 
     def attach(self, host: str, server: Server) -> None:
         """Let a server listen here instead of on a socket."""
-        server._listener = self.listeners[host] = MemoryListener()
+        self.listeners[host] = MemoryListener()
+        server._listeners = [self.listeners[host]]
 
     async def serve(self, host: str, app: Application) -> None:
         """Serve an ASGI application on a host."""
@@ -277,7 +278,7 @@ class Network:
             }
         )
         bridge = Bridge(settings, transport=self.way_out)
-        bridge.address, bridge.admin_address = ("bridge", 80), ("admin", 80)
+        bridge.addresses, bridge.admin_address = (Address("bridge", 80),), Address("admin", 80)
         self.attach("bridge", bridge.server)
         self.attach("admin", bridge.admin_server)
         signals, told = trio.open_memory_channel[int](10)

@@ -320,7 +320,7 @@ def a_bridge(
     where = provider.flags if provider else ()
     arguments = ("serve", *_ON_FREE_PORTS, "--log-format", log_format, *where, *flags)
     with _running(*arguments, bugs=bugs, **environ) as process:
-        _, url, admin_url = process.says(r"(?=listens on (\S+), admin on (\S+);)").group(0, 1, 2)
+        _, url, admin_url = process.says(r"(?=listens on (\S+?)(?: and \S+)*, admin on (\S+);)").group(0, 1, 2)
         headers = {"host": "localhost"} | ({"authorization": f"Bearer {token}"} if token else {})
         with (
             httpx.Client(base_url=admin_url, headers=headers, trust_env=False, timeout=PATIENCE) as admin,

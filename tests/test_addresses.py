@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.addresses import ADDRESS, BASE_URL, NETWORKS, PROXY, Address
+from aibridge_trio.addresses import (
+    ADDRESS,
+    BASE_URL,
+    BINDS,
+    NETWORKS,
+    PROXY,
+    Address,
+    Bind,
+    UnixSocket,
+    bypasses,
+)
 from aibridge_trio.units import Unfit
 
 
@@ -77,6 +87,98 @@ def test_not_addresses(text: str) -> None:
 def test_loopback(host: str, loopback: bool) -> None:
     """Loopback is localhost, 127.0.0.0/8 and ::1; everything else may be reached from outside."""
     assert Address(host, 1).is_loopback is loopback
+
+
+@pytest.mark.parametrize(
+    ("text", "binds"),
+    [
+        ("127.0.0.1:1", (Address("127.0.0.1", 1),)),
+        ("[::]:1, unix:/run/a b.sock", (Address("::", 1), UnixSocket("/run/a b.sock"))),
+        ("localhost:0,localhost:0", (Address("localhost", 0), Address("localhost", 0))),
+        (f"unix:/{'x' * 102}", (UnixSocket(f"/{'x' * 102}"),)),
+    ],
+)
+def test_binds(text: str, binds: tuple[Bind, ...]) -> None:
+    """Where to listen is one address or several, each of TCP or a unix socket's path; they read as they show."""
+    assert BINDS.parse(text) == binds
+    assert BINDS.parse(BINDS.show(binds)) == binds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ",",
+        "localhost:1,",
+        "localhost:1,localhost:1",
+        "unix:/a,unix:/a",
+        "unix:",
+        "unix:/",
+        "unix:run/a",
+        "unix:@abstract",
+        "unix:/run/",
+        "unix:/a\nb",
+        "unix:/a\0b",
+        f"unix:/{'x' * 103}",
+        f"unix:/{'ü' * 52}",
+    ],
+)
+def test_not_binds(text: str) -> None:
+    """A relative or abstract path, one that no socket can have, and an address twice are mistakes."""
+    with pytest.raises(Unfit):
+        BINDS.parse(text)
+
+
+def test_a_unix_socket_is_local() -> None:
+    """Other machines can't connect to it."""
+    assert UnixSocket("/run/bridge").is_loopback
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "authority", "named"),
+    [
+        ("*", "api.example.com", True),
+        ("a.example, *", "api.example.com", True),
+        ("", "api.example.com", False),
+        ("example.com", "api.example.com", True),
+        ("example.com", "Example.COM.", True),
+        (".example.com", "api.example.com", True),
+        (".example.com", "example.com", True),
+        ("*.example.com", "api.example.com", True),
+        ("*example.com", "anexample.com", False),
+        ("example.com", "anexample.com", False),
+        ("api.example.com", "example.com", False),
+        ("a.example example.com", "example.com", True),
+        ("example.com:443", "example.com", True),
+        ("example.com:8443", "example.com", False),
+        ("example.com:8443", "api.example.com:8443", True),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.1.2.3/8", "10.9.9.9:8443", True),
+        ("10.0.0.0/8", "11.0.0.1", False),
+        ("10.0.0.0/8", "10.example.com", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("10.1.2.3:443", "10.1.2.3", True),
+        ("10.1.2.3:80", "10.1.2.3", False),
+        (".3", "10.1.2.3", False),
+        ("fd00::/8", "[fd12::1]", True),
+        ("fd00::/8", "[fd12::1]:8443", True),
+        ("::1", "[0:0:0:0:0:0:0:1]", True),
+        ("[::1]", "[::1]", True),
+        ("[::1]:443", "[::1]", True),
+        ("[::1]:80", "[::1]", False),
+        ("10.0.0.0/99,/8,:80,.,*.", "10.0.0.1", False),
+        ("10.0.0.0/99,/8,:80,.,*.", "example.com", False),
+    ],
+)
+def test_no_proxy(no_proxy: str, authority: str, named: bool) -> None:
+    """NO_PROXY holds names with what is beneath them, addresses, networks, each perhaps with a port, and `*`."""
+    assert bypasses(no_proxy, authority, 443) is named
+
+
+@given(st.text(), st.text())
+def test_no_proxy_raises_nothing(no_proxy: str, authority: str) -> None:
+    """Whatever the environment holds, it names the host or does not."""
+    assert bypasses(no_proxy, authority, 443) in (True, False)
 
 
 def test_networks() -> None:
@@ -182,7 +284,6 @@ def test_a_proxy_keeps_its_password_for_the_wire() -> None:
     "text",
     [
         "",
-        "proxy:3128",
         "socks5://proxy:1080",
         "http://",
         "http://user@",
@@ -199,6 +300,21 @@ def test_not_proxies(text: str) -> None:
     with pytest.raises(Unfit) as caught:
         PROXY.parse(text)
     assert (text.rpartition("/")[2] or "nothing") not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("proxy.example:3128", "http://proxy.example:3128"),
+        ("[::1]:3128/", "http://[::1]:3128"),
+        ("user:pass@proxy.example:3128", "http://user:pass@proxy.example:3128"),
+        ("proxy.example", "http://proxy.example"),
+    ],
+)
+def test_a_proxy_without_a_scheme_is_one_in_clear_text(text: str, url: str) -> None:
+    """As curl takes HTTPS_PROXY=HOST:PORT."""
+    assert PROXY.parse(text).reveal() == url
+    assert "pass" not in str(PROXY.parse(text))
 
 
 def test_a_proxy_without_userinfo_is_shown_whole() -> None:

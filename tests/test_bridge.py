@@ -15,7 +15,7 @@ from aibridge_trio import __version__
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.events import Finished, Lifecycle
 from aibridge_trio.message import Reply, Request
-from aibridge_trio.settings import Address, Secret
+from aibridge_trio.settings import Address, Secret, UnixSocket
 from tests.network import Handler, Network, Running
 
 CHAT = "/openai/v1/chat/completions"
@@ -115,17 +115,17 @@ async def test_the_start_tells_of_tls_and_writes_ipv6_as_a_url_has_it(
 ) -> None:
     """What it says can be pasted into a client."""
     async with network.bridge() as bridge:
-        bridge.bridge.address = ("::1", 4001)
+        bridge.bridge.addresses = (Address("::1", 4001), UnixSocket("/run/bridge"))
         introduction = bridge.bridge._introduction()
-        assert "listens on http://[::1]:4001, admin" in introduction
+        assert "listens on http://[::1]:4001 and unix:/run/bridge, admin" in introduction
 
 
 async def test_what_is_allowed_but_risky_is_warned_of_at_the_start(
     autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A central key on an open listener is everybody's key: the log says so, and shows no key."""
-    options = {"openai_api_key": Secret("sk-central"), "allow_anonymous": True, "bind": Address("0.0.0.0", 4001)}
-    async with network.bridge(**options):
+    anywhere = Address("0.0.0.0", 4001)
+    async with network.bridge(openai_api_key=Secret("sk-central"), allow_anonymous=True, bind=(anywhere,)):
         pass
     said = capsys.readouterr().err
     assert "--allow-anonymous: whoever can connect to 0.0.0.0:4001 uses the central key" in said

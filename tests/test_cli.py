@@ -80,7 +80,7 @@ def test_serve_starts_the_bridge(stand_in: Callable[..., None]) -> None:
     seen: list[Settings] = []
     stand_in("bridge", serve=noting(seen, 7))
     assert cli.main(["serve", "--rate-limit", "5", "--circuit-breaker", "--bind=[::1]:0"]) == 7
-    assert seen == [Settings(rate_limit=5, circuit_breaker=True, bind=Address("::1", 0))]
+    assert seen == [Settings(rate_limit=5, circuit_breaker=True, bind=(Address("::1", 0),))]
 
 
 def test_every_flag_reaches_the_settings(stand_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_every_flag_reaches_the_settings(stand_in: Callable[..., None], monkeypa
             assert [seen.pop(0), seen.pop(0)] == [{option.name: True}, {option.name: False}]
         elif option.flag:
             cli.main(["serve", option.flag, "ten -5"])
-            assert seen.pop(0) == {option.name: "ten -5"}
+            assert seen.pop(0) == {option.name: ["ten -5"] if option.repeatable else "ten -5"}
 
 
 def test_mock_starts_the_provider(stand_in: Callable[..., None]) -> None:
@@ -282,8 +282,8 @@ serve --bind --rate-limit 3
 serve --rate-limit
     --rate-limit: a value is missing; write e.g. --rate-limit 10
 
-serve --bind a:1 --bind b:1
-    --bind: given more than once; give it once
+serve --tls-cert a --tls-cert b
+    --tls-cert: given more than once; give it once
 
 check --max-concurency 5
     --max-concurency: unknown option; did you mean --max-concurrency?

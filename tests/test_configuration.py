@@ -14,7 +14,7 @@ from aibridge_trio import files
 from aibridge_trio.configuration import Loaded, load, values
 from aibridge_trio.errors import Mistake
 from aibridge_trio.flags import BREAKER, DEMO, MOCK, SIMULATE, TOP
-from aibridge_trio.settings import CONFIG, OPTIONS, Option, Settings
+from aibridge_trio.settings import CONFIG, OPTIONS, Address, Option, Settings, UnixSocket
 from tests.test_settings import VALUES
 
 if TYPE_CHECKING:
@@ -266,7 +266,9 @@ def test_a_mistake_names_its_place_and_how_to_mend_it(config: Callable[[str], st
         f'{path}: rate_limit: "-1" is not a whole number; write e.g. rate_limit = 10'
     )
     path = config('bind = "x"')
-    assert mistake({"config": path}) == (f'{path}: bind: "x" is not HOST:PORT; write e.g. bind = "127.0.0.1:4001"')
+    assert mistake({"config": path}) == (
+        f'{path}: bind: "x" is not HOST:PORT; write e.g. bind = ["127.0.0.1:4001"]'
+    )
 
 
 @pytest.mark.parametrize("option", FLAGGED, ids=lambda option: option.name)
@@ -458,6 +460,38 @@ def test_a_central_key_off_loopback_must_be_permitted(variable: str) -> None:
     assert "--allow-anonymous" in line
     assert load({"allow_anonymous": True}, environ).settings.warnings()
     assert load({"bind": "localhost:1"}, environ).settings.warnings() == ()
+
+
+def test_every_address_is_looked_at_and_a_unix_socket_is_local() -> None:
+    """One open listener among several exposes the central key; a unix socket and loopback do not."""
+    environ = {"OPENAI_API_KEY": "hunter2"}
+    line = mistake({"bind": ["127.0.0.1:1", "unix:/run/b,10.0.0.1:2"]}, environ)
+    assert line.startswith("--bind: whoever can connect to 10.0.0.1:2 could use")
+    assert "--bind 127.0.0.1:2" in line
+    assert load({"bind": ["127.0.0.1:1", "unix:/run/b"]}, environ).settings.warnings() == ()
+
+
+def test_several_addresses_from_flag_variable_and_file(config: Callable[[str], str]) -> None:
+    """The flag repeats and takes commas; the variable takes commas; the file an array or commas."""
+    expected = (Address("127.0.0.1", 1), UnixSocket("/run/b"), Address("::", 2))
+    text = "127.0.0.1:1,unix:/run/b,[::]:2"
+    array = ", ".join(f'"{each}"' for each in text.split(","))
+    for flags, environ in (
+        ({"bind": [text]}, {}),
+        ({"bind": ["127.0.0.1:1", "unix:/run/b, [::]:2"]}, {}),
+        ({}, {"AIBRIDGE_BIND": text}),
+        ({"config": config(f"bind = [{array}]")}, {}),
+        ({"config": config(f'bind = "{text}"')}, {}),
+    ):
+        loaded = load(flags, environ)
+        assert loaded.settings.bind == expected
+        assert ("--bind", text) in [row[:2] for row in loaded.rows()]
+
+
+def test_the_mode_of_a_socket_is_text_in_the_file(config: Callable[[str], str]) -> None:
+    """TOML's integers are decimal: 660 would be taken for something else."""
+    assert load({"config": config('bind_mode = "0600"')}, {}).settings.bind_mode == 0o600
+    assert "bind_mode" in mistake({"config": config("bind_mode = 660")})
 
 
 def test_the_admin_listener_off_loopback_needs_a_token(tmp_path: Path) -> None:

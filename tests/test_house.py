@@ -46,7 +46,7 @@ TESTED_ELSEWHERE = {
     "life": "test_bridge",
     "message": "test_asgi",
     "options": "test_settings",
-    "listener": "test_server",
+    "listener": "test_listener",
     "machines": "test_simulate_scenario",
     "outlet": "test_wire",
     "proxied": "test_upstream",
@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     "record": "test_gateway",
     "refusals": "test_queueing",
     "service": "test_connection",
+    "unix": "test_listener",
     "tls": "test_wire",
 }
 LONGEST_ROOM = 300

@@ -195,10 +195,16 @@ def test_a_zone_is_no_part_of_an_address() -> None:
     assert identify(client="fe80::1%eth0") == identify(client="fe80::1")
 
 
-@pytest.mark.parametrize("client", [None, "", "unix:", "not an address"])
+@pytest.mark.parametrize("client", ["", "unix:", "not an address"])
 def test_no_address_is_one_caller(client: str | None) -> None:
     """Who has no address shares one budget with all such."""
     assert identify(client=client).hint == "unknown"
+
+
+def test_callers_by_a_unix_socket_are_one_caller() -> None:
+    """Without a credential they share one budget, and are shown as `unix`: their socket has no addresses."""
+    assert identify(client=None).hint == "unix"
+    assert identify(client=None) != identify(client="")
 
 
 # --- X-Forwarded-For

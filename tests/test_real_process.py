@@ -5,9 +5,11 @@ from __future__ import annotations
 import array
 import fcntl
 import json
+import os
 import re
 import signal
 import socket
+import stat
 import termios
 import threading
 import time
@@ -94,6 +96,29 @@ def test_a_port_in_use_is_a_mistake(flag: str) -> None:
         binds = {"--bind": "127.0.0.1:0", "--admin-bind": "127.0.0.1:0"} | {flag: address}
         line = complains("serve", *(word for pair in binds.items() for word in pair))
     assert line.startswith(f"aibridge: {flag}: cannot listen on {address}: the port is in use")
+
+
+def test_of_several_addresses_the_one_in_use_is_named(tmp_path: Path) -> None:
+    """The others are given back: the socket's file is gone."""
+    path = f"/tmp/aibridge-test-{os.getpid()}"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        line = complains("serve", "--bind", f"unix:{path},127.0.0.1:0", "--bind", address)
+    assert line.startswith(f"aibridge: --bind: cannot listen on {address}: the port is in use")
+    assert not Path(path).exists()
+
+
+def test_callers_are_served_at_every_address(provider: Provider) -> None:
+    """TCP and a unix socket beside each other; the start line has both; the socket's file goes with the bridge."""
+    path = f"/tmp/aibridge-test-{os.getpid()}"
+    with a_bridge("--bind", f"unix:{path}", "--bind-mode", "0600", provider=provider) as bridge:
+        assert f" and unix:{path}, admin on " in bridge.process.lines[0]
+        assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+        with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost") as caller:
+            answers = [caller.post(CHAT, json={"model": "m", "messages": []}), bridge.caller.get("/")]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert [line["caller"] for line in bridge.requests()][:1] == ["unix"]
+    assert not Path(path).exists()
 
 
 def test_both_listeners_on_one_port_is_a_mistake() -> None:

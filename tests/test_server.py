@@ -161,7 +161,8 @@ async def test_a_shortage_is_told_once_a_second_and_survived(
             return await super().accept()
 
     short: Any = Short()
-    site.server._listener = network.listeners["s"] = short
+    network.listeners["s"] = short
+    site.server._listeners = [short]
     assert listener is not short
     await network.nursery.start(site.server.run)
     before = await site.call()

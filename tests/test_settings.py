@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from aibridge_trio.settings import CONFIG, OPTIONS, Address, Option, Secret, Settings
+from aibridge_trio.settings import CONFIG, OPTIONS, Address, Option, Secret, Settings, UnixSocket
 from aibridge_trio.units import BOOLEAN
 
 BY_NAME = {option.name: option for option in OPTIONS}
 
 # Of every option: a value as text, and as the bridge sees it.
 VALUES: dict[str, tuple[str, object]] = {
-    "bind": ("[::1]:8080", Address("::1", 8080)),
+    "bind": ("[::1]:8080, unix:/run/bridge", (Address("::1", 8080), UnixSocket("/run/bridge"))),
+    "bind_mode": ("666", 0o666),
     "admin_bind": ("localhost:0", Address("localhost", 0)),
     "admin_token_file": ("/run/token", Path("/run/token")),
     "tls_cert": ("/run/cert.pem", Path("/run/cert.pem")),
@@ -124,6 +125,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     """Without any configuration every option has the default that the manual promises."""
     promised = {
         "bind": "127.0.0.1:4001",
+        "bind_mode": "0660",
         "admin_bind": "127.0.0.1:4002",
         "max_concurrency": "0",
         "rate_limit": "0",
@@ -205,7 +207,7 @@ def test_without_a_proxy_the_way_is_straight() -> None:
 
 def test_an_open_listener_with_a_central_key_is_warned_about() -> None:
     """What --allow-anonymous permits is said again as a warning; nothing else is."""
-    anywhere = Address("0.0.0.0", 4001)
+    anywhere = (Address("0.0.0.0", 4001), UnixSocket("/run/bridge"))
     key = Secret("sk-hunter2")
     (warning,) = Settings(bind=anywhere, openai_api_key=key, allow_anonymous=True).warnings()
     assert "0.0.0.0:4001" in warning
