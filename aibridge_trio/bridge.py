@@ -18,6 +18,7 @@ from aibridge_trio.admission import Admission
 from aibridge_trio.app import Application
 from aibridge_trio.circuits import Circuits, Rules
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
+from aibridge_trio.front import Front
 from aibridge_trio.gateway import Gateway
 from aibridge_trio.identity import Callers
 from aibridge_trio.instances import Instance, Instances
@@ -74,6 +75,7 @@ class Bridge:
         )
         gateway = Gateway(
             life=self.life,
+            front=Front(),
             admission=self.admission,
             callers=Callers(settings.trusted_proxies),
             instances=self.instances,

@@ -17,7 +17,7 @@ BridgeError
     ├── BodyTooLarge       413  body_too_large
     ├── NotFound           404  not_found
     ├── MethodNotAllowed   405  method_not_allowed
-    ├── UpgradeRefused     501  upgrade_refused
+    ├── UpgradeRefused     426  upgrade_refused
     ├── BadRequest         400  bad_request
     ├── UpstreamUnreachable 502 upstream_unreachable
     ├── UpstreamTimeout    504  upstream_timeout
@@ -79,12 +79,17 @@ class Reject(BridgeError):
     """An answer that the bridge gives by itself.
 
     `wait` is how many seconds until coming back helps, None where waiting does not. `closes` if the connection
-    must not be used again.
+    must not be used again. `final` if the same request, sent again soon, would meet the same.
     """
 
     reason: ClassVar[str]
     status: ClassVar[int]
     closes: ClassVar[bool] = False
+
+    @property
+    def final(self) -> bool:
+        """Whether SDKs shall not try again by themselves: they would for minutes, in silence."""
+        return self.wait is None and self.status < _SERVER_ERRORS
 
     def __init__(self, message: str, *, wait: float | None = None) -> None:
         super().__init__(message)
@@ -101,6 +106,8 @@ class Reject(BridgeError):
         headers = [(b"content-type", b"application/json"), (b"x-aibridge-reject", self.reason.encode())]
         if self.closes:
             headers.append((b"connection", b"close"))
+        if self.final:
+            headers.append((b"x-should-retry", b"false"))
         if self.wait is None:
             return headers
         seconds = self.wait * (1 + jitter)
@@ -113,6 +120,7 @@ class Reject(BridgeError):
         return headers
 
 
+_SERVER_ERRORS = 500
 # What openai-node accepts as a Retry-After; anthropic-python sleeps an hour if told so.
 _LONGEST_SLEEP = 60.0
 
@@ -200,6 +208,11 @@ class CircuitOpen(Reject):
         super().__init__(f"{provider} {state}. Please try again later.", wait=wait)
         self.because = because
 
+    @property
+    def final(self) -> bool:
+        """Until its operator says otherwise, an outage that has no end to tell."""
+        return self.wait is None
+
 
 class CredentialCooldown(Reject):
     """The provider has told this caller's own key to wait."""
@@ -242,12 +255,19 @@ class MethodNotAllowed(Reject):
 
 
 class UpgradeRefused(Reject):
-    """The bridge speaks HTTP/1.1 only; WebSockets too are an upgrade."""
+    """A WebSocket is asked for; the bridge speaks HTTP/1.1 only.
 
-    reason, status = "upgrade_refused", 501
+    Of all statuses only 426 makes Codex fall back to plain HTTP at once and silently.
+    """
+
+    reason, status = "upgrade_refused", 426
 
     def __init__(self) -> None:
-        super().__init__("protocol upgrades are not supported; use plain HTTP requests")
+        super().__init__("WebSockets are not supported; use plain HTTP requests")
+
+    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+        """Add what RFC 9110 (15.5.22) asks of a 426: the protocol that is spoken here."""
+        return [*super().headers(jitter), (b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade")]
 
 
 class BadRequest(Reject):

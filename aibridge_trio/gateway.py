@@ -10,6 +10,7 @@ from aibridge_trio.ahead import read_ahead
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
+from aibridge_trio.front import Front
 from aibridge_trio.identity import Callers
 from aibridge_trio.instances import Instances, Probe
 from aibridge_trio.life import Life
@@ -30,6 +31,7 @@ class Gateway:
         self,
         *,
         life: Life,
+        front: Front,
         admission: Admission,
         callers: Callers,
         instances: Instances,
@@ -38,6 +40,7 @@ class Gateway:
         publish: Publish,
     ) -> None:
         self._life = life
+        self._front = front
         self._admission = admission
         self._callers = callers
         self._instances = instances
@@ -51,6 +54,7 @@ class Gateway:
         reply.offer([(b"x-request-id", record.request_id)])
         try:
             self._life.admit()  # 503 shutting_down
+            self._front.check(request)  # 426
             with self._admission.place() as seat:  # 503 capacity
                 await self._carry(request, reply, record, seat)
             record.complete = True
@@ -65,7 +69,7 @@ class Gateway:
     async def _carry(self, request: Request, reply: Reply, record: Record, seat: Seat) -> None:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
         self._admission.take(caller, reply, record.would_reject)  # 429 rate_limit
-        target = self._instances.match(request, caller)  # 404, 400, 405, 501
+        target = self._instances.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
         if not seat.take(caller, target.name, record.would_reject):
             target.expect(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait

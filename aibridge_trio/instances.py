@@ -125,7 +125,7 @@ class Instances:
     def match(self, request: Request, caller: Caller) -> Target | Probe:
         """Return where a request goes, or raise the reject that says why nowhere."""
         method, path = request.method, request.path
-        providers.check_target(method, path, upgrade=request.header(b"upgrade") is not None)
+        providers.check_target(method, path)
         if path == b"/" and method in ("GET", "HEAD"):
             return Probe()
         known = (instance.provider for instance in self._instances.values())

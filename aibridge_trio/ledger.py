@@ -31,7 +31,7 @@ from aibridge_trio.settings import PROTECTIONS
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 # What is likely enough to be there at 0. Any other status begins to be counted when it comes.
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
-_STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 499, 501)
+_STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 426, 499)
 
 
 _Key = TypeVar("_Key")

@@ -23,13 +23,13 @@ class Case:
     status: int
     message: str
     wait: float | None
-    openai: tuple[str, str | None]  # type and code
+    openai: str  # type
     anthropic: str  # type
 
 
-UNAVAILABLE = ("service_unavailable_error", "server_is_overloaded")
-INVALID = ("invalid_request_error", None)
-SERVER = ("server_error", None)
+UNAVAILABLE = "service_unavailable_error"
+INVALID = "invalid_request_error"
+SERVER = "server_error"
 
 CASES = [
     Case(
@@ -47,7 +47,7 @@ CASES = [
         429,
         "You have 5 requests in flight, as many as one caller may. Please wait.",
         1.0,
-        ("rate_limit_error", "rate_limit_exceeded"),
+        "rate_limit_error",
         "rate_limit_error",
     ),
     Case(
@@ -102,7 +102,7 @@ CASES = [
         429,
         "openai has told your key to wait. Please try again later.",
         20.0,
-        ("rate_limit_error", "rate_limit_exceeded"),
+        "rate_limit_error",
         "rate_limit_error",
     ),
     Case(
@@ -111,7 +111,7 @@ CASES = [
         429,
         "You've been rate limited. Please try again later.",
         0.25,
-        ("rate_limit_error", "rate_limit_exceeded"),
+        "rate_limit_error",
         "rate_limit_error",
     ),
     Case(
@@ -171,8 +171,8 @@ CASES = [
     Case(
         errors.UpgradeRefused(),
         "upgrade_refused",
-        501,
-        "protocol upgrades are not supported; use plain HTTP requests",
+        426,
+        "WebSockets are not supported; use plain HTTP requests",
         None,
         INVALID,
         "invalid_request_error",
@@ -248,11 +248,10 @@ def test_status_message_and_wait(case: Case) -> None:
 
 @each
 def test_openai_bodies(case: Case) -> None:
-    """OpenAI's SDKs find message, type, param and code in `error`, and others a message at the top."""
-    kind, code = case.openai
+    """OpenAI's SDKs find message, type, param and code, the reason, in `error`; others a message at the top."""
     assert json.loads(dialects.openai(case.reject, "req_1")) == {
         "message": case.message,
-        "error": {"message": case.message, "type": kind, "param": None, "code": code},
+        "error": {"message": case.message, "type": case.openai, "param": None, "code": case.reason},
     }
 
 
@@ -281,6 +280,14 @@ def test_retry_headers_stand_where_waiting_helps(case: Case) -> None:
     """Both retry headers stand where waiting helps, neither elsewhere."""
     sent = headers(case.reject)
     assert (b"retry-after" in sent) == (b"retry-after-ms" in sent) == (case.wait is not None)
+
+
+@each
+def test_what_would_be_refused_again_is_not_tried_again(case: Case) -> None:
+    """The same request would meet the same: SDKs are told so. What may pass by itself is left to them."""
+    forced = case.reason == "circuit_open" and case.wait is None
+    refused = case.status in (400, 403, 404, 405, 413, 426, 508)
+    assert headers(case.reject).get(b"x-should-retry") == (b"false" if forced or refused else None)
 
 
 @pytest.mark.parametrize(

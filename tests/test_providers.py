@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aibridge_trio.asgi import AsgiBody
 from aibridge_trio.circuits import Circuits, Rules
-from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject, UpgradeRefused
+from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instance, Instances, Probe, Target
 from aibridge_trio.message import Request
@@ -334,7 +334,7 @@ def test_no_path_makes_it_raise_anything_but_a_reject(method: str, path: bytes) 
     assert b"/openai/v1" + target.rest == path
 
 
-# --- Methods and upgrades
+# --- Methods
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE"])
@@ -347,17 +347,9 @@ def test_connect_and_trace_are_refused_everywhere(method: str, path: str) -> Non
         match(method, path)
 
 
-@pytest.mark.parametrize("path", [b"/", b"/openai/v1/responses", b"/copilot/mcp/x", b"/nowhere"])
-@pytest.mark.parametrize("protocol", [b"websocket", b"WebSocket", b"h2c", b""])
-def test_upgrades_are_refused_everywhere(path: bytes, protocol: bytes) -> None:
-    """An upgrade to whatever protocol is 501 on every path."""
-    with pytest.raises(UpgradeRefused):
-        INSTANCES.match(request("GET", path, (b"upgrade", protocol)), KNOWN)
-
-
 def test_check_target_passes_the_ordinary() -> None:
     """An ordinary target is not refused, whatever its path leads to."""
-    check_target("GET", b"/nowhere/at/all", upgrade=False)
+    check_target("GET", b"/nowhere/at/all")
 
 
 # --- Own keys

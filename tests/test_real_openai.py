@@ -188,7 +188,7 @@ def test_a_spent_budget_is_a_rate_limit_error(narrow: Bridge) -> None:
         exhaust((gpt.models.list() for _ in range(10)), [])
     error = caught.value
     assert "You've been rate limited. Please try again later." in error.message
-    assert (error.code, error.type) == ("rate_limit_exceeded", "rate_limit_error")
+    assert (error.code, error.type) == ("rate_limit", "rate_limit_error")
     headers = error.response.headers
     assert (headers["x-aibridge-reject"], headers["x-ratelimit-limit"]) == ("rate_limit", "1")
     assert 1 <= int(headers["retry-after"]) <= 2
@@ -204,7 +204,7 @@ def test_full_is_an_internal_server_error(narrow: Bridge, provider: Provider) ->
         until(lambda: narrow.in_flight() == 0, "slots back")
     error = caught.value
     assert "AI Bridge is currently at capacity. Please try again later." in error.message
-    assert (error.status_code, error.code) == (503, "server_is_overloaded")
+    assert (error.status_code, error.code) == (503, "capacity")
     assert error.response.headers["retry-after"] in ("1", "2")
 
 
@@ -215,7 +215,7 @@ def test_an_open_breaker_is_an_internal_server_error(narrow: Bridge, provider: P
         chat(gpt)
     narrow.heal()
     assert "openai was taken out of service by its operator. Please try again later." in caught.value.message
-    assert (caught.value.status_code, caught.value.code) == (503, "server_is_overloaded")
+    assert (caught.value.status_code, caught.value.code) == (503, "circuit_open")
     assert provider.stats()["requests"] == 0
 
 

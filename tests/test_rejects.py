@@ -42,25 +42,25 @@ UNKNOWN = Way("nowhere", "/nowhere/v1/messages")
 KNOWN = (OPENAI, ANTHROPIC, COPILOT)
 ALL = (*KNOWN, UNKNOWN)
 
-# status → (type, code) for OpenAI, type for Anthropic
+# status → type
 OPENAI_SAYS = {
-    400: ("invalid_request_error", None),
-    404: ("invalid_request_error", None),
-    405: ("invalid_request_error", None),
-    413: ("invalid_request_error", None),
-    429: ("rate_limit_error", "rate_limit_exceeded"),
-    501: ("invalid_request_error", None),
-    502: ("server_error", None),
-    503: ("service_unavailable_error", "server_is_overloaded"),
-    504: ("server_error", None),
+    400: "invalid_request_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    413: "invalid_request_error",
+    426: "invalid_request_error",
+    429: "rate_limit_error",
+    502: "server_error",
+    503: "service_unavailable_error",
+    504: "server_error",
 }
 ANTHROPIC_SAYS = {
     400: "invalid_request_error",
     404: "not_found_error",
     405: "invalid_request_error",
     413: "request_too_large",
+    426: "invalid_request_error",
     429: "rate_limit_error",
-    501: "invalid_request_error",
     502: "api_error",
     503: "overloaded_error",
     504: "timeout_error",
@@ -81,6 +81,7 @@ def assert_reject(
     *,
     wait: float | None = None,
     more: frozenset[str] | set[str] = frozenset(),
+    final: bool = False,
 ) -> None:
     """Hold a reject to all that is promised of it: no header more, no key less."""
     assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (status, reason)
@@ -91,8 +92,7 @@ def assert_reject(
         error: dict[str, Any] = {"type": ANTHROPIC_SAYS[status], "message": message}
         assert said == {"type": "error", "message": message, "error": error, "request_id": request_id}
     else:
-        kind, code = OPENAI_SAYS[status]
-        error = {"message": message, "type": kind, "param": None, "code": code}
+        error = {"message": message, "type": OPENAI_SAYS[status], "param": None, "code": reason}
         assert said == {"message": message, "error": error}
     told = parsedate_to_datetime(answer.headers["date"])
     assert abs(datetime.now(UTC) - told) < timedelta(minutes=1)
@@ -105,6 +105,9 @@ def assert_reject(
         if milliseconds > 60_000:
             names.add("x-should-retry")
             assert answer.headers["x-should-retry"] == "false"
+    if final or status in (400, 403, 404, 405, 413, 426):
+        names.add("x-should-retry")
+        assert answer.headers["x-should-retry"] == "false"
     keys = [name.decode().lower() for name, _ in answer.headers.raw]
     assert sorted(keys) == sorted(names)
 
@@ -197,7 +200,7 @@ async def test_circuit_open_by_the_operator(autojump_clock: MockClock, network: 
         await bridge.admin.post(f"/breakers/{way.segment}", json={"mode": "open"})
         answer = await bridge.client.post(way.intercepted)
         message = f"{way.segment} was taken out of service by its operator. Please try again later."
-        assert_reject(answer, way, 503, "circuit_open", message)
+        assert_reject(answer, way, 503, "circuit_open", message, final=True)
 
 
 @each(*KNOWN)
@@ -253,9 +256,9 @@ async def test_connect_is_no_tunnel(autojump_clock: MockClock, network: Network)
 
 
 @each(*ALL)
-@pytest.mark.parametrize("protocol", ["websocket", "foo/2"])
+@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "h2c, websocket/13"])
 async def test_upgrade_refused(autojump_clock: MockClock, network: Network, way: Way, protocol: str) -> None:
-    """Whatever it is to be upgraded to: 501 in the dialect of its path."""
+    """A WebSocket is 426, which names what is spoken here, in the dialect of its path."""
     async with network.bridge() as bridge:
         answer = await bridge.client.get(
             way.intercepted,
@@ -266,19 +269,57 @@ async def test_upgrade_refused(autojump_clock: MockClock, network: Network, way:
                 "sec-websocket-version": "13",
             },
         )
-        message = "protocol upgrades are not supported; use plain HTTP requests"
-        assert_reject(answer, way, 501, "upgrade_refused", message)
+        message = "WebSockets are not supported; use plain HTTP requests"
+        assert_reject(answer, way, 426, "upgrade_refused", message, more={"upgrade", "connection"})
+        assert (answer.headers["upgrade"], answer.headers["connection"]) == ("HTTP/1.1", "upgrade")
+
+
+WEBSOCKET = {"upgrade": "websocket", "connection": "upgrade", "authorization": ""}
+
+
+@each(*ALL)
+async def test_a_websocket_spends_nothing(autojump_clock: MockClock, network: Network, way: Way) -> None:
+    """It is refused before slot, credential and rate: a full bridge says 426 too, and the rate is all left."""
+    options = {"max_concurrency": 1, "rate_limit": 1}
+    async with network.bridge(**options) as bridge, trio.open_nursery() as nursery:
+        await fill(network, bridge, nursery)
+        for _ in range(3):
+            answer = await bridge.client.get(way.intercepted, headers=WEBSOCKET)
+            assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (426, "upgrade_refused")
+            assert not RATE & answer.headers.keys()
+        nursery.cancel_scope.cancel()
+    async with network.bridge(rate_limit=1) as bridge:
+        assert (await bridge.client.get(way.intercepted, headers=WEBSOCKET)).status_code == 426
+        assert (await bridge.client.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "foo/2", "TLS/1.2, HTTP/2.0", "", "not-websocket", "connect-udp"])
+async def test_other_offers_are_ignored(autojump_clock: MockClock, network: Network, protocol: str) -> None:
+    """A server may ignore an offer (RFC 9110, 7.8), and this one goes on in HTTP/1.1."""
+    seen: list[Request] = []
+
+    async def provider(request: Request, reply: Reply) -> None:
+        seen.append(request)
+        await ok(request, reply)
+
+    await network.answer("openai", provider)
+    async with network.bridge() as bridge:
+        headers = {"upgrade": protocol, "connection": "upgrade, http2-settings", "http2-settings": "AAMAAABk"}
+        answer = await bridge.client.get("/openai/v1/models", headers=headers)
+    assert answer.status_code == 200
+    assert not {"upgrade", "http2-settings"} & {name.decode() for name, _ in seen[0].headers}
 
 
 async def test_http_2_is_no_way_round(autojump_clock: MockClock, network: Network) -> None:
-    """An upgrade to HTTP/2 in the clear is an upgrade: 501, and no 101 goes out."""
+    """An upgrade to HTTP/2 in the clear is ignored: no 101 goes out."""
+    await network.answer("openai", ok)
     async with network.bridge():
         answer = await raw(
             network,
             b"GET /openai/v1/models HTTP/1.1\r\nhost: bridge\r\nconnection: upgrade, http2-settings\r\n"
             b"upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n",
         )
-        assert answer.startswith(b"HTTP/1.1 501 ")
+        assert answer.startswith(b"HTTP/1.1 200 ")
         answer = await raw(network, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")
         assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
 
@@ -297,7 +338,7 @@ async def test_a_refused_websocket_says_that_its_connection_is_over(
                 "sec-websocket-version": "13",
             },
         )
-        assert answer.status_code == 501
+        assert answer.status_code == 426
         assert (await bridge.client.get("/")).status_code == 200
 
 

@@ -338,7 +338,7 @@ async def test_15_each_provider_answers_in_its_own_words(autojump_clock: MockClo
         for path in (CHAT, MESSAGES):
             for _ in range(5):
                 await ask(bridge, path)
-        assert (await ask(bridge)).json()["error"]["code"] == "server_is_overloaded"
+        assert (await ask(bridge)).json()["error"]["code"] == "circuit_open"
         assert (await ask(bridge, MESSAGES)).json()["error"]["type"] == "overloaded_error"
 
 

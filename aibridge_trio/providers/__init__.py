@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject, UpgradeRefused
+from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject
 
 # The answer of a reject in a provider's own dialect: (reject, request id) → JSON.
 Dialect = Callable[[Reject, str], bytes]
@@ -78,7 +78,7 @@ def any_method(*patterns: str, own_key: bool = False) -> Iterator[Route]:
     return (Route(pattern, own_key=own_key) for pattern in patterns)
 
 
-def check_target(method: str, path: bytes, *, upgrade: bool) -> None:
+def check_target(method: str, path: bytes) -> None:
     """Refuse what no provider shall see, whatever its path leads to.
 
     Another reader of the same path may resolve dots, double slashes or encoded ones into a path that the
@@ -86,8 +86,6 @@ def check_target(method: str, path: bytes, *, upgrade: bool) -> None:
     """
     if method in _REFUSED_METHODS:
         raise MethodNotAllowed(method)
-    if upgrade:
-        raise UpgradeRefused
     if _TRICKS.search(path):
         raise BadRequest("path with a dot segment, an encoded dot or slash, a double slash or a backslash")
 

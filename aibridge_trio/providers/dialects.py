@@ -7,12 +7,12 @@ import json
 from aibridge_trio.errors import Reject
 
 # https://platform.openai.com/docs/guides/error-codes/api-errors
-_OPENAI: dict[int, tuple[str, str | None]] = {
-    429: ("rate_limit_error", "rate_limit_exceeded"),
-    503: ("service_unavailable_error", "server_is_overloaded"),
-    500: ("server_error", None),
-    502: ("server_error", None),
-    504: ("server_error", None),
+_OPENAI: dict[int, str] = {
+    429: "rate_limit_error",
+    500: "server_error",
+    502: "server_error",
+    503: "service_unavailable_error",
+    504: "server_error",
 }
 # https://docs.anthropic.com/en/api/errors
 _ANTHROPIC: dict[int, str] = {
@@ -30,9 +30,13 @@ _encode = json.JSONEncoder(check_circular=False).encode
 
 
 def openai(reject: Reject, request_id: str) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
-    """Say it as OpenAI does."""
-    kind, code = _OPENAI.get(reject.status, ("invalid_request_error", None))
-    error = {"message": reject.message, "type": kind, "param": None, "code": code}
+    """Say it as OpenAI does; the code is the reason.
+
+    No code of OpenAI's own: Codex shows `server_is_overloaded` as "Selected model is at capacity", and hides the
+    message.
+    """
+    kind = _OPENAI.get(reject.status, "invalid_request_error")
+    error = {"message": reject.message, "type": kind, "param": None, "code": reject.reason}
     return _encode({"message": reject.message, "error": error}).encode()
 
 
