@@ -4,38 +4,19 @@ BridgeError
 ├── Mistake                the user's: wrong usage or configuration, one line, exit status 2
 ├── Failure                a command failed at run time, one line, exit status 1
 ├── UpstreamFault          the provider's side broke: in which phase, and how
-└── Reject                 an answer that the bridge gives by itself
-    ├── AtCapacity         503  capacity
-    ├── CallerAtCapacity   429  caller_capacity
-    ├── ProviderAtCapacity 503  provider_capacity
-    ├── QueueFull          503  queue_full
-    ├── QueueTimeout       503  queue_timeout
-    ├── QueueDeadline      503  queue_deadline
-    ├── RateLimited        429  rate_limit
-    ├── CircuitOpen        503  circuit_open
-    ├── CredentialCooldown 429  credential_cooldown
-    ├── BodyTooLarge       413  body_too_large
-    ├── NotFound           404  not_found
-    ├── MethodNotAllowed   405  method_not_allowed
-    ├── UpgradeRefused     426  upgrade_refused
-    ├── BadRequest         400  bad_request
-    ├── UpstreamUnreachable 502 upstream_unreachable
-    ├── UpstreamTimeout    504  upstream_timeout
-    ├── ShuttingDown       503  shutting_down
-    └── InternalError      500  internal_error
+└── Reject                 an answer that the bridge gives by itself; docs/reference.md has a table of them
 """
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
+
+from aibridge_trio.reject import BridgeError, Reject
+
+__all__ = ["BridgeError", "Reject"]
 
 Phase = Literal["connect", "head", "stream"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
-
-
-class BridgeError(Exception):
-    """The root: everything that the bridge raises on purpose."""
 
 
 class Mistake(BridgeError):
@@ -73,56 +54,6 @@ _CAUSES: dict[tuple[Phase, bool], str] = {
     ("stream", False): "answer broken",
     ("stream", True): "answer silent",
 }
-
-
-class Reject(BridgeError):
-    """An answer that the bridge gives by itself.
-
-    `wait` is how many seconds until coming back helps, None where waiting does not. `closes` if the connection
-    must not be used again. `final` if the same request, sent again soon, would meet the same.
-    """
-
-    reason: ClassVar[str]
-    status: ClassVar[int]
-    closes: ClassVar[bool] = False
-
-    @property
-    def final(self) -> bool:
-        """Whether SDKs shall not try again by themselves: they would for minutes, in silence."""
-        return self.wait is None and self.status < _SERVER_ERRORS
-
-    def __init__(self, message: str, *, wait: float | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.wait = wait
-
-    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
-        """Return the headers that say why and when to come back.
-
-        `jitter` in 0 … 0.2 lengthens the wait, so that those who were told together come back apart.
-        Milliseconds and seconds are rounded up: early is worse than late. Above a minute SDKs are told not
-        to wait inside the call, because some sleep for as long as they are told.
-        """
-        headers = [(b"content-type", b"application/json"), (b"x-aibridge-reject", self.reason.encode())]
-        if self.closes:
-            headers.append((b"connection", b"close"))
-        if self.final:
-            headers.append((b"x-should-retry", b"false"))
-        if self.wait is None:
-            return headers
-        seconds = self.wait * (1 + jitter)
-        headers += [
-            (b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)),
-            (b"retry-after", b"%d" % max(1, math.ceil(seconds))),
-        ]
-        if seconds > _LONGEST_SLEEP:
-            headers.append((b"x-should-retry", b"false"))
-        return headers
-
-
-_SERVER_ERRORS = 500
-# What openai-node accepts as a Retry-After; anthropic-python sleeps an hour if told so.
-_LONGEST_SLEEP = 60.0
 
 
 class AtCapacity(Reject):

@@ -54,6 +54,7 @@ TESTED_ELSEWHERE = {
     "poller": "test_wire",
     "record": "test_gateway",
     "refusals": "test_queueing",
+    "reject": "test_errors",
     "service": "test_connection",
     "unix": "test_listener",
     "tls": "test_wire",

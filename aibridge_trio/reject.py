@@ -1,0 +1,64 @@
+"""What every reject is: its reason, its status, and the headers that say why and when to come back."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+
+class BridgeError(Exception):
+    """The root: everything that the bridge raises on purpose."""
+
+
+class Reject(BridgeError):
+    """An answer that the bridge gives by itself.
+
+    `wait` is how many seconds until coming back helps, None where waiting does not. `closes` if the connection
+    must not be used again. `final` if the same request, sent again soon, would meet the same.
+    """
+
+    reason: ClassVar[str]
+    status: ClassVar[int]
+    closes: ClassVar[bool] = False
+
+    @property
+    def final(self) -> bool:
+        """Whether SDKs shall not try again by themselves: they would for minutes, in silence."""
+        return self.wait is None and self.status < _SERVER_ERRORS
+
+    def __init__(self, message: str, *, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.wait = wait
+
+    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+        """Return the headers that say why and when to come back.
+
+        `jitter` in 0 … 0.2 lengthens the wait, so that those who were told together come back apart.
+        Milliseconds and seconds are rounded up: early is worse than late. Above a minute SDKs are told not
+        to wait inside the call, because some sleep for as long as they are told.
+        """
+        headers = [(b"content-type", b"application/json"), (b"x-aibridge-reject", self.reason.encode())]
+        if self.closes:
+            headers.append((b"connection", b"close"))
+        if self.final:
+            headers.append((b"x-should-retry", b"false"))
+        if self.wait is None:
+            return headers
+        seconds = self._told(self.wait, jitter)
+        headers += [
+            (b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)),
+            (b"retry-after", b"%d" % max(1, math.ceil(seconds))),
+        ]
+        if seconds > _LONGEST_SLEEP:
+            headers.append((b"x-should-retry", b"false"))
+        return headers
+
+    def _told(self, wait: float, jitter: float) -> float:
+        """Return the seconds that are told."""
+        return wait * (1 + jitter)
+
+
+_SERVER_ERRORS = 500
+# What openai-node accepts as a Retry-After; anthropic-python sleeps an hour if told so.
+_LONGEST_SLEEP = 60.0
