@@ -44,6 +44,7 @@ class AsgiBody(Body):
         self._ended = trio.Event()
 
     async def __anext__(self) -> bytes:
+        self._wait_begins(trio.current_time())
         try:
             with trio.fail_after(UPLOAD_SILENCE):
                 return await self._outlet.receive()
@@ -51,6 +52,8 @@ class AsgiBody(Body):
             raise StopAsyncIteration from None
         except trio.TooSlowError:
             raise BodyStalled from None
+        finally:
+            self._wait_ends(trio.current_time())
 
     def discard(self) -> None:
         """Let go of what has not been read, and of all that follows."""

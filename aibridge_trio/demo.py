@@ -195,7 +195,7 @@ class Demo:
                 self._tell(f"BREAKER   {event.provider} {change}: {event.because}")
             case Finished(reject=str(reason)):
                 self._rejected[reason] += 1
-                self._rejected_in.append(event.duration)
+                self._rejected_in.append(event.total)
             case Finished(verdict=Verdict.FAILURE):
                 self._failed += 1
             case Finished():

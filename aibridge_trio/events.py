@@ -41,7 +41,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class FirstByte:
-    """The first byte of a provider's body has come, `seconds` after the request."""
+    """The first byte of a provider's body has come, after so many `seconds` at the provider (see `Finished`)."""
 
     provider: str
     route: str
@@ -131,6 +131,12 @@ class Bug:
 class Finished(NamedTuple):
     """One request, from the door to the ledger. Durations in seconds, sizes in bytes.
 
+    `duration` and `first_byte` are time at the provider: from the beginning of the attempt to connect (or to use a
+    kept connection), without the waits for pieces of the caller's body before the answer's head, to the end of
+    the provider's answer and to the first byte of its body. `duration` is None for a request that was not sent up.
+    `queued` is the wait in the bridge's queue, `total` the time from the request's head to the end of its
+    answer, as the caller sees it.
+
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` tells
     whether a `Started` came before, `reached_upstream` whether a connection to the provider stood. `broken` is an
     answer that began and did not come to its end, `left` that it was the caller who left. `scope` is the breaker's
@@ -145,8 +151,10 @@ class Finished(NamedTuple):
     reject: str | None
     verdict: Verdict | None
     broken: bool
-    duration: float
+    duration: float | None
     first_byte: float | None
+    queued: float
+    total: float
     bytes_in: int
     bytes_out: int
     caller: Caller | None

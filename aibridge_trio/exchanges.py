@@ -78,9 +78,14 @@ class Exchange(Body):
         while (piece := self.pop()) is None:
             if self.whole:
                 raise StopAsyncIteration
-            # fail_after() costs twice as much as its scope
-            with trio.CancelScope(deadline=trio.current_time() + UPLOAD_SILENCE) as patience:
-                await self.news()
+            now = trio.current_time()
+            self._wait_begins(now)
+            try:
+                # fail_after() costs twice as much as its scope
+                with trio.CancelScope(deadline=now + UPLOAD_SILENCE) as patience:
+                    await self.news()
+            finally:
+                self._wait_ends(trio.current_time())
             if patience.cancelled_caught:
                 raise BodyStalled
         return piece

@@ -73,7 +73,8 @@ class Gateway:
         record.provider, record.route = target.name, target.pattern
         if not seat.take(caller, target.name, record.would_reject):
             target.expect(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
-            await seat.turn(h.patience(request.headers) * _OURS)  # 503 queue_…, 429 caller_, 503 provider_capacity
+            with record.queueing():  # 503 queue_…, 429 caller_, 503 provider_capacity
+                await seat.turn(h.patience(request.headers) * _OURS)
         if isinstance(target, Probe):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
@@ -89,14 +90,17 @@ class Gateway:
         with circuits.admit(route, model, instance.owner(caller), record.would_reject) as hold:  # 503, 429
             record.hold = hold
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+            record.sent_up()
             async with instance.upstream.send(outgoing, record.reached, hold.sent) as response:  # 502, 504, 413
                 record.answered(response.status)
                 seat.served = True
                 last = await relay(response, reply, hold, route, record)
+            record.came_back()
             await reply.send(last)
 
     async def _give_up(self, error: Exception, request: Request, reply: Reply, record: Record) -> None:
         """Say no, in the caller's dialect; or break off, if the head is out: never a short good-looking answer."""
+        record.came_back()
         match error:
             case Reject():
                 reject = error

@@ -90,6 +90,7 @@ class Ledger:
         self.tokens = _zeros((name, kind) for name in names for kind in TYPES)
         self.durations = {pair: Histogram() for pair in routes}
         self.first_bytes = {pair: Histogram() for pair in routes}
+        self.totals = {pair: Histogram() for pair in routes}
         self.states = dict.fromkeys(names, State.CLOSED)
         self.trips = _zeros(names)
         # The same by provider and scope, where a provider has several breakers.
@@ -150,8 +151,9 @@ class Ledger:
                     self.scope_refusals[provider, event.scope] += 1
         if event.started:
             self.in_flight[provider] -= 1
-        if event.reached_upstream:
+        if event.reached_upstream and event.duration is not None:
             self.durations[provider, event.route].observe(event.duration)
+            self.totals[provider, event.route].observe(event.total)
             for kind, count in zip(TYPES, event.usage, strict=True):
                 if count:
                     self.tokens[provider, kind] += count

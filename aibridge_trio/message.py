@@ -26,9 +26,21 @@ class Body(ABC):
     def __init__(self) -> None:
         self.received = 0
         self.caller_left = False
+        self._waited = 0.0
+        self._waits_since: float | None = None
 
     def __aiter__(self) -> Body:
         return self
+
+    def waited(self, now: float) -> float:
+        """Return for how long (seconds) pieces have been waited for, up to `now`."""
+        return self._waited + (0.0 if self._waits_since is None else now - self._waits_since)
+
+    def _wait_begins(self, now: float) -> None:
+        self._waits_since = now
+
+    def _wait_ends(self, now: float) -> None:
+        self._waited, self._waits_since = self.waited(now), None
 
     @abstractmethod
     async def __anext__(self) -> bytes:

@@ -64,10 +64,19 @@ class Metrics(Collector):
         )
         of_route = ("provider", "route")
         yield _histogram(
-            "request_duration_seconds", "From a request to the end of its answer.", of_route, ledger.durations
+            "request_duration_seconds", "Time at the provider until an answer's end.", of_route, ledger.durations
         )
         yield _histogram(
-            "time_to_first_byte_seconds", "From a request to the first body byte.", of_route, ledger.first_bytes
+            "time_to_first_byte_seconds",
+            "Time at the provider until the first byte of an answer's body.",
+            of_route,
+            ledger.first_bytes,
+        )
+        yield _histogram(
+            "caller_duration_seconds",
+            "From a request's head to the end of its answer, the bridge's queue included.",
+            of_route,
+            ledger.totals,
         )
         yield _counter("upstream_responses", "Answers of the providers.", ("provider", "status"), ledger.responses)
         yield _counter(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core import headers as h
@@ -31,6 +32,11 @@ class Record:
         self._opened = clock()
         self._started = False
         self._reached = False
+        self._queued = 0.0
+        self._sent_up_at: float | None = None
+        self._came_back_at: float | None = None
+        self._body_waited = 0.0  # before it was sent up
+        self._body_held_up: float | None = None  # since then, until the head of the answer
         self._first_byte: float | None = None
         self.request_id = h.sane_request_id(request.header_values(b"x-request-id")) or _new_id()
         self.caller: Caller | None = None
@@ -48,17 +54,38 @@ class Record:
         self._started = True
         self._publish(Started(self.provider, caller))
 
+    @contextmanager
+    def queueing(self) -> Iterator[None]:
+        """Note a wait in the queue, for as long as the context is open."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._queued += self._clock() - began
+
+    def sent_up(self) -> None:
+        """Note that the time at the provider begins: what follows connects to it, or takes a kept connection."""
+        self._sent_up_at = now = self._clock()
+        self._body_waited = self._request.body.waited(now)
+
+    def came_back(self) -> None:
+        """Note that the time at the provider is over."""
+        if self._came_back_at is None:
+            self._came_back_at = self._clock()
+
     def reached(self) -> None:
         """Note that a connection to the provider stands."""
         self._reached = True
 
     def answered(self, status: int) -> None:
         """Note the provider's status."""
+        now = self._clock()
+        self._body_held_up = self._request.body.waited(now) - self._body_waited
         self._publish(Answered(self.provider, status))
 
     def first_byte(self) -> None:
         """Note the first byte of the provider's body."""
-        self._first_byte = self._clock() - self._opened
+        self._first_byte = self._at_provider() or 0.0
         self._publish(FirstByte(self.provider, self.route, self._first_byte))
 
     def faulted(self, fault: UpstreamFault) -> None:
@@ -77,6 +104,7 @@ class Record:
     def close(self) -> None:
         """Tell everybody what became of it."""
         status = self._reply.status
+        self.came_back()
         self._publish(
             Finished(
                 request_id=self.request_id.decode("ascii"),
@@ -88,8 +116,10 @@ class Record:
                 verdict=self.hold.verdict if self.hold else None,
                 broken=status is not None and not self.complete,
                 left=self._request.body.caller_left and not self.complete,
-                duration=self._clock() - self._opened,
+                duration=self._at_provider(),
                 first_byte=self._first_byte,
+                queued=self._queued,
+                total=self._clock() - self._opened,
                 bytes_in=self._request.body.received,
                 bytes_out=self._reply.sent,
                 caller=self.caller,
@@ -101,6 +131,16 @@ class Record:
                 would_reject=self._would_reject,
             )
         )
+
+    def _at_provider(self) -> float | None:
+        """Return the seconds at the provider until now, or until it came back; None if it was not sent up."""
+        if self._sent_up_at is None:
+            return None
+        until = self._clock() if self._came_back_at is None else self._came_back_at
+        held_up = self._body_held_up
+        if held_up is None:
+            held_up = self._request.body.waited(until) - self._body_waited
+        return max(0.0, until - self._sent_up_at - held_up)
 
 
 def _new_id() -> bytes:

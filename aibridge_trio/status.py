@@ -177,10 +177,6 @@ class Status:
 
     def _provider(self, instance: Instance) -> dict[str, Any]:
         name, ledger = instance.name, self._ledger
-        first_byte = Histogram()
-        for (provider, _), histogram in ledger.first_bytes.items():
-            if provider == name:
-                first_byte.add(histogram)
         responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
         return {
             "name": name,
@@ -192,8 +188,10 @@ class Status:
                 "responses": _keyed(responses),
                 "errors": {phase: ledger.errors[name, phase] for phase in PHASES},
             },
-            "ttfb_s": _distribution(first_byte),
+            "ttfb_s": _distribution(_of_provider(name, ledger.first_bytes)),
             "tokens": {kind: ledger.tokens[name, kind] for kind in TYPES},
+            "duration_s": _distribution(_of_provider(name, ledger.durations)),
+            "total_s": _distribution(_of_provider(name, ledger.totals)),
         }
 
     def _by_status(self) -> dict[str, int]:
@@ -264,6 +262,15 @@ class Status:
 
 def _rounded(number: float | None) -> float | None:
     return None if number is None else round(number, 3)
+
+
+def _of_provider(name: str, histograms: Mapping[tuple[str, str], Histogram]) -> Histogram:
+    """Add up what is counted by provider and route."""
+    every = Histogram()
+    for (provider, _), histogram in histograms.items():
+        if provider == name:
+            every.add(histogram)
+    return every
 
 
 def _distribution(histogram: Histogram) -> dict[str, Any]:

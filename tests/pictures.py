@@ -130,6 +130,8 @@ def a_provider(name: str, answered: int, typical: float = 0.4, **changes: Any) -
         },
         "ttfb_s": {"buckets": buckets, "sum": typical * answered, "count": answered},
         "tokens": {"input": answered * 310, "output": answered * 120, "cache_read": 0, "cache_write": 0},
+        "duration_s": {"buckets": buckets, "sum": typical * answered, "count": answered},
+        "total_s": {"buckets": buckets, "sum": typical * answered, "count": answered},
         **changes,
     }
 

@@ -32,6 +32,7 @@ OF_TRAFFIC = {
     "aibridge_requests_total",
     "aibridge_request_duration_seconds",
     "aibridge_time_to_first_byte_seconds",
+    "aibridge_caller_duration_seconds",
     "aibridge_upstream_responses_total",
     "aibridge_upstream_errors_total",
     "aibridge_tokens_total",

@@ -52,7 +52,6 @@ TESTED_ELSEWHERE = {
     "proxied": "test_upstream",
     "pool": "test_transport",
     "poller": "test_wire",
-    "record": "test_gateway",
     "refusals": "test_queueing",
     "reject": "test_errors",
     "service": "test_connection",

@@ -50,6 +50,8 @@ REQUEST = Finished(
     broken=False,
     duration=1.234567,
     first_byte=0.5,
+    queued=0.25,
+    total=2.0,
     bytes_in=10,
     bytes_out=2000,
     caller=CALLER,
@@ -112,6 +114,8 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("left", False),
         ("duration_s", 1.2346),
         ("first_byte_s", 0.5),
+        ("queue_s", 0.25),
+        ("total_s", 2.0),
         ("bytes_in", 10),
         ("bytes_out", 2000),
         ("caller", "…cdef"),
@@ -133,8 +137,8 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
     [line] = logged(REQUEST._replace(verdict=None, reject="not_found", status=404, caller=None), form="human")
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d info    request  request_id=req_1 provider=openai route=/chat/completions method=POST "
-        r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 bytes_in=10 bytes_out=2000 "
-        r"user_agent=OpenAI/Python 1\.2",
+        r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 queue_s=0\.25 total_s=2\.0 "
+        r"bytes_in=10 bytes_out=2000 user_agent=OpenAI/Python 1\.2",
         line,
     )
 

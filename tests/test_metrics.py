@@ -92,6 +92,7 @@ FAMILIES = {
     "aibridge_max_concurrency": ("gauge", []),
     "aibridge_request_duration_seconds": ("histogram", ["provider", "route"]),
     "aibridge_time_to_first_byte_seconds": ("histogram", ["provider", "route"]),
+    "aibridge_caller_duration_seconds": ("histogram", ["provider", "route"]),
     "aibridge_upstream_responses_total": ("counter", ["provider", "status"]),
     "aibridge_upstream_errors_total": ("counter", ["provider", "phase"]),
     "aibridge_verdicts_total": ("counter", ["provider", "verdict"]),
@@ -208,7 +209,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         expected |= {series(f"queue_wait_seconds_{part}", outcome) for part in ("count", "sum")}
         expected |= {series("queue_wait_seconds_bucket", outcome, bound) for bound in BUCKETS}
     for provider, route in pairs:
-        for histogram in ("request_duration_seconds", "time_to_first_byte_seconds"):
+        for histogram in ("request_duration_seconds", "time_to_first_byte_seconds", "caller_duration_seconds"):
             expected |= {series(f"{histogram}_{part}", provider, route) for part in ("count", "sum")}
             expected |= {series(f"{histogram}_bucket", provider, route, bound) for bound in BUCKETS}
     async with network.bridge() as bridge:
@@ -261,6 +262,7 @@ async def test_an_intercepted_answer_moves_these(
         assert moved(before, await scraped(bridge)) == {
             series("requests_total", host, route, "200"): 1,
             series("request_duration_seconds_count", host, route): 1,
+            series("caller_duration_seconds_count", host, route): 1,
             series("time_to_first_byte_seconds_count", host, route): 1,
             series("upstream_responses_total", host, "200"): 1,
             series("verdicts_total", host, "success"): 1,
@@ -281,6 +283,7 @@ async def test_a_passed_through_answer_moves_no_verdict_and_no_tokens(
         assert moved(before, await scraped(bridge)) == {
             series("requests_total", "openai", "/models/*", "404"): 1,
             series("request_duration_seconds_count", "openai", "/models/*"): 1,
+            series("caller_duration_seconds_count", "openai", "/models/*"): 1,
             series("time_to_first_byte_seconds_count", "openai", "/models/*"): 1,
             series("upstream_responses_total", "openai", "404"): 1,
         }
@@ -365,6 +368,7 @@ def fault(phase: str, status: int, reason: str, *, reached: bool) -> dict[Series
     }
     if reached:
         moves[series("request_duration_seconds_count", "openai", "/chat/completions")] = 1
+        moves[series("caller_duration_seconds_count", "openai", "/chat/completions")] = 1
     return moves
 
 
@@ -438,6 +442,7 @@ def fault(phase: str, status: int, reason: str, *, reached: bool) -> dict[Series
                 series("upstream_errors_total", "openai", "stream"): 1,
                 series("verdicts_total", "openai", "failure"): 1,
                 series("request_duration_seconds_count", "openai", "/chat/completions"): 1,
+                series("caller_duration_seconds_count", "openai", "/chat/completions"): 1,
             },
         ),
         (
@@ -489,6 +494,7 @@ async def test_a_caller_that_left_without_a_head_is_a_499(autojump_clock: MockCl
         assert moved(before, await scraped(bridge)) == {
             series("requests_total", "openai", "/chat/completions", "499"): 1,
             series("request_duration_seconds_count", "openai", "/chat/completions"): 1,
+            series("caller_duration_seconds_count", "openai", "/chat/completions"): 1,
             series("verdicts_total", "openai", "neutral"): 1,
         }
 

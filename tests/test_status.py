@@ -56,9 +56,10 @@ async def status(bridge: Running) -> dict[str, Any]:
     document = await bridge.status()
     VALIDATOR.validate(document)
     for provider in document["providers"]:
-        buckets = list(provider["ttfb_s"]["buckets"].values())
-        assert buckets == sorted(buckets)
-        assert buckets[-1] == provider["ttfb_s"]["count"]
+        for histogram in (provider["ttfb_s"], provider["duration_s"], provider["total_s"]):
+            buckets = list(histogram["buckets"].values())
+            assert buckets == sorted(buckets)
+            assert buckets[-1] == histogram["count"]
     assert sum(document["requests"]["by_status"].values()) == document["requests"]["total"]
     return document
 
@@ -397,8 +398,10 @@ def finished(who: Caller, *, started: bool = False, reject: str | None = None) -
         reject=reject,
         verdict=None,
         broken=False,
-        duration=0.0,
+        duration=None,
         first_byte=None,
+        queued=0.0,
+        total=0.0,
         bytes_in=0,
         bytes_out=0,
         caller=who,
