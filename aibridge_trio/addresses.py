@@ -54,6 +54,16 @@ class UnixSocket:
 
 Bind = Address | UnixSocket
 
+
+def is_loopback_address(text: str) -> bool:
+    """Whether this is an address of this machine's loopback, be it IPv4 mapped into IPv6."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    return ((isinstance(address, IPv6Address) and address.ipv4_mapped) or address).is_loopback
+
+
 _LABEL = r"[A-Za-z0-9_-]{1,63}"
 _NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _LONGEST_NAME = 253
@@ -124,6 +134,35 @@ def _network(text: str) -> Network:
 
 def _networks(text: str) -> tuple[Network, ...]:
     return tuple(_network(item.strip()) for item in text.split(",")) if text else ()
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = tuple(item.strip() for item in text.split(",")) if text else ()
+    for host in hosts:
+        if not re.fullmatch(rf"{_NAME}|{_BRACKETED}", host):
+            raise Unfit(f"{quoted(host)} is not the name of a host, without a port")
+    return tuple(_host(host.lower()).removesuffix(".") for host in hosts)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(item.strip()) for item in text.split(",")) if text else ()
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it: lower-case, without the scheme's own port, or `null`."""
+    origin = text.lower()
+    if origin == "*":
+        raise Unfit("* would be every page there is", "https://app.example")
+    if origin == "null" or re.fullmatch(r"file://", origin):
+        return origin
+    if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}://[^/\\?#@\s]+/", origin):
+        raise Unfit(f"{quoted(text)} has a path", origin[:-1])
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}://[!-~]{1,255}", origin) or set("/\\?#@") & set(
+        origin.partition("://")[2]
+    ):
+        raise Unfit(f"{quoted(text)} is not an origin: a scheme, :// and a host", "https://app.example")
+    scheme, _, authority = origin.partition("://")
+    return f"{scheme}://{authority.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ':'))}"
 
 
 def _authority(text: str) -> str:
@@ -210,5 +249,7 @@ def _show_list(items: Iterable[object]) -> str:
 ADDRESS = Unit(_address, "HOST:PORT", "127.0.0.1:4001")
 BINDS = Unit(_binds, "HOST:PORT,...", "127.0.0.1:4001", _show_list, toml=list)
 NETWORKS = Unit(_networks, "CIDR,...", "10.0.0.0/8", _show_list, toml=list)
+HOSTS = Unit(_hosts, "HOST,...", "bridge.example", ",".join, toml=list)
+ORIGINS = Unit(_origins, "ORIGIN,...", "https://app.example", ",".join, toml=list)
 BASE_URL = Unit(_base_url, "URL", "https://api.example.com/v1")
 PROXY = Unit(_proxy, "URL", "http://proxy.example:3128", show_secret)

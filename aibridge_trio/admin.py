@@ -12,11 +12,13 @@ import trio
 from aibridge_trio import metrics
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.breaker import Mode
+from aibridge_trio.errors import ForbiddenOrigin
 from aibridge_trio.events import Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
 from aibridge_trio.message import BodyStalled, Reply, Request
 from aibridge_trio.metrics import Metrics
+from aibridge_trio.origins import Origins
 from aibridge_trio.settings import Secret
 from aibridge_trio.status import Status
 
@@ -25,6 +27,8 @@ _OPEN_TO_ALL = ("/healthz", "/readyz")
 # The longest sensible order is some twenty bytes.
 _MAX_ORDER = 4096
 _FRAME_SECONDS = 1.0
+# A proxy in front of it may speak TLS.
+_SCHEMES = (b"http", b"https")
 
 
 class _Refused(Exception):
@@ -48,6 +52,7 @@ class Admin:
         metrics: Metrics,
         status: Status,
         publish: Publish,
+        origins: Origins,
         host: str,
         token: Secret | None,
     ) -> None:
@@ -56,6 +61,7 @@ class Admin:
         self._metrics = metrics
         self._status = status
         self._publish = publish
+        self._origins = origins
         self._host = host.lower()
         self._token = token
         self._changed = trio.Event()
@@ -82,8 +88,14 @@ class Admin:
     def _guard(self, request: Request) -> None:
         """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
         own = {"localhost", self._host, (request.server or "").lower()} - {""}
-        if _host_name(request.header(b"host") or b"") not in own:
-            raise _Refused(403, "Host is neither this listener's address nor its name")
+        if _host_name(request.header(b"host") or b"") not in own and not self._origins.knows(request):
+            raise _Refused(
+                403, "Host is neither this listener's address nor its name; permit it with --allowed-hosts"
+            )
+        try:
+            self._origins.check_page(request, schemes=_SCHEMES)
+        except ForbiddenOrigin as forbidden:
+            raise _Refused(forbidden.status, forbidden.message) from None
         if self._token is None or request.path.decode("latin-1") in _OPEN_TO_ALL:
             return
         scheme, _, token = (request.header(b"authorization") or b"").strip().partition(b" ")

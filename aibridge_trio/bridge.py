@@ -26,6 +26,7 @@ from aibridge_trio.ledger import Ledger
 from aibridge_trio.life import Life
 from aibridge_trio.logs import Log
 from aibridge_trio.metrics import Metrics
+from aibridge_trio.origins import Origins
 from aibridge_trio.poller import poller
 from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
@@ -73,11 +74,13 @@ class Bridge:
             wall_clock=_WALL_CLOCK,
             shadow=settings.shadow,
         )
+        callers = Callers(settings.trusted_proxies)
+        origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         gateway = Gateway(
             life=self.life,
-            front=Front(),
+            front=Front(origins, callers),
             admission=self.admission,
-            callers=Callers(settings.trusted_proxies),
+            callers=callers,
             instances=self.instances,
             max_body=settings.max_body,
             clock=clock,
@@ -89,6 +92,7 @@ class Bridge:
             metrics=self.metrics,
             status=self.status,
             publish=publish,
+            origins=Origins(settings.allowed_hosts, settings.allowed_origins),
             host=settings.admin_bind.host,
             token=settings.admin_token,
         )

@@ -163,6 +163,12 @@ class BodyTooLarge(Reject):
         super().__init__(f"request body larger than the limit of {limit} bytes")
 
 
+class ForbiddenOrigin(Reject):
+    """A web page asks that is none of the bridge's own, or under a name that is none of its listener's."""
+
+    reason, status = "forbidden_origin", 403
+
+
 class NotFound(Reject):
     """No route of the allow-list."""
 

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from aibridge_trio.core import headers as h
 from aibridge_trio.errors import UpgradeRefused
-from aibridge_trio.message import Request
+from aibridge_trio.identity import Callers
+from aibridge_trio.message import Reply, Request
+from aibridge_trio.origins import Origins, is_from_page, preflight, welcome
+
+_HTTP, _HTTPS = frozenset({b"http"}), frozenset({b"https"})
+_EITHER = _HTTP | _HTTPS
 
 
 class Front:
     """Refuses what no limit shall spend anything on."""
 
-    def check(self, request: Request) -> None:
-        """Raise the reject of a request that goes no further."""
+    def __init__(self, origins: Origins, callers: Callers) -> None:
+        self._origins = origins
+        self._callers = callers
+
+    def check(self, request: Request, reply: Reply) -> h.Headers | None:
+        """Raise the reject of a request that goes no further; return the answer to a preflight, else None."""
+        if request.on_loopback:
+            self._origins.check_host(request)
+        answer = None
+        if is_from_page(request) and (page := self._origins.check_page(request, schemes=self._schemes(request))):
+            welcome(reply, page)
+            answer = preflight(request)
         if request.header(b"upgrade") is not None:
             _refuse_websocket(request.header_values(b"upgrade"))
+        return answer
+
+    def _schemes(self, request: Request) -> frozenset[bytes]:
+        """Under which schemes browsers reach this listener: a proxy in front may be the one that speaks TLS."""
+        if request.secure:
+            return _HTTPS
+        return _EITHER if self._callers.behind_proxy(request) else _HTTP
 
 
 def _refuse_websocket(offers: list[bytes]) -> None:

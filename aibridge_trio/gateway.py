@@ -22,6 +22,7 @@ from aibridge_trio.relay import relay
 _JITTER = 0.2
 # Which part of a caller's patience may pass in the queue: the rest is for the provider.
 _OURS = 0.5
+_NO_CONTENT = 204
 
 
 class Gateway:
@@ -54,9 +55,12 @@ class Gateway:
         reply.offer([(b"x-request-id", record.request_id)])
         try:
             self._life.admit()  # 503 shutting_down
-            self._front.check(request)  # 426
-            with self._admission.place() as seat:  # 503 capacity
-                await self._carry(request, reply, record, seat)
+            preflight = self._front.check(request, reply)  # 403, 426
+            if preflight is not None:
+                await reply.write(_NO_CONTENT, preflight, b"")
+            else:
+                with self._admission.place() as seat:  # 503 capacity
+                    await self._carry(request, reply, record, seat)
             record.complete = True
         except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
             await self._give_up(error, request, reply, record)  # the slot is back by now

@@ -47,6 +47,13 @@ class Callers:
         origin = self._origin(request)
         return Caller(self._hash(b"address", origin.encode()), origin, authenticated=False)
 
+    def behind_proxy(self, request: Request) -> bool:
+        """Tell whether it comes from a trusted proxy, or on a unix socket, where one would be."""
+        if request.client is None:
+            return True
+        peer = _address(request.client) if self._trusted else None
+        return peer is not None and self._is_trusted(peer)
+
     def _hash(self, kind: bytes, value: bytes) -> bytes:
         return hashlib.blake2b(value, digest_size=16, key=self._secret, person=kind).digest()
 

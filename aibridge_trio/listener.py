@@ -10,7 +10,7 @@ from typing import Protocol
 
 import trio
 
-from aibridge_trio.addresses import Address
+from aibridge_trio.addresses import Address, is_loopback_address
 from aibridge_trio.errors import Mistake
 from aibridge_trio.poller import Poller
 from aibridge_trio.tls import Secure
@@ -53,6 +53,7 @@ class SocketListener:
         self._poller = poller
         self._sock = sock
         self._context = context
+        self._on_loopback = sock.family != socket.AF_UNIX and is_loopback_address(sock.getsockname()[0])
 
     async def accept(self) -> Wire:
         """Wait for the next connection."""
@@ -83,6 +84,7 @@ class SocketListener:
     def _wire(self, sock: socket.socket, peer: object) -> Wire:
         try:
             wire = Plain(sock, peer, self._poller)
+            wire.on_loopback = self._on_loopback
             return Secure(wire, self._context) if self._context else wire
         except BaseException:
             sock.close()

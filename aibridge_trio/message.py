@@ -56,8 +56,10 @@ class Request:
     query: bytes = field(repr=False)
     headers: Headers = field(repr=False)
     client: str | None  # the peer's address
-    server: str | None  # ours, as the peer sees it
+    server: str | None  # ours, as the peer sees it; None on a unix socket
     body: Body
+    secure: bool = False  # in TLS
+    on_loopback: bool = False  # to a TCP listener that only programs of this machine reach
     _index: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +83,8 @@ class Reply(ABC):
 
     def __init__(self) -> None:
         self._offers: list[Headers] = []
+        self._insisted: Headers = []
+        self._added: Headers = []
         self.status: int | None = None
         self.sent = 0
         self.ended = False
@@ -94,6 +98,14 @@ class Reply(ABC):
         """Add headers to the head to come, all of them, unless it brings one of these names by itself."""
         self._offers.append(headers)
 
+    def insist(self, headers: Headers) -> None:
+        """Let the head to come have these headers, in place of what it brings under their names."""
+        self._insisted += headers
+
+    def add(self, header: tuple[bytes, bytes]) -> None:
+        """Add a header to the head to come, beside what it brings under the same name."""
+        self._added.append(header)
+
     async def start(self, status: int, headers: Headers, *, more: bool = False) -> None:
         """Send the head; with `more` it may wait for a piece of the body, which follows at once."""
         self.status = status
@@ -101,6 +113,10 @@ class Reply(ABC):
         for offer in self._offers:
             if present.isdisjoint(name for name, _ in offer):
                 headers = [*headers, *offer]
+        if self._insisted or self._added:
+            names = {name for name, _ in self._insisted}
+            kept = [header for header in headers if header[0].lower() not in names]
+            headers = [*kept, *self._insisted, *self._added]
         await self._start(status, headers, more=more)
 
     async def send(self, piece: bytes) -> None:

@@ -38,7 +38,15 @@ class _Direct:
         path, _, query = head.target.partition(b"?")
         peer, own = wire.peer, wire.own
         request = Request(
-            head.method, path, query, head.headers, peer[0] if peer else None, own[0] if own else None, exchange
+            head.method,
+            path,
+            query,
+            head.headers,
+            peer[0] if peer else None,
+            own[0] if own else None,
+            exchange,
+            secure=wire.secure,
+            on_loopback=wire.on_loopback,
         )
         await self._handler(request, _Answer(exchange))
 

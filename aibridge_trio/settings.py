@@ -11,10 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from aibridge_trio.addresses import (
-    ADDRESS,
     BASE_URL,
-    BINDS,
-    NETWORKS,
     PROXY,
     Address,
     Bind,
@@ -22,13 +19,13 @@ from aibridge_trio.addresses import (
     UnixSocket,
     bypasses,
 )
+from aibridge_trio.listeners import Listeners
 from aibridge_trio.options import Option, option
 from aibridge_trio.units import (
     BOOLEAN,
     COUNT,
     DURATION,
     FILE,
-    MODE,
     MODELS,
     POSITIVE,
     SECRET,
@@ -75,8 +72,7 @@ PROTECTIONS = {
 
 _HTTPS_PORT = 443
 
-LISTENERS, LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
-    "Listeners",
+LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
     "Limits",
     "Circuit breaker",
     "Providers",
@@ -86,32 +82,8 @@ LISTENERS, LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(Listeners):
     """What the bridge is told. Durations are seconds, `math.inf` where a timeout is off; sizes are bytes."""
-
-    bind: tuple[Bind, ...] = option(
-        BINDS,
-        "127.0.0.1:4001",
-        LISTENERS,
-        "Where callers connect, or unix:/PATH for a unix socket; [::] is IPv4 too. Can be given again.",
-        repeatable=True,
-    )
-    bind_mode: int = option(MODE, "0660", LISTENERS, "Permissions of the unix sockets in --bind, octal.")
-    admin_bind: Address = option(
-        ADDRESS,
-        "127.0.0.1:4002",
-        LISTENERS,
-        "Health, metrics, status and operator actions; off loopback only with --admin-token-file.",
-    )
-    admin_token_file: Path | None = option(
-        FILE, None, LISTENERS, "A file with the token that the admin listener asks for."
-    )
-    tls_cert: Path | None = option(FILE, None, LISTENERS, "Certificate chain for callers, PEM; with --tls-key.")
-    tls_key: Path | None = option(FILE, None, LISTENERS, "Its private key, PEM, without a passphrase.")
-    trusted_proxies: tuple[Network, ...] = option(
-        NETWORKS, "", LISTENERS, "Networks whose X-Forwarded-For is believed."
-    )
-    allow_anonymous: bool = option(BOOLEAN, "false", LISTENERS, "Permit a central key on a listener off loopback.")
 
     max_concurrency: int = option(
         COUNT,
@@ -244,10 +216,6 @@ class Settings:
         if scheme != "https" or not self.https_proxy:
             return None
         return None if bypasses(self.no_proxy or "", rest.partition("/")[0], _HTTPS_PORT) else self.https_proxy
-
-    def exposed(self) -> str:
-        """Return the addresses at which other machines can call, with commas between."""
-        return ", ".join(str(bind) for bind in self.bind if not bind.is_loopback)
 
     def protections(self) -> tuple[str, ...]:
         """What is on, in a few words each; what is in shadow is said to be."""

@@ -120,6 +120,7 @@ class Secure(Tls):
         self._wire = wire
         self.peer: Address | None = wire.peer
         self.own: Address | None = wire.own
+        self.on_loopback = wire.on_loopback
 
     async def open(self) -> None:
         """Shake hands."""

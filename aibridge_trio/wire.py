@@ -76,6 +76,7 @@ class Wire(Link, Protocol):
     peer: Address | None
     own: Address | None
     secure: bool
+    on_loopback: bool  # taken by a TCP listener that only programs of this machine reach
     # Called when the caller has left, be it behind bytes that nobody has read.
     on_end: Callable[[], None] | None
 
@@ -113,6 +114,7 @@ class Plain:
         self._closed = False
         self._silence: select.poll | None = None
         self.peer = _address(peer)
+        self.on_loopback = False
         self._poller = poller
         self.on_end: Callable[[], None] | None = None
         self._readable = False  # as far as is known

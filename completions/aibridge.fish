@@ -59,6 +59,8 @@ complete -c aibridge -n '__aibridge_flag "serve check" --admin-token-file=' -l a
 complete -c aibridge -n '__aibridge_flag "serve check" --tls-cert=' -l tls-cert -r -F -d 'Certificate chain for callers, PEM; with --tls-key'
 complete -c aibridge -n '__aibridge_flag "serve check" --tls-key=' -l tls-key -r -F -d 'Its private key, PEM, without a passphrase'
 complete -c aibridge -n '__aibridge_flag "serve check" --trusted-proxies=' -l trusted-proxies -x -d 'Networks whose X-Forwarded-For is believed'
+complete -c aibridge -n '__aibridge_flag "serve check" --allowed-hosts=' -l allowed-hosts -x -d 'Names by which callers may address a loopback listener, besides loopback addresses and localhost'
+complete -c aibridge -n '__aibridge_flag "serve check" --allowed-origins=' -l allowed-origins -x -d 'Origins of web pages that may use the bridge, besides its own; null is one too'
 complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-allow-anonymous' -l allow-anonymous -d 'Permit a central key on a listener off loopback'
 complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-allow-anonymous' -l no-allow-anonymous -d 'The opposite of --allow-anonymous'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-concurrency=' -l max-concurrency -x -d 'Requests in flight, per replica; 0 is unlimited'

@@ -44,6 +44,7 @@ class MemoryWire:
     """A server's end of a connection."""
 
     secure = False
+    on_loopback = False
 
     def __init__(self, stream: Any, host: str, peer: str) -> None:
         self.stream = stream

@@ -30,7 +30,7 @@ def _slug(name: str) -> bytes:
 
 
 def _hidden(name: str) -> bytes:
-    return b"GET %s%s-smuggled HTTP/1.1\r\nhost: x\r\nx: " % (_TARGET, _slug(name))
+    return b"GET %s%s-smuggled HTTP/1.1\r\nhost: localhost\r\nx: " % (_TARGET, _slug(name))
 
 
 def _case(name: str, *lines: bytes, body: bytes = b"", one: bytes | None = None, first: bytes = b"") -> Case:
@@ -39,7 +39,7 @@ def _case(name: str, *lines: bytes, body: bytes = b"", one: bytes | None = None,
     hidden = _hidden(name)
     body = body.replace(b"CHUNK", b"%x\r\n%s\r\n" % (len(hidden), hidden)).replace(b"HIDDEN", hidden)
     one = one.replace(b"HIDDEN", hidden) if one else one
-    head = b"".join(line + b"\r\n" for line in (first, b"host: x", *lines)) + b"\r\n"
+    head = b"".join(line + b"\r\n" for line in (first, b"host: localhost", *lines)) + b"\r\n"
     head = head.replace(b"TARGET", _TARGET + _slug(name)).replace(b"SIZE", b"%d" % len(body))
     return Case(name, head + body, one)
 
@@ -157,7 +157,7 @@ _FIRSTS = {
 }
 
 _HOSTS = {
-    "twice": b"host: x",
+    "twice": b"host: localhost",
     "another": b"host: y",
     "folded": b" host: y",
     "a blank before the colon": b"host : y",

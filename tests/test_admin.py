@@ -17,6 +17,7 @@ from aibridge_trio.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.events import Bug, Overridden
 from aibridge_trio.life import Life
 from aibridge_trio.message import Reply, Request
+from aibridge_trio.origins import Origins
 from aibridge_trio.settings import Address, Secret
 from tests.network import Network, Running
 
@@ -539,6 +540,7 @@ async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too(
         metrics=nothing,
         status=nothing,
         publish=lambda _: None,
+        origins=Origins(),
         host="bridge.internal",
         token=None,
     )

@@ -151,6 +151,15 @@ CASES = [
         "request_too_large",
     ),
     Case(
+        errors.ForbiddenOrigin('a page of Origin "null" may not use this bridge'),
+        "forbidden_origin",
+        403,
+        'a page of Origin "null" may not use this bridge',
+        None,
+        INVALID,
+        "permission_error",
+    ),
+    Case(
         errors.NotFound("POST", "/openai/v1/files"),
         "not_found",
         404,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
-from aibridge_trio.asgi import AsgiBody
+from aibridge_trio.asgi import AsgiBody, AsgiReply
 from aibridge_trio.errors import UpgradeRefused
 from aibridge_trio.front import Front
+from aibridge_trio.identity import Callers
 from aibridge_trio.message import Request
+from aibridge_trio.origins import Origins
+
+FRONT = Front(Origins(), Callers())
+REPLY = AsgiReply(cast("Any", None), AsgiBody())
 
 
 def offering(*offers: bytes) -> Request:
@@ -21,7 +28,7 @@ def offering(*offers: bytes) -> Request:
 def test_a_websocket_is_refused(offers: list[bytes]) -> None:
     """In whatever case, list or header it stands: its caller can do nothing with an ordinary answer."""
     with pytest.raises(UpgradeRefused):
-        Front().check(offering(*offers))
+        FRONT.check(offering(*offers), REPLY)
 
 
 @pytest.mark.parametrize(
@@ -29,4 +36,4 @@ def test_a_websocket_is_refused(offers: list[bytes]) -> None:
 )
 def test_any_other_offer_is_ignored(offers: list[bytes]) -> None:
     """RFC 9110, 7.8: a server may, and goes on in HTTP/1.1."""
-    Front().check(offering(*offers))
+    assert FRONT.check(offering(*offers), REPLY) is None

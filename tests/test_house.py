@@ -47,6 +47,7 @@ TESTED_ELSEWHERE = {
     "message": "test_asgi",
     "options": "test_settings",
     "listener": "test_listener",
+    "listeners": "test_settings",
     "machines": "test_simulate_scenario",
     "outlet": "test_wire",
     "proxied": "test_upstream",

@@ -209,6 +209,7 @@ def test_every_reject_is_told() -> None:
     waits = {reason for reason in REASONS if re.search(rf"^\\fB{reason}\\fR,[^,]*?^Wait: ", told, re.MULTILINE)}
     without = {
         "body_too_large",
+        "forbidden_origin",
         "not_found",
         "method_not_allowed",
         "upgrade_refused",

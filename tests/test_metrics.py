@@ -59,6 +59,7 @@ REASONS = [
     "circuit_open",
     "credential_cooldown",
     "body_too_large",
+    "forbidden_origin",
     "not_found",
     "method_not_allowed",
     "upgrade_refused",
@@ -396,7 +397,7 @@ def fault(phase: str, status: int, reason: str, *, reached: bool) -> dict[Series
         ),
         (
             lambda _, bridge: bridge.client.get("/", headers={"upgrade": "x", "connection": "upgrade"}),
-            {series("requests_total", "none", "other", "501"): 1, series("rejects_total", "upgrade_refused"): 1},
+            {series("requests_total", "none", "other", "426"): 1, series("rejects_total", "upgrade_refused"): 1},
         ),
         (
             lambda _, bridge: bridge.client.get("/a//b"),

@@ -26,8 +26,8 @@ __all__ = ["identity", "secure"]
 pytestmark = pytest.mark.real
 
 MANY = 10
-HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\n" % CHAT.encode()
-GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+HEAD = b"POST %s HTTP/1.1\r\nhost: localhost\r\n" % CHAT.encode()
+GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 STREAM = json.dumps({"model": "m", "messages": ASK, "stream": True}).encode()
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
 
@@ -88,7 +88,9 @@ def test_wherever_a_caller_stops_and_however_it_ends(bridge: Bridge, state: str)
                 end(stranger)
 
 
-@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\nhost: x\r\n", b"\r\n", b"", b"GET /" + b"x" * 60_000])
+@pytest.mark.parametrize(
+    "said", [b"GET / HTTP/1.1\r\nhost: localhost\r\n", b"\r\n", b"", b"GET /" + b"x" * 60_000]
+)
 def test_a_head_that_does_not_end_holds_no_slot(provider: Provider, said: bytes) -> None:
     """Byte by byte or not at all: who has not asked for anything takes nobody's place."""
     with a_bridge("--max-concurrency", "1", provider=provider) as bridge, ExitStack() as stack:
@@ -127,8 +129,8 @@ def test_who_does_not_read_costs_a_buffer(provider: Provider) -> None:
 BOMBS = {
     "a line of 10 MB": (GET[:-2] + b"x: " + b"x" * 10 * MIB, b"431"),
     "a name of 1 MB": (GET[:-2] + b"x" * MIB + b": x\r\n\r\n", b"431"),
-    "a target of 1 MB": (b"GET /" + b"x" * MIB + b" HTTP/1.1\r\nhost: x\r\n\r\n", b"431"),
-    "a method of 1 MB": (b"G" * MIB + b" / HTTP/1.1\r\nhost: x\r\n\r\n", b"400"),
+    "a target of 1 MB": (b"GET /" + b"x" * MIB + b" HTTP/1.1\r\nhost: localhost\r\n\r\n", b"431"),
+    "a method of 1 MB": (b"G" * MIB + b" / HTTP/1.1\r\nhost: localhost\r\n\r\n", b"400"),
     "100,000 lines": (GET[:-2] + b"x: x\r\n" * 100_000 + b"\r\n", b"431"),
     "100,000 empty lines": (b"\r\n" * 100_000 + GET, b"431"),
     "an extension of 1 MB": (CHUNKED + b"1;" + b"x" * MIB + b"\r\n{\r\n0\r\n\r\n", b"400"),
@@ -144,7 +146,7 @@ BOMBS = {
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
         b"501",
     ),
-    "a tunnel": (b"CONNECT x:1 HTTP/1.1\r\nhost: x:1\r\n\r\n" + bytes(range(256)), b"405"),
+    "a tunnel": (b"CONNECT localhost:1 HTTP/1.1\r\nhost: localhost:1\r\n\r\n" + bytes(range(256)), b"405"),
 }
 
 

@@ -153,7 +153,9 @@ def _begun(bridge: Bridge) -> socket.socket:
     """Send a request and wait for nothing."""
     sock = bridge.stranger()
     body = b'{"model":"m","messages":[]}'
-    sock.sendall(b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s" % (CHAT.encode(), len(body), body))
+    sock.sendall(
+        b"POST %s HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n%s" % (CHAT.encode(), len(body), body)
+    )
     return sock
 
 
@@ -225,7 +227,7 @@ def test_the_one_too_many_is_rejected_at_once(bare: Bridge, provider: Provider) 
 
 
 @pytest.mark.parametrize(
-    "behind", [b"", b"\r\n", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"], ids=["", "CRLF", "request"]
+    "behind", [b"", b"\r\n", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"], ids=["", "CRLF", "request"]
 )
 def test_who_leaves_is_missed(bare: Bridge, provider: Provider, behind: bytes) -> None:
     """A caller that leaves while the provider is silent frees both, whatever it had sent behind its request."""

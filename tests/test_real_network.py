@@ -89,7 +89,7 @@ def test_who_does_not_trust_the_certificate_is_not_served(secure: Bridge) -> Non
 @pytest.mark.parametrize(
     "noise",
     [
-        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         bytes(range(256)) * 64,
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -132,11 +132,11 @@ def _drain(sock: socket.socket) -> bytes:
 def test_websockets_are_refused(plain: Bridge, headers: bytes) -> None:
     """Whatever a connection is to become, it stays HTTP/1.1: 426, and the next request on it is served."""
     with plain.stranger() as stranger:
-        stranger.sendall(b"GET /openai/v1/responses HTTP/1.1\r\nhost: x\r\n%s\r\n" % headers)
+        stranger.sendall(b"GET /openai/v1/responses HTTP/1.1\r\nhost: localhost\r\n%s\r\n" % headers)
         answer = stranger.recv(65536)
         assert answer.startswith(b"HTTP/1.1 426 ")
         assert b"x-aibridge-reject: upgrade_refused\r\n" in answer
-        stranger.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        stranger.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         _, _, answer = _drain(stranger).rpartition(b"HTTP/1.1 ")
         assert answer.startswith(b"200 ")
 
@@ -242,7 +242,7 @@ def test_a_connection_that_its_caller_closed_is_closed_here(provider: Provider) 
     with a_bridge(*provider.flags) as bridge:
         descriptors = Path(f"/proc/{bridge.process.pid}/fd")
         before = len(list(descriptors.iterdir()))
-        for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", b"garbage\r\n\r\n"):
+        for said in (b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n", b"garbage\r\n\r\n"):
             for _ in range(10):
                 with bridge.stranger() as caller:
                     caller.sendall(said)
@@ -258,7 +258,7 @@ def test_a_host_without_an_address_is_a_mistake() -> None:
 
 # HTTP/1.1 as strangers speak it
 
-HEAD = b"POST %s HTTP/1.1\r\nhost: x\r\n" % CHAT.encode()
+HEAD = b"POST %s HTTP/1.1\r\nhost: localhost\r\n" % CHAT.encode()
 
 
 def test_no_smuggled_request_gets_through(plain: Bridge, provider: Provider) -> None:
@@ -283,11 +283,11 @@ def test_a_thousand_idle_connections_cost_nobody_anything(plain: Bridge) -> None
     with ExitStack() as stack:
         idle = [stack.enter_context(plain.stranger()) for _ in range(1000)]
         for stranger in idle[::2]:
-            stranger.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            stranger.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
         for stranger in idle[::2]:
             assert stranger.recv(65536).startswith(b"HTTP/1.1 200 ")
         assert plain.caller.get("/").status_code == 200
-        idle[1].sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        idle[1].sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         assert _drain(idle[1]).startswith(b"HTTP/1.1 200 ")
     descriptors = Path(f"/proc/{plain.process.pid}/fd")
     until(lambda: len(list(descriptors.iterdir())) <= before + 1, "every descriptor back")

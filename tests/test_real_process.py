@@ -276,7 +276,7 @@ def test_who_reads_nothing_does_not_hold_it_up(provider: Provider) -> None:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect(("127.0.0.1", bridge.port))
         content = json.dumps(STREAMED).encode()
-        deaf.sendall(b"POST %s HTTP/1.1\r\nhost: x\r\n" % CHAT.encode())
+        deaf.sendall(b"POST %s HTTP/1.1\r\nhost: localhost\r\n" % CHAT.encode())
         deaf.sendall(b"content-length: %d\r\n\r\n%s" % (len(content), content))
         until(lambda: _waiting(deaf) > 0, "the answer")
         _stands_still(provider)
@@ -313,10 +313,10 @@ def _stands_still(provider: Provider) -> None:
     [
         b"",
         b"GET / HT",
-        b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
-        b"GET / HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
-        b"GET / HTTP/1.1\r\nhost: x\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\nconnection: upgrade\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: [::1]\r\nupgrade: h2c\r\nhttp2-settings: AAMAAAB\r\nconnection: upgrade\r\n\r\n",
         b"\0" * 1000,
     ],
     ids=["nothing", "half a line", "a request", "HTTP/2", "a WebSocket", "h2c", "garbage"],
@@ -334,7 +334,7 @@ def test_a_broken_answer_leaves_no_connection_behind(provider: Provider) -> None
     """A connection whose answer broke off ends with it, though more requests stand behind; nothing lingers."""
     provider.script({"fault": "truncate", "after": 3})
     content = json.dumps(STREAMED).encode()
-    head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(content)}\r\n\r\n".encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(content)}\r\n\r\n".encode()
     with a_bridge("--graceful-timeout", "1m", provider=provider) as bridge, bridge.stranger() as caller:
         caller.sendall((head + content) * 2)
         heard = b""

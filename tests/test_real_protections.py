@@ -87,7 +87,7 @@ def test_who_hangs_up_in_the_queue_never_reaches_the_provider(narrow: Bridge, pr
     with narrow.holding("sk-first"):
         with narrow.stranger() as stranger:
             stranger.sendall(
-                b"POST /openai/v1/chat/completions HTTP/1.1\r\nhost: b\r\nauthorization: Bearer sk-gone\r\n"
+                b"POST /openai/v1/chat/completions HTTP/1.1\r\nhost: [::1]\r\nauthorization: Bearer sk-gone\r\n"
                 b"content-length: 20000000\r\n\r\n" + b"x" * 100_000
             )
             until(lambda: waiting(narrow) == 1, "somebody who waits")

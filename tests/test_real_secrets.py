@@ -133,12 +133,12 @@ def live_through_everything(bridge: Bridge, provider: Provider, caller: Caller) 
     raw = CANARIES["raw"].encode()
     for noise in (
         b"GET / HTTP/1.1\r\nauthorization: Bearer %s\x00\r\n\r\n" % raw,
-        b"POST /openai/v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: %s\r\ncontent-length: x\r\n\r\n"
+        b"POST /openai/v1/chat/completions HTTP/1.1\r\nhost: [::1]\r\nx-api-key: %s\r\ncontent-length: x\r\n\r\n"
         % raw,
-        b"GET / HTTP/1.1\r\nhost: x\r\n" + b"authorization: Bearer %s\r\n" % raw * 2 + b"\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"authorization: Bearer %s\r\n" % raw * 2 + b"\r\n",
         b"%s\r\n\r\n" % raw,
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n%s" % raw,
-        b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n%s" % raw,
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n%s" % raw,
     ):
         with bridge.stranger() as stranger, suppress(OSError):
             stranger.sendall(noise)

@@ -16,6 +16,7 @@ _OPENAI: dict[int, str] = {
 }
 # https://docs.anthropic.com/en/api/errors
 _ANTHROPIC: dict[int, str] = {
+    403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",

@@ -118,7 +118,7 @@ def _ask(draw: Random, request_id: bytes, *, small: bool) -> Ask:
         target = draw.choice(_BY_ITSELF)
     malformed = draw.random() < 0.02
     expects = bool(body) and not small and draw.random() < 0.05
-    lines = [b"host: bridge", b"x-request-id: " + request_id, b"user-agent: " + draw.choice(_AGENTS)]
+    lines = [b"host: localhost", b"x-request-id: " + request_id, b"user-agent: " + draw.choice(_AGENTS)]
     lines += _credential(draw)
     framed = body
     if expects:

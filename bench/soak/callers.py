@@ -57,7 +57,9 @@ class Callers:
         try:
             reader = Reader(end.hear)
             for number in range(callers):
-                await end.send(b"GET / HTTP/1.1\r\nhost: bridge\r\nx-api-key: sk-soak-first-%d\r\n\r\n" % number)
+                await end.send(
+                    b"GET / HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-soak-first-%d\r\n\r\n" % number
+                )
                 await reader.body(await reader.head())
         finally:
             end.close()

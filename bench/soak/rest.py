@@ -80,7 +80,7 @@ class Rests:
             with trio.fail_after(SETTLE):
                 end = await connect(self._bridge.port)
                 try:
-                    await end.send(b"GET %s HTTP/1.1\r\nhost: bridge\r\nconnection: close\r\n\r\n" % target)
+                    await end.send(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % target)
                     reader = Reader(end.hear)
                     head = await reader.head()
                     await reader.body(head)
