@@ -423,12 +423,59 @@ def test_hung_probes_do_not_keep_it_half_open_for_ever() -> None:
     assert lab.state(later) is State.CLOSED
 
 
-def test_a_verdict_at_the_deadline_is_late() -> None:
-    """At the very deadline the permit has gone back: a success counts no more."""
+@pytest.mark.parametrize("after", [29.75, 30.0, 45.0, 3600.0])
+def test_a_late_success_counts(after: float) -> None:
+    """At and after its deadline a probe holds no permit any more, and its success helps to close it all the same."""
+    lab, now = half_open()
+    slow = [lab.admitted(now) for _ in range(3)]
+    others = [lab.admitted(now + 30) for _ in range(3)] if after > 30 else []
+    for permit in slow:
+        assert lab.state(now + after) is State.HALF_OPEN
+        lab.settle(permit, SUCCESS, now + after)
+    assert lab.state(now + after) is State.CLOSED
+    assert lab.told[-1].because == "3 of 3 probes succeeded"
+    for permit in others:  # of an older generation by now
+        lab.settle(permit, OVERLOAD, now + after)
+    assert lab.breaker.statistics(now + after).failures_in_window == 0
+
+
+def test_a_provider_slower_than_the_deadline_closes_it() -> None:
+    """Five 503s, then unary answers of 45 s: as soon as three of them are there it is closed."""
+    lab = tripped(Policy())
+    flying: list[tuple[float, Permit]] = []
+    for now in range(30, 200):
+        while flying and flying[0][0] <= now:
+            lab.settle(flying.pop(0)[1], SUCCESS, now)
+        if isinstance(answer := lab.breaker.admit(now), Permit):
+            flying.append((now + 45, answer))
+        if lab.state(now) is State.CLOSED:
+            break
+    assert now == 30 + 2 + 45
+
+
+def test_a_late_verdict_counts_once() -> None:
+    """Twice the same permit is one success; a neutral is its last word."""
+    lab, now = half_open()
+    permit, silent = lab.admitted(now), lab.admitted(now)
+    for _ in range(5):
+        lab.settle(permit, SUCCESS, now + 45)
+    for evidence in (NEUTRAL, SUCCESS, OVERLOAD):
+        lab.settle(silent, evidence, now + 45)
+    assert lab.state(now + 45) is State.HALF_OPEN
+    for _ in range(2):
+        lab.settle(lab.admitted(now + 46), SUCCESS, now + 46)
+    assert lab.state(now + 46) is State.CLOSED
+
+
+def test_a_late_success_dies_with_its_generation() -> None:
+    """A slow probe of one half-open state does not help to close the next."""
     lab, now = half_open(Policy(max_probes=1))
-    permit = lab.admitted(now)
-    lab.settle(permit, SUCCESS, now + 30)
-    assert lab.state(now + 30) is State.HALF_OPEN
+    slow = lab.admitted(now)
+    lab.fail(now + 30)
+    again = now + 30 + (lab.breaker.statistics(now + 30).cooldown_left or 0)
+    assert lab.state(again) is State.HALF_OPEN
+    lab.settle(slow, SUCCESS, again)
+    assert lab.state(again) is State.HALF_OPEN
 
 
 def test_next_due_is_the_earliest_deadline() -> None:
@@ -472,7 +519,7 @@ def test_relapse_in_half_open_reopens() -> None:
     assert lab.path == ["open", "half-open", "open"]
 
 
-def test_relapse_after_the_time_out_reopens() -> None:
+def test_a_failure_after_the_time_out_reopens() -> None:
     """A probe that ran out of time and then fails reopens, if it is still half-open."""
     lab, now = half_open()
     permit = lab.admitted(now)
@@ -480,7 +527,7 @@ def test_relapse_after_the_time_out_reopens() -> None:
     assert lab.path == ["open", "half-open", "open"]
 
 
-def test_a_time_out_relapses_once() -> None:
+def test_a_late_failure_counts_once() -> None:
     """After its one late failure a timed-out probe has nothing more to say."""
     lab, now = half_open()
     permit = lab.admitted(now)
@@ -489,9 +536,9 @@ def test_a_time_out_relapses_once() -> None:
     assert lab.path == ["open", "half-open", "open", "half-open"]
 
 
-def test_a_late_success_after_the_time_out_counts_nothing() -> None:
-    """A probe that ran out of time does not help to close it, but may still fail."""
-    lab, now = half_open(Policy(max_probes=1))
+def test_a_late_success_may_relapse() -> None:
+    """A slow probe that has succeeded and then fails reopens, if it is still half-open."""
+    lab, now = half_open()
     permit = lab.admitted(now)
     lab.settle(permit, SUCCESS, now + 45)
     assert lab.state(now + 45) is State.HALF_OPEN

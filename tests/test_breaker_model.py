@@ -49,12 +49,11 @@ class Call:
     said: list[Said] = field(default_factory=list)
 
     def votes(self) -> list[Said]:
-        """What of it counts: its first word in time; after a success or the time-out its first failure."""
-        in_time = [word for word in self.said[:1] if word.at < self.deadline]
-        rest = self.said[len(in_time) :]
-        if in_time and in_time[0].verdict is not Verdict.SUCCESS:
-            return in_time
-        return in_time + [word for word in rest if word.verdict is Verdict.FAILURE][:1]
+        """What of it counts: its first word, however late; after a success its first failure, too."""
+        first, rest = self.said[:1], self.said[1:]
+        if not first or first[0].verdict is not Verdict.SUCCESS:
+            return first
+        return first + [word for word in rest if word.verdict is Verdict.FAILURE][:1]
 
     def holds(self, now: float) -> bool:
         """Whether it still has its permit."""
@@ -315,6 +314,17 @@ class BreakerMachine(RuleBasedStateMachine):
         self.model.look(self.now)
         assert (refusal is not None) == (self.model.era.state is State.OPEN)
         assert refusal is None or refusal.wait == self.model.wait(self.now)
+
+    # Left to chance, few stories would come as far as late answers in half-open.
+    @precondition(lambda self: self.model.era.state is State.HALF_OPEN)
+    @rule(verdicts=st.lists(st.sampled_from([*Verdict, Verdict.SUCCESS]), min_size=1, max_size=4))
+    def slow_probes(self, verdicts: list[Verdict]) -> None:
+        self.admit(self.model.policy.max_probes)
+        self.now += min(self.model.policy.cooldown, 30.0) + 0.25
+        late = [pair for pair in self.calls if pair[1] in self.model.era.calls and not pair[1].said]
+        for (permit, call), verdict in zip(late, verdicts, strict=False):
+            self.breaker.settle(permit, EVIDENCE[verdict], self.now)
+            self.model.settle(call, verdict, self.now)
 
     # Left to chance, few stories would come as far as half-open.
     @precondition(lambda self: self.model.mode is Mode.AUTO and self.model.era.state is State.CLOSED)

@@ -11,9 +11,10 @@ half-open  At most `max_probes` probes hold permits, others are refused with a w
 2. `admit`, `settle` and the timer call `advance` first, so a due cooldown has always been applied.
 3. A permit is taken back once. One of an older generation changes nothing, except that a provider's later word, of
    when to come back, may extend a cooldown; it never cuts one short.
-4. A probe without a verdict after min(cooldown, 30 s) gives its permit back as neutral and runs on.
-5. Who gave its permit back by success or by time may still fail, once, while that generation stands: one
-   failure in closed, open again in half-open.
+4. A probe without a verdict after min(cooldown, 30 s) makes room for another one. It runs on, and its verdict
+   counts when it comes: healthy answers may take longer than that.
+5. A request that has succeeded may still fail, once, while that generation stands: one failure in closed, open
+   again in half-open.
 6. Forced open refuses without a timer; forced closed admits and counts but never trips; back to automatic
    leads from forced open to half-open, from forced closed to closed and empty. Overrides are no trips, and
    neither lengthen cooldowns nor begin a ramp.
@@ -213,7 +214,6 @@ class Breaker:
         if self._probes:
             for permit in [probe for probe, due in self._probes.items() if due <= now]:
                 del self._probes[permit]
-                permit.returned = permit.may_relapse = True
 
     def next_due(self) -> float:
         """Return when `advance` has something to do next, infinity if nothing is pending."""
