@@ -8,9 +8,10 @@ from typing import Protocol, Self
 
 import trio
 
-from aibridge_trio.core import breaker, verdict
+from aibridge_trio.core import verdict
 from aibridge_trio.core.breaker import Breaker, Mode, Policy, Refusal, Statistics, Transition
 from aibridge_trio.core.headers import Headers
+from aibridge_trio.core.permit import NO_GENERATION, Permit, Ticket
 from aibridge_trio.core.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
@@ -35,27 +36,46 @@ class Judge(Protocol):
     @property
     def advice(self) -> Advice: ...
 
+    def take(self, hold: Hold) -> None: ...
+
     def judge(self, hold: Hold, evidence: Evidence) -> Verdict: ...
 
 
 class Hold:
     """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
 
-    As a context: an UpstreamFault on the way out is evidence, and whatever is still held at the end goes back as
-    neutral. Without a circuit nobody judges it.
+    It has no permit before the request is whole; a `ticket` says that it still wants one. As a context: an
+    UpstreamFault on the way out is evidence, and whatever is still held at the end goes back as neutral. Without a
+    circuit nobody judges it.
     """
 
-    __slots__ = ("_answered_at", "_circuit", "_headers", "owner", "permit", "verdict")
+    __slots__ = ("_answered_at", "_circuit", "_headers", "owner", "permit", "ticket", "verdict", "would_reject")
 
     def __init__(
-        self, circuit: Judge | None, permit: breaker.Permit | None = None, owner: Caller | None = None
+        self,
+        circuit: Judge | None,
+        ticket: Ticket | None = None,
+        owner: Caller | None = None,
+        would_reject: Told = nobody,
     ) -> None:
         self.verdict: Verdict | None = None
-        self.permit = permit
+        self.permit: Permit | None = None
+        self.ticket = ticket
         self.owner = owner
+        self.would_reject = would_reject
         self._circuit = circuit
         self._headers: Headers | None = None
         self._answered_at = 0.0
+
+    def take(self) -> None:
+        """Take the permit, before the last of the request goes up; CircuitOpen if there is none."""
+        if self._circuit is None or self.ticket is None:
+            return
+        try:
+            self._circuit.take(self)
+        except CircuitOpen:
+            self._circuit = None  # a refused request is not judged
+            raise
 
     def sent(self) -> None:
         """See that the whole request is on its way: from now on the first byte may be late."""
@@ -143,17 +163,27 @@ class Circuit:
         return self.policy is not None
 
     def admit(self, owner: Caller | None = None, would_reject: Told = nobody) -> Hold:
-        """Let a request through or raise CircuitOpen. `owner` is whose own key goes up."""
+        """Let a request begin or raise CircuitOpen. `owner` is whose own key goes up.
+
+        What it returns takes the permit later, when the request is whole: an unfinished upload holds none.
+        """
         if not self.enabled:
             return Hold(self, owner=owner)
-        answer = self._breaker.admit(self.clock())
+        answer = self._breaker.ask(self.clock())
         if isinstance(answer, Refusal):
-            if not self._shadow or answer.because == "operator":
-                raise self._open(answer)
-            would_reject(CircuitOpen.reason)
+            self._refuse(answer, would_reject)
             return Hold(self, owner=owner)  # nothing of it counts: it should not be there
-        self._reschedule()
-        return Hold(self, answer, owner)
+        return Hold(self, answer, owner, would_reject)
+
+    def take(self, hold: Hold) -> None:
+        """Give a permit to a request whose last piece is about to go up, or raise CircuitOpen."""
+        ticket, hold.ticket = hold.ticket, None
+        answer = self._breaker.admit(self.clock(), ticket)
+        if isinstance(answer, Refusal):
+            self._refuse(answer, hold.would_reject)
+        else:
+            hold.permit = answer
+            self._reschedule()
 
     def refusal(self) -> CircuitOpen | None:
         """Return what a request that holds no permit and never votes is told: refused only while open."""
@@ -171,6 +201,8 @@ class Circuit:
             if not self._blame(hold.owner, rest):
                 evidence = NEUTRAL
         self._publish(Judged(self.provider, evidence.verdict))
+        if hold.ticket is not None:
+            self._take_early(hold, evidence)
         if hold.permit is not None:
             self._breaker.settle(hold.permit, evidence, self.clock(), told)
             self._reschedule()
@@ -199,6 +231,18 @@ class Circuit:
     def __repr__(self) -> str:
         name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
         return f"<Circuit {name} {self._breaker!r}>"
+
+    def _take_early(self, hold: Hold, evidence: Evidence) -> None:
+        """Take what is judged before it was whole for a request like others, if there is a permit for it."""
+        ticket, hold.ticket = hold.ticket, None
+        if evidence.verdict is not Verdict.NEUTRAL:
+            answer = self._breaker.admit(self.clock(), ticket)
+            hold.permit = Permit(NO_GENERATION) if isinstance(answer, Refusal) else answer
+
+    def _refuse(self, refusal: Refusal, would_reject: Told) -> None:
+        if not self._shadow or refusal.because == "operator":
+            raise self._open(refusal)
+        would_reject(CircuitOpen.reason)
 
     def _open(self, refusal: Refusal) -> CircuitOpen:
         return CircuitOpen(self.provider, refusal.because, refusal.wait)

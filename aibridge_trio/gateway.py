@@ -95,7 +95,8 @@ class Gateway:
             record.hold = hold
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             record.sent_up()
-            async with instance.upstream.send(outgoing, record.reached, hold.sent) as response:  # 502, 504, 413
+            sending = instance.upstream.send(outgoing, record.reached, hold.sent, hold.take)
+            async with sending as response:  # 502, 504, 413; 503 if it has opened meanwhile
                 record.answered(response.status)
                 seat.served = True
                 last = await relay(response, reply, hold, route, record)

@@ -80,14 +80,20 @@ class Upstream:
         self._pool = transport.pool(self._base) if isinstance(transport, Transport) else None
 
     def send(
-        self, outgoing: Outgoing, reached: Callable[[], None], sent: Callable[[], None] = lambda: None
+        self,
+        outgoing: Outgoing,
+        reached: Callable[[], None],
+        sent: Callable[[], None] = lambda: None,
+        completing: Callable[[], None] = lambda: None,
     ) -> Response:
         """Send a request, on entering what this returns.
 
-        `reached` is called when the connection stands, `sent` when all of the request has been taken for it.
+        `reached` is called when the connection stands, `completing` before what makes the request whole goes up,
+        `sent` when all of it has been taken for the connection. What `completing` raises ends the request.
         """
         headers = [self._host, *outgoing.headers, *_framing(outgoing)]
-        return Response(self._call(), outgoing, self._base_path + outgoing.target, headers, reached, sent=sent)
+        target = self._base_path + outgoing.target
+        return Response(self._call(), outgoing, target, headers, reached, sent=sent, completing=completing)
 
     async def run(self) -> None:
         """Keep deadlines, and close kept connections in time, until cancelled."""
@@ -131,9 +137,12 @@ class Response:
         reached: Callable[[], None],
         *,
         sent: Callable[[], None],
+        completing: Callable[[], None],
     ) -> None:
         self._call = call
         self._sent: Callable[[], None] | None = sent
+        self._completing: Callable[[], None] | None = completing
+        self._announced = outgoing.length
         self._outgoing = outgoing
         self._target = target
         self._headers = headers
@@ -162,6 +171,8 @@ class Response:
 
     async def __aenter__(self) -> Self:
         call = self._call
+        if not (self._outgoing.chunked or self._announced):
+            self._complete()  # its head is all of it
         try:
             await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._reached)
         except BodyStalled:
@@ -189,6 +200,8 @@ class Response:
         """Return the next piece of the request's body, None at its end."""
         piece = await anext(self._outgoing.body, None) if self._outgoing.has_body else None
         if piece is None:
+            if self._announced is None:
+                self._complete()
             if self._sent:
                 self._sent()
                 self._sent = None
@@ -196,7 +209,17 @@ class Response:
         self._left -= len(piece)
         if self._left < 0:
             raise BodyTooLarge(self._outgoing.max_body)
+        if self._announced is not None:
+            self._announced -= len(piece)
+            if self._announced <= 0:
+                self._complete()
         return piece
+
+    def _complete(self) -> None:
+        """See that what is handed out next makes the request whole."""
+        completing, self._completing = self._completing, None
+        if completing:
+            completing()
 
 
 def _fault(phase: Phase, error: httpx.TransportError) -> UpstreamFault:

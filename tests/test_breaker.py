@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker import Breaker, Mode, Permit, Policy, Refusal, State, Transition
+from aibridge_trio.core.breaker import Breaker, Mode, Policy, Refusal, State, Transition
+from aibridge_trio.core.permit import Permit
 from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 
 OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
@@ -425,7 +426,7 @@ def test_hung_probes_do_not_keep_it_half_open_for_ever() -> None:
 
 @pytest.mark.parametrize("after", [29.75, 30.0, 45.0, 3600.0])
 def test_a_late_success_counts(after: float) -> None:
-    """At and after its deadline a probe holds no permit any more, and its success helps to close it all the same."""
+    """At and after its deadline a probe holds no permit any more, and its success helps to close it."""
     lab, now = half_open()
     slow = [lab.admitted(now) for _ in range(3)]
     others = [lab.admitted(now + 30) for _ in range(3)] if after > 30 else []

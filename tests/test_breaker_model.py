@@ -21,7 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aibridge_trio.core.breaker import Breaker, Mode, Permit, Policy, Refusal, State, Transition
+from aibridge_trio.core.breaker import Breaker, Mode, Policy, Refusal, State, Transition
+from aibridge_trio.core.permit import Permit
 from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 
 EVIDENCE = {

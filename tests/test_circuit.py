@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 import pytest
@@ -25,6 +26,7 @@ class Lab:
 
     def settle(self, *evidence: Evidence) -> None:
         with self.circuit.admit() as hold:
+            hold.take()
             for one in evidence:
                 hold.settle(one)
 
@@ -86,7 +88,8 @@ async def test_the_timer_expires_hung_probes(lab: Lab, autojump_clock: MockClock
     await trio.sleep(30)
 
     async def hang() -> None:
-        with lab.circuit.admit():
+        with lab.circuit.admit() as hold:
+            hold.take()
             await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
@@ -150,7 +153,9 @@ async def test_probes_that_say_nothing_are_given_back(lab: Lab, autojump_clock: 
     lab.trip()
     await trio.sleep(30)
     for _ in range(10):
-        lab.settle()
+        with lab.circuit.admit() as hold:
+            hold.take()
+            assert lab.circuit.statistics().probes == 1
     assert lab.circuit.statistics().probes == 0
     assert lab.state is State.HALF_OPEN
 
@@ -211,7 +216,9 @@ async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockCloc
     lab.trip()
     await trio.sleep(30)
     for _ in range(5):
-        with trio.move_on_after(1), lab.circuit.admit():
+        with trio.move_on_after(1), lab.circuit.admit() as hold:
+            hold.take()
+            assert lab.circuit.statistics().probes == 1
             await trio.sleep_forever()
         assert lab.circuit.statistics().probes == 0
     assert lab.verdicts[5:] == ["neutral"] * 5
@@ -230,9 +237,144 @@ async def test_a_hung_probe_may_still_fail(lab: Lab, autojump_clock: MockClock) 
     """A probe that ran out of time runs on; when it breaks, the circuit opens again."""
     lab.trip()
     await trio.sleep(30)
-    with pytest.raises(UpstreamFault), lab.circuit.admit():
+    hold = lab.circuit.admit()
+    hold.take()
+    with pytest.raises(UpstreamFault), hold:
         await silence(100)
     assert lab.path == ["open", "half-open", "open"]
+
+
+async def test_a_slow_probe_may_still_succeed(lab: Lab, autojump_clock: MockClock) -> None:
+    """Three answers of 45 s close it, though each has given its permit back after 30."""
+    lab.trip()
+    await trio.sleep(30)
+
+    async def answer() -> None:
+        with lab.circuit.admit() as hold:
+            hold.take()
+            await trio.sleep(45)
+            hold.settle(SUCCESS)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(answer)
+    assert lab.path == ["open", "half-open", "closed"]
+
+
+# --- A permit only for what is whole
+
+
+async def test_an_unfinished_request_holds_no_permit(lab: Lab, autojump_clock: MockClock) -> None:
+    """Any number may begin in half-open; the first three that are whole probe, the next are refused."""
+    lab.trip()
+    await trio.sleep(30)
+    holds = [lab.circuit.admit() for _ in range(10)]
+    assert lab.circuit.statistics().probes == 0
+    for hold in holds[:3]:
+        hold.take()
+        hold.take()  # once
+    assert lab.circuit.statistics().probes == 3
+    with pytest.raises(CircuitOpen) as caught, holds[3] as refused:
+        refused.take()
+    assert caught.value.wait == 1.0
+    assert refused.verdict is None
+    assert lab.verdicts == ["failure"] * 5
+
+
+async def test_what_opened_meanwhile_refuses_what_becomes_whole(lab: Lab, autojump_clock: MockClock) -> None:
+    """An upload that began while it was closed is refused at its end if it is open by then."""
+    hold = lab.circuit.admit()
+    lab.trip()
+    await trio.sleep(10)
+    with pytest.raises(CircuitOpen) as caught, hold:
+        hold.take()
+    assert caught.value.wait == 20.0
+
+
+@pytest.mark.parametrize(("others", "path"), [(0, ["open", "half-open", "open"]), (3, ["open", "half-open"])])
+async def test_a_failure_before_it_is_whole_counts_if_there_is_a_permit(
+    lab: Lab, autojump_clock: MockClock, others: int, path: list[str]
+) -> None:
+    """A provider's 503 to half an upload is one to a probe; where no other may probe it changes nothing."""
+    lab.trip()
+    await trio.sleep(30)
+    early = lab.circuit.admit()
+    for hold in [lab.circuit.admit() for _ in range(others)]:
+        hold.take()
+    with early:
+        early.settle(OVERLOAD)
+        early.take()
+    assert lab.path == path
+    assert lab.circuit.statistics().probes == others * (len(path) == 2)
+
+
+async def test_neutral_words_before_it_is_whole_take_nothing(lab: Lab, autojump_clock: MockClock) -> None:
+    """A 413 to half an upload is no probe."""
+    lab.trip()
+    await trio.sleep(30)
+    with lab.circuit.admit() as hold:
+        hold.settle(NEUTRAL)
+        hold.take()
+        assert lab.circuit.statistics().probes == 0
+    assert lab.verdicts[5:] == ["neutral"]
+
+
+async def test_early_failures_open_it(lab: Lab, autojump_clock: MockClock) -> None:
+    """Refused uploads count in the window like all else; what was left behind opens nothing again."""
+    late = lab.circuit.admit()
+    for _ in range(5):
+        with lab.circuit.admit() as hold:
+            hold.settle(OVERLOAD)
+    assert lab.path == ["open"]
+    with late:
+        late.settle(OVERLOAD)
+    assert lab.circuit.statistics().trips == 1
+
+
+async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    """What was let through early is not asked again when it is whole; what began before the ramp is."""
+    lab = Lab(Policy(ramp=30.0))
+    lab.trip()
+    await trio.sleep(30)
+    begun = [lab.circuit.admit() for _ in range(20)]
+    for _ in range(3):
+        lab.settle(SUCCESS)
+    assert lab.state is State.CLOSED
+
+    def through(*holds: Hold) -> int:
+        count = 0
+        for hold in holds:
+            with suppress(CircuitOpen):
+                hold.take()
+                count += 1
+        return count
+
+    assert through(*begun) == 2  # a tenth of twenty
+    admitted = []
+    for _ in range(20):
+        try:
+            admitted.append(lab.circuit.admit())
+        except CircuitOpen:
+            continue
+    assert len(admitted) == 2
+    assert through(*admitted) == 2
+
+
+async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_clock: MockClock) -> None:
+    """Once for each request, early or late."""
+    lab = Lab(Policy())
+    lab.circuit = Circuit("openai", Policy(), trio.current_time, lab.heard.append, shadow=True)
+    would: list[str] = []
+    late = lab.circuit.admit(would_reject=would.append)
+    lab.trip()
+    with late:
+        late.take()
+        late.settle(SUCCESS)
+    assert would == ["circuit_open"]
+    with lab.circuit.admit(would_reject=would.append) as early:
+        early.take()
+    assert would == ["circuit_open"] * 2
+    assert lab.path == ["open"]
 
 
 # --- Refusals
@@ -317,7 +459,8 @@ async def test_many_tasks_probe_no_more_than_allowed(lab: Lab, autojump_clock: M
     async def request() -> None:
         nonlocal admitted
         try:
-            with lab.circuit.admit():
+            with lab.circuit.admit() as hold:
+                hold.take()
                 admitted += 1
                 await trio.sleep(5)
         except CircuitOpen as refused:

@@ -287,6 +287,9 @@ class Heard:
     def clock(self) -> float:
         return 0.0
 
+    def take(self, hold: Hold) -> None:
+        pass
+
     def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
         self.judged.append(evidence)
         return evidence.verdict

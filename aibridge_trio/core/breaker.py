@@ -8,7 +8,7 @@ half-open  At most `max_probes` probes hold permits, others are refused with a w
            successes close it, neutrals in between reset nothing; one failure opens it again.
 
 1. Every transition and every override begins a new generation and empties window and probe counts.
-2. `admit`, `settle` and the timer call `advance` first, so a due cooldown has always been applied.
+2. `ask`, `admit`, `settle` and the timer call `advance` first, so a due cooldown has always been applied.
 3. A permit is taken back once. One of an older generation changes nothing, except that a provider's later word, of
    when to come back, may extend a cooldown; it never cuts one short.
 4. A probe without a verdict after min(cooldown, 30 s) makes room for another one. It runs on, and its verdict
@@ -31,6 +31,7 @@ from enum import StrEnum
 from typing import Literal
 
 from aibridge_trio.core.cooldown import Cooldown
+from aibridge_trio.core.permit import Permit, Ticket
 from aibridge_trio.core.ramp import Ramp
 from aibridge_trio.core.verdict import Evidence, Verdict
 from aibridge_trio.core.window import Window
@@ -123,20 +124,6 @@ class Statistics:
     share: float = 1.0
 
 
-class Permit:
-    """Leave to make one request, of one generation; given back through `Breaker.settle`."""
-
-    __slots__ = ("generation", "may_relapse", "returned")
-
-    def __init__(self, generation: int) -> None:
-        self.generation = generation
-        self.returned = False
-        self.may_relapse = False
-
-    def __repr__(self) -> str:
-        return f"<Permit generation={self.generation} {'returned' if self.returned else 'held'}>"
-
-
 class Breaker:
     """One breaker; `listen` is told each transition as it happens, `chance` gives a number in [0, 1)."""
 
@@ -163,19 +150,21 @@ class Breaker:
         self._successes = 0
         self._trips = 0
 
-    def admit(self, now: float) -> Permit | Refusal:
-        """Give a permit or say no."""
+    def ask(self, now: float) -> Ticket | Refusal:
+        """Say no to a request that is not whole yet, or give what `admit` takes later. A ticket holds nothing."""
         self.advance(now)
-        if refusal := self._refusal(now):
+        return self._refusal(now) or self._full() or self._ramp_refusal(now) or Ticket(self._generation)
+
+    def admit(self, now: float, ticket: Ticket | None = None) -> Permit | Refusal:
+        """Give a permit or say no. Who had its share of a ramp with its ticket needs no second one."""
+        self.advance(now)
+        if refusal := self._refusal(now) or self._full():
+            return refusal
+        if ticket != Ticket(self._generation) and (refusal := self._ramp_refusal(now)):
             return refusal
         permit = Permit(self._generation)
         if self._state is State.HALF_OPEN:
-            if len(self._probes) >= self._policy.max_probes:
-                return Refusal(self._opened_by, _PROBE_WAIT)
             self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
-        elif self._policy.ramp and not self._ramp.admit(now):
-            # Somewhere in what is left of it, so that they do not all come at its end.
-            return Refusal("ramp", max(_PROBE_WAIT, self._ramp.left(now) * self._chance()))
         return permit
 
     def refuse(self, now: float) -> Refusal | None:
@@ -259,6 +248,16 @@ class Breaker:
         if self._mode is Mode.OPEN:
             return Refusal("operator", None)
         return Refusal(self._opened_by, self._until - now)
+
+    def _full(self) -> Refusal | None:
+        full = self._state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
+        return Refusal(self._opened_by, _PROBE_WAIT) if full else None
+
+    def _ramp_refusal(self, now: float) -> Refusal | None:
+        if self._state is not State.CLOSED or self._ramp.admit(now):
+            return None
+        # Somewhere in what is left of it, so that they do not all come at its end.
+        return Refusal("ramp", max(_PROBE_WAIT, self._ramp.left(now) * self._chance()))
 
     def _fail(self, evidence: Evidence, word: float, now: float) -> None:
         if self._state is State.HALF_OPEN:

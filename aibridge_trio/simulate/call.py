@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from aibridge_trio.core.breaker import Permit
+    from aibridge_trio.core.permit import Permit
     from aibridge_trio.core.places import Place
     from aibridge_trio.errors import Phase
     from aibridge_trio.simulate.clients import Headers

@@ -1,0 +1,24 @@
+"""What a request has of a breaker: a ticket while it isn't whole, then a permit; both of one generation."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+# The generation in which a request has asked; it holds nothing.
+Ticket = NewType("Ticket", int)
+# Of a request that belongs to no generation: what it shows changes nothing but the end of a cooldown.
+NO_GENERATION = -1
+
+
+class Permit:
+    """Leave to make one request, of one generation; given back through `Breaker.settle`."""
+
+    __slots__ = ("generation", "may_relapse", "returned")
+
+    def __init__(self, generation: int) -> None:
+        self.generation = generation
+        self.returned = False
+        self.may_relapse = False
+
+    def __repr__(self) -> str:
+        return f"<Permit generation={self.generation} {'returned' if self.returned else 'held'}>"
