@@ -36,6 +36,7 @@ TESTED_ELSEWHERE = {
     "app": "test_asgi",
     "bridge": "test_bridge",
     "call": "test_transport",
+    "complaint": "test_verdict",
     "configuration": "test_settings",
     "exchanges": "test_connection",
     "files": "test_settings",

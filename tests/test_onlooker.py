@@ -151,6 +151,28 @@ def test_overload_after_content_is_a_failure(code: str, shape: str, dialect: str
     ]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"error": {"code": 503}, "choices": [{"delta": {"content": ""}, "finish_reason": "error"}]},
+        {"error": {"code": "503", "type": None}},
+        {"choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 503}}]},
+        {"object": "error", "code": 503},
+        {"error": {"status": "UNAVAILABLE"}},
+    ],
+)
+def test_a_status_in_the_stream_counts_as_in_a_head(data: dict[str, Any]) -> None:
+    """As compatible providers send it: before content, after it, and as the only thing in a unary answer."""
+    fresh, begun, whole = stream(), stream(), unary(200)
+    assert [evidence.verdict for evidence in fresh.feed(event(data))] == [Verdict.FAILURE]
+    begun.feed(chunk({"content": "Hi"}))
+    assert [evidence.verdict for evidence in begun.feed(event(data))] == [Verdict.FAILURE]
+    whole.feed(json.dumps(data).encode())
+    evidence = whole.end()
+    assert evidence is not None
+    assert evidence.verdict is Verdict.FAILURE
+
+
 def test_an_event_named_error_is_read_after_content_whatever_its_data() -> None:
     """After content, too, it is enough that the event's name says error."""
     onlooker = stream()

@@ -16,7 +16,20 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "error", "response", "code", "details", "error_code", "message", "x"]),
+            st.sampled_from(
+                [
+                    "type",
+                    "error",
+                    "response",
+                    "code",
+                    "details",
+                    "metadata",
+                    "status",
+                    "finish_reason",
+                    "message",
+                    "x",
+                ]
+            ),
             inner,
             max_size=4,
         )
@@ -24,7 +37,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 documents = st.dictionaries(
-    st.sampled_from(["type", "error", "response", "code", "choices", "usage"]), json_values, max_size=4
+    st.sampled_from(["type", "error", "response", "code", "choices", "object", "usage"]), json_values, max_size=4
 )
 
 
@@ -174,6 +187,101 @@ def test_other_error_events_are_neutral(code: str, shape: str) -> None:
     assert verdict.of_event(*shapes(code)[shape]) == NEUTRAL
 
 
+# What compatible providers send in the middle of a stream.
+COMPATIBLE: list[tuple[str, str, str]] = [
+    ("OpenRouter", "", '{"error":{"code":503,"message":"m"},"choices":[{"index":0,"finish_reason":"error"}]}'),
+    ("OpenRouter", "", '{"error":{"code":429,"message":"m","metadata":{"raw":"…"}},"choices":[]}'),
+    ("OpenRouter", "", '{"error":{"code":502,"metadata":{"error_type":"provider_overloaded"}},"choices":[]}'),
+    ("OpenRouter", "", '{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":503}}]}'),
+    ("LiteLLM", "", '{"error":{"message":"m","type":null,"param":null,"code":"503"}}'),
+    ("LiteLLM", "", '{"error":{"message":"m","type":"throttling_error","param":null,"code":"429"}}'),
+    ("vLLM", "", '{"error":{"message":"m","type":"ServiceUnavailableError","param":null,"code":503}}'),
+    ("SGLang", "", '{"object":"error","message":"m","type":"x","param":null,"code":503}'),
+    ("TGI", "", '{"error":{"message":"m","http_status_code":429}}'),
+    ("TGI", "", '{"error":"Model is overloaded","error_type":"overloaded"}'),
+    ("Groq", "error", '{"error":{"message":"m","type":"service_unavailable","status_code":503}}'),
+    ("Gemini", "", '{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}'),
+    ("Gemini", "", '{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"t"}]}}'),
+    ("Gemini", "", '{"error":{"message":"m","status":"Too Many Requests"}}'),
+    ("Azure", "", '{"error":{"code":"429","message":"m"}}'),
+    ("Azure", "", '{"error":{"code":"TooManyRequests","message":"m"}}'),
+    ("Moonshot", "", '{"error":{"message":"m","type":"engine_overloaded_error"}}'),
+    ("Bedrock", "", '{"error":{"code":"ThrottlingException","message":"m"}}'),
+    ("Codex", "error", '{"type":"error","status":429,"error":{"type":"x"}}'),
+    ("any", "", '{"error":{"code":529}}'),
+    ("any", "", '{"error":{"code":" 529 "}}'),
+    ("any", "", '{"error":{"type":"overloaded"}}'),
+    ("any", "", '{"error":{"status":503}}'),
+    ("any", "error", '{"type":"overloaded_error"}'),
+    ("any", "", '{"error":503}'),
+    ("any", "", '{"error":"rate_limit_exceeded"}'),
+    ("any", "response.failed", '{"type":"response.failed","response":{"error":{"code":503}}}'),
+]
+
+
+@pytest.mark.parametrize(("_who", "name", "data"), COMPATIBLE)
+def test_overload_is_understood_as_compatible_providers_say_it(_who: str, name: str, data: str) -> None:
+    """A status in an error, as number or text, counts as in a head; so does a name for it, however written."""
+    document = verdict.parse(data.encode())
+    evidence = verdict.of_event(name, document)
+    assert evidence is not None
+    assert (evidence.verdict, evidence.overload) == (Verdict.FAILURE, True)
+    quota = any(word in data.lower() for word in ("429", "rate_limit", "throttling", "too many", "toomany"))
+    assert evidence.quota is quota
+    if name == "":
+        assert verdict.of_body(200, document) == evidence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(
+            f'{{"code":{status}}}'
+            for status in (400, 401, 402, 404, 408, 498, 500, 502, 504, 0, -503, 50300, 1e300)
+        ),
+        *(f'{{"code":"{status}"}}' for status in ("500", "502", "5030", "-503", "5.03", "\u0665\u0660\u0663", "")),
+        '{"code":true}',
+        '{"code":[503]}',
+        '{"code":{"code":503}}',
+        '{"message":"503 overloaded"}',
+        '{"code":null,"type":"InternalServerError"}',
+        '{"code":"server_error"}',
+        '{"code":"' + "overloaded" * 1000 + '"}',
+        '{"code":"over\\nloaded"}',
+        '{"code":429,"type":"insufficient_quota"}',
+        '"the model overloaded its context"',
+        '"an error was encountered while running the model"',
+    ],
+)
+def test_other_statuses_and_words_in_an_error_are_neutral(error: str) -> None:
+    """As their statuses in a head are; and free text is no code."""
+    document = verdict.parse(f'{{"error":{error}}}'.encode())
+    assert document
+    assert verdict.of_event("", document) == NEUTRAL
+    assert verdict.of_body(200, document) == NEUTRAL
+
+
+def test_a_choice_that_ends_in_error_is_neutral() -> None:
+    """It is no content, and says nothing of why."""
+    document = {"choices": [{"delta": {"content": ""}, "finish_reason": "error"}]}
+    assert verdict.of_event("", document) == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"object": "response", "status": "completed", "error": None, "code": 503},
+        {"choices": [{"message": {"content": "503"}, "finish_reason": "stop"}], "type": "overloaded"},
+        {"choices": [], "status": 503},
+        {"type": "message", "content": [{"type": "text", "text": "overloaded_error"}]},
+    ],
+)
+def test_what_is_no_error_is_not_read_for_codes(document: dict[str, Any]) -> None:
+    """A complete answer without an error is a success, whatever words stand in it."""
+    assert verdict.of_body(200, document) == SUCCESS
+    assert verdict.of_event("", document) is SUCCESS
+
+
 def test_an_exhausted_account_in_a_stream_is_neutral() -> None:
     """An overload type whose details say that waiting never helps is neutral in a stream, too."""
     document = {
@@ -220,9 +328,13 @@ def test_content_is_a_success(name: str, document: dict[str, Any]) -> None:
 @example("", {"type": {}})
 @example("error", {"error": {"code": {}, "details": []}})
 @example("", {"error": 1})
+@example("", {"error": {"code": 10**4000, "status": float("nan"), "type": float("inf")}})
+@example("", {"choices": [{"error": {"code": {}}}]})
+@example("", {"choices": [[]], "object": []})
 def test_no_document_makes_it_raise(name: str, document: dict[str, Any]) -> None:
     """Whatever types a provider puts where, an event yields evidence or none, never an exception."""
     assert isinstance(verdict.of_event(name, document), Evidence | None)
+    assert isinstance(verdict.of_body(200, document), Evidence)
 
 
 @given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aibridge_trio.core import sse, verdict
+from aibridge_trio.core.complaint import OVERLOAD_STATUSES
 from aibridge_trio.core.usage import Usage
 from aibridge_trio.core.verdict import Evidence
 
@@ -57,7 +58,7 @@ class Onlooker:
 
     def cut(self) -> Evidence | None:
         """Judge an answer that was left before its end: a 429 is one, whatever the rest would have said."""
-        return verdict.of_status(self._status) if self._status in verdict.OVERLOAD_STATUSES else None
+        return verdict.of_status(self._status) if self._status in OVERLOAD_STATUSES else None
 
     def _look_at(self, event: sse.Event) -> Evidence | None:
         # After the first content only errors and usage matter: the other events need no parsing.
