@@ -64,7 +64,7 @@ class Bridge:
             (instance.provider for instance in self.instances),
             ((each.provider, scope) for each in circuits for scope in each.scoped()),
         )
-        self.metrics = Metrics(self.ledger, self.admission.statistics, circuits)
+        self.metrics = Metrics(self.ledger, self.admission.statistics, circuits, lambda: self.log.dropped)
         self.status = Status(
             life=self.life,
             admission=self.admission,
@@ -228,7 +228,8 @@ def serve(settings: Settings) -> int:
             bridge = Bridge(settings)
             bridge.open()
             _settle_the_collector()
-            return await bridge.run(signals)
+            with bridge.log.writing():
+                return await bridge.run(signals)
 
     return trio.run(main)
 

@@ -1,20 +1,24 @@
 """Log lines on stderr: one a request, one a transition, start, drain or override.
 
-Never a body, never a credential.
+Never a body, never a credential. As JSON, or for people in the form of logfmt: `key=value`, and a value in quotes
+where it could be taken for something else, so that no caller can forge a field.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from types import NoneType
 from typing import Any, Literal, TextIO
 
 from aibridge_trio.events import Bug, Finished, Hears, Lifecycle, Overridden, Transitioned
-from aibridge_trio.units import visible
+from aibridge_trio.log_writer import LogWriter
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
@@ -26,6 +30,8 @@ _ENCODERS: dict[type, Callable[[Any], str]] = {
     int: repr,
     float: repr,
 }
+# What stands in a value without quotes: printable, and none of these.
+_AMBIGUOUS = re.compile(r'[ ="\\]')
 
 
 class Log:
@@ -44,6 +50,8 @@ class Log:
         human = form == "human" or (form == "auto" and self._stream.isatty())
         self._format = _human if human else _json
         self._now = now
+        self._writer: LogWriter | None = None
+        self._dropped = 0
         self.hears: Hears = {
             Finished: self._finished,
             Transitioned: self._transitioned,
@@ -70,6 +78,32 @@ class Log:
     def _bug(self, event: Bug) -> None:
         self._line("error", "bug", {"where": event.where})
 
+    @property
+    def dropped(self) -> int:
+        """How many lines the reader of stderr has not taken."""
+        return self._dropped + (self._writer.dropped if self._writer else 0)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write from a thread while this context is open, so that a reader who does not read blocks nothing."""
+        try:
+            descriptor = self._stream.fileno()
+        except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
+            yield
+            return
+        encoding = self._stream.encoding or "utf-8"
+        with LogWriter(descriptor, encoding, self._gap) as writer:
+            self._writer = writer
+            try:
+                yield
+            finally:
+                self._writer = None
+        self._dropped += writer.dropped
+
+    def _gap(self, lines: int) -> str:
+        """Return the line for lines that were dropped."""
+        return self._format(self._now(), "warning", "dropped", {"lines": lines}) + "\n"
+
     def caution(self, detail: str) -> None:
         """Write a warning of the configuration's."""
         self._line("warning", "config", {"detail": detail})
@@ -77,11 +111,15 @@ class Log:
     def _line(self, level: Level, event: str, fields: dict[str, Any]) -> None:
         if _LEVELS[level] < self._least:
             return
+        line = self._format(self._now(), level, event, fields) + "\n"
+        if self._writer:
+            self._writer.put(line)
+            return
         try:
-            self._stream.write(self._format(self._now(), level, event, fields) + "\n")
+            self._stream.write(line)
             self._stream.flush()
         except (OSError, ValueError):
-            pass  # nobody reads stderr any more; requests go on
+            self._dropped += 1  # nobody reads stderr any more; requests go on
 
 
 def _request(event: Finished) -> dict[str, Any]:
@@ -118,5 +156,20 @@ def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
 
 def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
-    said = " ".join(f"{key}={value}" for key, value in fields.items() if value not in (None, "", False))
-    return visible(f"{time} {level:<7} {event:<8} {said}")
+    said = " ".join(f"{key}={_logfmt(value)}" for key, value in fields.items() if not _is_nothing(value))
+    return f"{time} {level:<7} {event:<8} {said}"
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is False or value == ""
+
+
+def _logfmt(value: Any) -> str:
+    """Return a value as it stands behind its key; in quotes, with Python's escapes, if it needs them."""
+    text = _ENCODERS[type(value)](value) if type(value) in _ENCODERS else str(value)
+    if text.isprintable() and not _AMBIGUOUS.search(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    if escaped.isprintable():
+        return f'"{escaped}"'
+    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'

@@ -29,8 +29,13 @@ class Metrics(Collector):
     """The ledger, the admission and the circuits as series; `render` is what /metrics answers."""
 
     def __init__(
-        self, ledger: Ledger, admission: Callable[[], Statistics], circuits: Iterable[Circuits] = ()
+        self,
+        ledger: Ledger,
+        admission: Callable[[], Statistics],
+        circuits: Iterable[Circuits] = (),
+        lines_dropped: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._lines_dropped = lines_dropped
         self._ledger = ledger
         self._circuits = tuple(circuits)
         self._admission = admission
@@ -97,6 +102,8 @@ class Metrics(Collector):
         yield _gauge("queue_size", "How many may wait, 0 is no queue.", (), {(): limits.queue_size})
         yield _gauge("queue_waiting", "How many wait now.", (), {(): now.queue.waiting})
         yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), ledger.waits)
+        dropped = {(): self._lines_dropped()}
+        yield _counter("log_lines_dropped", "Log lines that the reader of stderr did not take.", (), dropped)
         yield _counter("rate_limit_evictions", "Callers forgotten for want of room.", (), {(): now.evictions})
 
     def _finer(self) -> Iterator[Metric]:

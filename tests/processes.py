@@ -81,6 +81,8 @@ class Process:
         )
         self.lines: list[str] = []
         self._deaf = False
+        self._listens = threading.Event()
+        self._listens.set()
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
 
@@ -116,9 +118,14 @@ class Process:
         """Read one line more, then close the pipe under it."""
         self._deaf = True
 
+    def ignore(self) -> None:
+        """Read one line more, then leave the pipe to fill, until it has ended."""
+        self._listens.clear()
+
     def wait(self, within: float = PATIENCE) -> int:
         """Wait for its end and return the exit status."""
         status = self._popen.wait(within)
+        self._listens.set()
         self._reader.join(within)
         return status
 
@@ -131,6 +138,7 @@ class Process:
         finally:
             self._popen.kill()
             self._popen.wait()
+            self._listens.set()
             self._reader.join(PATIENCE)
             assert self._popen.stderr
             self._popen.stderr.close()
@@ -139,6 +147,7 @@ class Process:
         assert self._popen.stderr
         for line in self._popen.stderr:
             self.lines.append(line.rstrip("\n"))
+            self._listens.wait()
             if self._deaf:
                 self._popen.stderr.close()
                 return

@@ -37,6 +37,7 @@ OF_TRAFFIC = {
     "aibridge_upstream_errors_total",
     "aibridge_tokens_total",
     "aibridge_build_info",
+    "aibridge_log_lines_dropped_total",
 }
 
 

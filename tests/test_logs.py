@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import re
+from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -138,7 +140,7 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d info    request  request_id=req_1 provider=openai route=/chat/completions method=POST "
         r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 queue_s=0\.25 total_s=2\.0 "
-        r"bytes_in=10 bytes_out=2000 user_agent=OpenAI/Python 1\.2",
+        r"bytes_in=10 bytes_out=2000 user_agent=\"OpenAI/Python 1\.2\"",
         line,
     )
 
@@ -240,6 +242,58 @@ def test_nothing_that_a_caller_sends_breaks_a_line(user_agent: str, method: str)
     assert line.isprintable()
 
 
+FORGED = "x status=200 verdict=success"
+
+
+def parsed(line: str) -> dict[str, str]:
+    """Read the fields of a line for people, as a reader of logfmt does; whatever is none fails."""
+    fields = {}
+    rest = line[len("12:00:00 warning request  ") :]
+    while rest:
+        found = re.match(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^ ="\\]+)(?: |$)', rest)
+        assert found, rest
+        assert found[1] not in fields, line
+        fields[found[1]] = ast.literal_eval(found[2]) if found[2].startswith('"') else found[2]
+        rest = rest[found.end() :]
+    return fields
+
+
+@given(st.text(max_size=64), st.text(max_size=16), st.text(max_size=16))
+@example(FORGED, "", "")
+@example('" status=200', "\\", '\\" x="')
+@example("\n\r\x85\u2028\u00a0 a\u3000b", "a=b", "\ud800")
+def test_no_value_forges_a_field(user_agent: str, method: str, because: str) -> None:
+    """What is read back from a line for people is what was written: the same fields, the same values."""
+    [line] = logged(REQUEST._replace(user_agent=user_agent, method=method), form="human")
+    fields = parsed(line)
+    assert (fields.pop("user_agent", ""), fields.pop("method", "")) == (user_agent, method)
+    assert fields == {
+        "request_id": "req_1",
+        "provider": "openai",
+        "route": "/chat/completions",
+        "status": "200",
+        "verdict": "success",
+        "duration_s": "1.2346",
+        "first_byte_s": "0.5",
+        "queue_s": "0.25",
+        "total_s": "2.0",
+        "bytes_in": "10",
+        "bytes_out": "2000",
+        "caller": "…cdef",
+    }
+    [line] = logged(replace(TRIP, because=because), form="human")
+    expected = {"provider": "openai", "from": "closed", "to": "open"} | ({"because": because} if because else {})
+    assert parsed(line) == expected
+
+
+def test_for_people_zero_is_said_and_nothing_is_not() -> None:
+    """No byte in, no wait: that is a number. No reject, not broken: that is left out; broken is true."""
+    [line] = logged(REQUEST._replace(bytes_in=0, queued=0.0, broken=True), form="human")
+    fields = parsed(line)
+    assert (fields["bytes_in"], fields["queue_s"], fields["broken"]) == ("0", "0.0", "true")
+    assert not {"left", "reject", "would_reject"} & fields.keys()
+
+
 def test_every_character_that_moves_a_cursor_is_escaped() -> None:
     """Escape sequences, line and paragraph separators, direction marks, lone surrogates."""
     for form in ("json", "human"):
@@ -297,6 +351,7 @@ async def test_a_broken_stderr_breaks_no_request(
         for _ in range(3):
             assert (await bridge.client.get("/")).status_code == 200
         assert (await bridge.status())["requests"]["total"] == 3
+        assert await bridge.metric("log_lines_dropped_total") == 3
 
 
 def test_each_line_is_flushed() -> None:

@@ -99,6 +99,7 @@ FAMILIES = {
     "aibridge_verdicts_total": ("counter", ["provider", "verdict"]),
     "aibridge_tokens_total": ("counter", ["provider", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
+    "aibridge_log_lines_dropped_total": ("counter", []),
     "aibridge_build_info": ("gauge", ["version", "python"]),
 }
 Series = tuple[str, tuple[str, ...]]
@@ -195,6 +196,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         series("queue_size"),
         series("queue_waiting"),
         series("rate_limit_evictions_total"),
+        series("log_lines_dropped_total"),
         *(series("rejects_total", reason) for reason in REASONS),
         *(series("would_reject_total", reason) for reason in WOULD),
     }
