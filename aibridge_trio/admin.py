@@ -9,11 +9,11 @@ from typing import Any
 
 import trio
 
-from aibridge_trio import metrics
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.breaker import Mode
 from aibridge_trio.errors import ForbiddenOrigin
 from aibridge_trio.events import Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
+from aibridge_trio.exposition import accepts_gzip, negotiate
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
 from aibridge_trio.message import BodyStalled, Reply, Request
@@ -133,8 +133,12 @@ class Admin:
         ready = self._life.phase == "serving"
         await _text(reply, 200 if ready else 503, "ready\n" if ready else f"{self._life.phase}\n")
 
-    async def _show_metrics(self, _request: Request, reply: Reply) -> None:
-        await reply.answer(200, [(b"content-type", metrics.CONTENT_TYPE.encode())], self._metrics.render())
+    async def _show_metrics(self, request: Request, reply: Reply) -> None:
+        form = negotiate(_header(request, b"accept"))
+        gzip = accepts_gzip(_header(request, b"accept-encoding"))
+        body = await self._metrics.scrape(form, gzip=gzip)
+        headers = [(b"content-type", form.content_type.encode()), (b"vary", b"accept, accept-encoding")]
+        await reply.answer(200, [*headers, (b"content-encoding", b"gzip")] if gzip else headers, body)
 
     async def _show_status(self, _request: Request, reply: Reply) -> None:
         await _json(reply, self._status.document())
@@ -188,6 +192,10 @@ def _host_name(host: bytes) -> str:
     if text.startswith("[") and "]" in text:
         return text[1:].partition("]")[0]
     return text.partition(":")[0].removesuffix(".")
+
+
+def _header(request: Request, name: bytes) -> str:
+    return b",".join(request.header_values(name)).decode("latin-1")
 
 
 async def _text(reply: Reply, status: int, text: str) -> None:

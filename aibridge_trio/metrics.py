@@ -1,4 +1,4 @@
-"""Every metric, once. prometheus_client's only door.
+"""Every metric, once.
 
 Labels come from configuration and code only, never from what a caller sends; a status is a provider's or
 ours. Every child that can be known is there from the start at 0, so that a rate sees its first event.
@@ -11,22 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from prometheus_client.registry import Collector
-
 from aibridge_trio import __version__
 from aibridge_trio.admission import Statistics
 from aibridge_trio.circuits import Circuits
-from aibridge_trio.ledger import Histogram, Ledger
+from aibridge_trio.exposition import Exposition, Family, Form
+from aibridge_trio.ledger import BUCKETS, Histogram, Ledger
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+_BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
 _KNOWN = range(100, 600)
 
 
-class Metrics(Collector):
-    """The ledger, the admission and the circuits as series; `render` is what /metrics answers."""
+class Metrics:
+    """The ledger, the admission and the circuits as series; `scrape` is what /metrics answers."""
 
     def __init__(
         self,
@@ -39,15 +35,18 @@ class Metrics(Collector):
         self._ledger = ledger
         self._circuits = tuple(circuits)
         self._admission = admission
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
+        self._exposition = Exposition()
 
     def render(self) -> bytes:
-        """Return all series in the text exposition format."""
-        return generate_latest(self._registry)
+        """Return all series as plain text."""
+        return self._exposition.text(tuple(self.collect()))
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield each family (the registry calls this)."""
+    async def scrape(self, form: Form, *, gzip: bool) -> bytes:
+        """Return all series as they are now; other tasks run while they are formatted."""
+        return await self._exposition.scrape(tuple(self.collect()), form, gzip=gzip)
+
+    def collect(self) -> Iterator[Family]:
+        """Yield each family with the values of this moment."""
         ledger, now = self._ledger, self._admission()
         states = {(name,): state.number for name, state in ledger.states.items()}
         yield _gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", ("provider",), states)
@@ -106,7 +105,7 @@ class Metrics(Collector):
         yield _counter("log_lines_dropped", "Log lines that the reader of stderr did not take.", (), dropped)
         yield _counter("rate_limit_evictions", "Callers forgotten for want of room.", (), {(): now.evictions})
 
-    def _finer(self) -> Iterator[Metric]:
+    def _finer(self) -> Iterator[Family]:
         """Yield what stands beside a provider's breaker: ramps, scopes, keys that rest."""
         ledger = self._ledger
         shares = {(each.provider,): each.statistics().share for each in self._circuits}
@@ -140,30 +139,24 @@ class Metrics(Collector):
 _Labels = TypeVar("_Labels", bound=tuple[str | int, ...])
 
 
-def _counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, int]) -> Metric:
-    family = CounterMetricFamily(f"aibridge_{name}", text, labels=tuple(labels))
+def _counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, int]) -> Family:
     sums: Counter[tuple[str, ...]] = Counter()
     for values, count in children.items():
         sums[tuple(map(_label, values))] += count
-    for words, count in sums.items():
-        family.add_metric(words, count)
-    return family
+    return Family("counter", name, text, tuple(labels), dict(sums))
 
 
-def _gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, float]) -> Metric:
-    family = GaugeMetricFamily(f"aibridge_{name}", text, labels=tuple(labels))
-    for values, number in children.items():
-        family.add_metric(tuple(map(_label, values)), number)
-    return family
+def _gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, float]) -> Family:
+    now = {tuple(map(_label, values)): number for values, number in children.items()}
+    return Family("gauge", name, text, tuple(labels), now)
 
 
-def _histogram(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, Histogram]) -> Metric:
-    family = HistogramMetricFamily(f"aibridge_{name}", text, labels=tuple(labels))
-    for words, histogram in children.items():
-        bounds = histogram.cumulative()
-        buckets = [(bound if isinstance(bound, str) else str(float(bound)), count) for bound, count in bounds]
-        family.add_metric(tuple(map(_label, words)), buckets, histogram.sum)
-    return family
+def _histogram(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, Histogram]) -> Family:
+    now = {
+        tuple(map(_label, words)): (histogram.sum, tuple(count for _, count in histogram.cumulative()))
+        for words, histogram in children.items()
+    }
+    return Family("histogram", name, text, tuple(labels), now, _BOUNDS)
 
 
 def _singles(counts: Mapping[str, int]) -> dict[tuple[str], int]:

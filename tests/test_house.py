@@ -24,7 +24,7 @@ DOORS = {
     "hypercorn": {"server"},
     "httptools": {"http1", "requests"},
     "httpx": {"upstream", "call", "proxied", "transport", "client"},
-    "prometheus_client": {"metrics"},
+    "prometheus_client": {"exposition"},
     "cyclopts": {"grammar", "reference"},
     "rich": {"top"},
 }
