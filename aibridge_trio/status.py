@@ -20,6 +20,7 @@ from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES
 from aibridge_trio.events import (
     Finished,
+    FirstByte,
     Hears,
     Lifecycle,
     Overridden,
@@ -30,6 +31,7 @@ from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instance, Instances
 from aibridge_trio.ledger import Histogram, Ledger
 from aibridge_trio.life import Life
+from aibridge_trio.provider_notes import ProviderNotes
 
 SCHEMA = 1
 # Callers kept in mind, and callers told. Idle ones are forgotten first: memory is bounded.
@@ -74,8 +76,10 @@ class Status:
         self._started_at = round(wall_clock(), 3)
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
         self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
+        self._notes = ProviderNotes(clock)
         self.hears: Hears = {
             Started: self._started,
+            FirstByte: self._notes.first_byte,
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
@@ -127,7 +131,7 @@ class Status:
         return {
             "enabled": circuits.enabled,
             "mode": breaker.mode,
-            **self._state(breaker),
+            **self._state(name, None, breaker),
             "threshold": policy.threshold if policy else None,
             "max_probes": policy.max_probes if policy else None,
             "rejects": ledger.refusals[name],
@@ -136,7 +140,7 @@ class Status:
             "scopes": [
                 {
                     "name": scope,
-                    **self._state(circuit.statistics()),
+                    **self._state(name, scope, circuit.statistics()),
                     "rejects": ledger.scope_refusals[name, scope],
                 }
                 for scope, circuit in circuits.scoped().items()
@@ -144,7 +148,7 @@ class Status:
             "credentials": _resting(circuits.resting()),
         }
 
-    def _state(self, breaker: Statistics) -> dict[str, Any]:
+    def _state(self, provider: str, scope: str | None, breaker: Statistics) -> dict[str, Any]:
         return {
             "state": breaker.state,
             "since_s": round(max(0.0, self._clock() - breaker.since), 3),
@@ -155,6 +159,7 @@ class Status:
             "trips": breaker.trips,
             "in_a_row": breaker.in_a_row,
             "share": round(breaker.share, 3),
+            "because": self._notes.because(provider, scope, breaker.state),
         }
 
     def _queue(self, admission: admissions.Statistics) -> dict[str, Any]:
@@ -177,11 +182,14 @@ class Status:
 
     def _provider(self, instance: Instance) -> dict[str, Any]:
         name, ledger = instance.name, self._ledger
+        unanswered, unanswered_for = self._notes.unanswered(name)
         responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
         return {
             "name": name,
             "type": instance.provider.name,
             "in_flight": ledger.in_flight[name],
+            "unanswered": unanswered,
+            "unanswered_for_s": _rounded(unanswered_for),
             "limit": self._admission.statistics().limits.per_provider,
             "breaker": self.breaker(instance),
             "upstream": {
@@ -202,8 +210,10 @@ class Status:
 
     def _started(self, event: Started) -> None:
         self._tally(event.caller).in_flight += 1
+        self._notes.started(event)
 
     def _finished(self, event: Finished) -> None:
+        self._notes.finished(event)
         if event.caller is not None:
             caller = self._tally(event.caller)
             caller.requests += 1
@@ -211,6 +221,7 @@ class Status:
             caller.in_flight = max(0, caller.in_flight - event.started)
 
     def _transitioned(self, event: Transitioned) -> None:
+        self._notes.transitioned(event)
         self._note(
             "breaker",
             provider=event.provider,

@@ -67,6 +67,7 @@ def a_breaker(**changes: Any) -> Said:
         "scope": "provider",
         "scopes": [],
         "credentials": None,
+        "because": None,
         **changes,
     }
 
@@ -85,6 +86,7 @@ def a_scope(name: str, state: str = "closed", **changes: Any) -> Said:
         "in_a_row": 0,
         "share": 1.0,
         "rejects": 0,
+        "because": None,
         **changes,
     }
 
@@ -122,6 +124,8 @@ def a_provider(name: str, answered: int, typical: float = 0.4, **changes: Any) -
         "name": name,
         "type": "openai",
         "in_flight": 3,
+        "unanswered": 0,
+        "unanswered_for_s": None,
         "limit": 0,
         "breaker": a_breaker(verdicts={"success": answered - overloaded, "failure": failed, "neutral": 0}),
         "upstream": {
@@ -261,6 +265,45 @@ def _named(document: Said, name: str) -> Any:
     return provider
 
 
+def without_rejects(document: Said) -> None:
+    """Let nobody be turned away, ever."""
+    document["rejects"] = dict.fromkeys(document["rejects"], 0)
+
+
+def silent(name: str, unanswered: int, seconds: float) -> Change:
+    """Let so many requests hang at a provider, of which none has been answered for so long."""
+
+    def change(document: Said) -> None:
+        _named(document, name).update(in_flight=unanswered, unanswered=unanswered, unanswered_for_s=seconds)
+
+    return change
+
+
+def connecting(callers: Said, admin: Said | None = None) -> Change:
+    """Let there be connections; what is not said of a listener is nothing."""
+    calm = {
+        "open": 0,
+        "max": 100,
+        "refused": dict.fromkeys(("limit", "address", "descriptors"), 0),
+        "busiest": None,
+    }
+
+    def change(document: Said) -> None:
+        document["connections"] = {
+            listener: copy.deepcopy(calm | (said or {}))
+            for listener, said in (("callers", callers), ("admin", admin))
+        }
+
+    return change
+
+
+def overrun(document: Said) -> None:
+    """Let one address have most of the connections, and others be refused for it."""
+    refused = {"limit": int(document["uptime_s"] * 2), "address": 0, "descriptors": 0}
+    busiest = {"address": "10.0.0.5", "open": 480}
+    connecting({"open": 500, "max": 500, "refused": refused, "busiest": busiest})(document)
+
+
 def full(document: Said) -> None:
     """Fill the concurrency, and turn some away for it."""
     document["concurrency"]["in_flight"] = document["concurrency"]["limit"] = 50
@@ -361,8 +404,8 @@ def older(document: Said) -> None:
     del document["queue"], document["shadow"], document["would_reject"]
     del document["concurrency"]["per_caller"], document["concurrency"]["per_provider"]
     for provider in document["providers"]:
-        del provider["limit"]
-        for name in ("cooldown_s", "in_a_row", "share", "scope", "scopes", "credentials"):
+        del provider["limit"], provider["unanswered"], provider["unanswered_for_s"]
+        for name in ("because", "cooldown_s", "in_a_row", "share", "scope", "scopes", "credentials"):
             del provider["breaker"][name]
     for event in document["events"]:
         del event["scope"]

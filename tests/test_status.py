@@ -161,6 +161,7 @@ async def test_breakers_off(autojump_clock: MockClock, network: Network) -> None
         "trips": 0,
         "in_a_row": 0,
         "share": 1.0,
+        "because": None,
         "rejects": 0,
         "verdicts": {"success": 0, "failure": 1, "neutral": 0},
         "scope": "provider",
@@ -357,6 +358,19 @@ async def test_uptime_and_now_tell_the_time(autojump_clock: MockClock, network: 
         document = await status(bridge)
     assert document["uptime_s"] == 61.25
     assert document["events"][0]["at"] <= document["now"]
+
+
+async def test_a_provider_that_hangs_is_told(autojump_clock: MockClock, network: Network) -> None:
+    """Requests in flight of which no answer has begun, and for how long; an answer that begins ends it."""
+    await network.answer("openai", saying(200, after=14))
+    async with network.bridge() as bridge, busy(bridge, CHAT, CHAT, MESSAGES):
+        await trio.sleep(9.5)
+        document = await status(bridge)
+        openai, *_ = document["providers"]
+        assert (openai["in_flight"], openai["unanswered"], openai["unanswered_for_s"]) == (2, 2, 10.0)
+        await trio.sleep(10)
+        openai, *_ = (await status(bridge))["providers"]
+        assert (openai["unanswered"], openai["unanswered_for_s"]) == (0, None)
 
 
 # The table of callers is bounded

@@ -54,10 +54,13 @@ from tests.pictures import (
     failing,
     full,
     limiting,
+    overrun,
     queueing,
     scoping,
     shadowing,
+    silent,
     unlimited,
+    without_rejects,
 )
 from tests.test_top_document import DOCUMENTS
 
@@ -242,6 +245,9 @@ SCENES = {
     "credentials": Scene(a_picture(breaking("openai", **RESTING)), sizes=(LOW, MIDDLE)),
     "everything-on": Scene(a_picture(*EVERYTHING), sizes=(LOW, MIDDLE, WIDE)),
     "everything-on-ascii": Scene(a_picture(*EVERYTHING), ascii=True),
+    "refusing": Scene(a_picture(failing("anthropic", {"401": 1.0}), without_rejects), sizes=(LOW, MIDDLE)),
+    "unanswered": Scene(a_picture(silent("anthropic", 15, 14.0), without_rejects), sizes=(LOW, MIDDLE)),
+    "connections": Scene(a_picture(overrun), sizes=(LOW, MIDDLE)),
     "narrow": Scene(a_picture(*OPENED), sizes=((60, 20),)),
 }
 SHOTS = {
@@ -565,11 +571,6 @@ def test_the_alert_is_calm_when_all_is_well() -> None:
         assert Scene(a_picture(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
 
 
-def without_rejects(document: Said) -> None:
-    """Let nobody be turned away, ever."""
-    document["rejects"] = dict.fromkeys(document["rejects"], 0)
-
-
 @pytest.mark.parametrize(
     "breaker", [OFF, {}, {"mode": "close"}, HALF_OPEN], ids=["off", "on", "close", "half-open"]
 )
@@ -593,13 +594,6 @@ def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, tol
         assert re.match(told, scene.lines(width)[1])
         (text, style), *_ = scene.frame(width, 24).lines[1]
         assert (text.split()[0], style) == ("openai", "bold yellow")
-
-
-@pytest.mark.parametrize("status", ["400", "401", "404", "422"])
-def test_what_callers_do_wrong_makes_nobody_sick(status: str) -> None:
-    """A provider that refuses bad requests is well."""
-    picture = a_picture(failing("openai", {status: 1.0}), without_rejects)
-    assert Scene(picture).lines()[1] == "all well: nobody is turned away"
 
 
 def test_what_is_over_is_over() -> None:

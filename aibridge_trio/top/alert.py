@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from aibridge_trio.top import symptoms
 from aibridge_trio.top.document import Provider, Scope, percent
 from aibridge_trio.top.history import Picture
-from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Cell, Line, fit, length, rate, span
+from aibridge_trio.top.paint import DIM, GREEN, PLAIN, RED, YELLOW, Cell, Line, fit, length, rate, remaining, span
 from aibridge_trio.top.rates import ProviderRates
 from aibridge_trio.top.view import Order
 from aibridge_trio.units import visible
@@ -26,12 +27,17 @@ _QUESTIONS = {
 _SILENCE = 2.5
 # What matters most may need two lines; more would push away what explains it.
 _MOST = 2
+# Where no line has an end.
+_UNBOUNDED = 10_000
 # The longest name of a scope, in cells.
 _LONGEST_SCOPE = 30
 # What the queue tells in more words.
 _OF_QUEUE = ("queue_full", "queue_timeout", "queue_deadline")
-# Of each sick provider so many causes, as far as there is room for all; they stand in its row, too.
+# Of each sick provider so many causes, as far as there is room for all; they stand in its row, too. The last is
+# without its rate: which status it is matters more than how often it comes.
 _CAUSES = (3, 1, 0)
+# Rejects for what providers' errors say already, with the phase.
+_OF_UPSTREAM = ("upstream_unreachable", "upstream_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,14 @@ def lines(picture: Picture | None, link: Link, now: float, width: int) -> list[L
     return [*best[:-1], [*best[-1], ("  ", PLAIN), *calm]]
 
 
+def alerts(picture: Picture, link: Link, now: float) -> list[str]:
+    """Return the same as `lines`, a text for each of its parts; nothing if all is well."""
+    parts = _parts(picture, now, _CAUSES[0])
+    shadow = _shadow(picture, _UNBOUNDED)
+    silent = [f"no word for {span(link.silence)}"] if link.silent else []
+    return [*silent, *("".join(text for text, _ in part).strip() for part in (*parts, *([shadow] * bool(shadow))))]
+
+
 def _shadow(picture: Picture, width: int) -> Line:
     """What only counts, by name as far as these find room."""
     shadow = picture.document.shadow
@@ -100,8 +114,13 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     parts: list[Line] = []
     counts_only = "breaker" in document.shadow
     parts += [[part] for row in picture.providers for part in _out(row.provider, age, counts_only=counts_only)]
+    for row in picture.providers:
+        parts += symptoms.unanswered(row, age)
+    if not picture.since_start:
+        parts += _refusing(picture)
     if document.draining:
         parts.append([("DRAINING", f"bold {YELLOW}")])
+    parts += symptoms.refused(picture)
     if document.limit and document.in_flight >= document.limit:
         parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
     turning = picture.queue.turned_away if document.queue.size and not picture.since_start else {}
@@ -110,7 +129,8 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
             f"{how} {rate(each)}/s" for how, each in sorted(turning.items(), key=lambda each: -each[1])
         )
         parts.append([("queue turns away", f"bold {YELLOW}"), (f" {told}", PLAIN)])
-    reasons = {reason: each for reason, each in picture.reasons.items() if not turning or reason not in _OF_QUEUE}
+    said = (*_OF_QUEUE,) * bool(turning) + _OF_UPSTREAM * any(row.errors for row in picture.providers)
+    reasons = {reason: each for reason, each in picture.reasons.items() if reason not in said}
     away = sorted(((each, reason) for reason, each in reasons.items() if each), reverse=True)
     if away and picture.since_start:
         # That may have been days ago.
@@ -118,7 +138,11 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     elif away:
         named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
         parts.append([("turned away", f"bold {YELLOW}"), (f" {named}", PLAIN)])
+    parts += symptoms.starved(picture)
+    parts += symptoms.given_up(picture)
     parts += _failing(picture, causes)
+    if picture.since_start:
+        parts += _refusing(picture)
     for row in picture.providers:
         parts += _returning(row.provider)
     # It answers, but whatever happens nothing will stop it.
@@ -128,6 +152,11 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
         if _state(row.provider) == "closed" and row.provider.breaker.mode == "close"
     ]
     return parts
+
+
+def _refusing(picture: Picture) -> list[Line]:
+    since_start = picture.since_start
+    return [line for row in picture.providers for line in symptoms.refusing(row, since_start=since_start)]
 
 
 def _failing(picture: Picture, causes: int) -> list[Line]:
@@ -145,6 +174,7 @@ def _failing(picture: Picture, causes: int) -> list[Line]:
 def _sick(row: ProviderRates, causes: int) -> Line:
     breaker, failures = row.provider.breaker, row.failures
     told = [f"{what} {rate(each)}/s" for what, each in failures.items()][:causes]
+    told = told if causes else list(failures)[:1]
     told += ["…"] if 0 < causes < len(failures) else []
     told += [f"FAILS {breaker.failures}/{breaker.threshold}"] if _counting(row.provider) else []
     share = f" {math.floor(100 * row.share) or '<1'}% errors" if failures else ""
@@ -162,12 +192,6 @@ def question(order: Order) -> str:
     return f"{order.provider}: {_QUESTIONS[order.mode]}"
 
 
-def left(provider: Provider, age: float) -> float | None:
-    """Seconds until an open breaker probes, `age` seconds after it was told; None without an end."""
-    remaining = provider.breaker.left if _state(provider) == "open" else None
-    return None if remaining is None else max(0.0, remaining - age)
-
-
 def _state(provider: Provider) -> str:
     return provider.breaker.state if provider.breaker.enabled else ""
 
@@ -178,13 +202,14 @@ def _out(provider: Provider, age: float, *, counts_only: bool) -> list[Cell]:
     if not scopes and _state(provider) != "open":
         return []
     first = min(scopes, key=lambda each: math.inf if each.left is None else each.left) if scopes else breaker
-    remaining = None if first.left is None else max(0.0, first.left - age)
-    if remaining is None:
-        return [(f"{_named(provider, scopes)} {'OPEN' if scopes else 'FORCED OPEN'}", RED)]
+    because = symptoms.reason(first.because)
+    why = f", {because}" if because else ""
+    if first.left is None:
+        return [(f"{_named(provider, scopes)} {f'OPEN{why}' if scopes else 'FORCED OPEN'}", RED)]
     again = ""
     if first.in_a_row > 1 and first.cooldown is not None:
-        again = f" of {span(first.cooldown)}, {first.in_a_row} in a row"
-    said = f"OPEN, {span(math.ceil(remaining))} left{again}"
+        again = f" of {span(math.ceil(first.cooldown))}, {first.in_a_row} in a row"
+    said = f"OPEN, {remaining(first.left, age, first.cooldown)} left{again}{why}"
     # In shadow it refuses nobody, unless its operator has said so.
     name = _named(provider, scopes)
     return [(f"{name} would be {said}", YELLOW) if counts_only else (f"{name} {said}", RED)]

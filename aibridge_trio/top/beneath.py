@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from aibridge_trio.top.paint import (
     Column,
     Line,
     count,
+    remaining,
     span,
     table,
 )
@@ -110,7 +110,7 @@ def _style(scope: Scope) -> str:
 def _left(scope: Scope, age: float) -> Cell:
     if scope.state != "open" or scope.left is None:
         return NOTHING, DIM
-    return span(math.ceil(max(0.0, scope.left - age))), RED
+    return remaining(scope.left, age, scope.cooldown), RED
 
 
 def _of(value: int, most: int, style: str = PLAIN) -> Cell:

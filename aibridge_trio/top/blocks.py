@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from aibridge_trio.top import alert
 from aibridge_trio.top.document import Breaker, Caller, Event
 from aibridge_trio.top.history import Picture
 from aibridge_trio.top.paint import (
@@ -24,6 +22,7 @@ from aibridge_trio.top.paint import (
     count,
     latency,
     rate,
+    remaining,
     span,
     table,
 )
@@ -229,8 +228,10 @@ def _word(breaker: Breaker) -> str:
 
 
 def _left(row: ProviderRates, age: float) -> Cell:
-    remaining = alert.left(row.provider, age)
-    return (NOTHING, DIM) if remaining is None else (span(math.ceil(remaining)), RED)
+    breaker = row.provider.breaker
+    if not breaker.enabled or breaker.state != "open" or breaker.left is None:
+        return NOTHING, DIM
+    return remaining(breaker.left, age, breaker.cooldown), RED
 
 
 def _failures(breaker: Breaker) -> Cell:

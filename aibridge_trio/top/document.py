@@ -15,7 +15,7 @@ class Scope:
     """One of the breakers of a provider that has several: of an endpoint, or of a model.
 
     `left` is None unless it is open with an end, `cooldown` the whole of that. `share` is what a ramp
-    admits, 0 to 1.
+    admits, 0 to 1. `because` is why it is in this state, "" if that is not known.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Scope:
     in_a_row: int
     share: float
     rejects: int
+    because: str = ""
 
     @property
     def word(self) -> str:
@@ -81,6 +82,7 @@ class Breaker:
     scope: str = "provider"
     scopes: tuple[Scope, ...] = ()
     keys: Resting | None = None
+    because: str = ""
 
     @property
     def word(self) -> str:
@@ -104,7 +106,11 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider's counters since the bridge's start; `first_bytes` is cumulative, by upper bound in seconds."""
+    """A provider's counters since the bridge's start; `first_bytes` is cumulative, by upper bound in seconds.
+
+    `unanswered` of those in flight have no byte of their answer, and no answer has begun or ended for
+    `unanswered_for` seconds; None where none is unanswered.
+    """
 
     name: str
     in_flight: int
@@ -114,6 +120,8 @@ class Provider:
     first_bytes: Mapping[float, int]
     tokens: Mapping[str, int]
     limit: int = 0
+    unanswered: int = 0
+    unanswered_for: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +171,28 @@ _NO_QUEUE = Queue()
 
 
 @dataclass(frozen=True, slots=True)
+class Connections:
+    """A listener's connections: how many are open, of how many.
+
+    `refused` are those since the start, by cause; `busiest` is the address with
+    most of them, and how many these are.
+    """
+
+    open: int = 0
+    max: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    busiest: tuple[str, int] | None = None
+
+
+_NO_CONNECTIONS = Connections()
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """One answer of `/status`. `started_at` (Unix time) names the process; limits are 0 for none."""
+    """One answer of `/status`. `started_at` (Unix time) names the process; limits are 0 for none.
+
+    `statuses` are what callers got, by status, rejects included.
+    """
 
     version: str
     now: float
@@ -185,6 +213,9 @@ class Document:
     queue: Queue = _NO_QUEUE
     shadow: tuple[str, ...] = ()
     would_reject: Mapping[str, int] = field(default_factory=dict)
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    callers_connections: Connections = _NO_CONNECTIONS
+    admin_connections: Connections = _NO_CONNECTIONS
 
 
 def _ramp(share: float) -> str:

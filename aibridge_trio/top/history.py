@@ -38,6 +38,10 @@ _INSTANT = 1e-6
 _LATE = 2.0
 # How many callers a document names at most.
 _TOLD_CALLERS = 20
+# The status of a caller that left before it had an answer.
+_LEFT = "499"
+# A caller with fewer requests (in the interval) has had bad luck, and is not starved.
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Picture:
 
     Rates are per second over the last `over` seconds, or since the start of the bridge (`since_start`), as long
     as there is nothing else to compare with. `received` is when the newest document came, by this program's clock.
+    `refused` and `admin_refused` are connections, by cause. `left` are callers that went before an answer came.
+    `starved` is the caller with the largest share of rejects among its requests, and that share (0 to 1).
     """
 
     document: Document
@@ -70,6 +76,10 @@ class Picture:
     providers: tuple[ProviderRates, ...]
     callers: tuple[tuple[Caller, float | None], ...]
     spans: tuple[Span, ...]
+    refused: Mapping[str, float | None]
+    admin_refused: Mapping[str, float | None]
+    left: float
+    starved: tuple[str, float] | None
 
 
 class History:
@@ -137,6 +147,10 @@ class History:
             providers=tuple(provider_rates(each, before.get(each.name), over) for each in new.providers),
             callers=_caller_rates(new, base, over),
             spans=tuple(self._spans),
+            refused=_by_reason(new.callers_connections.refused, base.callers_connections.refused, over),
+            admin_refused=_by_reason(new.admin_connections.refused, base.admin_connections.refused, over),
+            left=rate(lambda each: each.statuses.get(_LEFT, 0)) or 0.0,
+            starved=_starved(new, base),
         )
 
     def _baseline(self, interval: float) -> Document | None:
@@ -231,3 +245,16 @@ def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Cal
 
     rated = [(caller, rate(caller)) for caller in new.callers]
     return tuple(sorted(rated, key=lambda each: (each[1] or 0.0, each[0].requests), reverse=True))
+
+
+def _starved(new: Document, base: Document) -> tuple[str, float] | None:
+    """The caller that gets the fewest answers; one that cannot be told apart, or was not known before, is none."""
+    hints = Counter(each.hint for document in (new, base) for each in document.callers)
+    before = {each.hint: each for each in base.callers if hints[each.hint] == 2}  # noqa: PLR2004 - once in each
+    shares = [
+        ((each.rejects - before[each.hint].rejects) / asked, each.hint)
+        for each in new.callers
+        if each.hint in before and (asked := each.requests - before[each.hint].requests) >= _FEW
+    ]
+    share, hint = max(shares, default=(0.0, ""))
+    return (hint, min(1.0, share)) if share > 0 else None

@@ -218,6 +218,12 @@ def span(seconds: float | None) -> str:
     return f"{second}s"
 
 
+def remaining(left: float, age: float, whole: float | None = None) -> str:
+    """What is left `age` seconds after it was told: as a `span`, rounded up, and never more than the whole."""
+    rest = math.ceil(max(0.0, left - age))
+    return span(rest if whole is None else min(rest, math.ceil(whole)))
+
+
 def latency(seconds: float | None) -> str:
     """`3.2ms`, `410ms`, `1.2s`, `1m05s`; `>10m` above the highest bound of the histogram. At most five cells."""
     if seconds is None:

@@ -10,12 +10,15 @@ import trio
 from rich.console import Console
 
 from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
-from aibridge_trio.top.alert import Link
+from aibridge_trio.top.alert import Link, alerts
 from aibridge_trio.top.frame import Canvas, frame
 from aibridge_trio.top.history import LONGEST_INTERVAL, History
 from aibridge_trio.top.paint import knows_blocks
 from aibridge_trio.top.reading import Unreadable, read
 from aibridge_trio.top.view import View
+
+# What rates of alerts are worked out over, as in the dashboard (seconds).
+_RATES_OVER = 10.0
 
 
 async def show(operator: Operator, interval: float, styled: bool) -> None:
@@ -66,10 +69,12 @@ async def _watched(operator: Operator, interval: float) -> History:
 async def tell(operator: Operator, interval: float, once: bool) -> None:
     """Print a document every `interval`, and each that tells of an event; says on stderr when the bridge is gone.
 
-    Raises Failure without a bridge to begin with.
+    Beside what the bridge says of itself there are `alerts`: what the dashboard's headline would say. Raises
+    Failure without a bridge to begin with.
     """
+    history = History()
     if once:
-        _write(await operator.status())
+        _write(_alerted(history, await operator.status(), operator.url))
         return
     told: float | None = None
     events: Any = None
@@ -78,6 +83,7 @@ async def tell(operator: Operator, interval: float, once: bool) -> None:
     def hear(said: Any) -> None:
         nonlocal told, events, lost
         now = trio.current_time()
+        said = _alerted(history, said, operator.url)
         if told is None or now - told >= interval * (1 - EARLY) or said.get("events") != events:
             _write(said)
             told, events = now, said.get("events")
@@ -97,6 +103,17 @@ async def tell(operator: Operator, interval: float, once: bool) -> None:
             sys.stderr.write(f"aibridge: no bridge at {operator.url} ({why}); trying again\n")
         lost = why
         await trio.sleep(RETRY)
+
+
+def _alerted(history: History, said: Any, url: str) -> Any:
+    """The document with what the headline says of it, part by part; none where all is well."""
+    now = trio.current_time()
+    try:
+        history.add(read(said), now)
+    except Unreadable:
+        return said
+    picture = history.picture(_RATES_OVER)
+    return said if picture is None else {**said, "alerts": alerts(picture, Link(url), now)}
 
 
 def _write(said: Any) -> None:

@@ -10,6 +10,8 @@ from aibridge_trio.top.document import Provider, Queue
 
 # Statuses by which a provider says that it has too much to do.
 OVERLOADED = ("429", "503", "529")
+# What a cache is told: an answer like any other.
+_NOT_MODIFIED = "304"
 # What a failure is called that an answer of 200 has in its stream.
 _EVENT = "overload event"
 
@@ -46,10 +48,19 @@ class ProviderRates:
     @property
     def share(self) -> float:
         """Which part of what it was asked went wrong, 0 to 1."""
-        # An error of the phase `stream`, and an event, come after a status.
-        asked = sum(self.statuses.values()) + sum(each for phase, each in self.errors.items() if phase != "stream")
         failed = sum(self.failures.values())
-        return min(1.0, failed / asked) if asked else float(failed > 0)
+        return min(1.0, failed / self._asked) if self._asked else float(failed > 0)
+
+    @property
+    def refusals(self) -> dict[str, float]:
+        """By status, which part of what it was asked it refused, or sent elsewhere; the largest first."""
+        found = {status: each / self._asked for status, each in self.statuses.items() if is_refusal(status)}
+        return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+    @property
+    def _asked(self) -> float:
+        """How much it was asked a second. An error of the phase `stream`, and an event, come after a status."""
+        return sum(self.statuses.values()) + sum(each for phase, each in self.errors.items() if phase != "stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,11 @@ class QueueRates:
 def is_failure(status: str) -> bool:
     """Tell whether a status says that the provider, not the caller, is in trouble."""
     return status in OVERLOADED or (len(status) == len("500") and status.startswith("5"))
+
+
+def is_refusal(status: str) -> bool:
+    """Tell whether a status is neither an answer nor a failure: the request, the key or the URL was wrong."""
+    return status[:1] in ("3", "4") and not is_failure(status) and status != _NOT_MODIFIED
 
 
 def provider_rates(new: Provider, old: Provider | None, over: float) -> ProviderRates:

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aibridge_trio.top.document import Breaker, Caller, Document, Event, Provider, Queue, Resting, Scope
+from aibridge_trio.top.document import (
+    Breaker,
+    Caller,
+    Connections,
+    Document,
+    Event,
+    Provider,
+    Queue,
+    Resting,
+    Scope,
+)
 from aibridge_trio.units import visible
 
 _SCHEMA = 1
@@ -50,6 +60,9 @@ def read(document: Any) -> Document:
             queue=_queue(document["queue"]) if "queue" in document else Queue(),
             shadow=tuple(_text(each) for each in _few(document.get("shadow", ()))),
             would_reject=_counts(document.get("would_reject", {})),
+            statuses=_counts(document["requests"].get("by_status", {})),
+            callers_connections=_connections(document, "callers"),
+            admin_connections=_connections(document, "admin"),
         )
     except Unreadable:
         raise
@@ -72,6 +85,21 @@ def _provider(said: Any) -> Provider:
         first_bytes=_histogram(said["ttfb_s"]),
         tokens=_counts(said["tokens"]),
         limit=_count(said.get("limit", 0)),
+        unanswered=_count(said.get("unanswered", 0)),
+        unanswered_for=_maybe(said.get("unanswered_for_s")),
+    )
+
+
+def _connections(document: Any, listener: str) -> Connections:
+    said = document.get("connections", {}).get(listener)
+    if said is None:
+        return Connections()
+    busiest = said.get("busiest")
+    return Connections(
+        open=_count(said["open"]),
+        max=_count(said.get("max") or 0),
+        refused=_counts(said["refused"]),
+        busiest=None if busiest is None else (_text(busiest["address"]), _count(busiest["open"])),
     )
 
 
@@ -117,6 +145,7 @@ def _breaker(said: Any) -> Breaker:
         scope=_text(said.get("scope", "provider")),
         scopes=tuple(_scope(each) for each in _few(said.get("scopes", ()))),
         keys=None if keys is None else _keys(keys),
+        because=_text(said.get("because") or ""),
     )
 
 
@@ -133,6 +162,7 @@ def _scope(said: Any) -> Scope:
         in_a_row=_count(said["in_a_row"]),
         share=_number(said["share"], most=1.0),
         rejects=_count(said["rejects"]),
+        because=_text(said.get("because") or ""),
     )
 
 
