@@ -102,7 +102,7 @@ SEQUENCES = st.builds(
     st.text("0123456789:;<=>?", max_size=60),
     st.text(" !\"#$%&'()*+,-./", max_size=3),
     st.sampled_from([chr(code) for code in range(0x40, 0x7F)]),
-).filter(lambda sequence: sequence not in {b"\x1b[A", b"\x1b[B", b"\x1b[C", b"\x1b[D"})
+).filter(lambda sequence: sequence not in {b"\x1b[A", b"\x1b[B", b"\x1b[M", b"\x1b[[", b"\x1b[200~"})
 
 
 @given(SEQUENCES, st.integers(0, 70))
@@ -117,6 +117,107 @@ def test_a_broken_sequence_hides_no_interrupt(broken: bytes) -> None:
     """Ctrl-C is Ctrl-C also where the rest of a sequence was to come."""
     assert keys(broken + b"\x03") == ["interrupt"]
     assert keys(broken, b"\x03") == ["interrupt"]
+
+
+# What else terminals send by themselves: answers to questions that nobody here asked, mice, pastes, focus.
+PAYLOADS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40).map(str.encode)
+STRINGS = st.builds(
+    lambda opener, payload, end: b"\x1b" + opener + payload + end,
+    st.sampled_from([b"]", b"P", b"_", b"^", b"X"]),
+    st.one_of(PAYLOADS, st.just("qoy日".encode())),
+    st.sampled_from([b"\x1b\\", b"\x07"]),
+)
+MICE = st.one_of(
+    st.binary(min_size=3, max_size=3).filter(lambda where: not set(where) & {0x03, 0x1B}).map(b"\x1b[M".__add__),
+    st.builds(
+        lambda b, x, y, end: f"\x1b[<{b};{x};{y}{end}".encode(), *[st.integers(0, 999)] * 3, st.sampled_from("mM")
+    ),
+    st.builds(lambda b, x, y: f"\x1b[{b};{x};{y}M".encode(), *[st.integers(0, 999)] * 3),
+)
+PASTES = st.one_of(
+    PAYLOADS, st.binary(max_size=30).filter(lambda text: b"\x03" not in text and b"\x1b" not in text)
+).map(lambda text: b"\x1b[200~" + text + b"\x1b[201~")
+SHIFTED = st.builds(
+    lambda before, final: b"\x1bO" + before + final,
+    st.sampled_from([b"", b"2", b"1;5"]),
+    st.sampled_from([bytes([code]) for code in range(0x40, 0x7F) if code not in b"AB"]),
+)
+CONTROLS = st.one_of(
+    SEQUENCES, STRINGS, MICE, PASTES, SHIFTED, st.sampled_from([b"\x1b[I", b"\x1b[O", b"\x1b[[A", b"\x1b[[E"])
+)
+
+
+@given(
+    st.lists(st.tuples(CONTROLS, st.sampled_from(["", "j", "q", "日", "o"])), max_size=8),
+    st.data(),
+)
+def test_what_is_no_key_operates_nothing(sent: list[tuple[bytes, str]], data: st.DataObject) -> None:
+    """Control sequences of every kind, wherever they are cut, are no keys; keys between them are, in order."""
+    stream = b"".join(control + key.encode() for control, key in sent)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=12)))
+    decoder = Decoder()
+    found = [
+        key
+        for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)
+        for key in decoder.feed(stream[start:end])
+    ]
+    assert found == [key for _, key in sent if key]
+    assert not decoder.pending
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x1b[M !!",
+        b"\x1b[M#qo",
+        b"\x1b[M\x20\xff\xfe",
+        b"\x1b]11;rgb:0c0c/0c0c/0c0c\x1b\\",
+        b"\x1b]11;rgb:0c0c/0c0c/0c0c\x07",
+        b"\x1bP>|xterm(388)\x1b\\",
+        b"\x1b_Gi=31;OK\x1b\\",
+        b"\x1b[200~qoy\r\x1b[Aq\x1b[201~",
+        b"\x1bO5Q",
+    ],
+)
+def test_no_click_or_answer_is_a_key(sent: bytes) -> None:
+    """A mouse's click does not quit, a colour that is told late opens no question, a paste answers none."""
+    for cut in range(len(sent)):
+        decoder = Decoder()
+        assert (decoder.feed(sent[:cut]) + decoder.feed(sent[cut:] + b"j"), decoder.pending) == (["j"], False), cut
+
+
+@pytest.mark.parametrize(
+    "begun", [b"\x1b]11;", b"\x1bPq", b"\x1b[200~abc", b"\x1b[M ", b"\x1b]0;a\x1b", b"\x1b[[", b"\x1b[2"]
+)
+def test_what_never_ends_is_given_up(begun: bytes) -> None:
+    """After a second without a byte what has begun is dropped, and the next key is a key; Ctrl-C always is one."""
+    decoder = Decoder()
+    assert (decoder.feed(begun), decoder.pending, decoder.patience) == ([], True, 1.0)
+    assert (decoder.flush(), decoder.pending, decoder.feed(b"q")) == ([], False, ["q"])
+    assert keys(begun + b"\x03") == keys(begun, b"\x03") == ["interrupt"]
+    assert keys(begun + b"\x03q") == ["interrupt", "q"]
+
+
+@pytest.mark.parametrize("cancel", [b"\x18", b"\x1a"])
+def test_a_sequence_can_be_cancelled(cancel: bytes) -> None:
+    """CAN and SUB end a sequence, and are no keys."""
+    assert keys(b"\x1b]0;title" + cancel + b"k") == keys(b"\x1b[12;" + cancel + b"k") == ["k"]
+
+
+def test_an_unfinished_string_does_not_hide_the_next_sequence() -> None:
+    """Where a string breaks off, an arrow behind it is an arrow."""
+    assert keys(b"\x1b]0;title\x1b[Aj") == ["up", "j"]
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+def test_strings_take_no_memory(pieces: list[bytes]) -> None:
+    """However long a string or a paste is, of it nothing is kept."""
+    for opener in (b"\x1b]", b"\x1b[200~"):
+        decoder = Decoder()
+        decoder.feed(opener)
+        for piece in pieces:
+            decoder.feed(piece)
+            assert len(decoder._text) <= 32
 
 
 def test_esc_alone_waits_for_what_may_follow() -> None:

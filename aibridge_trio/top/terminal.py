@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import select
 import signal
@@ -20,8 +21,6 @@ from rich.screen import Screen
 from aibridge_trio.top.keys import Decoder
 from aibridge_trio.top.paint import Frame, knows_blocks
 
-# So long may the rest of an arrow key be on its way before its first byte is taken for Esc (seconds).
-_ESCAPE = 0.05
 _READ = 1024
 
 
@@ -66,12 +65,11 @@ class Terminal:
             await trio.sleep_forever()
         keys: list[str] = []
         while not keys:
-            keys = await self._read()
-            while self._decoder.pending and "interrupt" not in keys:
-                with trio.move_on_after(_ESCAPE) as patience:
-                    keys += await self._read()
-                if patience.cancelled_caught:
-                    keys += self._decoder.flush()
+            seconds = self._decoder.patience if self._decoder.pending else math.inf
+            with trio.move_on_after(seconds) as patience:
+                keys = await self._read()
+            if patience.cancelled_caught:
+                keys = self._decoder.flush()
         return keys
 
     def suspend(self) -> None:
