@@ -27,6 +27,8 @@ def finished(**changes: Any) -> Finished:
         verdict=None,
         broken=False,
         duration=0.0,
+        queued=0.0,
+        total=0.0,
         first_byte=1.0,
         bytes_in=0,
         bytes_out=0,
