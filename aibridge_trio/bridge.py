@@ -15,6 +15,7 @@ import trio
 from aibridge_trio import __version__, machines
 from aibridge_trio.admin import Admin
 from aibridge_trio.admission import Admission
+from aibridge_trio.ahead import ReadAhead
 from aibridge_trio.app import Application
 from aibridge_trio.circuits import Circuits, Rules
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
@@ -76,12 +77,15 @@ class Bridge:
         )
         callers = Callers(settings.trusted_proxies)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
+        # A body of --max-body fits for whoever holds nothing else.
+        self.ahead = ReadAhead(max(settings.max_buffered, 2 * settings.max_body), "model")
         gateway = Gateway(
             life=self.life,
             front=Front(origins, callers),
             admission=self.admission,
             callers=callers,
             instances=self.instances,
+            ahead=self.ahead,
             max_body=settings.max_body,
             clock=clock,
             publish=publish,

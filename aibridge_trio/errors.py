@@ -154,6 +154,15 @@ class CredentialCooldown(Reject):
         super().__init__(f"{provider} has told your key to wait. Please try again later.", wait=wait)
 
 
+class BufferFull(Reject):
+    """Bodies that are read ahead hold as much memory as they may."""
+
+    reason, status = "buffer_full", 503
+
+    def __init__(self) -> None:
+        super().__init__("AI Bridge has no memory left for request bodies. Please try again later.", wait=1.0)
+
+
 class BodyTooLarge(Reject):
     """The request's body is longer than `limit` bytes."""
 

@@ -6,17 +6,18 @@ import random
 from collections.abc import Callable
 
 from aibridge_trio.admission import Admission, Seat
-from aibridge_trio.ahead import read_ahead
+from aibridge_trio.ahead import ReadAhead
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
 from aibridge_trio.front import Front
-from aibridge_trio.identity import Callers
-from aibridge_trio.instances import Instances, Probe
+from aibridge_trio.identity import Caller, Callers
+from aibridge_trio.instances import Instances, Probe, Target
 from aibridge_trio.life import Life
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.record import Record
 from aibridge_trio.relay import relay
+from aibridge_trio.upstream import Outgoing
 
 # Waits are lengthened by up to a fifth, so that callers who were told together do not come back together.
 _JITTER = 0.2
@@ -36,6 +37,7 @@ class Gateway:
         admission: Admission,
         callers: Callers,
         instances: Instances,
+        ahead: ReadAhead,
         max_body: int,
         clock: Callable[[], float],
         publish: Publish,
@@ -45,6 +47,7 @@ class Gateway:
         self._admission = admission
         self._callers = callers
         self._instances = instances
+        self._ahead = ahead
         self._max_body = max_body
         self._clock = clock
         self._publish = publish
@@ -85,11 +88,32 @@ class Gateway:
         instance, route = target.instance, target.route
         circuits = instance.circuits
         record.started(caller)
-        outgoing = model = None
         if circuits.by_model and route.intercepted:  # it stands in the body
             target.expect(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
-            model = await read_ahead(outgoing)  # 413, 400
+            with await self._ahead.read(outgoing, caller) as ahead:  # 413, 400, 503 buffer_full
+                model = ahead.model  # 400
+                await self._forward(
+                    request, reply, record, seat, target, caller=caller, outgoing=outgoing, model=model
+                )
+            return
+        await self._forward(request, reply, record, seat, target, caller=caller)
+
+    async def _forward(
+        self,
+        request: Request,
+        reply: Reply,
+        record: Record,
+        seat: Seat,
+        target: Target,
+        *,
+        caller: Caller,
+        outgoing: Outgoing | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Ask the breaker, then the provider, and relay what it answers."""
+        instance, route = target.instance, target.route
+        circuits = instance.circuits
         record.scope = circuits.scope_of(route, model)
         with circuits.admit(route, model, instance.owner(caller), record.would_reject) as hold:  # 503, 429
             record.hold = hold

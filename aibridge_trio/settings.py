@@ -117,6 +117,12 @@ class Settings(Listeners):
     )
     # Images and long contexts in base64 stay below it: Anthropic's own limit is 32 MB.
     max_body: int = option(SIZE, "32MiB", LIMITS, "The longest request body; longer ones get 413.")
+    max_buffered: int = option(
+        SIZE,
+        "256MiB",
+        LIMITS,
+        "All bodies together that are read before they go up, half of it for one caller alone; beyond it 503.",
+    )
     max_connections: int = option(
         COUNT, "0", LIMITS, "Callers' open connections; 0 is half as many as there are descriptors."
     )

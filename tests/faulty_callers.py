@@ -31,7 +31,7 @@ _MALFORMED = (
     b" folded\r\n",
 )
 # Rejects that anybody may get, whatever he asked for.
-_ANYBODY = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline", "shutting_down"}
+_ANYBODY = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline", "shutting_down", "buffer_full"}
 
 
 @dataclass

@@ -101,7 +101,7 @@ def test_verdicts_and_exit_statuses_are_documented() -> None:
         assert f"| {verdict} |" in (ROOT / "docs" / "breaker.md").read_text()
     for status in (0, 1, 2, 130):
         assert re.search(rf"^\| {status} \|", REFERENCE, re.MULTILINE)
-    assert len(REASONS) == 19
+    assert len(REASONS) >= 19
 
 
 def test_the_readmes_check_is_what_ci_runs() -> None:

@@ -142,6 +142,15 @@ CASES = [
         "overloaded_error",
     ),
     Case(
+        errors.BufferFull(),
+        "buffer_full",
+        503,
+        "AI Bridge has no memory left for request bodies. Please try again later.",
+        1.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
         errors.BodyTooLarge(1024),
         "body_too_large",
         413,

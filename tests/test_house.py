@@ -30,9 +30,9 @@ DOORS = {
 }
 # Rooms without a test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
+    "wanted": "test_members",
     "__init__": "test_house",
     "__main__": "test_cli",
-    "ahead": "test_circuits",
     "app": "test_asgi",
     "bridge": "test_bridge",
     "call": "test_transport",
@@ -42,11 +42,13 @@ TESTED_ELSEWHERE = {
     "files": "test_settings",
     "flags": "test_cli",
     "grammar": "test_cli",
+    "gzipped": "test_ahead",
     "instances": "test_gateway",
     "ledger": "test_metrics",
     "life": "test_bridge",
     "message": "test_asgi",
     "options": "test_settings",
+    "json_tokens": "test_members",
     "listener": "test_listener",
     "listeners": "test_settings",
     "machines": "test_simulate_scenario",

@@ -58,6 +58,7 @@ REASONS = [
     "rate_limit",
     "circuit_open",
     "credential_cooldown",
+    "buffer_full",
     "body_too_large",
     "forbidden_origin",
     "not_found",
