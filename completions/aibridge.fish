@@ -71,6 +71,7 @@ complete -c aibridge -n '__aibridge_flag "serve check" --queue-size=' -l queue-s
 complete -c aibridge -n '__aibridge_flag "serve check" --queue-timeout=' -l queue-timeout -x -d 'The longest wait in the queue'
 complete -c aibridge -n '__aibridge_flag "serve check" --shadow=' -l shadow -x -a 'concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' -d 'Protections that count what they would reject, and reject nothing: concurrency, concurrency-per-caller, concurrency-per-provider, rate, breaker, credential'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-buffered=' -l max-buffered -x -d 'All bodies together that are read before they go up, half of it for one caller alone; beyond it 503'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address, trusted proxies\' too; 0 is unlimited'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
