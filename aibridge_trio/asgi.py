@@ -89,12 +89,19 @@ class AsgiReply(Reply):
         super().__init__()
         self._message = send
         self._body = body
+        self._longest = 0.0
+
+    @property
+    def held_up(self) -> float:
+        return self._longest
 
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:  # noqa: ARG002 - a message of its own either way
         await self._message({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _send(self, piece: bytes) -> None:
+        began = trio.current_time()
         await self._message({"type": "http.response.body", "body": piece, "more_body": True})
+        self._longest = max(self._longest, trio.current_time() - began)
 
     async def _end(self) -> None:
         """End it once the rest of an unwanted upload is out of the way."""

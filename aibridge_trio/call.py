@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -9,25 +10,34 @@ import httpx
 import trio
 
 from aibridge_trio import http1
+from aibridge_trio.beside import Beside
+from aibridge_trio.causes import cause
 from aibridge_trio.core.headers import Headers
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.errors import Phase
 from aibridge_trio.http1 import Malformed
 from aibridge_trio.pool import Connection, Pool
-from aibridge_trio.wire import BROKEN
+from aibridge_trio.wire import BROKEN, READ_SIZE
 
 # From here on an early answer is a refusal, and the rest of the upload is of no use.
 _FIRST_REFUSAL = 300
+
+# A program that stops reading leaves its kernel's receive buffer full: so much (bytes) may have been taken and not
+# read, and so long (seconds) the end of it may have been on its way.
+_UNREAD = 64 * 1024
+_IN_FLIGHT = 1.0
 
 # Gives the next piece of a request's body, None at its end.
 Source = Callable[[], Awaitable[bytes | None]]
 
 
 class ConnectionLost(httpx.ReadError):
-    """A connection that had answered before ended without a byte of this answer.
+    """An established connection ended in a way that says nothing of the provider's health.
 
-    Nobody can know whether the request was processed. It says nothing of the provider's health: providers close
-    idle connections, and a request may meet that on its way.
+    Either it had answered before and ended without a byte of this answer: providers close idle connections, and a
+    request may meet that on its way. Or the request had not been wholly sent: its caller paused for longer than
+    the provider waits, or the body is longer than something on the way lets through. Whether the request was
+    processed is unknown.
     """
 
 
@@ -47,21 +57,28 @@ class Call:
     body piece by piece; `leave`, at any time, lets go of the connection: a cancelled request leaves nothing
     behind, and its connection closes at once, so that the provider stops. `phase` tells how far it has come.
     Raises httpx.TransportError.
+
+    With `overlapping` the rest of the body goes up beside the answer, by a task that `begin` starts and `aclose`
+    ends, both called by one task (see Beside); it ends with the answer. Without, `begin` returns when all is sent.
+    In either case a refusal (status 300 and above) ends the upload.
     """
 
-    def __init__(self, pool: Pool, patience: Patience) -> None:
+    def __init__(self, pool: Pool, patience: Patience, *, overlapping: bool = False) -> None:
         self.phase: Phase = "connect"
         self.status = 0
         self.headers: Headers = []
         self.length: int | None = None
         self._pool = pool
         self._patience = patience
+        self._overlapping = overlapping
         self._connection: Connection | None = None
+        self._upload: Beside | None = None
         self._body = b""
         self._complete = False
         self._heard = False
         self._expired = False
-        self._sent = False  # all of the request
+        self._sent_at = math.inf  # when the last byte of the request was taken
+        self._size = 0  # of the request, as far as it was sent
         self._unread = False  # the provider takes no more of it
 
     @property
@@ -73,25 +90,21 @@ class Call:
         self, method: str, target: bytes, headers: Headers, source: Source, reached: Callable[[], None]
     ) -> None:
         """Send a request whose body `source` gives; `reached` is called when the connection stands."""
-        head, framing = _head(method, target, headers), _Framing(headers)
+        head, framing = _head(method, target, headers), http1.Sending(headers)
+        piece = await source()  # before a connection is taken: the provider would wait for a slow caller
         self._connection = connection = self._pool.take() or await self._open()
         connection.answer.renew(to_head=method == "HEAD")
         try:
             self.phase = "head"
             reached()
-            piece = await source()
-            if connection.reused and not connection.link.silent():  # it died while the body was waited for
-                self.leave()
-                self._connection = connection = self._pool.take() or await self._open()
-                connection.answer.renew(to_head=method == "HEAD")
-            await self._send(head if piece is None else head + framing.frame(piece))
-            if piece is None or framing.whole:
-                await self._upload(source, framing)
+            data = head if piece is None else head + _framed(framing, piece)
+            if piece is None or (framing.whole and len(data) < READ_SIZE):
+                await self._send_all(data, source if piece is not None else None, framing)
                 await self._listen()
             else:
-                await self._upload_and_listen(source, framing)
-        except BaseException:
-            self.leave()
+                await self._send_and_listen(data, source, framing)
+        except BaseException as error:
+            await self.aclose(error)
             raise
         self.phase = "stream"
 
@@ -115,13 +128,17 @@ class Call:
     def leave(self) -> None:
         """Let go of the connection: it is kept if all was sent and all was read, else closed."""
         connection, self._connection = self._connection, None
-        self._patience.head.end(self)
         if connection:
             self._pool.give(connection, reusable=self._sent and connection.answer.reusable)
+        if self._upload:
+            self._upload.stop()
 
-    async def aclose(self) -> None:
-        """Leave."""
+    async def aclose(self, error: BaseException | None = None) -> None:
+        """Leave; `error` is what ends the call from outside. Raises what ended the upload."""
         self.leave()
+        if self._upload:
+            upload, self._upload = self._upload, None
+            await upload.close(error)
 
     def expire(self) -> None:
         """See that a wait has taken too long: it ends with the connection."""
@@ -136,49 +153,44 @@ class Call:
         except trio.TooSlowError:
             raise httpx.ConnectTimeout("no connection in time") from None
         except (OSError, trio.BrokenResourceError) as error:
-            raise httpx.ConnectError(type(error).__name__) from error
+            raise httpx.ConnectError(cause(error)) from error
 
-    async def _upload_and_listen(self, source: Source, framing: _Framing) -> None:
-        failures: list[Exception] = []
-        try:
-            async with trio.open_nursery() as nursery:
+    @property
+    def _sent(self) -> bool:
+        """Whether all of the request was taken."""
+        return self._sent_at < math.inf
 
-                async def upload() -> None:
-                    try:
-                        await self._upload(source, framing)
-                    except Exception as error:  # noqa: BLE001 - raised below: a nursery would wrap it
-                        failures.append(error)
-                        nursery.cancel_scope.cancel()
+    async def _send_and_listen(self, data: bytes, source: Source, framing: http1.Sending) -> None:
+        self._upload = upload = Beside()
+        await upload.start(lambda: self._send_all(data, source, framing))
+        await self._listen()
+        if self.status >= _FIRST_REFUSAL and not self._sent:
+            upload.stop()
+        if not self._overlapping:
+            self._upload = None
+            await upload.close(None)
 
-                nursery.start_soon(upload)
-                try:
-                    await self._listen()
-                except Exception as error:  # noqa: BLE001 - raised below
-                    failures.append(error)
-                if failures or self.status >= _FIRST_REFUSAL:
-                    nursery.cancel_scope.cancel()
-            if failures:
-                raise failures[0]
-        finally:
-            failures.clear()  # each of them holds this frame: no cycle is left
-
-    async def _upload(self, source: Source, framing: _Framing) -> None:
-        """Send the rest of the body; the head of the answer is waited for from then on."""
-        while (piece := await source()) is not None:
-            await self._send(framing.frame(piece))
-            if self._unread:
-                return
-        await self._send(framing.end())
-        self._sent = not self._unread
-        if not self.status:
+    async def _send_all(self, data: bytes, source: Source | None, framing: http1.Sending) -> None:
+        """Send the head and the body; the head of the answer is waited for from then on."""
+        await self._send(data)
+        while source and not self._unread and (piece := await source()) is not None:
+            await self._send(_framed(framing, piece))
+        if not self._unread:
+            await self._send(_end(framing))
+        if not self._unread:
+            self._sent_at = trio.current_time()
+        if self._connection and not self.status:
             self._patience.head.begin(self)
 
     async def _send(self, data: bytes) -> None:
         """Send, unless the provider reads no more: its answer may be on its way all the same."""
-        assert self._connection
+        if not self._connection:
+            self._unread = True
         if not data or self._unread:
             return
+        assert self._connection
         link = self._connection.link
+        self._size += len(data)
         try:
             if (sent := link.push(data)) < len(data):
                 self._patience.sending.begin(self)
@@ -186,8 +198,8 @@ class Call:
                     await link.send(data[sent:])
                 finally:
                     self._patience.sending.end(self)
-        except BROKEN:
-            if self._expired:
+        except BROKEN as error:
+            if self._expired or isinstance(error, TimeoutError):
                 raise httpx.WriteTimeout("the provider takes no more of the request") from None
             self._unread = True
 
@@ -206,61 +218,53 @@ class Call:
         connection = self._connection
         answer = connection.answer
         if answer.broken:
-            raise self._lost(answer.broken)
+            raise httpx.RemoteProtocolError(f"malformed: {answer.broken}")
         try:
             data = await connection.link.receive()
         except BROKEN as error:
-            raise self._lost(type(error).__name__) from None
+            raise self._lost(error) from None
         if data:
             self._heard = True
             self._body += answer.feed(data)
         else:
             answer.end()
+            if answer.broken:
+                raise self._lost(answer.broken)
         self._complete = answer.complete
         if not self.status:
             self.status, self.headers, self.length = answer.status, answer.headers, answer.length
 
-    def _lost(self, why: str) -> httpx.TransportError:
+    def _lost(self, why: str | Exception) -> httpx.TransportError:
         assert self._connection
-        if self._expired:
+        if self._expired or isinstance(why, TimeoutError):
             return httpx.ReadTimeout("the provider says nothing")
-        if self._connection.reused and not self._heard:
-            return ConnectionLost(why)
-        return httpx.RemoteProtocolError(why)
+        said = why if isinstance(why, str) else cause(why)
+        if (self._connection.reused and not self._heard) or not self._sent or self._cut_off(why):
+            return ConnectionLost(said)
+        return httpx.RemoteProtocolError(said)
+
+    def _cut_off(self, why: str | Exception) -> bool:
+        """Whether a reset came while the provider's kernel may have held what its program had not read.
+
+        That the last byte was taken here says little of a long request: most of it may still have been on the way.
+        """
+        reset = isinstance(why, ConnectionError)
+        soon = trio.current_time() - self._sent_at < _IN_FLIGHT
+        return reset and soon and not self._heard and self._size > _UNREAD
 
 
-class _Framing:
-    """How a body goes out: counted, chunked, or not at all."""
+def _framed(framing: http1.Sending, piece: bytes) -> bytes:
+    try:
+        return framing.frame(piece)
+    except Malformed as error:
+        raise httpx.LocalProtocolError(str(error)) from None
 
-    def __init__(self, headers: Headers) -> None:
-        self._left = 0
-        self._chunked = False
-        for name, value in headers:
-            match name.lower():
-                case b"content-length":
-                    self._left = int(value)
-                case b"transfer-encoding":
-                    self._chunked = True
 
-    @property
-    def whole(self) -> bool:
-        """Whether nothing more can come."""
-        return not self._chunked and not self._left
-
-    def frame(self, piece: bytes) -> bytes:
-        """A piece as it goes out."""
-        if self._chunked:
-            return http1.chunk(piece) if piece else b""
-        if len(piece) > self._left:
-            raise httpx.LocalProtocolError("more of a body than its head announces")
-        self._left -= len(piece)
-        return piece
-
-    def end(self) -> bytes:
-        """What goes out behind the last piece."""
-        if self._left:
-            raise httpx.LocalProtocolError("less of a body than its head announces")
-        return http1.LAST_CHUNK if self._chunked else b""
+def _end(framing: http1.Sending) -> bytes:
+    try:
+        return framing.end()
+    except Malformed as error:
+        raise httpx.LocalProtocolError(str(error)) from None
 
 
 def _head(method: str, target: bytes, headers: Headers) -> bytes:

@@ -30,8 +30,9 @@ class Failure(BridgeError):
 class UpstreamFault(BridgeError):
     """No connection, no head in time, or an answer that broke or fell silent.
 
-    `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it was no provider's
-    doing, but a shortage here.
+    `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it does not show an
+    outage of the provider: a shortage here, or a connection lost for its caller's slowness. `detail` is why, in
+    printable text of bounded length, without anything that a caller sent.
     """
 
     def __init__(self, phase: Phase, detail: str, *, timeout: bool = False, neutral: bool = False) -> None:
@@ -39,13 +40,18 @@ class UpstreamFault(BridgeError):
         self.neutral = neutral
         self.phase: Phase = phase
         self.timeout = timeout
+        self.detail = "".join(char if char.isprintable() else "?" for char in detail[:_DETAIL_SHOWN])
 
     @property
     def cause(self) -> str:
-        """Say it in a few words, for events and logs."""
+        """Say it in a few words, for events: one of a closed set."""
         return _CAUSES[self.phase, self.timeout]
 
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.detail}" if self.detail else self.cause
 
+
+_DETAIL_SHOWN = 200
 _CAUSES: dict[tuple[Phase, bool], str] = {
     ("connect", False): "no connection",
     ("connect", True): "connect timed out",

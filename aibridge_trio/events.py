@@ -140,7 +140,8 @@ class Finished(NamedTuple):
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` tells
     whether a `Started` came before, `reached_upstream` whether a connection to the provider stood. `broken` is an
     answer that began and did not come to its end, `left` that it was the caller who left. `scope` is the breaker's
-    that it fell under, `would_reject` the reasons for which protections in shadow would have rejected it.
+    that it fell under, `would_reject` the reasons for which protections in shadow would have rejected it, `cause`
+    why the provider gave no answer, or not all of it.
     """
 
     request_id: str
@@ -165,6 +166,7 @@ class Finished(NamedTuple):
     left: bool = False
     scope: str | None = None
     would_reject: tuple[str, ...] = ()
+    cause: str | None = None
 
 
 Event = (

@@ -127,10 +127,16 @@ class Exchange(Body):
         framing = Framing(to_head=head.method == "HEAD", version=head.version, closes=closes)
         data = framing.begin(status, headers)
         self.framing = framing
+        self._outlet.begin()
         if framing.whole:
             self._kept = data
         else:
             self._outlet.keep(data)
+
+    @property
+    def held_up(self) -> float:
+        """See Reply.held_up."""
+        return self._outlet.held_up
 
     def flush(self, *, soon: bool = False) -> None:
         """Send what goes without waiting, now or as `soon` as the running task waits; the rest goes by itself."""

@@ -95,7 +95,7 @@ class Answer:
         if self._until_close:
             self.complete = True
         elif not self.complete:
-            self.broken = "it ended in the middle" if self.status else "no answer came"
+            self.broken = "closed in the middle of the answer" if self.status else "closed before the head"
 
     def _refuse(self, why: str) -> NoReturn:
         self._refused = why
@@ -177,3 +177,40 @@ def chunk(piece: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Sending:
+    """How a request's body goes out, by its headers: counted, chunked, or not at all.
+
+    Raises Malformed if the body is longer or shorter than its head announces.
+    """
+
+    def __init__(self, headers: Headers) -> None:
+        self._left = 0
+        self._chunked = False
+        for name, value in headers:
+            match name.lower():
+                case b"content-length":
+                    self._left = int(value)
+                case b"transfer-encoding":
+                    self._chunked = True
+
+    @property
+    def whole(self) -> bool:
+        """Whether the body has its announced length; a chunked one is whole with its `end` only."""
+        return not self._chunked and not self._left
+
+    def frame(self, piece: bytes) -> bytes:
+        """A piece as it goes out."""
+        if self._chunked:
+            return chunk(piece) if piece else b""
+        if len(piece) > self._left:
+            raise Malformed("more of a body than its head announces")
+        self._left -= len(piece)
+        return piece
+
+    def end(self) -> bytes:
+        """What goes out behind the last piece."""
+        if self._left:
+            raise Malformed("less of a body than its head announces")
+        return LAST_CHUNK if self._chunked else b""

@@ -131,6 +131,7 @@ def _request(event: Finished) -> dict[str, Any]:
         "status": event.status,
         "reject": event.reject,
         "would_reject": ",".join(event.would_reject) or None,
+        "cause": event.cause,
         "verdict": event.verdict,
         "broken": event.broken,
         "left": event.left,

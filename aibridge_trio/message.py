@@ -94,6 +94,11 @@ class Reply(ABC):
         """Whether the head has gone out."""
         return self.status is not None
 
+    @property
+    def held_up(self) -> float:
+        """For how long (seconds) the longest write has waited for the caller; 0 where that is unknown."""
+        return 0.0
+
     def offer(self, headers: Headers) -> None:
         """Add headers to the head to come, all of them, unless it brings one of these names by itself."""
         self._offers.append(headers)

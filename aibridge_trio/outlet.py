@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -68,6 +69,17 @@ class Outlet:
         self._writing = False
         self._written = trio.lowlevel.ParkingLot()
         self._turns = 0
+        self._longest = 0.0
+        self._since = math.inf
+
+    @property
+    def held_up(self) -> float:
+        """For how long (seconds) the longest write of this answer has waited for the caller to take it, so far."""
+        return max(self._longest, trio.current_time() - self._since)
+
+    def begin(self) -> None:
+        """See an answer begin."""
+        self._longest = 0.0
 
     def keep(self, data: bytes) -> None:
         """Send this together with what comes next."""
@@ -150,6 +162,7 @@ class Outlet:
             part = bytes(self._held[:_WRITE_SIZE])
             del self._held[:_WRITE_SIZE]
             self._writing = True
+            self._since = trio.current_time()
             try:
                 with trio.fail_after(WRITE_TIMEOUT):
                     await self._wire.send(part)
@@ -163,6 +176,7 @@ class Outlet:
                 self.close()
                 raise
             finally:
+                self._longest, self._since = self.held_up, math.inf
                 self._writing = False
                 self._written.unpark_all()
 

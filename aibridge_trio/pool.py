@@ -19,6 +19,9 @@ from aibridge_trio.wire import Link, Plain
 # How long (seconds) an idle connection is kept. Providers close theirs after 60 to 400.
 _EXPIRY = 50.0
 
+# How many connections are opened for one request, where a provider speaks before it is asked.
+_DIALS = 2
+
 # Opens a link to a host and a port. Raises OSError.
 Dial = Callable[[str, int], Awaitable[Link]]
 
@@ -73,6 +76,7 @@ class Pool:
         self._dial = dial
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
+        self._closed = False
 
     def statistics(self) -> Statistics:
         """Return what is open now."""
@@ -94,20 +98,40 @@ class Pool:
         return None
 
     async def open(self) -> Connection:
-        """Open another one. Raises OSError and trio.BrokenResourceError; cancelled, it leaves nothing open."""
+        """Open another one. Raises OSError and trio.BrokenResourceError; cancelled, it leaves nothing open.
+
+        A connection that has spoken, or ended, before it was asked anything is of no use: what it says (often a
+        408) is no answer to the request that comes. Another one is opened in its place, once.
+        """
+        for _ in range(_DIALS):
+            if link := await self._silent_link():
+                if self._closed:
+                    link.close()
+                    raise trio.ClosedResourceError
+                connection = Connection(link)
+                self._busy.add(connection)
+                return connection
+        raise trio.BrokenResourceError("it spoke or ended before it was asked")
+
+    async def _silent_link(self) -> Link | None:
+        """Dial; None if there is something to read already, beside what is TLS's own."""
         origin = self._origin
         link = await self._dial(origin.host, origin.port)
-        if origin.tls:
-            try:
+        try:
+            if origin.tls:
                 tls = Tls(link, origin.tls, origin.host)
                 await tls.shake_hands()
-            except BaseException:
-                link.close()
-                raise
-            link = tls
-        connection = Connection(link)
-        self._busy.add(connection)
-        return connection
+                silent = await tls.quiet()
+                link = tls
+            else:
+                silent = link.silent()
+        except BaseException:
+            link.close()
+            raise
+        if silent:
+            return link
+        link.close()
+        return None
 
     def give(self, connection: Connection, *, reusable: bool) -> None:
         """Take a connection back: keep it, or close it."""
@@ -127,7 +151,8 @@ class Pool:
             self._idle.popleft().close()
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all of them, and keep none that is given or opened later."""
+        self._closed = True
         for connection in (*self._busy, *self._idle):
             connection.close()
         self._idle.clear()

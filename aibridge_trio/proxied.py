@@ -84,7 +84,7 @@ class ProxiedCall:
             raise httpx.ReadTimeout("deadline")
         return piece or b""
 
-    async def aclose(self) -> None:
+    async def aclose(self, __: BaseException | None = None) -> None:
         """Let go of the rest. Not by closing: httpx's nested generators would be left to the collector.
 
         A read that is cancelled before it waits unwinds them all, and closes the connection.

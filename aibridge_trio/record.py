@@ -48,6 +48,7 @@ class Record:
         self.scope: str | None = None
         self.complete = False
         self._would_reject: tuple[str, ...] = ()
+        self._cause: str | None = None
 
     def started(self, caller: Caller) -> None:
         """Note that it goes to its provider."""
@@ -89,7 +90,8 @@ class Record:
         self._publish(FirstByte(self.provider, self.route, self._first_byte))
 
     def faulted(self, fault: UpstreamFault) -> None:
-        """Note where the provider's side broke."""
+        """Note where the provider's side broke, and why."""
+        self._cause = str(fault)
         self._publish(Faulted(self.provider, fault.phase))
 
     def would_reject(self, reason: str) -> None:
@@ -129,6 +131,7 @@ class Record:
                 usage=self.usage,
                 scope=self.scope,
                 would_reject=self._would_reject,
+                cause=self._cause,
             )
         )
 

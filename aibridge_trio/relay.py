@@ -5,11 +5,14 @@ from __future__ import annotations
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.onlooker import Onlooker
+from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.message import Reply
 from aibridge_trio.providers import Route
 from aibridge_trio.record import Record
 from aibridge_trio.upstream import Response
 
+# A write to the caller that waits for so long (seconds) may keep the provider waiting, too.
+_SLOW_READER = 0.5
 _OURS = b"x-aibridge-"
 _UNENCODED = (b"", b"identity")
 
@@ -48,6 +51,10 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
             else:
                 await reply.send(piece)
         hold.settle(onlooker.end())
+    except UpstreamFault as fault:
+        # A provider that was kept waiting by its caller may have given up for that.
+        fault.neutral = fault.neutral or reply.held_up >= _SLOW_READER
+        raise
     finally:
         hold.settle(onlooker.cut())
         record.usage = onlooker.usage

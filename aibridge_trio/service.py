@@ -58,6 +58,10 @@ class _Answer(Reply):
         super().__init__()
         self._exchange = exchange
 
+    @property
+    def held_up(self) -> float:
+        return self._exchange.held_up
+
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:
         self._exchange.start(status, headers)
         if not more:

@@ -26,6 +26,7 @@ class Tls:
         self._sending = trio.Lock()
         self._reads = 0
         self._ended = False
+        self._goodbye = server_name is not None  # whether an end without one is a break
 
     async def shake_hands(self) -> None:
         """Come before the first byte. Raises one of BROKEN, a certificate that does not hold included."""
@@ -42,8 +43,27 @@ class Tls:
                 _broken(error)
         await self._carry()
 
+    async def quiet(self) -> bool:
+        """Read what has come by now, without waiting; tell whether it is nothing but TLS's own messages.
+
+        Servers of TLS 1.3 send tickets behind the handshake.
+        """
+        while not self._ended:
+            if self._decrypted():
+                return False
+            if self._link.silent():
+                break
+            if not await self._hear():
+                self._ended = True
+        return not self._ended
+
     async def receive(self) -> bytes:
-        """Wait for bytes. An end without a goodbye is an end: HTTP tells by itself if something is missing."""
+        """Wait for bytes.
+
+        A provider says goodbye (close_notify) before it ends the connection: without, an answer that ends with its
+        connection may have been cut by anybody on the way (RFC 8446, 6.1; RFC 9112, 9.8), and this raises. Callers
+        often leave without, which is an end: requests tell by themselves if something is missing.
+        """
         await let_others_run(self._reads)
         self._reads += 1
         while not (data := self._decrypted()):
@@ -53,6 +73,8 @@ class Tls:
                 async with self._sending:
                     await self._carry()
             if not await self._hear():
+                if self._goodbye:
+                    raise trio.BrokenResourceError("it ended without a close_notify")
                 self._ended = True
         return data
 

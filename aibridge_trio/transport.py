@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 
@@ -43,7 +43,12 @@ class Transport(httpx.AsyncBaseTransport):
         async def source() -> bytes | None:
             return await anext(body, None)
 
-        await call.begin(request.method, request.url.raw_path, request.headers.raw, source, lambda: None)
+        try:
+            await call.begin(request.method, request.url.raw_path, request.headers.raw, source, lambda: None)
+        except BaseException:
+            if isinstance(body, AsyncGenerator):  # httpx's bodies are: what is left of one is not the collector's
+                await body.aclose()
+            raise
         return httpx.Response(call.status, headers=call.headers, stream=_Body(call))
 
     def expire(self) -> None:

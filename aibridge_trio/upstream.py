@@ -19,7 +19,7 @@ import trio
 from aibridge_trio.call import Call, ConnectionLost, Patience
 from aibridge_trio.core import headers as h
 from aibridge_trio.deadline import Deadline
-from aibridge_trio.errors import BadRequest, BodyTooLarge, Phase, UpstreamFault
+from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.message import BodyStalled
 from aibridge_trio.poller import Poller
 from aibridge_trio.pool import dialling
@@ -114,7 +114,7 @@ class Upstream:
 
     def _call(self) -> Call | ProxiedCall:
         if self._pool:
-            return Call(self._pool, self._patience)
+            return Call(self._pool, self._patience, overlapping=True)
         times = self._timeouts
         return ProxiedCall(
             self._transport, self._base, connect=times.connect, first_byte=times.first_byte, idle=times.idle
@@ -148,6 +148,8 @@ class Response:
         self._headers = headers
         self._reached = reached
         self._left = outgoing.max_body
+        self._ended = False  # all of the request's body has come
+        self._standing = False  # the connection does
 
     @property
     def status(self) -> int:
@@ -174,37 +176,46 @@ class Response:
         if not (self._outgoing.chunked or self._announced):
             self._complete()  # its head is all of it
         try:
-            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._reached)
-        except BodyStalled:
-            raise BadRequest("request body stalled: its rest did not come in time") from None
-        except httpx.LocalProtocolError:
-            raise BadRequest("request cannot be framed for the provider") from None
-        except httpx.TransportError as error:
-            raise _fault(call.phase, error) from None
+            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._stands)
+        except (BodyStalled, httpx.TransportError) as error:
+            raise self._failure(error) from None
         if call.status < _FIRST_FINAL_STATUS:
             await call.aclose()
             raise UpstreamFault("head", f"status {call.status}")
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self._call.aclose()
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            await self._call.aclose(error)
+        except (BodyStalled, httpx.TransportError) as failure:  # of an upload beside the answer
+            raise self._failure(failure) from None
+        finally:
+            del error  # it holds this frame: no cycle is left
 
     async def read(self) -> bytes:
         """Return the next piece, b"" at a clean end; UpstreamFault if the answer breaks or falls silent."""
         try:
-            return await self._call.read()
+            piece = await self._call.read()
         except httpx.TransportError as error:
-            raise _fault("stream", error) from None
+            raise self._failure(error) from None
+        self._sent = None  # the first byte is no more waited for, even if the request goes on
+        return piece
+
+    def _stands(self) -> None:
+        self._standing = True
+        self._reached()
+        if self._ended:
+            self._all_is_sent()
 
     async def _piece(self) -> bytes | None:
         """Return the next piece of the request's body, None at its end."""
         piece = await anext(self._outgoing.body, None) if self._outgoing.has_body else None
         if piece is None:
+            self._ended = True
             if self._announced is None:
                 self._complete()
-            if self._sent:
-                self._sent()
-                self._sent = None
+            if self._standing:
+                self._all_is_sent()
             return None
         self._left -= len(piece)
         if self._left < 0:
@@ -221,14 +232,23 @@ class Response:
         if completing:
             completing()
 
+    def _all_is_sent(self) -> None:
+        if self._sent:
+            self._sent()
+            self._sent = None
 
-def _fault(phase: Phase, error: httpx.TransportError) -> UpstreamFault:
-    return UpstreamFault(
-        phase,
-        type(error).__name__,
-        timeout=isinstance(error, httpx.TimeoutException),
-        neutral=isinstance(error, ConnectionLost) or _short_of_our_own(error),
-    )
+    def _failure(self, error: BodyStalled | httpx.TransportError) -> BadRequest | UpstreamFault:
+        match error:
+            case BodyStalled():
+                return BadRequest("request body stalled: its rest did not come in time")
+            case httpx.LocalProtocolError():
+                return BadRequest("request cannot be framed for the provider")
+        return UpstreamFault(
+            self._call.phase,
+            str(error),
+            timeout=isinstance(error, httpx.TimeoutException),
+            neutral=isinstance(error, ConnectionLost) or _short_of_our_own(error),
+        )
 
 
 def _short_of_our_own(error: BaseException | None) -> bool:

@@ -111,6 +111,7 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("status", 200),
         ("reject", None),
         ("would_reject", None),
+        ("cause", None),
         ("verdict", "success"),
         ("broken", False),
         ("left", False),

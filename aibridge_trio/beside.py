@@ -1,0 +1,66 @@
+"""One task beside the task that starts it, where no `async with` can stand round both."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+
+class Beside:
+    """A nursery with one task, opened by `start` and closed by `close`, both called by the same task.
+
+    This is a nursery like any other: a cancel scope of that task that opens between the two calls must close
+    there. An exception of the task cancels the task that started it, and is raised by `close`, not wrapped in a
+    group.
+    """
+
+    def __init__(self) -> None:
+        self._manager = trio.open_nursery()
+        self._nursery: trio.Nursery | None = None
+        self._failure: Exception | None = None
+
+    async def start(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Open the nursery and start the task."""
+        self._nursery = nursery = await self._manager.__aenter__()
+        self._working = trio.CancelScope()
+        nursery.start_soon(self._run, work)
+
+    def stop(self) -> None:
+        """Cancel the task. Not an await."""
+        self._working.cancel()
+
+    async def close(self, error: BaseException | None) -> None:
+        """Wait for the task, which is cancelled if an `error` of the task that started it ends both.
+
+        Raises what the task raised. An `error` that is a cancellation from elsewhere is raised as trio's nurseries
+        raise it; any other is the caller's to raise.
+        """
+        nursery, self._nursery = self._nursery, None
+        if nursery is None:
+            return
+        if error:
+            nursery.cancel_scope.cancel()
+        if isinstance(error, Exception):  # the nursery would wrap it
+            error = None
+        try:
+            if error:
+                await self._manager.__aexit__(type(error), error, error.__traceback__)
+            else:
+                await self._manager.__aexit__(None, None, None)
+        finally:
+            failure, self._failure = self._failure, None
+        if failure:
+            try:
+                raise failure
+            finally:
+                del failure, error  # they hold this frame: no cycle is left
+
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            with self._working:
+                await work()
+        except Exception as error:  # noqa: BLE001 - raised by close()
+            self._failure = error
+            if self._nursery:
+                self._nursery.cancel_scope.cancel()

@@ -1,0 +1,72 @@
+"""Why a call failed, in a few words for the log: taken from exceptions, and never from what a caller sent."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+import trio
+
+# Messages of httpx's own parser quote what came. These quote nothing, and begin so.
+_H11_ENDS = {
+    "Server disconnected": "closed before the head",
+    "peer closed connection": "closed in the middle of the answer",
+}
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def cause(error: BaseException) -> str:
+    """Return what an exception of a connection says, or the first in its chain of causes that says something."""
+    said = (_words(each) for each in _chain(error))
+    return next((words for words in said if words), "") or type(error).__name__
+
+
+def _words(error: BaseException) -> str:
+    match error:
+        case httpx.HTTPError():
+            return _of_httpx(error)
+        case ssl.SSLCertVerificationError():
+            return f"certificate verify failed: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS: {(error.reason or 'broken off').replace('_', ' ').lower()}"
+        case OSError():
+            return _of_system(error)
+        case trio.BrokenResourceError() if error.args and not error.__cause__:
+            return str(error)
+    return "closed here" if isinstance(error, trio.ClosedResourceError) else ""
+
+
+def _of_system(error: OSError) -> str:
+    match error:
+        case socket.gaierror(errno=number):
+            return "name not found" if number in _NO_NAME else f"name look-up failed: {error.strerror}"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset by peer"
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()
+    return ""
+
+
+def _of_httpx(error: httpx.HTTPError) -> str:
+    """What httpx's own transport says. Its parser may quote what came, which is not for the log."""
+    said = str(error)
+    if isinstance(error, httpx.ProxyError):
+        status, _, _ = said.partition(" ")  # what follows is the proxy's own text
+        return f"proxy answered {status}" if status.isdigit() else ""
+    if isinstance(error, httpx.RemoteProtocolError):
+        return next((words for start, words in _H11_ENDS.items() if said.startswith(start)), "malformed answer")
+    return ""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that it came of, those of a group one after the other."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                yield from _chain(each)
+            return
+        error = error.__cause__ or error.__context__
