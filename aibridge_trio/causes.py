@@ -7,27 +7,22 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-import httpx
 import trio
 
-# Messages of httpx's own parser quote what came. These quote nothing, and begin so.
-_H11_ENDS = {
-    "Server disconnected": "closed before the head",
-    "peer closed connection": "closed in the middle of the answer",
-}
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 def cause(error: BaseException) -> str:
-    """Return what an exception of a connection says, or the first in its chain of causes that says something."""
+    """Return what an exception of a connection says, or the first in its chain of causes that says something.
+
+    Of one that says nothing by itself, its type.
+    """
     said = (_words(each) for each in _chain(error))
     return next((words for words in said if words), "") or type(error).__name__
 
 
 def _words(error: BaseException) -> str:
     match error:
-        case httpx.HTTPError():
-            return _of_httpx(error)
         case ssl.SSLCertVerificationError():
             return f"certificate verify failed: {error.verify_message}"
         case ssl.SSLError():
@@ -47,17 +42,6 @@ def _of_system(error: OSError) -> str:
             return "reset by peer"
         case OSError(errno=int(number)):
             return os.strerror(number).lower()
-    return ""
-
-
-def _of_httpx(error: httpx.HTTPError) -> str:
-    """What httpx's own transport says. Its parser may quote what came, which is not for the log."""
-    said = str(error)
-    if isinstance(error, httpx.ProxyError):
-        status, _, _ = said.partition(" ")  # what follows is the proxy's own text
-        return f"proxy answered {status}" if status.isdigit() else ""
-    if isinstance(error, httpx.RemoteProtocolError):
-        return next((words for start, words in _H11_ENDS.items() if said.startswith(start)), "malformed answer")
     return ""
 
 

@@ -58,14 +58,6 @@ def of(error: BaseException, came_of: BaseException) -> BaseException:
             ),
             "connection refused",
         ),
-        (httpx.ProxyError("407 Proxy Authentication Required"), "proxy answered 407"),
-        (httpx.ProxyError("a word of the proxy's"), "ProxyError"),
-        (httpx.RemoteProtocolError("Server disconnected without sending a response."), "closed before the head"),
-        (
-            httpx.RemoteProtocolError("peer closed connection without sending complete message body"),
-            "closed in the middle of the answer",
-        ),
-        (httpx.RemoteProtocolError("illegal status line: bytearray(b'sk-secret')"), "malformed answer"),
         (
             of(httpx.ConnectError("[Errno 111]"), ConnectionRefusedError(errno.ECONNREFUSED, "x")),
             "connection refused",

@@ -54,7 +54,6 @@ TESTED_ELSEWHERE = {
     "listeners": "test_settings",
     "machines": "test_simulate_scenario",
     "outlet": "test_wire",
-    "proxied": "test_upstream",
     "pool": "test_transport",
     "poller": "test_wire",
     "refusals": "test_queueing",
