@@ -93,6 +93,7 @@ class AsgiReply(Reply):
 
     @property
     def held_up(self) -> float:
+        """See Reply; a server's own waits are in it."""
         return self._longest
 
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:  # noqa: ARG002 - a message of its own either way

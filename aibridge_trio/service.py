@@ -60,6 +60,7 @@ class _Answer(Reply):
 
     @property
     def held_up(self) -> float:
+        """See Reply."""
         return self._exchange.held_up
 
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:

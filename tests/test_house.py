@@ -34,7 +34,6 @@ TESTED_ELSEWHERE = {
     "__init__": "test_house",
     "__main__": "test_cli",
     "app": "test_asgi",
-    "beside": "test_slow_callers",
     "bridge": "test_bridge",
     "call": "test_transport",
     "complaint": "test_verdict",
