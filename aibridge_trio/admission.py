@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from random import random
 from typing import Self
 
 import trio
@@ -117,7 +118,7 @@ class Admission:
         self._places = Places(limits, Slots(limits.max_concurrency), _wake, shadow)
         self._inside = 0
         self._rate_limit = rate_limit
-        self._rate = RateLimiter(rate_limit)
+        self._rate = RateLimiter(rate_limit, chance=random)
         self._rate_in_shadow = RateLimited.reason in shadow
         self._clock = clock
         self._publish = publish
@@ -150,7 +151,7 @@ class Admission:
             ]
         )
         if budget.wait is not None:
-            raise RateLimited(budget.wait)
+            raise RateLimited(budget.wait, budget.spread)
 
     # What a seat asks for.
 

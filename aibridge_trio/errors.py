@@ -105,8 +105,8 @@ class QueueTimeout(Reject):
     reason, status = "queue_timeout", 503
 
     def __init__(self, waited: float, wait: float) -> None:
-        said = f"AI Bridge is at capacity: no turn came in {waited:.3g} s. Please try again later."
-        super().__init__(said, wait=wait)
+        said = f"no turn came in {waited:.3g} s. Please try again later."
+        super().__init__(f"AI Bridge is at capacity: {said}", wait=wait)
 
 
 class QueueDeadline(Reject):
@@ -120,12 +120,20 @@ class QueueDeadline(Reject):
 
 
 class RateLimited(Reject):
-    """This caller's budget is spent; `wait` seconds until its next admission."""
+    """This caller's budget is spent; `wait` seconds until the turn of this request.
+
+    `spread` seconds are added to it, in place of the jitter: turns that are told lie apart already, and a share
+    of a long wait would bring them together again. None leaves the jitter.
+    """
 
     reason, status = "rate_limit", 429
 
-    def __init__(self, wait: float) -> None:
+    def __init__(self, wait: float, spread: float | None = None) -> None:
         super().__init__("You've been rate limited. Please try again later.", wait=wait)
+        self.spread = spread
+
+    def _told(self, wait: float, jitter: float) -> float:
+        return super()._told(wait, jitter) if self.spread is None else wait + self.spread
 
 
 class CircuitOpen(Reject):

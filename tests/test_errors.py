@@ -326,6 +326,12 @@ def test_waits(wait: float, jitter: float, milliseconds: int, seconds: int) -> N
     assert (int(sent[b"retry-after-ms"]), int(sent[b"retry-after"])) == (milliseconds, seconds)
 
 
+def test_turns_of_a_rate_limit_are_not_stretched() -> None:
+    """Its own spread takes the place of the jitter, which is a share of the wait and mixes turns of one line."""
+    sent = headers(errors.RateLimited(7.0, 0.125), 0.2)
+    assert (int(sent[b"retry-after-ms"]), int(sent[b"retry-after"])) == (7125, 8)
+
+
 @given(st.floats(0.0001, 10_000), st.floats(0, 0.2))
 @example(60.0, 0.0)
 @example(50.0, 0.2)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -78,13 +82,17 @@ def test_the_budget_tells_what_is_left() -> None:
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 64), max_size=30))
 def test_wait_leads_exactly_to_the_next_admission(limit: int, gaps: list[int]) -> None:
-    """Who waits as told is admitted; who comes a hair earlier is not."""
+    """A caller that waits as told is admitted; one that comes a hair earlier is not."""
     limiter, now = RateLimiter(limit), 0.0
     for gap in gaps:
         now += gap / 64
-        limiter.take("a", now)
-    wait = [limiter.take("a", now).wait for _ in range(limit + 1)][-1]
+        if limiter.has_room("a", now):
+            limiter.admit("a", now)
+    while limiter.has_room("a", now):
+        limiter.admit("a", now)
+    wait = limiter.take("a", now).wait
     assert wait is not None
+    assert wait == limiter.turn("a", now) - now
     assert 0 < wait <= 1
     assert not admitted(limiter, "a", now + wait - 2**-20)
     assert admitted(limiter, "a", now + wait)
@@ -97,6 +105,134 @@ def test_wait_leads_to_the_next_admission_as_floats_add(at: float, later: float)
     assert admitted(limiter, "a", at)
     wait = limiter.take("a", at + later).wait
     assert wait is None or admitted(limiter, "a", at + later + wait)
+
+
+@given(
+    limit=st.integers(1, 12),
+    before=st.lists(st.integers(0, 70), max_size=12),
+    burst=st.lists(st.integers(0, 900), min_size=1, max_size=40),
+    chance=st.floats(0, 1, exclude_max=True),
+)
+def test_requests_that_keep_to_their_turns_are_all_admitted(
+    limit: int, before: list[int], burst: list[int], chance: float
+) -> None:
+    """Whatever was admitted before, and whenever each was refused: coming back as told none is refused again.
+
+    In whole milliseconds, rounded up, as clients are told.
+    """
+    limiter, now = RateLimiter(limit, chance=lambda: chance), 0.0
+    for gap in before:
+        now += gap / 64
+        limiter.take("a", now)
+    while limiter.has_room("a", now):
+        limiter.admit("a", now)
+    due = limiter.turn("a", now)
+    told = []
+    for at in sorted(now + tick / 1000 for tick in burst):
+        if at >= due:
+            break
+        budget = limiter.take("a", at)
+        assert budget.wait is not None
+        told.append(at + math.ceil((budget.wait + budget.spread) * 1000) / 1000)
+    assert told == sorted(told)
+    assert all(later - earlier >= 1 / limit - 0.001 for earlier, later in pairwise(told))
+    assert all(admitted(limiter, "a", at) for at in told)
+
+
+def test_each_refused_request_is_told_a_later_turn() -> None:
+    """A burst's turns lie 1/limit apart, and hardly more."""
+    limiter = RateLimiter(5)
+    waits = [limiter.take("a", 10.0).wait for _ in range(40)]
+    assert waits[:5] == [None] * 5
+    assert waits[5:] == pytest.approx([1 + number * 1.02 / 5 for number in range(35)])
+
+
+def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
+    """A turn is told for when it will be admitted with all told before it, not only 1/limit later."""
+    limiter = RateLimiter(5)
+    for at in (0.0, 0.9, 0.9, 0.9, 0.9):
+        assert admitted(limiter, "a", at)
+    told = [0.95 + (limiter.take("a", 0.95).wait or 0.0) for _ in range(3)]
+    assert told == pytest.approx([1.0, 1.9, 2.104])
+
+
+def test_chance_moves_a_whole_line() -> None:
+    """Lines of several callers begin apart, by less than 1/limit; within a line all is as without chance."""
+    chances = iter([0.5, 0.25])
+    limiter = RateLimiter(5, chance=lambda: next(chances))
+    for caller in "ab":
+        budgets = [limiter.take(caller, 0.0) for _ in range(8)][5:]
+        assert [budget.wait for budget in budgets] == pytest.approx([1.0, 1.204, 1.408])
+        assert {budget.spread for budget in budgets} == {0.1 if caller == "a" else 0.05}
+
+
+def test_turns_are_forgotten_when_they_have_passed() -> None:
+    """A caller that let its turns pass, whether it kept them or not, begins a new line."""
+    limiter = RateLimiter(1)
+    assert [limiter.take("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.02, 3.04])
+    assert limiter.take("a", 3.04).wait is None
+    assert limiter.take("a", 3.5).wait == pytest.approx(0.54)
+
+
+def test_a_caller_that_ignores_its_turns_is_told_a_minute_at_most() -> None:
+    """However often it asks; and after a silent minute all that is forgotten."""
+    limiter = RateLimiter(1, chance=lambda: 0.5)
+    for number in range(1000):
+        budget = limiter.take("a", number / 1000)
+        assert budget.wait is None or 0 < budget.wait + budget.spread <= 60.0 + 1e-9
+    assert admitted(limiter, "a", 1.0)  # as ever
+    assert limiter.take("a", 61.1).wait is None
+    assert limiter.take("a", 61.2).wait == pytest.approx(0.9)
+
+
+def test_turns_ahead_outlive_the_admissions() -> None:
+    """A caller's turns are known while they lie ahead, though none of it was admitted in the last second."""
+    limiter = RateLimiter(1)
+    for _ in range(10):
+        limiter.take("a", 0.0)
+    assert limiter.statistics(5.5).callers == 0
+    assert admitted(limiter, "a", 5.5)
+    assert limiter.take("a", 5.5).wait == pytest.approx(1 + 9 * 1.02 - 5.5)
+
+
+def test_lines_are_bounded_too() -> None:
+    """Callers that are refused are remembered no longer than their turns, and never more than the bound."""
+    limiter = RateLimiter(1, max_callers=8)
+    for number in range(100):
+        for _ in range(3):
+            limiter.take(number, number / 1000)
+        assert len(limiter._lines) <= 8
+    for _ in range(100):
+        limiter.take("a", 0.2)
+    assert len(limiter._lines["a"].turns) == 1
+    limiter.take("b", 100.0)
+    assert not limiter._lines
+
+
+def test_what_was_given_back_was_never_counted() -> None:
+    """An admission that came to nothing in its own moment leaves the budget as it was."""
+    limiter = RateLimiter(2)
+    limiter.admit("a", 0.0)
+    limiter.admit("a", 0.5)
+    limiter.give_back("a")
+    assert limiter.budget("a", 0.5) == Budget(2, remaining=1, reset=0.5)
+    limiter.give_back("a")
+    assert limiter.statistics(0.5).callers == 0
+    assert limiter.budget("a", 0.5) == Budget(2, remaining=2, reset=0.0)
+
+
+@given(limit=st.integers(1, 5), gaps=st.lists(st.integers(0, 40), max_size=10), ahead=st.integers(0, 12))
+def test_a_turn_behind_others_is_when_it_comes(limit: int, gaps: list[int], ahead: int) -> None:
+    """What is promised to one behind so many is what comes when each goes as early as it may."""
+    limiter, now = RateLimiter(limit), 0.0
+    for gap in gaps:
+        now += gap / 64
+        limiter.take("a", now)
+    expected = limiter.turn("a", now, ahead)
+    for _ in range(ahead):
+        now = limiter.turn("a", now)
+        assert admitted(limiter, "a", now)
+    assert limiter.turn("a", now) == expected
 
 
 def test_expiry_forgets_silent_callers() -> None:
@@ -161,6 +297,9 @@ def test_a_repr_tells_the_state() -> None:
     assert repr(limiter) == "<RateLimiter limit=5/s callers=1>"
 
 
+CALLERS = "abcdef"
+
+
 class RateMachine(RuleBasedStateMachine):
     """The limiter against: count the admissions of the last second in one list of all of them."""
 
@@ -171,6 +310,7 @@ class RateMachine(RuleBasedStateMachine):
         self.log: list[tuple[str, float]] = []
         self.evictions = 0
         self.now = 0.0
+        self.told: dict[str, list[float]] = {}
 
     def recent(self, caller: str | None = None) -> list[tuple[str, float]]:
         return [(who, at) for who, at in self.log if self.now - 1 < at <= self.now and caller in (None, who)]
@@ -184,21 +324,32 @@ class RateMachine(RuleBasedStateMachine):
     def time_passes_to_an_expiry(self, data: st.DataObject) -> None:
         self.now = data.draw(st.sampled_from(self.recent()))[1] + 1
 
-    @rule(caller=st.sampled_from("abcdef"), times=st.integers(1, 3))
+    @rule(caller=st.sampled_from(CALLERS), times=st.integers(1, 3))
     def take(self, caller: str, times: int) -> None:
         for _ in range(times):
             mine = self.recent(caller)
             budget = self.limiter.take(caller, self.now)
             assert budget.limit == self.limit
             if len(mine) >= self.limit:
-                # Admitted when so many have expired that fewer than the limit are left.
-                assert budget.wait == mine[-self.limit][1] + 1 - self.now
+                # Admitted when fewer than the limit are left, and behind turns that were told before.
+                turn = self.now + (budget.wait or 0.0)
+                earliest, planned = mine[-self.limit][1] + 1, self.planned(caller, mine)
+                assert min(earliest, self.now + 60) - 1e-9 <= turn <= planned + 1e-9
+                if self.max_callers == len(CALLERS):  # none was forgotten
+                    assert turn == pytest.approx(planned)
+                self.told[caller].append(turn)
                 assert (budget.remaining, budget.reset) == (0, mine[-1][1] + 1 - self.now)
                 continue
             assert budget.wait is None
             assert (budget.remaining, budget.reset) == (self.limit - len(mine) - 1, 1.0)
             self.log.append((caller, self.now))
             self.forget()
+
+    def planned(self, caller: str, mine: list[tuple[str, float]]) -> float:
+        """Return when one more would be admitted, if all that were told a turn keep it."""
+        ahead = [at for at in self.told.setdefault(caller, []) if at > self.now]
+        turn = ([at for _, at in mine] + ahead)[-self.limit] + 1
+        return min(max(turn, ahead[-1] + 1.02 / self.limit) if ahead else turn, self.now + 60)
 
     def forget(self) -> None:
         recent = self.recent()

@@ -70,7 +70,8 @@ class Bridge(Door):
         self._slots = InFlight(limits.max_concurrency or math.inf)
         self._places = Places(limits, self._slots, self._wake)
         self._waiting: dict[Place, Call] = {}
-        self._rate = RateLimiter(values["rate_limit"]) if values["rate_limit"] else None
+        spread: Callable[[], float] = Random(f"{seed}/rate").random  # noqa: S311 - no secret
+        self._rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
         self._policy = setting.policy(values)
         chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
         self._breaker = (
@@ -109,7 +110,7 @@ class Bridge(Door):
         if self._rate:
             budget = self._rate.take(caller, now)
             if budget.wait is not None:
-                self._refuse(call, RateLimited(budget.wait), true=budget.wait)
+                self._refuse(call, RateLimited(budget.wait, budget.spread), true=budget.wait)
                 return
         refusal = self._places.claim(place, caller, PROVIDER, now)
         if refusal:
