@@ -1,8 +1,8 @@
 """The slot and the rate, in that order.
 
-The slot comes first because it is the cheapest no, and the one that must hold when all else is slow: who is
-turned away for want of room has cost no hash and no entry in a table. Where one may wait for room, all else is
-asked before: nobody waits for a no that is known.
+The slot comes first because it is the cheapest reject, and the one that must hold when all else is slow: a
+request that is turned away for want of a slot has cost no hash and no entry in a table. Where requests may wait,
+all else is asked before, and the rate is waited for as well: a request is counted when it has all that it needs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import trio
 
 from aibridge_trio.core import places
 from aibridge_trio.core.places import Limits, Place, Places
-from aibridge_trio.core.rate import RateLimiter
+from aibridge_trio.core.rate import Budget, RateLimiter
 from aibridge_trio.errors import AtCapacity, RateLimited, Reject
 from aibridge_trio.events import Outcome, Publish, Told, Waited, nobody
 from aibridge_trio.identity import Caller
@@ -59,18 +59,26 @@ class Slots:
 class Seat(Place):
     """One request's place in the bridge; leaving the context gives back what it holds."""
 
-    __slots__ = ("_admission", "_turn")
+    __slots__ = ("_admission", "_turn", "budget")
 
     def __init__(self, admission: Admission) -> None:
         super().__init__()
         self._admission = admission
         self._turn: trio.Event | None = None
+        self.budget: list[tuple[bytes, bytes]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._admission.leave(self)
+
+    def charge(self, caller: Caller, reply: Reply, would_reject: Told) -> None:
+        """Count one request against its caller's budget, which its reply will tell; or raise RateLimited.
+
+        Where it may wait for that it is not refused: what is not counted now is counted when its turn comes.
+        """
+        self._admission.charge(self, caller, reply, would_reject)
 
     def take(self, caller: Caller, provider: str, would_reject: Told) -> bool:
         """Take what the limits leave to this caller and this provider; False if it has to wait for that."""
@@ -86,9 +94,11 @@ class Seat(Place):
             with trio.CancelScope(deadline=self.until):
                 await turn.wait()
             if self.waits or self.pushed_out:
+                admission.advance()  # its rate may have come in this moment
+            if self.waits or self.pushed_out:
                 outcome = "pushed_out" if self.pushed_out else "timed_out"
                 raise admission.given_up(self, began)
-            # Who has left in the very moment of its turn must not go up.
+            # A request whose caller has left in the very moment of its turn must not go up.
             await trio.lowlevel.checkpoint_if_cancelled()
             outcome = "served"
         finally:
@@ -115,11 +125,15 @@ class Admission:
         shadow: Collection[str] = (),
     ) -> None:
         self._limits = limits
-        self._places = Places(limits, Slots(limits.max_concurrency), _wake, shadow)
         self._inside = 0
         self._rate_limit = rate_limit
         self._rate = RateLimiter(rate_limit, chance=random)
         self._rate_in_shadow = RateLimited.reason in shadow
+        self._waits_for_rate = bool(rate_limit and limits.queue_size) and not self._rate_in_shadow
+        rate = self._rate if self._waits_for_rate else None
+        self._places = Places(limits, Slots(limits.max_concurrency), _wake, shadow, rate)
+        self._rescheduled = trio.Event()
+        self._due = math.inf
         self._clock = clock
         self._publish = publish
 
@@ -129,6 +143,8 @@ class Admission:
         Where one may wait for a slot, the context may be without one; `turn` is where it waits.
         """
         seat = Seat(self)
+        if self._waits_for_rate:
+            self.advance()  # no newcomer takes what is due to a request that waits
         if self._places.enter(seat):
             raise AtCapacity
         self._inside += 1
@@ -143,21 +159,38 @@ class Admission:
             if budget.wait is not None:
                 would_reject(RateLimited.reason)
             return
-        reply.offer(
-            [
-                (b"x-ratelimit-limit", b"%d" % budget.limit),
-                (b"x-ratelimit-remaining", b"%d" % budget.remaining),
-                (b"x-ratelimit-reset", b"%d" % max(1, math.ceil(budget.reset))),
-            ]
-        )
+        reply.offer(_headers(budget))
         if budget.wait is not None:
             raise RateLimited(budget.wait, budget.spread)
 
+    async def run(self) -> None:
+        """Give turns to requests that wait for their caller's rate, when they fall due; until cancelled."""
+        while True:
+            self._rescheduled = trio.Event()
+            self._due = self._places.due()
+            with trio.CancelScope(deadline=self._due):
+                await self._rescheduled.wait()
+            self.advance()
+
     # What a seat asks for.
+
+    def charge(self, seat: Seat, caller: Caller, reply: Reply, would_reject: Told) -> None:
+        """Count a seat's request now, if it need not wait for that."""
+        if not self._waits_for_rate:
+            self.take(caller, reply, would_reject)
+            return
+        self._places.charge(seat, caller.key, self._clock())
+        reply.offer(seat.budget)
+        self._tell(seat, caller.key)
+
+    def advance(self) -> None:
+        """Give turns that the rate has brought by now."""
+        self._places.advance(self._clock())
 
     def share(self, seat: Seat, caller: Caller, provider: str, would_reject: Told) -> bool:
         """Give a seat its shares, if nothing bars that."""
         taken = self._places.take(seat, caller.key, provider, self._clock())
+        self._tell(seat, caller.key)
         for reason in seat.would:
             would_reject(reason)
         return taken
@@ -168,6 +201,7 @@ class Admission:
         refusal = self._places.claim(seat, seat.caller, seat.provider, now, patience)
         if refusal:
             raise reject(refusal, self._limits, seat.provider, min(patience, self._limits.queue_timeout))
+        self._reschedule()
         return now
 
     def given_up(self, seat: Seat, began: float) -> Reject:
@@ -177,12 +211,24 @@ class Admission:
 
     def waited(self, seat: Seat, began: float, outcome: Outcome) -> None:
         """Tell how a wait ended."""
+        self._tell(seat, seat.caller)
         self._publish(Waited(seat.provider, self._clock() - began, outcome))
 
     def leave(self, seat: Seat) -> None:
         """Take back what a seat holds."""
         self._inside -= 1
         self._places.leave(seat, self._clock())
+        self._reschedule()
+
+    def _tell(self, seat: Seat, caller: Hashable) -> None:
+        """Put what its caller has left into the head of a seat's answer."""
+        if self._waits_for_rate:
+            seat.budget[:] = _headers(self._rate.budget(caller, self._clock()))
+            self._reschedule()
+
+    def _reschedule(self) -> None:
+        if self._places.due() < self._due:
+            self._rescheduled.set()
 
     def statistics(self) -> Statistics:
         """Return what is in flight now."""
@@ -199,6 +245,14 @@ class Admission:
 
     def __repr__(self) -> str:
         return f"<Admission in_flight={self.statistics().in_flight} {self._places!r} {self._rate!r}>"
+
+
+def _headers(budget: Budget) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-ratelimit-limit", b"%d" % budget.limit),
+        (b"x-ratelimit-remaining", b"%d" % budget.remaining),
+        (b"x-ratelimit-reset", b"%d" % max(1, math.ceil(budget.reset))),
+    ]
 
 
 def _wake(place: Place) -> None:

@@ -146,6 +146,7 @@ class Bridge:
             async with trio.open_nursery() as timers:
                 if self._poller:
                     timers.start_soon(self._poller.run)
+                timers.start_soon(self.admission.run)
                 for instance in self.instances:
                     timers.start_soon(instance.circuits.run)
                     timers.start_soon(instance.upstream.run)

@@ -266,10 +266,13 @@ def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
         raise origins["circuit_breaker_models"].mistake(
             f"the scope is {settings.circuit_breaker_scope}", "add --circuit-breaker-scope model"
         )
-    limited = (
-        settings.max_concurrency or settings.max_concurrency_per_caller or settings.max_concurrency_per_provider
+    limits = (
+        settings.max_concurrency,
+        settings.max_concurrency_per_caller,
+        settings.max_concurrency_per_provider,
+        settings.rate_limit,
     )
-    if settings.queue_size and not limited:
+    if settings.queue_size and not any(limits):
         raise origins["queue_size"].mistake("there is no limit to wait for", "add --max-concurrency N")
 
 

@@ -75,12 +75,12 @@ class Gateway:
 
     async def _carry(self, request: Request, reply: Reply, record: Record, seat: Seat) -> None:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
-        self._admission.take(caller, reply, record.would_reject)  # 429 rate_limit
+        seat.charge(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._instances.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
         if not seat.take(caller, target.name, record.would_reject):
             target.expect(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
-            with record.queueing():  # 503 queue_…, 429 caller_, 503 provider_capacity
+            with record.queueing():  # 503 queue_…, 429 rate_limit, …_capacity
                 await seat.turn(h.patience(request.headers) * _OURS)
         if isinstance(target, Probe):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
@@ -118,11 +118,11 @@ class Gateway:
         with circuits.admit(route, model, instance.owner(caller), record.would_reject) as hold:  # 503, 429
             record.hold = hold
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+            seat.served = True
             record.sent_up()
             sending = instance.upstream.send(outgoing, record.reached, hold.sent, hold.take)
             async with sending as response:  # 502, 504, 413; 503 if it has opened meanwhile
                 record.answered(response.status)
-                seat.served = True
                 last = await relay(response, reply, hold, route, record)
             record.came_back()
             await reply.send(last)

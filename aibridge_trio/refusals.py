@@ -10,21 +10,27 @@ from aibridge_trio.errors import (
     QueueDeadline,
     QueueFull,
     QueueTimeout,
+    RateLimited,
     Reject,
 )
 
 
 def reject(refusal: Refusal, limits: Limits, provider: str, seconds: float) -> Reject:
     """Return the reject; `seconds` is how long the request has waited, or could have."""
+    said: Reject
     match refusal.reason:
         case "caller_capacity":
-            return CallerAtCapacity(limits.per_caller)
+            said = CallerAtCapacity(limits.per_caller)
         case "provider_capacity":
-            return ProviderAtCapacity(provider)
+            said = ProviderAtCapacity(provider)
+        case "rate_limit":
+            said = RateLimited(refusal.wait, refusal.spread)
         case "queue_full":
-            return QueueFull(refusal.wait)
+            said = QueueFull(refusal.wait)
         case "queue_timeout":
-            return QueueTimeout(seconds, refusal.wait)
+            said = QueueTimeout(seconds, refusal.wait)
         case "queue_deadline":
-            return QueueDeadline(refusal.expected, seconds, refusal.wait)
-    return AtCapacity()
+            said = QueueDeadline(refusal.expected, seconds, refusal.wait)
+        case _:
+            said = AtCapacity()
+    return said

@@ -106,7 +106,7 @@ class Settings(Listeners):
         COUNT, "0", LIMITS, "Requests in flight to one provider; 0 is unlimited."
     )
     queue_size: int = option(
-        COUNT, "0", LIMITS, "Requests that may wait where a limit on concurrency is reached; 0 is no queue."
+        COUNT, "0", LIMITS, "Requests that may wait for a slot, a share or their caller's rate; 0 is no queue."
     )
     queue_timeout: float = option(SPAN, "10s", LIMITS, "The longest wait in the queue.")
     shadow: tuple[str, ...] = option(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from aibridge_trio.admission import Admission, Statistics
@@ -14,6 +15,7 @@ from aibridge_trio.asgi import AsgiBody, AsgiReply
 from aibridge_trio.core import places
 from aibridge_trio.core.places import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
+from aibridge_trio.events import Event, Waited, nobody
 from aibridge_trio.identity import Callers
 from aibridge_trio.message import Reply, Request
 
@@ -156,6 +158,31 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
     assert admitted + rejected == 500
     assert rejected > 0
     assert door.in_flight == 0
+
+
+async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autojump_clock: MockClock) -> None:
+    """The slot became free, and before the task that waited for it ran again, it was cancelled."""
+    told: list[Event] = []
+    admission = Admission(Limits(1, queue_size=5), 0, trio.current_time, told.append)
+    caller = Callers().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    went_up = False
+
+    async def wait(scope: trio.CancelScope) -> None:
+        nonlocal went_up
+        with scope, admission.place() as seat:
+            assert not seat.take(caller, "openai", nobody)
+            await seat.turn(100.0)
+            went_up = True
+
+    async with trio.open_nursery() as nursery:
+        with admission.place() as first:
+            assert first.take(caller, "openai", nobody)
+            nursery.start_soon(wait, scope := trio.CancelScope())
+            await trio.testing.wait_all_tasks_blocked()
+        scope.cancel()
+    assert not went_up
+    assert [event.outcome for event in told if isinstance(event, Waited)] == ["left"]
+    assert (admission.statistics().in_flight, admission.statistics().queue.waiting) == (0, 0)
 
 
 # --- Rate

@@ -79,6 +79,22 @@ async def test_a_burst_against_a_rate_limit_is_served(autojump_clock: MockClock,
     assert all(later - earlier >= 0.2 for earlier, later in pairwise(told))
 
 
+async def test_with_a_queue_a_burst_is_not_even_refused(autojump_clock: MockClock, network: Network) -> None:
+    """Each of forty calls waits for its rate, without a slot."""
+    seen = await burst(network, 40, max_concurrency=10, rate_limit=5, queue_size=40)
+    assert (len(seen.served), seen.refused) == (40, [])
+    assert seen.most_a_second() == 5
+    assert 8 <= max(seen.served) <= 8.1
+
+
+async def test_a_queue_works_with_a_rate_limit_alone(autojump_clock: MockClock, network: Network) -> None:
+    """What doesn't fit into the queue is refused and comes back; what would wait for too long is told its turn."""
+    seen = await burst(network, 40, rate_limit=5, queue_size=20, queue_timeout=3.0)
+    assert (len(seen.served), seen.failed) == (40, 0)
+    assert set(seen.reasons) == {"rate_limit"}
+    assert seen.most_a_second() == 5
+
+
 async def test_bursts_of_several_callers_are_apart(autojump_clock: MockClock, network: Network) -> None:
     """Each caller has its own line, and lines that began together do not come back in the same moments."""
     seen = await burst(network, 60, callers=6, rate_limit=2)

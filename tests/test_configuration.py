@@ -130,6 +130,15 @@ def test_what_would_do_nothing_is_a_mistake(flags: dict[str, str], said: str) ->
 
 
 @pytest.mark.parametrize(
+    "limit",
+    ["max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider", "rate_limit"],
+)
+def test_a_queue_needs_one_limit(limit: str) -> None:
+    """Any of them is something that requests can wait for."""
+    assert load({"queue_size": "9", limit: "1"}, {}).settings.queue_size == 9
+
+
+@pytest.mark.parametrize(
     "limit", ["max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider"]
 )
 def test_a_queue_may_wait_for_any_limit(limit: str) -> None:

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 )
 
 from aibridge_trio.core.places import Limits, Place, Places, Refusal
+from aibridge_trio.core.rate import RateLimiter
 
 CALLERS = "abc"
 PROVIDERS = ("x", "y")
@@ -51,26 +52,36 @@ class Slots:
 class Door:
     """Places, and who was woken."""
 
-    def __init__(self, limits: Limits, shadow: frozenset[str] = frozenset()) -> None:
+    def __init__(self, limits: Limits, shadow: frozenset[str] = frozenset(), rate: int = 0) -> None:
         self.limits, self.shadow = limits, shadow
         self.slots = Slots(limits.max_concurrency)
         self.woken: list[Place] = []
-        self.places = Places(limits, self.slots, self.woken.append, shadow)
+        self.rate = RateLimiter(rate) if rate else None
+        self.places = Places(limits, self.slots, self.woken.append, shadow, self.rate)
 
     def come(
         self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf
     ) -> tuple[Place, Refusal | None]:
         place = Place()
+        self.places.advance(now)
         refusal = self.places.enter(place)
         if refusal:
             self.places.leave(place, now)
         return place, refusal or self.claim(place, caller, provider, now, patience)
 
     def claim(self, place: Place, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
+        self.places.charge(place, caller, now)
         refusal = self.places.claim(place, caller, provider, now, patience)
         if refusal:
             self.places.leave(place, now)
         return refusal
+
+    def let_pass(self, now: float, until: float) -> None:
+        """Let time pass, with a look whenever one is due."""
+        while (due := self.places.due()) <= until:
+            assert due > now, "an alarm that rings for ever"
+            now = due
+            self.places.advance(now)
 
     def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Place:
         place, refusal = self.come(caller, provider, now)
@@ -87,10 +98,14 @@ class Machine(RuleBasedStateMachine):
         per_provider=st.integers(0, 3),
         queue=st.integers(0, 5),
         shadow=SHADOWS,
+        rate=st.integers(0, 2),
     )
-    def begin(self, slots: int, per_caller: int, per_provider: int, queue: int, shadow: set[str]) -> None:
+    def begin(
+        self, slots: int, per_caller: int, per_provider: int, queue: int, shadow: set[str], rate: int
+    ) -> None:
         limits = Limits(slots, per_caller, per_provider, queue, queue_timeout=20.0)
-        self.door = Door(limits, frozenset(shadow))
+        self.door = Door(limits, frozenset(shadow), rate if queue else 0)
+        self.admitted: dict[Place, float] = {}
         self.entered: list[Place] = []
         self.here: list[Place] = []
         self.now = 0.0
@@ -141,6 +156,8 @@ class Machine(RuleBasedStateMachine):
             assert 0 < refusal.wait <= 60.0
             if refusal.reason == "queue_deadline":
                 assert refusal.expected > min(patience, 20.0)
+            if refusal.reason == "rate_limit":
+                assert refusal.wait > min(patience, 20.0)
         else:
             self.here.append(place)
         pushed_out = [each for each in before if each.pushed_out]
@@ -162,8 +179,9 @@ class Machine(RuleBasedStateMachine):
         assert holds(place) == []
         self.door.places.leave(place, self.now)
 
-    @rule(seconds=st.sampled_from([0.5, 5.0]))
+    @rule(seconds=st.sampled_from([0.25, 0.5, 5.0]))
     def time_passes(self, seconds: float) -> None:
+        self.door.let_pass(self.now, self.now + seconds)
         self.now += seconds
 
     @rule()
@@ -214,8 +232,32 @@ class Machine(RuleBasedStateMachine):
                 and sum(each.provider == place.provider and each.provider_share for each in inside)
                 >= limits.per_provider
                 and "provider_capacity",
+                self.door.rate and not self.door.rate.has_room(place.caller, self.now) and "rate_limit",
             ]
             assert {bar for bar in bars if bar} - shadow, "somebody waits for nothing"
+
+    @invariant()
+    def no_second_holds_more_than_the_rate(self) -> None:
+        if not (hasattr(self, "door") and self.door.rate):
+            return
+        for place in self.here:
+            assert (place.rated_at is None) == place.waits, "counted, or waits"
+            if place.rated_at is not None:
+                self.admitted[place] = place.rated_at
+        most = self.door.rate.budget("", 0.0).limit
+        for place, at in self.admitted.items():
+            mine = [each for other, each in self.admitted.items() if other.caller == place.caller]
+            assert sum(at - 1 < each <= at for each in mine) <= most
+
+    @invariant()
+    def no_request_overtakes_an_older_one_of_its_caller(self) -> None:
+        if not hasattr(self, "door"):
+            return
+        waiting = [place for place in self.here if place.waits]
+        for place in (each for each in self.here if each in self.door.woken and not each.pushed_out):
+            older = self.here[: self.here.index(place)]
+            like = [each for each in older if (each.caller, each.provider) == (place.caller, place.provider)]
+            assert not any(each in waiting for each in like)
 
     @invariant()
     def who_is_woken_has_its_turn_or_is_out(self) -> None:
@@ -285,7 +327,7 @@ def test_a_slot_that_who_begins_to_wait_gives_back_goes_to_who_waits_for_it() ->
 
 
 def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
-    """At the pace of late, if only a slot is lacking; the pace of all tells nothing of a share."""
+    """By how long slots are held, if only one is lacking; that tells nothing of a share."""
     door = Door(Limits(1, per_provider=1, queue_size=9))
     place = door.placed("a")
     place.served = True
@@ -293,29 +335,41 @@ def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
     door.placed("a", now=4.0)
     assert door.come("b", "y", 4.0, patience=3.9)[1] == Refusal("queue_deadline", 4.0, 4.0)
     assert door.come("b", "y", 4.0, patience=4.0)[1] is None
-    assert door.come("c", "y", 4.0, patience=7.0)[1] == Refusal("queue_deadline", 4.0, 8.0)
+    assert door.come("c", "y", 4.0, patience=7.0)[1] == Refusal("queue_deadline", 8.0, 8.0)
     assert door.come("c", "x", 4.0, patience=0.1)[1] is None
 
 
-def test_a_request_that_was_not_served_tells_no_pace() -> None:
-    """Whom nobody answered has held its slot for no reason that will come again."""
+def test_a_request_that_did_not_go_up_tells_no_pace() -> None:
+    """One that was refused has held its slot for no reason that will come again."""
     door = Door(Limits(1, queue_size=9))
     door.places.leave(door.placed("a"), 4.0)
     assert door.places.statistics(4.0).pace is None
 
 
-def test_turns_that_come_to_whom_nobody_answers_are_turns() -> None:
-    """In an outage places become free without anybody served: that is no silence, which would slow the pace."""
+def test_in_an_outage_turns_come_as_fast_as_requests_fail() -> None:
+    """What went up and failed tells how long slots are held, as what was answered does."""
+    door = Door(Limits(1, queue_size=9))
+    line = [door.placed("a"), door.placed("a"), door.placed("a")]
+    for tick in range(1, 40):
+        line[0].served = True
+        door.places.leave(line.pop(0), tick / 10)
+        line.append(door.placed("a", now=tick / 10))
+    assert door.come("b", now=3.9, patience=0.05)[1] == pytest.approx(
+        Refusal("queue_deadline", 0.2, 0.2), abs=1e-6
+    )
+    assert door.come("b", now=3.9, patience=0.5)[1] is None
+
+
+def test_what_was_refused_after_its_turn_lets_the_next_one_go() -> None:
+    """A slot that was given back is free, and the late holder of before is forgotten."""
     door = Door(Limits(1, queue_size=9))
     first = door.placed("a")
     first.served = True
     line = [first, door.placed("a"), door.placed("a")]
-    for now in range(1, 60):
-        door.places.leave(line.pop(0), now)
-        line.append(door.placed("a", now=now))
-    assert door.places.statistics(59.0).pace == 1.0
-    assert door.come("b", now=59.0, patience=3.0)[1] is None
-    assert door.places.statistics(159.0).pace == 0.01
+    door.places.leave(first, 1.0)
+    door.places.leave(line[1], 31.0)  # held for long, and refused
+    assert door.places.statistics(31.0).pace == 1.0
+    assert door.come("b", now=31.0, patience=1.0)[1] is None
 
 
 @pytest.mark.parametrize(("patience", "until"), [(2.0, 102.0), (10.0, 110.0), (math.inf, 110.0)])
@@ -336,8 +390,8 @@ def test_no_turn_is_expected_behind_the_timeout() -> None:
     assert door.come("b", now=4.0)[1] == Refusal("queue_deadline", 4.0, 4.0)
 
 
-def test_a_quiet_hour_makes_nobody_expect_an_hour() -> None:
-    """Silence is counted from when somebody waits, again with each line that forms."""
+def test_a_quiet_hour_makes_no_wait_long() -> None:
+    """Only what is held tells when a slot becomes free, not how long ago the last one did."""
     door = Door(Limits(1, queue_size=9))
     first = door.placed("a")
     first.served = True
@@ -346,6 +400,7 @@ def test_a_quiet_hour_makes_nobody_expect_an_hour() -> None:
         holder, waiting = door.placed("a", now=now), door.placed("b", now=now)
         assert waiting.waits
         assert door.places.statistics(now).pace == 1.0
+        assert door.come("c", now=now, patience=1.5)[1] == Refusal("queue_deadline", 2.0, 2.0)
         for place in (waiting, holder):
             door.places.leave(place, now)
 
@@ -359,7 +414,7 @@ def test_the_pace_is_of_how_long_a_place_was_held() -> None:
     door.places.leave(first, 14.0)
     assert door.places.statistics(14.0).pace == 1 / 4
     door.places.leave(second, 16.0)
-    assert door.places.statistics(16.0).pace == 2 / (4 + 2)
+    assert door.places.statistics(16.0).pace == 1 / 2
 
 
 def test_who_is_pushed_out_is_woken_and_waits_no_longer() -> None:
@@ -388,19 +443,37 @@ def test_the_door_refuses_only_where_nobody_may_wait(limits: Limits, shadow: str
     assert door.places.enter(Place()) == refusal
 
 
-def test_a_full_queue_tells_how_long_it_will_take() -> None:
-    """All who wait, at the pace of late; a second where nobody knows, and a minute at most."""
+def test_a_full_queue_tells_when_there_is_room() -> None:
+    """When one of those that wait will have left it: by its turn, or because it can't wait any longer."""
     door = Door(Limits(1, queue_size=2, queue_timeout=1e9))
     first = door.placed("a")
     door.placed("b")
     door.placed("c")
-    assert door.come("d")[1] == Refusal("queue_full", 1.0)
+    assert door.come("d")[1] == Refusal("queue_full", 1.0)  # unknown
     first.served = True
     door.places.leave(first, 3.0)
     door.placed("d", now=3.0)
-    assert door.come("e", now=3.0)[1] == Refusal("queue_full", 6.0)
-    door.woken[-1].served = True
+    assert door.come("e", now=3.0)[1] == Refusal("queue_full", 3.0)
+    assert door.come("e", now=5.0)[1] == Refusal("queue_full", 1.0)
+    assert door.come("e", now=6.0)[1] == Refusal("queue_full", 0.1)  # due, which is no certainty
+    assert door.come("e", now=16.0)[1] == Refusal("queue_full", 10.0)  # as long again as it is late
     assert door.come("e", now=1000.0)[1] == Refusal("queue_full", 60.0)
+    impatient = Door(Limits(1, queue_size=1, queue_timeout=5.0))
+    impatient.placed("a")
+    impatient.placed("b", now=1.0)
+    assert impatient.come("c", now=5.5)[1] == Refusal("queue_full", 0.5)
+
+
+def test_who_waited_in_vain_is_told_when_its_turn_would_come() -> None:
+    """If it came again at once: behind the others that wait, and not behind itself."""
+    door = Door(Limits(1, queue_size=9, queue_timeout=100.0))
+    first = door.placed("a")
+    first.served = True
+    line = [door.placed("b"), door.placed("c"), door.placed("c")]
+    door.places.leave(first, 4.0)
+    assert [place.waits for place in line] == [False, True, True]
+    assert door.places.give_up(line[1], 5.0) == Refusal("queue_timeout", 3.0 + 4.0)
+    assert Door(Limits(1, queue_size=9)).places.due() == math.inf
 
 
 def test_a_limit_in_shadow_says_what_it_would_have_done() -> None:

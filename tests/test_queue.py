@@ -56,6 +56,13 @@ class Naive:
         self.items.append(item)
         return out
 
+    def ahead(self, caller: str) -> int:
+        """Let one more of this caller come to a copy, and count the turns until it has its own."""
+        copy, last = Naive(self.size + 1), Item(10**9, caller, "x")
+        copy.items, copy.turns, copy.clock = [*self.items], {**self.turns}, self.clock
+        copy.push(last)
+        return next(turns for turns in range(len(copy.items)) if copy.next(set()) == last)
+
     def next(self, blocked: set[tuple[str, str]]) -> Item | None:
         for caller in sorted({item.caller for item in self.items}, key=lambda each: self.turns[each]):
             free = [i for i in self.items if i.caller == caller and (i.caller, i.lane) not in blocked]
@@ -116,9 +123,7 @@ class Machine(RuleBasedStateMachine):
         assert self.queue.callers == len(counts)
         assert set(self.queue.lanes) == {item.lane for item in self.naive.items}
         for caller in CALLERS:
-            rounds = counts[caller] + 1
-            ahead = rounds - 1 + sum(min(n, rounds) for each, n in counts.items() if each != caller)
-            assert self.queue.ahead(caller) == ahead
+            assert self.queue.ahead(caller) == self.naive.ahead(caller)
 
 
 def test_the_queue_does_what_the_naive_one_does() -> None:
@@ -182,17 +187,16 @@ def test_whoever_comes_meanwhile_a_caller_that_may_go_sees_each_other_at_most_on
 
 @given(st.text("abcd", max_size=20), st.integers(0, 8), st.sampled_from("abcde"))
 def test_so_many_turns_are_ahead(names: str, taken: int, caller: str) -> None:
-    """Exactly, for one who has nothing waiting; else at most, as others may come behind it in its last round."""
+    """Exactly, whoever stands where in the round."""
     queue = filled(names)
     for _ in range(taken):
         queue.next(lambda *_: True)
-    ahead, own = queue.ahead(caller), queue.waiting(caller)
+    ahead = queue.ahead(caller)
     queue.push(caller, "x", (999, caller))
     turns = 0
     while queue.next(lambda *_: True) != (999, caller):
         turns += 1
-    others = len(set(names) - {caller})
-    assert turns <= ahead <= turns + (others if own else 0)
+    assert turns == ahead
 
 
 def test_turns_go_round() -> None:

@@ -214,9 +214,9 @@ def test_what_was_given_back_was_never_counted() -> None:
     limiter = RateLimiter(2)
     limiter.admit("a", 0.0)
     limiter.admit("a", 0.5)
-    limiter.give_back("a")
+    limiter.give_back("a", 0.5)
     assert limiter.budget("a", 0.5) == Budget(2, remaining=1, reset=0.5)
-    limiter.give_back("a")
+    limiter.give_back("a", 0.0)
     assert limiter.statistics(0.5).callers == 0
     assert limiter.budget("a", 0.5) == Budget(2, remaining=2, reset=0.0)
 

@@ -12,7 +12,7 @@ A lane is what a request waits for besides its turn: its provider.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -50,9 +50,16 @@ class FairQueue(Generic[T]):
         """The lanes in which anybody waits."""
         return self._lanes.keys()
 
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._where)
+
     def waiting(self, caller: Hashable) -> int:
         """Return how many of a caller's items wait."""
         return self._lengths.get(caller, 0)
+
+    def waiting_in(self, caller: Hashable, counts: Callable[[str], bool]) -> int:
+        """Return how many of a caller's items wait in lanes that count."""
+        return sum(len(items) for lane, items in self._lines.get(caller, {}).items() if counts(lane))
 
     def has_room(self, caller: Hashable) -> bool:
         """Tell whether one more item of this caller would be let in."""
@@ -92,28 +99,37 @@ class FairQueue(Generic[T]):
 
     def next(self, free: Callable[[Hashable, str], bool]) -> T | None:
         """Take the next item whose caller and lane are free, and end its caller's turn; None without one."""
-        for caller, lanes in self._lines.items():
-            heads = [lane[0] for name, lane in lanes.items() if free(caller, name)]
-            if heads:
-                item = min(heads, key=lambda head: head[0])[1]
-                self._lines.move_to_end(caller)
-                self.remove(item)
+        for caller in self._lines:
+            if item := self.next_of(caller, free):
                 return item
         return None
+
+    def next_of(self, caller: Hashable, free: Callable[[Hashable, str], bool]) -> T | None:
+        """Take this caller's next item whose lane is free, and end its turn; None without one."""
+        heads = [lane[0] for name, lane in self._lines.get(caller, {}).items() if free(caller, name)]
+        if not heads:
+            return None
+        item = min(heads, key=lambda head: head[0])[1]
+        self._lines.move_to_end(caller)
+        self.remove(item)
+        return item
 
     def ahead(self, caller: Hashable) -> int:
         """Return how many turns come before that of one more item of this caller, if all lanes are free.
 
-        Its own line goes first, and each round brings every other caller at most one turn.
+        Its own line goes first. Each of its turns is behind one of every caller that is before it in the round; in
+        the last round those behind it come later.
         """
-        own = self.waiting(caller)
-        rounds = own + 1
-        turns, longer = own, len(self._lines) - (own > 0)
-        for length, callers in enumerate(self._by_length[1 : rounds + 1], 1):
-            others = len(callers) - (length == own)
-            turns += length * others
-            longer -= others
-        return turns + rounds * longer
+        turns = rounds = own = self.waiting(caller)
+        if not own:  # it will be the last in the round
+            return len(self._lines)
+        rounds += 1
+        for other, length in ((each, self._lengths[each]) for each in self._lines):
+            if other == caller:
+                rounds = own
+            else:
+                turns += min(length, rounds)
+        return turns
 
     def __repr__(self) -> str:
         return f"<FairQueue {len(self)} of {self._size}, {self.callers} callers>"

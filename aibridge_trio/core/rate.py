@@ -100,11 +100,11 @@ class RateLimiter:
             self._admissions.popitem(last=False)
             self._evictions += 1
 
-    def give_back(self, caller: Hashable) -> None:
-        """Count the last admission of `caller` no more: it was of this very moment, and came to nothing."""
+    def give_back(self, caller: Hashable, at: float) -> None:
+        """Count an admission of `caller` no more: it was of this very moment, and came to nothing."""
         times = self._admissions.get(caller)
-        if times:
-            times.pop()
+        if times and at in times:
+            times.remove(at)
             if not times:
                 del self._admissions[caller]
 

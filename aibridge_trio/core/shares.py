@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
+from typing import Protocol
+
+
+class Slots(Protocol):
+    """Counts who is in flight in all."""
+
+    def free(self) -> bool:
+        """Tell whether one is free."""
+
+    def take(self, holder: Hashable) -> None:
+        """Take a free one."""
+
+    def give(self, holder: Hashable) -> None:
+        """Give one back."""
 
 
 class Share:

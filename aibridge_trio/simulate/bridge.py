@@ -32,6 +32,7 @@ from aibridge_trio.simulate.call import Call
 from aibridge_trio.simulate.clients import Headers
 from aibridge_trio.simulate.door import PROVIDER, Door
 from aibridge_trio.simulate.engine import Clock
+from aibridge_trio.simulate.in_flight import InFlight
 from aibridge_trio.simulate.measure import Measure
 from aibridge_trio.simulate.setting import Values
 
@@ -41,26 +42,6 @@ _OVERLOADED = verdict.of_event("error", {"type": "error", "error": {"type": "ove
 _EXHAUSTED = {"error": {"code": "insufficient_quota"}}
 
 
-class InFlight:
-    """Counts who is in flight, as trio's CapacityLimiter does in the program."""
-
-    def __init__(self, total: float) -> None:
-        self._total = total
-        self.held = 0
-
-    def free(self) -> bool:
-        """Tell whether one is free."""
-        return self.held < self._total
-
-    def take(self, _: Hashable) -> None:
-        """Take a free one."""
-        self.held += 1
-
-    def give(self, _: Hashable) -> None:
-        """Give one back."""
-        self.held -= 1
-
-
 class Bridge(Door):
     """The product, set as `values` say; `seed` decides what it leaves to chance."""
 
@@ -68,10 +49,12 @@ class Bridge(Door):
         super().__init__(clock, measure, values["first_byte_timeout"])
         self._limits = limits = setting.limits(values)
         self._slots = InFlight(limits.max_concurrency or math.inf)
-        self._places = Places(limits, self._slots, self._wake)
         self._waiting: dict[Place, Call] = {}
         spread: Callable[[], float] = Random(f"{seed}/rate").random  # noqa: S311 - no secret
         self._rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
+        rate = self._rate if limits.queue_size else None  # which calls wait for, then
+        self._places = Places(limits, self._slots, self._wake, rate=rate)
+        self._rate_due = math.inf
         self._policy = setting.policy(values)
         chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
         self._breaker = (
@@ -104,10 +87,13 @@ class Bridge(Door):
         """Take a caller's call: let it through, let it wait, or say no."""
         now, caller = self._clock.now, call.wish.caller
         place = call.place = Place()
+        self._places.advance(now)
         if self._places.enter(place):
             self._refuse(call, AtCapacity(), "capacity")
             return
-        if self._rate:
+        if self._limits.queue_size:
+            self._places.charge(place, caller, now)
+        elif self._rate:
             budget = self._rate.take(caller, now)
             if budget.wait is not None:
                 self._refuse(call, RateLimited(budget.wait, budget.spread), true=budget.wait)
@@ -123,6 +109,7 @@ class Bridge(Door):
             self._clock.at(place.until, self._waited, call)
         else:
             self._go_up(call)
+        self._await_the_rate()
 
     def left(self, call: Call) -> None:
         """Hear that the caller has gone: cancel its call, or let it leave the queue."""
@@ -147,8 +134,22 @@ class Bridge(Door):
         place = call.place
         assert place
         if place.waits:
+            self._places.advance(self._clock.now)
+        if place.waits:
             del self._waiting[place]
             self._no_place(call, self._places.give_up(place, self._clock.now))
+
+    def _await_the_rate(self) -> None:
+        """See that time gives turns, where calls wait for their caller's rate."""
+        due = self._places.due()
+        if due < self._rate_due:
+            self._rate_due = due
+            self._clock.at(due, self._rate_has_come)
+
+    def _rate_has_come(self, _: None) -> None:
+        self._rate_due = math.inf
+        self._places.advance(self._clock.now)
+        self._await_the_rate()
 
     def _go_up(self, call: Call) -> None:
         now = self._clock.now
@@ -168,6 +169,8 @@ class Bridge(Door):
             self._measure.opened("ramp", now)
         if self._clock.now + self._slow < call.wish.born + call.wish.group.patience:
             self._clock.at(self._clock.now + self._slow, self._is_slow, call)
+        if call.place:
+            call.place.served = True
         self._send(call)
 
     # The ways to say no.
@@ -179,7 +182,8 @@ class Bridge(Door):
         guard = guards.get(refusal.reason, "queue" if refusal.reason.startswith("queue") else "capacity")
         timeout = self._limits.queue_timeout
         seconds = self._clock.now - place.since if refusal.reason == "queue_timeout" else timeout
-        self._refuse(call, reject(refusal, self._limits, PROVIDER, seconds), guard)
+        true = refusal.wait if refusal.reason == "rate_limit" else None
+        self._refuse(call, reject(refusal, self._limits, PROVIDER, seconds), guard, true)
 
     def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
         """Say no, after all is given back; `guard` is what said it, or `true` how long it will go on saying it."""
@@ -193,13 +197,11 @@ class Bridge(Door):
 
     def first(self, call: Call) -> None:
         """Pass the first token on: that is health."""
-        self._served(call)
         self._judge(call, SUCCESS)
         super().first(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
         """Pass an error on, and judge it."""
-        self._served(call)
         evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
         told = advice.advised(list(headers), None, 0.0)
         if evidence.quota and self._credentials and evidence.verdict is Verdict.FAILURE:
@@ -221,10 +223,6 @@ class Bridge(Door):
         assert _OVERLOADED
         self._judge(call, _OVERLOADED)
         super().overloaded(call)
-
-    def _served(self, call: Call) -> None:
-        if call.place:
-            call.place.served = True
 
     def _silent(self, call: Call) -> None:
         self._judge(call, verdict.of_fault(UpstreamFault("head", "", timeout=True)))
@@ -252,6 +250,7 @@ class Bridge(Door):
         self._judge(call, NEUTRAL)
         if call.place:
             self._places.leave(call.place, now)
+            self._await_the_rate()
             if self._measure.awaits(call.wish.caller):
                 self._measure.opened(call.wish.caller, now)
             if self._slots.free():

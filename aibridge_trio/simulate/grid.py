@@ -109,7 +109,7 @@ def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int) 
 def _makes_sense(settings: Values) -> bool:
     """Tell whether there is something to wait for, if there is a queue: the program refuses one without."""
     told = setting.default() | settings
-    names = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider")
+    names = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider", "rate_limit")
     return not told["queue_size"] or any(told[name] for name in names)
 
 
