@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from aibridge_trio.simulate.demand import wishes
 from aibridge_trio.simulate.engine import Engine
 from aibridge_trio.simulate.plan import SHIPPED, Played
 from aibridge_trio.simulate.play import POLICIES, Play
+from aibridge_trio.simulate.progress import Progress
 from tests.simulated import CALLERS, OUTAGE, parsed, play, shipped
 
 EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
@@ -264,7 +266,81 @@ def test_the_best_is_first_and_what_was_told_stays() -> None:
     )
 
 
+def test_a_suggestion_says_whose_slots_it_counts() -> None:
+    """The provider's, or where its quota ends, or for want of both; of several scenarios the fewest."""
+    slots, busy = parsed(CALLERS + "[provider]\nslots = 40\n"), parsed(CALLERS)
+    quota = parsed(CALLERS + "[provider]\nrequests_per_minute = 60\n")
+    said = "max_concurrency counts slots of the bridge. Tried are none and 50%, 80%, 100% of 40: "
+    assert grid.basis([slots]) == f"{said}the provider's slots."
+    assert grid.basis([busy]).endswith(": twice what is in flight if all goes well, for want of slots and quota.")
+    assert "what is in flight at its quota of 60 requests a minute in test, the fewest." in grid.basis(
+        [slots, quota]
+    )
+
+
+def test_each_caller_counts_the_same() -> None:
+    """One that wants much and gets little is one of many, in a column of its own."""
+    outcome = play(
+        'duration = "2m"\n[[callers]]\ncount = 9\nrequests_per_minute = 6\n'
+        "[[callers]]\ncount = 1\nrequests_per_minute = 600\n[provider]\nslots = 10\n",
+        max_concurrency=10,
+        max_concurrency_per_caller=2,
+    )
+    assert outcome.share < 0.2
+    assert outcome.share_by_caller > 0.8
+    table = report.table(Played(parsed(CALLERS), (outcome,))).splitlines()
+    assert "by caller" in table[3]
+    assert f"{outcome.share:.1%}  " in table[4]
+    assert f" {outcome.share_by_caller:.1%}" in table[4]
+
+
+class Terminal(StringIO):
+    """A terminal, as far as it says so itself."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_that_goes_away() -> None:
+    """Each text covers the one before it, and at the end there is nothing."""
+    terminal, pipe = Terminal(), StringIO()
+    for stream in (terminal, pipe, None):
+        with Progress(stream) as progress:
+            progress.say("a longer one")
+            progress.say("short")
+    assert terminal.getvalue() == "\ra longer one\rshort       \r     \r"
+    assert pipe.getvalue() == ""
+
+
 # The command.
+
+
+def test_what_a_shorter_time_leaves_out_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Phases and crowds that begin after the end, in the table, the document and before suggestions."""
+    said = "left out, because the end is before it: 1 phase at 3m"
+    assert cli.main(["simulate", "outage", "day", "--policy", "none", "--duration", "2m"]) == 0
+    assert re.findall("^left out.*", capsys.readouterr().out, re.MULTILINE) == [said]
+    assert cli.main(["simulate", "outage", "--policy", "none", "--duration", "2m", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenarios"][0]["left_out"] == "1 phase at 3m"
+    given_ = parsed(CALLERS + OUTAGE + '[[crowds]]\nfrom = "1m"\nfor = "1s"\nevery = "1m"\ntimes = 2\n')
+    changed = plan.scaled(given_, plan.Numbers(duration=60.0))
+    assert changed.left_out == "1 phase at 1m and 3 crowds, the first at 1m"
+    assert plan.scaled(changed, plan.Numbers()) == changed
+
+
+def test_a_terminal_sees_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On stderr; and suggestions say of what their limits are parts."""
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert cli.main(["simulate", "day", "--policy", "aibridge,none", "--duration", "5s"]) == 0
+    assert "\rplaying day: 1 of 2\rplaying day: 2 of 2\r" in terminal.getvalue()
+    file = tmp_path / "mine.toml"
+    file.write_text(CALLERS.replace("4m", "2s") + "[provider]\nslots = 20\n")
+    capsys.readouterr()
+    assert cli.main(["simulate", str(file), "--suggest"]) == 0
+    assert capsys.readouterr().out.startswith("max_concurrency counts slots of the bridge. Tried are none and 50%")
+    assert "\rtrying setting 2 of " in terminal.getvalue()
 
 
 def test_the_command_prints_a_table_for_each(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

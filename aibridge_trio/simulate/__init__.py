@@ -9,6 +9,7 @@ from pathlib import Path
 from aibridge_trio.errors import Failure, Mistake
 from aibridge_trio.simulate import draw, grid, plan, report
 from aibridge_trio.simulate.plan import Numbers, Played
+from aibridge_trio.simulate.progress import Progress
 
 
 def run(
@@ -35,13 +36,20 @@ def run(
         if compare or json or svg:
             raise Mistake("--suggest: does not go with --compare, --json or --svg; leave those out")
         own = next((each.settings for each in variants if each.policy == "aibridge"), {})
-        _say(grid.text(grid.suggested(scenarios, own, seed)))
+        for each in (scenario for scenario in scenarios if scenario.left_out):
+            _say(f"{each.name}: left out, because the end is before it: {each.left_out}")
+        _say(grid.basis(scenarios))
+        with Progress(sys.stderr) as progress:
+            found = grid.suggested(scenarios, own, seed, progress)
+        _say(grid.text(found))
         return 0
     plays: list[Played] = []
-    for each in scenarios:
-        plays.append(plan.play(each, variants, seed))
-        if not json:
-            _say(report.table(plays[-1]))
+    with Progress(sys.stderr) as progress:
+        for each in scenarios:
+            plays.append(plan.play(each, variants, seed, progress))
+            progress.clear()
+            if not json:
+                _say(report.table(plays[-1]))
     if json:
         sys.stdout.write(report.document(seed, plays))
     if svg:

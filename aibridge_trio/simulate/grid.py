@@ -12,6 +12,7 @@ from aibridge_trio.simulate import plan, setting
 from aibridge_trio.simulate.outcome import Outcome
 from aibridge_trio.simulate.plan import Variant
 from aibridge_trio.simulate.play import AIBRIDGE
+from aibridge_trio.simulate.progress import SILENT, Progress
 from aibridge_trio.simulate.scenario import Scenario
 from aibridge_trio.simulate.setting import Values
 
@@ -26,6 +27,10 @@ _BREAKER = {
 }
 # So many of the best are shown.
 _SHOWN = 5
+# Of what the provider has room for.
+_PARTS = (0.5, 0.8, 1.0)
+# Of the line that shows how far it is.
+_WIDTH = 79
 
 
 class Point(NamedTuple):
@@ -57,7 +62,15 @@ def tried(scenarios: Sequence[Scenario], settings: Values, seed: int) -> Point:
     return Point(settings, tuple(plan.play(each, [variant], seed).outcomes[0] for each in scenarios))
 
 
-def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Point]:
+def basis(scenarios: Sequence[Scenario]) -> str:
+    """Say of what the limits that are tried are parts: whose slots, and in which scenario they are the fewest."""
+    room, because, name = min((*_room(each), each.name) for each in scenarios)
+    parts = ", ".join(f"{part:.0%}" for part in _PARTS)
+    where = f" in {name}, the fewest" if len(scenarios) > 1 else ""
+    return f"max_concurrency counts slots of the bridge. Tried are none and {parts} of {room}: {because}{where}."
+
+
+def suggested(scenarios: Sequence[Scenario], told: Values, seed: int, progress: Progress = SILENT) -> list[Point]:
     """Return points of a small grid, the best first; settings that were told stay as they are.
 
     First the limits on what is in flight, with the breaker as it comes; with the best of those the limit on each
@@ -65,14 +78,16 @@ def suggested(scenarios: Sequence[Scenario], told: Values, seed: int) -> list[Po
     """
     base: Values = {"circuit_breaker": True, **told}
     free = _free(limits(scenarios), told)
-    found = _best(scenarios, [each for point in points(free) if _makes_sense(each := base | point)], seed)
+    found = _best(
+        scenarios, [each for point in points(free) if _makes_sense(each := base | point)], seed, progress
+    )
     for axes in (rates(scenarios), _BREAKER):
         chosen = found[0].settings
         settings = [
             each for point in points(_free(axes, told)) if _other(each := chosen | point) != _other(chosen)
         ]
         # The simplest of equals stays: what was found first.
-        found = sorted([*found, *_best(scenarios, settings, seed)], key=lambda point: point.rank)
+        found = sorted([*found, *_best(scenarios, settings, seed, progress)], key=lambda point: point.rank)
     return found
 
 
@@ -102,8 +117,12 @@ def _command(settings: Values) -> Iterator[str]:
     yield "  " + " \\\n    ".join(["aibridge serve", *words])
 
 
-def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int) -> list[Point]:
-    return sorted((tried(scenarios, each, seed) for each in settings), key=lambda point: point.rank)
+def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int, progress: Progress) -> list[Point]:
+    found = []
+    for number, each in enumerate(settings, 1):
+        progress.say(f"trying setting {number} of {len(settings)}: {setting.shown(_other(each))}"[:_WIDTH])
+        found.append(tried(scenarios, each, seed))
+    return sorted(found, key=lambda point: point.rank)
 
 
 def _makes_sense(settings: Values) -> bool:
@@ -119,8 +138,8 @@ def _free(axes: Mapping[str, Sequence[str]], told: Mapping[str, Any]) -> dict[st
 
 def limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     """Return limits to try: round what the provider can take at once, or else what is in flight on a good day."""
-    room = min(_room(each) for each in scenarios)
-    most = [str(max(1, round(room * part))) for part in (0.5, 0.8, 1.0)]
+    room = min(_room(each)[0] for each in scenarios)
+    most = [str(max(1, round(room * part))) for part in _PARTS]
     callers = max(each.callers for each in scenarios)
     share = str(max(2, round(room / callers * 4)))
     return {
@@ -142,17 +161,19 @@ def rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
     return {"rate_limit": ("0", *dict.fromkeys(found))}
 
 
-def _room(scenario: Scenario) -> int:
-    """Return how many calls the provider has room for: its slots, or what is in flight where its quota ends.
+def _room(scenario: Scenario) -> tuple[int, str]:
+    """Return how many calls the provider has room for, and why so many.
 
-    Where neither is known it is twice what is in flight if all goes well.
+    That is its slots, or what is in flight where its quota ends, or else twice what is in flight if all goes well.
     """
     model = scenario.model
     quota = 0 if model.own_keys else model.requests_per_minute
-    known = [model.slots] if model.slots else []
+    known = [(model.slots, "the provider's slots")] if model.slots else []
     if quota:
-        known.append(round(quota / 60 * _latency(scenario)))
-    return max(1, min(known)) if known else max(8, round(_in_flight(scenario) * 2))
+        in_flight = round(quota / 60 * _latency(scenario))
+        known.append((max(1, in_flight), f"what is in flight at its quota of {quota:,} requests a minute"))
+    busy = max(8, round(_in_flight(scenario) * 2))
+    return min(known, default=(busy, "twice what is in flight if all goes well, for want of slots and quota"))
 
 
 def _in_flight(scenario: Scenario) -> float:

@@ -12,9 +12,10 @@ from aibridge_trio.simulate import scenario, setting
 from aibridge_trio.simulate.demand import wishes
 from aibridge_trio.simulate.outcome import Outcome
 from aibridge_trio.simulate.play import AIBRIDGE, POLICIES, Play
+from aibridge_trio.simulate.progress import SILENT, Progress
 from aibridge_trio.simulate.scenario import Group, Scenario
 from aibridge_trio.simulate.setting import Values
-from aibridge_trio.units import Unfit, nearest, quoted
+from aibridge_trio.units import Unfit, nearest, quoted, show_duration
 
 # Beside the code; in the order of a tour.
 SHIPPED = (
@@ -87,9 +88,21 @@ def scaled(given: Scenario, numbers: Numbers) -> Scenario:
         groups=tuple(_scaled(group, numbers, given.callers) for group in given.groups),
         phases=tuple(each for each in given.phases if each.start < duration),
         crowds=tuple(each for each in given.crowds if each.start < duration),
+        left_out=_left_out(given, duration) or given.left_out,
     )
     scenario.check_size(changed, given.name)
     return changed
+
+
+def _left_out(given: Scenario, duration: float) -> str:
+    """Say which phases and crowds begin after the end, empty if none does."""
+    said = []
+    for name, found in (("phase", given.phases), ("crowd", given.crowds)):
+        starts = [each.start for each in found if each.start >= duration]
+        if starts:
+            many = f"{len(starts)} {name}s, the first" if len(starts) > 1 else f"1 {name}"
+            said.append(f"{many} at {show_duration(min(starts))}")
+    return " and ".join(said)
 
 
 def _scaled(group: Group, numbers: Numbers, callers: int) -> Group:
@@ -129,11 +142,13 @@ def _settings(flag: str, text: str) -> Values:
         raise Mistake(f"{flag}: {unfit}; write e.g. {flag} {example}") from None
 
 
-def play(given: Scenario, compared: Sequence[Variant], seed: int) -> Played:
+def play(given: Scenario, compared: Sequence[Variant], seed: int, progress: Progress = SILENT) -> Played:
     """Play a scenario under each variant: the same demand and the same luck for all."""
     demand = wishes(given, seed)
     outcomes = []
-    for variant in compared:
+    for number, variant in enumerate(compared, 1):
+        if len(compared) > 1:
+            progress.say(f"playing {given.name}: {number} of {len(compared)}")
         one = Play(given, demand, variant.policy, given.settings | variant.settings, seed)
         outcomes.append(one.run(variant.name))
     return Played(given, tuple(outcomes))

@@ -16,6 +16,7 @@ _HEADINGS = (
     ("", ""),
     ("answered", "/s"),
     ("", "of all"),
+    ("", "by caller"),
     ("wasted", "calls"),
     ("", "of all"),
     ("fair", "index"),
@@ -38,7 +39,8 @@ def table(played: Played) -> str:
     head = f"{scenario.callers} callers want {wanted:.1f} answers a second for {show_duration(scenario.duration)}"
     rows = [[row[line] for row in _HEADINGS] for line in (0, 1)]
     rows += [_row(outcome) for outcome in played.outcomes]
-    return "\n".join([about, head, *_aligned(rows), ""])
+    missing = [f"left out, because the end is before it: {scenario.left_out}"] if scenario.left_out else []
+    return "\n".join([about, head, *missing, *_aligned(rows), ""])
 
 
 def document(seed: int, plays: Iterable[Played]) -> str:
@@ -49,6 +51,7 @@ def document(seed: int, plays: Iterable[Played]) -> str:
             "about": played.scenario.about,
             "callers": played.scenario.callers,
             "duration": played.scenario.duration,
+            "left_out": played.scenario.left_out or None,
             "outcomes": [_plain(outcome) for outcome in played.outcomes],
         }
         for played in plays
@@ -79,6 +82,7 @@ def _row(outcome: Outcome) -> list[str]:
         name,
         f"{outcome.goodput:.2f}",
         f"{outcome.share:.1%}",
+        f"{outcome.share_by_caller:.1%}",
         f"{outcome.wasted:,}",
         f"{outcome.wasted_share:.1%}",
         f"{outcome.fairness:.3f}",

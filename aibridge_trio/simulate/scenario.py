@@ -83,7 +83,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """All of it; `settings` are the bridge's."""
+    """All of it; `settings` are the bridge's. `left_out` says what of the file begins after the end."""
 
     name: str
     about: str
@@ -93,6 +93,7 @@ class Scenario:
     model: Model
     phases: tuple[Phase, ...]
     settings: Values = field(default_factory=default)
+    left_out: str = ""
 
     @property
     def troubles(self) -> list[tuple[float, float]]:
