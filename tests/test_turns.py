@@ -31,6 +31,19 @@ def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
     assert repr(turns) == "<Turns <RateLimiter limit=1/s callers=3> alarms=0>"
 
 
+def test_a_caller_has_one_alarm() -> None:
+    """However many of its requests wait and go, nothing piles up."""
+    turns, now = Turns(RateLimiter(1), lambda _: True), 0.0
+    for _ in range(50):
+        turns.admit("a", now)
+        for _ in range(3):
+            turns.begin("a", now)
+        now += 1.0
+        assert turns.due() == now
+        assert [turns.next(now), turns.next(now)] == ["a", None]
+    assert repr(turns).endswith("alarms=0>")
+
+
 def test_only_what_comes_too_late_is_refused() -> None:
     """Behind those that wait; and what it is told is later than what is told before it."""
     turns = Turns(RateLimiter(1), lambda _: False)

@@ -19,9 +19,10 @@ class Turns:
     def __init__(self, limiter: RateLimiter | None, waits: Callable[[Hashable], object]) -> None:
         self._limiter = limiter
         self._waits = waits
-        # When a caller's next request is admitted; numbered, because callers have no order.
+        # When a caller's next request is admitted; numbered, because callers have no order. One of each caller.
         self._alarms: list[tuple[float, int, Hashable]] = []
         self._numbers = count()
+        self._armed: set[Hashable] = set()
 
     @property
     def limited(self) -> bool:
@@ -47,7 +48,10 @@ class Turns:
 
     def begin(self, caller: Hashable, now: float) -> None:
         """Set an alarm for a caller, if a request of it waits for the rate."""
-        if self._limiter and self._waits(caller) and not self._limiter.has_room(caller, now):
+        if self._limiter is None or caller in self._armed or not self._waits(caller):
+            return
+        if not self._limiter.has_room(caller, now):
+            self._armed.add(caller)
             heappush(self._alarms, (self._limiter.turn(caller, now), next(self._numbers), caller))
 
     def refuse(self, caller: Hashable, now: float, ahead: int, patience: float) -> Budget | None:
@@ -62,7 +66,11 @@ class Turns:
 
     def next(self, now: float) -> Hashable:
         """Return a caller whose alarm is due, None without one."""
-        return heappop(self._alarms)[2] if self.due() <= now else None
+        if self.due() > now:
+            return None
+        caller = heappop(self._alarms)[2]
+        self._armed.discard(caller)
+        return caller
 
     def __repr__(self) -> str:
         return f"<Turns {self._limiter!r} alarms={len(self._alarms)}>"
