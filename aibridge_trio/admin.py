@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ import trio
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.breaker import Mode
 from aibridge_trio.errors import ForbiddenOrigin
-from aibridge_trio.events import Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
+from aibridge_trio.events import AdminRefused, Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
 from aibridge_trio.exposition import accepts_gzip, negotiate
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
@@ -89,18 +90,22 @@ class Admin:
         """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
         own = {"localhost", self._host, (request.server or "").lower()} - {""}
         if _host_name(request.header(b"host") or b"") not in own and not self._origins.knows(request):
+            self._publish(AdminRefused("host", request.client))
             raise _Refused(
                 403, "Host is neither this listener's address nor its name; permit it with --allowed-hosts"
             )
         try:
             self._origins.check_page(request, schemes=_SCHEMES)
         except ForbiddenOrigin as forbidden:
+            self._publish(AdminRefused("origin", request.client))
             raise _Refused(forbidden.status, forbidden.message) from None
         if self._token is None or request.path.decode("latin-1") in _OPEN_TO_ALL:
             return
         scheme, _, token = (request.header(b"authorization") or b"").strip().partition(b" ")
-        expected = self._token.reveal().encode()
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), expected):
+        # As long for any token, however much of it is right, and whatever its length.
+        same = hmac.compare_digest(_digest(token.strip()), _digest(self._token.reveal().encode()))
+        if scheme.lower() != b"bearer" or not same:
+            self._publish(AdminRefused("token", request.client))
             raise _Refused(
                 401,
                 "this listener asks for its token: Authorization: Bearer TOKEN",
@@ -163,7 +168,7 @@ class Admin:
         mode = _mode(await _order(request))
         if not instance.circuits.enabled:
             raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
-        instance.circuits.override(mode)
+        instance.circuits.override(mode, request.client)
         await _json(reply, {"provider": name, **self._status.breaker(instance)})
 
 
@@ -184,6 +189,10 @@ def _mode(body: bytes) -> Mode:
         return Mode(json.loads(body)["mode"])
     except (ValueError, TypeError, KeyError, RecursionError):
         raise _Refused(400, 'send {"mode": "open"}, {"mode": "close"} or {"mode": "auto"}') from None
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
 
 
 def _host_name(host: bytes) -> str:

@@ -144,6 +144,7 @@ class Bridge:
         """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
         try:
             async with trio.open_nursery() as timers:
+                timers.start_soon(self.log.run)
                 if self._poller:
                     timers.start_soon(self._poller.run)
                 timers.start_soon(self.admission.run)

@@ -121,11 +121,11 @@ class Circuits:
         decided = route.intercepted and not self.by_model
         self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, nobody)
 
-    def override(self, mode: Mode) -> None:
-        """Let the operator rule over all of the provider, or the breakers themselves again."""
+    def override(self, mode: Mode, peer: str | None = None) -> None:
+        """Let the operator, who called from `peer`, rule over all of the provider, or the breakers again."""
         changes = [circuit.override(mode) for circuit in self]
         if any(changes):
-            self._publish(Overridden(self.provider, mode))
+            self._publish(Overridden(self.provider, mode, peer))
 
     async def run(self) -> None:
         """Keep all timers, until cancelled."""

@@ -21,6 +21,8 @@ from aibridge_trio.identity import Caller
 # How a wait in the queue ends.
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+AdminRefusal = Literal["host", "origin", "token"]
+ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,19 @@ class Transitioned:
 
 @dataclass(frozen=True, slots=True)
 class Overridden:
-    """An operator changed a breaker's mode."""
+    """An operator changed a breaker's mode; `peer` is the address that the order came from, if it has one."""
 
     provider: str
     mode: Mode
+    peer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRefused:
+    """The admin listener refused a request for its `Host`, origin or token; `peer` is where it came from."""
+
+    cause: AdminRefusal
+    peer: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,7 @@ Event = (
     | Judged
     | Transitioned
     | Overridden
+    | AdminRefused
     | Waited
     | WouldReject
     | Lifecycle

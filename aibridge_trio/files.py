@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.units import SECRET, Unfit, visible
@@ -40,7 +41,7 @@ def secret(path: Path) -> Secret:
     """The secret in this file, without the white space around it."""
     text = _contents(path, _LONGEST_SECRET).decode("latin-1")
     try:
-        return SECRET.parse(text)
+        return replace(SECRET.parse(text), file=path)
     except Unfit:
         raise Unfit("is empty or holds something else than visible ASCII") from None
 

@@ -12,7 +12,9 @@ from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES, REASONS
 from aibridge_trio.events import (
+    ADMIN_REFUSALS,
     OUTCOMES,
+    AdminRefused,
     Answered,
     Faulted,
     Finished,
@@ -93,6 +95,7 @@ class Ledger:
         self.totals = {pair: Histogram() for pair in routes}
         self.states = dict.fromkeys(names, State.CLOSED)
         self.trips = _zeros(names)
+        self.admin_refusals = _zeros(ADMIN_REFUSALS)
         # The same by provider and scope, where a provider has several breakers.
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
         self.scope_trips = _zeros(scopes)
@@ -107,6 +110,7 @@ class Ledger:
             Waited: self._waited,
             WouldReject: self._would_reject,
             Finished: self._finished,
+            AdminRefused: self._admin_refused,
         }
 
     def _started(self, event: Started) -> None:
@@ -139,6 +143,9 @@ class Ledger:
 
     def _would_reject(self, event: WouldReject) -> None:
         self.would_rejects[event.reason] += 1
+
+    def _admin_refused(self, event: AdminRefused) -> None:
+        self.admin_refusals[event.cause] += 1
 
     def _finished(self, event: Finished) -> None:
         provider = event.provider

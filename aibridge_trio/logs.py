@@ -17,8 +17,20 @@ from json.encoder import encode_basestring
 from types import NoneType
 from typing import Any, Literal, TextIO
 
-from aibridge_trio.events import Bug, Finished, Hears, Lifecycle, Overridden, Transitioned
+import trio
+
+from aibridge_trio.events import (
+    ADMIN_REFUSALS,
+    AdminRefused,
+    Bug,
+    Finished,
+    Hears,
+    Lifecycle,
+    Overridden,
+    Transitioned,
+)
 from aibridge_trio.log_writer import LogWriter
+from aibridge_trio.repeats import Repeats
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
@@ -52,10 +64,12 @@ class Log:
         self._now = now
         self._writer: LogWriter | None = None
         self._dropped = 0
+        self._refused = {cause: Repeats(self._admin_refused) for cause in ADMIN_REFUSALS}
         self.hears: Hears = {
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
+            AdminRefused: lambda event: self._refused[event.cause].hear(event),
             Lifecycle: self._lived,
             Bug: self._bug,
         }
@@ -70,7 +84,10 @@ class Log:
         self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
 
     def _overridden(self, event: Overridden) -> None:
-        self._line("warning", "override", {"provider": event.provider, "mode": event.mode})
+        self._line("warning", "override", {"provider": event.provider, "mode": event.mode, "peer": event.peer})
+
+    def _admin_refused(self, event: AdminRefused, count: int) -> None:
+        self._line("warning", "admin", {"refused": event.cause, "peer": event.peer, "count": count})
 
     def _lived(self, event: Lifecycle) -> None:
         self._line("info", event.what, {"detail": event.detail})
@@ -99,6 +116,12 @@ class Log:
             finally:
                 self._writer = None
         self._dropped += writer.dropped
+
+    async def run(self) -> None:
+        """Write lines that are to be seldom when they fall due, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for repeats in self._refused.values():
+                nursery.start_soon(repeats.run)
 
     def _gap(self, lines: int) -> str:
         """Return the line for lines that were dropped."""

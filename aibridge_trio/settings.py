@@ -19,6 +19,7 @@ from aibridge_trio.addresses import (
     UnixSocket,
     bypasses,
 )
+from aibridge_trio.cautions import cautions
 from aibridge_trio.listeners import Listeners
 from aibridge_trio.options import Option, option
 from aibridge_trio.units import (
@@ -240,12 +241,7 @@ class Settings(Listeners):
 
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but deserves a second look, a line each."""
-        said = []
-        if self.has_central_key and (exposed := self.exposed()):
-            said.append(f"--allow-anonymous: whoever can connect to {exposed} uses the central key")
-        if self.shadow:
-            said.append(f"--shadow: nothing is rejected by {', '.join(self.shadow)}; it is only counted")
-        return tuple(said)
+        return tuple(cautions(self))
 
 
 def _described() -> Iterator[Option]:

@@ -29,10 +29,11 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that no repr, str or format shows; `shown` stands in its place."""
+    """A value that no repr, str or format shows; `shown` stands in its place. `file` is what it was read from."""
 
     _value: str = field(repr=False)
     shown: str = field(default="***", compare=False)
+    file: Path | None = field(default=None, compare=False, repr=False)
 
     def reveal(self) -> str:
         """The value itself: for the wire, never for a log."""

@@ -252,6 +252,55 @@ async def test_to_head_the_stream_is_a_head(autojump_clock: MockClock, network: 
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
 
 
+# What is refused leaves a trace
+
+
+async def test_wrong_tokens_are_counted_and_told_at_most_once_a_second(
+    autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each counts; the first is a line at once, those of a second are one more, with the last one's address."""
+    address = Address("admin", 80)
+    async with network.bridge(admin_bind=address, admin_token=Secret("0123456789abcdef")) as bridge:
+
+        async def guess(token: str, path: str = "/status") -> int:
+            return (await bridge.admin.get(path, headers={"authorization": f"Bearer {token}"})).status_code
+
+        for n in range(100):
+            assert await guess(f"zz-wrong-{n}") == 401
+            assert await guess("0123456789abcdef", "/healthz") == 200
+        await trio.sleep(5)
+        assert await guess("0123456789abcde") == 401
+        assert (await bridge.admin.get("/status", headers={"host": "evil.example"})).status_code == 403
+        await trio.sleep(5)
+        answer = await bridge.admin.get("/metrics", headers={"authorization": "Bearer 0123456789abcdef"})
+    said = capsys.readouterr().err
+    assert 'aibridge_admin_refused_total{cause="token"} 101.0' in answer.text
+    assert 'aibridge_admin_refused_total{cause="host"} 1.0' in answer.text
+    lines = [json.loads(line) for line in said.splitlines()]
+    told = [
+        (line["level"], line["refused"], line["peer"], line["count"]) for line in lines if line["event"] == "admin"
+    ]
+    assert told == [
+        ("warning", "token", "10.0.0.2", 1),
+        ("warning", "token", "10.0.0.2", 99),
+        ("warning", "token", "10.0.0.2", 1),
+        ("warning", "host", "10.0.0.2", 1),
+    ]
+    assert "zz" not in said
+
+
+async def test_an_override_tells_where_it_came_from(
+    autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The operator's address is in the log line."""
+    async with network.bridge(circuit_breaker=True) as bridge:
+        await bridge.admin.post("/breakers/openai", json={"mode": "open"})
+    [line] = [
+        line for line in map(json.loads, capsys.readouterr().err.splitlines()) if line["event"] == "override"
+    ]
+    assert (line["provider"], line["mode"], line["peer"]) == ("openai", "open", "10.0.0.2")
+
+
 # Overrides
 
 

@@ -64,7 +64,7 @@ REQUEST = Finished(
 )
 TRIP = Transitioned("openai", State.CLOSED, State.OPEN, "5 failures in 10 s, last 503", trip=True)
 CLOSED = Transitioned("openai", State.HALF_OPEN, State.CLOSED, "3 of 3 probes succeeded", trip=False)
-OVERRIDE = Overridden("openai", Mode.OPEN)
+OVERRIDE = Overridden("openai", Mode.OPEN, "10.0.0.9")
 START = Lifecycle("start", "listens")
 BUG = Bug("KeyError at x.py:1 f")
 SILENT: list[Event] = [
@@ -171,7 +171,10 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
                 "because": "3 of 3 probes succeeded",
             },
         ),
-        (OVERRIDE, {"level": "warning", "event": "override", "provider": "openai", "mode": "open"}),
+        (
+            OVERRIDE,
+            {"level": "warning", "event": "override", "provider": "openai", "mode": "open", "peer": "10.0.0.9"},
+        ),
         (START, {"level": "info", "event": "start", "detail": "listens"}),
         (Lifecycle("drain", "2 in flight"), {"level": "info", "event": "drain", "detail": "2 in flight"}),
         (BUG, {"level": "error", "event": "bug", "where": "KeyError at x.py:1 f"}),

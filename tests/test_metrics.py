@@ -101,6 +101,7 @@ FAMILIES = {
     "aibridge_tokens_total": ("counter", ["provider", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
     "aibridge_log_lines_dropped_total": ("counter", []),
+    "aibridge_admin_refused_total": ("counter", ["cause"]),
     "aibridge_build_info": ("gauge", ["version", "python"]),
 }
 Series = tuple[str, tuple[str, ...]]
@@ -198,6 +199,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         series("queue_waiting"),
         series("rate_limit_evictions_total"),
         series("log_lines_dropped_total"),
+        *(series("admin_refused_total", cause) for cause in ("host", "origin", "token")),
         *(series("rejects_total", reason) for reason in REASONS),
         *(series("would_reject_total", reason) for reason in WOULD),
     }
