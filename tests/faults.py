@@ -5,6 +5,7 @@ overrule breakers meanwhile. It is in memory and in virtual time. What must hold
 happens, and at the end nothing may be left.
 
     scripts/faults --requests 100000 --seed 7
+    scripts/faults --seeds 1000-1059
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,16 +199,47 @@ def main(arguments: list[str]) -> None:
     """Make very many requests, in one life of a bridge after the other."""
     parser = argparse.ArgumentParser(prog="scripts/faults", description=main.__doc__)
     parser.add_argument("--requests", type=int, default=100_000, help="how many (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="where chance begins (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help=f"where chance begins; one more every {SHARD} requests (default: 0)"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        metavar="FIRST-LAST",
+        help=f"these seeds, {SHARD} requests each, to the end: what failed is said last; instead of the others",
+    )
     options = parser.parse_args(arguments)
     began, outcomes = time.perf_counter(), Counter[str]()
-    for shard, done in enumerate(range(0, options.requests, SHARD)):
-        outcomes += run(options.seed + shard, min(SHARD, options.requests - done))
-        sys.stderr.write(f"\r{min(done + SHARD, options.requests)} of {options.requests}")
+    chosen = options.seeds or range(options.seed, options.seed + math.ceil(options.requests / SHARD))
+    total = SHARD * len(chosen) if options.seeds else options.requests
+    failed: list[int] = []
+    for shard, seed in enumerate(chosen):
+        done = shard * SHARD
+        try:
+            outcomes += run(seed, min(SHARD, total - done))
+        except Exception:
+            if not options.seeds:
+                raise
+            failed.append(seed)
+            traceback.print_exc()
+        sys.stderr.write(f"\r{min(done + SHARD, total)} of {total}")
     sys.stderr.write("\n")
     for outcome, count in outcomes.most_common():
         sys.stdout.write(f"{count:>8}  {outcome}\n")
-    sys.stdout.write(f"nothing left behind, in {time.perf_counter() - began:.0f} s\n")
+    took = f"in {time.perf_counter() - began:.0f} s"
+    if failed:
+        again = "; ".join(f"scripts/faults --requests {SHARD} --seed {seed}" for seed in failed)
+        sys.exit(f"{len(failed)} of {len(chosen)} seeds failed, {took}: {again}")
+    sys.stdout.write(f"nothing left behind, {took}\n")
+
+
+def seeds(text: str) -> range:
+    """Read a range of seeds, its ends included."""
+    first, _, last = text.partition("-")
+    chosen = range(int(first), int(last or first) + 1)
+    if not chosen:
+        raise ValueError
+    return chosen
 
 
 if __name__ == "__main__":

@@ -49,10 +49,12 @@ class Plan:
 class FaultyProvider:
     """One host."""
 
-    def __init__(self, ledger: Ledger, draw: Random) -> None:
+    def __init__(self, ledger: Ledger, draw: Random, plans: Callable[[Random], Plan] = Plan) -> None:
+        self._plans = plans
         self._ledger = ledger
         self._draw = draw
         self._before: dict[End, bytes] = {}
+        self._rest: dict[End, bytes] = {}  # what came behind a request, and belongs to the next
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Speak on one connection, to its end."""
@@ -65,11 +67,12 @@ class FaultyProvider:
         finally:
             stream.close()
             self._before.pop(stream, None)
+            self._rest.pop(stream, None)
 
     async def _answer_one(self, end: End) -> bool:
-        draw, plan = self._draw, Plan(self._draw)
+        draw, plan = self._draw, self._plans(self._draw)
         peer = Peer(end, draw, plan.fault, tell=lambda: self._note(reading))
-        reading = Reading(peer)
+        reading = Reading(peer, self._rest.pop(end, b""))
         if not await reading.head():
             return False
         self._ledger.arrived[reading.id] += 1
@@ -88,6 +91,7 @@ class FaultyProvider:
         if plan.leaves == 2:
             await trio.sleep(draw.random() * 20)
         self._before[end] = reading.id
+        self._rest[end] = reading.unread
         # Whoever has begun to use this connection again meets its end.
         self._ledger.blind_faults += bool(plan.leaves and not end.silent)
         return not plan.leaves
@@ -144,11 +148,18 @@ def _body(plan: Plan, request_id: bytes) -> bytes:
 class Reading:
     """A request as it arrives, read by somebody else's parser."""
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, heard: bytes = b"") -> None:
         self.id = self.method = b""
         self.end = peer.end
         self._peer = peer
         self._parser = h11.Connection(h11.SERVER, max_incomplete_event_size=100_000)
+        if heard:
+            self._parser.receive_data(heard)
+
+    @property
+    def unread(self) -> bytes:
+        """What has come behind the request."""
+        return bytes(self._parser.trailing_data[0])
 
     async def head(self) -> bool:
         """Read so far; tell whether one came."""

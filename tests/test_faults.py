@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -14,10 +15,10 @@ from aibridge_trio.core.breaker import Mode
 from aibridge_trio.events import Bug, Finished
 from aibridge_trio.http1 import LAST_CHUNK, chunk
 from tests import faults
-from tests.faulty_providers import Reading
+from tests.faulty_providers import FaultyProvider, Plan, Reading
 from tests.network import Running
-from tests.peers import BROKEN, Peer
-from tests.pipes import End, Pipes
+from tests.peers import BROKEN, Ledger, Peer
+from tests.pipes import End, Pipes, pair
 
 # At random: 10,000 requests
 
@@ -39,6 +40,56 @@ def test_a_seed_is_repeated_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BaseExceptionGroup) as caught:
         faults.run(6, 50)
     assert caught.value.__notes__ == ["seed 6, 50 requests"]
+
+
+def test_a_range_of_seeds_is_run_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever fails in between: what failed is named last, with the command that repeats it."""
+    ran: list[tuple[int, int]] = []
+
+    def run(seed: int, requests: int) -> Counter[str]:
+        ran.append((seed, requests))
+        if seed == 7:
+            raise AssertionError
+        return Counter({"answered": requests})
+
+    monkeypatch.setattr(faults, "run", run)
+    with pytest.raises(SystemExit, match=r"1 of 4 seeds failed, .*scripts/faults --requests 2500 --seed 7$"):
+        faults.main(["--seeds", "6-9"])
+    assert ran == [(seed, faults.SHARD) for seed in range(6, 10)]
+    ran.clear()
+    faults.main(["--seeds", "8"])
+    faults.main(["--requests", "3000", "--seed", "5"])
+    assert ran == [(8, 2500), (5, 2500), (6, 500)]
+    assert "3000  answered" in capsys.readouterr().out
+    for wrong in ("9-6", "x", "-"):
+        with pytest.raises(SystemExit):
+            faults.main(["--seeds", wrong])
+
+
+async def test_a_faulty_provider_loses_no_byte() -> None:
+    """What comes behind a request is the next request's: also behind an early answer."""
+    near, far = pair(1 << 20)
+    ledger = Ledger()
+
+    class Early(Plan):
+        def __init__(self, draw: Random) -> None:
+            super().__init__(draw)
+            self.fault, self.status, self.nonsense = None, 200, ""
+            self.early, self.framing, self.leaves = True, "sized", 0
+
+    provider = FaultyProvider(ledger, Random(1), Early)
+    ask = b"POST / HTTP/1.1\r\nhost: p\r\nx-request-id: %d\r\ncontent-length: 4\r\n\r\nbody"
+    ledger.asked.update({b"1": b"body", b"2": b"body", b"3": b"body"})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(provider.serve, far)
+        await near.send_all(b"".join(ask % n for n in (1, 2, 3)))
+        near.finish()
+        while await near.receive_some():
+            pass
+        nursery.cancel_scope.cancel()
+    assert ledger.arrived == {b"1": 1, b"2": 1, b"3": 1}
 
 
 # In turn: at every switch of tasks
