@@ -9,11 +9,11 @@ from typing import Self
 
 import trio
 
-from aibridge_trio.core.gzipped import CODINGS, Gunzip
 from aibridge_trio.core.members import MemberReader
 from aibridge_trio.core.wanted import Value, Wanted
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
 from aibridge_trio.message import BodyStalled
+from aibridge_trio.unpacking import unpacker
 from aibridge_trio.upstream import Outgoing
 
 # Up to here (bytes) a body is parsed as a whole, in about a millisecond.
@@ -181,8 +181,8 @@ class _Look:
         self._reader = MemberReader(wanted)
         codings = [value.strip().lower() for name, value in outgoing.headers if name == b"content-encoding"]
         codings = [coding for coding in codings if coding not in {b"", b"identity"}]
-        self._gunzip = Gunzip() if len(codings) == 1 and codings[0] in CODINGS else None
-        self.encoded = bool(codings) and not self._gunzip
+        self._unpacker = unpacker(codings[0]) if len(codings) == 1 else None
+        self.encoded = bool(codings) and not self._unpacker
         self._left = outgoing.max_body  # unpacked bytes
 
     async def at(self, piece: bytes) -> None:
@@ -191,7 +191,7 @@ class _Look:
         if self.encoded or self.fault:
             return
         try:
-            for unpacked in self._gunzip.feed(piece) if self._gunzip else (piece,):
+            for unpacked in self._unpacker.feed(piece) if self._unpacker else (piece,):
                 self._left -= len(unpacked)
                 for _ in self._reader.feed(unpacked):
                     await trio.lowlevel.checkpoint()
@@ -208,7 +208,7 @@ class _Look:
         if self.encoded:
             self.fault = "it is compressed in a way that is not read here"
             return
-        if not self.begun and not self._gunzip and (parsed := self._wanted.parse(rest)) is not None:
+        if not self.begun and not self._unpacker and (parsed := self._wanted.parse(rest)) is not None:
             self.found = parsed
             return
         await self.at(rest)

@@ -6,11 +6,12 @@ import gzip
 import json
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import trio
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -21,6 +22,7 @@ from aibridge_trio.core.gzipped import Gunzip
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
 from aibridge_trio.events import Finished
 from aibridge_trio.message import BodyStalled, Reply, Request
+from aibridge_trio.unpacking import Unzstd
 from aibridge_trio.upstream import Outgoing
 from tests.network import Network, Running
 
@@ -85,27 +87,31 @@ async def test_a_body_goes_up_as_it_came(body: bytes, size: int) -> None:
     assert all(len(piece) >= min(16_384, size) for piece in got[:-1])
 
 
-@pytest.mark.parametrize("coding", [b"gzip", b"x-gzip", b"GZIP", b"deflate"])
+@pytest.mark.parametrize("coding", [b"gzip", b"x-gzip", b"GZIP", b"deflate", b"zstd"])
 async def test_a_compressed_body_says_its_model(coding: bytes) -> None:
     """Small and large, unpacked piece by piece, also of several members."""
-    pack = zlib.compress if coding == b"deflate" else gzip.compress
+    packs: dict[bytes, Callable[[bytes], bytes]] = {b"deflate": zlib.compress, b"zstd": zstd.compress}
+    pack = packs.get(coding, gzip.compress)
     assert (await read(pack(DOCUMENT), coding)).model == "gpt-5"
     assert (await read(pack(b'{"model":"gpt-5"}'), coding)).model == "gpt-5"
-    assert (await read(gzip.compress(b'{"model":') + gzip.compress(b'"gpt-5"}'), b"gzip", 1)).model == "gpt-5"
+    if coding != b"deflate":
+        parts = pack(b'{"model":') + pack(b'"gpt-5"}')
+        assert (await read(parts, coding, 1)).model == "gpt-5"
 
 
 async def test_a_bomb_is_not_unpacked() -> None:
     """Unpacking ends at --max-body."""
     for bomb in (b'{"x":"' + b" " * 50_000_000, b'{"x":' + b" " * 50_000_000):
-        ahead = await read(gzip.compress(bomb), b"gzip")
-        assert ahead.fault == "it unpacks to more than --max-body"
-        with pytest.raises(BadRequest):
-            _ = ahead.model
+        for packed, coding in ((gzip.compress(bomb), b"gzip"), (zstd.compress(bomb), b"zstd")):
+            ahead = await read(packed, coding)
+            assert ahead.fault == "it unpacks to more than --max-body"
+            with pytest.raises(BadRequest):
+                _ = ahead.model
 
 
 async def test_what_is_not_unpacked_asks_for_no_model() -> None:
     """Other codings, and several, are the provider's to read; a lie about the coding is refused."""
-    for coding in (b"zstd", b"br", b"gzip, gzip", b"unknown"):
+    for coding in (b"br", b"aws-chunked", b"gzip, gzip", b"unknown"):
         ahead = await read(b"\x28\xb5\x2f\xfd", coding)
         assert ahead.encoded
         assert ahead.fault
@@ -126,16 +132,29 @@ async def test_a_violation_is_refused_unless_the_model_is_known() -> None:
     assert (await read(b"")).model is None
 
 
-@given(st.binary(max_size=3000), st.integers(1, 50), st.integers(1, 100))
-def test_unpacking_changes_nothing(data: bytes, size: int, most: int) -> None:
+@given(st.sampled_from(["gzip", "zstd"]), st.binary(max_size=3000), st.integers(1, 50), st.integers(1, 100))
+def test_unpacking_changes_nothing(coding: str, data: bytes, size: int, most: int) -> None:
     """However the bytes are cut, in bounded pieces."""
-    packed = gzip.compress(data)
-    unpack = Gunzip(most)
+    packed, unpack = (
+        (gzip.compress(data), Gunzip(most)) if coding == "gzip" else (zstd.compress(data), Unzstd(most))
+    )
     got: list[bytes] = []
     for at in range(0, len(packed), size):
         got.extend(unpack.feed(packed[at : at + size]))
     assert b"".join(got) == data
     assert all(len(piece) <= most for piece in got)
+
+
+def test_no_memory_for_a_huge_window() -> None:
+    """A frame that asks for a window above HTTP's bound (RFC 9659) is refused, however short it is."""
+    wide: dict[int, int] = {
+        zstd.CompressionParameter.window_log: 27,
+        zstd.CompressionParameter.enable_long_distance_matching: 1,
+    }
+    compressor = zstd.ZstdCompressor(options=wide)
+    packed = compressor.compress(b"x" * 1000) + compressor.flush()
+    with pytest.raises(ValueError, match="memory"):
+        list(Unzstd().feed(packed))
 
 
 # Whose memory it is

@@ -24,6 +24,7 @@ DOORS = {
     "hypercorn": {"server"},
     "httptools": {"http1", "requests"},
     "httpx": {"upstream", "call", "proxied", "transport", "client"},
+    "backports": {"unpacking"},
     "prometheus_client": {"exposition"},
     "cyclopts": {"grammar", "reference"},
     "rich": {"top"},
@@ -60,6 +61,7 @@ TESTED_ELSEWHERE = {
     "service": "test_connection",
     "unix": "test_listener",
     "tls": "test_wire",
+    "unpacking": "test_ahead",
 }
 LONGEST_ROOM = 300
 
