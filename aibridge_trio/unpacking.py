@@ -22,10 +22,15 @@ class Unpacker(Protocol):
 
 
 def unpacker(coding: bytes) -> Unpacker | None:
-    """Return what unpacks a `Content-Encoding`, None for one that is not read here."""
+    """Return what unpacks a `Content-Encoding`, None for one that cannot be read here."""
     if coding in CODINGS:
         return Gunzip()
-    return Unzstd() if coding == _ZSTD else None
+    if coding != _ZSTD:
+        return None
+    try:
+        return Unzstd()
+    except ImportError:  # Python 3.13 or older without the backport, which is not built for every platform
+        return None
 
 
 class Unzstd:
