@@ -144,7 +144,7 @@ def test_each_refused_request_is_told_a_later_turn() -> None:
     limiter = RateLimiter(5)
     waits = [limiter.take("a", 10.0).wait for _ in range(40)]
     assert waits[:5] == [None] * 5
-    assert waits[5:] == pytest.approx([1 + number * 1.02 / 5 for number in range(35)])
+    assert waits[5:] == pytest.approx([1 + number * 1.05 / 5 for number in range(35)])
 
 
 def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
@@ -153,7 +153,7 @@ def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
     for at in (0.0, 0.9, 0.9, 0.9, 0.9):
         assert admitted(limiter, "a", at)
     told = [0.95 + (limiter.take("a", 0.95).wait or 0.0) for _ in range(3)]
-    assert told == pytest.approx([1.0, 1.9, 2.104])
+    assert told == pytest.approx([1.0, 1.9, 2.11])
 
 
 def test_chance_moves_a_whole_line() -> None:
@@ -162,16 +162,16 @@ def test_chance_moves_a_whole_line() -> None:
     limiter = RateLimiter(5, chance=lambda: next(chances))
     for caller in "ab":
         budgets = [limiter.take(caller, 0.0) for _ in range(8)][5:]
-        assert [budget.wait for budget in budgets] == pytest.approx([1.0, 1.204, 1.408])
+        assert [budget.wait for budget in budgets] == pytest.approx([1.0, 1.21, 1.42])
         assert {budget.spread for budget in budgets} == {0.1 if caller == "a" else 0.05}
 
 
 def test_turns_are_forgotten_when_they_have_passed() -> None:
     """A caller that let its turns pass, whether it kept them or not, begins a new line."""
     limiter = RateLimiter(1)
-    assert [limiter.take("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.02, 3.04])
-    assert limiter.take("a", 3.04).wait is None
-    assert limiter.take("a", 3.5).wait == pytest.approx(0.54)
+    assert [limiter.take("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.05, 3.1])
+    assert limiter.take("a", 3.1).wait is None
+    assert limiter.take("a", 3.5).wait == pytest.approx(0.6)
 
 
 def test_a_caller_that_ignores_its_turns_is_told_a_minute_at_most() -> None:
@@ -192,7 +192,7 @@ def test_turns_ahead_outlive_the_admissions() -> None:
         limiter.take("a", 0.0)
     assert limiter.statistics(5.5).callers == 0
     assert admitted(limiter, "a", 5.5)
-    assert limiter.take("a", 5.5).wait == pytest.approx(1 + 9 * 1.02 - 5.5)
+    assert limiter.take("a", 5.5).wait == pytest.approx(1 + 9 * 1.05 - 5.5)
 
 
 def test_lines_are_bounded_too() -> None:
@@ -349,7 +349,7 @@ class RateMachine(RuleBasedStateMachine):
         """Return when one more would be admitted, if all that were told a turn keep it."""
         ahead = [at for at in self.told.setdefault(caller, []) if at > self.now]
         turn = ([at for _, at in mine] + ahead)[-self.limit] + 1
-        return min(max(turn, ahead[-1] + 1.02 / self.limit) if ahead else turn, self.now + 60)
+        return min(max(turn, ahead[-1] + 1.05 / self.limit) if ahead else turn, self.now + 60)
 
     def forget(self) -> None:
         recent = self.recent()

@@ -50,7 +50,7 @@ def test_only_what_comes_too_late_is_refused() -> None:
     turns.admit("a", 0.0)
     assert turns.refuse("a", 0.0, 2, patience=3.0) is None
     waits = [budget.wait for _ in range(2) if (budget := turns.refuse("a", 0.0, 2, patience=2.5))]
-    assert waits == [3.0, 4.02]
+    assert waits == [3.0, 4.05]
 
 
 def test_what_is_given_back_was_not_counted() -> None:

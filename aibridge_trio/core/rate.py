@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 _SPAN = 1.0
 # Callers remembered at once. A caller costs some 900 bytes, so some 90 MB whatever callers send.
 _MAX_CALLERS = 100_000
-# Turns lie a little further apart than 1/limit: at exactly that, of two requests a second apart the later one
-# would be refused whenever the earlier one is a millisecond late.
-_APART = 1.02
+# Turns lie further apart than 1/limit by so much: at exactly that, of two requests a second apart the later one
+# would be refused whenever the earlier one is a millisecond late. Clients are late by tens of them.
+_APART = 1.05
 # No caller is told to stay away for longer (seconds): SDKs give up instead of waiting.
 _LONGEST_WAIT = 60.0
 
@@ -118,7 +118,8 @@ class RateLimiter:
         turns = line.turns
         while turns and turns[0] + line.spread <= now:
             turns.popleft()
-        turn = self.turn(caller, now, ahead + len(turns))
+        # As many turns as the limit lie a second apart by themselves: then the last of them decides.
+        turn = self.turn(caller, now, ahead + len(turns) % self._limit)
         if turns:
             turn = max(turn, turns[-1] + _SPAN * _APART / self._limit)
         turn = min(turn, now + _LONGEST_WAIT - line.spread)
