@@ -57,7 +57,7 @@ class Bridge:
         self.admission = Admission(machines.limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
         self.addresses: tuple[Bind, ...] = ()
-        transport = transport or Transports(settings.upstream_ca, self._poller)
+        transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
         self.instances = _instances(settings, transport, clock, publish, shadow)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         circuits = [instance.circuits for instance in self.instances]

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import trio
 
+from aibridge_trio.wire import Shortage
+
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -17,7 +19,7 @@ def cause(error: BaseException) -> str:
 
     Of one that says nothing by itself, its type.
     """
-    said = (_words(each) for each in _chain(error))
+    said = (_words(each) for each in chain(error))
     return next((words for words in said if words), "") or type(error).__name__
 
 
@@ -42,15 +44,19 @@ def _of_system(error: OSError) -> str:
             return "reset by peer"
         case OSError(errno=int(number)):
             return os.strerror(number).lower()
-    return ""
+    return str(error) if isinstance(error, Shortage) else ""
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that it came of, those of a group one after the other."""
-    while error is not None:
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that it came of, those of a group one after the other, each once."""
+    seen: set[int] = set()
+    rest = [error]
+    while rest:
+        error = rest.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
         yield error
+        rest.append(error.__cause__ or error.__context__)
         if isinstance(error, BaseExceptionGroup):
-            for each in error.exceptions:
-                yield from _chain(each)
-            return
-        error = error.__cause__ or error.__context__
+            rest += reversed(error.exceptions)

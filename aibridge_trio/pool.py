@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import trio
 
+from aibridge_trio.dial import Dial
 from aibridge_trio.http1 import Answer
-from aibridge_trio.poller import Poller
 from aibridge_trio.tls import Tls
-from aibridge_trio.wire import Link, Plain
+from aibridge_trio.wire import Link
 
 # How long (seconds) an idle connection is kept. Providers close theirs after 60 to 400.
 _EXPIRY = 50.0
 
 # How many connections are opened for one request, where a provider speaks before it is asked.
 _DIALS = 2
-
-# Opens a link to a host and a port. Raises OSError.
-Dial = Callable[[str, int], Awaitable[Link]]
-
-
-def dialling(poller: Poller | None = None) -> Dial:
-    """Return what opens TCP connections, of which a poller tells, if there is one."""
-
-    async def dial(host: str, port: int) -> Link:
-        # Whichever of the host's addresses answers first (RFC 8305).
-        stream = await trio.open_tcp_stream(host, port)
-        return Plain(socket.socket(fileno=stream.socket.detach()), poller=poller)
-
-    return dial
 
 
 @dataclass(frozen=True, slots=True)

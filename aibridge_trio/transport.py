@@ -14,7 +14,8 @@ import httpx
 
 from aibridge_trio.call import Call, Patience
 from aibridge_trio.deadline import Deadline
-from aibridge_trio.pool import Dial, Origin, Pool, dialling
+from aibridge_trio.dial import Dial, dialling
+from aibridge_trio.pool import Origin, Pool
 
 
 class Transport(httpx.AsyncBaseTransport):

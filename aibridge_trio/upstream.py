@@ -6,6 +6,7 @@ callers, and rewrite the path after the allow-list has looked at it.
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -17,15 +18,16 @@ import httpx
 import trio
 
 from aibridge_trio.call import Call, ConnectionLost, Patience
+from aibridge_trio.causes import chain
 from aibridge_trio.core import headers as h
 from aibridge_trio.deadline import Deadline
+from aibridge_trio.dial import dialling, socket_options
 from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.message import BodyStalled
 from aibridge_trio.poller import Poller
-from aibridge_trio.pool import dialling
 from aibridge_trio.proxied import ProxiedCall
 from aibridge_trio.transport import Transport
-from aibridge_trio.wire import SHORTAGES
+from aibridge_trio.wire import SHORTAGES, Shortage
 
 # Makes a way out, from a proxy's URL or without.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
@@ -251,16 +253,12 @@ class Response:
         )
 
 
-def _short_of_our_own(error: BaseException | None) -> bool:
-    """Tell whether this came of a shortage here, of descriptors or memory, however it was wrapped."""
-    match error:
-        case None:
-            return False
-        case OSError(errno=number) if number in SHORTAGES:
-            return True
-        case BaseExceptionGroup():
-            return any(_short_of_our_own(each) for each in error.exceptions)
-    return _short_of_our_own(error.__cause__ or error.__context__)
+def _short_of_our_own(error: BaseException) -> bool:
+    """Tell whether this came of a shortage here, of descriptors, memory or threads, however it was wrapped."""
+    return any(
+        isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGES)
+        for each in chain(error)
+    )
 
 
 def _framing(outgoing: Outgoing) -> h.Headers:
@@ -270,21 +268,26 @@ def _framing(outgoing: Outgoing) -> h.Headers:
 
 
 class Transports:
-    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without."""
+    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without.
 
-    def __init__(self, ca_file: Path | None, poller: Poller | None = None) -> None:
+    `silence` is how long (seconds) a provider may take nothing of what is sent.
+    """
+
+    def __init__(self, ca_file: Path | None, poller: Poller | None = None, *, silence: float = math.inf) -> None:
         self._ca_file = ca_file
-        self._dial = dialling(poller)
+        self._poller = poller
+        self._silence = silence
 
     def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
         """Return a pool, through a proxy (its URL) or not."""
         if proxy is None:
-            return Transport(self._context, self._dial)
+            return Transport(self._context, dialling(self._poller, silence=self._silence))
         return httpx.AsyncHTTPTransport(
             verify=self._context,
             proxy=proxy,
             # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on and bills.
             http2=False,
+            socket_options=socket_options(self._silence),
             # No queue inside: how much is in flight is the admission's to say.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )

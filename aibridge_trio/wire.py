@@ -31,6 +31,12 @@ _WAITING = (BlockingIOError, InterruptedError)
 
 # This machine has nothing left to open a connection with: descriptors, memory. It passes when others end.
 SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
+
+
+class Shortage(OSError):
+    """Something else is short here, and it is nobody's on the other side; `str()` says what."""
+
+
 # What reads and writes raise on a connection that is no more.
 BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
