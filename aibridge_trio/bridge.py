@@ -36,7 +36,8 @@ from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
 from aibridge_trio.settings import PROTECTIONS, Address, Bind, Secret, Settings, UnixSocket
 from aibridge_trio.status import Status
-from aibridge_trio.upstream import Timeouts, TransportFactory, Transports, Upstream
+from aibridge_trio.transport import Transports
+from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
 
 _WALL_CLOCK = time.time  # noqa: TID251 - the one place
 # Objects that may come before the collector looks at them (700 is Python's own number).
@@ -263,7 +264,9 @@ def _instances(
     publish: Publish,
     shadow: frozenset[str],
 ) -> Instances:
-    timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
+    timeouts = Timeouts(
+        settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout, settings.max_duration
+    )
     rules = Rules(
         machines.policy(settings) if settings.circuit_breaker else None,
         scope=settings.circuit_breaker_scope,

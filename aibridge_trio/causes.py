@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import trio
 
-from aibridge_trio.wire import Shortage
+from aibridge_trio.wire import SHORTAGES, Shortage
 
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
@@ -21,6 +21,14 @@ def cause(error: BaseException) -> str:
     """
     said = (_words(each) for each in chain(error))
     return next((words for words in said if words), "") or type(error).__name__
+
+
+def short_of_our_own(error: BaseException) -> bool:
+    """Tell whether this came of a shortage here, of descriptors, memory or threads, however it was wrapped."""
+    return any(
+        isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGES)
+        for each in chain(error)
+    )
 
 
 def _words(error: BaseException) -> str:

@@ -32,11 +32,21 @@ class UpstreamFault(BridgeError):
 
     `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it does not show an
     outage of the provider: a shortage here, or a connection lost for its caller's slowness. `detail` is why, in
-    printable text of bounded length, without anything that a caller sent.
+    printable text of bounded length, without anything that a caller sent. `bound` is the bound on the whole time
+    (seconds) if it was that which was reached.
     """
 
-    def __init__(self, phase: Phase, detail: str, *, timeout: bool = False, neutral: bool = False) -> None:
+    def __init__(
+        self,
+        phase: Phase,
+        detail: str,
+        *,
+        timeout: bool = False,
+        neutral: bool = False,
+        bound: float | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.bound = bound
         self.neutral = neutral
         self.phase: Phase = phase
         self.timeout = timeout
@@ -251,9 +261,10 @@ class UpstreamTimeout(Reject):
 
     reason, status = "upstream_timeout", 504
 
-    def __init__(self, provider: str, phase: Phase) -> None:
+    def __init__(self, provider: str, phase: Phase, bound: float | None = None) -> None:
         said = {"connect": "did not accept a connection in time", "head": "did not begin to answer in time"}
-        super().__init__(f"{provider} {said.get(phase, 'fell silent')} (phase: {phase})")
+        limit = "" if bound is None else f"; this request may take {bound:g} s (--max-duration)"
+        super().__init__(f"{provider} {said.get(phase, 'fell silent')} (phase: {phase}){limit}")
 
 
 class ShuttingDown(Reject):

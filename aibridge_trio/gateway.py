@@ -135,8 +135,10 @@ class Gateway:
                 reject = error
             case UpstreamFault():
                 record.faulted(error)
-                kind = UpstreamTimeout if error.timeout else UpstreamUnreachable
-                reject = kind(record.provider, error.phase)
+                if error.timeout:
+                    reject = UpstreamTimeout(record.provider, error.phase, error.bound)
+                else:
+                    reject = UpstreamUnreachable(record.provider, error.phase)
             case _:
                 record.bug(error)
                 reject = InternalError()

@@ -47,6 +47,7 @@ class Record:
         self.reject: str | None = None
         self.scope: str | None = None
         self.complete = False
+        self.finished = False  # the last event of a stream is out: its caller has had its answer
         self._would_reject: tuple[str, ...] = ()
         self._cause: str | None = None
 
@@ -106,6 +107,8 @@ class Record:
     def close(self) -> None:
         """Tell everybody what became of it."""
         status = self._reply.status
+        left = self._request.body.caller_left
+        complete = self.complete or (self.finished and left)
         self.came_back()
         self._publish(
             Finished(
@@ -116,8 +119,8 @@ class Record:
                 status=_NO_ANSWER if status is None else status,
                 reject=self.reject,
                 verdict=self.hold.verdict if self.hold else None,
-                broken=status is not None and not self.complete,
-                left=self._request.body.caller_left and not self.complete,
+                broken=status is not None and not complete,
+                left=left and not complete,
                 duration=self._at_provider(),
                 first_byte=self._first_byte,
                 queued=self._queued,

@@ -50,10 +50,12 @@ async def relay(response: Response, reply: Reply, hold: Hold, route: Route, reco
                 last = piece
             else:
                 await reply.send(piece)
+                if onlooker.finished:
+                    record.finished = True
         hold.settle(onlooker.end())
     except UpstreamFault as fault:
-        # A provider that was kept waiting by its caller may have given up for that.
-        fault.neutral = fault.neutral or reply.held_up >= _SLOW_READER
+        # A provider that was kept waiting by its caller may have given up for that. What ended was said already.
+        fault.neutral = fault.neutral or onlooker.finished or reply.held_up >= _SLOW_READER
         raise
     finally:
         hold.settle(onlooker.cut())

@@ -192,6 +192,9 @@ class Settings(Listeners):
     upstream_ca: Path | None = option(FILE, None, UPSTREAM, "Certificates to trust upstream, PEM.")
     connect_timeout: float = option(TIMEOUT, "10s", UPSTREAM, "TCP and TLS together; 0s is off.")
     first_byte_timeout: float = option(TIMEOUT, "10m", UPSTREAM, "Until the response head; 0s is off.")
+    max_duration: float = option(
+        TIMEOUT, "0s", UPSTREAM, "A request's whole time at its provider, answer included; 0s is off."
+    )
     idle_timeout: float = option(TIMEOUT, "5m", UPSTREAM, "Silence in a stream; 0s is off.")
 
     drain_delay: float = option(

@@ -9,12 +9,17 @@ from __future__ import annotations
 import math
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import cached_property
+from pathlib import Path
 
 import httpx
 
 from aibridge_trio.call import Call, Patience
+from aibridge_trio.causes import cause
 from aibridge_trio.deadline import Deadline
-from aibridge_trio.dial import Dial, dialling
+from aibridge_trio.dial import Dial, dialling, socket_options
+from aibridge_trio.errors import Mistake
+from aibridge_trio.poller import Poller
 from aibridge_trio.pool import Origin, Pool
 
 
@@ -82,3 +87,44 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._call.leave()
+
+
+class Transports:
+    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without.
+
+    `silence` is how long (seconds) a provider may take nothing of what is sent.
+    """
+
+    def __init__(self, ca_file: Path | None, poller: Poller | None = None, *, silence: float = math.inf) -> None:
+        self._ca_file = ca_file
+        self._poller = poller
+        self._silence = silence
+
+    def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
+        """Return a pool, through a proxy (its URL) or not."""
+        if proxy is None:
+            return Transport(self._context, dialling(self._poller, silence=self._silence))
+        return httpx.AsyncHTTPTransport(
+            verify=self._context,
+            proxy=proxy,
+            # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on and bills.
+            http2=False,
+            socket_options=socket_options(self._silence),
+            # No queue inside: how much is in flight is the admission's to say.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        )
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        context = httpx.create_ssl_context()
+        if self._ca_file:
+            try:
+                context.load_verify_locations(self._ca_file)
+            except OSError as error:
+                why = error.strerror or cause(error)
+                raise Mistake(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {why}") from None
+            # As of Python 3.13 certificates are refused that don't keep RFC 5280 to the letter: many private CAs
+            # have no Authority Key Identifier. And as of 3.13 an intermediate certificate may be the trusted one.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context

@@ -7,27 +7,21 @@ callers, and rewrite the path after the allow-list has looked at it.
 from __future__ import annotations
 
 import math
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 from typing import Self
 
 import httpx
 import trio
 
 from aibridge_trio.call import Call, ConnectionLost, Patience
-from aibridge_trio.causes import chain
+from aibridge_trio.causes import short_of_our_own
 from aibridge_trio.core import headers as h
 from aibridge_trio.deadline import Deadline
-from aibridge_trio.dial import dialling, socket_options
 from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.message import BodyStalled
-from aibridge_trio.poller import Poller
 from aibridge_trio.proxied import ProxiedCall
 from aibridge_trio.transport import Transport
-from aibridge_trio.wire import SHORTAGES, Shortage
 
 # Makes a way out, from a proxy's URL or without.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
@@ -39,11 +33,15 @@ _FIRST_FINAL_STATUS = 200
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds, infinity for none: TCP and TLS; the head, once the request is out; silence in an answer."""
+    """Seconds, infinity for none.
+
+    TCP and TLS; the head, once the request is out; silence in an answer; all of it together.
+    """
 
     connect: float = 10.0
     first_byte: float = 600.0
     idle: float = 300.0
+    total: float = math.inf
 
 
 @dataclass(slots=True)
@@ -95,7 +93,10 @@ class Upstream:
         """
         headers = [self._host, *outgoing.headers, *_framing(outgoing)]
         target = self._base_path + outgoing.target
-        return Response(self._call(), outgoing, target, headers, reached, sent=sent, completing=completing)
+        total = self._timeouts.total
+        return Response(
+            self._call(), outgoing, target, headers, reached, sent=sent, completing=completing, total=total
+        )
 
     async def run(self) -> None:
         """Keep deadlines, and close kept connections in time, until cancelled."""
@@ -140,8 +141,11 @@ class Response:
         *,
         sent: Callable[[], None],
         completing: Callable[[], None],
+        total: float,
     ) -> None:
         self._call = call
+        self._total = total
+        self._bound = trio.CancelScope() if total < math.inf else None
         self._sent: Callable[[], None] | None = sent
         self._completing: Callable[[], None] | None = completing
         self._announced = outgoing.length
@@ -174,6 +178,30 @@ class Response:
         return self._call.buffered
 
     async def __aenter__(self) -> Self:
+        if self._bound:
+            self._bound.__enter__()
+        try:
+            await self._begin()
+        except BaseException as error:
+            self._end_bound(error)
+            raise
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            await self._call.aclose(error)
+        except (BodyStalled, httpx.TransportError) as failure:  # of an upload beside the answer
+            self._end_bound(None)
+            raise self._failure(failure) from None
+        except BaseException as ended:
+            self._end_bound(ended)
+            raise
+        else:
+            self._end_bound(error)
+        finally:
+            del error  # it holds this frame: no cycle is left
+
+    async def _begin(self) -> None:
         call = self._call
         if not (self._outgoing.chunked or self._announced):
             self._complete()  # its head is all of it
@@ -184,15 +212,20 @@ class Response:
         if call.status < _FIRST_FINAL_STATUS:
             await call.aclose()
             raise UpstreamFault("head", f"status {call.status}")
-        return self
 
-    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        try:
-            await self._call.aclose(error)
-        except (BodyStalled, httpx.TransportError) as failure:  # of an upload beside the answer
-            raise self._failure(failure) from None
-        finally:
-            del error  # it holds this frame: no cycle is left
+    def _end_bound(self, error: BaseException | None) -> None:
+        """Close the bound on the whole time; UpstreamFault if it was that which ended the request."""
+        bound, self._bound = self._bound, None
+        if bound is None:
+            return
+        if error is None:
+            bound.__exit__(None, None, None)
+        elif bound.__exit__(type(error), error, error.__traceback__):
+            phase = self._call.phase
+            neutral = phase == "stream" or (phase == "head" and not self._ended)
+            raise UpstreamFault(
+                phase, "--max-duration", timeout=True, neutral=neutral, bound=self._total
+            ) from None
 
     async def read(self) -> bytes:
         """Return the next piece, b"" at a clean end; UpstreamFault if the answer breaks or falls silent."""
@@ -212,6 +245,8 @@ class Response:
     async def _piece(self) -> bytes | None:
         """Return the next piece of the request's body, None at its end."""
         piece = await anext(self._outgoing.body, None) if self._outgoing.has_body else None
+        if self._bound and self._bound.deadline == math.inf:
+            self._bound.deadline = trio.current_time() + self._total
         if piece is None:
             self._ended = True
             if self._announced is None:
@@ -249,52 +284,11 @@ class Response:
             self._call.phase,
             str(error),
             timeout=isinstance(error, httpx.TimeoutException),
-            neutral=isinstance(error, ConnectionLost) or _short_of_our_own(error),
+            neutral=isinstance(error, ConnectionLost) or short_of_our_own(error),
         )
-
-
-def _short_of_our_own(error: BaseException) -> bool:
-    """Tell whether this came of a shortage here, of descriptors, memory or threads, however it was wrapped."""
-    return any(
-        isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGES)
-        for each in chain(error)
-    )
 
 
 def _framing(outgoing: Outgoing) -> h.Headers:
     if outgoing.chunked:
         return [(b"transfer-encoding", b"chunked")]
     return [] if outgoing.length is None else [(b"content-length", b"%d" % outgoing.length)]
-
-
-class Transports:
-    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without.
-
-    `silence` is how long (seconds) a provider may take nothing of what is sent.
-    """
-
-    def __init__(self, ca_file: Path | None, poller: Poller | None = None, *, silence: float = math.inf) -> None:
-        self._ca_file = ca_file
-        self._poller = poller
-        self._silence = silence
-
-    def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
-        """Return a pool, through a proxy (its URL) or not."""
-        if proxy is None:
-            return Transport(self._context, dialling(self._poller, silence=self._silence))
-        return httpx.AsyncHTTPTransport(
-            verify=self._context,
-            proxy=proxy,
-            # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on and bills.
-            http2=False,
-            socket_options=socket_options(self._silence),
-            # No queue inside: how much is in flight is the admission's to say.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        )
-
-    @cached_property
-    def _context(self) -> ssl.SSLContext:
-        context = httpx.create_ssl_context()
-        if self._ca_file:
-            context.load_verify_locations(self._ca_file)
-        return context

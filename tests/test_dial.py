@@ -17,7 +17,8 @@ from aibridge_trio.asgi import AsgiBody
 from aibridge_trio.causes import cause
 from aibridge_trio.dial import LOOKUPS, Names, dialling, socket_options
 from aibridge_trio.errors import UpstreamFault
-from aibridge_trio.upstream import Outgoing, Timeouts, Transports, Upstream
+from aibridge_trio.transport import Transports
+from aibridge_trio.upstream import Outgoing, Timeouts, Upstream
 from aibridge_trio.wire import Plain, Shortage
 
 GetAddrInfo = Callable[..., list[Any]]

@@ -14,7 +14,8 @@ import trustme
 
 from aibridge_trio.asgi import AsgiBody
 from aibridge_trio.errors import UpstreamFault
-from aibridge_trio.upstream import Outgoing, Timeouts, Transports, Upstream
+from aibridge_trio.transport import Transports
+from aibridge_trio.upstream import Outgoing, Timeouts, Upstream
 from tests.forward_proxy import a_proxy
 from tests.unharmed import reset
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aibridge_trio.core import sse, verdict
 from aibridge_trio.core.complaint import OVERLOAD_STATUSES
 from aibridge_trio.core.usage import Usage
@@ -10,14 +12,16 @@ from aibridge_trio.core.verdict import Evidence
 # What is kept of a unary answer, in bytes: the same bound as for one event of a stream.
 _MAX_BODY = sse.MAX_EVENT
 _DONE = b"[DONE]"
-_MARKS = (b'"error"', b'"usage"')
+# Of these is an event after the first content that has to be parsed.
+_MARKS = re.compile(rb'"(?:error|usage|message_stop|response\.(?:completed|incomplete|failed))"')
 
 
 class Onlooker:
     """Reads one answer on the side: `head`, then `feed` for each piece, then `end` if it ended cleanly.
 
     Each returns evidence as soon as there is some. An answer that is encoded all the same, or
-    that nobody asked to read, is judged by its head.
+    that nobody asked to read, is judged by its head. `finished` tells whether a stream has come to the event that
+    is its last by its dialect: clients hang up there.
     """
 
     def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
@@ -28,6 +32,7 @@ class Onlooker:
         self._parser = sse.Parser() if self._streamed else None
         self._body = bytearray()
         self._content_seen = False
+        self.finished = False
 
     def head(self) -> Evidence | None:
         """Judge the status, as far as it goes alone."""
@@ -62,9 +67,13 @@ class Onlooker:
 
     def _look_at(self, event: sse.Event) -> Evidence | None:
         # After the first content only errors and usage matter: the other events need no parsing.
-        if event.data == _DONE or (self._content_seen and not _matters_late(event)):
+        if event.data == _DONE:
+            self.finished = True
+            return None
+        if self._content_seen and not _matters_late(event):
             return None
         document = verdict.parse(event.data)
+        self.finished = self.finished or verdict.is_last(event.name, document)
         self.usage = self.usage.updated(document)
         evidence = verdict.of_event(event.name, document)
         if evidence is verdict.SUCCESS:
@@ -75,4 +84,4 @@ class Onlooker:
 
 
 def _matters_late(event: sse.Event) -> bool:
-    return event.name == "error" or any(mark in event.data for mark in _MARKS)
+    return event.name in verdict.LAST or _MARKS.search(event.data) is not None

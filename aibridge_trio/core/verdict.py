@@ -98,9 +98,18 @@ def _of_error(document: Mapping[str, Any]) -> Evidence:
     return Evidence(Verdict.FAILURE, said.code, overload=True, quota=said.quota)
 
 
+def is_last(name: str, document: Mapping[str, Any]) -> bool:
+    """Tell whether an event is the last of its stream; `[DONE]`, the last of a chat's, is no document."""
+    kind = document.get("type")
+    return name in LAST or (isinstance(kind, str) and kind in LAST) or bool(document.get("error"))
+
+
 # json.loads() looks for the encoding first; JSON between systems is UTF-8 (RFC 8259, 8.1).
 _decode = json.JSONDecoder().decode
 
+# What ends a stream of Messages or Responses, an error in any dialect included.
+# https://docs.anthropic.com/en/api/messages-streaming, https://platform.openai.com/docs/api-reference/responses-streaming
+LAST = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed", "error"})
 # No set: what a provider sends as a type need not be hashable.
 _WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queued", "response.in_progress")
 
