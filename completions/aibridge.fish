@@ -95,6 +95,7 @@ complete -c aibridge -n '__aibridge_flag "serve check" --upstream-proxy=' -l ups
 complete -c aibridge -n '__aibridge_flag "serve check" --upstream-ca=' -l upstream-ca -r -F -d 'Certificates to trust upstream, PEM'
 complete -c aibridge -n '__aibridge_flag "serve check" --connect-timeout=' -l connect-timeout -x -d 'TCP and TLS together; 0s is off'
 complete -c aibridge -n '__aibridge_flag "serve check" --first-byte-timeout=' -l first-byte-timeout -x -d 'Until the response head; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-duration=' -l max-duration -x -d 'A request\'s whole time at its provider, answer included; 0s is off'
 complete -c aibridge -n '__aibridge_flag "serve check" --idle-timeout=' -l idle-timeout -x -d 'Silence in a stream; 0s is off'
 complete -c aibridge -n '__aibridge_flag "serve check" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long new requests are still answered, with 503'
 complete -c aibridge -n '__aibridge_flag "serve check" --graceful-timeout=' -l graceful-timeout -x -d 'Then: how long running streams may take to finish; 0s is no limit'
