@@ -357,6 +357,26 @@ async def test_no_connection_to_a_provider_is_left_open(autojump_clock: MockCloc
             await closed.wait()
 
 
+async def test_ways_out_close_though_the_bridge_is_cancelled(
+    autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transport whose closing takes a moment gets it, all of them, and not for ever."""
+    closed: list[str] = []
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def aclose(self) -> None:
+            await trio.sleep(0.1)
+            closed.append("closed")
+
+    monkeypatch.setattr(network, "way_out", lambda _: Slow())
+    async with trio.open_nursery() as nursery:
+        monkeypatch.setattr(network, "nursery", nursery)
+        async with network.bridge():
+            nursery.cancel_scope.cancel()
+    assert closed == ["closed"] * 3
+    assert trio.current_time() < 1.1
+
+
 # Connections
 
 

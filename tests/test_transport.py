@@ -441,3 +441,201 @@ async def test_closing_ends_the_kept_and_the_busy(autojump_clock: MockClock, net
 def test_it_says_what_it_holds() -> None:
     """And no secret: neither target nor header."""
     assert repr(Transport(ssl.create_default_context())) == "<Transport []>"
+
+
+# What survived mutations
+
+
+async def test_a_connection_given_to_a_closed_pool_is_closed(autojump_clock: MockClock, network: Network) -> None:
+    """It is neither kept nor forgotten: nothing is open behind a pool that was closed."""
+    host = Host(network, slow)
+    transport = network.way_out()
+    answer = await transport.handle_async_request(get())
+    pool = pool_of(transport)
+    assert pool.statistics() == (1, 0)
+    await transport.aclose()
+    with suppress(httpx.TransportError):
+        await answer.aread()
+    assert pool.statistics() == (0, 0)
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == 1
+
+
+async def test_a_connection_that_a_closed_pool_opens_is_closed(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """The pool was closed while it was dialled."""
+    host = Host(network, answers)
+    made = network._link
+
+    async def late(name: str, port: int) -> Any:
+        link = await made(name, port)
+        await trio.sleep(5)
+        return link
+
+    pool = Pool(Origin("host", 80, None), late)
+    async with trio.open_nursery() as nursery:
+
+        async def opened() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await pool.open()
+
+        nursery.start_soon(opened)
+        await trio.sleep(1)
+        pool.close()
+    assert pool.statistics() == (0, 0)
+    await trio.testing.wait_all_tasks_blocked()
+    assert host.ended == 1
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+async def test_a_kept_connection_that_dies_while_the_body_is_awaited_is_not_used(
+    autojump_clock: MockClock, network: Network, kept: int
+) -> None:
+    """It is looked at when there is something to send, not before: no request is written on a dead one."""
+    gate = trio.Event()
+
+    async def drops(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await gate.wait()
+        await stream.send_all(OK)
+        with trio.move_on_after(5):
+            await until(stream, b"0\r\n\r\n")
+            await stream.send_all(OK)
+        await stream.aclose()
+
+    host = Host(network, drops)
+    transport = network.way_out()
+    async with trio.open_nursery() as nursery:
+        for _ in range(kept):
+            nursery.start_soon(asked, transport, get())
+        await trio.sleep(1)
+        gate.set()
+    assert pool_of(transport).statistics() == (0, kept)
+    began = len(host.connections)
+    assert await asked(transport, post(pieces(b"late", pause=10))) == (200, b"{}")
+    assert len(host.connections) == began + 1
+    assert not any(b"late" in heard for heard in host.connections[:began])
+    await transport.aclose()
+
+
+@pytest.mark.parametrize("end", ["cancelled", "answered", "broken", "upload broken"])
+async def test_no_deadline_waits_for_a_call_that_is_over(
+    autojump_clock: MockClock, network: Network, end: str
+) -> None:
+    """However it ended: what is left in a deadline would hold the call for as long as that lasts."""
+
+    async def speak(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        if end == "answered":
+            await stream.send_all(OK)
+        if "broken" in end:
+            await stream.aclose()
+        await trio.sleep_forever()
+
+    Host(network, speak)
+    patience = Patience(math.inf, Deadline(10), Deadline(10), Deadline(10))
+    call = Call(Pool(Origin("host", 80, None), network._link), patience, overlapping=True)
+    body = iter([b"x", b"y"] if end == "upload broken" else [])
+
+    async def source() -> bytes | None:
+        return next(body, None)
+
+    headers = [(b"transfer-encoding", b"chunked")] if end == "upload broken" else []
+    with trio.move_on_after(1), suppress(httpx.TransportError):
+        await call.begin("POST", b"/", headers, source, lambda: None)
+        while await call.read():
+            pass
+    await call.aclose()
+    assert [deadline.statistics() for deadline in patience[1:]] == [0, 0, 0]
+
+
+async def test_the_head_is_not_waited_for_once_it_has_come(autojump_clock: MockClock, network: Network) -> None:
+    """An answer may last longer than its head might."""
+
+    async def speak(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await stream.send_all(OK[:-1])
+        await trio.sleep(15)
+        await stream.send_all(OK[-1:])
+        await trio.sleep_forever()
+
+    Host(network, speak)
+    patience = Patience(math.inf, Deadline(100), Deadline(10), Deadline(100))
+    network.nursery.start_soon(patience.head.run)
+    call = Call(Pool(Origin("host", 80, None), network._link), patience)
+
+    async def source() -> None:
+        return None
+
+    await call.begin("GET", b"/", [], source, lambda: None)
+    assert await call.read() + await call.read() == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("size", "late", "error", "lost"),
+    [
+        (100_000, 0.0, ConnectionResetError(104, "reset"), True),
+        (100_000, 0.5, ConnectionResetError(104, "reset"), True),
+        (100_000, 1.5, ConnectionResetError(104, "reset"), False),
+        (10_000, 0.0, ConnectionResetError(104, "reset"), False),
+        (100_000, 0.0, None, False),
+    ],
+)
+async def test_a_reset_behind_a_long_request_may_have_come_before_its_end(
+    autojump_clock: MockClock, network: Network, size: int, late: float, error: OSError | None, lost: bool
+) -> None:
+    """That the kernel took the last byte does not say that it arrived: an edge may have cut it off before."""
+
+    async def speak(stream: Stream) -> None:
+        await until(stream, b"0\r\n\r\n")
+
+    async def broken(name: str, port: int) -> Any:
+        made = await network._link(name, port)
+
+        async def receive() -> bytes:
+            while not host.connections or not host.connections[0].endswith(b"0\r\n\r\n"):
+                await trio.sleep(0.001)
+            await trio.sleep(late)
+            if error:
+                raise error
+            return b""
+
+        made.receive = receive  # type: ignore[method-assign]
+        return made
+
+    host = Host(network, speak)
+    call = Call(
+        Pool(Origin("host", 80, None), broken), Patience(math.inf, *(Deadline(math.inf) for _ in range(3)))
+    )
+    body = iter([b"x" * 10_000] * (size // 10_000))
+
+    async def source() -> bytes | None:
+        return next(body, None)
+
+    with pytest.raises(httpx.TransportError) as caught:
+        await call.begin("POST", b"/", [(b"transfer-encoding", b"chunked")], source, lambda: None)
+    assert isinstance(caught.value, ConnectionLost) is lost
+
+
+async def test_a_silence_of_the_machine_is_a_silence(autojump_clock: MockClock, network: Network) -> None:
+    """What the kernel gives up on (ETIMEDOUT) is no loss that its caller could be to blame for."""
+
+    async def dead(name: str, port: int) -> Any:
+        made = await network._link(name, port)
+
+        async def receive() -> bytes:
+            await trio.sleep(1)
+            raise TimeoutError(110, "timed out")
+
+        made.receive = receive  # type: ignore[method-assign]
+        return made
+
+    Host(network, answers)
+    call = Call(Pool(Origin("host", 80, None), dead), Patience(math.inf, *(Deadline(math.inf) for _ in range(3))))
+
+    async def source() -> None:
+        return None
+
+    with pytest.raises(httpx.ReadTimeout):
+        await call.begin("GET", b"/", [], source, lambda: None)

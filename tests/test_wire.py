@@ -309,3 +309,23 @@ async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
         await outlet.send(b"y")
         wire.close()
         assert set(drain(near)) == {ord("x")}
+
+
+async def test_a_reader_that_pauses_holds_a_write_up(plain: Open) -> None:
+    """For so long, also while it still does; the next answer on the connection begins anew."""
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        outlet = Outlet(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
+        await outlet.send(b"x")
+        assert outlet.held_up == 0
+        nursery.start_soon(outlet.send, b"x" * 10_000_000)
+        await trio.sleep(0.6)
+        assert outlet.held_up > 0.4
+        heard = 0
+        with trio.fail_after(20):
+            while heard < 10_000_001:
+                await trio.lowlevel.wait_readable(near)
+                heard += len(near.recv(1_000_000))
+        assert outlet.held_up > 0.4
+        outlet.begin()
+        assert outlet.held_up < 0.4
+        wire.close()
