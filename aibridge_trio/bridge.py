@@ -211,9 +211,12 @@ class Bridge:
         said = ", ".join(settings.protections()) or (
             "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
         )
-        return (
-            f"AI Bridge {__version__} listens on {callers}, "
-            f"admin on http://{self.admin_address}; protections: {said}"
+        return "; ".join(
+            (
+                f"AI Bridge {__version__} listens on {callers}, admin on http://{self.admin_address}",
+                f"protections: {said}",
+                *settings.suggestions(),
+            )
         )
 
     def _publish(self, event: Event) -> None:

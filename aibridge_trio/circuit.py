@@ -21,7 +21,8 @@ from aibridge_trio.identity import Caller
 # What the headers of a provider's answer say of when to come back (seconds), None if nothing.
 Advice = Callable[[Headers], float | None]
 # Hears that a caller's own key was told to wait for so long; tells whether that speaks of its provider, too.
-Blame = Callable[[Caller, float], bool]
+# None: judge it as it would be without keys that rest.
+Blame = Callable[[Caller, float], bool | None]
 
 
 class Judge(Protocol):
@@ -49,19 +50,32 @@ class Hold:
     circuit nobody judges it.
     """
 
-    __slots__ = ("_answered_at", "_circuit", "_headers", "owner", "permit", "ticket", "verdict", "would_reject")
+    __slots__ = (
+        "_answered_at",
+        "_circuit",
+        "_headers",
+        "caller",
+        "own_key",
+        "permit",
+        "ticket",
+        "verdict",
+        "would_reject",
+    )
 
     def __init__(
         self,
         circuit: Judge | None,
         ticket: Ticket | None = None,
-        owner: Caller | None = None,
+        caller: Caller | None = None,
+        *,
+        own_key: bool = False,
         would_reject: Told = nobody,
     ) -> None:
         self.verdict: Verdict | None = None
         self.permit: Permit | None = None
         self.ticket = ticket
-        self.owner = owner
+        self.caller = caller
+        self.own_key = own_key
         self.would_reject = would_reject
         self._circuit = circuit
         self._headers: Headers | None = None
@@ -162,44 +176,42 @@ class Circuit:
         """Whether the breaker rules."""
         return self.policy is not None
 
-    def admit(self, owner: Caller | None = None, would_reject: Told = nobody) -> Hold:
-        """Let a request begin or raise CircuitOpen. `owner` is whose own key goes up.
+    def admit(self, caller: Caller | None = None, *, own_key: bool = False, would_reject: Told = nobody) -> Hold:
+        """Let a request begin or raise CircuitOpen. `own_key` if its caller's own key goes up.
 
         What it returns takes the permit later, when the request is whole: an unfinished upload holds none.
         """
-        if not self.enabled:
-            return Hold(self, owner=owner)
-        answer = self._breaker.ask(self.clock())
-        if isinstance(answer, Refusal):
-            self._refuse(answer, would_reject)
-            return Hold(self, owner=owner)  # nothing of it counts: it should not be there
-        return Hold(self, answer, owner, would_reject)
+        hold = Hold(self, None, caller, own_key=own_key, would_reject=would_reject)
+        if self.enabled:
+            answer = self._breaker.ask(self.clock(), caller and caller.key)
+            if isinstance(answer, Refusal):
+                self._refuse(answer, would_reject)  # in shadow nothing of it counts: it should not be there
+            else:
+                hold.ticket = answer
+        return hold
 
     def take(self, hold: Hold) -> None:
         """Give a permit to a request whose last piece is about to go up, or raise CircuitOpen."""
         ticket, hold.ticket = hold.ticket, None
-        answer = self._breaker.admit(self.clock(), ticket)
+        answer = self._breaker.admit(self.clock(), hold.caller and hold.caller.key, ticket)
         if isinstance(answer, Refusal):
             self._refuse(answer, hold.would_reject)
         else:
             hold.permit = answer
             self._reschedule()
 
-    def refusal(self) -> CircuitOpen | None:
+    def refusal(self, caller: Caller | None = None) -> CircuitOpen | None:
         """Return what a request that holds no permit and never votes is told: refused only while open."""
         if not self.enabled:
             return None
-        refusal = self._breaker.refuse(self.clock())
+        refusal = self._breaker.refuse(self.clock(), caller and caller.key)
         return self._open(refusal) if refusal else None
 
     def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
         """Hear what a request has shown; return what it says of the provider's health."""
         told = hold.told() if evidence.verdict is Verdict.FAILURE else None
-        if evidence.quota and self._blame and hold.owner and self.policy:
-            longest = max(self.policy.cooldown, self.policy.longest_cooldown)
-            rest = self.policy.cooldown if told is None else min(told, longest)
-            if not self._blame(hold.owner, rest):
-                evidence = NEUTRAL
+        if evidence.quota and hold.own_key and hold.caller:
+            evidence = self._of_own_key(evidence, hold.caller, told)
         self._publish(Judged(self.provider, evidence.verdict))
         if hold.ticket is not None:
             self._take_early(hold, evidence)
@@ -232,12 +244,23 @@ class Circuit:
         name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
         return f"<Circuit {name} {self._breaker!r}>"
 
+    def _of_own_key(self, evidence: Evidence, owner: Caller, told: float | None) -> Evidence:
+        """Return what a caller's own key being told to wait says: of that caller, of many, or of its key alone."""
+        speaks: bool | None = None
+        if self._blame and self.policy:
+            longest = max(self.policy.cooldown, self.policy.longest_cooldown)
+            speaks = self._blame(owner, self.policy.cooldown if told is None else min(told, longest))
+        if speaks is None:
+            return verdict.on_own_key(evidence)
+        return evidence if speaks else NEUTRAL
+
     def _take_early(self, hold: Hold, evidence: Evidence) -> None:
         """Take what is judged before it was whole for a request like others, if there is a permit for it."""
         ticket, hold.ticket = hold.ticket, None
         if evidence.verdict is not Verdict.NEUTRAL:
-            answer = self._breaker.admit(self.clock(), ticket)
-            hold.permit = Permit(NO_GENERATION) if isinstance(answer, Refusal) else answer
+            key = hold.caller and hold.caller.key
+            answer = self._breaker.admit(self.clock(), key, ticket)
+            hold.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
 
     def _refuse(self, refusal: Refusal, would_reject: Told) -> None:
         if not self._shadow or refusal.because == "operator":

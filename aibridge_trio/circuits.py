@@ -99,27 +99,30 @@ class Circuits:
     def admit(
         self,
         route: Route,
+        caller: Caller,
         model: str | None = None,
-        owner: Caller | None = None,
+        *,
+        own_key: bool = False,
         would_reject: Told = nobody,
     ) -> Hold:
-        """Let a request through or raise CircuitOpen or CredentialCooldown. `owner` is whose own key goes up.
+        """Let a request begin or raise CircuitOpen or CredentialCooldown. `own_key` if its caller's own goes up.
 
         A request that does not vote is refused while all is open, and never judged.
         """
-        if self._credentials and owner:
-            self._let_rest(self._credentials, owner, would_reject)
+        if self._credentials and own_key:
+            self._let_rest(self._credentials, caller, would_reject)
         if route.intercepted:
-            return self._circuits[self.scope_of(route, model)].admit(owner, would_reject)
-        self._refuse_if_all_do(self, would_reject)
+            circuit = self._circuits[self.scope_of(route, model)]
+            return circuit.admit(caller, own_key=own_key, would_reject=would_reject)
+        self._refuse_if_all_do(self, caller, would_reject)
         return Hold(None)
 
-    def expect(self, route: Route, owner: Caller | None) -> None:
+    def expect(self, route: Route, caller: Caller, *, own_key: bool) -> None:
         """Raise what is certain to refuse a request, before it waits or its body is read."""
-        if self._credentials and owner:
-            self._let_rest(self._credentials, owner, nobody)
+        if self._credentials and own_key:
+            self._let_rest(self._credentials, caller, nobody)
         decided = route.intercepted and not self.by_model
-        self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, nobody)
+        self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, caller, nobody)
 
     def override(self, mode: Mode, peer: str | None = None) -> None:
         """Let the operator, who called from `peer`, rule over all of the provider, or the breakers again."""
@@ -158,20 +161,20 @@ class Circuits:
     def _advice(self, headers: Headers) -> float | None:
         return advised(headers, self._quotas, self._wall_clock())
 
-    def _blame(self, owner: Caller, seconds: float) -> bool:
+    def _blame(self, owner: Caller, seconds: float) -> bool | None:
         assert self._credentials
         many = self._credentials.cool(owner.key, owner.hint, seconds, self._clock())
-        return many or CredentialCooldown.reason in self.rules.shadow
+        return None if CredentialCooldown.reason in self.rules.shadow else many
 
     def _let_rest(self, resting: Credentials, owner: Caller, would_reject: Told) -> None:
         left = resting.left(owner.key, self._clock())
         if left is not None:
             self._refuse(CredentialCooldown(self.provider, left), would_reject)
 
-    def _refuse_if_all_do(self, circuits: Iterable[Circuit], would_reject: Told) -> None:
+    def _refuse_if_all_do(self, circuits: Iterable[Circuit], caller: Caller, would_reject: Told) -> None:
         refusals: list[CircuitOpen] = []
         for circuit in circuits:
-            if (refusal := circuit.refusal()) is None:
+            if (refusal := circuit.refusal(caller)) is None:
                 return
             refusals.append(refusal)
         soonest = min(refusals, key=lambda refusal: math.inf if refusal.wait is None else refusal.wait)

@@ -93,6 +93,8 @@ def check(**flags: Any) -> int:
     _say("configuration is valid")
     for warning in loaded.settings.warnings():
         _say(f"warning: {warning}")
+    for suggestion in loaded.settings.suggestions():
+        _say(f"suggestion: {suggestion}")
     return 0
 
 

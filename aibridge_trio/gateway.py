@@ -115,7 +115,9 @@ class Gateway:
         instance, route = target.instance, target.route
         circuits = instance.circuits
         record.scope = circuits.scope_of(route, model)
-        with circuits.admit(route, model, instance.owner(caller), record.would_reject) as hold:  # 503, 429
+        own_key = instance.takes_key(caller)
+        admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
+        with admitted as hold:  # 503, 429
             record.hold = hold
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             seat.served = True

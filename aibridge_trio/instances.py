@@ -40,9 +40,9 @@ class Instance:
         """Tell whether this caller's requests go up with the central key."""
         return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
 
-    def owner(self, caller: Caller) -> Caller | None:
-        """Return whose own key goes up with this caller's requests, None for the central one or none at all."""
-        return caller if caller.authenticated and not self.lends_key(caller) else None
+    def takes_key(self, caller: Caller) -> bool:
+        """Tell whether this caller's own key goes up with its requests, not the central one or none at all."""
+        return caller.authenticated and not self.lends_key(caller)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Target:
 
     def expect(self, request: Request, caller: Caller, max_body: int) -> None:
         """Raise what is certain to refuse it, before it waits or its body is read."""
-        self.instance.circuits.expect(self.route, self.instance.owner(caller))
+        self.instance.circuits.expect(self.route, caller, own_key=self.instance.takes_key(caller))
         _framing(request, max_body)
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:

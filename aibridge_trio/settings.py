@@ -242,6 +242,15 @@ class Settings(Listeners):
         }
         return tuple(f"{text}{' in shadow' * (name in self.shadow)}" for name, text in said.items() if text)
 
+    def suggestions(self) -> tuple[str, ...]:
+        """What this configuration could do better, a line each."""
+        keys = {"openai": self.openai_api_key, "anthropic": self.anthropic_api_key}
+        own = [name for name, key in keys.items() if self.forward_caller_keys or not key]
+        if not (own and self.circuit_breaker and self.circuit_breaker_429 == "provider"):
+            return ()
+        said = f"callers' own keys go up to {' and '.join(own)}: --circuit-breaker-429 credential"
+        return (f"{said} lets a key that is told to wait rest alone",)
+
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but deserves a second look, a line each."""
         return tuple(cautions(self))

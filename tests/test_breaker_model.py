@@ -32,13 +32,18 @@ EVIDENCE = {
 }
 
 
+OWN = EVIDENCE[Verdict.FAILURE]._replace(own=True)
+CALLERS = st.sampled_from([None, "a", "b", "c"])
+
+
 @dataclass
 class Said:
-    """One verdict that one request gave, and when."""
+    """One verdict that one request gave, and when; `own` is the caller whose own doing it may be."""
 
     at: float
     verdict: Verdict
     told: float | None = None
+    own: str | None = None
 
 
 @dataclass(eq=False)
@@ -47,6 +52,7 @@ class Call:
 
     admitted: float
     deadline: float
+    caller: str | None = None
     said: list[Said] = field(default_factory=list)
 
     def votes(self) -> list[Said]:
@@ -74,10 +80,10 @@ class Era:
     recovered: bool = False
     asked: list[float] = field(default_factory=list)  # when it was closed and asked for a permit
 
-    def words(self) -> list[Said]:
-        """What failures in this era were told."""
+    def failures(self, since: float) -> list[Said]:
+        """The failures in this era since then, in order."""
         said = [word for call in self.calls for word in call.votes() if word.verdict is Verdict.FAILURE]
-        return [word for word in said if word.told is not None]
+        return sorted((word for word in said if word.at > since), key=lambda word: word.at)
 
     def times(self, verdict: Verdict) -> list[float]:
         """When this verdict was given in this era."""
@@ -92,6 +98,7 @@ class Model:
         self.mode = Mode.AUTO
         self.eras = [Era(State.CLOSED, 0.0)]
         self.overrides: set[int] = set()  # which eras an operator began
+        self.refused: list[tuple[float, str]] = []  # until when each was told to stay away, since it was closed
 
     @property
     def era(self) -> Era:
@@ -116,6 +123,8 @@ class Model:
             if call.holds(era.began):
                 call.deadline = math.inf
         self.eras.append(era)
+        if era.state is State.CLOSED:
+            self.refused.clear()
 
     def length(self, now: float) -> float:
         """How long a trip now would keep it open: counted over all trips since the last override."""
@@ -152,51 +161,79 @@ class Model:
         """How many hold a permit of a half-open state."""
         return sum(call.holds(now) for call in self.era.calls) if self.era.state is State.HALF_OPEN else 0
 
+    def answered(self) -> list[tuple[float, str]]:
+        """When each caller was answered."""
+        calls = [call for era in self.eras for call in era.calls if call.caller]
+        return [
+            (word.at, call.caller or "")
+            for call in calls
+            for word in call.votes()
+            if word.verdict is Verdict.SUCCESS
+        ]
+
+    def blames(self, said: Said, now: float) -> bool:
+        """Whether a failure counts, now."""
+        since = now - self.policy.window
+        also = any(word.own not in (None, said.own) for word in self.era.failures(since))
+        there = any(at > since and caller != said.own for at, caller in self.answered() + self.refused)
+        return said.own is None or also or not there
+
+    def counted(self, now: float) -> list[Said]:
+        """The failures in the window that count."""
+        return [word for word in self.era.failures(now - self.policy.window) if self.blames(word, now)]
+
     def failures(self, now: float) -> int:
         """How many failures the window shows."""
-        times = self.era.times(Verdict.FAILURE)
-        return sum(now - self.policy.window < at <= now for at in times)
+        return len(self.counted(now))
 
     def wait(self, now: float) -> float | None:
         """What an open breaker answers."""
         return None if self.era.ends == math.inf else self.era.ends - now
 
-    def admit(self, now: float) -> Call | tuple[float | None]:
+    def admit(self, now: float, caller: str | None) -> Call | tuple[float | None]:
         """A call, or the wait of a refusal."""
         self.look(now)
-        if self.era.state is State.OPEN:
-            return (self.wait(now),)
-        if self.era.state is State.HALF_OPEN and self.probes(now) == self.policy.max_probes:
-            return (1.0,)
+        full = self.era.state is State.HALF_OPEN and self.probes(now) == self.policy.max_probes
+        if self.era.state is State.OPEN or full:
+            wait = 1.0 if full else self.wait(now)
+            if caller:
+                self.refused.append((now + (wait or 0.0) * (1 + 0.2), caller))
+            return (wait,)
         if self.era.state is State.CLOSED:
             self.era.asked.append(now)
             if self.ramp_refuses(now):
                 return (1.0,)
         patience = min(self.policy.cooldown, 30.0) if self.era.state is State.HALF_OPEN else math.inf
-        call = Call(now, now + patience)
+        call = Call(now, now + patience, caller)
         self.era.calls.append(call)
         return call
 
-    def settle(self, call: Call, verdict: Verdict, now: float, told: float | None = None) -> None:
+    def settle(
+        self, call: Call, verdict: Verdict, now: float, told: float | None = None, *, own: bool = False
+    ) -> None:
         """Write it down; then see whether the era has ended by it, or will later."""
         self.look(now)
         before = len(call.votes())
-        said = Said(now, verdict, told)
+        said = Said(now, verdict, told, call.caller if own else None)
         call.said.append(said)
         if len(call.votes()) == before:
             return
         if call not in self.era.calls:
-            if verdict is Verdict.FAILURE:
+            if verdict is Verdict.FAILURE and self.blames(said, now):
                 self.era.ends = max(self.era.ends, self.until(said))
             return
         trip = {
             State.CLOSED: self.mode is Mode.AUTO and self.failures(now) >= self.policy.threshold,
-            State.HALF_OPEN: bool(self.era.times(Verdict.FAILURE)),
+            State.HALF_OPEN: self.blames(said, now),
         }[self.era.state]
         if verdict is Verdict.FAILURE and trip:
-            fresh = [word for word in self.era.words() if now - self.policy.window < word.at]
-            heard = [said] if self.era.state is State.HALF_OPEN else sorted(fresh, key=lambda word: word.at)
-            ends = max([now + self.length(now), *map(self.until, heard[-self.policy.threshold :])])
+            heard = [said]
+            if self.era.state is State.CLOSED:
+                kinds = [
+                    [word for word in self.counted(now) if (word.own is None) is plain] for plain in (True, False)
+                ]
+                heard = [word for kind in kinds for word in kind[-self.policy.threshold :]]
+            ends = max([now + self.length(now), *map(self.until, heard)])
             self.begin(Era(State.OPEN, now, ends=ends, trip=True))
         elif self.era.state is State.HALF_OPEN and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes:
             self.begin(Era(State.CLOSED, now, recovered=True))
@@ -217,6 +254,7 @@ class Model:
         """Moments ahead at which something ends: cooldown, probes, failures in the window."""
         ends = [self.era.ends, *(call.deadline for call in self.era.calls)]
         ends += [at + self.policy.window for at in self.era.times(Verdict.FAILURE)]
+        ends += [at + self.policy.window for at, _ in self.answered() + self.refused]
         return sorted({end for end in ends if now < end < math.inf})
 
 
@@ -262,10 +300,11 @@ class BreakerMachine(RuleBasedStateMachine):
         boundary = data.draw(st.sampled_from(self.model.boundaries(self.now)))
         self.now = max(self.now, boundary - 0.25) if early else boundary
 
-    @rule(times=st.integers(1, 4))
-    def admit(self, times: int) -> None:
+    @rule(times=st.integers(1, 4), caller=CALLERS)
+    def admit(self, times: int, caller: str | None = None) -> None:
         for _ in range(times):
-            answer, expected = self.breaker.admit(self.now), self.model.admit(self.now)
+            answer = self.breaker.admit(self.now, caller)
+            expected = self.model.admit(self.now, caller)
             if isinstance(expected, Call):
                 assert isinstance(answer, Permit), "refused, but the model admits"
                 self.calls.append((answer, expected))
@@ -289,6 +328,15 @@ class BreakerMachine(RuleBasedStateMachine):
         self.breaker.settle(permit, EVIDENCE[verdict], self.now, told)
         self.model.settle(call, verdict, self.now, told)
 
+    @rule(caller=CALLERS, times=st.integers(1, 5), told=st.sampled_from([None, 60.0]))
+    def own_failures(self, caller: str | None, times: int, told: float | None) -> None:
+        for _ in range(times):
+            before = len(self.calls)
+            self.admit(1, caller)
+            for permit, call in self.calls[before:]:
+                self.breaker.settle(permit, OWN, self.now, told)
+                self.model.settle(call, Verdict.FAILURE, self.now, told, own=True)
+
     @precondition(lambda self: any(not call.said for _, call in self.calls))
     @rule(verdict=st.sampled_from(Verdict))
     def settle_all_that_are_out(self, verdict: Verdict) -> None:
@@ -298,11 +346,11 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.model.settle(call, verdict, self.now)
 
     @precondition(lambda self: any(call.said for _, call in self.calls))
-    @rule(data=st.data(), told=st.sampled_from([None, 0.25, 100.0]))
-    def late_failure(self, data: st.DataObject, told: float | None) -> None:
+    @rule(data=st.data(), told=st.sampled_from([None, 0.25, 100.0]), own=st.booleans())
+    def late_failure(self, data: st.DataObject, told: float | None, own: bool) -> None:
         permit, call = data.draw(st.sampled_from([pair for pair in self.calls if pair[1].said]))
-        self.breaker.settle(permit, EVIDENCE[Verdict.FAILURE], self.now, told)
-        self.model.settle(call, Verdict.FAILURE, self.now, told)
+        self.breaker.settle(permit, OWN if own else EVIDENCE[Verdict.FAILURE], self.now, told)
+        self.model.settle(call, Verdict.FAILURE, self.now, told, own=own)
 
     @rule()
     def the_timer_rings(self) -> None:
@@ -350,8 +398,7 @@ class BreakerMachine(RuleBasedStateMachine):
         assert statistics.state is era.state
         assert statistics.mode is self.model.mode
         assert statistics.cooldown_left == (self.model.wait(self.now) if era.state is State.OPEN else None)
-        failures = self.model.failures(self.now) if era.state is State.CLOSED else 0
-        assert statistics.failures_in_window == min(failures, self.model.policy.threshold)
+        assert statistics.failures_in_window == min(self.model.failures(self.now), self.model.policy.threshold)
         assert statistics.probes == self.model.probes(self.now)
         deadlines = [call.deadline for call in era.calls if call.holds(self.now)]
         assert self.breaker.next_due() == min([era.ends, *deadlines])

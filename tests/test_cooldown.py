@@ -17,7 +17,7 @@ def test_each_trip_in_a_row_is_longer_up_to_the_stretch() -> None:
     """The first is what is configured."""
     it = cooldown()
     assert [it.begin(0.0, -math.inf, 100.0) - 100.0 for _ in range(4)] == [30.0, 37.5, 45.0, 45.0]
-    assert it.in_a_row == 4
+    assert it.in_a_row(0.0) == 4
 
 
 def test_lengthening_multiplies() -> None:
@@ -110,9 +110,11 @@ def test_it_ends_between_the_configured_and_the_longest(
 
 
 def test_a_growth_without_end_overflows_nothing() -> None:
-    """A hundred thousand trips in a row are no error."""
+    """A thousand trips in a row are counted, and forgotten after 64 healthy spells."""
     it = Cooldown(30.0, 300.0, 1e12, 1e300, lambda: 0.0)
     for _ in range(1000):
         until = it.begin(0.0, -math.inf, 0.0)
     assert until == 300.0
-    assert repr(it) == "<Cooldown base=30 in_a_row=64>"
+    assert repr(it) == "<Cooldown base=30 in_a_row=1000>"
+    assert (it.in_a_row(30.0 * 63), it.in_a_row(30.0 * 64)) == (937, 0)
+    assert it.begin(30.0 * 64, -math.inf, 0.0) == 30.0

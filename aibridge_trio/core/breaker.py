@@ -13,28 +13,25 @@ half-open  At most `max_probes` probes hold permits, others are refused with a w
    when to come back, may extend a cooldown; it never cuts one short.
 4. A probe without a verdict after min(cooldown, 30 s) makes room for another one. It runs on, and its verdict
    counts when it comes: healthy answers may take longer than that.
-5. A request that has succeeded may still fail, once, while that generation stands: one failure in closed, open
-   again in half-open.
-6. Forced open refuses without a timer; forced closed admits and counts but never trips; back to automatic
-   leads from forced open to half-open, from forced closed to closed and empty. Overrides are no trips, and
-   neither lengthen cooldowns nor begin a ramp.
-
-The shape is gobreaker's (generations, a third verdict), with the clock injected and permits that end.
+5. A request that has succeeded may still fail, once, while that generation stands.
+6. What may be one caller's own doing counts as `failures` tells; what does not count extends no cooldown either.
+7. Forced open refuses without a timer; forced closed admits and counts but never trips; back to automatic leads
+   from forced open to half-open, from forced closed to closed and empty. Overrides are no trips.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from aibridge_trio.core.cooldown import Cooldown
+from aibridge_trio.core.failures import Failures
 from aibridge_trio.core.permit import Permit, Ticket
 from aibridge_trio.core.ramp import Ramp
 from aibridge_trio.core.verdict import Evidence, Verdict
-from aibridge_trio.core.window import Window
 
 # The longest that a probe may keep others from probing (seconds).
 _PROBE_DEADLINE = 30.0
@@ -141,7 +138,7 @@ class Breaker:
         self._mode = Mode.AUTO
         self._since = now
         self._generation = 0
-        self._window = Window(policy.window, policy.threshold)
+        self._failures = Failures(policy.window, policy.threshold)
         self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
         self._cooldown = Cooldown(policy.cooldown, policy.longest_cooldown, policy.growth, policy.stretch, chance)
@@ -150,27 +147,31 @@ class Breaker:
         self._successes = 0
         self._trips = 0
 
-    def ask(self, now: float) -> Ticket | Refusal:
+    def ask(self, now: float, caller: Hashable | None = None) -> Ticket | Refusal:
         """Say no to a request that is not whole yet, or give what `admit` takes later. A ticket holds nothing."""
-        self.advance(now)
-        return self._refusal(now) or self._full() or self._ramp_refusal(now) or Ticket(self._generation)
+        refusal = self.refuse(now, caller) or self._full(now, caller) or self._ramp_refusal(now)
+        return refusal or Ticket(self._generation)
 
-    def admit(self, now: float, ticket: Ticket | None = None) -> Permit | Refusal:
+    def admit(self, now: float, caller: Hashable | None = None, ticket: Ticket | None = None) -> Permit | Refusal:
         """Give a permit or say no. Who had its share of a ramp with its ticket needs no second one."""
-        self.advance(now)
-        if refusal := self._refusal(now) or self._full():
+        if refusal := self.refuse(now, caller) or self._full(now, caller):
             return refusal
         if ticket != Ticket(self._generation) and (refusal := self._ramp_refusal(now)):
             return refusal
-        permit = Permit(self._generation)
+        permit = Permit(self._generation, caller)
         if self._state is State.HALF_OPEN:
             self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
         return permit
 
-    def refuse(self, now: float) -> Refusal | None:
-        """Ask on behalf of a request that holds no permit and never votes: refused only while open."""
+    def refuse(self, now: float, caller: Hashable | None = None) -> Refusal | None:
+        """Ask on behalf of a request that holds no permit: refused only while open."""
         self.advance(now)
-        return self._refusal(now)
+        if self._state is not State.OPEN:
+            return None
+        forced = self._mode is Mode.OPEN
+        return self._no(
+            now, caller, "operator" if forced else self._opened_by, None if forced else self._until - now
+        )
 
     def settle(self, permit: Permit, evidence: Evidence, now: float, told: float | None = None) -> None:
         """Take a permit back with what its request has shown, or hear of its later failure.
@@ -183,13 +184,17 @@ class Breaker:
             return
         permit.may_relapse = not permit.returned and evidence.verdict is Verdict.SUCCESS
         permit.returned = True
+        if permit.may_relapse and permit.caller is not None:
+            self._failures.answered(permit.caller, now)
         word = self._cooldown.word(told, now) if failed else -math.inf
+        own = permit.caller if evidence.own else None
         if permit.generation != self._generation:
-            self._until = max(self._until, word)  # where there is no cooldown, it is infinite
+            if self._failures.blames(own, now):
+                self._until = max(self._until, word)  # where there is no cooldown, it is infinite
             return
         self._probes.pop(permit, None)
         if failed:
-            self._fail(evidence, word, now)
+            self._fail(evidence, word, own, now)
         elif evidence.verdict is Verdict.SUCCESS and self._state is State.HALF_OPEN:
             self._successes += 1
             if self._successes >= self._policy.max_probes:
@@ -200,9 +205,8 @@ class Breaker:
         """Apply what has fallen due: the end of a cooldown, probes without a verdict."""
         if self._state is State.OPEN and now >= self._until:
             self._become(State.HALF_OPEN, "cooldown over", now)
-        if self._probes:
-            for permit in [probe for probe, due in self._probes.items() if due <= now]:
-                del self._probes[permit]
+        for permit in [probe for probe, due in self._probes.items() if due <= now]:
+            del self._probes[permit]
 
     def next_due(self) -> float:
         """Return when `advance` has something to do next, infinity if nothing is pending."""
@@ -232,26 +236,24 @@ class Breaker:
             since=self._since,
             cooldown_left=self._until - now if self._until < math.inf else None,
             cooldown=self._until - self._since if self._until < math.inf else None,
-            failures_in_window=self._window.count(now),
+            failures_in_window=self._failures.count(now),
             probes=len(self._probes),
             trips=self._trips,
-            in_a_row=self._cooldown.in_a_row,
+            in_a_row=self._cooldown.in_a_row(self._healthy(now)),
             share=self._ramp.share(now),
         )
 
     def __repr__(self) -> str:
         return f"<Breaker {self._state} mode={self._mode} generation={self._generation}>"
 
-    def _refusal(self, now: float) -> Refusal | None:
-        if self._state is not State.OPEN:
-            return None
-        if self._mode is Mode.OPEN:
-            return Refusal("operator", None)
-        return Refusal(self._opened_by, self._until - now)
-
-    def _full(self) -> Refusal | None:
+    def _full(self, now: float, caller: Hashable | None) -> Refusal | None:
         full = self._state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
-        return Refusal(self._opened_by, _PROBE_WAIT) if full else None
+        return self._no(now, caller, self._opened_by, _PROBE_WAIT) if full else None
+
+    def _no(self, now: float, caller: Hashable | None, because: Because, wait: float | None) -> Refusal:
+        if caller is not None:
+            self._failures.refused(caller, now, wait)
+        return Refusal(because, wait)
 
     def _ramp_refusal(self, now: float) -> Refusal | None:
         if self._state is not State.CLOSED or self._ramp.admit(now):
@@ -259,34 +261,38 @@ class Breaker:
         # Somewhere in what is left of it, so that they do not all come at its end.
         return Refusal("ramp", max(_PROBE_WAIT, self._ramp.left(now) * self._chance()))
 
-    def _fail(self, evidence: Evidence, word: float, now: float) -> None:
+    def _fail(self, evidence: Evidence, word: float, own: Hashable | None, now: float) -> None:
+        self._failures.add(now, word, own)
         if self._state is State.HALF_OPEN:
-            self._trip(f"a probe failed: {evidence.cause}", evidence, word, now)
+            if self._failures.blames(own, now):
+                self._trip(f"a probe failed: {evidence.cause}", evidence, word, now)
             return
-        self._window.add(now, word)
-        failures = self._window.count(now)
-        if failures >= self._policy.threshold and self._mode is Mode.AUTO:
-            plural = "failure" if failures == 1 else "failures"
-            because = f"{failures} {plural} in {self._policy.window:g} s, last {evidence.cause}"
-            self._trip(because, evidence, self._window.highest(now), now)
+        count = self._failures.count(now)
+        if count >= self._policy.threshold and self._mode is Mode.AUTO:
+            plural = "failure" if count == 1 else "failures"
+            because = f"{count} {plural} in {self._policy.window:g} s, last {evidence.cause}"
+            self._trip(because, evidence, self._failures.highest(now), now)
 
     def _trip(self, because: str, evidence: Evidence, word: float, now: float) -> None:
         self._trips += 1
         self._opened_by = "overload" if evidence.overload else "failures"
-        healthy = now - self._since if self._state is State.CLOSED else 0.0
-        until = self._cooldown.begin(healthy, word, now)
+        until = self._cooldown.begin(self._healthy(now), word, now)
+        in_a_row = self._cooldown.in_a_row(0.0)
         if until == word:
             because += f"; it asks for {until - now:.3g} s"
-        elif until > now + self._policy.cooldown:
-            because += f"; trip {self._cooldown.in_a_row} in a row, for {until - now:.3g} s"
+        elif in_a_row > 1 and until > now + self._policy.cooldown:
+            because += f"; trip {in_a_row} in a row, for {until - now:.3g} s"
         self._ramp.stop()
         self._become(State.OPEN, because, now, until=until)
+
+    def _healthy(self, now: float) -> float:
+        return now - self._since if self._state is State.CLOSED else 0.0
 
     def _become(self, state: State, because: str, now: float, until: float = math.inf) -> None:
         source, self._state = self._state, state
         self._until = until
         self._generation += 1
-        self._window.clear()
+        self._failures.clear(closed=state is State.CLOSED)
         self._probes.clear()
         self._successes = 0
         if state is not source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NewType
 
 # The generation in which a request has asked; it holds nothing.
@@ -11,12 +12,13 @@ NO_GENERATION = -1
 
 
 class Permit:
-    """Leave to make one request, of one generation; given back through `Breaker.settle`."""
+    """Leave to make one request, of one generation, for a `caller`; given back through `Breaker.settle`."""
 
-    __slots__ = ("generation", "may_relapse", "returned")
+    __slots__ = ("caller", "generation", "may_relapse", "returned")
 
-    def __init__(self, generation: int) -> None:
+    def __init__(self, generation: int, caller: Hashable | None = None) -> None:
         self.generation = generation
+        self.caller = caller
         self.returned = False
         self.may_relapse = False
 

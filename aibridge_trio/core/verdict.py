@@ -30,13 +30,15 @@ class Verdict(StrEnum):
 class Evidence(NamedTuple):
     """A verdict and what it rests on.
 
-    `overload` if the provider itself spoke of overload; `quota` if it said that this key has asked for too much.
+    `overload` if the provider itself spoke of overload; `quota` if it said that this key has asked for too much;
+    `own` if it may be the doing of its caller alone, whatever key goes up.
     """
 
     verdict: Verdict
     cause: str = ""
     overload: bool = False
     quota: bool = False
+    own: bool = False
 
 
 SUCCESS = Evidence(Verdict.SUCCESS)
@@ -59,6 +61,11 @@ def of_status(status: int) -> Evidence:
     return SUCCESS if status < ERRORS_FROM else NEUTRAL
 
 
+def on_own_key(evidence: Evidence) -> Evidence:
+    """Judge a request that went up with its caller's own key: being told to wait may be that caller's doing."""
+    return evidence._replace(own=True) if evidence.quota else evidence
+
+
 def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
     """Judge a complete answer with what its body says; empty for a body that cannot be read.
 
@@ -73,12 +80,16 @@ def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
 
 def of_fault(fault: UpstreamFault) -> Evidence:
     """Judge what broke on the way; a shortage of our own says nothing of the provider."""
-    return NEUTRAL if fault.neutral else Evidence(Verdict.FAILURE, fault.cause)
+    if fault.neutral:
+        return NEUTRAL
+    # How long a provider thinks, before its answer and in it, depends on what it was asked.
+    own = fault.timeout and fault.phase != "connect"
+    return Evidence(Verdict.FAILURE, fault.cause, own=own)
 
 
 def of_slowness(seconds: float) -> Evidence:
     """Judge an answer whose first byte has not come for so long."""
-    return Evidence(Verdict.FAILURE, f"no first byte in {seconds:g} s")
+    return Evidence(Verdict.FAILURE, f"no first byte in {seconds:g} s", own=True)
 
 
 def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:

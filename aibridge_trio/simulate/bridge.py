@@ -16,7 +16,7 @@ from aibridge_trio.core.credentials import Credentials
 from aibridge_trio.core.places import Place, Places
 from aibridge_trio.core.places import Refusal as NoPlace
 from aibridge_trio.core.rate import RateLimiter
-from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
+from aibridge_trio.core.verdict import NEUTRAL, SUCCESS, Evidence
 from aibridge_trio.errors import (
     AtCapacity,
     CircuitOpen,
@@ -63,6 +63,7 @@ class Bridge(Door):
         self._due = math.inf
         self._state = State.CLOSED
         self._slow: float = values["circuit_breaker_slow_first_byte"]
+        self._own_keys = own_keys
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
         self._credentials = Credentials(self._policy.window) if by_key and self._breaker else None
 
@@ -101,7 +102,7 @@ class Bridge(Door):
         refusal = self._places.claim(place, caller, PROVIDER, now)
         if refusal:
             self._no_place(call, refusal)
-        elif place.waits and self._breaker and (known := self._breaker.refuse(now)):
+        elif place.waits and self._breaker and (known := self._breaker.refuse(now, caller)):
             # Nobody waits for a no that is known.
             self._refuse(call, CircuitOpen(PROVIDER, known.because, known.wait), "circuit")
         elif place.waits:
@@ -159,7 +160,7 @@ class Bridge(Door):
                 self._refuse(call, CredentialCooldown(PROVIDER, left), true=left)
                 return
         if self._breaker:
-            answer = self._breaker.admit(now)
+            answer = self._breaker.admit(now, call.wish.caller)
             self._arm()
             if isinstance(answer, Refusal):
                 guard = "ramp" if answer.because == "ramp" else "circuit"
@@ -204,11 +205,13 @@ class Bridge(Door):
         """Pass an error on, and judge it."""
         evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
         told = advice.advised(list(headers), None, 0.0)
-        if evidence.quota and self._credentials and evidence.verdict is Verdict.FAILURE:
+        if evidence.quota and self._credentials:
             longest = max(self._policy.cooldown, self._policy.longest_cooldown)
             rest = self._policy.cooldown if told is None else min(told, longest)
             if not self._credentials.cool(_key(call), "", rest, self._clock.now):
                 evidence = NEUTRAL
+        elif self._own_keys:
+            evidence = verdict.on_own_key(evidence)
         self._judge(call, evidence, told)
         super().answered(call, status, headers, exhausted=exhausted)
 
