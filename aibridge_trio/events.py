@@ -22,6 +22,8 @@ from aibridge_trio.identity import Caller
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 AdminRefusal = Literal["host", "origin", "token"]
+# So many places of a bug are told, the innermost: endless recursion has a thousand.
+_DEEPEST = 30
 ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 
@@ -131,8 +133,10 @@ class Bug:
         """Tell type and place of an exception; its message stays out, because it may quote what callers sent."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        frames = traceback.extract_tb(error.__traceback__)
-        places = " < ".join(f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in reversed(frames))
+        # extract_tb() would read the source files from the disk, on the event loop.
+        frames = list(traceback.walk_tb(error.__traceback__))[-_DEEPEST:]
+        codes = [(frame.f_code, line) for frame, line in reversed(frames)]
+        places = " < ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in codes)
         name = type(error).__name__
         if isinstance(error, OSError) and error.errno is not None:
             name += f" {errorcode.get(error.errno, error.errno)}"

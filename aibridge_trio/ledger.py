@@ -16,6 +16,7 @@ from aibridge_trio.events import (
     OUTCOMES,
     AdminRefused,
     Answered,
+    Bug,
     Faulted,
     Finished,
     FirstByte,
@@ -96,6 +97,7 @@ class Ledger:
         self.states = dict.fromkeys(names, State.CLOSED)
         self.trips = _zeros(names)
         self.admin_refusals = _zeros(ADMIN_REFUSALS)
+        self.bugs = 0
         # The same by provider and scope, where a provider has several breakers.
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
         self.scope_trips = _zeros(scopes)
@@ -111,6 +113,7 @@ class Ledger:
             WouldReject: self._would_reject,
             Finished: self._finished,
             AdminRefused: self._admin_refused,
+            Bug: self._bug,
         }
 
     def _started(self, event: Started) -> None:
@@ -146,6 +149,9 @@ class Ledger:
 
     def _admin_refused(self, event: AdminRefused) -> None:
         self.admin_refusals[event.cause] += 1
+
+    def _bug(self, _: Bug) -> None:
+        self.bugs += 1
 
     def _finished(self, event: Finished) -> None:
         provider = event.provider

@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 import os
 import select
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from types import TracebackType
 from typing import Self
 
@@ -126,6 +127,18 @@ class LogWriter:
                 self._missing_before += lost
         if written:
             self._torn = data[written - 1] != _NEWLINE
+
+
+@contextmanager
+def unblocked_stderr() -> Iterator[None]:
+    """Let what is printed to `sys.stderr` block nothing while this context is open."""
+    try:
+        descriptor, encoding = sys.stderr.fileno(), sys.stderr.encoding
+    except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
+        yield
+        return
+    with LogWriter(descriptor, encoding, "({} lines are missing here)\n".format):
+        yield
 
 
 class _Printed(io.TextIOBase):

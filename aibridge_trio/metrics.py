@@ -101,6 +101,7 @@ class Metrics:
         yield _gauge("queue_size", "How many may wait, 0 is no queue.", (), {(): limits.queue_size})
         yield _gauge("queue_waiting", "How many wait now.", (), {(): now.queue.waiting})
         yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), ledger.waits)
+        yield _counter("bugs", "Faults of the bridge itself, each contained and logged.", (), {(): ledger.bugs})
         refused = _singles(ledger.admin_refusals)
         yield _counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
         dropped = {(): self._lines_dropped()}

@@ -38,6 +38,7 @@ OF_TRAFFIC = {
     "aibridge_tokens_total",
     "aibridge_build_info",
     "aibridge_log_lines_dropped_total",
+    "aibridge_bugs_total",
     "aibridge_admin_refused_total",
 }
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import linecache
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 
 import pytest
@@ -76,3 +77,29 @@ def test_a_bug_looks_into_groups() -> None:
 def test_a_bug_that_was_never_raised() -> None:
     """An exception without a traceback has a type, at least."""
     assert Bug.of(ValueError("x")).where.startswith("ValueError")
+
+
+def test_a_bug_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its place is told without the disk, which could hold up the event loop."""
+    error = raised(KeyError("x"))
+
+    def read(*_: object) -> None:
+        raise AssertionError("a source file was looked at")
+
+    monkeypatch.setattr(linecache, "checkcache", read)
+    monkeypatch.setattr(linecache, "getline", read)
+    monkeypatch.setattr(linecache, "updatecache", read)
+    assert Bug.of(error).where.startswith("KeyError at test_events.py:")
+
+
+def test_a_bug_in_endless_recursion_is_a_short_line() -> None:
+    """The innermost places are told, and there is a bound to them."""
+
+    def deeper() -> None:
+        deeper()
+
+    with pytest.raises(RecursionError) as caught:
+        deeper()
+    where = Bug.of(caught.value).where
+    assert where.startswith("RecursionError at test_events.py:")
+    assert where.count(" < ") < 50

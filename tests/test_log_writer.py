@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import re
@@ -11,13 +12,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aibridge_trio.log_writer import LogWriter
+from aibridge_trio.log_writer import LogWriter, unblocked_stderr
 from tests.processes import PATIENCE, a_bridge, until
 
 # What Linux gives a pipe, and enough lines to fill that and a buffer.
@@ -202,6 +203,18 @@ def test_what_is_printed_to_stderr_goes_the_same_way() -> None:
     said = pipe.drain()
     assert said.startswith("a line\nprinted\n")
     assert "mind the gap" in said
+
+
+def test_a_program_that_only_prints_is_served_too() -> None:
+    """What it prints meanwhile comes out; without a file behind stderr nothing changes."""
+    pipe = Pipe()
+    with os.fdopen(os.dup(pipe.writing), "w") as stream, redirect_stderr(stream), unblocked_stderr():
+        assert sys.stderr is not stream
+        sys.stderr.write("printed\n")
+    assert pipe.drain() == "printed\n"
+    nowhere = io.StringIO()
+    with redirect_stderr(nowhere), unblocked_stderr():
+        assert sys.stderr is nowhere
 
 
 # The program

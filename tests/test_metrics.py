@@ -101,6 +101,7 @@ FAMILIES = {
     "aibridge_tokens_total": ("counter", ["provider", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
     "aibridge_log_lines_dropped_total": ("counter", []),
+    "aibridge_bugs_total": ("counter", []),
     "aibridge_admin_refused_total": ("counter", ["cause"]),
     "aibridge_build_info": ("gauge", ["version", "python"]),
 }
@@ -199,6 +200,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         series("queue_waiting"),
         series("rate_limit_evictions_total"),
         series("log_lines_dropped_total"),
+        series("bugs_total"),
         *(series("admin_refused_total", cause) for cause in ("host", "origin", "token")),
         *(series("rejects_total", reason) for reason in REASONS),
         *(series("would_reject_total", reason) for reason in WOULD),
@@ -563,6 +565,21 @@ async def test_a_providers_odd_status_is_counted_under_its_number(
         changes = moved(before, await scraped(bridge))
     labels = {key[1][1]: by for key, by in changes.items() if key[0] == "aibridge_upstream_responses_total"}
     assert labels == {"418": 1, "599": 1, "other": 2}
+
+
+async def test_a_bug_is_counted_wherever_it_was(
+    autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a request, and on the operator's side, which has no rejects."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("inner detail")
+
+    async with network.bridge() as bridge:
+        with monkeypatch.context() as patch:
+            patch.setattr(bridge.bridge.status, "document", broken)
+            assert (await bridge.admin.get("/status")).status_code == 500
+        assert await bridge.metric("bugs_total") == 1
 
 
 # Hostile callers

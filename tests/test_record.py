@@ -222,6 +222,35 @@ def test_a_first_byte_is_never_before_the_beginning() -> None:
     assert [event.seconds for event in told.events if isinstance(event, FirstByte)] == [0.0]
 
 
+class Slow(Unanswered):
+    """A reply to a caller that takes five seconds for each piece."""
+
+    async def _send(self, piece: bytes) -> None:
+        await trio.sleep(5.0 if piece else 0.0)
+
+
+@pytest.mark.parametrize("sized", [True, False])
+async def test_a_slow_reader(autojump_clock: MockClock, network: Network, sized: bool) -> None:
+    """Its time for the last piece is its own; with the pieces before it keeps the provider from sending."""
+
+    async def provider(request: Request, reply: Reply) -> None:
+        await reply.start(200, [*JSON, (b"content-length", b"4")] if sized else JSON)
+        for piece in (b"{", b" ", b" ", b"}"):
+            await reply.send(piece)
+            await trio.sleep(1.0)
+        await reply.end()
+
+    await network.answer("openai", provider)
+    async with network.bridge() as bridge:
+        handle = bridge.bridge.server._app.handler  # type: ignore[attr-defined]
+        await handle(Request("GET", b"/openai/v1/models", b"", [], "10.0.0.2", "bridge", Upload()), Slow())
+        [(duration, first_byte, queued, total)] = await logged(bridge)
+    assert (first_byte, queued) == (0.0, 0.0)
+    assert duration is not None
+    assert total is not None
+    assert total - duration == (5.0 if sized else 0.0)
+
+
 def test_several_waits_in_the_queue_add_up() -> None:
     """A request may wait more than once."""
     told = Told()

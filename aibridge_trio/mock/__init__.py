@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import trio
 
+from aibridge_trio.log_writer import unblocked_stderr
 from aibridge_trio.mock.app import Mock
 from aibridge_trio.mock.ledger import Seen, Statistics
 from aibridge_trio.mock.options import Bind, Loopback, MockOptions
@@ -18,7 +19,8 @@ __all__ = ["Bind", "Loopback", "Mock", "MockOptions", "Seen", "Statistics", "ser
 
 def serve(options: MockOptions) -> int:
     """Run a mock until SIGINT or SIGTERM; return the exit status. A Mistake when the port can't be had."""
-    return trio.run(_serve, options)
+    with unblocked_stderr():
+        return trio.run(_serve, options)
 
 
 async def _serve(options: MockOptions) -> int:
