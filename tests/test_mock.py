@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from aibridge_trio.mock import Mock, MockOptions
-from aibridge_trio.mock.tools import minimal
+from aibridge_trio.mock.schema import minimal
 from tests.mock_provider import call
 
 if TYPE_CHECKING:
@@ -318,3 +322,148 @@ def test_scripts_and_tools_survive_any_json(junk: Any) -> None:
         assert (await call(mock, CHAT, tools)).status == 200
 
     trio.run(main)
+
+
+# Bodies in other codings
+
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstd.compress,
+    "Identity": bytes,
+}
+
+
+@pytest.mark.parametrize("coding", PACKS)
+@pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/messages"])
+async def test_compressed_bodies_are_read(path: str, coding: str) -> None:
+    """As the same body in plain text is; tokens are those of the text."""
+    packed = PACKS[coding](json.dumps(ASK).encode())
+    answer = await call(Mock(MockOptions()), path, packed, headers={"content-encoding": coding})
+    assert (answer.status, answer.body) == (200, (await call(Mock(MockOptions()), path, ASK)).body)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "status"),
+    [
+        ("br", b"x", 415),
+        ("gzip, zstd", b"x", 415),
+        ("gzip", b"no gzip", 400),
+        ("zstd", b"no zstd", 400),
+        ("gzip", gzip.compress(b" " * (65 << 20)), 413),
+        ("zstd", zstd.compress(b" " * (65 << 20)), 413),
+    ],
+)
+async def test_what_cannot_be_unpacked_is_refused(coding: str, body: bytes, status: int) -> None:
+    """Unknown codings, lies and bombs, in the dialect."""
+    answer = await call(Mock(MockOptions()), CHAT, body, headers={"content-encoding": coding})
+    assert answer.status == status
+    assert json.loads(answer.body)["error"]["message"]
+
+
+# Structured output
+
+POINT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "x": {"type": "integer", "minimum": 3},
+        "name": {"$ref": "#/$defs/name"},
+        "when": {"type": "string", "format": "date-time"},
+        "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]},
+        "sides": {"type": "array", "items": {"enum": ["left", "right"]}, "minItems": 2},
+    },
+    "required": ["x", "name", "when", "next", "sides"],
+    "additionalProperties": False,
+    "$defs": {"name": {"allOf": [{"type": "string", "minLength": 3}]}},
+}
+FORMATS: list[tuple[str, dict[str, Any]]] = [
+    (CHAT, {"response_format": {"type": "json_schema", "json_schema": {"name": "p", "schema": POINT}}}),
+    ("/v1/responses", {"text": {"format": {"type": "json_schema", "name": "p", "schema": POINT}}}),
+    ("/v1/messages", {"output_config": {"format": {"type": "json_schema", "schema": POINT}}}),
+    ("/v1/messages", {"output_format": {"type": "json_schema", "schema": POINT}}),
+]
+
+
+def said(path: str, document: Any) -> str:
+    """Return the text of an answer."""
+    match path:
+        case "/v1/responses":
+            return str(document["output"][0]["content"][0]["text"])
+        case "/v1/messages":
+            return str(document["content"][0]["text"])
+    return str(document["choices"][0]["message"]["content"])
+
+
+def streamed(body: bytes) -> str:
+    """Return the text of a stream."""
+    text = ""
+    for line in body.decode().splitlines():
+        if line.startswith("data: {"):
+            event = json.loads(line.removeprefix("data: "))
+            delta = (event.get("choices") or [{}])[0].get("delta", event.get("delta", ""))
+            text += delta if isinstance(delta, str) else delta.get("content") or delta.get("text") or ""
+    return text
+
+
+@pytest.mark.parametrize(("path", "wanted"), FORMATS)
+async def test_structured_output_fits_its_schema(path: str, wanted: dict[str, Any]) -> None:
+    """In every dialect, unary and streamed alike, and counted."""
+    answer = json.loads((await call(Mock(MockOptions()), path, ASK | wanted)).body)
+    text = said(path, answer)
+    Draft202012Validator(POINT).validate(json.loads(text))
+    assert json.loads(text)["x"] == 3
+    stream = await call(Mock(MockOptions()), path, ASK | wanted | {"stream": True})
+    assert streamed(stream.body) == text
+    usage = answer["usage"]
+    assert usage.get("output_tokens", usage.get("completion_tokens")) == -(-len(text) // 4)
+
+
+async def test_any_json_is_an_object() -> None:
+    """With `json_object`, and where a schema is missing or is none."""
+    for wanted in (
+        {"type": "json_object"},
+        {"type": "json_schema"},
+        {"type": "json_schema", "json_schema": {"schema": {"type": "nonsense"}}},
+        {"type": "json_schema", "json_schema": {"schema": {"$ref": "#/nowhere"}}},
+    ):
+        answer = await call(Mock(MockOptions()), CHAT, ASK | {"response_format": wanted})
+        assert json.loads(said(CHAT, json.loads(answer.body))) == {}
+    plain = await call(Mock(MockOptions()), CHAT, ASK | {"response_format": {"type": "text"}})
+    assert said(CHAT, json.loads(plain.body)).startswith("This is a mock")
+
+
+def test_a_schema_that_demands_much_gets_little() -> None:
+    """Neither a recursion without an end nor arrays of arrays make the mock work long or say much."""
+    endless: dict[str, Any] = {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]}
+    assert len(json.dumps(minimal(endless))) < 1000
+    wide: dict[str, Any] = {"type": "string"}
+    for _ in range(8):
+        wide = {"type": "array", "items": wide, "minItems": 64}
+    assert len(json.dumps(minimal(wide))) < 20_000
+
+
+INSTRUCTIONS = {"role": "developer", "content": "Be brief."}
+TOOL: dict[str, Any] = {"type": "function", "name": "ls", "parameters": {"type": "object"}}
+WISH = {"role": "user", "content": [{"type": "input_text", "text": "Use a tool, please."}]}
+
+
+@pytest.mark.parametrize(
+    ("spoken", "called"),
+    [
+        ([WISH], True),
+        ([WISH, INSTRUCTIONS], True),
+        ([WISH, {"role": "system", "content": "x"}, INSTRUCTIONS], True),
+        ([INSTRUCTIONS], False),
+        ([WISH, {"role": "assistant", "content": "yes"}], False),
+        ([WISH, {"type": "function_call", "name": "ls"}, {"type": "function_call_output"}], False),
+        ([WISH, {"role": "user", "content": "No."}], False),
+        ([{"role": "developer", "content": "use a tool"}], False),
+        ([], False),
+        ("use a tool", True),
+    ],
+)
+async def test_the_last_user_message_asks_for_a_tool(spoken: Any, called: bool) -> None:
+    """Instructions may stand behind it, as Codex writes them; what was done since then ends the wish."""
+    body = {"model": "m", "input": spoken, "tools": [TOOL]}
+    answer = json.loads((await call(Mock(MockOptions()), "/v1/responses", body)).body)
+    assert (answer["output"][0]["type"] == "function_call") is called

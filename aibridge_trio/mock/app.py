@@ -18,6 +18,7 @@ from aibridge_trio.mock.refusals import openai_error
 from aibridge_trio.mock.routes import find
 from aibridge_trio.mock.script import AS_USUAL, Script, ScriptError
 from aibridge_trio.mock.turn import encode
+from aibridge_trio.mock.unpack import Unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,13 +103,14 @@ class Mock:
         if route.act != "none":
             scripted = self._script.take(path)
             failing = None if scripted else self._draw()
-        body = bytearray()
+        body = Unpacking(request.header_values(b"content-encoding"))
         async for piece in request.body:
             entry.feed(piece)
-            body += piece
+            body.feed(piece)
         created = int(self._wall_clock())
-        composer = Composer(self._options, request, route, bytes(body), serial=serial, created=created)
-        answer = composer.answer(scripted or AS_USUAL, failing)
+        composer = Composer(self._options, request, route, bytes(body.text), serial=serial, created=created)
+        refused = body.fault if scripted is None and failing is None else None
+        answer = composer.refused(*refused) if refused else composer.answer(scripted or AS_USUAL, failing)
         await play(reply, answer, settle=entry.settle, reset=reset)
 
     def _draw(self) -> int | None:

@@ -11,8 +11,9 @@ from aibridge_trio.mock.messages import MESSAGES
 from aibridge_trio.mock.play import Answer
 from aibridge_trio.mock.refusals import STATUS_OF, anthropic_error, openai_error, waiting_helps
 from aibridge_trio.mock.responses import RESPONSES
-from aibridge_trio.mock.tools import call_for
-from aibridge_trio.mock.turn import Dialect, Event, Turn, encode, verbatim
+from aibridge_trio.mock.script import AS_USUAL
+from aibridge_trio.mock.tools import call_for, structured
+from aibridge_trio.mock.turn import Dialect, Event, Turn, encode, verbatim, words_in
 
 if TYPE_CHECKING:
     from aibridge_trio.core.headers import Headers
@@ -76,6 +77,10 @@ class Composer:
         if self._dialect and self._streamed:
             return self._stream(status, turn, self._dialect, scripted)
         return self._unary(status, turn, scripted)
+
+    def refused(self, status: int, message: str) -> Answer:
+        """Return the answer to a request whose body cannot be read."""
+        return self._whole(status, self._error(status, message), AS_USUAL)
 
     def _stream(self, status: int, turn: Turn, dialect: Dialect, scripted: Scripted) -> Answer:
         return Answer(
@@ -171,13 +176,15 @@ class Composer:
 
     def _turn(self, tokens: int | None) -> Turn:
         request = self._request or {}
+        said = structured(request) if self._dialect else None
         return Turn(
             request=request,
             serial=self._serial,
             created=self._created,
             input_tokens=max(1, len(self._body) // _BYTES_A_TOKEN),
-            output_tokens=self._options.tokens if tokens is None else tokens,
+            output_tokens=(self._options.tokens if tokens is None else tokens) if said is None else words_in(said),
             call=call_for(self._dialect, request) if self._dialect else None,
+            structured=said,
         )
 
     def _missing(self, name: str) -> str:

@@ -94,7 +94,7 @@ def _response(turn: Turn, status: str) -> Json:
         "service_tier": "default",
         "store": asked.get("store", True),
         "temperature": asked.get("temperature", 1.0),
-        "text": {"format": {"type": "text"}},
+        "text": {"format": _format(asked)},
         "tool_choice": asked.get("tool_choice", "auto"),
         "tools": asked.get("tools", []),
         "top_p": asked.get("top_p", 1.0),
@@ -103,6 +103,12 @@ def _response(turn: Turn, status: str) -> Json:
         "user": None,
         "metadata": asked.get("metadata") or {},
     }
+
+
+def _format(asked: Json) -> Json:
+    text = asked.get("text")
+    wanted = text.get("format") if isinstance(text, dict) else None
+    return wanted if isinstance(wanted, dict) else {"type": "text"}
 
 
 def _usage(turn: Turn) -> Json:

@@ -30,8 +30,17 @@ class Call(NamedTuple):
 
     def fragments(self) -> Iterator[str]:
         """Yield the arguments in the pieces in which a model would write them."""
-        for start in range(0, len(self.arguments), _FRAGMENT):
-            yield self.arguments[start : start + _FRAGMENT]
+        yield from _fragments(self.arguments)
+
+
+def words_in(text: str) -> int:
+    """Return in how many words a model writes a text of JSON."""
+    return -(-len(text) // _FRAGMENT)
+
+
+def _fragments(text: str) -> Iterator[str]:
+    for start in range(0, len(text), _FRAGMENT):
+        yield text[start : start + _FRAGMENT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,7 @@ class Turn:
     """One request and its answer to be.
 
     `serial` numbers the requests and makes every id; `created` is in Unix seconds; `output_tokens` counts
-    the words of the answer.
+    the words of the answer, which are `structured` where the request demands JSON.
     """
 
     request: Json
@@ -48,6 +57,7 @@ class Turn:
     input_tokens: int
     output_tokens: int
     call: Call | None = None
+    structured: str | None = None
 
     @property
     def model(self) -> str:
@@ -56,7 +66,9 @@ class Turn:
 
     @property
     def words(self) -> list[str]:
-        """The answer in tokens: the first bare, the others with their space."""
+        """The answer in tokens: the first bare, the others with their space; or its JSON, bit by bit."""
+        if self.structured is not None:
+            return list(_fragments(self.structured))
         return [
             word if n == 0 else f" {word}"
             for n, word in enumerate(islice(cycle(_TEXT.split()), self.output_tokens))
