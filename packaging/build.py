@@ -49,7 +49,12 @@ def main() -> None:
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     run(sys.executable, "-m", "venv", WORK / "env")
-    run(WORK / "env/bin/pip", "install", "--quiet", "--no-compile", "--target", WORK / "site", ROOT)
+    pip = (WORK / "env/bin/pip", "install", "--quiet")
+    # What was tested is what is built: versions and hashes stand in the locks, of the build's own tools too.
+    run(*pip, "--require-hashes", "-r", HERE / "build.lock")
+    into = ("--no-compile", "--target", WORK / "site")
+    run(*pip, "--require-hashes", "--only-binary", ":all:", *into, "-r", HERE / "requirements.lock")
+    run(*pip, "--no-deps", "--no-build-isolation", "--no-index", *into, ROOT)
 
     files = installed(Path(sysconfig.get_path("stdlib")), USELESS)
     files |= installed(WORK / "site", USELESS_IN_PACKAGES)
