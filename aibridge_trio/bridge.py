@@ -26,6 +26,7 @@ from aibridge_trio.instances import Instance, Instances
 from aibridge_trio.ledger import Ledger
 from aibridge_trio.life import Life
 from aibridge_trio.logs import Log
+from aibridge_trio.memory import forbid_core_dumps
 from aibridge_trio.metrics import Metrics
 from aibridge_trio.origins import Origins
 from aibridge_trio.poller import poller
@@ -228,6 +229,7 @@ class Bridge:
 
 def serve(settings: Settings) -> int:
     """Run a bridge until it is told to stop; returns the exit status, raises Mistake for a port in use."""
+    forbid_core_dumps()
     # A connection costs a descriptor on either side, and shells hand out few (1024).
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS calls unlimited what is not
