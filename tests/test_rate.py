@@ -166,6 +166,17 @@ def test_chance_moves_a_whole_line() -> None:
         assert {budget.spread for budget in budgets} == {0.1 if caller == "a" else 0.05}
 
 
+@given(limit=st.integers(1, 9), later=st.floats(0, 0.99), chance=st.floats(0, 1, exclude_max=True))
+def test_chance_adds_a_fifth_at_most(limit: int, later: float, chance: float) -> None:
+    """And less than 1/limit, however long the wait: for the first turn of a line as for the last."""
+    limiter = RateLimiter(limit, chance=lambda: chance)
+    budgets = [limiter.take("a", 0.0) for _ in range(limit)] + [limiter.take("a", later) for _ in range(9)]
+    for budget in budgets[limit:]:
+        assert budget.wait is not None
+        assert 0 <= budget.spread <= budget.wait * 0.2
+        assert budget.spread < 1 / limit
+
+
 def test_turns_are_forgotten_when_they_have_passed() -> None:
     """A caller that let its turns pass, whether it kept them or not, begins a new line."""
     limiter = RateLimiter(1)

@@ -186,7 +186,6 @@ class Places:
         while (caller := self._rate.next(now)) is not None:
             while self._has_slot() and (place := self._queue.next_of(caller, partial(self._is_free, now))):
                 self._seat(place, now)
-            self._rate.begin(caller, now)
 
     def due(self) -> float:
         """Return when to advance at the latest; infinity if nothing falls due."""

@@ -21,6 +21,8 @@ _MAX_CALLERS = 100_000
 # Turns lie further apart than 1/limit by so much: at exactly that, of two requests a second apart the later one
 # would be refused whenever the earlier one is a millisecond late. Clients are late by tens of them.
 _APART = 1.05
+# Chance lengthens the first wait of a line by no more than this share, as all waits.
+_SPREAD = 0.2
 # No caller is told to stay away for longer (seconds): SDKs give up instead of waiting.
 _LONGEST_WAIT = 60.0
 
@@ -113,7 +115,9 @@ class RateLimiter:
         self._expire(now)
         line = self._lines.get(caller)
         if line is None or line.over(now):
-            line = self._lines[caller] = _Line(deque(maxlen=self._limit), self._chance() / self._limit)
+            first = self.turn(caller, now, ahead) - now
+            spread = self._chance() * min(_SPAN / self._limit, first * _SPREAD)
+            line = self._lines[caller] = _Line(deque(maxlen=self._limit), spread)
         self._lines.move_to_end(caller)
         turns = line.turns
         while turns and turns[0] + line.spread <= now:
