@@ -112,6 +112,7 @@ class Bridge:
             tls_key=settings.tls_key,
             max_connections=settings.max_connections or _half_of_the_descriptors(),
             per_peer=settings.max_connections_per_address,
+            keep_alive=settings.keep_alive_timeout,
             poller=self._poller,
         )
         self.admin_server = Server(Application(admin.handle), report=report)

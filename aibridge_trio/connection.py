@@ -22,9 +22,9 @@ from aibridge_trio.requests import Broken, End, Head, Piece, Requests
 from aibridge_trio.service import Service
 from aibridge_trio.wire import BROKEN, Wire
 
-# How long (seconds) a connection may idle: longer than the callers' pools keep it (httpx 5, undici 4), so that it
-# is they who close, and no request meets a closing connection.
-KEEP_ALIVE = 75.0
+# How long (seconds) a connection may idle: longer than the callers' pools keep it (httpx 5, undici 4, hyper 90),
+# so that it is they who close, and no request meets a closing connection.
+KEEP_ALIVE = 120.0
 # From the first byte of a head to its last (seconds).
 HEAD_TIMEOUT = 30.0
 # A body must come: the patience with it (seconds) is used up while it is waited for, and what comes earns some
@@ -43,7 +43,7 @@ _OURS = 500
 class Connection:
     """One connection. `report` is told what went wrong in the service; it ends this connection and no more.
 
-    `idleness` is the deadline (KEEP_ALIVE) that all connections of a server share.
+    `idleness` is the deadline (KEEP_ALIVE by default) that all connections of a server share.
     """
 
     def __init__(
@@ -153,6 +153,9 @@ class Connection:
         unread = self._incoming or self._queue or self._requests.ahead or not self._wire.silent()
         if self._farewell or self._thrown or unread or (self._requests.over and not self._wire.secure):
             self._wire.finish()
+            # From here on bytes are counted and dropped: requests behind an unread body would be kept for no one.
+            self._requests.over = True
+            self._queue.clear()
             await self._drain(lambda: False)
 
     async def _follow(self, exchange: Exchange) -> bool:

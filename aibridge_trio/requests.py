@@ -21,6 +21,7 @@ _CHUNK_OVERHEAD = 32
 # Heads and chunks are fed up to an empty line, so that at most so many bytes (some ten requests) are read too far.
 _STRIDE = 256
 
+_CHUNKED = b"transfer-encoding: chunked"
 _DECIDING = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
 # Nothing that another reader could take for a second host or the beginning of a path.
 _HOST = re.compile(rb"[^\x00-\x20\x7f-\xff,/?#\\]*")
@@ -34,7 +35,7 @@ class Head(NamedTuple):
     """A request without its body. Names are lower-case; `length` is None where the body is chunked.
 
     `expects` says that the caller waits for a 100 before it sends its body, `final` that nothing can follow on the
-    same connection: the caller said so, speaks HTTP/1.0, or asked for another protocol (then without a body).
+    same connection: the caller said so, speaks HTTP/1.0, or asked for a tunnel (CONNECT, without a body).
     """
 
     method: str
@@ -92,6 +93,7 @@ class Requests:
         self._in_body = False
         self._left: int | None = 0
         self._final = False
+        self._skipped = False
         self._overhead = 0
         self._clear()
 
@@ -138,9 +140,7 @@ class Requests:
             if not self.over:
                 self._broken = self._broken or _reason(error)
         if stopped is not None:
-            # llhttp stops for the protocol that the caller asked for. It stays with this one.
-            if not self.over and (rest := data[stopped:]):
-                self._advance(rest)
+            self._go_on(data[stopped:])
             return
         if self._in_body:
             if self._left is None and self._overhead > _MAX_OVERHEAD:
@@ -151,6 +151,20 @@ class Requests:
         if self._broken and not self.over:
             self._events.append(self._broken)
             self.over, self.begun = True, False
+
+    def _go_on(self, rest: bytes) -> None:
+        """Read on in HTTP/1.1 behind an offer of another protocol (RFC 9110, 7.8), for which llhttp stops.
+
+        It leaves the body out. So another parser is brought to where the body begins, by a head that is not told.
+        """
+        if self._skipped:
+            self._parser = httptools.HttpRequestParser(self)
+            framing = _CHUNKED if self._left is None else b"content-length: %d" % self._left
+            close = b"connection: close\r\n" if self._final else b""
+            self._parser.feed_data(b"POST / HTTP/1.1\r\n%b%b\r\n\r\n" % (close, framing))
+            self._skipped = False
+        if rest and not self.over:
+            self._advance(rest)
 
     def _flush(self) -> None:
         if self._pieces:
@@ -167,11 +181,14 @@ class Requests:
 
     def on_message_begin(self) -> None:
         """See the first byte of a head (llhttp calls this)."""
-        self.begun = True
-        self._clear()
+        if not self._in_body:
+            self.begun = True
+            self._clear()
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target (llhttp calls this)."""
+        if self._in_body:
+            return
         self._target += part
         if len(self._target) > MAX_HEAD:
             self._refuse(HEAD_TOO_LONG, "its target is too long")
@@ -183,6 +200,8 @@ class Requests:
 
     def on_headers_complete(self) -> None:
         """Decide how the request ends, and whether another may follow (llhttp calls this)."""
+        if self._in_body:
+            return
         parser = self._parser
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
@@ -192,12 +211,13 @@ class Requests:
             self._limit()
         deciding = [header for header in headers if header[0] in _DECIDING]
         length, chunked, expects = self._decide(version, deciding)
-        upgrade, method = parser.should_upgrade(), parser.get_method().decode("ascii")
-        # Behind such a head llhttp reads no body, so there is no telling what follows.
-        lost = upgrade and (method == "CONNECT" or chunked or length > 0)
-        self._final = lost or version == "1.0" or not parser.should_keep_alive()
-        self._left = 0 if upgrade else None if chunked else length
+        method = parser.get_method().decode("ascii")
+        tunnel = method == "CONNECT"
+        self._final = tunnel or version == "1.0" or not parser.should_keep_alive()
+        self._left = 0 if tunnel else None if chunked else length
         self._in_body, self.begun, self._overhead = True, False, 0
+        # Behind an offer of another protocol llhttp reads no body.
+        self._skipped = parser.should_upgrade() and self._left != 0
         waits = expects and version == "1.1" and self._left != 0
         self._events.append(Head(method, self._target, version, self._headers, self._left, waits, self._final))
 
@@ -241,6 +261,8 @@ class Requests:
 
     def on_message_complete(self) -> None:
         """See the end of a request (llhttp calls this)."""
+        if self._skipped:
+            return
         self._flush()
         self._events.append(_END)
         self._in_body, self._left, self._raw = False, 0, 0

@@ -52,9 +52,9 @@ class Server:
     """Listeners that call one ASGI application.
 
     `report` is told what went wrong inside one connection; it ends that connection and no more. At most
-    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. A `poller`, which somebody
-    else runs, tells what there is to read. The application can reset its TCP connection by the scope's extension
-    `aibridge.reset`.
+    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. One may idle for `keep_alive`
+    seconds. A `poller`, which somebody else runs, tells what there is to read. The application can reset its TCP
+    connection by the scope's extension `aibridge.reset`.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Server:
         tls_key: Path | None = None,
         max_connections: int = 0,
         per_peer: int = 0,
+        keep_alive: float = KEEP_ALIVE,
         poller: Poller | None = None,
     ) -> None:
         self._app = app
@@ -78,7 +79,7 @@ class Server:
         self._per_peer = per_peer or math.inf
         self._listeners: list[Listener] = []
         self._flusher = Flusher(report)
-        self._idleness = Deadline(KEEP_ALIVE)
+        self._idleness = Deadline(keep_alive)
         self._state: dict[str, Any] = {}
         self._service = service(app, self._state)
         self._connections: set[Connection] = set()

@@ -130,6 +130,13 @@ class Settings(Listeners):
     max_connections_per_address: int = option(
         COUNT, "0", LIMITS, "Open connections of one address, trusted proxies' too; 0 is unlimited."
     )
+    # Pools of clients keep idle connections for up to 90 s (hyper), balancers longer (Google's 600 s).
+    keep_alive_timeout: float = option(
+        SPAN,
+        "120s",
+        LIMITS,
+        "How long a caller's connection may idle; longer than a balancer in front keeps its own.",
+    )
 
     circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "One circuit breaker per provider.")
     circuit_breaker_failure_threshold: int = option(

@@ -12,6 +12,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from aibridge_trio import connection
 from aibridge_trio.app import Application as Handling
 from aibridge_trio.asgi import Application, Message, Receive, Scope, Send
 from aibridge_trio.message import Reply, Request
@@ -144,12 +145,12 @@ async def ok(_: Scope, receive: Receive, send: Send) -> None:
 
 
 async def test_a_connection_is_kept(autojump_clock: MockClock, serve: Serve) -> None:
-    """Request upon request over one connection, which closes after 75 idle seconds, and not before."""
+    """Request upon request over one connection, which closes after 120 idle seconds, and not before."""
     site = await serve(ok)
     caller = await site.call()
     for _ in range(3):
         await caller.say(GET)
-        await trio.sleep(74)
+        await trio.sleep(119)
         assert caller.heard() == OK
         assert not caller.closed
     await trio.sleep(2)
@@ -158,12 +159,24 @@ async def test_a_connection_is_kept(autojump_clock: MockClock, serve: Serve) -> 
     assert site.server.statistics().connections == 0
 
 
+@pytest.mark.parametrize("seconds", [5, 620])
+async def test_a_connection_may_idle_as_long_as_it_is_told(
+    autojump_clock: MockClock, serve: Serve, seconds: int
+) -> None:
+    """Longer than a balancer in front keeps it, so that no request meets a closing connection."""
+    caller = await (await serve(ok, keep_alive=seconds)).call(GET)
+    await trio.sleep(seconds - 1)
+    assert not caller.closed
+    await trio.sleep(2)
+    assert caller.closed
+
+
 async def test_who_never_says_anything_is_not_waited_for(autojump_clock: MockClock, serve: Serve) -> None:
     """A connection without a request is an idle one, empty lines or not."""
     caller = await (await serve(ok)).call(b"\r\n")
-    await trio.sleep(40)
+    await trio.sleep(80)
     await caller.say(b"\r\n")
-    await trio.sleep(34)
+    await trio.sleep(39)
     assert not caller.closed
     await trio.sleep(2)
     assert caller.closed
@@ -405,6 +418,29 @@ async def test_a_rest_without_an_end_is_read_no_further_than_32_mib(
     caller = await site.call(b"POST / HTTP/1.1\r\nhost: s\r\ntransfer-encoding: chunked\r\n\r\n" + chunk * 40)
     assert caller.heard().startswith(b"HTTP/1.1 429 ")
     assert site.server.statistics().connections == 0
+
+
+async def test_requests_behind_an_unread_body_are_dropped_and_not_kept(
+    autojump_clock: MockClock, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection ends with the early answer: what is pipelined behind it costs neither memory nor parsing."""
+    made: list[connection.Exchange] = []
+
+    class Noted(connection.Exchange):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            made.append(self)
+
+    monkeypatch.setattr(connection, "Exchange", Noted)
+    site = await serve(refuse)
+    caller = await site.call(post(MIB))
+    await caller.say(b"x" * MIB + GET * 100_000)
+    await wait_all_tasks_blocked()
+    assert caller.unread() == 0
+    assert len(made) <= 12
+    assert len(site.scopes) == 1
+    assert caller.heard().count(b"HTTP/1.1") == 1
+    await caller.leave()
 
 
 async def test_a_malformed_rest_is_not_answered_again(autojump_clock: MockClock, serve: Serve) -> None:

@@ -18,6 +18,7 @@ STAYS = [
     b"trailer",
     b"transfer-encoding",
     b"upgrade",
+    b"http2-settings",
     b"content-length",
     b"host",
     b"expect",

@@ -14,6 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
+        b"http2-settings",  # RFC 7540, 3.2.1: beside an offer of h2c
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authorization",
