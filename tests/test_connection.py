@@ -12,9 +12,9 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aibridge_trio import connection
 from aibridge_trio.app import Application as Handling
 from aibridge_trio.asgi import Application, Message, Receive, Scope, Send
+from aibridge_trio.exchanges import Exchange
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.server import Server
 from tests.network import Network
@@ -424,14 +424,14 @@ async def test_requests_behind_an_unread_body_are_dropped_and_not_kept(
     autojump_clock: MockClock, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection ends with the early answer: what is pipelined behind it costs neither memory nor parsing."""
-    made: list[connection.Exchange] = []
+    made: list[Exchange] = []
 
-    class Noted(connection.Exchange):
+    class Noted(Exchange):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             made.append(self)
 
-    monkeypatch.setattr(connection, "Exchange", Noted)
+    monkeypatch.setattr("aibridge_trio.connection.Exchange", Noted)
     site = await serve(refuse)
     caller = await site.call(post(MIB))
     await caller.say(b"x" * MIB + GET * 100_000)
