@@ -18,6 +18,7 @@ from aibridge_trio.admission import Admission
 from aibridge_trio.ahead import ReadAhead
 from aibridge_trio.app import Application
 from aibridge_trio.circuits import Circuits, Rules
+from aibridge_trio.connections import callers_connections, operators_connections
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
 from aibridge_trio.front import Front
 from aibridge_trio.gateway import Gateway
@@ -45,6 +46,8 @@ _WALL_CLOCK = time.time  # noqa: TID251 - the one place
 _YOUNG = 20_000
 # Closing idle connections waits for nobody (seconds).
 _CLOSE_SECONDS = 1.0
+# Descriptors kept back: to turn callers away with, and to let operators in with, when there is none left.
+_RESERVE, _ADMIN_RESERVE = 1, 8
 
 
 class Bridge:
@@ -67,7 +70,12 @@ class Bridge:
             (instance.provider for instance in self.instances),
             ((each.provider, scope) for each in circuits for scope in each.scoped()),
         )
-        self.metrics = Metrics(self.ledger, self.admission.statistics, circuits, lambda: self.log.dropped)
+        warn = partial(self.log.caution, about="connections")
+        connections = {"callers": callers_connections(settings, warn), "admin": operators_connections(warn)}
+        listeners = {name: each.statistics for name, each in connections.items()}
+        self.metrics = Metrics(
+            self.ledger, self.admission.statistics, circuits, lambda: self.log.dropped, listeners
+        )
         self.status = Status(
             life=self.life,
             admission=self.admission,
@@ -75,6 +83,7 @@ class Bridge:
             instances=self.instances,
             clock=clock,
             wall_clock=_WALL_CLOCK,
+            listeners=listeners,
             shadow=settings.shadow,
         )
         callers = Callers(settings.trusted_proxies)
@@ -110,12 +119,18 @@ class Bridge:
             report=report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
-            max_connections=settings.max_connections or _half_of_the_descriptors(),
-            per_peer=settings.max_connections_per_address,
+            connections=connections["callers"],
+            reserve=_RESERVE,
             keep_alive=settings.keep_alive_timeout,
             poller=self._poller,
         )
-        self.admin_server = Server(Application(admin.handle), report=report)
+        self.admin_server = Server(
+            Application(admin.handle),
+            report=report,
+            connections=connections["admin"],
+            evicts=True,
+            reserve=_ADMIN_RESERVE,
+        )
 
     def listen(self, listener: Publish) -> None:
         """Add a listener to all that the house tells."""
@@ -255,12 +270,6 @@ def _settle_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 20, 50)
-
-
-def _half_of_the_descriptors() -> int:
-    """What idle callers may take: the other half is for their requests' ways to the providers. 0 is no limit."""
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 0 if most == resource.RLIM_INFINITY else max(1, most // 2)
 
 
 def _instances(

@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import trio
 
+from aibridge_trio.bounds import BODY_PATIENCE, BODY_RATE, DRAIN_BYTES, DRAIN_SECONDS, HEAD_TIMEOUT, Heads
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.exchanges import Exchange
 from aibridge_trio.framing import refusal
@@ -22,28 +23,15 @@ from aibridge_trio.requests import Broken, End, Head, Piece, Requests
 from aibridge_trio.service import Service
 from aibridge_trio.wire import BROKEN, Wire
 
-# How long (seconds) a connection may idle: longer than the callers' pools keep it (httpx 5, undici 4, hyper 90),
-# so that it is they who close, and no request meets a closing connection.
-KEEP_ALIVE = 120.0
-# From the first byte of a head to its last (seconds).
-HEAD_TIMEOUT = 30.0
-# A body must come: the patience with it (seconds) is used up while it is waited for, and what comes earns some
-# anew. Longer than the minute after which applications here answer a silent upload by themselves.
-BODY_PATIENCE = 75.0
-_BODY_RATE = 500
-# What still comes behind an early answer is read and thrown away, for so long (seconds) and so much (bytes: what
-# the default --max-body would have let in): closed before, the caller might lose the answer.
-DRAIN_SECONDS = 5.0
-DRAIN_BYTES = 32 * 1024 * 1024
-
-_TOO_SLOW = 408
+_TOO_SLOW, _TOO_LONG = 408, 431
 _OURS = 500
 
 
 class Connection:
     """One connection. `report` is told what went wrong in the service; it ends this connection and no more.
 
-    `idleness` is the deadline (KEEP_ALIVE by default) that all connections of a server share.
+    `idleness` and `heads` are what all connections of a server share: the deadline of those that idle, and the
+    budget of unfinished heads.
     """
 
     def __init__(
@@ -53,11 +41,13 @@ class Connection:
         *,
         flusher: Flusher,
         idleness: Deadline,
+        heads: Heads,
         report: Callable[[BaseException], None],
     ) -> None:
         self._wire = wire
         self._service = service
         self._idleness = idleness
+        self._heads = heads
         self._report = report
         self._outlet = Outlet(wire, flusher, spawn=self._spawn, fell=self._leave)
         self._requests = Requests()
@@ -195,11 +185,20 @@ class Connection:
 
     async def _read_head(self) -> None:
         """Read the rest of a head."""
-        with trio.move_on_after(HEAD_TIMEOUT) as scope:
-            while self._expects_more():
-                await self._read()
-        if scope.cancelled_caught:
-            self._refuse(Broken(_TOO_SLOW, "its head came too slowly"))
+        held = 0
+        try:
+            with trio.move_on_after(HEAD_TIMEOUT) as scope:
+                while self._expects_more():
+                    size = self._requests.unfinished
+                    if not self._heads.grow(held, size):
+                        self._refuse(Broken(_TOO_LONG, "too many long heads are unfinished"))
+                        break
+                    held = size
+                    await self._read()
+            if scope.cancelled_caught:
+                self._refuse(Broken(_TOO_SLOW, "its head came too slowly"))
+        finally:
+            self._heads.grow(held, 0)
 
     def _expects_more(self) -> bool:
         return not (self._queue or self._over or self._farewell or self._stopping)
@@ -244,7 +243,7 @@ class Connection:
         """Take what was read."""
         requests, incoming = self._requests, self._incoming
         if incoming and not incoming.done:
-            self._patience += len(data) / _BODY_RATE
+            self._patience += len(data) / BODY_RATE
         if requests.over or (incoming and incoming.done):
             self._thrown += len(data)
         if requests.over:

@@ -34,6 +34,14 @@ class Deadline:
         """See it end, if it has not expired."""
         self._due.pop(waiter, None)
 
+    def hurry(self) -> bool:
+        """Let the wait that began first expire now; tell whether there was one."""
+        if not self._due:
+            return False
+        waiter, _ = self._due.popitem(last=False)
+        waiter.expire()
+        return True
+
     async def run(self) -> None:
         """Let waits expire until cancelled."""
         while True:

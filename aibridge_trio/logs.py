@@ -127,9 +127,9 @@ class Log:
         """Return the line for lines that were dropped."""
         return self._format(self._now(), "warning", "dropped", {"lines": lines}) + "\n"
 
-    def caution(self, detail: str) -> None:
-        """Write a warning of the configuration's."""
-        self._line("warning", "config", {"detail": detail})
+    def caution(self, detail: str, about: str = "config") -> None:
+        """Write a warning of the configuration's, or of something else."""
+        self._line("warning", about, {"detail": detail})
 
     def _line(self, level: Level, event: str, fields: dict[str, Any]) -> None:
         if _LEVELS[level] < self._least:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from aibridge_trio import __version__
 from aibridge_trio.admission import Statistics
 from aibridge_trio.circuits import Circuits
+from aibridge_trio.connections import Statistics as OpenConnections
 from aibridge_trio.exposition import Exposition, Family, Form
 from aibridge_trio.ledger import BUCKETS, Histogram, Ledger
 
@@ -30,12 +32,14 @@ class Metrics:
         admission: Callable[[], Statistics],
         circuits: Iterable[Circuits] = (),
         lines_dropped: Callable[[], int] = lambda: 0,
+        listeners: Mapping[str, Callable[[], OpenConnections]] = MappingProxyType({}),
     ) -> None:
         self._lines_dropped = lines_dropped
         self._ledger = ledger
         self._circuits = tuple(circuits)
         self._admission = admission
         self._exposition = Exposition()
+        self._listeners = listeners
 
     def render(self) -> bytes:
         """Return all series as plain text."""
@@ -60,6 +64,7 @@ class Metrics:
             _singles(ledger.refusals),
         )
         yield from self._finer()
+        yield from self._connections()
         yield _counter("rejects", "Answers that the bridge gave by itself.", ("reason",), _singles(ledger.rejects))
         would = _singles(ledger.would_rejects)
         yield _counter("would_reject", "What protections in shadow would have rejected.", ("reason",), would)
@@ -107,6 +112,14 @@ class Metrics:
         dropped = {(): self._lines_dropped()}
         yield _counter("log_lines_dropped", "Log lines that the reader of stderr did not take.", (), dropped)
         yield _counter("rate_limit_evictions", "Callers forgotten for want of room.", (), {(): now.evictions})
+
+    def _connections(self) -> Iterator[Family]:
+        """Yield what is known of each listener's connections."""
+        found = {name: statistics() for name, statistics in self._listeners.items()}
+        opened = {(name,): each.connections for name, each in found.items()}
+        yield _gauge("connections", "Connections that are open.", ("listener",), opened)
+        refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
+        yield _counter("connections_refused", "Connections that were turned away.", ("listener", "cause"), refused)
 
     def _finer(self) -> Iterator[Family]:
         """Yield what stands beside a provider's breaker: ramps, scopes, keys that rest."""

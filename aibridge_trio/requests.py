@@ -102,6 +102,11 @@ class Requests:
         """Whether bytes are kept for the next call."""
         return bool(self._rest)
 
+    @property
+    def unfinished(self) -> int:
+        """How many bytes of a head have come that is not complete."""
+        return self._raw if self.begun else 0
+
     def close(self) -> None:
         """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
         del self._parser

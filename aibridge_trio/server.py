@@ -8,10 +8,8 @@ hypercorn's; its worker has no place for a connection of somebody else's, so the
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,9 @@ from hypercorn.config import Config
 from hypercorn.trio.lifespan import Lifespan
 
 from aibridge_trio.asgi import Application
-from aibridge_trio.connection import KEEP_ALIVE, Connection
+from aibridge_trio.bounds import KEEP_ALIVE, Heads
+from aibridge_trio.connection import Connection
+from aibridge_trio.connections import Cause, Connections, Reserve, Statistics
 from aibridge_trio.deadline import Deadline
 from aibridge_trio.framing import refusal
 from aibridge_trio.listener import Listener, SocketListener, take
@@ -32,29 +32,21 @@ from aibridge_trio.service import service
 from aibridge_trio.unix import UnixListener
 from aibridge_trio.wire import SHORTAGES, Wire
 
-# With nothing left to accept with, how long to wait for connections to end (seconds), and how often to say so.
+# With nothing left to accept with, how long to wait for connections to end (seconds).
 _SHORTAGE_PAUSE = 0.1
-_SHORTAGE_TOLD = 1.0
 _UNAVAILABLE = 503
 # Where no poller tells, how often to look whether callers have left (seconds).
 _LOOK = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """How many connections are open, and how many were turned away."""
-
-    connections: int
-    refused: int = 0
-
-
 class Server:
     """Listeners that call one ASGI application.
 
-    `report` is told what went wrong inside one connection; it ends that connection and no more. At most
-    `max_connections` are open at once, and `per_peer` of one address; 0 is no limit. One may idle for `keep_alive`
-    seconds. A `poller`, which somebody else runs, tells what there is to read. The application can reset its TCP
-    connection by the scope's extension `aibridge.reset`.
+    `report` is told what went wrong inside one connection; it ends that connection and no more. `connections`
+    counts and limits them; by default there is no limit. If it `evicts`, the one that idles longest makes room for
+    another. With no descriptor left, `reserve` of them are there to accept with; the last is for turning away. It
+    lets one idle for `keep_alive` seconds. A `poller`, which somebody else runs, tells what there is to read.
+    The application can reset its TCP connection by the scope's extension `aibridge.reset`.
     """
 
     def __init__(
@@ -64,8 +56,9 @@ class Server:
         report: Callable[[BaseException], None],
         tls_cert: Path | None = None,
         tls_key: Path | None = None,
-        max_connections: int = 0,
-        per_peer: int = 0,
+        connections: Connections | None = None,
+        reserve: int = 0,
+        evicts: bool = False,
         keep_alive: float = KEEP_ALIVE,
         poller: Poller | None = None,
     ) -> None:
@@ -75,23 +68,23 @@ class Server:
         self._poller = poller or self._own_poller
         self._config = _config(tls_cert, tls_key)
         self._context = self._config.create_ssl_context()
-        self._max_connections = max_connections or math.inf
-        self._per_peer = per_peer or math.inf
+        self._crowd = connections or Connections("callers", lambda text: report(RuntimeWarning(text)))
+        self._reserve = Reserve(reserve)
+        self._evicts = evicts
+        self._heads = Heads()
         self._listeners: list[Listener] = []
         self._flusher = Flusher(report)
         self._idleness = Deadline(keep_alive)
         self._state: dict[str, Any] = {}
         self._service = service(app, self._state)
         self._connections: set[Connection] = set()
-        self._peers: Counter[str] = Counter()
-        self._refused = 0
         self._stopping = trio.Event()
         self._grace = math.inf
         self._enough = trio.Event()
 
     def statistics(self) -> Statistics:
         """Return what is open now."""
-        return Statistics(connections=len(self._connections), refused=self._refused)
+        return self._crowd.statistics()
 
     def __repr__(self) -> str:
         return f"<Server connections={len(self._connections)} stopping={self._stopping.is_set()}>"
@@ -114,6 +107,7 @@ class Server:
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Accept and serve until `stop`, then let connections finish within its grace."""
+        self._reserve.refill()
         try:
             async with self._lifespan(), trio.open_nursery() as background:
                 for service in (self._flusher.run, self._idleness.run, self._listen):
@@ -125,6 +119,7 @@ class Server:
                     background.start_soon(self._cut, connections.cancel_scope)
                 background.cancel_scope.cancel()
         finally:
+            self._reserve.close()
             if self._own_poller:
                 self._own_poller.close()
 
@@ -160,33 +155,41 @@ class Server:
             self.close()
 
     async def _accept_all(self, listener: Listener, connections: trio.Nursery) -> None:
-        quiet_until = -math.inf
         while True:
             try:
                 wire = await listener.accept()
             except OSError as error:
                 if error.errno not in SHORTAGES:
                     raise
-                if trio.current_time() >= quiet_until:
-                    quiet_until = trio.current_time() + _SHORTAGE_TOLD
-                    self._report(error)
-                await trio.sleep(_SHORTAGE_PAUSE)
+                self._crowd.run_short(error)
+                if not self._reserve.spend():
+                    await trio.sleep(_SHORTAGE_PAUSE)
+                    self._reserve.refill()
                 continue
-            if self._has_room_for(wire):
-                connections.start_soon(self._serve, self._admit(wire), wire)
+            if cause := self._cause(wire):
+                self._turn_away(wire, cause)
             else:
-                self._turn_away(wire)
+                connections.start_soon(self._serve, self._admit(wire), wire)
             await trio.lowlevel.checkpoint()
 
-    def _has_room_for(self, wire: Wire) -> bool:
-        return len(self._connections) < self._max_connections and self._peers[_host(wire)] < self._per_peer
+    def _cause(self, wire: Wire) -> Cause | None:
+        """Return why a connection is to be turned away. The last descriptor of the reserve is for doing so."""
+        if self._reserve.spent_last:
+            return "descriptors"
+        cause = self._crowd.cause(_host(wire))
+        return None if cause == "limit" and self._evicts and self._idleness.hurry() else cause
 
     def _admit(self, wire: Wire) -> Connection:
         connection = Connection(
-            wire, self._service, flusher=self._flusher, idleness=self._idleness, report=self._report
+            wire,
+            self._service,
+            flusher=self._flusher,
+            idleness=self._idleness,
+            heads=self._heads,
+            report=self._report,
         )
         self._connections.add(connection)
-        self._peers[_host(wire)] += 1
+        self._crowd.enter(_host(wire))
         return connection
 
     async def _serve(self, connection: Connection, wire: Wire) -> None:
@@ -197,18 +200,18 @@ class Server:
             self._report(group)
         finally:
             self._connections.discard(connection)
-            self._peers[_host(wire)] -= 1
-            if not self._peers[_host(wire)]:
-                del self._peers[_host(wire)]
+            self._crowd.leave(_host(wire))
+            self._reserve.refill()
 
-    def _turn_away(self, wire: Wire) -> None:
+    def _turn_away(self, wire: Wire, cause: Cause) -> None:
         """Say why, as far as that goes without waiting: to wait for the one too many would be to let it in."""
-        self._refused += 1
+        self._crowd.refuse(cause)
         if not wire.secure:
             with suppress(OSError):
                 wire.push(refusal(_UNAVAILABLE, "too many connections are open"))
             wire.finish()
         wire.close()
+        self._reserve.refill()
 
     async def _cut(self, connections: trio.CancelScope) -> None:
         """End what is left when the grace is over."""
@@ -230,8 +233,8 @@ class Server:
             nursery.cancel_scope.cancel()
 
 
-def _host(wire: Wire) -> str:
-    return wire.peer[0] if wire.peer else ""
+def _host(wire: Wire) -> str | None:
+    return wire.peer[0] if wire.peer else None
 
 
 def _config(tls_cert: Path | None, tls_key: Path | None) -> Config:

@@ -125,15 +125,18 @@ class Settings(Listeners):
         "All bodies together that are read before they go up, half of it for one caller alone; beyond it 503.",
     )
     max_connections: int = option(
-        COUNT, "0", LIMITS, "Callers' open connections; 0 is half as many as there are descriptors."
+        COUNT, "0", LIMITS, "Callers' open connections; 0 is half as many as there are descriptors, 4096 at most."
     )
     max_connections_per_address: int = option(
-        COUNT, "0", LIMITS, "Open connections of one address, trusted proxies' too; 0 is unlimited."
+        COUNT,
+        "0",
+        LIMITS,
+        "Open connections of one address; 0 is half of all off loopback, but for trusted proxies.",
     )
     # Pools of clients keep idle connections for up to 90 s (hyper), balancers longer (Google's 600 s).
     keep_alive_timeout: float = option(
         SPAN,
-        "120s",
+        "2m",
         LIMITS,
         "How long a caller's connection may idle; longer than a balancer in front keeps its own.",
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aibridge_trio import __version__
+from aibridge_trio import __version__, connections
 from aibridge_trio import admission as admissions
 from aibridge_trio.admission import Admission
 from aibridge_trio.core import credentials
@@ -18,15 +18,7 @@ from aibridge_trio.core.breaker import Statistics
 from aibridge_trio.core.usage import TYPES
 from aibridge_trio.core.verdict import Verdict
 from aibridge_trio.errors import PHASES
-from aibridge_trio.events import (
-    Finished,
-    FirstByte,
-    Hears,
-    Lifecycle,
-    Overridden,
-    Started,
-    Transitioned,
-)
+from aibridge_trio.events import Finished, FirstByte, Hears, Lifecycle, Overridden, Started, Transitioned
 from aibridge_trio.identity import Caller
 from aibridge_trio.instances import Instance, Instances
 from aibridge_trio.ledger import Histogram, Ledger
@@ -62,8 +54,10 @@ class Status:
         instances: Instances,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        listeners: Mapping[str, Callable[[], connections.Statistics]],
         shadow: Sequence[str] = (),
     ) -> None:
+        self._listeners = listeners
         self._shadow = shadow
         self._life = life
         self._admission = admission
@@ -105,6 +99,7 @@ class Status:
             },
             "queue": self._queue(admission),
             "rate_limit": {"per_second": admission.rate_limit, "callers": admission.callers},
+            "connections": {name: statistics().document() for name, statistics in self._listeners.items()},
             "requests": {"total": self._ledger.requests.total(), "by_status": self._by_status()},
             "rejects": dict(self._ledger.rejects),
             "shadow": list(self._shadow),

@@ -35,6 +35,7 @@ TESTED_ELSEWHERE = {
     "__init__": "test_house",
     "__main__": "test_cli",
     "app": "test_asgi",
+    "bounds": "test_connections",
     "bridge": "test_bridge",
     "call": "test_transport",
     "complaint": "test_verdict",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import ssl
 import struct
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,7 +20,7 @@ import pytest
 import trustme
 
 from tests.forward_proxy import a_proxy
-from tests.processes import ASK, CHAT, TEXT, Bridge, Provider, a_bridge, a_provider, run, until
+from tests.processes import ASK, CHAT, PATIENCE, TEXT, Bridge, Provider, a_bridge, a_provider, run, until
 from tests.test_requests import SMUGGLED
 
 pytestmark = pytest.mark.real
@@ -247,6 +249,54 @@ def test_a_connection_that_its_caller_closed_is_closed_here(provider: Provider) 
                 with bridge.stranger() as caller:
                     caller.sendall(said)
         until(lambda: len(list(descriptors.iterdir())) <= before + 1, "every descriptor back")
+
+
+# Too many connections
+
+
+def test_operators_are_as_many_as_there_may_be(provider: Provider) -> None:
+    """Idle ones make room for others; where all are busy one more gets 503; callers are served meanwhile."""
+    with a_bridge(provider=provider) as bridge, ExitStack() as stack:
+        port = int(bridge.admin_url.rpartition(":")[2])
+
+        def connect() -> socket.socket:
+            return stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+
+        idle = [connect() for _ in range(200)]
+        found = bridge.status()["connections"]["admin"]
+        assert found["max"] == 64
+        assert 64 <= found["open"] < 80  # those that make room take a moment to close
+        assert found["refused"] == {"limit": 0, "address": 0, "descriptors": 0}
+        assert found["busiest"] == {"address": "127.0.0.1", "open": found["open"]}
+        for sock in idle[-63:]:
+            sock.sendall(b"GET /status/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            assert sock.recv(9) == b"HTTP/1.1 "
+        strangers = [connect() for _ in range(2)]
+        assert strangers[1].recv(999).startswith(b"HTTP/1.1 503 ")
+        assert bridge.caller.post(CHAT, json={"model": "m", "messages": []}).status_code == 200
+        idle[-1].close()
+        time.sleep(0.5)
+        assert bridge.metric("aibridge_connections_refused_total", listener="admin", cause="limit") >= 1
+
+
+def test_without_descriptors_callers_are_told_and_operators_served(provider: Provider) -> None:
+    """What is lacking is called by its name; callers get 503, the admin listener answers; then all are served."""
+    with a_bridge(provider=provider) as bridge, ExitStack() as stack:
+        bridge.status()
+        resource.prlimit(bridge.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+        crowd = [stack.enter_context(bridge.stranger()) for _ in range(100)]
+        told = crowd[-1].recv(999)
+        assert told.startswith(b"HTTP/1.1 503 ")
+        with httpx.Client(base_url=bridge.admin_url, headers={"host": "localhost"}, trust_env=False) as another:
+            found = another.get("/status", timeout=PATIENCE).json()["connections"]["callers"]
+        assert found["refused"]["descriptors"] > 30
+        assert found["open"] + found["refused"]["descriptors"] == 100
+        bridge.process.says(r"out of file descriptors \(limit 64")
+        bridge.process.says(r"connections of callers turned away: out of file descriptors.*127\.0\.0\.1 \(")
+        for sock in crowd:
+            sock.close()
+        until(lambda: bridge.status()["connections"]["callers"]["open"] == 0, "the crowd has gone")
+        assert bridge.caller.post(CHAT, json={"model": "m", "messages": []}).status_code == 200
 
 
 def test_a_host_without_an_address_is_a_mistake() -> None:

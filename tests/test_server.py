@@ -13,6 +13,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.asgi import Receive, Scope, Send
+from aibridge_trio.connections import Connections
 from aibridge_trio.listener import SocketListener, take
 from aibridge_trio.server import Server
 from tests.network import MemoryListener, MemoryWire, Network
@@ -105,9 +106,14 @@ async def test_a_handshake_does_not_hold_up_the_end(autojump_clock: MockClock, s
 # Limits
 
 
+def limited(**bounds: Any) -> Connections:
+    """Connections with bounds; what is written of them is forgotten."""
+    return Connections("callers", lambda _: None, **bounds)
+
+
 async def test_connections_are_limited(autojump_clock: MockClock, serve: Serve) -> None:
     """One too many is told so and closed; one that ends makes room."""
-    site = await serve(ok, max_connections=2)
+    site = await serve(ok, connections=limited(most=2))
     first, _ = await site.call(), await site.call()
     third = await site.call(GET)
     assert third.heard().startswith(b"HTTP/1.1 503 ")
@@ -121,7 +127,7 @@ async def test_connections_are_limited(autojump_clock: MockClock, serve: Serve) 
 
 async def test_connections_of_one_address_are_limited(autojump_clock: MockClock, serve: Serve) -> None:
     """Others are not its fellows in misfortune."""
-    site = await serve(ok, per_peer=1)
+    site = await serve(ok, connections=limited(per_address=1))
     first = await site.call()
     assert (await site.call(GET)).heard().startswith(b"HTTP/1.1 503 ")
     assert (await site.call(GET, "10.0.0.3")).heard() == OK
@@ -149,7 +155,8 @@ async def test_a_shortage_is_told_once_a_second_and_survived(
     autojump_clock: MockClock, network: Network, number: int
 ) -> None:
     """While nobody can be let in, those who are in are served; and then others are let in again."""
-    site = Site(network, ok)
+    said: list[str] = []
+    site = Site(network, ok, connections=Connections("callers", said.append))
     listener: Any = network.listeners["s"]
 
     class Short(MemoryListener):
@@ -169,7 +176,10 @@ async def test_a_shortage_is_told_once_a_second_and_survived(
     short.short = True
     (await site.call()).heard()
     await trio.sleep(4.5)
-    assert len(site.reports) == 5
+    assert len(said) == 5
+    assert "connections of callers wait or are turned away" in said[0]
+    assert site.reports == []
+    assert site.server.statistics().refused == 0
     await before.say(GET)
     await wait_all_tasks_blocked()
     assert before.heard() == OK

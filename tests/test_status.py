@@ -385,6 +385,7 @@ def alone() -> Status:
         instances=Instances([]),
         clock=lambda: 0.0,
         wall_clock=lambda: 0.0,
+        listeners={},
     )
 
 

@@ -1,0 +1,39 @@
+"""What one connection of a caller may take: time, and bytes."""
+
+from __future__ import annotations
+
+# How long (seconds) a connection may idle: longer than the callers' pools keep it (httpx 5, undici 4, hyper 90),
+# so that it is they who close, and no request meets a closing connection.
+KEEP_ALIVE = 120.0
+# From the first byte of a head to its last (seconds).
+HEAD_TIMEOUT = 30.0
+# A body must come: the patience with it (seconds) is used up while it is waited for, and what comes earns some
+# anew. Longer than the minute after which applications here answer a silent upload by themselves.
+BODY_PATIENCE = 75.0
+BODY_RATE = 500
+# What still comes behind an early answer is read and thrown away, for so long (seconds) and so much (bytes: what
+# the default --max-body would have let in): closed before, the caller might lose the answer.
+DRAIN_SECONDS = 5.0
+DRAIN_BYTES = 32 * 1024 * 1024
+# Unfinished heads: what each may hold by itself, and what all of them may hold beyond that (bytes). An ordinary
+# head is shorter and comes whole. Thousands of long ones that never end would be hundreds of megabytes.
+FREE_HEAD = 8 * 1024
+ALL_HEADS = 16 * 1024 * 1024
+
+
+class Heads:
+    """The bytes of unfinished heads, those beyond FREE_HEAD each, of all connections of a server."""
+
+    def __init__(self, budget: int = ALL_HEADS) -> None:
+        self._left = budget
+
+    def grow(self, before: int, size: int) -> bool:
+        """Let an unfinished head grow from `before` to `size` bytes; tell whether there is room for that."""
+        more = max(0, size - FREE_HEAD) - max(0, before - FREE_HEAD)
+        if more > self._left:
+            return False
+        self._left -= more
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Heads left={self._left}>"
