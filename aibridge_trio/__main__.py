@@ -1,8 +1,19 @@
-"""`python -m aibridge_trio`."""
+"""The program: `aibridge`, `python -m aibridge_trio`. A handler of signals comes first, before other imports."""
 
-import sys
+from aibridge_trio import signals
 
-from aibridge_trio.cli import main
+_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command line and give its exit status."""
+    signals.catch()
+    try:
+        from aibridge_trio import cli  # noqa: PLC0415 - behind the handler
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return cli.main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gc
-import resource
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from functools import partial
 
 import trio
@@ -18,7 +15,7 @@ from aibridge_trio.admission import Admission
 from aibridge_trio.ahead import ReadAhead
 from aibridge_trio.app import Application
 from aibridge_trio.circuits import Circuits, Rules
-from aibridge_trio.connections import callers_connections, operators_connections
+from aibridge_trio.connections import callers_connections, operators_connections, raise_descriptors
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
 from aibridge_trio.front import Front
 from aibridge_trio.gateway import Gateway
@@ -37,6 +34,7 @@ from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
 from aibridge_trio.settings import PROTECTIONS, Address, Bind, Secret, Settings, UnixSocket
+from aibridge_trio.signals import ends
 from aibridge_trio.status import Status
 from aibridge_trio.transport import Transports
 from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
@@ -153,10 +151,8 @@ class Bridge:
             self.server.open_unix(bind.path, settings.bind_mode, option="--bind")
             return bind
         # `[::]` is for IPv4 too, unless an IPv4 address is named beside it.
-        beside = any(
-            isinstance(each, Address) and each.port == bind.port and ":" not in each.host for each in settings.bind
-        )
-        return Address(*self.server.open(bind.host, bind.port, option="--bind", dual=not beside))
+        ipv4 = {each.port for each in settings.bind if isinstance(each, Address) and ":" not in each.host}
+        return Address(*self.server.open(bind.host, bind.port, option="--bind", dual=bind.port not in ipv4))
 
     async def run(self, signals: AsyncIterator[int], ready: Callable[[], None] = lambda: None) -> int:
         """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
@@ -216,8 +212,12 @@ class Bridge:
         self.life.phase = "draining"
         in_flight = self.admission.statistics().in_flight
         self._publish(Lifecycle("drain", f"{in_flight} in flight; a second signal ends them"))
-        await trio.sleep(settings.drain_delay)
-        self.server.stop(settings.graceful_timeout)
+        if settings.drain_delay:
+            self.server.say_goodbye()
+            await trio.sleep(settings.drain_delay)
+        self.life.phase = "stopping"
+        self.admin_server.deafen()
+        self.server.stop(settings.graceful_timeout, self.life.dismiss)
 
     def _introduction(self) -> str:
         settings = self.settings
@@ -246,13 +246,10 @@ class Bridge:
 def serve(settings: Settings) -> int:
     """Run a bridge until it is told to stop; returns the exit status, raises Mistake for a port in use."""
     forbid_core_dumps()
-    # A connection costs a descriptor on either side, and shells hand out few (1024).
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS calls unlimited what is not
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_descriptors()
 
     async def main() -> int:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        with trio.open_signal_receiver(*ends()) as signals:
             bridge = Bridge(settings)
             bridge.open()
             _settle_the_collector()

@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from aibridge_trio import __version__
+from aibridge_trio import __version__, signals
 from aibridge_trio.errors import Failure, Mistake
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _SCENARIOS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default the process's own, and give its exit status."""
+    if arguments is None:
+        signals.catch()
     _have_streams()
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
@@ -74,7 +76,7 @@ def _run(given: list[str]) -> int:
 
 
 def serve(**flags: Any) -> int:
-    """Run the proxy and its admin listener until SIGINT or SIGTERM."""
+    """Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP."""
     from aibridge_trio.configuration import load
 
     settings = load(flags, os.environ).settings

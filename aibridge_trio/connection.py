@@ -55,7 +55,7 @@ class Connection:
         self._incoming: Exchange | None = None  # whose body is not all here
         self._served: Exchange | None = None
         self._farewell: Broken | None = None  # what to say at the end, in place of an answer
-        self._stopping = False
+        self._stopping = self._leaving = False
         self._over = False  # nothing more is read
         self._draining = math.inf  # until when what still comes is thrown away
         self._thrown = 0
@@ -101,6 +101,10 @@ class Connection:
             self._opening.cancel()
         elif not self._served:
             self._handling.cancel()
+
+    def say_goodbye(self) -> None:
+        """Let the next answer that begins be the last, and say so; end nothing."""
+        self._leaving = True
 
     def expire(self) -> None:
         """See that it was idle for too long; what may have come in this very moment is not begun."""
@@ -267,7 +271,7 @@ class Connection:
             head,
             self._outlet,
             read=self._read_body,
-            stopping=lambda: self._stopping,
+            stopping=lambda: self._stopping or self._leaving,
             cancel=self._handling.cancel,
         )
         self._incoming = exchange

@@ -163,6 +163,13 @@ def operators_connections(warn: Callable[[str], None]) -> Connections:
     return Connections("operators", warn, most=min(_MOST_OPERATORS, max(_FEWEST_OPERATORS, _descriptors() // 8)))
 
 
+def raise_descriptors() -> None:
+    """Let this process open as many descriptors as it may: connections cost one or two, and shells give 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # macOS calls unlimited what is not
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _descriptors() -> int:
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if most == resource.RLIM_INFINITY else most

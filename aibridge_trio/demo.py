@@ -22,6 +22,7 @@ from aibridge_trio.events import Event, Finished, Transitioned
 from aibridge_trio.mock import Mock, MockOptions
 from aibridge_trio.server import Server
 from aibridge_trio.settings import Address, Settings
+from aibridge_trio.signals import ends
 
 _PATHS = {"openai": "/openai/v1/chat/completions", "anthropic": "/anthropic/v1/messages"}
 _LOOPBACK = Address("127.0.0.1", 0)
@@ -231,7 +232,7 @@ async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            with trio.open_signal_receiver(*ends()) as signals:
                 await anext(signals)
             nursery.cancel_scope.cancel()
 

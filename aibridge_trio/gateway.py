@@ -80,7 +80,8 @@ class Gateway:
         record.provider, record.route = target.name, target.pattern
         if not seat.take(caller, target.name, record.would_reject):
             target.expect(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
-            with record.queueing():  # 503 queue_…, 429 rate_limit, …_capacity
+            # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
+            with record.queueing(), self._life.waiting():
                 await seat.turn(h.patience(request.headers) * _OURS)
         if isinstance(target, Probe):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')

@@ -35,6 +35,8 @@ from aibridge_trio.wire import SHORTAGES, Wire
 # With nothing left to accept with, how long to wait for connections to end (seconds).
 _SHORTAGE_PAUSE = 0.1
 _UNAVAILABLE = 503
+# What answers of the last moment have to go out (seconds).
+_LAST_WORDS = 0.05
 # Where no poller tells, how often to look whether callers have left (seconds).
 _LOOK = 0.5
 
@@ -78,8 +80,10 @@ class Server:
         self._state: dict[str, Any] = {}
         self._service = service(app, self._state)
         self._connections: set[Connection] = set()
-        self._stopping = trio.Event()
+        self._leaving = False
+        self._deaf, self._stopping = trio.Event(), trio.Event()
         self._grace = math.inf
+        self._last_call: Callable[[], bool] = lambda: False
         self._enough = trio.Event()
 
     def statistics(self) -> Statistics:
@@ -132,9 +136,23 @@ class Server:
             for connection in self._connections:
                 connection.look()
 
-    def stop(self, grace: float) -> None:
-        """Close the listeners; connections have `grace` seconds to finish (infinity: as long as they take)."""
-        self._grace = grace
+    def say_goodbye(self) -> None:
+        """Serve on; every answer that begins from now on is the last of its connection, and says so."""
+        self._leaving = True
+        for connection in self._connections:
+            connection.say_goodbye()
+
+    def deafen(self) -> None:
+        """Close the listeners, so that another process can have their addresses; open connections stay."""
+        self._deaf.set()
+
+    def stop(self, grace: float, last_call: Callable[[], bool] = lambda: False) -> None:
+        """Close the listeners; connections have `grace` seconds to finish (infinity: as long as they take).
+
+        Then `last_call` is called. If it is true, answers of that moment have a little time to go out.
+        """
+        self._grace, self._last_call = grace, last_call
+        self._deaf.set()
         self._stopping.set()
 
     def cut(self) -> None:
@@ -143,16 +161,17 @@ class Server:
         self._enough.set()
 
     async def _accept(self, connections: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
-        """Take connections in until told to stop."""
+        """Take connections in until the listeners close; return when it is time to end those that are open."""
         try:
             async with trio.open_nursery() as accepting:
                 for listener in self._listeners:
                     accepting.start_soon(self._accept_all, listener, connections)
                 task_status.started()
-                await self._stopping.wait()
+                await self._deaf.wait()
                 accepting.cancel_scope.cancel()
         finally:
             self.close()
+        await self._stopping.wait()
 
     async def _accept_all(self, listener: Listener, connections: trio.Nursery) -> None:
         while True:
@@ -188,6 +207,8 @@ class Server:
             heads=self._heads,
             report=self._report,
         )
+        if self._leaving:
+            connection.say_goodbye()
         self._connections.add(connection)
         self._crowd.enter(_host(wire))
         return connection
@@ -215,8 +236,10 @@ class Server:
 
     async def _cut(self, connections: trio.CancelScope) -> None:
         """End what is left when the grace is over."""
-        with trio.move_on_after(self._grace):
+        with trio.move_on_after(self._grace) as over:
             await self._enough.wait()
+        if over.cancelled_caught and self._last_call():
+            await trio.sleep(_LAST_WORDS)
         connections.cancel()
 
     @asynccontextmanager

@@ -90,7 +90,7 @@ class Status:
             "now": round(self._wall_clock(), 3),
             "started_at": self._started_at,
             "uptime_s": round(self._clock() - self._began, 3),
-            "draining": self._life.phase == "draining",
+            "draining": self._life.draining,
             "concurrency": {
                 "limit": admission.limits.max_concurrency,
                 "in_flight": admission.in_flight,

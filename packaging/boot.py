@@ -10,6 +10,7 @@ Only modules that are built into Python or frozen may be imported here: without 
 # ruff: noqa: INP001 - a file of the binary, no package
 
 import _imp
+import _signal
 import posix
 import sys
 from _frozen_importlib import ModuleSpec
@@ -19,6 +20,12 @@ from zipimport import zipimporter
 
 from aibridge_launcher import load
 from aibridge_parts import EXTENSIONS
+
+# The first process of a container must have a handler, or the kernel drops the signal. Until the program has its
+# own (aibridge_trio/signals.py), nothing has begun that could be ended in another way.
+for _number in (_signal.SIGTERM, _signal.SIGHUP):
+    if _signal.getsignal(_number) is _signal.SIG_DFL:
+        _signal.signal(_number, lambda *_: posix._exit(0))  # noqa: SLF001 - its public name
 
 _SELF = sys.path[0]
 _ZIP = zipimporter(_SELF)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define SELF "/proc/self/exe"
-#define PROGRAM "import sys; from aibridge_trio.cli import main; sys.exit(main())"
+#define PROGRAM "import sys; from aibridge_trio.__main__ import main; sys.exit(main())"
 
 /* What a zip without a comment ends with, and how it begins. */
 #define END_OF_ZIP_SIZE 22

@@ -73,7 +73,7 @@ async def test_each_page_says_what_it_is(
 async def test_the_probes_follow_the_bridges_life(autojump_clock: MockClock, network: Network) -> None:
     """healthz is 200 while the process runs; readyz is 503 while it starts or drains, and says which."""
     async with network.bridge(drain_delay=5.0) as bridge:
-        for phase, ready in (("starting", 503), ("serving", 200), ("draining", 503)):
+        for phase, ready in (("starting", 503), ("serving", 200), ("draining", 503), ("stopping", 503)):
             bridge.bridge.life.phase = phase  # type: ignore[assignment]
             assert (await bridge.admin.get("/healthz")).status_code == 200
             answer = await bridge.admin.get("/readyz")

@@ -41,9 +41,9 @@ def lasting(seconds: float, first: bytes = CONTENT) -> Handler:
 class Call:
     """A request that runs while a test does other things."""
 
-    def __init__(self, network: Network, path: str = CHAT) -> None:
+    def __init__(self, network: Network, content: bytes = b"{}", path: str = CHAT) -> None:
         self._client = network.client("bridge", address="10.0.0.3")
-        self._path = path
+        self._content, self._path = content, path
         self.body = b""
         self.broken = False
         self.ended_at = math.nan
@@ -52,7 +52,7 @@ class Call:
         """Call, and note what came and when it was over."""
         async with self._client as client:
             try:
-                async with client.stream("POST", self._path, content=b"{}") as answer:
+                async with client.stream("POST", self._path, content=self._content) as answer:
                     async for piece in answer.aiter_raw():
                         self.body += piece
             except (httpx.RemoteProtocolError, httpx.ReadError):
@@ -150,11 +150,15 @@ async def test_without_requests_the_end_is_at_once(
         assert [event.what for event in bridge.told(Lifecycle)] == ["start", "drain", "stop"]
 
 
-async def test_the_drain_delay_goes_on_answering_no(autojump_clock: MockClock, network: Network) -> None:
-    """readyz is 503 at once; for the delay requests are answered 503, then the port is closed."""
-    await network.answer("openai", lasting(20))
+async def test_the_drain_delay_goes_on_serving(autojump_clock: MockClock, network: Network) -> None:
+    """readyz is 503 at once; for the delay requests are served and say goodbye, then both ports are closed."""
+
+    async def provider(request: Request, reply: Reply) -> None:
+        await lasting(20 if b"long" in [piece async for piece in request.body] else 0.1)(request, reply)
+
+    await network.answer("openai", provider)
     async with network.bridge(drain_delay=10.0, graceful_timeout=30.0) as bridge, trio.open_nursery() as nursery:
-        call = Call(network)
+        call = Call(network, b"long")
         nursery.start_soon(call.run)
         await trio.sleep(1)
         began = trio.current_time()
@@ -166,11 +170,11 @@ async def test_the_drain_delay_goes_on_answering_no(autojump_clock: MockClock, n
         for second in range(10):
             await trio.sleep_until(began + second + 0.5)
             answer = await bridge.client.post(CHAT)
-            assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "shutting_down")
-            assert answer.headers["connection"] == "close"
+            assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         assert len(call.body) >= 10 * len(CONTENT)
         await trio.sleep_until(began + 10.5)
         assert refuses(network, "bridge")
+        assert refuses(network, "admin")
         assert await ready(bridge) == 503
         assert not bridge.ended.is_set()
         await bridge.ended.wait()
@@ -193,18 +197,47 @@ async def test_without_a_delay_the_port_closes_at_once(autojump_clock: MockClock
         assert (call.body, call.broken, bridge.exit_status) == (CONTENT * 5, False, 0)
 
 
-async def test_a_kept_connection_gets_no_further_request_through(
+async def test_a_kept_connection_gets_one_more_request_through(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Draining, what arrives on an old connection is refused like anything else."""
+    """Draining, what arrives on an old connection is served, and it is the connection's last."""
     await network.answer("openai", lasting(1))
     async with network.bridge(drain_delay=5.0) as bridge:
         assert (await bridge.client.post(CHAT)).status_code == 200
         await bridge.signals.send(SIGTERM)
         await trio.sleep(1)
         answer = await bridge.client.post(CHAT)
-        assert (answer.status_code, answer.headers["connection"]) == (503, "close")
-    assert network.dialled.count("bridge") == 1
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+        assert network.dialled.count("bridge") == 1
+        assert (await bridge.client.post(CHAT)).headers["connection"] == "close"
+    assert network.dialled.count("bridge") == 2
+
+
+async def test_who_waits_for_a_turn_at_the_end_of_the_grace_is_told(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """Not cut: 503 shutting_down, while the running answer is."""
+    await network.answer("openai", lasting(1000))
+    options = {"max_concurrency": 1, "queue_size": 5, "queue_timeout": 500.0, "graceful_timeout": 30.0}
+    answers: list[httpx.Response] = []
+
+    async def wait() -> None:
+        async with network.client("bridge") as client:
+            answers.append(await client.post(CHAT))
+
+    async with network.bridge(**options) as bridge, trio.open_nursery() as nursery:
+        call = Call(network)
+        nursery.start_soon(call.run)
+        await trio.sleep(1.5)
+        nursery.start_soon(wait)
+        await trio.sleep(1)
+        began = trio.current_time()
+        await bridge.signals.send(SIGTERM)
+        await bridge.ended.wait()
+        assert trio.current_time() - began == pytest.approx(30, abs=0.1)
+    [answer] = answers
+    assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "shutting_down")
+    assert call.broken
 
 
 async def test_what_outlasts_the_grace_is_cut_uncleanly_and_blames_nobody(
@@ -263,6 +296,7 @@ async def test_the_admin_listener_answers_until_the_end(autojump_clock: MockCloc
     async with network.bridge() as bridge, trio.open_nursery() as nursery:
         call = Call(network)
         nursery.start_soon(call.run)
+        await bridge.status()
         await trio.sleep(1)
         await bridge.signals.send(SIGTERM)
         await trio.sleep_until(20 - 0.5)

@@ -361,8 +361,7 @@ async def _broken(network: Network, bridge: Running) -> None:
 
 
 async def _draining(_: Network, bridge: Running) -> None:
-    await bridge.signals.send(15)
-    await trio.sleep(0.1)
+    bridge.bridge.life.phase = "stopping"
     await bridge.client.post(CHAT)
 
 

@@ -177,11 +177,10 @@ def test_what_is_too_much_is_told_so_or_cut(bridge: Bridge, bomb: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["reads at the end", "reads at once", "in chunks"])
-@pytest.mark.parametrize("reason", ["capacity", "circuit_open", "not_found", "shutting_down"])
+@pytest.mark.parametrize("reason", ["capacity", "circuit_open", "not_found"])
 def test_a_reject_is_heard_over_a_large_upload(provider: Provider, reason: str, way: str) -> None:
     """Twenty megabytes on their way do not keep a caller from hearing that they are not wanted."""
     flags: tuple[str, ...] = ("--max-concurrency", "1", "--circuit-breaker", "--max-body", "64MiB")
-    flags += ("--drain-delay", "60s") if reason == "shutting_down" else ()
     with a_bridge(*flags, provider=provider) as bridge, ExitStack() as stack:
         match reason:
             case "capacity":
@@ -191,9 +190,6 @@ def test_a_reject_is_heard_over_a_large_upload(provider: Provider, reason: str, 
                 until(lambda: bridge.in_flight() == 1, "a full bridge")
             case "circuit_open":
                 bridge.admin.post("/breakers/openai", json={"mode": "open"}).raise_for_status()
-            case "shutting_down":
-                bridge.process.signal()
-                until(lambda: bridge.admin.get("/readyz").status_code == 503, "draining")
         stranger = stack.enter_context(bridge.stranger())
         head = HEAD.replace(b"completions", b"nowhere") if reason == "not_found" else HEAD
         body, framing = b"x" * 20_000_000, b"content-length: 20000000"

@@ -42,7 +42,7 @@ USERINFO = f"{CANARIES['proxy user']}:{CANARIES['proxy password']}"
 BASIC = b64encode(USERINFO.encode()).decode()
 
 KINDS = ("capacity", "rate_limit", "circuit_open", "body_too_large", "not_found", "method_not_allowed")
-REASONS = {*KINDS, "upgrade_refused", "bad_request", "upstream_unreachable", "upstream_timeout", "shutting_down"}
+REASONS = {*KINDS, "upgrade_refused", "bad_request", "upstream_unreachable", "upstream_timeout"}
 LIMITS = ("--max-concurrency", "2", "--rate-limit", "30", "--max-body", "1KiB", "--first-byte-timeout", "500ms")
 
 

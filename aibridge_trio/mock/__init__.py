@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from datetime import UTC, datetime
 
@@ -13,6 +12,7 @@ from aibridge_trio.mock.app import Mock
 from aibridge_trio.mock.ledger import Seen, Statistics
 from aibridge_trio.mock.options import Bind, Loopback, MockOptions
 from aibridge_trio.server import Server
+from aibridge_trio.signals import ends
 
 __all__ = ["Bind", "Loopback", "Mock", "MockOptions", "Seen", "Statistics", "serve"]
 
@@ -28,7 +28,7 @@ async def _serve(options: MockOptions) -> int:
     server = Server(mock.app, report=_report)
     host, port = server.open(options.bind.host, options.bind.port, option="--bind")
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(*ends()) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
             sys.stderr.write(f"mock provider on {url} (base URLs: OpenAI {url}/v1, Anthropic and Copilot {url})\n")
