@@ -208,7 +208,7 @@ class Settings(Listeners):
     idle_timeout: float = option(TIMEOUT, "5m", UPSTREAM, "Silence in a stream; 0s is off.")
 
     drain_delay: float = option(
-        DURATION, "0s", LIFE, "After a stop signal: how long new requests are still answered, with 503."
+        DURATION, "0s", LIFE, "After a stop signal: how long requests are still served, while /readyz says 503."
     )
     graceful_timeout: float = option(
         TIMEOUT, "30s", LIFE, "Then: how long running streams may take to finish; 0s is no limit."
