@@ -16,6 +16,7 @@ from aibridge_trio.app import Application as Handling
 from aibridge_trio.asgi import Application, Message, Receive, Scope, Send
 from aibridge_trio.exchanges import Exchange
 from aibridge_trio.message import Reply, Request
+from aibridge_trio.requests import Head
 from aibridge_trio.server import Server
 from tests.network import Network
 
@@ -1033,3 +1034,68 @@ async def test_a_connection_leaves_no_cycle(autojump_clock: MockClock, serve: Se
         assert connection() is None
     finally:
         gc.enable()
+
+
+# One exchange
+
+
+async def test_who_leaves_in_the_middle_of_the_last_write_ends_nothing(
+    autojump_clock: MockClock, serve: Serve
+) -> None:
+    """The handler has said all; what it does behind its answer is done."""
+    ended: list[str] = []
+
+    async def handler(_: Request, reply: Reply) -> None:
+        try:
+            await reply.write(200, [], b"x" * 200_000)
+            await reply.end()
+            ended.append("whole")
+        except BaseException:
+            ended.append("cut")
+            raise
+
+    site = await serve(Handling(handler))
+    caller = await site.call()
+    taken = trio.Event()
+
+    async def send(_: bytes) -> None:
+        await taken.wait()
+        raise trio.BrokenResourceError
+
+    caller.wire.push = lambda _: 0
+    caller.wire.send = send
+    await caller.say(GET)
+    await wait_all_tasks_blocked()
+    assert ended == []
+    caller.wire.stream.receive_stream.put_eof()
+    await wait_all_tasks_blocked()
+    taken.set()
+    await wait_all_tasks_blocked()
+    assert ended == ["whole"]
+
+
+async def test_what_comes_behind_the_answer_is_counted_and_not_kept(autojump_clock: MockClock) -> None:
+    """Nobody takes it any more."""
+
+    async def nothing() -> None:
+        await trio.lowlevel.checkpoint()
+
+    class Sink:
+        def begin(self) -> None:
+            pass
+
+        def keep(self, _: bytes) -> None:
+            pass
+
+        async def send(self, _: bytes, *, last: bool) -> None:
+            assert last
+
+    head = Head("POST", b"/", "1.1", [], 100, expects=False, final=False)
+    exchange = Exchange(head, Sink(), read=nothing, stopping=lambda: False, cancel=print)  # type: ignore[arg-type]
+    exchange.take(b"before")
+    exchange.start(204, [])
+    await exchange.finish()
+    exchange.take(b"behind")
+    assert exchange.received == 12
+    assert exchange.pop() is None
+    assert not exchange._pieces

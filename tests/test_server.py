@@ -118,6 +118,7 @@ async def test_connections_are_limited(autojump_clock: MockClock, serve: Serve) 
     third = await site.call(GET)
     assert third.heard().startswith(b"HTTP/1.1 503 ")
     assert third.closed
+    assert third.wire.closed
     assert (site.server.statistics().connections, site.server.statistics().refused) == (2, 1)
     await first.leave()
     await wait_all_tasks_blocked()
@@ -145,6 +146,34 @@ async def test_without_limits_there_are_none(autojump_clock: MockClock, serve: S
     await wait_all_tasks_blocked()
     assert {caller.heard() for caller in callers} == {OK}
     assert repr(site.server) == "<Server connections=1000 stopping=False>"
+
+
+async def test_a_crowd_that_comes_at_once_does_not_hold_up_the_others(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """Accepting waits for nothing while there is somebody to accept, so it must let others run by itself."""
+    site = Site(network, ok)
+    turns: list[int] = []
+    accepted = 0
+
+    class Crowd(MemoryListener):
+        async def accept(self) -> MemoryWire:
+            nonlocal accepted
+            if accepted == 50:
+                await trio.sleep_forever()
+            accepted += 1
+            return MemoryWire(trio.testing.memory_stream_pair()[1], "s", "10.0.0.2")
+
+    async def work() -> None:
+        while accepted < 50:
+            turns.append(accepted)
+            await trio.lowlevel.checkpoint()
+
+    site.server._listeners = [Crowd()]
+    network.nursery.start_soon(work)
+    await network.nursery.start(site.server.run)
+    await wait_all_tasks_blocked()
+    assert len(set(turns)) >= 25
 
 
 # What goes wrong
