@@ -45,7 +45,7 @@ _YOUNG = 20_000
 # Closing idle connections waits for nobody (seconds).
 _CLOSE_SECONDS = 1.0
 # Descriptors kept back: to turn callers away with, and to let operators in with, when there is none left.
-_RESERVE, _ADMIN_RESERVE = 1, 8
+_FOR_CALLERS, _FOR_ADMIN = 1, 8
 
 
 class Bridge:
@@ -69,11 +69,9 @@ class Bridge:
             ((each.provider, scope) for each in circuits for scope in each.scoped()),
         )
         warn = partial(self.log.caution, about="connections")
-        connections = {"callers": callers_connections(settings, warn), "admin": operators_connections(warn)}
-        listeners = {name: each.statistics for name, each in connections.items()}
-        self.metrics = Metrics(
-            self.ledger, self.admission.statistics, circuits, lambda: self.log.dropped, listeners
-        )
+        bounds = {"callers": callers_connections(settings, warn), "admin": operators_connections(warn)}
+        opened = {name: each.statistics for name, each in bounds.items()}
+        self.metrics = Metrics(self.ledger, self.admission.statistics, circuits, lambda: self.log.dropped, opened)
         self.status = Status(
             life=self.life,
             admission=self.admission,
@@ -81,7 +79,7 @@ class Bridge:
             instances=self.instances,
             clock=clock,
             wall_clock=_WALL_CLOCK,
-            listeners=listeners,
+            listeners=opened,
             shadow=settings.shadow,
         )
         callers = Callers(settings.trusted_proxies)
@@ -117,17 +115,13 @@ class Bridge:
             report=report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
-            connections=connections["callers"],
-            reserve=_RESERVE,
+            connections=bounds["callers"],
+            reserve=_FOR_CALLERS,
             keep_alive=settings.keep_alive_timeout,
             poller=self._poller,
         )
         self.admin_server = Server(
-            Application(admin.handle),
-            report=report,
-            connections=connections["admin"],
-            evicts=True,
-            reserve=_ADMIN_RESERVE,
+            Application(admin.handle), report=report, connections=bounds["admin"], evicts=True, reserve=_FOR_ADMIN
         )
 
     def listen(self, listener: Publish) -> None:

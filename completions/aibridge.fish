@@ -38,7 +38,7 @@ function __aibridge_argument
 end
 
 complete -c aibridge -f
-complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT or SIGTERM'
+complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP'
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: who is turned away, by which protection, and which provider is sick'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
@@ -72,8 +72,9 @@ complete -c aibridge -n '__aibridge_flag "serve check" --queue-timeout=' -l queu
 complete -c aibridge -n '__aibridge_flag "serve check" --shadow=' -l shadow -x -a 'concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' -d 'Protections that count what they would reject, and reject nothing: concurrency, concurrency-per-caller, concurrency-per-provider, rate, breaker, credential'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-buffered=' -l max-buffered -x -d 'All bodies together that are read before they go up, half of it for one caller alone; beyond it 503'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address, trusted proxies\' too; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors, 4096 at most'
+complete -c aibridge -n '__aibridge_flag "serve check" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address; 0 is half of all off loopback, but for trusted proxies'
+complete -c aibridge -n '__aibridge_flag "serve check" --keep-alive-timeout=' -l keep-alive-timeout -x -d 'How long a caller\'s connection may idle; longer than a balancer in front keeps its own'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
 complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures inside the window that open it'
@@ -97,7 +98,7 @@ complete -c aibridge -n '__aibridge_flag "serve check" --connect-timeout=' -l co
 complete -c aibridge -n '__aibridge_flag "serve check" --first-byte-timeout=' -l first-byte-timeout -x -d 'Until the response head; 0s is off'
 complete -c aibridge -n '__aibridge_flag "serve check" --max-duration=' -l max-duration -x -d 'A request\'s whole time at its provider, answer included; 0s is off'
 complete -c aibridge -n '__aibridge_flag "serve check" --idle-timeout=' -l idle-timeout -x -d 'Silence in a stream; 0s is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long new requests are still answered, with 503'
+complete -c aibridge -n '__aibridge_flag "serve check" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long requests are still served, while /readyz says 503'
 complete -c aibridge -n '__aibridge_flag "serve check" --graceful-timeout=' -l graceful-timeout -x -d 'Then: how long running streams may take to finish; 0s is no limit'
 complete -c aibridge -n '__aibridge_flag "serve check" --log-level=' -l log-level -x -a 'debug info warning error' -d 'The least level that is logged; stderr'
 complete -c aibridge -n '__aibridge_flag "serve check" --log-format=' -l log-format -x -a 'auto human json' -d 'auto: human on a terminal, else JSON lines'
