@@ -42,8 +42,7 @@ from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
 _WALL_CLOCK = time.time  # noqa: TID251 - the one place
 # Objects that may come before the collector looks at them (700 is Python's own number).
 _YOUNG = 20_000
-# Closing idle connections waits for nobody (seconds).
-_CLOSE_SECONDS = 1.0
+_CLOSE_SECONDS = 1.0  # closing idle connections waits for nobody
 # Descriptors kept back: to turn callers away with, and to let operators in with, when there is none left.
 _FOR_CALLERS, _FOR_ADMIN = 1, 8
 
@@ -219,9 +218,8 @@ class Bridge:
         callers = " and ".join(
             str(each) if isinstance(each, UnixSocket) else f"{scheme}://{each}" for each in self.addresses
         )
-        said = ", ".join(settings.protections()) or (
-            "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
-        )
+        said = ", ".join(settings.protections())
+        said = said or "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
         return "; ".join(
             (
                 f"AI Bridge {__version__} listens on {callers}, admin on http://{self.admin_address}",
