@@ -82,8 +82,11 @@ class Hold:
         self._answered_at = 0.0
 
     def take(self) -> None:
-        """Take the permit, before the last of the request goes up; CircuitOpen if there is none."""
-        if self._circuit is None or self.ticket is None:
+        """Take the permit, before the last of the request goes up; CircuitOpen if there is none.
+
+        A request that is being answered already is not refused any more.
+        """
+        if self._circuit is None or self.ticket is None or self._headers is not None:
             return
         try:
             self._circuit.take(self)

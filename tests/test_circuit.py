@@ -291,6 +291,18 @@ async def test_what_opened_meanwhile_refuses_what_becomes_whole(lab: Lab, autoju
     assert caught.value.wait == 20.0
 
 
+async def test_what_is_being_answered_is_not_refused(lab: Lab, autojump_clock: MockClock) -> None:
+    """A provider may answer an upload while it goes on: its end is no moment to break the answer off."""
+    hold = lab.circuit.admit()
+    hold.answered([])
+    lab.trip()
+    with hold:
+        hold.take()
+        hold.settle(SUCCESS)
+    assert lab.verdicts[-1] == "success"
+    assert lab.state is State.OPEN
+
+
 @pytest.mark.parametrize(("others", "path"), [(0, ["open", "half-open", "open"]), (3, ["open", "half-open"])])
 async def test_a_failure_before_it_is_whole_counts_if_there_is_a_permit(
     lab: Lab, autojump_clock: MockClock, others: int, path: list[str]
