@@ -5,15 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 import pytest
 import trio
 import trustme
 
 from aibridge_trio.asgi import AsgiBody
-from aibridge_trio.errors import UpstreamFault
+from aibridge_trio.errors import CircuitOpen, UpstreamFault
 from aibridge_trio.transport import Transports
 from aibridge_trio.upstream import Outgoing, Timeouts, Upstream
 from tests.forward_proxy import a_proxy
@@ -210,3 +210,40 @@ async def test_a_certificate_that_does_not_hold_says_why() -> None:
             assert isinstance(fault, UpstreamFault)
             assert (fault.phase, fault.neutral) == ("connect", False)
             assert fault.detail.startswith("certificate verify failed: unable to get local issuer certificate")
+
+
+async def _pieces(*pieces: bytes) -> AsyncGenerator[bytes]:
+    for piece in pieces:
+        yield piece
+        await trio.sleep(0.05)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("through", ["proxy", "pool"])
+@pytest.mark.parametrize(("chunked", "length"), [(True, None), (False, 6), (False, 0), (False, None)])
+async def test_what_completes_a_request_waits_for_leave(through: str, chunked: bool, length: int | None) -> None:
+    """What says no just before ends the request, and the provider has not seen it whole."""
+    heard = bytearray()
+    ended = threading.Event()
+
+    def listens(sock: socket.socket) -> None:
+        while piece := sock.recv(65536):
+            heard.extend(piece)
+        ended.set()
+
+    def refuse() -> None:
+        raise CircuitOpen("openai", "failures", 1.0)
+
+    pieces = [b"one", b"two"] if chunked or length else []
+    with a_proxy() as proxy, a_host(listens) as port:
+        url = f"http://127.0.0.1:{port}"
+        way_out = way(url, proxy.url() if through == "proxy" else None)
+        async with aclosing(_pieces(*pieces)) as body, way_out as upstream:
+            outgoing = Outgoing("POST", b"/x", [], body, length, chunked=chunked, max_body=100)
+            with pytest.raises(CircuitOpen):
+                await upstream.send(outgoing, lambda: None, completing=refuse).__aenter__()
+            if chunked or length:
+                await trio.to_thread.run_sync(ended.wait, 10.0)
+    assert ended.is_set() is bool(chunked or length)
+    assert b"two" not in heard if length else b"0\r\n\r\n" not in heard
+    assert bool(heard) is bool(chunked or length)
