@@ -19,6 +19,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import sbom
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WORK = ROOT / "build" / "binary"
@@ -53,7 +55,8 @@ def main() -> None:
     # What was tested is what is built: versions and hashes stand in the locks, of the build's own tools too.
     run(*pip, "--require-hashes", "-r", HERE / "build.lock")
     into = ("--no-compile", "--target", WORK / "site")
-    run(*pip, "--require-hashes", "--only-binary", ":all:", *into, "-r", HERE / "requirements.lock")
+    listed = ("-r", HERE / "requirements.lock", "--report", WORK / "report.json")
+    run(*pip, "--require-hashes", "--only-binary", ":all:", *into, *listed)
     run(*pip, "--no-deps", "--no-build-isolation", "--no-index", *into, ROOT)
 
     files = installed(Path(sysconfig.get_path("stdlib")), USELESS)
@@ -80,6 +83,7 @@ def main() -> None:
     binary.replace(OUTPUT)
 
     told = run(OUTPUT, "--version", env={}).strip()
+    sbom.write(WORK / "report.json", told.split()[-1], OUTPUT.with_name("aibridge.cdx.json"))
     glibc = max(version for file in (OUTPUT, *libraries.values()) for version in glibc_of(file))
     size = OUTPUT.stat().st_size / 1e6
     print(f"{OUTPUT}: {told}, {size:.1f} MB; for {os.uname().machine}, glibc {'.'.join(map(str, glibc))} or newer")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -72,3 +73,41 @@ def test_ci_and_the_binary_use_the_locks() -> None:
     installs = re.findall(r"run\(\*pip, .*", build)
     assert len(installs) == 3
     assert all("--require-hashes" in each or "--no-deps" in each for each in installs)
+
+
+def test_the_binarys_list_names_what_is_in_it() -> None:
+    """Every package with version, hash and license, in CycloneDX's words."""
+    report = {
+        "install": [
+            {
+                "download_info": {"archive_info": {"hashes": {"sha256": "ab" * 32}}},
+                "metadata": {"name": "Trio_X", "version": "1.2", "license_expression": "MIT OR Apache-2.0"},
+            },
+            {
+                "download_info": {"archive_info": {"hashes": {"sha256": "cd" * 32}}},
+                "metadata": {
+                    "name": "old",
+                    "version": "3",
+                    "classifier": ["License :: OSI Approved :: MIT License"],
+                },
+            },
+            {"download_info": {}, "metadata": {"name": "bare", "version": "4"}},
+        ]
+    }
+    document = runpy.run_path(str(ROOT / "packaging" / "sbom.py"))["sbom"](report, "0.1.0")
+    assert (document["bomFormat"], document["specVersion"], document["version"]) == ("CycloneDX", "1.6", 1)
+    assert document["metadata"]["component"]["version"] == "0.1.0"
+    python, bare, old, trio = document["components"]
+    assert python["name"] == "cpython"
+    assert trio == {
+        "type": "library",
+        "bom-ref": "pkg:pypi/trio-x@1.2",
+        "name": "trio-x",
+        "version": "1.2",
+        "purl": "pkg:pypi/trio-x@1.2",
+        "hashes": [{"alg": "SHA-256", "content": "ab" * 32}],
+        "licenses": [{"expression": "MIT OR Apache-2.0"}],
+    }
+    assert old["licenses"] == [{"license": {"name": "MIT License"}}]
+    assert "licenses" not in bare
+    assert len({each["bom-ref"] for each in document["components"]}) == 4
