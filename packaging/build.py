@@ -83,7 +83,7 @@ def main() -> None:
     binary.replace(OUTPUT)
 
     told = run(OUTPUT, "--version", env={}).strip()
-    sbom.write(WORK / "report.json", told.split()[-1], OUTPUT.with_name("aibridge.cdx.json"))
+    sbom.write(WORK / "report.json", WORK / "site", told.split()[-1], OUTPUT.with_name("aibridge.cdx.json"))
     glibc = max(version for file in (OUTPUT, *libraries.values()) for version in glibc_of(file))
     size = OUTPUT.stat().st_size / 1e6
     print(f"{OUTPUT}: {told}, {size:.1f} MB; for {os.uname().machine}, glibc {'.'.join(map(str, glibc))} or newer")

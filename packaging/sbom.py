@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,13 @@ def sbom(report: dict[str, Any], version: str) -> dict[str, Any]:
     }
 
 
-def write(report: Path, version: str, to: Path) -> None:
-    """Write the document for a report of pip's."""
-    to.write_text(json.dumps(sbom(json.loads(report.read_text()), version), indent=2) + "\n")
+def write(report: Path, site: Path, version: str, to: Path) -> None:
+    """Write the document for a report of pip's on what it put into `site`."""
+    installed = json.loads(report.read_text())
+    expressions = {each.name: each.metadata["License-Expression"] for each in distributions(path=[str(site)])}
+    for each in installed["install"]:  # older pips leave it out
+        each["metadata"].setdefault("license_expression", expressions.get(each["metadata"]["name"]))
+    to.write_text(json.dumps(sbom(installed, version), indent=2) + "\n")
 
 
 def _component(installed: dict[str, Any]) -> dict[str, Any]:
