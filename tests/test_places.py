@@ -443,6 +443,20 @@ def test_the_door_refuses_only_where_nobody_may_wait(limits: Limits, shadow: str
     assert door.places.enter(Place()) == refusal
 
 
+def test_what_waits_for_a_share_has_spent_none_of_its_rate() -> None:
+    """It was counted when it came, and is not while it waits: another request of its caller goes instead."""
+    door = Door(Limits(9, per_provider=1, queue_size=9), rate=1)
+    first = door.placed("b", "x")
+    waiting = door.placed("a", "x")
+    assert (holds(waiting), waiting.rated_at) == (["waits"], None)
+    other = door.placed("a", "y")
+    assert (other.waits, other.rated_at) == (False, 0.0)
+    door.places.leave(first, 0.5)  # its share is free, its rate not yet
+    assert waiting.waits
+    door.let_pass(0.5, 1.0)
+    assert (waiting.waits, waiting.rated_at) == (False, 1.0)
+
+
 def test_a_full_queue_tells_when_there_is_room() -> None:
     """When one of those that wait will have left it: by its turn, or because it can't wait any longer."""
     door = Door(Limits(1, queue_size=2, queue_timeout=1e9))
