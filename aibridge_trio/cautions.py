@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from aibridge_trio.addresses import Address
+from aibridge_trio.contradictions import counting
 from aibridge_trio.units import Secret, quoted
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ def cautions(settings: Settings) -> Iterator[str]:
     """Yield a line for each thing."""
     if settings.has_central_key and (exposed := settings.exposed()):
         yield f"--allow-anonymous: whoever can connect to {exposed} uses the central key"
-    if settings.shadow:
-        yield f"--shadow: nothing is rejected by {', '.join(settings.shadow)}; it is only counted"
+    if on := counting(settings):
+        yield f"--shadow: nothing is rejected by {', '.join(on)}; it is only counted"
     for flag, url, key in (
         ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),
         ("--anthropic-base-url", settings.anthropic_base_url, settings.anthropic_api_key),

@@ -87,16 +87,24 @@ def serve(**flags: Any) -> int:
 
 def check(**flags: Any) -> int:
     """Print the configuration in force and where each value came from; start nothing."""
-    from aibridge_trio.configuration import load
+    import json
 
-    loaded = load(flags, os.environ)
-    for label, value, origin in loaded.rows():
-        _say(f"{label:<40}  {value:<29}  {origin}")
-    _say("configuration is valid")
-    for warning in loaded.settings.warnings():
-        _say(f"warning: {warning}")
-    for suggestion in loaded.settings.suggestions():
-        _say(f"suggestion: {suggestion}")
+    from aibridge_trio import check as checked
+    from aibridge_trio.configuration import load
+    from aibridge_trio.flags import CHECK_ONLY
+
+    told = _values(CHECK_ONLY, flags)
+    try:
+        loaded = load(flags, os.environ)
+    except Mistake as mistake:
+        if told["json"]:
+            _say(json.dumps(checked.invalid(mistake)))
+        raise
+    if told["json"]:
+        _say(json.dumps(checked.document(loaded, diff=told["diff"]), indent=2))
+    else:
+        for line in checked.lines(loaded, diff=told["diff"]):
+            _say(line)
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aibridge_trio import files
+from aibridge_trio.contradictions import clash
 from aibridge_trio.errors import Mistake
 from aibridge_trio.settings import CONFIG, OPTIONS, Address, Settings
 from aibridge_trio.units import Unfit, nearest, quoted, visible
@@ -121,6 +122,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
         found["admin_token"] = _secret_from(token_file, origins["admin_token_file"])
 
     settings = Settings(**found)
+    _check_listeners(settings, origins)
     _check_certificates(settings, origins)
     _check_exposure(settings, origins)
     _check_company(settings, origins)
@@ -274,6 +276,14 @@ def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
     )
     if settings.queue_size and not any(limits):
         raise origins["queue_size"].mistake("there is no limit to wait for", "add --max-concurrency N")
+
+
+def _check_listeners(settings: Settings, origins: Mapping[str, Origin]) -> None:
+    """Refuse two listeners on one port: the second could not start."""
+    if two := clash(settings):
+        name = "admin_bind" if settings.admin_bind in two and origins["admin_bind"] is not DEFAULT else "bind"
+        one, other = two if two[0] in settings.bind else reversed(two)
+        raise origins[name].mistake(f"{one} and {other} are one port", "give each listener its own")
 
 
 def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:

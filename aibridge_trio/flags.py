@@ -6,7 +6,26 @@ from aibridge_trio.addresses import ADDRESS, BASE_URL
 from aibridge_trio.settings import CONFIG, OPTIONS, Option
 from aibridge_trio.units import BOOLEAN, COUNT, DURATION, FAILURES, FILE, NUMBER, POSITIVE, SECRET, SPAN, Unit
 
-SERVE = CHECK = (CONFIG, *OPTIONS)
+SERVE = (CONFIG, *OPTIONS)
+
+CHECK_ONLY = (
+    Option(
+        name="diff",
+        unit=BOOLEAN,
+        default="false",
+        help="Print only what differs from the defaults.",
+        group="What is printed",
+    ),
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print one JSON document: of each option its value, default and source; and the warnings.",
+        group="What is printed",
+    ),
+)
+
+CHECK = (*SERVE, *CHECK_ONLY)
 
 # Named like the fields of MockOptions.
 MOCK = (

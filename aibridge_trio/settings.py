@@ -20,6 +20,7 @@ from aibridge_trio.addresses import (
     bypasses,
 )
 from aibridge_trio.cautions import cautions
+from aibridge_trio.contradictions import contradictions
 from aibridge_trio.listeners import Listeners
 from aibridge_trio.options import Option, option
 from aibridge_trio.units import (
@@ -40,7 +41,7 @@ from aibridge_trio.units import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 __all__ = [
@@ -261,9 +262,9 @@ class Settings(Listeners):
         said = f"callers' own keys go up to {' and '.join(own)}: --circuit-breaker-429 credential"
         return (f"{said} lets a key that is told to wait rest alone",)
 
-    def warnings(self) -> tuple[str, ...]:
-        """What is allowed but deserves a second look, a line each."""
-        return tuple(cautions(self))
+    def warnings(self, given: Collection[str] = ()) -> tuple[str, ...]:
+        """What is allowed but deserves a second look, a line each; `given` has been set, if only to a default."""
+        return (*cautions(self), *contradictions(self, given))
 
 
 def _described() -> Iterator[Option]:
