@@ -24,6 +24,8 @@ def lines(loaded: Loaded, *, diff: bool = False) -> Iterator[str]:
     yield VALID
     for warning in warnings(loaded):
         yield f"warning: {warning}"
+    for suggestion in loaded.settings.suggestions():
+        yield f"suggestion: {suggestion}"
 
 
 def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
         for option, value in _values(loaded)
         if not (diff and _is_default(option, value))
     }
-    return {"valid": True, "options": options, "warnings": list(warnings(loaded))}
+    return {"valid": True, "options": options, "warnings": list(warnings(loaded)), "suggestions": list(loaded.settings.suggestions())}
 
 
 def warnings(loaded: Loaded) -> tuple[str, ...]:

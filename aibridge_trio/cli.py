@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 
-from aibridge_trio import __version__, signals
+from aibridge_trio import __version__, signals, streams
 from aibridge_trio.errors import Failure, Mistake
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default the process's own, and give its exit status."""
     if arguments is None:
         signals.catch()
-    _have_streams()
+    streams.prepare()
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         status = _complain(Failure(f"cannot go on: {error.strerror or error}"), 1)
     for stream in (sys.stdout, sys.stderr):
-        _let_go(stream)
+        streams.let_go(stream)
     return status
 
 
@@ -235,23 +235,6 @@ def _complain(error: Exception, status: int) -> int:
     with suppress(OSError):  # nobody reads it; the status still tells
         _say(f"aibridge: {visible(str(error))}", sys.stderr)
     return status
-
-
-def _have_streams() -> None:
-    """Let who starts this with closed streams lose what is said, and nothing else."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the end
-
-
-def _let_go(stream: TextIO) -> None:
-    """Flush it. Where its reader has left, see that Python does not try again at exit, and says so."""
-    try:
-        stream.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 def _say(line: str, stream: Any = None) -> None:

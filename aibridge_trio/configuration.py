@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aibridge_trio import files
 from aibridge_trio.contradictions import clash
 from aibridge_trio.errors import Mistake
+from aibridge_trio.guesses import guess
 from aibridge_trio.settings import CONFIG, OPTIONS, Address, Settings
 from aibridge_trio.units import Unfit, nearest, quoted, visible
 
@@ -122,7 +123,6 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
         found["admin_token"] = _secret_from(token_file, origins["admin_token_file"])
 
     settings = Settings(**found)
-    _check_listeners(settings, origins)
     _check_certificates(settings, origins)
     _check_exposure(settings, origins)
     _check_company(settings, origins)
@@ -215,7 +215,7 @@ def _refuse_unknown_keys(file: str, table: Mapping[str, Any]) -> None:
 
 
 def _meant(name: str, known: Mapping[str, str], otherwise: str) -> str:
-    near = nearest(name, known)
+    near = guess(name, known) or nearest(name, known)
     return f"did you mean {known[near]}?" if near else otherwise
 
 
@@ -278,16 +278,11 @@ def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
         raise origins["queue_size"].mistake("there is no limit to wait for", "add --max-concurrency N")
 
 
-def _check_listeners(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    """Refuse two listeners on one port: the second could not start."""
-    if two := clash(settings):
-        name = "admin_bind" if settings.admin_bind in two and origins["admin_bind"] is not DEFAULT else "bind"
-        one, other = two if two[0] in settings.bind else reversed(two)
-        raise origins[name].mistake(f"{one} and {other} are one port", "give each listener its own")
-
-
 def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
     admin, exposed = settings.admin_bind, settings.exposed()
+    if two := clash(settings):  # the second could not start
+        name = "admin_bind" if admin in two and origins["admin_bind"] is not DEFAULT else "bind"
+        raise origins[name].mistake(f"{two[0]} and {two[1]} are one port", "give each listener its own")
     if settings.has_central_key and exposed and not settings.allow_anonymous:
         port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
         raise origins["bind"].mistake(

@@ -57,7 +57,7 @@ def counting(settings: Settings) -> list[str]:
 def clash(settings: Settings) -> tuple[Address, Address] | None:
     """Return two listeners of which only one can have its port, None if all can."""
     binds = [each for each in (*settings.bind, settings.admin_bind) if isinstance(each, Address) and each.port]
-    pairs = ((one, other) for place, one in enumerate(binds) for other in binds[:place])
+    pairs = ((other, one) for place, one in enumerate(binds) for other in binds[:place])
     return next(((one, other) for one, other in pairs if one.port == other.port and _overlap(one, other)), None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import signal
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -34,6 +35,8 @@ _FRAME_SECONDS = 2.0
 _PATIENCE = 30.0
 # What was told last can be read before the dashboard takes the screen.
 _PAUSE = 2.0
+# Columns of a screen, and where the words behind the time and the topic begin.
+_WIDTH, _INDENT = 80, 19
 
 # When, as a part of the whole, what happens to whom; None mends it.
 _PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
@@ -211,7 +214,15 @@ class Demo:
 
     def _tell(self, line: str) -> None:
         if not self._watched:
-            self._say(f"{trio.current_time() - self._began:5.1f} s  {line}")
+            for each in _wrapped(f"{trio.current_time() - self._began:5.1f} s  {line}"):
+                self._say(each)
+
+
+def _wrapped(line: str) -> list[str]:
+    """As many lines as it needs, each on a screen of the usual width, further ones beneath what is said."""
+    return textwrap.wrap(
+        line, _WIDTH, subsequent_indent=" " * _INDENT, drop_whitespace=True, break_long_words=False
+    )
 
 
 def run(seconds: float) -> int:

@@ -5,6 +5,7 @@ Everything raises nothing but `Unfit`, a sentence that begins with the file's na
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import ssl
 import tomllib
@@ -28,7 +29,7 @@ def table(path: Path) -> dict[str, Any]:
     """The TOML document in this file."""
     data = _contents(path, _LONGEST_TABLE)
     try:
-        return tomllib.loads(data.decode())
+        return tomllib.loads(_without_mark(data).decode())
     except UnicodeDecodeError:
         raise Unfit("is not UTF-8") from None
     except RecursionError:
@@ -39,7 +40,7 @@ def table(path: Path) -> dict[str, Any]:
 
 def secret(path: Path) -> Secret:
     """The secret in this file, without the white space around it."""
-    text = _contents(path, _LONGEST_SECRET).decode("latin-1")
+    text = _without_mark(_contents(path, _LONGEST_SECRET)).decode("latin-1")
     try:
         return replace(SECRET.parse(text), file=path)
     except Unfit:
@@ -78,6 +79,11 @@ def check_authorities(path: Path) -> None:
 def check_readable(path: Path) -> None:
     """See whether the file can be read at all."""
     _contents(path, _LONGEST_CERTIFICATES)
+
+
+def _without_mark(data: bytes) -> bytes:
+    """The text without the mark by which some editors begin UTF-8."""
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _contents(path: Path, limit: int) -> bytes:

@@ -18,6 +18,7 @@ from cyclopts import exceptions as said
 
 from aibridge_trio import __version__, flags
 from aibridge_trio.errors import Mistake
+from aibridge_trio.guesses import guess
 from aibridge_trio.page import LEADS, Page, block, definition, facts
 from aibridge_trio.settings import Option
 from aibridge_trio.units import FILE, nearest, quoted, visible
@@ -205,7 +206,7 @@ def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
         case said.UnknownOptionError(token=token, argument_collection=arguments):
             flag = (token.keyword or token.value).partition("=")[0]
             known = [name for argument in arguments for name in argument.names]
-            remedy = _set_in_environment(flag, command) or _meant(flag, known) or see
+            remedy = _set_in_environment(flag, command) or _guessed(flag, command) or _meant(flag, known) or see
             line = f"{visible(flag, 60)}: unknown option; {remedy}"
         case said.UnusedCliTokensError(unused_tokens=[word, *_]):
             line = f"{quoted(word)}: one argument too many; {see}"
@@ -223,6 +224,15 @@ def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
 def _meant(word: str, known: Iterable[str]) -> str | None:
     near = nearest(word, known) or nearest(word.lower(), known)
     return f"did you mean {near}?" if near else None
+
+
+def _guessed(flag: str, command: Command | None) -> str | None:
+    """The flag by which this program calls what others call so, with the form of its value."""
+    options = {option.name: option for option in command.options if option.flag} if command else {}
+    name = guess(flag, options)
+    if name is None:
+        return None
+    return f"did you mean {options[name].flag} {options[name].unit.metavar.removesuffix(',...')}".rstrip() + "?"
 
 
 def _set_in_environment(flag: str, command: Command | None) -> str | None:

@@ -160,6 +160,7 @@ def _failure(text: str) -> tuple[int, float]:
 
 # Durations and sizes: a number and a unit. Decimal, because 0.1ms is not a float.
 
+_MOST_DECIMALS = 6
 _SECONDS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
 _BYTES = {"GiB": Decimal(1 << 30), "MiB": Decimal(1 << 20), "KiB": Decimal(1 << 10), "B": Decimal(1)}
 
@@ -173,7 +174,17 @@ def _amount(text: str, factors: dict[str, Decimal], what: str, usual: str) -> De
     raise Unfit(f"{quoted(text)} is not a {what}")
 
 
+# As people and `aibridge top` write them together, from the largest unit down: 1m30s, 2h05m, 1s500ms.
+_COMPOUND = re.compile(r"(?:[0-9]{1,15}h)?(?:[0-9]{1,15}m(?!s))?(?:[0-9]{1,15}s)?(?:[0-9]{1,15}ms)?")
+_PART = re.compile(r"([0-9]+)(h|ms|m|s)")
+
+
 def _duration(text: str) -> float:
+    if _COMPOUND.fullmatch(text) and text:
+        return float(sum(Decimal(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
+    match = re.fullmatch(r"((?:[0-9]{1,15}h)?(?:[0-9]{1,15}m)?)([0-9]{1,15}\.[0-9]{1,6}s)", text)
+    if match and match[1]:  # 1m05.5s
+        return _duration(match[1]) + float(_amount(match[2], _SECONDS, "duration", "s"))
     return float(_amount(text, _SECONDS, "duration", "s"))
 
 
@@ -203,10 +214,12 @@ def _in_largest(amount: Decimal, factors: dict[str, Decimal]) -> str | None:
 
 
 def show_duration(seconds: float) -> str:
-    """`10s`, `5m`, `250ms`; nothing, and a timeout that is off (infinite), is `0s`."""
+    """`10s`, `5m`, `1.5s`, `250ms`; nothing, and a timeout that is off (infinite), is `0s`."""
     if not seconds or math.isinf(seconds):
         return "0s"
-    exact = Decimal(f"{seconds:.9f}")
+    exact = Decimal(f"{seconds:.9f}").normalize()
+    if exact > 1 and exact % 1 and exact == round(exact, _MOST_DECIMALS):
+        return f"{exact:f}s"
     return _in_largest(exact, _SECONDS) or f"{(exact * 1000).normalize():f}ms"
 
 

@@ -261,6 +261,27 @@ serve --bnd x
 serve --bnd=x
     --bnd: unknown option; did you mean --bind?
 
+serve --port 5
+    --port: unknown option; did you mean --bind HOST:PORT?
+
+check --host=x
+    --host: unknown option; did you mean --bind HOST:PORT?
+
+serve --admin-port 5
+    --admin-port: unknown option; did you mean --admin-bind HOST:PORT?
+
+serve --config-file x
+    --config-file: unknown option; did you mean --config FILE?
+
+serve --debug
+    --debug: unknown option; did you mean --log-level debug|info|warning|error?
+
+mock --port 5
+    --port: unknown option; did you mean --bind HOST:PORT?
+
+top --port 5
+    --port: unknown option; did you mean --url URL?
+
 serve -x
     -x: unknown option; see aibridge serve --help
 
@@ -526,16 +547,18 @@ def test_examples_in_help_are_valid(
 
 # What begins every answer of `aibridge` must not wait for what serves, calls or counts. So nothing but this is
 # imported: what knows the command line and its values, and cyclopts with what it needs.
-SHIPPED = {"errors", "reject", "shipped", "units"}
+SHIPPED = {"errors", "reject", "shipped", "streams", "units"}
 ROOMS = {
     *SHIPPED,
     "addresses",
     "cautions",
     "cli",
     "configuration",
+    "contradictions",
     "files",
     "flags",
     "grammar",
+    "guesses",
     "listeners",
     "options",
     "page",

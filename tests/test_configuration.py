@@ -216,6 +216,26 @@ def test_no_command_passes_over_an_unknown_variable(options: tuple[Option, ...])
     assert told == values(options, {}, {})
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("AIBRIDGE_ADMIN_PORT", "AIBRIDGE_ADMIN_BIND"),
+        ("AIBRIDGE_PORT", "AIBRIDGE_BIND"),
+        ("AIBRIDGE_HOST", "AIBRIDGE_BIND"),
+        ("AIBRIDGE_ADMIN_HOST", "AIBRIDGE_ADMIN_BIND"),
+        ("AIBRIDGE_CONFIG_FILE", "AIBRIDGE_CONFIG"),
+        ("AIBRIDGE_DEBUG", "AIBRIDGE_LOG_LEVEL"),
+    ],
+)
+def test_names_of_other_programs_are_understood(variable: str, meant: str, config: Callable[[str], str]) -> None:
+    """What others call a port is the address here, and not what is spelt most like it."""
+    assert mistake({}, {variable: "5"}) == f"{variable}: unknown variable; did you mean {meant}?"
+    key, meant = variable.removeprefix("AIBRIDGE_").lower(), meant.removeprefix("AIBRIDGE_").lower()
+    if meant != "config":
+        path = config(f"{key} = 5")
+        assert mistake({"config": path}) == f"{path}: {key}: unknown key; did you mean {meant}?"
+
+
 def test_a_variable_like_no_other_is_a_mistake_too() -> None:
     """Every unknown AIBRIDGE_ variable is refused, an empty one too."""
     assert mistake({}, {"AIBRIDGE_XYZZY": ""}) == "AIBRIDGE_XYZZY: unknown variable; unset it"

@@ -29,6 +29,7 @@ def test_the_demo_shows_outage_breaker_rejects_and_recovery(capsys: pytest.Captu
     assert "circuit_open" in said
     assert "NOW" not in said
     assert said.replace("\n", "").isprintable()
+    assert max(map(len, said.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("key", ["q", CTRL_C], ids=["q", "Ctrl-C"])

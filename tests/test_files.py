@@ -30,6 +30,18 @@ def test_a_table_is_toml(tmp_path: Path) -> None:
         files.table(path)
 
 
+def test_a_mark_in_front_of_utf_8_is_no_text(tmp_path: Path) -> None:
+    """Some editors begin a file with it; it is no part of a key, a secret or a value."""
+    path = tmp_path / "t.toml"
+    path.write_bytes(b"\xef\xbb\xbfrate_limit = 1\r\n")
+    assert files.table(path) == {"rate_limit": 1}
+    path.write_bytes(b"\xef\xbb\xbfhunter2\r\n")
+    assert files.secret(path).reveal() == "hunter2"
+    path.write_bytes(b"\xff\xfea\x00")
+    with pytest.raises(Unfit, match="is not UTF-8"):
+        files.table(path)
+
+
 def test_a_secret_loses_its_white_space(tmp_path: Path) -> None:
     """Editors end files with a newline; it is no part of the secret."""
     path = tmp_path / "s"

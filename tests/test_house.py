@@ -31,6 +31,7 @@ DOORS = {
 }
 # Rooms without a test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
+    "guesses": "test_cli",
     "wanted": "test_members",
     "__init__": "test_house",
     "__main__": "test_cli",

@@ -13,6 +13,8 @@ from aibridge_trio.top.alert import Link, alerts, lines
 from aibridge_trio.top.history import History, Picture
 from aibridge_trio.top.paint import length, remaining
 from aibridge_trio.top.reading import read
+from aibridge_trio.top.totals import totals
+from aibridge_trio.units import show_duration
 from tests.pictures import (
     NOW,
     OFF,
@@ -28,6 +30,7 @@ from tests.pictures import (
     failing,
     older,
     overrun,
+    queueing,
     scoping,
     silent,
     without_rejects,
@@ -296,3 +299,28 @@ def test_alerts_are_the_headline_in_parts() -> None:
     ]
     assert headline(picture) == "  ".join(said)
     assert alerts(a_picture(without_rejects), HERE, NOW) == []
+
+
+# The lines beneath it
+
+
+@pytest.mark.parametrize("width", [80, 100, 101, 110, 120, 200])
+@pytest.mark.parametrize("timeout", [0.5, 1.5, 30.0, 3600.0])
+def test_no_line_of_the_totals_is_cut(width: int, timeout: float) -> None:
+    """What finds no room is left out whole, on every width."""
+
+    def crowded(document: Said) -> None:
+        document["queue"] |= {"timeout_s": timeout, "waiting": 12_345, "size": 99_999, "callers": 1_234}
+        document["concurrency"] = {
+            "limit": 99_999,
+            "in_flight": 99_999,
+            "per_caller": 5_000,
+            "per_provider": 9_999,
+        }
+        document["rate_limit"] = {"per_second": 1_000, "callers": 12_345}
+
+    picture = a_picture(queueing, crowded)
+    for line in totals(picture, width, NOW):
+        assert length(line) <= width, "".join(text for text, _ in line)
+    said = "".join(text for text, _ in totals(picture, 200, NOW)[-1])
+    assert said.endswith(f"1,234 callers wait, at most {show_duration(timeout)}")

@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio import addresses, units
+from aibridge_trio.top.paint import span
 from aibridge_trio.units import Secret, Unfit, Unit, nearest, quoted, visible
 
 UNITS = {name: unit for room in (units, addresses) for name, unit in vars(room).items() if isinstance(unit, Unit)}
@@ -59,18 +60,60 @@ def test_counts_round_trip(count: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("250ms", 0.25), ("10s", 10), ("1.5m", 90), ("2h", 7200), ("0s", 0), ("0.1ms", 0.0001), ("007s", 7)],
+    [
+        *(("250ms", 0.25), ("10s", 10), ("1.5m", 90), ("2h", 7200), ("0s", 0), ("0.1ms", 0.0001), ("007s", 7)),
+        *(
+            ("1m30s", 90),
+            ("1m05s", 65),
+            ("1h5m", 3900),
+            ("2h30s", 7230),
+            ("1h1m1s1ms", 3661.001),
+            ("1s500ms", 1.5),
+        ),
+        *(("1m1.5s", 61.5), ("1m0s", 60), ("1m500ms", 60.5)),
+    ],
 )
 def test_durations(text: str, seconds: float) -> None:
     """A duration is a number and ms, s, m or h, and counts seconds."""
     assert units.DURATION.parse(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["10", "", "s", "-1s", "+1s", "1 s", "1S", "1d", ".5s", "1.s", "infs", "1e3s"])
+# From the largest unit down, each once, a fraction in the last.
+COMPOUNDS = ["1s1m", "1m1m", "1m1m1.5s", "m1.5s", "1m30", "1m 30s", "1.5m.5s", "1h-5m", "1mss", "1" * 16 + "m1s"]
+
+
+@pytest.mark.parametrize(
+    "text", ["10", "", "s", "-1s", "+1s", "1 s", "1S", "1d", ".5s", "1.s", "infs", "1e3s", *COMPOUNDS]
+)
 def test_not_durations(text: str) -> None:
     """A bare number, a sign, white space, an exponent or another unit makes no duration."""
     with pytest.raises(Unfit):
         units.DURATION.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (1.5, "1.5s"),
+        (90.0, "90s"),
+        (61.25, "61.25s"),
+        (0.25, "250ms"),
+        (0.0015, "1.5ms"),
+        (5400.0, "90m"),
+        (1.0, "1s"),
+    ],
+)
+def test_durations_are_shown_as_they_are_written(seconds: float, shown: str) -> None:
+    """In the largest unit that needs no fraction; seconds may have one, because nobody writes 1500ms."""
+    assert units.show_duration(seconds) == shown
+    assert units.DURATION.parse(shown) == seconds
+
+
+@given(st.floats(1, 1e6).map(int))
+def test_what_top_writes_is_a_duration(seconds: int) -> None:
+    """A span of the dashboard can be copied into a flag."""
+    if (shown := span(seconds)) and "d" not in shown:
+        assert 0 <= seconds - units.DURATION.parse(shown) < 3600
 
 
 def test_a_bare_number_is_told_its_unit() -> None:

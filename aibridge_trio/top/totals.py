@@ -14,15 +14,18 @@ from aibridge_trio.top.paint import (
     bar,
     count,
     latency,
+    length,
     rate,
-    span,
     sparkline,
 )
 from aibridge_trio.top.rates import QueueRates
 from aibridge_trio.top.view import ROOMY
+from aibridge_trio.units import show_duration
 
 # More columns would be less than three seconds each: nothing but flicker.
 _LONGEST_TRACE = 100
+# On a narrower screen than this lines are cut, from the right (cells).
+_USUAL = 80
 # The cells of a meter.
 _BAR = 20
 
@@ -64,7 +67,7 @@ def _in_flight(document: Document, width: int) -> Line:
     # Where there is less room, these stand beside those whom they limit.
     each = (("a caller", document.per_caller), ("a provider", document.per_provider))
     limits = "".join(f", {most} {whose}" for whose, most in each if most) if width >= ROOMY else ""
-    return [
+    line: Line = [
         (f"{'in flight':<10}", BOLD),
         (f"{gauge} " if limit else "", f"bold {YELLOW}" if full else GREEN),
         (of, f"bold {YELLOW}" if full else PLAIN),
@@ -73,6 +76,10 @@ def _in_flight(document: Document, width: int) -> Line:
         (rate_limit, PLAIN),
         (active, DIM),
     ]
+    # What is cut would be read as something else; without these the rest is still true.
+    for spare in ((limits, DIM), (f"{gauge} ", f"bold {YELLOW}" if full else GREEN), (active, DIM)):
+        line = line if length(line) <= max(width, _USUAL) else [cell for cell in line if cell != spare]
+    return line
 
 
 def _queue(queue: Queue, rates: QueueRates, width: int) -> Line:
@@ -88,6 +95,11 @@ def _queue(queue: Queue, rates: QueueRates, width: int) -> Line:
         ("  pace ", BOLD),
         (f"{rate(queue.pace)}/s", PLAIN if queue.pace else DIM),
     ]
-    if width >= ROOMY:
-        line.append((f"  {count(queue.callers)} callers wait, at most {span(queue.timeout)}", DIM))
+    if length(line) > max(width, _USUAL):
+        del line[1]
+    callers = "1 caller waits" if queue.callers == 1 else f"{count(queue.callers)} callers wait"
+    for more in (f"  {callers}", f", at most {show_duration(queue.timeout)}"):
+        if width < ROOMY or length([*line, (more, DIM)]) > width:
+            break
+        line.append((more, DIM))
     return line

@@ -1,0 +1,101 @@
+"""Names that other programs have for what is called otherwise here: what a user of those types first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# As keys of the file are written; what is meant is an option's name.
+_MEANT = {
+    "port": "bind",
+    "host": "bind",
+    "listen": "bind",
+    "listen_address": "bind",
+    "address": "bind",
+    "addr": "bind",
+    "http_port": "bind",
+    "socket": "bind",
+    "p": "bind",
+    "admin_port": "admin_bind",
+    "admin_host": "admin_bind",
+    "admin_address": "admin_bind",
+    "admin_listen": "admin_bind",
+    "admin": "admin_bind",
+    "metrics_port": "admin_bind",
+    "metrics_bind": "admin_bind",
+    "health_port": "admin_bind",
+    "status_port": "admin_bind",
+    "config_file": "config",
+    "configuration": "config",
+    "conf": "config",
+    "c": "config",
+    "f": "config",
+    "file": "config",
+    "verbose": "log_level",
+    "quiet": "log_level",
+    "debug": "log_level",
+    "loglevel": "log_level",
+    "level": "log_level",
+    "format": "log_format",
+    "log_json": "log_format",
+    "json_logs": "log_format",
+    "cert": "tls_cert",
+    "certificate": "tls_cert",
+    "certfile": "tls_cert",
+    "ssl_cert": "tls_cert",
+    "ssl_certfile": "tls_cert",
+    "key": "tls_key",
+    "keyfile": "tls_key",
+    "ssl_key": "tls_key",
+    "ssl_keyfile": "tls_key",
+    "proxy": "upstream_proxy",
+    "http_proxy": "upstream_proxy",
+    "ca": "upstream_ca",
+    "cacert": "upstream_ca",
+    "ca_file": "upstream_ca",
+    "concurrency": "max_concurrency",
+    "max_in_flight": "max_concurrency",
+    "max_requests": "max_concurrency",
+    "limit": "max_concurrency",
+    "rate": "rate_limit",
+    "rps": "rate_limit",
+    "qps": "rate_limit",
+    "queue": "queue_size",
+    "breaker": "circuit_breaker",
+    "max_body_size": "max_body",
+    "body_limit": "max_body",
+    "connections": "max_connections",
+    "timeout": "first_byte_timeout",
+    "read_timeout": "idle_timeout",
+    "shutdown_timeout": "graceful_timeout",
+    "stop_timeout": "graceful_timeout",
+    "drain_timeout": "graceful_timeout",
+    "drain": "drain_delay",
+    "openai_url": "openai_base_url",
+    "anthropic_url": "anthropic_base_url",
+    "copilot_url": "copilot_base_url",
+    "base_url": "openai_base_url",
+    "upstream": "openai_base_url",
+    "admin_url": "url",
+    "bridge": "url",
+    "refresh": "interval",
+    "every": "interval",
+    "time": "seconds",
+    "trusted_proxy": "trusted_proxies",
+    "forwarded_allow_ips": "trusted_proxies",
+    "admin_token": "admin_token_file",
+    "delay": "latency",
+}
+
+
+# Of a running bridge it is not asked where it listens, but where it is.
+_OF_A_RUNNING_BRIDGE = {"bind": "url", "admin_bind": "url"}
+
+
+def guess(name: str, known: Iterable[str]) -> str | None:
+    """Return which of the known names is meant by a flag, a variable's end or a key, None if none is."""
+    meant = _MEANT.get(name.lstrip("-").replace("-", "_").lower(), "")
+    words = {word.lower(): word for word in known}
+    return words.get(meant) or words.get(_OF_A_RUNNING_BRIDGE.get(meant, ""))
