@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import shlex
 import shutil
@@ -163,7 +164,7 @@ class Fish:
             answer += more
         # A flag comes back in front of its value.
         table = _table(answer.decode().removesuffix("\0"))
-        return {word.rpartition("=")[2]: about for word, about in table.items()}
+        return {re.sub(r"^--[a-z-]+=", "", word): about for word, about in table.items()}
 
     def close(self) -> None:
         """See Shell."""

@@ -12,7 +12,7 @@ from aibridge_trio import shipped
 from aibridge_trio.cli import HELP, commands
 from aibridge_trio.grammar import Command, app
 from aibridge_trio.reference import bash, fish, zsh
-from aibridge_trio.reference.tree import Branch, Flag, Place, Tree, tree
+from aibridge_trio.reference.tree import Branch, Flag, Place, Tree, settings, tree
 from aibridge_trio.units import FILE
 from tests.shells import Bash, Fish, Shell, Zsh
 
@@ -92,6 +92,22 @@ LINES = (
     ("aibridge breaker -- -x o|", "openai"),
     ("aibridge breaker -- -|", ""),
     ("aibridge serve -- --|", ""),
+    # Of a list the next item is completed, with one that is not there yet.
+    ("aibridge serve --shadow ra|", "rate"),
+    ("aibridge serve --shadow rate,br|", "breaker"),
+    ("aibridge serve --shadow=rate,br|", "breaker"),
+    ("aibridge serve --shadow rate,rat|", ""),
+    ("aibridge serve --shadow rate,breaker,cr|", "credential"),
+    # Of a setting first the name, then the value where there are few.
+    ("aibridge simulate --setting max_concurrency_per_c|", "max_concurrency_per_caller="),
+    (
+        "aibridge simulate --setting circuit_breaker_4|",
+        "circuit_breaker_429=provider, circuit_breaker_429=credential",
+    ),
+    # A scenario has a name, or is a file.
+    ("aibridge simulate bri|", "bridge.toml"),
+    ("aibridge simulate bro|", "brownout"),
+    ("aibridge simulate outage bri|", "bridge.toml"),
     # Files stand where a file is asked for, and nowhere else.
     ("aibridge serve --config my|", "my file.toml"),
     ("aibridge serve --config=my|", "my file.toml"),
@@ -188,6 +204,7 @@ def test_every_value_is_offered(shell: Shell, command: Command, form: str) -> No
     for option in command.options:
         if option.flag and not option.switch:
             expected = FILES if option.unit is FILE else set(option.unit.choices)
+            expected = set(settings()) if option.unit.metavar == "NAME=VALUE" else expected
             assert set(shell.offers(form.format(command.name, option.flag))) == expected, option.flag
 
 
@@ -197,7 +214,8 @@ def test_every_argument_is_offered(shell: Shell, command: Command) -> None:
     line = f"aibridge {command.name} "
     for each in command.positionals:
         words = command.words.get(each.name) or get_args(each.annotation)
-        assert set(shell.offers(line)) == set(words) != set()
+        files = FILES if each.name == "scenario" else set()
+        assert set(shell.offers(line)) == set(words) | files != set()
         line += f"{words[0]} "
 
 
@@ -209,7 +227,8 @@ def test_provider_names_are_offered(shell: Shell) -> None:
 @pytest.mark.parametrize(("line", "expected"), LINES)
 def test_what_fits_is_offered(shell: Shell, line: str, expected: str) -> None:
     """Whatever stands in the line, what fits at the cursor is offered, and nothing else."""
-    assert set(shell.offers(line)) == set(filter(None, expected.split(", ")))
+    # Of a list some shells show all of it, and some only what they add.
+    assert {word.rpartition(",")[2] for word in shell.offers(line)} == set(filter(None, expected.split(", ")))
 
 
 @pytest.mark.parametrize("line", ["aibridge demo ", "aibridge breaker open openai "])
@@ -265,7 +284,7 @@ def test_words_are_plain() -> None:
     for branch in (whole.trunk, *whole.branches):
         words = [*branch.commands, *(word for _, place in branch.values for word in place.words)]
         words += [name for flag in branch.flags for name in flag.names]
-        assert all(re.fullmatch(r"[a-z0-9.-]*", word) for word in words)
+        assert all(re.fullmatch(r"[a-z0-9.-]*|[a-z0-9_]+=[a-z]*", word) for word in words)
 
 
 # Ways to load them, and users' settings.
@@ -321,6 +340,14 @@ def test_an_alias_is_completed(start: Start, kind: Kind, load: str) -> None:
 def test_bash_completes_in_front_of_the_cursor(start: Start, line: str, expected: set[str]) -> None:
     """What is behind the cursor in a word does not count, as everywhere in bash."""
     assert set(start(Bash, BASH).offers(line)) == expected
+
+
+def test_the_value_of_a_setting_is_completed(start: Start) -> None:
+    """Behind the second equals sign too, whether or not bash splits words there."""
+    for more in ("", "; COMP_WORDBREAKS=${COMP_WORDBREAKS//=}"):
+        shell = start(Bash, BASH + more)
+        assert set(shell.offers("aibridge simulate --setting circuit_breaker_429=p")) == {"provider"}
+        assert set(shell.offers("aibridge simulate --setting=circuit_breaker_429=c")) == {"credential"}
 
 
 def test_equals_signs_may_belong_to_words(start: Start) -> None:

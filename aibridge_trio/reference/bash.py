@@ -34,8 +34,11 @@ def _values(branch: Branch) -> str:
     lines = []
     for label, place in branch.values:
         # Readline does files best: quotes, tildes, folders, whatever the user has set up.
-        action = "compopt -o default 2>/dev/null" if place.file else f"fits='{' '.join(place.words)}'"
-        if place.file or place.words:
+        actions = [f"fits='{' '.join(place.words)}'"] if place.words else []
+        actions += ["listed=yes"] if place.listed else []
+        actions += ["files=yes" if place.words else "compopt -o default 2>/dev/null"] if place.file else []
+        action = " ".join(actions)
+        if actions:
             pattern = " | ".join(quoted(f"{name} {label}") for name in branch.commands)
             lines.append(f"      {pattern}) {action} ;;\n")
     return "".join(lines)
@@ -45,7 +48,7 @@ def _values(branch: Branch) -> str:
 _SCRIPT = r"""
 _aibridge() {
   local IFS=$' \t\n' rest=${COMP_LINE:0:COMP_POINT} command='' cur='' word='' name='' head=''
-  local flags='' valued='' repeatable='' fits='' flag='' given='' ended='' place=1 i
+  local flags='' valued='' repeatable='' fits='' listed='' files='' before='' flag='' given='' ended='' place=1 i
   local -a words=()
   COMPREPLY=()
 
@@ -95,9 +98,26 @@ _aibridge() {
       fits+=" ${word//|/ }"
     done
   fi
+  # Of a list the last item is completed, with one that is not there yet.
+  if [[ -n $listed && $cur == *,* ]]; then
+    before=${cur%,*},
+    cur=${cur##*,}
+  fi
   for word in $fits; do
-    [[ $word == "${cur#[\"\']}"* ]] && COMPREPLY+=("$head$word")
+    [[ -n $before && ,$before == *",$word,"* ]] && continue
+    [[ $word == "${cur#[\"\']}"* ]] && COMPREPLY+=("$head$before$word")
   done
+  if [[ $cur == *=* && $COMP_WORDBREAKS == *=* && ${#COMPREPLY[@]} -gt 0 ]]; then
+    COMPREPLY=("${COMPREPLY[@]#"${cur%%=*}="}")
+  fi
+  # What goes on behind its sign is not complete.
+  [[ " ${COMPREPLY[*]-} " == *"= "* ]] && compopt -o nospace 2>/dev/null
+  if [[ -n $files ]]; then
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r word; do
+      COMPREPLY+=("$word")
+    done < <(compgen -f -- "${cur#[\"\']}")
+  fi
   return 0
 }
 

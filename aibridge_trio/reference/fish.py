@@ -20,6 +20,8 @@ def _lines(branch: Branch, about: dict[str, str]) -> Iterator[str]:
         condition = " ".join(["__aibridge_argument", whom, str(number), *branch.valued])
         for word in place.words:
             yield _line(condition, f"-a {word}", about[word] if branch.commands == ("",) else "")
+        if place.file:
+            yield _line(condition, "-F", "")
     for flag in branch.flags:
         free = () if flag.repeatable else flag.names
         condition = " ".join(["__aibridge_flag", whom, *(f"{name}=" if flag.value else name for name in free)])
@@ -35,6 +37,8 @@ def _flag(name: str, value: Place | None) -> str:
     option = f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
     if value is None:
         return option
+    if value.listed:
+        return f"{option} -x -a '(__aibridge_list {' '.join(value.words)})'"
     if value.file:
         return f"{option} -r -F"
     return f"{option} -x -a '{' '.join(value.words)}'" if value.words else f"{option} -x"
@@ -78,6 +82,14 @@ function __aibridge_argument
         end
     end
     test $place -eq $argv[2]
+end
+
+# The list at the cursor, with each of these words behind it that is not in it yet.
+function __aibridge_list
+    set -l before (string match -r '.*,' -- (string replace -r '^--[^=]*=' '' -- (commandline -ct)))
+    for word in $argv
+        contains -- $word (string split , -- "$before"); or echo "$before$word"
+    end
 end
 
 complete -c aibridge -f

@@ -11,15 +11,25 @@ from cyclopts import App
 from cyclopts.argument import Argument
 
 from aibridge_trio.cli import HELP
+from aibridge_trio.simulate.setting import KNOWN
+
+_SETTING = "NAME=VALUE"
+
+# Arguments that are a word, or a file.
+_OR_FILES = ("scenario",)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: what to call it, and what it can be, as far as a shell can know."""
+    """Where a value stands: what to call it, and what it can be, as far as a shell can know.
+
+    One of the `words`, or several with commas between if it is `listed`; or the name of a file.
+    """
 
     name: str
     words: tuple[str, ...] = ()
     file: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,19 @@ def _places(argument: Argument) -> list[Place]:
 
 def _place(argument: Argument) -> Place:
     name = argument.parameter.metavar or argument.name.lower()
-    return Place(str(name), argument.get_choices(force=True) or (), Path in get_args(argument.hint))
+    words = settings() if name == _SETTING else argument.get_choices(force=True) or ()
+    # A scenario has a name, or is a file of the user's own.
+    file = Path in get_args(argument.hint) or (name in _OR_FILES and bool(words))
+    return Place(str(name), words, file, listed=bool(words) and str(name).endswith(",..."))
+
+
+def settings() -> tuple[str, ...]:
+    """Return what `--setting` can be: a name and its sign, with each value where there are few."""
+    found: list[str] = []
+    for name, option in KNOWN.items():
+        values = ("true", "false") if option.switch else option.unit.choices if option.unit.toml is str else ()
+        found += [f"{name}={value}" for value in values or ("",)]
+    return tuple(found)
 
 
 def _sentence(text: str | None) -> str:

@@ -50,6 +50,13 @@ def _flag(flag: Flag, *, alone: bool = False) -> Iterator[str]:
 def _value(place: Place) -> str:
     # A space means that there is something, but nobody knows what.
     action = "_files" if place.file else f"({' '.join(place.words)})" if place.words else " "
+    if place.listed:
+        action = f"_values -s , {_escaped(place.name, ':').removesuffix(',...')} {' '.join(place.words)}"
+    elif any(word.endswith("=") for word in place.words):
+        # What goes on behind its sign is not complete.
+        action = f' compadd -S "" - {" ".join(place.words)}'
+    elif place.words and place.file:
+        action = f"_aibridge_word_or_file {' '.join(place.words)}"
     return f":{_escaped(place.name, ':')}:{action}"
 
 
@@ -82,6 +89,15 @@ _aibridge() {
       esac
       ;;
   esac
+  return ret
+}
+
+# One of these words, or a file; what _arguments has for compadd stands in front of them.
+_aibridge_word_or_file() {
+  local ret=1
+  local -a expl words_=(${@[(r)[a-z]*,-1]})
+  _wanted words expl word compadd -a words_ && ret=0
+  _files && ret=0
   return ret
 }
 
