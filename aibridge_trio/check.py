@@ -40,7 +40,12 @@ def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
         for option, value in _values(loaded)
         if not (diff and _is_default(option, value))
     }
-    return {"valid": True, "options": options, "warnings": list(warnings(loaded)), "suggestions": list(loaded.settings.suggestions())}
+    return {
+        "valid": True,
+        "options": options,
+        "warnings": list(warnings(loaded)),
+        "suggestions": list(loaded.settings.suggestions()),
+    }
 
 
 def warnings(loaded: Loaded) -> tuple[str, ...]:
