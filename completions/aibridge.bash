@@ -5,7 +5,7 @@
 
 _aibridge() {
   local IFS=$' \t\n' rest=${COMP_LINE:0:COMP_POINT} command='' cur='' word='' name='' head=''
-  local flags='' valued='' repeatable='' fits='' flag='' given='' ended='' place=1 i
+  local flags='' valued='' repeatable='' fits='' listed='' files='' before='' flag='' given='' ended='' place=1 i
   local -a words=()
   COMPREPLY=()
 
@@ -25,7 +25,7 @@ _aibridge() {
     '')
       flags='--help|-h --version'
       ;;
-    serve | check)
+    serve)
       flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allowed-hosts --allowed-origins --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --log-level --log-format --help|-h --version'
       valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allowed-hosts --allowed-origins --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --log-level --log-format'
       repeatable='--bind'
@@ -33,6 +33,11 @@ _aibridge() {
     top)
       flags='--url --once --json --interval --help|-h --version'
       valued='--url --interval'
+      ;;
+    check)
+      flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allowed-hosts --allowed-origins --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --log-level --log-format --diff --json --help|-h --version'
+      valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --trusted-proxies --allowed-hosts --allowed-origins --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --circuit-breaker-failure-threshold --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --log-level --log-format'
+      repeatable='--bind'
       ;;
     breaker)
       flags='--url --help|-h --version'
@@ -82,29 +87,41 @@ _aibridge() {
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
       ' 1') fits='serve top check breaker mock demo simulate completion man help' ;;
-      'serve --config' | 'check --config') compopt -o default 2>/dev/null ;;
-      'serve --admin-token-file' | 'check --admin-token-file') compopt -o default 2>/dev/null ;;
-      'serve --tls-cert' | 'check --tls-cert') compopt -o default 2>/dev/null ;;
-      'serve --tls-key' | 'check --tls-key') compopt -o default 2>/dev/null ;;
-      'serve --shadow' | 'check --shadow') fits='concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' ;;
-      'serve --circuit-breaker-429' | 'check --circuit-breaker-429') fits='provider credential' ;;
-      'serve --circuit-breaker-scope' | 'check --circuit-breaker-scope') fits='provider endpoint model' ;;
-      'serve --upstream-ca' | 'check --upstream-ca') compopt -o default 2>/dev/null ;;
-      'serve --log-level' | 'check --log-level') fits='debug info warning error' ;;
-      'serve --log-format' | 'check --log-format') fits='auto human json' ;;
+      'serve --config') compopt -o default 2>/dev/null ;;
+      'serve --admin-token-file') compopt -o default 2>/dev/null ;;
+      'serve --tls-cert') compopt -o default 2>/dev/null ;;
+      'serve --tls-key') compopt -o default 2>/dev/null ;;
+      'serve --shadow') fits='concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' listed=yes ;;
+      'serve --circuit-breaker-429') fits='provider credential' ;;
+      'serve --circuit-breaker-scope') fits='provider endpoint model' ;;
+      'serve --upstream-ca') compopt -o default 2>/dev/null ;;
+      'serve --log-level') fits='debug info warning error' ;;
+      'serve --log-format') fits='auto human json' ;;
+      'check --config') compopt -o default 2>/dev/null ;;
+      'check --admin-token-file') compopt -o default 2>/dev/null ;;
+      'check --tls-cert') compopt -o default 2>/dev/null ;;
+      'check --tls-key') compopt -o default 2>/dev/null ;;
+      'check --shadow') fits='concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' listed=yes ;;
+      'check --circuit-breaker-429') fits='provider credential' ;;
+      'check --circuit-breaker-scope') fits='provider endpoint model' ;;
+      'check --upstream-ca') compopt -o default 2>/dev/null ;;
+      'check --log-level') fits='debug info warning error' ;;
+      'check --log-format') fits='auto human json' ;;
       'breaker 1') fits='open close auto' ;;
       'breaker 2') fits='openai anthropic copilot' ;;
+      'simulate --setting') fits='max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte=' ;;
+      'simulate --compare') fits='max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte=' ;;
       'simulate --svg') compopt -o default 2>/dev/null ;;
-      'simulate 1') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 2') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 3') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 4') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 5') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 6') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 7') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 8') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 9') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
-      'simulate 10') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' ;;
+      'simulate 1') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 2') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 3') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 4') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 5') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 6') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 7') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 8') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 9') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
+      'simulate 10') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams' files=yes ;;
       'completion 1') fits='bash zsh fish' ;;
       'man 1') fits='aibridge serve top check breaker mock demo simulate completion man aibridge.toml' ;;
       'help 1') fits='serve top check breaker mock demo simulate completion man' ;;
@@ -118,9 +135,26 @@ _aibridge() {
       fits+=" ${word//|/ }"
     done
   fi
+  # Of a list the last item is completed, with one that is not there yet.
+  if [[ -n $listed && $cur == *,* ]]; then
+    before=${cur%,*},
+    cur=${cur##*,}
+  fi
   for word in $fits; do
-    [[ $word == "${cur#[\"\']}"* ]] && COMPREPLY+=("$head$word")
+    [[ -n $before && ,$before == *",$word,"* ]] && continue
+    [[ $word == "${cur#[\"\']}"* ]] && COMPREPLY+=("$head$before$word")
   done
+  if [[ $cur == *=* && $COMP_WORDBREAKS == *=* && ${#COMPREPLY[@]} -gt 0 ]]; then
+    COMPREPLY=("${COMPREPLY[@]#"${cur%%=*}="}")
+  fi
+  # What goes on behind its sign is not complete.
+  [[ " ${COMPREPLY[*]-} " == *"= "* ]] && compopt -o nospace 2>/dev/null
+  if [[ -n $files ]]; then
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r word; do
+      COMPREPLY+=("$word")
+    done < <(compgen -f -- "${cur#[\"\']}")
+  fi
   return 0
 }
 

@@ -37,6 +37,14 @@ function __aibridge_argument
     test $place -eq $argv[2]
 end
 
+# The list at the cursor, with each of these words behind it that is not in it yet.
+function __aibridge_list
+    set -l before (string match -r '.*,' -- (string replace -r '^--[^=]*=' '' -- (commandline -ct)))
+    for word in $argv
+        contains -- $word (string split , -- "$before"); or echo "$before$word"
+    end
+end
+
 complete -c aibridge -f
 complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP'
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: who is turned away, by which protection, and which provider is sick'
@@ -51,60 +59,60 @@ complete -c aibridge -n '__aibridge_argument "" 1' -a help -d 'Show what a comma
 complete -c aibridge -n '__aibridge_flag "" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "" --version' -l version -d 'Show the version'
-complete -c aibridge -n '__aibridge_flag "serve check" --config=' -l config -r -F -d 'A TOML file; its keys are the flags\' names with _ for -'
-complete -c aibridge -n '__aibridge_flag "serve check"' -l bind -x -d 'Where callers connect, or unix:/PATH for a unix socket; [::] is IPv4 too'
-complete -c aibridge -n '__aibridge_flag "serve check" --bind-mode=' -l bind-mode -x -d 'Permissions of the unix sockets in --bind, octal'
-complete -c aibridge -n '__aibridge_flag "serve check" --admin-bind=' -l admin-bind -x -d 'Health, metrics, status and operator actions; off loopback only with --admin-token-file'
-complete -c aibridge -n '__aibridge_flag "serve check" --admin-token-file=' -l admin-token-file -r -F -d 'A file with the token that the admin listener asks for'
-complete -c aibridge -n '__aibridge_flag "serve check" --tls-cert=' -l tls-cert -r -F -d 'Certificate chain for callers, PEM; with --tls-key'
-complete -c aibridge -n '__aibridge_flag "serve check" --tls-key=' -l tls-key -r -F -d 'Its private key, PEM, without a passphrase'
-complete -c aibridge -n '__aibridge_flag "serve check" --trusted-proxies=' -l trusted-proxies -x -d 'Networks whose X-Forwarded-For is believed'
-complete -c aibridge -n '__aibridge_flag "serve check" --allowed-hosts=' -l allowed-hosts -x -d 'Names by which callers may address a loopback listener, besides loopback addresses and localhost'
-complete -c aibridge -n '__aibridge_flag "serve check" --allowed-origins=' -l allowed-origins -x -d 'Origins of web pages that may use the bridge, besides its own; null is one too'
-complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-allow-anonymous' -l allow-anonymous -d 'Permit a central key on a listener off loopback'
-complete -c aibridge -n '__aibridge_flag "serve check" --allow-anonymous --no-allow-anonymous' -l no-allow-anonymous -d 'The opposite of --allow-anonymous'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-concurrency=' -l max-concurrency -x -d 'Requests in flight, per replica; 0 is unlimited'
-complete -c aibridge -n '__aibridge_flag "serve check" --rate-limit=' -l rate-limit -x -d 'Requests per second and caller, per replica; 0 is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-concurrency-per-caller=' -l max-concurrency-per-caller -x -d 'Requests in flight of one caller; 0 is unlimited'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-concurrency-per-provider=' -l max-concurrency-per-provider -x -d 'Requests in flight to one provider; 0 is unlimited'
-complete -c aibridge -n '__aibridge_flag "serve check" --queue-size=' -l queue-size -x -d 'Requests that may wait for a slot, a share or their caller\'s rate; 0 is no queue'
-complete -c aibridge -n '__aibridge_flag "serve check" --queue-timeout=' -l queue-timeout -x -d 'The longest wait in the queue'
-complete -c aibridge -n '__aibridge_flag "serve check" --shadow=' -l shadow -x -a 'concurrency concurrency-per-caller concurrency-per-provider rate breaker credential' -d 'Protections that count what they would reject, and reject nothing: concurrency, concurrency-per-caller, concurrency-per-provider, rate, breaker, credential'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-buffered=' -l max-buffered -x -d 'All bodies together that are read before they go up, half of it for one caller alone; beyond it 503'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors, 4096 at most'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address; 0 is half of all off loopback, but for trusted proxies'
-complete -c aibridge -n '__aibridge_flag "serve check" --keep-alive-timeout=' -l keep-alive-timeout -x -d 'How long a caller\'s connection may idle; longer than a balancer in front keeps its own'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures inside the window that open it'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-window=' -l circuit-breaker-window -x -d 'How long a failure counts'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-cooldown=' -l circuit-breaker-cooldown -x -d 'Time open before probing'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-half-open-max-requests=' -l circuit-breaker-half-open-max-requests -x -d 'Probes in flight at once, and successes needed to close'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-max-cooldown=' -l circuit-breaker-max-cooldown -x -d 'The longest cooldown: told by the provider, or after several trips in a row'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-429=' -l circuit-breaker-429 -x -a 'provider credential' -d 'Whom a 429 for a caller\'s own key speaks of: the provider, or that key alone, which then rests'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-scope=' -l circuit-breaker-scope -x -a 'provider endpoint model' -d 'What has a breaker of its own'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-models=' -l circuit-breaker-models -x -d 'For scope model: names, or beginnings with *; all others share one breaker'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-slow-first-byte=' -l circuit-breaker-slow-first-byte -x -d 'A first byte later than this is a failure; 0s is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --circuit-breaker-ramp=' -l circuit-breaker-ramp -x -d 'After closing: how long until all requests are admitted again'
-complete -c aibridge -n '__aibridge_flag "serve check" --openai-base-url=' -l openai-base-url -x -d 'OpenAI upstream'
-complete -c aibridge -n '__aibridge_flag "serve check" --anthropic-base-url=' -l anthropic-base-url -x -d 'Anthropic upstream'
-complete -c aibridge -n '__aibridge_flag "serve check" --copilot-base-url=' -l copilot-base-url -x -d 'Copilot upstream'
-complete -c aibridge -n '__aibridge_flag "serve check" --forward-caller-keys --no-forward-caller-keys' -l forward-caller-keys -d 'With a central key: still forward a credential that the caller brought'
-complete -c aibridge -n '__aibridge_flag "serve check" --forward-caller-keys --no-forward-caller-keys' -l no-forward-caller-keys -d 'The opposite of --forward-caller-keys'
-complete -c aibridge -n '__aibridge_flag "serve check" --upstream-proxy=' -l upstream-proxy -x -d 'Proxy on the way to every provider; else HTTPS_PROXY'
-complete -c aibridge -n '__aibridge_flag "serve check" --upstream-ca=' -l upstream-ca -r -F -d 'Certificates to trust upstream, PEM'
-complete -c aibridge -n '__aibridge_flag "serve check" --connect-timeout=' -l connect-timeout -x -d 'TCP and TLS together; 0s is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --first-byte-timeout=' -l first-byte-timeout -x -d 'Until the response head; 0s is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --max-duration=' -l max-duration -x -d 'A request\'s whole time at its provider, answer included; 0s is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --idle-timeout=' -l idle-timeout -x -d 'Silence in a stream; 0s is off'
-complete -c aibridge -n '__aibridge_flag "serve check" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long requests are still served, while /readyz says 503'
-complete -c aibridge -n '__aibridge_flag "serve check" --graceful-timeout=' -l graceful-timeout -x -d 'Then: how long running streams may take to finish; 0s is no limit'
-complete -c aibridge -n '__aibridge_flag "serve check" --log-level=' -l log-level -x -a 'debug info warning error' -d 'The least level that is logged; stderr'
-complete -c aibridge -n '__aibridge_flag "serve check" --log-format=' -l log-format -x -a 'auto human json' -d 'auto: human on a terminal, else JSON lines'
-complete -c aibridge -n '__aibridge_flag "serve check" --help -h' -l help -d 'Show help'
-complete -c aibridge -n '__aibridge_flag "serve check" --help -h' -s h -d 'Show help'
-complete -c aibridge -n '__aibridge_flag "serve check" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "serve" --config=' -l config -r -F -d 'A TOML file; its keys are the flags\' names with _ for -'
+complete -c aibridge -n '__aibridge_flag "serve"' -l bind -x -d 'Where callers connect, or unix:/PATH for a unix socket; [::] is IPv4 too'
+complete -c aibridge -n '__aibridge_flag "serve" --bind-mode=' -l bind-mode -x -d 'Permissions of the unix sockets in --bind, octal'
+complete -c aibridge -n '__aibridge_flag "serve" --admin-bind=' -l admin-bind -x -d 'Health, metrics, status and operator actions; off loopback only with --admin-token-file'
+complete -c aibridge -n '__aibridge_flag "serve" --admin-token-file=' -l admin-token-file -r -F -d 'A file with the token that the admin listener asks for'
+complete -c aibridge -n '__aibridge_flag "serve" --tls-cert=' -l tls-cert -r -F -d 'Certificate chain for callers, PEM; with --tls-key'
+complete -c aibridge -n '__aibridge_flag "serve" --tls-key=' -l tls-key -r -F -d 'Its private key, PEM, without a passphrase'
+complete -c aibridge -n '__aibridge_flag "serve" --trusted-proxies=' -l trusted-proxies -x -d 'Networks whose X-Forwarded-For is believed'
+complete -c aibridge -n '__aibridge_flag "serve" --allowed-hosts=' -l allowed-hosts -x -d 'Names by which callers may address a loopback listener, besides loopback addresses and localhost'
+complete -c aibridge -n '__aibridge_flag "serve" --allowed-origins=' -l allowed-origins -x -d 'Origins of web pages that may use the bridge, besides its own; null is one too'
+complete -c aibridge -n '__aibridge_flag "serve" --allow-anonymous --no-allow-anonymous' -l allow-anonymous -d 'Permit a central key on a listener off loopback'
+complete -c aibridge -n '__aibridge_flag "serve" --allow-anonymous --no-allow-anonymous' -l no-allow-anonymous -d 'The opposite of --allow-anonymous'
+complete -c aibridge -n '__aibridge_flag "serve" --max-concurrency=' -l max-concurrency -x -d 'Requests in flight, per replica; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "serve" --rate-limit=' -l rate-limit -x -d 'Requests per second and caller, per replica; 0 is off'
+complete -c aibridge -n '__aibridge_flag "serve" --max-concurrency-per-caller=' -l max-concurrency-per-caller -x -d 'Requests in flight of one caller; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "serve" --max-concurrency-per-provider=' -l max-concurrency-per-provider -x -d 'Requests in flight to one provider; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "serve" --queue-size=' -l queue-size -x -d 'Requests that may wait for a slot, a share or their caller\'s rate; 0 is no queue'
+complete -c aibridge -n '__aibridge_flag "serve" --queue-timeout=' -l queue-timeout -x -d 'The longest wait in the queue'
+complete -c aibridge -n '__aibridge_flag "serve" --shadow=' -l shadow -x -a '(__aibridge_list concurrency concurrency-per-caller concurrency-per-provider rate breaker credential)' -d 'Protections that count what they would reject, and reject nothing: concurrency, concurrency-per-caller, concurrency-per-provider, rate, breaker, credential'
+complete -c aibridge -n '__aibridge_flag "serve" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
+complete -c aibridge -n '__aibridge_flag "serve" --max-buffered=' -l max-buffered -x -d 'All bodies together that are read before they go up, half of it for one caller alone; beyond it 503'
+complete -c aibridge -n '__aibridge_flag "serve" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors, 4096 at most'
+complete -c aibridge -n '__aibridge_flag "serve" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address; 0 is half of all off loopback, but for trusted proxies'
+complete -c aibridge -n '__aibridge_flag "serve" --keep-alive-timeout=' -l keep-alive-timeout -x -d 'How long a caller\'s connection may idle; longer than a balancer in front keeps its own'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures inside the window that open it'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-window=' -l circuit-breaker-window -x -d 'How long a failure counts'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-cooldown=' -l circuit-breaker-cooldown -x -d 'Time open before probing'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-half-open-max-requests=' -l circuit-breaker-half-open-max-requests -x -d 'Probes in flight at once, and successes needed to close'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-max-cooldown=' -l circuit-breaker-max-cooldown -x -d 'The longest cooldown: told by the provider, or after several trips in a row'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-429=' -l circuit-breaker-429 -x -a 'provider credential' -d 'Whom a 429 for a caller\'s own key speaks of: the provider, or that key alone, which then rests'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-scope=' -l circuit-breaker-scope -x -a 'provider endpoint model' -d 'What has a breaker of its own'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-models=' -l circuit-breaker-models -x -d 'For scope model: names, or beginnings with *; all others share one breaker'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-slow-first-byte=' -l circuit-breaker-slow-first-byte -x -d 'A first byte later than this is a failure; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve" --circuit-breaker-ramp=' -l circuit-breaker-ramp -x -d 'After closing: how long until all requests are admitted again'
+complete -c aibridge -n '__aibridge_flag "serve" --openai-base-url=' -l openai-base-url -x -d 'OpenAI upstream'
+complete -c aibridge -n '__aibridge_flag "serve" --anthropic-base-url=' -l anthropic-base-url -x -d 'Anthropic upstream'
+complete -c aibridge -n '__aibridge_flag "serve" --copilot-base-url=' -l copilot-base-url -x -d 'Copilot upstream'
+complete -c aibridge -n '__aibridge_flag "serve" --forward-caller-keys --no-forward-caller-keys' -l forward-caller-keys -d 'With a central key: still forward a credential that the caller brought'
+complete -c aibridge -n '__aibridge_flag "serve" --forward-caller-keys --no-forward-caller-keys' -l no-forward-caller-keys -d 'The opposite of --forward-caller-keys'
+complete -c aibridge -n '__aibridge_flag "serve" --upstream-proxy=' -l upstream-proxy -x -d 'Proxy on the way to every provider; else HTTPS_PROXY'
+complete -c aibridge -n '__aibridge_flag "serve" --upstream-ca=' -l upstream-ca -r -F -d 'Certificates to trust upstream, PEM'
+complete -c aibridge -n '__aibridge_flag "serve" --connect-timeout=' -l connect-timeout -x -d 'TCP and TLS together; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve" --first-byte-timeout=' -l first-byte-timeout -x -d 'Until the response head; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve" --max-duration=' -l max-duration -x -d 'A request\'s whole time at its provider, answer included; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve" --idle-timeout=' -l idle-timeout -x -d 'Silence in a stream; 0s is off'
+complete -c aibridge -n '__aibridge_flag "serve" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long requests are still served, while /readyz says 503'
+complete -c aibridge -n '__aibridge_flag "serve" --graceful-timeout=' -l graceful-timeout -x -d 'Then: how long running streams may take to finish; 0s is no limit'
+complete -c aibridge -n '__aibridge_flag "serve" --log-level=' -l log-level -x -a 'debug info warning error' -d 'The least level that is logged; stderr'
+complete -c aibridge -n '__aibridge_flag "serve" --log-format=' -l log-format -x -a 'auto human json' -d 'auto: human on a terminal, else JSON lines'
+complete -c aibridge -n '__aibridge_flag "serve" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "serve" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "serve" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_flag "top" --url=' -l url -x -d 'The bridge\'s admin listener'
 complete -c aibridge -n '__aibridge_flag "top" --once' -l once -d 'Watch for one interval, print a frame and end'
 complete -c aibridge -n '__aibridge_flag "top" --json' -l json -d 'Print the bridge\'s status instead, one JSON document a line'
@@ -112,6 +120,62 @@ complete -c aibridge -n '__aibridge_flag "top" --interval=' -l interval -x -d 'T
 complete -c aibridge -n '__aibridge_flag "top" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "top" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "top" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "check" --config=' -l config -r -F -d 'A TOML file; its keys are the flags\' names with _ for -'
+complete -c aibridge -n '__aibridge_flag "check"' -l bind -x -d 'Where callers connect, or unix:/PATH for a unix socket; [::] is IPv4 too'
+complete -c aibridge -n '__aibridge_flag "check" --bind-mode=' -l bind-mode -x -d 'Permissions of the unix sockets in --bind, octal'
+complete -c aibridge -n '__aibridge_flag "check" --admin-bind=' -l admin-bind -x -d 'Health, metrics, status and operator actions; off loopback only with --admin-token-file'
+complete -c aibridge -n '__aibridge_flag "check" --admin-token-file=' -l admin-token-file -r -F -d 'A file with the token that the admin listener asks for'
+complete -c aibridge -n '__aibridge_flag "check" --tls-cert=' -l tls-cert -r -F -d 'Certificate chain for callers, PEM; with --tls-key'
+complete -c aibridge -n '__aibridge_flag "check" --tls-key=' -l tls-key -r -F -d 'Its private key, PEM, without a passphrase'
+complete -c aibridge -n '__aibridge_flag "check" --trusted-proxies=' -l trusted-proxies -x -d 'Networks whose X-Forwarded-For is believed'
+complete -c aibridge -n '__aibridge_flag "check" --allowed-hosts=' -l allowed-hosts -x -d 'Names by which callers may address a loopback listener, besides loopback addresses and localhost'
+complete -c aibridge -n '__aibridge_flag "check" --allowed-origins=' -l allowed-origins -x -d 'Origins of web pages that may use the bridge, besides its own; null is one too'
+complete -c aibridge -n '__aibridge_flag "check" --allow-anonymous --no-allow-anonymous' -l allow-anonymous -d 'Permit a central key on a listener off loopback'
+complete -c aibridge -n '__aibridge_flag "check" --allow-anonymous --no-allow-anonymous' -l no-allow-anonymous -d 'The opposite of --allow-anonymous'
+complete -c aibridge -n '__aibridge_flag "check" --max-concurrency=' -l max-concurrency -x -d 'Requests in flight, per replica; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "check" --rate-limit=' -l rate-limit -x -d 'Requests per second and caller, per replica; 0 is off'
+complete -c aibridge -n '__aibridge_flag "check" --max-concurrency-per-caller=' -l max-concurrency-per-caller -x -d 'Requests in flight of one caller; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "check" --max-concurrency-per-provider=' -l max-concurrency-per-provider -x -d 'Requests in flight to one provider; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "check" --queue-size=' -l queue-size -x -d 'Requests that may wait for a slot, a share or their caller\'s rate; 0 is no queue'
+complete -c aibridge -n '__aibridge_flag "check" --queue-timeout=' -l queue-timeout -x -d 'The longest wait in the queue'
+complete -c aibridge -n '__aibridge_flag "check" --shadow=' -l shadow -x -a '(__aibridge_list concurrency concurrency-per-caller concurrency-per-provider rate breaker credential)' -d 'Protections that count what they would reject, and reject nothing: concurrency, concurrency-per-caller, concurrency-per-provider, rate, breaker, credential'
+complete -c aibridge -n '__aibridge_flag "check" --max-body=' -l max-body -x -d 'The longest request body; longer ones get 413'
+complete -c aibridge -n '__aibridge_flag "check" --max-buffered=' -l max-buffered -x -d 'All bodies together that are read before they go up, half of it for one caller alone; beyond it 503'
+complete -c aibridge -n '__aibridge_flag "check" --max-connections=' -l max-connections -x -d 'Callers\' open connections; 0 is half as many as there are descriptors, 4096 at most'
+complete -c aibridge -n '__aibridge_flag "check" --max-connections-per-address=' -l max-connections-per-address -x -d 'Open connections of one address; 0 is half of all off loopback, but for trusted proxies'
+complete -c aibridge -n '__aibridge_flag "check" --keep-alive-timeout=' -l keep-alive-timeout -x -d 'How long a caller\'s connection may idle; longer than a balancer in front keeps its own'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'One circuit breaker per provider'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures inside the window that open it'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-window=' -l circuit-breaker-window -x -d 'How long a failure counts'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-cooldown=' -l circuit-breaker-cooldown -x -d 'Time open before probing'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-half-open-max-requests=' -l circuit-breaker-half-open-max-requests -x -d 'Probes in flight at once, and successes needed to close'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-max-cooldown=' -l circuit-breaker-max-cooldown -x -d 'The longest cooldown: told by the provider, or after several trips in a row'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-429=' -l circuit-breaker-429 -x -a 'provider credential' -d 'Whom a 429 for a caller\'s own key speaks of: the provider, or that key alone, which then rests'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-scope=' -l circuit-breaker-scope -x -a 'provider endpoint model' -d 'What has a breaker of its own'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-models=' -l circuit-breaker-models -x -d 'For scope model: names, or beginnings with *; all others share one breaker'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-slow-first-byte=' -l circuit-breaker-slow-first-byte -x -d 'A first byte later than this is a failure; 0s is off'
+complete -c aibridge -n '__aibridge_flag "check" --circuit-breaker-ramp=' -l circuit-breaker-ramp -x -d 'After closing: how long until all requests are admitted again'
+complete -c aibridge -n '__aibridge_flag "check" --openai-base-url=' -l openai-base-url -x -d 'OpenAI upstream'
+complete -c aibridge -n '__aibridge_flag "check" --anthropic-base-url=' -l anthropic-base-url -x -d 'Anthropic upstream'
+complete -c aibridge -n '__aibridge_flag "check" --copilot-base-url=' -l copilot-base-url -x -d 'Copilot upstream'
+complete -c aibridge -n '__aibridge_flag "check" --forward-caller-keys --no-forward-caller-keys' -l forward-caller-keys -d 'With a central key: still forward a credential that the caller brought'
+complete -c aibridge -n '__aibridge_flag "check" --forward-caller-keys --no-forward-caller-keys' -l no-forward-caller-keys -d 'The opposite of --forward-caller-keys'
+complete -c aibridge -n '__aibridge_flag "check" --upstream-proxy=' -l upstream-proxy -x -d 'Proxy on the way to every provider; else HTTPS_PROXY'
+complete -c aibridge -n '__aibridge_flag "check" --upstream-ca=' -l upstream-ca -r -F -d 'Certificates to trust upstream, PEM'
+complete -c aibridge -n '__aibridge_flag "check" --connect-timeout=' -l connect-timeout -x -d 'TCP and TLS together; 0s is off'
+complete -c aibridge -n '__aibridge_flag "check" --first-byte-timeout=' -l first-byte-timeout -x -d 'Until the response head; 0s is off'
+complete -c aibridge -n '__aibridge_flag "check" --max-duration=' -l max-duration -x -d 'A request\'s whole time at its provider, answer included; 0s is off'
+complete -c aibridge -n '__aibridge_flag "check" --idle-timeout=' -l idle-timeout -x -d 'Silence in a stream; 0s is off'
+complete -c aibridge -n '__aibridge_flag "check" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long requests are still served, while /readyz says 503'
+complete -c aibridge -n '__aibridge_flag "check" --graceful-timeout=' -l graceful-timeout -x -d 'Then: how long running streams may take to finish; 0s is no limit'
+complete -c aibridge -n '__aibridge_flag "check" --log-level=' -l log-level -x -a 'debug info warning error' -d 'The least level that is logged; stderr'
+complete -c aibridge -n '__aibridge_flag "check" --log-format=' -l log-format -x -a 'auto human json' -d 'auto: human on a terminal, else JSON lines'
+complete -c aibridge -n '__aibridge_flag "check" --diff' -l diff -d 'Print only what differs from the defaults'
+complete -c aibridge -n '__aibridge_flag "check" --json' -l json -d 'Print one JSON document: of each option its value, default and source; and the warnings'
+complete -c aibridge -n '__aibridge_flag "check" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "check" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "check" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a open
 complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a close
 complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a auto
@@ -145,6 +209,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 1 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -155,6 +220,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 2 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -165,6 +231,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 3 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -175,6 +242,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 4 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -185,6 +253,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 5 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -195,6 +264,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 6 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -205,6 +275,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 7 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -215,6 +286,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 8 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -225,6 +297,7 @@ complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --c
 complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 9 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a day
 complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a outage
 complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a brownout
@@ -235,9 +308,10 @@ complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --
 complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a flapping
 complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a herd
 complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -a long-streams
+complete -c aibridge -n '__aibridge_argument "simulate" 10 --policy --setting --compare --seed --callers --requests-per-caller --requests-per-minute --tokens-per-minute --duration --svg' -F
 complete -c aibridge -n '__aibridge_flag "simulate"' -l policy -x -d 'What stands in front of the provider: one of these or several, side by side'
-complete -c aibridge -n '__aibridge_flag "simulate"' -l setting -x -d 'A setting of the bridge, in place of the scenario\'s; can be given again'
-complete -c aibridge -n '__aibridge_flag "simulate"' -l compare -x -d 'Play the bridge with this setting as well, side by side with those given before and after it'
+complete -c aibridge -n '__aibridge_flag "simulate"' -l setting -x -a 'max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte=' -d 'A setting of the bridge, in place of the scenario\'s; can be given again'
+complete -c aibridge -n '__aibridge_flag "simulate"' -l compare -x -a 'max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte=' -d 'Play the bridge with this setting as well, side by side with those given before and after it'
 complete -c aibridge -n '__aibridge_flag "simulate" --suggest' -l suggest -d 'Try a small grid of settings instead, and print the best'
 complete -c aibridge -n '__aibridge_flag "simulate" --seed=' -l seed -x -d 'Decides all that is left to chance: the same seed, the same result'
 complete -c aibridge -n '__aibridge_flag "simulate" --callers=' -l callers -x -d 'How many callers there are, in place of the scenario\'s number'
