@@ -547,7 +547,7 @@ def test_examples_in_help_are_valid(
 
 # What begins every answer of `aibridge` must not wait for what serves, calls or counts. So nothing but this is
 # imported: what knows the command line and its values, and cyclopts with what it needs.
-SHIPPED = {"errors", "reject", "shipped", "streams", "units"}
+SHIPPED = {"errors", "reject", "shipped", "signals", "streams", "units"}
 ROOMS = {
     *SHIPPED,
     "addresses",
