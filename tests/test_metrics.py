@@ -102,6 +102,8 @@ FAMILIES = {
     "aibridge_rate_limit_evictions_total": ("counter", []),
     "aibridge_log_lines_dropped_total": ("counter", []),
     "aibridge_bugs_total": ("counter", []),
+    "aibridge_connections": ("gauge", ["listener"]),
+    "aibridge_connections_refused_total": ("counter", ["listener", "cause"]),
     "aibridge_admin_refused_total": ("counter", ["cause"]),
     "aibridge_build_info": ("gauge", ["version", "python"]),
 }
@@ -136,7 +138,9 @@ def moved(before: dict[Series, float], after: dict[Series, float]) -> dict[Serie
     return {
         key: after[key] - before.get(key, 0)
         for key in after
-        if after[key] != before.get(key, 0) and not key[0].endswith(("_bucket", "_sum"))
+        if after[key] != before.get(key, 0)
+        and not key[0].endswith(("_bucket", "_sum"))
+        and key[0] != "aibridge_connections"  # the client's own
     }
 
 
@@ -201,6 +205,12 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         series("rate_limit_evictions_total"),
         series("log_lines_dropped_total"),
         series("bugs_total"),
+        *(series("connections", listener) for listener in ("callers", "admin")),
+        *(
+            series("connections_refused_total", listener, cause)
+            for listener in ("callers", "admin")
+            for cause in ("limit", "address", "descriptors")
+        ),
         *(series("admin_refused_total", cause) for cause in ("host", "origin", "token")),
         *(series("rejects_total", reason) for reason in REASONS),
         *(series("would_reject_total", reason) for reason in WOULD),
@@ -225,13 +235,13 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
     build = series("build_info", __version__, platform.python_version())
     assert samples.pop(build) == 1
     assert [samples.pop(series("circuit_breaker_ramp_share", provider)) for provider in providers] == [1, 1, 1]
-    assert set(samples.values()) == {0}
+    assert {value for key, value in samples.items() if key != series("connections", "admin")} == {0}
     by_status = ("aibridge_requests_total", "aibridge_upstream_responses_total")
     assert {key for key in samples if key[0] not in by_status} == expected
     likely = {"200", "400", "401", "403", "404", "429", "500", "502", "503", "504", "529"}
     for provider in providers:
         assert {key[1][1] for key in samples if key[0] == by_status[1] and key[1][0] == provider} >= likely
-    ours = likely | {"405", "413", "499", "501"}
+    ours = likely | {"405", "413", "426", "499"}
     for provider, route in [*pairs, *((provider, "other") for provider in (*providers, "none"))]:
         children = {key[1][2] for key in samples if key[0] == by_status[0] and key[1][:2] == (provider, route)}
         assert children >= ours
@@ -402,7 +412,7 @@ def fault(phase: str, status: int, reason: str, *, reached: bool) -> dict[Series
             },
         ),
         (
-            lambda _, bridge: bridge.client.get("/", headers={"upgrade": "x", "connection": "upgrade"}),
+            lambda _, bridge: bridge.client.get("/", headers={"upgrade": "websocket", "connection": "upgrade"}),
             {series("requests_total", "none", "other", "426"): 1, series("rejects_total", "upgrade_refused"): 1},
         ),
         (
