@@ -232,7 +232,7 @@ def test_the_drain_delay_and_the_second_signal(provider: Provider, signum: int) 
 def test_a_successor_can_listen_while_answers_finish(provider: Provider) -> None:
     """After the delay both ports are free; the stream goes on to its end, and so does an open admin connection."""
     with a_bridge("--graceful-timeout", "1m", provider=provider) as bridge:
-        provider.script({"tokens": 40, "tokens_per_second": 20})
+        provider.script({"tokens": 400_000})
         bridge.admin.get("/healthz")
         with bridge.holding("sk-caller") as pieces:
             bridge.process.signal()
