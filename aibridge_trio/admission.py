@@ -211,6 +211,8 @@ class Admission:
 
     def waited(self, seat: Seat, began: float, outcome: Outcome) -> None:
         """Tell how a wait ended."""
+        if outcome == "left":
+            self._places.uncount(seat)
         self._tell(seat, seat.caller)
         self._publish(Waited(seat.provider, self._clock() - began, outcome))
 

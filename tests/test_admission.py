@@ -273,3 +273,28 @@ def test_a_repr_tells_the_state() -> None:
     assert told.startswith("<Admission in_flight=0 <Places ")
     assert told.endswith(" <RateLimiter limit=2/s callers=1>>")
     assert "secret" not in told
+
+
+async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(autojump_clock: MockClock) -> None:
+    """It has not gone up, and the rate counts what goes up: the next one of its caller need not wait."""
+    admission = Admission(Limits(2, queue_size=9), 1, trio.current_time)
+    caller = Callers().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    turns: list[tuple[str, float]] = []
+
+    async def ask(name: str, scope: trio.CancelScope) -> None:
+        with scope, admission.place() as seat:
+            seat.charge(caller, reply(), nobody)
+            if not seat.take(caller, "openai", nobody):
+                await seat.turn(100.0)
+            turns.append((name, trio.current_time()))
+
+    gone = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        for name in "abc":
+            nursery.start_soon(ask, name, gone if name == "b" else trio.CancelScope())
+            await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+        await trio.sleep_until(began + 1.0)
+        admission.advance()  # b's turn, in the moment in which it leaves
+        gone.cancel()
+    assert [(name, at - began) for name, at in turns] == [("a", 0.0), ("c", 1.0)]

@@ -478,6 +478,34 @@ def test_a_full_queue_tells_when_there_is_room() -> None:
     assert impatient.come("c", now=5.5)[1] == Refusal("queue_full", 0.5)
 
 
+def test_a_full_queue_with_free_slots_has_room_when_the_rate_admits_one() -> None:
+    """Slots that are free say nothing of that; with shares it may be at any time."""
+    for limits, wait in ((Limits(9, queue_size=2), 0.7), (Limits(9, 9, queue_size=2), 0.7)):
+        door = Door(limits, rate=1)
+        first = door.placed("b")
+        first.served = True
+        door.places.leave(first, 0.01)
+        for _ in range(3):
+            door.placed("a", now=1.0)
+        assert door.come("a", now=1.3)[1] == Refusal("queue_full", pytest.approx(wait))
+    shared = Door(Limits(9, per_caller=1, queue_size=1))
+    shared.placed("a").served = True
+    shared.placed("a")
+    assert shared.come("a", now=1.0)[1] == Refusal("queue_full", 1.0)
+
+
+def test_who_left_in_the_moment_of_its_turn_is_not_counted() -> None:
+    """The next one of its caller has that turn."""
+    door = Door(Limits(9, queue_size=9), rate=1)
+    _, gone, other = [door.placed("a") for _ in range(3)]
+    door.places.advance(1.0)
+    assert (gone.waits, other.waits) == (False, True)
+    door.places.uncount(gone)
+    door.places.leave(gone, 1.0)
+    assert (other.waits, other.rated_at) == (False, 1.0)
+    assert not door.rate.has_room("a", 1.9)
+
+
 def test_who_waited_in_vain_is_told_when_its_turn_would_come() -> None:
     """If it came again at once: behind the others that wait, and not behind itself."""
     door = Door(Limits(1, queue_size=9, queue_timeout=100.0))

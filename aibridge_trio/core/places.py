@@ -172,6 +172,12 @@ class Places:
         if len(self._queue):
             self._seat_all(now)
 
+    def uncount(self, place: Place) -> None:
+        """Count a request no more that left in the moment of its turn."""
+        if place.rated_at is not None:
+            self._rate.give_back(place.caller, place.rated_at)
+            place.rated_at = None
+
     def give_up(self, place: Place, now: float) -> Refusal:
         """Say no to one that has waited for too long, or was pushed out; it must leave."""
         if place.pushed_out:
@@ -281,11 +287,10 @@ class Places:
     def _time_to_room(self, now: float) -> float:
         """Return after how many seconds one of those that wait is expected to have left the queue."""
         leaves = [place.until - now for place in self._queue]
-        if self._has_slot():
-            leaves.append(self._rate.due() - now)
-        if self.limits.max_concurrency or self._shared:
-            known = self._drain.wait(1, now)
-            leaves.append(_SOON if known is None else known)
+        if self._has_slot():  # something else is waited for
+            leaves += [self._rate.due() - now, _SOON if self._shared else math.inf]
+        else:
+            leaves.append(_told(self._drain.wait(1, now)))
         return _told(min(leaves))
 
 
