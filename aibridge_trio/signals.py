@@ -36,8 +36,12 @@ def _end(number: int, _frame: object) -> None:
     """End the process here and now: an exception would meet code that is not made for it."""
     name = "SIGTERM" if number == _signal.SIGTERM else "SIGHUP"
     try:
+        blocking = os.get_blocking(2)
         os.set_blocking(2, False)
-        os.write(2, f"aibridge: ended by {name}\n".encode())
+        try:
+            os.write(2, f"aibridge: ended by {name}\n".encode())
+        finally:
+            os.set_blocking(2, blocking)  # it is the shell's and other processes' too
     except OSError:
         pass  # it is closed, or its reader does not read
     os._exit(0 if sys.argv[1:2] and sys.argv[1] in _SERVICES else _INTERRUPTED)

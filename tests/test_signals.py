@@ -20,8 +20,10 @@ pytestmark = pytest.mark.real
 SLOW = "import sys, time; sys.stderr.write('importing\\n'); sys.stderr.flush(); time.sleep(60)\n"
 
 
-def start(tmp_path: Path, *arguments: str, wrap: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    """Start the program where typing is slow to import; return when that has begun."""
+def start(
+    tmp_path: Path, *arguments: str, wrap: tuple[str, ...] = (), pipe: tuple[int, int] | None = None
+) -> subprocess.Popen[str]:
+    """Start the program where typing is slow to import; return when that has begun. `pipe` is its stderr."""
     (tmp_path / "cyclopts.py").write_text(SLOW)
     (tmp_path / "tomllib.py").write_text(SLOW)
     (tmp_path / "trio.py").write_text(SLOW)
@@ -29,12 +31,15 @@ def start(tmp_path: Path, *arguments: str, wrap: tuple[str, ...] = ()) -> subpro
     process = subprocess.Popen(
         [*wrap, sys.executable, "-m", "aibridge_trio", *arguments],
         env=environment(PYTHONPATH=path),
-        stderr=subprocess.PIPE,
+        stderr=pipe[1] if pipe else subprocess.PIPE,
         text=True,
         cwd=tmp_path,
     )
-    assert process.stderr
-    assert process.stderr.readline() == "importing\n"
+    if pipe:
+        assert os.read(pipe[0], 99) == b"importing\n"
+    else:
+        assert process.stderr
+        assert process.stderr.readline() == "importing\n"
     return process
 
 
@@ -49,6 +54,18 @@ def test_a_signal_while_it_starts_ends_it(
         assert process.wait(PATIENCE) == status
         assert process.stderr
         assert process.stderr.read() == f"aibridge: ended by {signum.name}\n"
+
+
+def test_a_signal_leaves_stderr_as_it_was(tmp_path: Path) -> None:
+    """It is the shell's too, and other processes', whose words would be lost if it did not block any more."""
+    reader, writer = pipe = os.pipe()
+    with start(tmp_path, "simulate", pipe=pipe) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 130
+    assert os.get_blocking(writer)
+    assert os.read(reader, 99) == b"aibridge: ended by SIGTERM\n"
+    os.close(writer)
+    os.close(reader)
 
 
 def test_the_first_process_of_a_container_hears_it_too(tmp_path: Path) -> None:
