@@ -17,7 +17,7 @@ from aibridge_trio.events import AdminRefused, Bug, Event, Hears, Lifecycle, Ove
 from aibridge_trio.exposition import accepts_gzip, negotiate
 from aibridge_trio.instances import Instances
 from aibridge_trio.life import Life
-from aibridge_trio.message import BodyStalled, Reply, Request
+from aibridge_trio.message import Reply, Request
 from aibridge_trio.metrics import Metrics
 from aibridge_trio.origins import Origins
 from aibridge_trio.settings import Secret
@@ -27,6 +27,7 @@ _JSON = "application/json"
 _OPEN_TO_ALL = ("/healthz", "/readyz")
 # The longest sensible order is some twenty bytes.
 _MAX_ORDER = 4096
+_ORDER_SECONDS = 5.0
 _FRAME_SECONDS = 1.0
 # A proxy in front of it may speak TLS.
 _SCHEMES = (b"http", b"https")
@@ -174,14 +175,13 @@ class Admin:
 
 async def _order(request: Request) -> bytes:
     body = b""
-    try:
+    with trio.move_on_after(_ORDER_SECONDS):
         async for piece in request.body:
             body += piece
             if len(body) > _MAX_ORDER:
                 raise _Refused(413, "that is more than an order")
-    except BodyStalled:
-        raise _Refused(408, "the order did not arrive") from None
-    return body
+        return body
+    raise _Refused(408, "the order did not arrive")
 
 
 def _mode(body: bytes) -> Mode:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+
 # How long (seconds) a connection may idle: longer than the callers' pools keep it (httpx 5, undici 4, hyper 90),
 # so that it is they who close, and no request meets a closing connection.
 KEEP_ALIVE = 120.0
@@ -22,10 +25,28 @@ ALL_HEADS = 16 * 1024 * 1024
 
 
 class Heads:
-    """The bytes of unfinished heads, those beyond FREE_HEAD each, of all connections of a server."""
+    """Unfinished heads of all connections of a server, and their bytes, those beyond FREE_HEAD each."""
 
     def __init__(self, budget: int = ALL_HEADS) -> None:
         self._left = budget
+        self._unfinished: OrderedDict[Callable[[], object], None] = OrderedDict()
+
+    def begin(self, drop: Callable[[], object]) -> None:
+        """See a head that has not come in one piece; `drop` ends its connection."""
+        self._unfinished[drop] = None
+
+    def end(self, drop: Callable[[], object], size: int) -> None:
+        """See the end of such a head, `size` bytes of which have been counted."""
+        self._unfinished.pop(drop, None)
+        self.grow(size, 0)
+
+    def hurry(self) -> bool:
+        """Drop the one that began first; tell whether there was one."""
+        if not self._unfinished:
+            return False
+        drop, _ = self._unfinished.popitem(last=False)
+        drop()
+        return True
 
     def grow(self, before: int, size: int) -> bool:
         """Let an unfinished head grow from `before` to `size` bytes; tell whether there is room for that."""
@@ -36,4 +57,4 @@ class Heads:
         return True
 
     def __repr__(self) -> str:
-        return f"<Heads left={self._left}>"
+        return f"<Heads unfinished={len(self._unfinished)} left={self._left}>"

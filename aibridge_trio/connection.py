@@ -190,6 +190,7 @@ class Connection:
     async def _read_head(self) -> None:
         """Read the rest of a head."""
         held = 0
+        self._heads.begin(self._leave)
         try:
             with trio.move_on_after(HEAD_TIMEOUT) as scope:
                 while self._expects_more():
@@ -202,7 +203,7 @@ class Connection:
             if scope.cancelled_caught:
                 self._refuse(Broken(_TOO_SLOW, "its head came too slowly"))
         finally:
-            self._heads.grow(held, 0)
+            self._heads.end(self._leave, held)
 
     def _expects_more(self) -> bool:
         return not (self._queue or self._over or self._farewell or self._stopping)

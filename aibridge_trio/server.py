@@ -45,9 +45,10 @@ class Server:
     """Listeners that call one ASGI application.
 
     `report` is told what went wrong inside one connection; it ends that connection and no more. `connections`
-    counts and limits them; by default there is no limit. If it `evicts`, the one that idles longest makes room for
-    another. With no descriptor left, `reserve` of them are there to accept with; the last is for turning away. It
-    lets one idle for `keep_alive` seconds. A `poller`, which somebody else runs, tells what there is to read.
+    counts and limits them; by default there is no limit. If it `evicts`, the one that idles longest, or else
+    is the slowest to send a head, makes room for another. With no descriptor left, `reserve` of them are there to
+    accept with; the last is for turning away. It lets one idle for `keep_alive` seconds. A `poller`, which
+    somebody else runs, tells what there is to read.
     The application can reset its TCP connection by the scope's extension `aibridge.reset`.
     """
 
@@ -196,7 +197,9 @@ class Server:
         if self._reserve.spent_last:
             return "descriptors"
         cause = self._crowd.cause(_host(wire))
-        return None if cause == "limit" and self._evicts and self._idleness.hurry() else cause
+        if cause == "limit" and self._evicts and (self._idleness.hurry() or self._heads.hurry()):
+            return None
+        return cause
 
     def _admit(self, wire: Wire) -> Connection:
         connection = Connection(

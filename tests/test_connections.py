@@ -256,6 +256,22 @@ def test_a_reserve_gives_everything_back() -> None:
 # Unfinished heads
 
 
+@pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nx: y"], ids=["idle", "head"])
+async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
+    autojump_clock: MockClock, network: Network, data: bytes
+) -> None:
+    """Who says nothing, or half of a head, goes for another, the one that began first; at once."""
+    site = Site(network, ok, connections=Connections("operators", mute, most=2), evicts=True)
+    await network.nursery.start(site.server.run)
+    silent = [await site.call(data) for _ in range(3)]
+    await wait_all_tasks_blocked()
+    assert [each.closed for each in silent] == [True, False, False]
+    assert (await site.call(GET)).heard() == OK
+    assert [each.closed for each in silent] == [True, True, False]
+    assert site.server.statistics().refused == 0
+    assert site.reports == []
+
+
 @given(st.lists(st.integers(0, 64 * 1024), max_size=9), st.integers(0, 300_000))
 def test_heads_share_a_budget(sizes: list[int], budget: int) -> None:
     """What is beyond the free part is taken once, however it grew, and given back."""
