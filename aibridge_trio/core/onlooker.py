@@ -13,7 +13,9 @@ from aibridge_trio.core.verdict import Evidence
 _MAX_BODY = sse.MAX_EVENT
 _DONE = b"[DONE]"
 # Of these is an event after the first content that has to be parsed.
-_MARKS = re.compile(rb'"(?:error|usage|message_stop|response\.(?:completed|incomplete|failed))"')
+_MARKS = re.compile(
+    rb'"(?:errors?|code|usage|message_stop|response\.(?:completed|incomplete|failed))"|[Oo]verload|[Tt]hrottl'
+)
 
 
 class Onlooker:

@@ -126,9 +126,11 @@ _WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queue
 
 
 def parse(data: bytes | bytearray) -> Mapping[str, Any]:
-    """Read a JSON object; empty for whatever is none."""
+    """Read a JSON object, or the first of a list, as Gemini sends errors; empty for whatever is none."""
     try:
         document = _decode(data.decode())
     except (ValueError, RecursionError):
         return {}
+    if isinstance(document, list) and document:
+        document = document[0]
     return document if isinstance(document, dict) else {}
