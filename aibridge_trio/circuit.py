@@ -41,6 +41,8 @@ class Judge(Protocol):
 
     def judge(self, hold: Hold, evidence: Evidence) -> Verdict: ...
 
+    def ended(self, hold: Hold) -> None: ...
+
 
 class Hold:
     """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
@@ -55,6 +57,7 @@ class Hold:
         "_circuit",
         "_headers",
         "caller",
+        "goes_on",
         "own_key",
         "permit",
         "ticket",
@@ -77,6 +80,7 @@ class Hold:
         self.caller = caller
         self.own_key = own_key
         self.would_reject = would_reject
+        self.goes_on = False
         self._circuit = circuit
         self._headers: Headers | None = None
         self._answered_at = 0.0
@@ -140,6 +144,8 @@ class Hold:
         if self.verdict is None:
             self.settle(NEUTRAL)
         self.heard()
+        if self.goes_on and self._circuit:
+            self._circuit.ended(self)
 
 
 class Circuit:
@@ -221,7 +227,16 @@ class Circuit:
         if hold.permit is not None:
             self._breaker.settle(hold.permit, evidence, self.clock(), told)
             self._reschedule()
+            if evidence.verdict is Verdict.SUCCESS and hold.caller:
+                hold.goes_on = True
+                self._breaker.failures.goes_on(hold.caller.key)
         return evidence.verdict
+
+    def ended(self, hold: Hold) -> None:
+        """See the end of a request whose answer went on behind its success."""
+        assert hold.caller
+        hold.goes_on = False
+        self._breaker.failures.ended(hold.caller.key, self.clock())
 
     def override(self, mode: Mode) -> bool:
         """Let the operator rule, or the breaker itself again; tell whether that is a change."""

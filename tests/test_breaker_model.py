@@ -162,10 +162,10 @@ class Model:
         return sum(call.holds(now) for call in self.era.calls) if self.era.state is State.HALF_OPEN else 0
 
     def answered(self) -> list[tuple[float, str]]:
-        """When each caller was answered."""
+        """When each caller was answered, later by as much as that took."""
         calls = [call for era in self.eras for call in era.calls if call.caller]
         return [
-            (word.at, call.caller or "")
+            (2 * word.at - call.admitted, call.caller or "")
             for call in calls
             for word in call.votes()
             if word.verdict is Verdict.SUCCESS

@@ -318,6 +318,42 @@ async def test_one_caller_at_its_quota_takes_the_provider_from_nobody(
         assert (breaker(bridge)["state"], breaker(bridge)["trips"]) == ("closed", 0)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_another_caller_is_there_while_it_waits_for_long_answers(
+    autojump_clock: MockClock, network: Network, streamed: bool
+) -> None:
+    """One answer after the other of 45 s each: in most windows none is completed, and none begins."""
+
+    async def long(request: Request, reply: Reply) -> None:
+        if (b"authorization", ALICE["authorization"].encode()) in request.headers:
+            await reply.answer(429, JSON, b"{}")
+        elif not streamed:
+            await trio.sleep(45)
+            await reply.answer(200, JSON, b"{}")
+        else:
+            await reply.start(200, [(b"content-type", b"text/event-stream")])
+            for _ in range(45):
+                await reply.send(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n')
+                await trio.sleep(1)
+            await reply.end()
+
+    await network.answer("openai", long)
+    async with network.bridge(**RULES) as bridge, trio.open_nursery() as nursery:
+
+        async def limited() -> None:
+            await trio.sleep(50)
+            while True:
+                await bridge.client.post(CHAT, headers=ALICE)
+                await trio.sleep(0.5)
+
+        nursery.start_soon(limited)
+        assert [(await bridge.client.post(CHAT, headers=BOB)).status_code for _ in range(9)] == [200] * 9
+        assert (breaker(bridge)["state"], breaker(bridge)["trips"]) == ("closed", 0)
+        await trio.sleep(57)
+        assert breaker(bridge)["state"] == "open"  # the other has gone
+        nursery.cancel_scope.cancel()
+
+
 async def test_one_caller_at_its_quota_does_not_keep_it_open(autojump_clock: MockClock, network: Network) -> None:
     """It opens with nobody else there; when others come back in half-open they close it."""
     provider = Provider(429, {"retry-after": "60"})

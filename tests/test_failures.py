@@ -13,7 +13,7 @@ callers = st.sampled_from("abcd")
 steps = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.5, 3.0, 10.0]),
-        st.sampled_from(["own", "all", "answered", "refused"]),
+        st.sampled_from(["own", "all", "answered", "refused", "goes on", "ended"]),
         callers,
         st.sampled_from([None, 1.0, 30.0]),
     ),
@@ -37,6 +37,7 @@ def test_what_counts_is_what_the_rule_says(story: list[tuple[float, str, str, fl
     own: list[tuple[float, str]] = []
     others: list[float] = []
     there: list[tuple[float, str]] = []
+    going_on: list[str] = []
     for seconds, what, caller, wait in story:
         now += seconds
         match what:
@@ -47,14 +48,23 @@ def test_what_counts_is_what_the_rule_says(story: list[tuple[float, str, str, fl
                 failures.add(now, now + 20, None)
                 others.append(now)
             case "answered":
-                failures.answered(caller, now)
-                there.append((now, caller))
+                failures.answered(caller, now, wait or 0.0)
+                there.append((now + (wait or 0.0), caller))
+            case "goes on":
+                failures.goes_on(caller)
+                going_on.append(caller)
+            case "ended":
+                if caller in going_on:
+                    failures.ended(caller, now)
+                    going_on.remove(caller)
+                    there.append((now, caller))
             case _:
                 failures.refused(caller, now, wait)
                 there.append((now + 1.2 * (wait or 0.0), caller))
         fresh = [each for each in own if each[0] > now - 10]
         among = {name for _, name in fresh}
-        alone = len(among) == 1 and any(at > now - 10 and name not in among for at, name in there)
+        there_now = {name for at, name in there if at > now - 10}.union(going_on)
+        alone = len(among) == 1 and bool(there_now - among)
         plain = [at for at in others if at > now - 10]
         assert failures.count(now) == min(3, len(plain) + (0 if alone else len(fresh)))
         words = [at + 20 for at in plain] + ([] if alone else [at + 50 for at, _ in fresh])

@@ -138,7 +138,7 @@ class Breaker:
         self._mode = Mode.AUTO
         self._since = now
         self._generation = 0
-        self._failures = Failures(policy.window, policy.threshold)
+        self.failures = Failures(policy.window, policy.threshold)
         self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
         self._cooldown = Cooldown(policy.cooldown, policy.longest_cooldown, policy.growth, policy.stretch, chance)
@@ -158,7 +158,7 @@ class Breaker:
             return refusal
         if ticket != Ticket(self._generation) and (refusal := self._ramp_refusal(now)):
             return refusal
-        permit = Permit(self._generation, caller)
+        permit = Permit(self._generation, caller, now)
         if self._state is State.HALF_OPEN:
             self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
         return permit
@@ -185,11 +185,11 @@ class Breaker:
         permit.may_relapse = not permit.returned and evidence.verdict is Verdict.SUCCESS
         permit.returned = True
         if permit.may_relapse and permit.caller is not None:
-            self._failures.answered(permit.caller, now)
+            self.failures.answered(permit.caller, now, max(0.0, now - permit.since))
         word = self._cooldown.word(told, now) if failed else -math.inf
         own = permit.caller if evidence.own else None
         if permit.generation != self._generation:
-            if self._failures.blames(own, now):
+            if self.failures.blames(own, now):
                 self._until = max(self._until, word)  # where there is no cooldown, it is infinite
             return
         self._probes.pop(permit, None)
@@ -236,7 +236,7 @@ class Breaker:
             since=self._since,
             cooldown_left=self._until - now if self._until < math.inf else None,
             cooldown=self._until - self._since if self._until < math.inf else None,
-            failures_in_window=self._failures.count(now),
+            failures_in_window=self.failures.count(now),
             probes=len(self._probes),
             trips=self._trips,
             in_a_row=self._cooldown.in_a_row(self._healthy(now)),
@@ -252,7 +252,7 @@ class Breaker:
 
     def _no(self, now: float, caller: Hashable | None, because: Because, wait: float | None) -> Refusal:
         if caller is not None:
-            self._failures.refused(caller, now, wait)
+            self.failures.refused(caller, now, wait)
         return Refusal(because, wait)
 
     def _ramp_refusal(self, now: float) -> Refusal | None:
@@ -262,16 +262,16 @@ class Breaker:
         return Refusal("ramp", max(_PROBE_WAIT, self._ramp.left(now) * self._chance()))
 
     def _fail(self, evidence: Evidence, word: float, own: Hashable | None, now: float) -> None:
-        self._failures.add(now, word, own)
+        self.failures.add(now, word, own)
         if self._state is State.HALF_OPEN:
-            if self._failures.blames(own, now):
+            if self.failures.blames(own, now):
                 self._trip(f"a probe failed: {evidence.cause}", evidence, word, now)
             return
-        count = self._failures.count(now)
+        count = self.failures.count(now)
         if count >= self._policy.threshold and self._mode is Mode.AUTO:
             plural = "failure" if count == 1 else "failures"
             because = f"{count} {plural} in {self._policy.window:g} s, last {evidence.cause}"
-            self._trip(because, evidence, self._failures.highest(now), now)
+            self._trip(because, evidence, self.failures.highest(now), now)
 
     def _trip(self, because: str, evidence: Evidence, word: float, now: float) -> None:
         self._trips += 1
@@ -292,7 +292,7 @@ class Breaker:
         source, self._state = self._state, state
         self._until = until
         self._generation += 1
-        self._failures.clear(closed=state is State.CLOSED)
+        self.failures.clear(closed=state is State.CLOSED)
         self._probes.clear()
         self._successes = 0
         if state is not source:

@@ -3,16 +3,19 @@
 1. A failure may be its caller's own doing: a 429 on its own key, or a wait that was too long, because how long an
    answer takes depends on what was asked.
 2. Own failures count, unless all of those in the window are one caller's and another caller is there.
-3. Another caller is there if it was answered in the window. While the breaker is not closed, nobody is: then one
-   that was refused is there until the window's length after the moment at which it was told to come back.
+3. Another caller is there if it was answered in the window, and for as much longer as that answer took: who
+   waits 45 s for each answer has seldom had one in the last ten. So it is while an answer to it goes on. While
+   the breaker is not closed, nobody is answered: then one that was refused is there until the window's length
+   after the moment at which it was told to come back.
 
 Times are seconds. What is kept is bounded: of callers the two latest of each kind, which is enough to know when
-another than a given one was there last.
+another than a given one was there last; and whose answers go on now.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Hashable
 
 from aibridge_trio.core.window import Window
@@ -60,6 +63,7 @@ class Failures:
         self._failed = Latest()
         self._answered = Latest()
         self._refused = Latest()
+        self._going_on: Counter[Hashable] = Counter()
 
     def add(self, now: float, word: float, caller: Hashable | None) -> None:
         """Count a failure, which is this caller's own, or the provider's (None); `word` is until when it asks."""
@@ -69,8 +73,19 @@ class Failures:
             self._own.add(now, word)
             self._failed.see(caller, now)
 
-    def answered(self, caller: Hashable, now: float) -> None:
-        """See a caller's success."""
+    def answered(self, caller: Hashable, now: float, took: float = 0.0) -> None:
+        """See a caller's success, for which it has waited so long."""
+        self._answered.see(caller, now + took)
+
+    def goes_on(self, caller: Hashable) -> None:
+        """See that an answer to this caller goes on behind its success; `ended` is to be called."""
+        self._going_on[caller] += 1
+
+    def ended(self, caller: Hashable, now: float) -> None:
+        """See the end of an answer that went on."""
+        self._going_on[caller] -= 1
+        if not self._going_on[caller]:
+            del self._going_on[caller]
         self._answered.see(caller, now)
 
     def refused(self, caller: Hashable, now: float, wait: float | None) -> None:
@@ -82,6 +97,8 @@ class Failures:
         since = now - self._span
         if caller is None or self._failed.other_than(caller) > since:
             return True
+        if len(self._going_on) > (caller in self._going_on):
+            return False
         return max(self._answered.other_than(caller), self._refused.other_than(caller)) <= since
 
     def count(self, now: float) -> int:

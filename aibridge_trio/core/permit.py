@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import NewType
 
@@ -12,11 +13,15 @@ NO_GENERATION = -1
 
 
 class Permit:
-    """Leave to make one request, of one generation, for a `caller`; given back through `Breaker.settle`."""
+    """Leave to make one request, of one generation, for a `caller`; given back through `Breaker.settle`.
 
-    __slots__ = ("caller", "generation", "may_relapse", "returned")
+    It was given at `since` (seconds).
+    """
 
-    def __init__(self, generation: int, caller: Hashable | None = None) -> None:
+    __slots__ = ("caller", "generation", "may_relapse", "returned", "since")
+
+    def __init__(self, generation: int, caller: Hashable | None = None, since: float = math.inf) -> None:
+        self.since = since
         self.generation = generation
         self.caller = caller
         self.returned = False
