@@ -294,6 +294,9 @@ class Heard:
         self.judged.append(evidence)
         return evidence.verdict
 
+    def ended(self, hold: Hold) -> None:
+        pass
+
 
 async def carried(
     pieces: Iterable[bytes],
