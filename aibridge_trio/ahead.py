@@ -116,6 +116,10 @@ class Ahead(AsyncIterator[bytes]):
         model = self.found.get("model")
         return model if isinstance(model, str) else None
 
+    def kept(self) -> tuple[bytes, ...]:
+        """Return the pieces of the body as they are now."""
+        return tuple(self._pieces)
+
     def joined(self) -> bytes:
         """Return the body as it is now."""
         return b"".join(self._pieces)

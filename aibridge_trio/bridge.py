@@ -9,18 +9,17 @@ from functools import partial
 
 import trio
 
-from aibridge_trio import __version__, machines
+from aibridge_trio import __version__, machines, references
 from aibridge_trio.admin import Admin
 from aibridge_trio.admission import Admission
 from aibridge_trio.ahead import ReadAhead
 from aibridge_trio.app import Application
-from aibridge_trio.circuits import Circuits, Rules
+from aibridge_trio.configured import configured
 from aibridge_trio.connections import callers_connections, operators_connections, raise_descriptors
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
 from aibridge_trio.front import Front
 from aibridge_trio.gateway import Gateway
 from aibridge_trio.identity import Callers
-from aibridge_trio.instances import Instance, Instances
 from aibridge_trio.ledger import Ledger
 from aibridge_trio.life import Life
 from aibridge_trio.logs import Log
@@ -28,16 +27,12 @@ from aibridge_trio.memory import forbid_core_dumps
 from aibridge_trio.metrics import Metrics
 from aibridge_trio.origins import Origins
 from aibridge_trio.poller import poller
-from aibridge_trio.providers import Provider
-from aibridge_trio.providers.anthropic import ANTHROPIC
-from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.server import Server
-from aibridge_trio.settings import PROTECTIONS, Address, Bind, Secret, Settings, UnixSocket
+from aibridge_trio.settings import PROTECTIONS, Address, Bind, Settings, UnixSocket
 from aibridge_trio.signals import ends
 from aibridge_trio.status import Status
 from aibridge_trio.transport import Transports
-from aibridge_trio.upstream import Timeouts, TransportFactory, Upstream
+from aibridge_trio.upstream import TransportFactory
 
 _WALL_CLOCK = time.time  # noqa: TID251 - the one place
 # Objects that may come before the collector looks at them (700 is Python's own number).
@@ -60,8 +55,8 @@ class Bridge:
         self._poller = poller()
         self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
-        self.instances = _instances(settings, transport, clock, publish, shadow)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.instances = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.caution)
         circuits = [instance.circuits for instance in self.instances]
         self.ledger = Ledger(
             (instance.provider for instance in self.instances),
@@ -84,14 +79,15 @@ class Bridge:
         callers = Callers(settings.trusted_proxies)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         # A body of --max-body fits for whoever holds nothing else.
-        self.ahead = ReadAhead(max(settings.max_buffered, 2 * settings.max_body), "model")
+        self.ahead = ReadAhead(max(settings.max_buffered, 2 * settings.max_body), "model", *references.WANTED)
         gateway = Gateway(
             life=self.life,
-            front=Front(origins, callers),
+            front=Front(origins, callers, self.instances.hops),
             admission=self.admission,
             callers=callers,
             instances=self.instances,
             ahead=self.ahead,
+            references=references.References(allowed=settings.stored_references),
             max_body=settings.max_body,
             clock=clock,
             publish=publish,
@@ -259,41 +255,3 @@ def _settle_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, 20, 50)
-
-
-def _instances(
-    settings: Settings,
-    transport: TransportFactory,
-    clock: Callable[[], float],
-    publish: Publish,
-    shadow: frozenset[str],
-) -> Instances:
-    timeouts = Timeouts(
-        settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout, settings.max_duration
-    )
-    rules = Rules(
-        machines.policy(settings) if settings.circuit_breaker else None,
-        scope=settings.circuit_breaker_scope,
-        models=settings.circuit_breaker_models,
-        by_credential=settings.circuit_breaker_429 == "credential",
-        slow_first_byte=settings.circuit_breaker_slow_first_byte,
-        shadow=shadow,
-    )
-
-    def instance(provider: Provider, base_url: str, key: Secret | None) -> Instance:
-        proxy = settings.proxy_for(base_url)
-        return Instance(
-            provider=provider,
-            upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
-            circuits=Circuits(provider, rules, clock, publish, _WALL_CLOCK),
-            key=key,
-            forward_caller_keys=settings.forward_caller_keys,
-        )
-
-    return Instances(
-        [
-            instance(OPENAI, settings.openai_base_url, settings.openai_api_key),
-            instance(ANTHROPIC, settings.anthropic_base_url, settings.anthropic_api_key),
-            instance(COPILOT, settings.copilot_base_url, None),
-        ]
-    )

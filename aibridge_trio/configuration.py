@@ -14,6 +14,7 @@ from aibridge_trio import files
 from aibridge_trio.contradictions import clash
 from aibridge_trio.errors import Mistake
 from aibridge_trio.guesses import guess
+from aibridge_trio.loops import check_base_urls
 from aibridge_trio.settings import CONFIG, OPTIONS, Address, Settings
 from aibridge_trio.units import Unfit, nearest, quoted, visible
 
@@ -126,6 +127,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
     _check_certificates(settings, origins)
     _check_exposure(settings, origins)
     _check_company(settings, origins)
+    check_base_urls(settings, origins)
     return Loaded(settings, origins, config)
 
 

@@ -9,67 +9,12 @@ BridgeError
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
-from aibridge_trio.reject import BridgeError, Reject
+from aibridge_trio.reject import PHASES, BridgeError, Failure, Mistake, Phase, Reject, UpstreamFault
+from aibridge_trio.units import visible
 
-__all__ = ["BridgeError", "Reject"]
-
-Phase = Literal["connect", "head", "stream"]
-PHASES: tuple[Phase, ...] = get_args(Phase)
-
-
-class Mistake(BridgeError):
-    """Wrong usage or configuration; `str()` is the one line that says what, where and how to mend it."""
-
-
-class Failure(BridgeError):
-    """A command could not do its work; `str()` is the one line that says why."""
-
-
-class UpstreamFault(BridgeError):
-    """No connection, no head in time, or an answer that broke or fell silent.
-
-    `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it does not show an
-    outage of the provider: a shortage here, or a connection lost for its caller's slowness. `detail` is why, in
-    printable text of bounded length, without anything that a caller sent. `bound` is the bound on the whole time
-    (seconds) if it was that which was reached.
-    """
-
-    def __init__(
-        self,
-        phase: Phase,
-        detail: str,
-        *,
-        timeout: bool = False,
-        neutral: bool = False,
-        bound: float | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.bound = bound
-        self.neutral = neutral
-        self.phase: Phase = phase
-        self.timeout = timeout
-        self.detail = "".join(char if char.isprintable() else "?" for char in detail[:_DETAIL_SHOWN])
-
-    @property
-    def cause(self) -> str:
-        """Say it in a few words, for events: one of a closed set."""
-        return _CAUSES[self.phase, self.timeout]
-
-    def __str__(self) -> str:
-        return f"{self.cause}: {self.detail}" if self.detail else self.cause
-
-
-_DETAIL_SHOWN = 200
-_CAUSES: dict[tuple[Phase, bool], str] = {
-    ("connect", False): "no connection",
-    ("connect", True): "connect timed out",
-    ("head", False): "broken before the head",
-    ("head", True): "no head in time",
-    ("stream", False): "answer broken",
-    ("stream", True): "answer silent",
-}
+__all__ = ["PHASES", "BridgeError", "Failure", "Mistake", "Phase", "Reject", "UpstreamFault"]
 
 
 class AtCapacity(Reject):
@@ -202,13 +147,40 @@ class ForbiddenOrigin(Reject):
     reason, status = "forbidden_origin", 403
 
 
+class StoredReference(Reject):
+    """The body names stored data of the central key's account, or could: `what` is the member's name, or why."""
+
+    reason, status = "stored_reference", 403
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"stored data may not be named with the central key: {what} (--no-stored-references)")
+
+
 class NotFound(Reject):
     """No route of the allow-list."""
 
     reason, status = "not_found", 404
 
-    def __init__(self, method: str, path: str) -> None:
-        super().__init__(f"route not supported: {method} {path}")
+    def __init__(self, method: str, path: str, hint: str | None = None) -> None:
+        said = f"route not supported: {method} {visible(path, _PATH_SHOWN)}"
+        super().__init__(f"{said}; {hint}" if hint else said)
+
+
+_PATH_SHOWN = 200
+
+
+class LoopDetected(Reject):
+    """The request has been here before: a base URL leads back to this bridge."""
+
+    reason, status = "loop_detected", 508
+
+    def __init__(self) -> None:
+        super().__init__("this request has been here before: a base URL leads back to AI Bridge")
+
+    @property
+    def final(self) -> bool:
+        """It will come back again."""
+        return True
 
 
 class MethodNotAllowed(Reject):

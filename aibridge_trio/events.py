@@ -157,6 +157,7 @@ class Finished(NamedTuple):
     answer that began and did not come to its end, `left` that it was the caller who left. `scope` is the breaker's
     that it fell under, `would_reject` the reasons for which protections in shadow would have rejected it, `cause`
     why the provider gave no answer, or not all of it.
+    `path` is, of what was not found, printable and cut.
     """
 
     request_id: str
@@ -182,6 +183,7 @@ class Finished(NamedTuple):
     scope: str | None = None
     would_reject: tuple[str, ...] = ()
     cause: str | None = None
+    path: str | None = None
 
 
 Event = (

@@ -44,7 +44,7 @@ def secret(path: Path) -> Secret:
     try:
         return replace(SECRET.parse(text), file=path)
     except Unfit:
-        raise Unfit("is empty or holds something else than visible ASCII") from None
+        raise Unfit("is empty, in quotes, or holds something else than visible ASCII") from None
 
 
 def check_chain(certificate: Path, key: Path) -> None:

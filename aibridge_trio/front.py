@@ -5,6 +5,7 @@ from __future__ import annotations
 from aibridge_trio.core import headers as h
 from aibridge_trio.errors import UpgradeRefused
 from aibridge_trio.identity import Callers
+from aibridge_trio.loops import Hops
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.origins import Origins, is_from_page, preflight, welcome
 
@@ -15,9 +16,10 @@ _EITHER = _HTTP | _HTTPS
 class Front:
     """Refuses what no limit shall spend anything on."""
 
-    def __init__(self, origins: Origins, callers: Callers) -> None:
+    def __init__(self, origins: Origins, callers: Callers, hops: Hops) -> None:
         self._origins = origins
         self._callers = callers
+        self._hops = hops
 
     def check(self, request: Request, reply: Reply) -> h.Headers | None:
         """Raise the reject of a request that goes no further; return the answer to a preflight, else None."""
@@ -27,6 +29,7 @@ class Front:
         if is_from_page(request) and (page := self._origins.check_page(request, schemes=self._schemes(request))):
             welcome(reply, page)
             answer = preflight(request)
+        self._hops.check(request)
         if request.header(b"upgrade") is not None:
             _refuse_websocket(request.header_values(b"upgrade"))
         return answer

@@ -16,6 +16,7 @@ from aibridge_trio.instances import Instances, Probe, Target
 from aibridge_trio.life import Life
 from aibridge_trio.message import Reply, Request
 from aibridge_trio.record import Record
+from aibridge_trio.references import References
 from aibridge_trio.relay import relay
 from aibridge_trio.upstream import Outgoing
 
@@ -38,6 +39,7 @@ class Gateway:
         callers: Callers,
         instances: Instances,
         ahead: ReadAhead,
+        references: References,
         max_body: int,
         clock: Callable[[], float],
         publish: Publish,
@@ -48,6 +50,7 @@ class Gateway:
         self._callers = callers
         self._instances = instances
         self._ahead = ahead
+        self._references = references
         self._max_body = max_body
         self._clock = clock
         self._publish = publish
@@ -58,7 +61,7 @@ class Gateway:
         reply.offer([(b"x-request-id", record.request_id)])
         try:
             self._life.admit()  # 503 shutting_down
-            preflight = self._front.check(request, reply)  # 403, 426
+            preflight = self._front.check(request, reply)  # 403, 508, 426
             if preflight is not None:
                 await reply.write(_NO_CONTENT, preflight, b"")
             else:
@@ -89,11 +92,14 @@ class Gateway:
         instance, route = target.instance, target.route
         circuits = instance.circuits
         record.started(caller)
-        if circuits.by_model and route.intercepted:  # it stands in the body
+        central = target.goes_with_central_key(caller) and self._references.concern(route)
+        if central or (circuits.by_model and route.intercepted):  # it stands in the body
             target.expect(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._ahead.read(outgoing, caller) as ahead:  # 413, 400, 503 buffer_full
-                model = ahead.model  # 400
+                model = ahead.model if circuits.by_model and route.intercepted else None  # 400
+                if central:
+                    await self._references.check(ahead, encoded=target.encoded(request))  # 400, 403
                 await self._forward(
                     request, reply, record, seat, target, caller=caller, outgoing=outgoing, model=model
                 )
@@ -126,7 +132,7 @@ class Gateway:
             sending = instance.upstream.send(outgoing, record.reached, hold.sent, hold.take)
             async with sending as response:  # 502, 504, 413; 503 if it has opened meanwhile
                 record.answered(response.status)
-                last = await relay(response, reply, hold, route, record)
+                last = await relay(response, reply, hold, route, record, secret=instance.secret_for(caller))
             record.came_back()
             await reply.send(last)
 

@@ -21,6 +21,9 @@ Address = IPv4Address | IPv6Address
 
 # The last four characters may be shown of a credential that is at least this long.
 _HINTED_FROM = 16
+# How many hops of X-Forwarded-For are looked at, and how much of it (bytes).
+_MOST_HOPS = 32
+_HOPS_LENGTH = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,11 @@ class Callers:
         origin = _address(request.client or "")
         if origin is None:
             return "unix" if request.client is None else "unknown"
-        hops = b",".join(request.header_values(b"x-forwarded-for")).decode("latin-1").split(",")
-        while hops and self._is_trusted(origin):
-            before = _address(hops.pop())
+        hops: list[str] | None = None
+        while self._is_trusted(origin):
+            if hops is None:
+                hops = _last_hops(request)
+            before = _address(hops.pop()) if hops else None
             if before is None:
                 break
             origin = before
@@ -72,6 +77,18 @@ class Callers:
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
+
+
+def _last_hops(request: Request) -> list[str]:
+    """Return the last ones of `X-Forwarded-For`: their number is a caller's to choose, so it is bounded."""
+    said = b""
+    for value in reversed(request.header_values(b"x-forwarded-for")):
+        said = b"%b,%b" % (value[-_HOPS_LENGTH - 1 :], said) if said else value[-_HOPS_LENGTH - 1 :]
+        if len(said) > _HOPS_LENGTH:
+            # The first one may be half an address.
+            said = said[-_HOPS_LENGTH:].partition(b",")[2]
+            break
+    return said.decode("latin-1").rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
 
 
 def _credential(request: Request) -> bytes | None:

@@ -58,6 +58,10 @@ class Listeners:
         """Return the addresses at which other machines can call, with commas between."""
         return ", ".join(str(bind) for bind in self.bind if not bind.is_loopback)
 
+    def addresses(self) -> tuple[Bind, ...]:
+        """All addresses that the bridge listens on."""
+        return (*self.bind, self.admin_bind)
+
     def names(self) -> tuple[str, ...]:
         """The hosts in `bind`."""
         return tuple(bind.host for bind in self.bind if isinstance(bind, Address))

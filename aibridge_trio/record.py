@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from aibridge_trio.circuit import Hold
 from aibridge_trio.core import headers as h
 from aibridge_trio.core.usage import Usage
-from aibridge_trio.errors import UpstreamFault
+from aibridge_trio.errors import NotFound, UpstreamFault
 from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started, WouldReject
 from aibridge_trio.identity import Caller
 from aibridge_trio.message import Reply, Request
@@ -17,6 +17,7 @@ from aibridge_trio.message import Reply, Request
 # What clients put first is what tells them apart: product and version.
 _USER_AGENT_SHOWN = 64
 _METHOD_SHOWN = 16
+_PATH_SHOWN = 128
 # For a caller that got no head, as nginx has it: "client closed request".
 _NO_ANSWER = 499
 
@@ -128,13 +129,14 @@ class Record:
                 bytes_in=self._request.body.received,
                 bytes_out=self._reply.sent,
                 caller=self.caller,
-                user_agent=_shown(self._request.header(b"user-agent") or b""),
+                user_agent=_shown(self._request.header(b"user-agent") or b"", _USER_AGENT_SHOWN),
                 started=self._started,
                 reached_upstream=self._reached,
                 usage=self.usage,
                 scope=self.scope,
                 would_reject=self._would_reject,
                 cause=self._cause,
+                path=_shown(self._request.path, _PATH_SHOWN) if self.reject == NotFound.reason else None,
             )
         )
 
@@ -153,8 +155,8 @@ def _new_id() -> bytes:
     return b"req_" + os.urandom(12).hex().encode()
 
 
-def _shown(user_agent: bytes) -> str:
-    text = user_agent[:_USER_AGENT_SHOWN].decode("latin-1")
+def _shown(said: bytes, most: int) -> str:
+    text = said[:most].decode("latin-1")
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else "?" for char in text)

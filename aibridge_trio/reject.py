@@ -1,13 +1,70 @@
-"""What every reject is: its reason, its status, and the headers that say why and when to come back."""
+"""The roots of all errors. Of a reject: its reason, its status, and the headers that say when to come back."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal, get_args
 
 
 class BridgeError(Exception):
     """The root: everything that the bridge raises on purpose."""
+
+
+class Mistake(BridgeError):
+    """Wrong usage or configuration; `str()` is the one line that says what, where and how to mend it."""
+
+
+class Failure(BridgeError):
+    """A command could not do its work; `str()` is the one line that says why."""
+
+
+Phase = Literal["connect", "head", "stream"]
+PHASES: tuple[Phase, ...] = get_args(Phase)
+
+
+class UpstreamFault(BridgeError):
+    """No connection, no head in time, or an answer that broke or fell silent.
+
+    `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it does not show an
+    outage of the provider: a shortage here, or a connection lost for its caller's slowness. `detail` is why, in
+    printable text of bounded length, without anything that a caller sent. `bound` is the bound on the whole time
+    (seconds) if it was that which was reached.
+    """
+
+    def __init__(
+        self,
+        phase: Phase,
+        detail: str,
+        *,
+        timeout: bool = False,
+        neutral: bool = False,
+        bound: float | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.bound = bound
+        self.neutral = neutral
+        self.phase: Phase = phase
+        self.timeout = timeout
+        self.detail = "".join(char if char.isprintable() else "?" for char in detail[:_DETAIL_SHOWN])
+
+    @property
+    def cause(self) -> str:
+        """Say it in a few words, for events: one of a closed set."""
+        return _CAUSES[self.phase, self.timeout]
+
+    def __str__(self) -> str:
+        return f"{self.cause}: {self.detail}" if self.detail else self.cause
+
+
+_DETAIL_SHOWN = 200
+_CAUSES: dict[tuple[Phase, bool], str] = {
+    ("connect", False): "no connection",
+    ("connect", True): "connect timed out",
+    ("head", False): "broken before the head",
+    ("head", True): "no head in time",
+    ("stream", False): "answer broken",
+    ("stream", True): "answer silent",
+}
 
 
 class Reject(BridgeError):

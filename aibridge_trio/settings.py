@@ -28,6 +28,7 @@ from aibridge_trio.units import (
     COUNT,
     DURATION,
     FILE,
+    HEADER_VALUE,
     MODELS,
     POSITIVE,
     SECRET,
@@ -182,6 +183,18 @@ class Settings(Listeners):
     )
     anthropic_api_key: Secret | None = option(
         SECRET, None, PROVIDERS, "Central key for Anthropic.", private=("ANTHROPIC_API_KEY",)
+    )
+    openai_organization: str | None = option(
+        HEADER_VALUE, None, PROVIDERS, "Sent beside the central key for OpenAI, as OpenAI-Organization."
+    )
+    openai_project: str | None = option(
+        HEADER_VALUE, None, PROVIDERS, "Sent beside the central key for OpenAI, as OpenAI-Project."
+    )
+    stored_references: bool = option(
+        BOOLEAN,
+        "true",
+        PROVIDERS,
+        "With a central key: bodies may name stored data, like previous_response_id; else they get 403.",
     )
     forward_caller_keys: bool = option(
         BOOLEAN, "false", PROVIDERS, "With a central key: still forward a credential that the caller brought."

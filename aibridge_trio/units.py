@@ -243,9 +243,17 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _header_value(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,256}", text):
+        raise Unfit(f"{quoted(text)} is not a word of visible ASCII")
+    return text
+
+
 def _secret(text: str) -> Secret:
     if not (value := text.strip()):
         raise Unfit("the secret is empty")
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'`":
+        raise Unfit("the secret stands in quotes, which would be sent with it")
     if not re.fullmatch(r"[!-~]+", value):
         raise Unfit("the secret holds something else than visible ASCII")
     return Secret(value)
@@ -273,4 +281,5 @@ MODELS = Unit(_model_names, "NAME,...", "claude-opus-*,gpt-5", ",".join, toml=li
 TEXT: Unit[Any] = Unit(str, "TEXT", "localhost,.internal")
 MODE = Unit(_mode, "MODE", "0660", "{:04o}".format)
 FILE = Unit(_file, "FILE", "/etc/aibridge/file")
+HEADER_VALUE = Unit(_header_value, "ID", "org-0123456789")
 SECRET = Unit(_secret, "SECRET", "...", show_secret)

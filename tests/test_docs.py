@@ -74,7 +74,7 @@ def test_every_option_has_its_row(option: Option) -> None:
         assert f"`{option.flag}" in rows[0]
     for variable in option.all_variables:
         assert f"`{variable}`" in rows[0]
-    default = {"false": "off", None: "none", "": "none"}.get(option.default, option.default)
+    default = {"false": "off", "true": "on", None: "none", "": "none"}.get(option.default, option.default)
     assert str(default) in rows[0].split("|")[3]
 
 
@@ -145,7 +145,7 @@ def test_every_protections_option_has_one_page() -> None:
     for flag, option in known.items():
         [row] = [row for text in texts for row in text.splitlines() if re.match(rf"\| `{flag}[ `]", row)]
         default = row.split("|")[2]
-        shown = {"false": "off", None: "none", "": "none"}.get(option.default, option.default)
+        shown = {"false": "off", "true": "on", None: "none", "": "none"}.get(option.default, option.default)
         assert default.strip().strip("`") == shown
 
 

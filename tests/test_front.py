@@ -10,10 +10,11 @@ from aibridge_trio.asgi import AsgiBody, AsgiReply
 from aibridge_trio.errors import UpgradeRefused
 from aibridge_trio.front import Front
 from aibridge_trio.identity import Callers
+from aibridge_trio.loops import Hops
 from aibridge_trio.message import Request
 from aibridge_trio.origins import Origins
 
-FRONT = Front(Origins(), Callers())
+FRONT = Front(Origins(), Callers(), Hops())
 REPLY = AsgiReply(cast("Any", None), AsgiBody())
 
 

@@ -897,14 +897,14 @@ async def test_the_breaker_is_asked_before_the_body_is_read(autojump_clock: Mock
         (lambda c: c.post(CHAT, headers=[("authorization", "Bearer a")] * 2), 400, "bad_request"),
         (lambda c: c.post(CHAT, headers={"authorization": "Bearer"}), 400, "bad_request"),
         (lambda c: c.post(CHAT, headers={"x-api-key": ""}), 400, "bad_request"),
-        (lambda c: c.get("/openai/v1/files"), 404, "not_found"),
+        (lambda c: c.get("/openai/v1/evals"), 404, "not_found"),
         (lambda c: c.get("/openai"), 404, "not_found"),
         (lambda c: c.post("/"), 404, "not_found"),
-        (lambda c: c.get(CHAT), 404, "not_found"),
+        (lambda c: c.delete(CHAT), 404, "not_found"),
         (lambda c: c.get("/openai/v1/models/%2e%2e/files"), 400, "bad_request"),
         (lambda c: c.get("/openai/v1/models//files"), 400, "bad_request"),
         (lambda c: c.get("/openai/v1/models/..;/files"), 400, "bad_request"),
-        (lambda c: c.get("/openai/v1/models/a%2Ffiles"), 400, "bad_request"),
+        (lambda c: c.get("/openai/v1/responses/a%2Ffiles"), 400, "bad_request"),
         (lambda c: c.request("TRACE", "/"), 405, "method_not_allowed"),
         (
             lambda c: c.get(

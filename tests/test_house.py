@@ -41,6 +41,7 @@ TESTED_ELSEWHERE = {
     "call": "test_transport",
     "complaint": "test_verdict",
     "configuration": "test_settings",
+    "configured": "test_bridge",
     "exchanges": "test_connection",
     "files": "test_settings",
     "flags": "test_cli",

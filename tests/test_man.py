@@ -210,7 +210,9 @@ def test_every_reject_is_told() -> None:
     without = {
         "body_too_large",
         "forbidden_origin",
+        "stored_reference",
         "not_found",
+        "loop_detected",
         "method_not_allowed",
         "upgrade_refused",
         "bad_request",

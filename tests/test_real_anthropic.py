@@ -215,10 +215,10 @@ def test_a_body_too_large_is_a_content_too_large_error(narrow: Bridge, provider:
 def test_an_unlisted_route_is_not_found(narrow: Bridge, provider: Provider) -> None:
     """What is not on the allow-list is the SDK's NotFoundError, and never reaches the provider."""
     with narrow.claude("sk-batches") as claude, pytest.raises(anthropic.NotFoundError) as caught:
-        claude.messages.batches.list()
+        claude.get("/v1/complete", cast_to=object)
     assert body(caught.value) == (
         "not_found_error",
-        "route not supported: GET /anthropic/v1/messages/batches",
+        "route not supported: GET /anthropic/v1/complete",
     )
     assert provider.stats()["requests"] == 0
 

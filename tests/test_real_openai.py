@@ -231,8 +231,8 @@ def test_a_body_too_large_is_a_413(narrow: Bridge, provider: Provider) -> None:
 def test_an_unlisted_route_is_not_found(narrow: Bridge, provider: Provider) -> None:
     """What is not on the allow-list is the SDK's NotFoundError, and never reaches the provider."""
     with narrow.gpt("sk-files") as gpt, pytest.raises(openai.NotFoundError) as caught:
-        gpt.files.list()
-    assert "route not supported: GET /openai/v1/files" in caught.value.message
+        gpt.fine_tuning.jobs.list()
+    assert "route not supported: GET /openai/v1/fine_tuning/jobs" in caught.value.message
     assert provider.stats()["requests"] == 0
 
 

@@ -109,7 +109,7 @@ def live_through_everything(bridge: Bridge, provider: Provider, caller: Caller) 
         pass
     until(lambda: bridge.in_flight() == 0, "the slot back")
     # rejects, each for itself
-    caller.ask("/openai/v1/files", "GET")
+    caller.ask("/openai/v1/evals", "GET")
     caller.ask(CHAT, "TRACE")
     caller.ask(CHAT, "GET", upgrade="websocket", connection="upgrade")
     caller.ask("/openai/v1/models/%2e%2e", "GET")

@@ -6,11 +6,11 @@ stored data: what is not listed is not found, and never reaches a provider.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject
+from aibridge_trio import paths
+from aibridge_trio.errors import BadRequest, MethodNotAllowed, Reject
 
 # The answer of a reject in a provider's own dialect: (reject, request id) → JSON.
 Dialect = Callable[[Reject, str], bytes]
@@ -18,7 +18,6 @@ Dialect = Callable[[Reject, str], bytes]
 _GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
-_TRICKS = re.compile(rb"%2e|%2f|%5c|//|\\|#|/\.{1,2}([/;]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,16 @@ class Route:
     """One row of the allow-list. `methods` None is any; `*` in the pattern spans segments, not empty.
 
     `intercepted` requests are read in passing, hold a permit and vote; the others pass through. `own_key`
-    routes show an account's stored data: never with a central key.
+    routes show an account's stored data: never with a central key. `slashes`: what `*` spans is a model's name, in
+    which a slash may stand encoded. `refers`: its bodies may name stored data.
     """
 
     pattern: str
     methods: frozenset[str] | None = None
     intercepted: bool = False
     own_key: bool = False
+    slashes: bool = False
+    refers: bool = False
 
     def matches(self, method: str, path: str) -> bool:
         """Tell whether this row allows the method on the path (after the prefix, as it came)."""
@@ -45,49 +47,60 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What is known of a provider: where it stands in our paths, what it serves, how it speaks."""
+    """What is known of a provider: where it stands in our paths, what it serves, how it speaks.
+
+    `spoken` are beginnings of paths where it speaks another dialect than its own; a GET of one of `probes` is
+    answered here.
+    """
 
     name: str
     prefix: str
     routes: tuple[Route, ...]
     dialect: Dialect
     credential: Callable[[str], tuple[bytes, bytes]] | None  # central key → header; None: callers' keys only
+    spoken: Mapping[str, Dialect] = field(default_factory=dict)
+    probes: frozenset[str] = frozenset()
 
     def route(self, method: str, path: str) -> Route | None:
         """Return the row that allows the method on the path, None without one."""
         return next((route for route in self.routes if route.matches(method, path)), None)
 
+    def dialect_at(self, path: bytes) -> Dialect:
+        """Return the dialect that is spoken at a path, prefix and all."""
+        rest = path[len(self.prefix) :]
+        return next((self.spoken[start] for start in self.spoken if rest.startswith(start.encode())), self.dialect)
+
 
 def intercepted(*patterns: str) -> Iterator[Route]:
     """Rows for POSTs that are read in passing."""
-    return (Route(pattern, _POST, intercepted=True) for pattern in patterns)
+    return (Route(pattern, _POST, intercepted=True, refers=True) for pattern in patterns)
 
 
-def readable(*patterns: str) -> Iterator[Route]:
+def readable(*patterns: str, own_key: bool = False, slashes: bool = False) -> Iterator[Route]:
     """Rows for GET and HEAD."""
-    return (Route(pattern, _GET) for pattern in patterns)
+    return (Route(pattern, _GET, own_key=own_key, slashes=slashes) for pattern in patterns)
 
 
-def posted(*patterns: str) -> Iterator[Route]:
+def posted(*patterns: str, refers: bool = False) -> Iterator[Route]:
     """Rows for POSTs that pass through."""
-    return (Route(pattern, _POST) for pattern in patterns)
+    return (Route(pattern, _POST, refers=refers) for pattern in patterns)
 
 
-def any_method(*patterns: str, own_key: bool = False) -> Iterator[Route]:
+def any_method(*patterns: str, own_key: bool = False, slashes: bool = False) -> Iterator[Route]:
     """Rows for whatever method."""
-    return (Route(pattern, own_key=own_key) for pattern in patterns)
+    return (Route(pattern, own_key=own_key, slashes=slashes) for pattern in patterns)
 
 
-def check_target(method: str, path: bytes) -> None:
-    """Refuse what no provider shall see, whatever its path leads to.
+def stored(*names: str) -> Iterator[Route]:
+    """Rows for an account's stored data: a collection and what is in it, whatever the method, own key only."""
+    return (Route(pattern, own_key=True) for name in names for pattern in (name, f"{name}/*"))
 
-    Another reader of the same path may resolve dots, double slashes or encoded ones into a path that the
-    allow-list has not seen.
-    """
+
+def check_target(method: str, path: bytes) -> bool:
+    """Refuse what no provider shall see, whatever its path leads to; return whether it holds an encoded slash."""
     if method in _REFUSED_METHODS:
         raise MethodNotAllowed(method)
-    if _TRICKS.search(path):
-        raise BadRequest("path with a dot segment, an encoded dot or slash, a double slash or a backslash")
+    return paths.check(path)
 
 
 def first_segment(path: bytes) -> str:
@@ -95,18 +108,23 @@ def first_segment(path: bytes) -> str:
     return path[1:].partition(b"/")[0].decode("latin-1")
 
 
-def find(providers: Iterable[Provider], method: str, path: bytes) -> tuple[Provider, Route | None, bytes]:
-    """Return the provider, its row and the rest of the path after the prefix, or raise NotFound.
+def find(
+    providers: Iterable[Provider], method: str, path: bytes, *, slash: bool = False
+) -> tuple[Provider, Route | None, bytes] | None:
+    """Return the provider, its row and the rest of the path after the prefix; None where there is no such row.
 
-    Without a row it is the bare prefix, which clients probe with GET and HEAD.
+    Without a row it is the bare prefix or another path that clients probe with GET and HEAD. BadRequest for an
+    encoded `slash` where no row allows it.
     """
     text = path.decode("latin-1")
     for provider in providers:
         if text != provider.prefix and not text.startswith(provider.prefix + "/"):
             continue
         rest = text[len(provider.prefix) :]
-        if rest in ("", "/") and method in _GET:
+        if (rest in ("", "/") or rest in provider.probes) and method in _GET:
             return provider, None, b""
-        if route := provider.route(method, rest):
+        if (route := provider.route(method, rest)) and (route.slashes or not slash):
             return provider, route, path[len(provider.prefix) :]
-    raise NotFound(method, text)
+    if slash:
+        raise BadRequest("path with an encoded slash where no name may have one")
+    return None

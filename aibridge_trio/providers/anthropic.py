@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from aibridge_trio.providers import Provider, dialects, intercepted, posted, readable
+from aibridge_trio.providers import Provider, dialects, intercepted, posted, readable, stored
 
 ANTHROPIC = Provider(
     name="anthropic",
     prefix="/anthropic",
     routes=(
         *intercepted("/v1/messages"),
-        *posted("/v1/messages/count_tokens", "/api/event_logging/*"),
-        *readable("/v1/models", "/v1/models/*"),
+        *posted("/v1/messages/count_tokens", refers=True),
+        *posted("/api/event_logging/*"),
+        *readable("/v1/models", "/v1/models/*", slashes=True),
+        *stored("/v1/messages/batches", "/v1/files", "/v1/skills"),
     ),
+    probes=frozenset({"/api/hello"}),
     dialect=dialects.anthropic,
     credential=lambda key: (b"x-api-key", key.encode()),
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from aibridge_trio.providers import Provider, any_method, dialects, intercepted
+from aibridge_trio.providers import Provider, any_method, dialects, intercepted, posted
 
 COPILOT = Provider(
     name="copilot",
     prefix="/copilot",
     routes=(
-        *intercepted("/chat/completions", "/responses"),
-        *any_method("/models", "/models/*", "/agents/*", "/mcp/*", "/.well-known/*"),
+        *intercepted("/chat/completions", "/responses", "/v1/messages"),
+        *posted("/embeddings"),
+        *any_method("/models", "/models/*", slashes=True),
+        *any_method("/agents/*", "/mcp/*", "/.well-known/*"),
     ),
     dialect=dialects.openai,
     credential=None,
+    spoken={"/v1/messages": dialects.anthropic},
 )

@@ -13,6 +13,7 @@ _OPENAI: dict[int, str] = {
     502: "server_error",
     503: "service_unavailable_error",
     504: "server_error",
+    508: "server_error",
 }
 # https://docs.anthropic.com/en/api/errors
 _ANTHROPIC: dict[int, str] = {
@@ -24,6 +25,7 @@ _ANTHROPIC: dict[int, str] = {
     502: "api_error",
     503: "overloaded_error",
     504: "timeout_error",
+    508: "api_error",
 }
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from aibridge_trio.providers import Provider, any_method, dialects, intercepted, posted, readable
+from aibridge_trio.providers import Provider, any_method, dialects, intercepted, posted, readable, stored
 
 OPENAI = Provider(
     name="openai",
     prefix="/openai/v1",
     routes=(
-        *intercepted("/chat/completions", "/responses"),
-        *readable("/models", "/models/*"),
-        *posted("/embeddings"),
-        *any_method("/conversations", "/conversations/*", "/responses/*", own_key=True),
+        *intercepted("/chat/completions", "/responses", "/completions", "/responses/compact"),
+        *readable("/models", "/models/*", slashes=True),
+        *posted("/embeddings", "/moderations"),
+        *posted("/responses/input_tokens", refers=True),
+        *posted("/images/generations", "/images/edits", "/images/variations"),
+        *posted("/audio/speech", "/audio/transcriptions", "/audio/translations"),
+        *readable("/chat/completions", own_key=True),
+        *any_method("/chat/completions/*", "/responses/*", "/images/*", "/audio/*", own_key=True),
+        *stored("/conversations", "/files", "/batches", "/uploads", "/vector_stores"),
     ),
     dialect=dialects.openai,
     credential=lambda key: (b"authorization", b"Bearer " + key.encode()),

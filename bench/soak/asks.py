@@ -23,7 +23,7 @@ _POSTS = (
 )
 _MODELS = ("m", "m", "new-1", "new-2", "old")
 _GETS = (b"/openai/v1/models", b"/anthropic/v1/models/x", b"/copilot/models?x=y")
-_BY_ITSELF = (b"/", b"/openai/v1", b"/nowhere", b"/openai/v1/../admin", b"/openai/v1/files")
+_BY_ITSELF = (b"/", b"/openai/v1", b"/nowhere", b"/openai/v1/../admin", b"/openai/v1/evals")
 _MALFORMED = (
     b"host: again\r\n",
     b"content-length: 1\r\ncontent-length: 2\r\n",

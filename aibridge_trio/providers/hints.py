@@ -1,0 +1,51 @@
+"""What was probably meant by a path that leads nowhere: the usual wrong base URLs, and the right ones.
+
+Some clients append `/chat/completions` or `/messages` to their base URL, some `/v1/chat/completions` or
+`/v1/messages`; so both are told, as ends of URLs, because only the caller knows what stands before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from aibridge_trio.providers import Provider
+
+# More than any wrong base URL has.
+_MOST_SEGMENTS = 12
+_VERSION = "/v1"
+
+
+def hint(providers: Iterable[Provider], method: str, path: str) -> str | None:
+    """Return where the base URL should lead, None where no known path is in sight."""
+    plain = "/" + "/".join(segment for segment in path.split("/") if segment)
+    known = tuple(providers)
+    found = next(_meant(known, method, plain), None)
+    if not found:
+        return None
+    provider, tail = found
+    right = provider.prefix + tail
+    if right == path:
+        return None
+    if right == plain:
+        what = "without a slash at its end" if path.startswith(provider.prefix) else "without another slash"
+        return f"the path is {right}: write the base URL {what}"
+    base = right.removesuffix(tail.removeprefix(_VERSION))
+    said = f"the path is {right}: the base URL is ...{base}"
+    if base.endswith(_VERSION):
+        said += f" or, for a client that adds {_VERSION} itself, ...{base.removesuffix(_VERSION)} "
+    return said.rstrip()
+
+
+def _meant(providers: tuple[Provider, ...], method: str, path: str) -> Iterator[tuple[Provider, str]]:
+    """Yield providers and paths after their prefixes, the likeliest first: the longest end that is a route's."""
+    segments = path.split("/")[1 : _MOST_SEGMENTS + 1]
+    named = path.lower()
+    # The one that the path names comes before the others.
+    ordered = sorted(providers, key=lambda provider: f"/{provider.name}" not in named)
+    for start in range(len(segments)):
+        end = "/" + "/".join(segments[start:])
+        for provider in ordered:
+            # Anthropic's routes have the version in them, OpenAI's prefix has it.
+            for tail in (end, _VERSION + end):
+                if provider.route(method, tail) or provider.route("POST", tail):
+                    yield provider, tail
