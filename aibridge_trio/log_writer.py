@@ -30,7 +30,8 @@ _NEWLINE = 0x0A
 class LogWriter:
     """Writes text to a file descriptor for as long as its context is open; what others print to stderr too.
 
-    `put` never blocks. `gap` makes the line that stands where so many lines are missing.
+    `put` never blocks, unless no thread can be started: then it writes. `gap` makes the line that stands where so
+    many lines are missing.
     """
 
     def __init__(self, descriptor: int, encoding: str, gap: Callable[[int], str], most: int = _MOST) -> None:
@@ -46,13 +47,17 @@ class LogWriter:
         self._missing_behind = 0
         self._torn = False  # the last write ended in the middle of a line
         self._idle = False
+        self._alone = False  # there is no thread
         self._news = threading.Condition()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._redirect = redirect_stderr(_Printed(self.put))
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # a limit of processes; lines are worth more than a start that fails for want of them
+            self._alone = True
         self._redirect.__enter__()
         return self
 
@@ -61,6 +66,8 @@ class LogWriter:
     ) -> None:
         """Write what is left, if it is taken within a second; else what follows on stderr is lost as well."""
         self._redirect.__exit__(kind, error, trace)
+        if self._alone:
+            return
         with self._news:
             self._ending.set()
             self._news.notify()
@@ -72,6 +79,9 @@ class LogWriter:
 
     def put(self, text: str) -> None:
         """Append to the buffer, or drop it if that is full."""
+        if self._alone:
+            self._write([text])
+            return
         with self._news:
             # Behind a line that was dropped none goes in before the gap is told: the order is true.
             if self._missing_behind or self._size + len(text) > self._most:

@@ -249,3 +249,19 @@ def test_the_last_lines_of_a_process_arrive() -> None:
         assert bridge.process.wait() == 0
         events = [json.loads(line)["event"] for line in bridge.process.lines]
         assert events == ["start", *["request"] * 300, "drain", "stop"]
+
+
+def test_without_a_thread_lines_are_written_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of processes is no reason not to start."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    pipe = Pipe()
+    with LogWriter(pipe.writing, "utf-8", gap) as writer:
+        writer.put("one\n")
+        assert pipe.read() == "one\n"
+        sys.stderr.write("two\n")
+    assert writer.dropped == 0
+    assert pipe.drain() == "one\ntwo\n"
