@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 import trio
 
+from aibridge_trio.repeats import Repeats
 from aibridge_trio.settings import Network, Settings
 
 # Why a connection is turned away: too many in all, too many of one address, no descriptor to serve it with.
 Cause = Literal["limit", "address", "descriptors"]
 CAUSES: tuple[Cause, ...] = ("limit", "address", "descriptors")
-# How often (seconds) connections that are turned away are written to the log.
+# How often (seconds) a shortage is written to the log.
 _SILENCE = 1.0
 _SITE = 64
 # Callers' connections by default, however many descriptors there are: each costs some 50 KiB, and more.
@@ -80,8 +81,8 @@ class Connections:
         self._open = 0
         self._addresses: Counter[str] = Counter()
         self._causes: Counter[Cause] = Counter()
-        self._refused_said = self._shortage_said = -math.inf
-        self._unsaid = 0
+        self._shortage_said = -math.inf
+        self._turned_away: Repeats[Cause] = Repeats(self._tell)
 
     def cause(self, address: str | None) -> Cause | None:
         """Return why a connection from this address can't be let in now; None if it can."""
@@ -110,16 +111,18 @@ class Connections:
                 del self._addresses[site]
 
     def refuse(self, cause: Cause) -> None:
-        """Count one that is turned away, and say so in the log."""
+        """Count one that is turned away, and say so in the log, at once or while `run` runs."""
         self._causes[cause] += 1
-        self._unsaid += 1
-        if trio.current_time() >= self._refused_said + _SILENCE:
-            self._refused_said = trio.current_time()
-            busiest = self.statistics().busiest
-            most = f"; the most are from {busiest[0]} ({busiest[1]})" if busiest else ""
-            turned = f"{self._unsaid} connections of {self._whose} turned away"
-            self._warn(f"{turned}: {_REASONS[cause]}; {self._open} open{most}")
-            self._unsaid = 0
+        self._turned_away.hear(cause)
+
+    async def run(self) -> None:
+        """Write what is to be said once a second when it falls due, until cancelled."""
+        await self._turned_away.run()
+
+    def _tell(self, cause: Cause, count: int) -> None:
+        busiest = self.statistics().busiest
+        most = f"; the most are from {busiest[0]} ({busiest[1]})" if busiest else ""
+        self._warn(f"{count} connections of {self._whose} turned away: {_REASONS[cause]}; {self._open} open{most}")
 
     def run_short(self, error: OSError) -> None:
         """Say in the log what this machine lacks, as accept() tells it; at most once a second."""

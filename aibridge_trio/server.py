@@ -115,7 +115,7 @@ class Server:
         self._reserve.refill()
         try:
             async with self._lifespan(), trio.open_nursery() as background:
-                for service in (self._flusher.run, self._idleness.run, self._listen):
+                for service in (self._flusher.run, self._idleness.run, self._crowd.run, self._listen):
                     background.start_soon(service)
                 async with trio.open_nursery() as connections:
                     await self._accept(connections, task_status)

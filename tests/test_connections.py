@@ -145,14 +145,17 @@ async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(a
     said: list[str] = []
     connections = Connections("callers", said.append, most=2)
     entered(connections, "10.0.0.1", "10.0.0.1")
-    for _ in range(24):
-        connections.refuse("limit")
-        await trio.sleep(0.125)
-    assert said == [
-        f"{count} connections of callers turned away: as many are open as may be; 2 open; "
-        "the most are from 10.0.0.1 (2)"
-        for count in (1, 8, 8)
-    ]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connections.run)
+        for _ in range(24):
+            connections.refuse("limit")
+            await trio.sleep(0.125)
+        await trio.sleep(1)  # the last are said as well, though no other comes
+        nursery.cancel_scope.cancel()
+    counts = [int(line.partition(" ")[0]) for line in said]
+    assert (counts[0], len(counts), sum(counts)) == (1, 4, 24)
+    rest = "connections of callers turned away: as many are open as may be; 2 open; the most are from 10.0.0.1 (2)"
+    assert {line.partition(" ")[2] for line in said} == {rest}
     connections.refuse("address")
     found = connections.statistics()
     assert dict(found.causes) == {"limit": 24, "address": 1, "descriptors": 0}
