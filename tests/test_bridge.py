@@ -104,9 +104,11 @@ async def test_the_start_tells_where_it_listens_and_what_protects(
     """One line: version, both addresses, each protection that is on, or that none is."""
     async with network.bridge(**options) as bridge:
         [start] = bridge.told(Lifecycle)
+        suggested = "".join(f"; {each}" for each in bridge.bridge.settings.suggestions())
     assert (start.what, start.detail) == (
         "start",
-        f"AI Bridge {__version__} listens on http://bridge:80, admin on http://admin:80; protections: {said}",
+        f"AI Bridge {__version__} listens on http://bridge:80, admin on http://admin:80; protections: {said}"
+        + suggested,
     )
 
 
