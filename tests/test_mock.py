@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 from backports import zstd
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -290,7 +290,8 @@ _SCHEMAS = st.recursive(
     _LEAVES,
     lambda inner: st.one_of(
         inner.map(lambda each: {"type": "array", "items": each, "minItems": 1}),
-        inner.map(lambda each: {"anyOf": [each]}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda branches: {"anyOf": branches}),
+        inner.map(lambda each: {"oneOf": [each]}),
         st.dictionaries(st.sampled_from("abc"), inner).map(
             lambda parts: {"type": "object", "properties": parts, "required": sorted(parts)}
         ),
@@ -300,6 +301,7 @@ _SCHEMAS = st.recursive(
 
 
 @given(_SCHEMAS)
+@example({"anyOf": [{"type": ["boolean", "null"]}]})
 def test_a_tools_arguments_fit_its_schema(schema: dict[str, Any]) -> None:
     """What the mock makes up for a schema, the schema accepts."""
     Draft202012Validator(schema).validate(minimal(schema, depth=50))

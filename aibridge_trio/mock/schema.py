@@ -61,8 +61,7 @@ class _Making:
             return listed[0]
         if other := self._other(schema):
             return self.value(other, depth - 1)
-        kind = schema.get("type", "object")
-        return self._kinds[kind[0] if isinstance(kind, list) else kind](schema, depth - 1)
+        return self._kinds[_kind(schema)](schema, depth - 1)
 
     def _other(self, schema: Json) -> Any:
         """Return the schema that this one only leads to, if it does."""
@@ -106,7 +105,13 @@ class _Making:
 
 def _is_plain(schema: Any) -> bool:
     """Tell whether a branch ends a recursion."""
-    return isinstance(schema, dict) and schema.get("type") in {"null", "string", "boolean", "integer", "number"}
+    return isinstance(schema, dict) and "type" in schema and _kind(schema) not in {"object", "array"}
+
+
+def _kind(schema: Json) -> str:
+    """Return the type that a value of this schema gets: the first where several are allowed."""
+    kind = schema.get("type", "object")
+    return str(kind[0] if isinstance(kind, list) and kind else kind)
 
 
 def _string(schema: Json, _: int) -> str:
