@@ -26,6 +26,13 @@ def test_little_is_enough() -> None:
     assert given.settings == setting.default()
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As some editors on Windows write it."""
+    file = tmp_path / "mine.toml"
+    file.write_text(MINIMAL, encoding="utf-8-sig")
+    assert scenario.load(file).duration == 60.0
+
+
 def test_a_phase_may_come_again() -> None:
     """`every` so often, until the end or `until`."""
     given = parsed(MINIMAL + '[[phases]]\nfrom = "5s"\nfor = "2s"\nevery = "20s"\nuntil = "40s"\nfault = "hang"\n')
