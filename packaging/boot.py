@@ -19,7 +19,11 @@ from itertools import count
 from zipimport import zipimporter
 
 from aibridge_launcher import load
-from aibridge_parts import EXTENSIONS
+from aibridge_parts import EXTENSIONS, GLIBC
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # The first process of a container must have a handler, or the kernel drops the signal. Until the program has its
 # own (aibridge_trio/signals.py), nothing has begun that could be ended in another way.
@@ -53,15 +57,30 @@ class _Extensions:
         with self._loading:
             for library in EXTENSIONS[spec.name]:
                 if library not in self._there:
-                    with _InMemory(library) as name:
-                        load(name)
+                    _loaded(library, load)
                     self._there.add(library)
-        with _InMemory(f"{spec.name}.so") as name:
+
+        def create(name: str) -> object:
             return _imp.create_dynamic(ModuleSpec(spec.name, self, origin=name))
+
+        return _loaded(f"{spec.name}.so", create)
 
     def exec_module(self, module: object) -> None:
         """Run the module's initialisation."""
         _imp.exec_dynamic(module)
+
+
+def _loaded(part: str, how: "Callable[[str], object]") -> object:
+    """Return what `how` makes of a shared library in the zip; SystemExit with one line where it can't be loaded.
+
+    Not ImportError, by which a package would take the part for one that it can do without.
+    """
+    try:
+        with _InMemory(part) as name:
+            return how(name)
+    except (ImportError, OSError) as error:
+        remedy = "the system must give files in memory (memfd_create) that code can be mapped from"
+        raise SystemExit(f"aibridge: cannot load {part}: {error}; {remedy}") from None
 
 
 class _InMemory:
@@ -92,4 +111,15 @@ def memory_file(data: bytes) -> int:
     return file
 
 
+def _check_glibc() -> None:
+    """End in one line where one of glibc's files is missing, instead of later with a traceback from an import."""
+    for name in GLIBC:
+        try:
+            load(name)
+        except ImportError as error:
+            remedy = "all of glibc's files are needed: use a system or an image with glibc, like debian:12-slim"
+            raise SystemExit(f"aibridge: {error}; {remedy}") from None
+
+
+_check_glibc()
 sys.meta_path.insert(0, _Extensions())

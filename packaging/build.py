@@ -16,10 +16,11 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import sbom
+import unused
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -55,22 +56,31 @@ def main() -> None:
     # What was tested is what is built: versions and hashes stand in the locks, of the build's own tools too.
     run(*pip, "--require-hashes", "-r", HERE / "build.lock")
     into = ("--no-compile", "--target", WORK / "site")
-    listed = ("-r", HERE / "requirements.lock", "--report", WORK / "report.json")
-    run(*pip, "--require-hashes", "--only-binary", ":all:", *into, *listed)
+    used = WORK / "requirements.lock"
+    used.write_text(unused.locked((HERE / "requirements.lock").read_text()))
+    listed = ("-r", used, "--report", WORK / "report.json")
+    run(*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", *into, *listed)
     run(*pip, "--no-deps", "--no-build-isolation", "--no-index", *into, ROOT)
 
     files = installed(Path(sysconfig.get_path("stdlib")), USELESS)
-    files |= installed(WORK / "site", USELESS_IN_PACKAGES)
+    packages = installed(WORK / "site", USELESS_IN_PACKAGES)
+    files |= {name: file for name, file in packages.items() if not unused.FILES.match(name)}
+    for name in unused.CHANGES:
+        text = unused.changed(name, files[name].read_text())
+        files[name] = WORK / "changed" / name
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+        files[name].write_text(text)
     assert set(INSTEAD) <= set(files), "a dependency has changed; look at INSTEAD"
     extensions = installed(Path(sysconfig.get_config_var("DESTSHARED")), USELESS)
     extensions |= {name: files.pop(name) for name in list(files) if name.endswith(".so")}
-    needed, libraries = shared(extensions)
+    needed, libraries, foreign = shared(extensions)
     parts = WORK / "aibridge_parts.py"
-    parts.write_text(f"EXTENSIONS = {needed!r}\n")
+    glibcs = glibc_files(libraries.values())
+    parts.write_text(f"EXTENSIONS = {needed!r}\nGLIBC = {glibcs!r}\n")
     files |= INSTEAD | {"aibridge_boot.py": HERE / "boot.py", "aibridge_parts.py": parts}
 
     binary = WORK / "aibridge"
-    link(binary)
+    foreign |= link(binary)
     with zipfile.ZipFile(binary, "a") as archive:
         # Where there is no __init__.py, only an entry of its own makes a directory a package.
         for directory in sorted({str(parent) for name in files for parent in Path(name).parents} - {"."}):
@@ -83,10 +93,12 @@ def main() -> None:
     binary.replace(OUTPUT)
 
     told = run(OUTPUT, "--version", env={}).strip()
-    sbom.write(WORK / "report.json", WORK / "site", told.split()[-1], OUTPUT.with_name("aibridge.cdx.json"))
+    listed_in = OUTPUT.with_name("aibridge.cdx.json")
+    sbom.write(WORK / "report.json", WORK / "site", foreign, told.split()[-1], listed_in)
     glibc = max(version for file in (OUTPUT, *libraries.values()) for version in glibc_of(file))
     size = OUTPUT.stat().st_size / 1e6
     print(f"{OUTPUT}: {told}, {size:.1f} MB; for {os.uname().machine}, glibc {'.'.join(map(str, glibc))} or newer")
+    print(f"of glibc it needs the linker, {', '.join(glibcs)}; what else is in it: {listed_in}")
 
 
 def check_python() -> None:
@@ -122,10 +134,14 @@ def installed(root: Path, useless: re.Pattern[str]) -> dict[str, Path]:
     return found
 
 
-def shared(extensions: dict[str, Path]) -> tuple[dict[str, list[str]], dict[str, Path]]:
-    """Return the libraries that each extension module needs, the deepest first; and all files, stripped."""
+def shared(extensions: dict[str, Path]) -> tuple[dict[str, list[str]], dict[str, Path], dict[str, Path]]:
+    """Return the libraries that each extension module needs, the deepest first.
+
+    And all files, stripped; and where those that are neither an extension module nor of glibc come from.
+    """
     needed: dict[str, list[str]] = {}
     libraries: dict[str, Path] = {}
+    foreign: dict[str, Path] = {}
     for name, file in sorted(extensions.items()):
         module = name.partition(".")[0].replace("/", ".")
         libraries[f"{module}.so"] = stripped(file, f"{module}.so")
@@ -133,7 +149,15 @@ def shared(extensions: dict[str, Path]) -> tuple[dict[str, list[str]], dict[str,
         # Whatever needs another needs more than that one: so each comes after what it needs.
         needed[module] = sorted(own, key=lambda library: len(linked(own[library])))
         libraries |= {library: stripped(place, library) for library, place in own.items()}
-    return needed, libraries
+        foreign |= own
+    return needed, libraries, foreign
+
+
+def glibc_files(libraries: Iterable[Path]) -> list[str]:
+    """Return the names of glibc's files that these ask for, but for the linker's own."""
+    told = "".join(run("readelf", "--dynamic", "--wide", each) for each in libraries)
+    names = set(re.findall(r"\(NEEDED\).*\[(.+)\]", told))
+    return sorted(name for name in names if GLIBC.match(name) and not name.startswith("ld-"))
 
 
 def stripped(file: Path, name: str) -> Path:
@@ -144,8 +168,11 @@ def stripped(file: Path, name: str) -> Path:
     return copy
 
 
-def link(binary: Path) -> None:
-    """Compile the launcher and link it with all of CPython, because each extension module uses another part."""
+def link(binary: Path) -> dict[str, Path]:
+    """Compile the launcher and link it with all of CPython, because each extension module uses another part.
+
+    Returns the static libraries beside CPython that went into it.
+    """
     told = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("MODLIBS", "LIBS", "SYSLIBS"))
     names = re.findall(r"(?<!\S)-l(\w+)", told)
     run(
@@ -156,6 +183,8 @@ def link(binary: Path) -> None:
     )
     foreign = [library for library, _ in linked(binary) if not GLIBC.match(library)]
     assert not foreign, f"{binary} would need {foreign}"
+    static = {f"lib{name}.a" for name in names if not GLIBC.match(f"lib{name}.so")}
+    return {name: Path(run("gcc", f"-print-file-name={name}").strip()) for name in static}
 
 
 def linked(file: Path) -> list[tuple[str, str]]:

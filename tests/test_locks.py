@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import re
 import runpy
+import shutil
+import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +40,11 @@ def locked(name: str) -> dict[str, tuple[str, int]]:
 def numbers(version: str) -> tuple[int, ...]:
     """Return a version's numbers, to be compared."""
     return tuple(map(int, re.findall(r"\d+", version)))
+
+
+UNUSED = runpy.run_path(str(ROOT / "packaging" / "unused.py"))
+# Of the lock, what is for other systems or other Pythons than this one.
+FOREIGN = {"cffi", "pycparser"} | ({"backports-zstd"} if sys.version_info >= (3, 14) else set())
 
 
 NEEDED = {
@@ -108,6 +119,122 @@ def test_the_binarys_list_names_what_is_in_it() -> None:
         "hashes": [{"alg": "SHA-256", "content": "ab" * 32}],
         "licenses": [{"expression": "MIT OR Apache-2.0"}],
     }
-    assert old["licenses"] == [{"license": {"name": "MIT License"}}]
+    assert old["licenses"] == [{"license": {"id": "MIT"}}]
     assert "licenses" not in bare
     assert len({each["bom-ref"] for each in document["components"]}) == 4
+
+
+def shipped() -> list[importlib.metadata.Distribution]:
+    """Return the packages that are in the binary, as they are installed here."""
+    names = sorted(set(locked("requirements")) - FOREIGN - set(UNUSED["PACKAGES"]))
+    return [importlib.metadata.distribution(name) for name in names]
+
+
+# Expressions of https://spdx.org/licenses/, which those who ship the binary have read.
+SPDX = {
+    *("MIT", "Apache-2.0", "BSD-3-Clause", "MPL-2.0", "PSF-2.0", "Python-2.0"),
+    *("MIT OR Apache-2.0", "Apache-2.0 AND BSD-2-Clause"),
+}
+
+
+def test_the_binarys_list_keeps_to_the_rules_of_cyclonedx(tmp_path: Path) -> None:
+    """For the packages that are shipped, and a library: https://cyclonedx.org/docs/1.6/json/ and purl's rules."""
+    (tmp_path / "libssl.so.3").write_bytes(b"x")
+    make = runpy.run_path(str(ROOT / "packaging" / "sbom.py"))["sbom"]
+    report: dict[str, Any] = {
+        "install": [
+            {
+                "download_info": {"archive_info": {"hashes": {"sha256": "ab" * 32}}},
+                "metadata": {**each.metadata.json, "license_expression": each.metadata["License-Expression"]},
+            }
+            for each in shipped()
+        ]
+    }
+    document = make(report, "0.1.0", {"libssl.so.3": tmp_path / "libssl.so.3"})
+    assert document == make(report, "0.1.0", {"libssl.so.3": tmp_path / "libssl.so.3"}), (
+        "the same build, the same list"
+    )
+    assert make(report, "0.1.1")["serialNumber"] != document["serialNumber"]
+    assert set(document) == {
+        *("$schema", "bomFormat", "specVersion", "serialNumber", "version", "metadata", "components")
+    }
+    assert (document["bomFormat"], document["specVersion"], document["version"]) == ("CycloneDX", "1.6", 1)
+    assert re.fullmatch(r"urn:uuid:[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", document["serialNumber"])
+    components = [document["metadata"]["component"], *document["components"]]
+    assert len({each["bom-ref"] for each in components}) == len(components)
+    for each in components:
+        assert each["name"]
+        assert each["type"] in {"application", "platform", "library"}
+        if each["bom-ref"].startswith("pkg:"):
+            assert each["purl"] == each["bom-ref"]
+            assert re.fullmatch(r"pkg:(pypi|generic)/[a-z0-9-]+@[\w.+-]+", each["purl"])
+            said = [one.get("expression") or one["license"].get("id") for one in each["licenses"]]
+            assert len(said) == 1
+            assert said[0] in SPDX, each
+        if each["type"] == "library":
+            assert [one["alg"] for one in each["hashes"]] == ["SHA-256"]
+            assert re.fullmatch("[0-9a-f]{64}", each["hashes"][0]["content"])
+
+
+# Without what is left out: imports all of the program, and makes what it makes only when asked.
+IMPORTS_ALL = """
+import importlib, json, pkgutil, sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Missing())
+import aibridge_trio
+for each in pkgutil.walk_packages(aibridge_trio.__path__, "aibridge_trio."):
+    if not each.name.endswith("__main__"):
+        importlib.import_module(each.name)
+import httpx
+httpx.AsyncHTTPTransport(proxy="http://127.0.0.1:1")
+aibridge_trio.unpacking.Unzstd()
+sys.argv = ["aibridge", "serve", "--help"]
+sys.stdout = sys.stderr
+from aibridge_trio.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})), file=sys.__stdout__)
+"""
+
+
+def test_what_is_shipped_is_what_is_used(tmp_path: Path) -> None:
+    """The program runs without what the binary leaves out, and imports some of each package that is in it."""
+    modules = importlib.metadata.packages_distributions()
+    missing = {
+        name for name, owners in modules.items() if {plain(owner) for owner in owners} & set(UNUSED["PACKAGES"])
+    }
+    for package in ("hypercorn", "httpcore", "httpx", "rich"):
+        source = Path(str(importlib.metadata.distribution(package).locate_file(package)))
+        shutil.copytree(source, tmp_path / package)
+    files = [each for each in tmp_path.rglob("*.py") if UNUSED["FILES"].match(str(each.relative_to(tmp_path)))]
+    assert len(files) > 20
+    for each in files:
+        each.unlink()
+    for name in UNUSED["CHANGES"]:
+        (tmp_path / name).write_text(UNUSED["changed"](name, (tmp_path / name).read_text()))
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTS_ALL.format(missing=missing)],
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    imported = {plain(owner) for name in json.loads(done.stdout) for owner in modules.get(name, ())}
+    assert {plain(each.name) for each in shipped()} <= imported
+    assert not imported & set(UNUSED["PACKAGES"])
+
+
+def test_a_package_that_is_not_needed_any_more_is_not_left_out() -> None:
+    """The list of what is left out names only packages of the lock, and takes nothing else out of it."""
+    lock = (ROOT / "packaging" / "requirements.lock").read_text()
+    left = set(re.findall(r"^([\w.-]+)==", UNUSED["locked"](lock), re.MULTILINE))
+    assert left == set(locked("requirements")) - set(UNUSED["PACKAGES"])
+    with pytest.raises(AssertionError, match="PACKAGES"):
+        UNUSED["locked"](lock.replace("wsproto==", "other=="))
