@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import resource
+import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +204,8 @@ class Reserve:
             return
         with suppress(OSError):
             while len(self._kept) < self._size:
-                self._kept.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+                # Not of /dev/null: a root directory with nothing in it has none.
+                self._kept.append(socket.socket(socket.AF_UNIX).detach())
 
     def close(self) -> None:
         """Free all of them, for good."""

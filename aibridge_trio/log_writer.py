@@ -18,6 +18,8 @@ from contextlib import contextmanager, redirect_stderr
 from types import TracebackType
 from typing import Self
 
+from aibridge_trio import streams
+
 # What waits to be written (characters), some ten thousand lines. What does not fit is dropped and counted.
 _MOST = 4 * 1024 * 1024
 # Lines come in bursts: those of so long (seconds) are one write.
@@ -73,9 +75,7 @@ class LogWriter:
             self._news.notify()
         self._thread.join(_LAST_WORDS)
         if self._thread.is_alive():  # a traceback, or the interpreter's last flush, would block as well
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._descriptor)
-            os.close(nowhere)
+            streams.drop(self._descriptor)
 
     def put(self, text: str) -> None:
         """Append to the buffer, or drop it if that is full."""

@@ -66,9 +66,17 @@ def let_go(stream: TextIO) -> None:
     try:
         stream.flush()
     except OSError:
+        drop(stream.fileno())
+
+
+def drop(descriptor: int) -> None:
+    """Let the little that is still written to a descriptor vanish."""
+    try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    except OSError:  # a root directory with nothing in it
+        nowhere = os.memfd_create("nowhere")
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _whole(stream: io.TextIOWrapper, patience: float | None) -> io.TextIOWrapper:

@@ -7,6 +7,7 @@ import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import trio
@@ -196,6 +197,15 @@ class Short(MemoryListener):
 
     def _again(self, wire: MemoryWire) -> None:
         self._inlet.send_nowait(wire)
+
+
+def test_a_reserve_needs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is filled where there is no /dev, as in a root directory with the binary alone."""
+    monkeypatch.setattr(os, "open", Mock(side_effect=FileNotFoundError))
+    reserve = Reserve(2)
+    reserve.refill()
+    assert not reserve.spent_last
+    assert [reserve.spend() for _ in range(3)] == [True, True, False]
 
 
 @pytest.mark.parametrize(("reserve", "served"), [(1, 0), (3, 2)])

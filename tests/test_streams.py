@@ -11,6 +11,8 @@ import time
 
 import pytest
 
+from aibridge_trio import streams
+
 # The smallest that Linux has; F_SETPIPE_SZ is 1031 (fcntl(2)).
 _PIPE, _SET_SIZE = 4096, 1031
 _SLOW = 0.3
@@ -82,3 +84,14 @@ def test_a_reader_that_leaves_ends_it() -> None:
     assert process.stderr
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+@pytest.mark.parametrize("null", [os.devnull, "/nowhere/null"])
+def test_what_is_dropped_raises_nothing(null: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is no /dev."""
+    monkeypatch.setattr(os, "devnull", null)
+    reading, writing = os.pipe()
+    os.close(reading)
+    streams.drop(writing)
+    assert os.write(writing, b"last words") == 10
+    os.close(writing)

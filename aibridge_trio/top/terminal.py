@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.control import Control
 from rich.screen import Screen
 
+from aibridge_trio import streams
 from aibridge_trio.top.keys import Decoder
 from aibridge_trio.top.paint import Frame, knows_blocks
 
@@ -120,9 +121,7 @@ class Terminal:
             self._console.set_alt_screen(enable=False)
         except (OSError, termios.error):
             # It has gone. At exit Python would try again to write what could not be written.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._screen)
-            os.close(nowhere)
+            streams.drop(self._screen)
         finally:
             if self._keyboard is not None and self._saved is not None:
                 with suppress(termios.error):
