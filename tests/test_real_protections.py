@@ -66,7 +66,7 @@ def test_waiting_and_then_served(narrow: Bridge, provider: Provider) -> None:
 
 def test_told_at_once_that_waiting_is_useless(narrow: Bridge, provider: Provider) -> None:
     """A caller with less patience than its turn would take gets its SDK's overload error instead of a time-out."""
-    provider.script({"delay": 1.5}, {"delay": 30})
+    provider.script({"delay": 3}, {"delay": 30})  # 2 s more than it waits: this test may itself be slow
     with threads(2) as pool, narrow.gpt() as gpt, narrow.gpt(timeout=1.0) as hasty:
         said(gpt)
         pool.submit(narrow.caller.post, CHAT, json={"model": "m", "messages": ASK}, timeout=httpx.Timeout(60))
@@ -206,7 +206,7 @@ def test_who_waits_at_a_stop_is_served_if_its_turn_comes(provider: Provider) -> 
 
 
 def test_a_stop_leaves_nobody_waiting(provider: Provider) -> None:
-    """At a drain those who wait are served in time or cut off; the program ends within its grace."""
+    """At a drain those who wait are served in time or told so; the program ends within its grace."""
     flags = ("--max-concurrency", "1", "--queue-size", "9", "--queue-timeout", "60s", "--graceful-timeout", "1s")
     provider.script({"delay": 30, "times": 3})
     with a_bridge(*flags, provider=provider) as bridge, threads(3) as pool:
@@ -219,7 +219,10 @@ def test_a_stop_leaves_nobody_waiting(provider: Provider) -> None:
         until(lambda: waiting(bridge) == 2, "two who wait")
         bridge.process.signal()
         assert bridge.process.wait(within=15) == 0
-        assert all(isinstance(future.exception(), httpx.TransportError) for future in asked)
+        cut, *told = asked
+        assert isinstance(cut.exception(), httpx.TransportError)
+        for answer in (future.result() for future in told):
+            assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "shutting_down")
 
 
 # What a provider says
