@@ -125,8 +125,10 @@ async def overloaded(_: Request, reply: Reply) -> None:
     await reply.answer(503, JSON, b"{}")
 
 
-async def ok(_: Request, reply: Reply) -> None:
-    """Answer 200."""
+async def ok(request: Request, reply: Reply) -> None:
+    """Answer 200, once all has been read: an earlier answer would go to the caller."""
+    async for _ in request.body:
+        pass
     await reply.answer(200, JSON, b"{}")
 
 
