@@ -40,6 +40,7 @@ KNOWN = (OPENAI, ANTHROPIC, COPILOT)
         ("POST", "/openai/v1//chat/completions", "/openai/v1/chat/completions", "without a slash"),
         ("POST", "//openai/v1/chat/completions", "/openai/v1/chat/completions", "without another slash"),
         ("POST", "/openai/v1/chat/completions/", "/openai/v1/chat/completions", "without a slash"),
+        ("GET", "/openai/v1//models/gpt-5", "/openai/v1/models/gpt-5", "without a slash"),
         ("POST", "/copilot/v1/chat/completions", "/copilot/chat/completions", ".../copilot"),
     ],
 )
@@ -61,6 +62,8 @@ def test_the_usual_wrong_base_urls(method: str, path: str, right: str, base: str
         ("DELETE", "/openai/v1/chat/completions"),
         ("POST", ""),
         ("OPTIONS", "*"),
+        ("GET", "/openai/v1/models/..%2Ffiles"),
+        ("GET", "/v1/models/%2e%2e"),
     ],
 )
 def test_nothing_is_said_where_nothing_is_known(method: str, path: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from aibridge_trio import paths
 from aibridge_trio.providers import Provider
 
 # More than any wrong base URL has.
@@ -24,7 +25,7 @@ def hint(providers: Iterable[Provider], method: str, path: str) -> str | None:
         return None
     provider, tail = found
     right = provider.prefix + tail
-    if right == path:
+    if right == path or not paths.is_plain(right.encode("latin-1")):
         return None
     if right == plain:
         what = "without a slash at its end" if path.startswith(provider.prefix) else "without another slash"
@@ -40,11 +41,11 @@ def _meant(providers: tuple[Provider, ...], method: str, path: str) -> Iterator[
     """Yield providers and paths after their prefixes, the likeliest first: the longest end that is a route's."""
     segments = path.split("/")[1 : _MOST_SEGMENTS + 1]
     named = path.lower()
-    # The one that the path names comes before the others.
-    ordered = sorted(providers, key=lambda provider: f"/{provider.name}" not in named)
+    # A path that names a provider is for that one.
+    meant = [provider for provider in providers if f"/{provider.name}" in named] or providers
     for start in range(len(segments)):
         end = "/" + "/".join(segments[start:])
-        for provider in ordered:
+        for provider in meant:
             # Anthropic's routes have the version in them, OpenAI's prefix has it.
             for tail in (end, _VERSION + end):
                 if provider.route(method, tail) or provider.route("POST", tail):
