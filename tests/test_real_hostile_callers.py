@@ -144,7 +144,7 @@ BOMBS = {
     "an upgrade to HTTP/2": (
         GET[:-2] + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n"
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0",
-        b"501",
+        b"200",
     ),
     "a tunnel": (b"CONNECT localhost:1 HTTP/1.1\r\nhost: localhost:1\r\n\r\n" + bytes(range(256)), b"405"),
 }
