@@ -248,9 +248,12 @@ class Call:
 
         That the last byte was taken here says little of a long request: most of it may still have been on the way.
         """
-        reset = isinstance(why, ConnectionError)
-        soon = trio.current_time() - self._sent_at < _IN_FLIGHT
-        return reset and soon and not self._heard and self._size > _UNREAD
+        return isinstance(why, ConnectionError) and not self._heard and unread(self._size, self._sent_at)
+
+
+def unread(size: int, sent_at: float) -> bool:
+    """Tell whether the end of a request of this size (bytes) may still be on its way, or in the kernel there."""
+    return size > _UNREAD and trio.current_time() - sent_at < _IN_FLIGHT
 
 
 def _framed(framing: http1.Sending, piece: bytes) -> bytes:

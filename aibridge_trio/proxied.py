@@ -10,12 +10,13 @@ from contextlib import suppress
 import httpx
 import trio
 
-from aibridge_trio.call import ConnectionLost, Source
+from aibridge_trio.call import ConnectionLost, Source, unread
 from aibridge_trio.causes import cause
 from aibridge_trio.core.headers import Headers
 from aibridge_trio.errors import Phase
 
 _MALFORMED = "malformed answer"
+_RESET = "reset by peer"
 # How messages of httpx's parser begin that tell of an end.
 _ENDS = {
     "Server disconnected": "closed before the head",
@@ -46,7 +47,9 @@ class ProxiedCall:
         self._first_byte = first_byte
         self._idle = idle
         self._answer: httpx.Response | None = None
-        self._standing = self._new = self._sent = False  # the connection, and all of the request
+        self._standing = self._new = False  # the connection
+        self._sent_at = math.inf  # when the last byte of the request was taken
+        self._size = 0  # of its body
         self._tls: ssl.SSLObject | None = None
 
     async def begin(
@@ -64,9 +67,9 @@ class ProxiedCall:
             deadline.deadline = math.inf
             reached()
 
-        def sent() -> None:
-            self._sent = True
-            deadline.deadline = trio.current_time() + self._first_byte
+        def sent(size: int) -> None:
+            self._size, self._sent_at = size, trio.current_time()
+            deadline.deadline = self._sent_at + self._first_byte
 
         request = httpx.Request(
             method,
@@ -109,10 +112,13 @@ class ProxiedCall:
         """Return what broke, with its cause for a message; ConnectionLost by the rules of Call."""
         if isinstance(error, httpx.TimeoutException):
             return error
-        lost = self._standing and not isinstance(error, httpx.ProxyError) and _words(error) != _MALFORMED
-        if lost and (not self._sent or not (self._new or self.status)):
-            return ConnectionLost(_words(error))
-        return type(error)(_words(error))
+        words = _words(error)
+        lost = self._standing and not isinstance(error, httpx.ProxyError) and words != _MALFORMED
+        kept = not (self._new or self.status)
+        cut_off = words == _RESET and not self.status and unread(self._size, self._sent_at)
+        if lost and (kept or cut_off or math.isinf(self._sent_at)):
+            return ConnectionLost(words)
+        return type(error)(words)
 
     async def read(self) -> bytes:
         """See Call.read."""
@@ -173,12 +179,13 @@ class _Upload(httpx.AsyncByteStream):
     """
 
     def __init__(
-        self, first: bytes | None, source: Source, stands: Callable[[], None], sent: Callable[[], None]
+        self, first: bytes | None, source: Source, stands: Callable[[], None], sent: Callable[[int], None]
     ) -> None:
         self._first = first
         self._source = source
         self._stands: Callable[[], None] | None = stands
         self._sent = sent
+        self._size = 0
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -191,8 +198,9 @@ class _Upload(httpx.AsyncByteStream):
         else:
             piece = await self._source()
         if piece is None:
-            self._sent()
+            self._sent(self._size)
             raise StopAsyncIteration
+        self._size += len(piece)
         return piece
 
 

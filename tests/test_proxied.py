@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
@@ -130,6 +131,26 @@ async def test_an_unfinished_request_that_is_lost_says_nothing(through: str, spe
     assert isinstance(fault, UpstreamFault)
     assert (fault.phase, fault.neutral) == ("head", neutral)
     assert fault.detail in ("closed before the head", "reset by peer")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("through", ["proxy", "pool"])
+@pytest.mark.parametrize(("size", "neutral"), [(100_000, True), (10_000, False)])
+async def test_a_long_upload_that_is_reset_at_its_end_says_nothing(through: str, size: int, neutral: bool) -> None:
+    """What was taken by kernels on the way need not have come; a short request has."""
+
+    def resets(sock: socket.socket) -> None:
+        sock.recv(1000)
+        time.sleep(0.2)
+        reset(sock)
+
+    with a_host(resets) as port:
+        url = f"http://127.0.0.1:{port}"
+        way_out = way("http://provider.test", url) if through == "proxy" else way(url, None)
+        async with way_out as upstream:
+            fault = await told(upstream, bytes(size))
+    assert isinstance(fault, UpstreamFault)
+    assert (fault.phase, fault.detail, fault.neutral) == ("head", "reset by peer", neutral)
 
 
 @pytest.mark.real
