@@ -243,9 +243,10 @@ async def test_forced(autojump_clock: MockClock, network: Network) -> None:
 
 
 async def test_draining(autojump_clock: MockClock, network: Network) -> None:
-    """Draining is told, with what is still running."""
+    """Draining is told on connections that were open before, with what is still running."""
     await network.answer("openai", endless)
     async with network.bridge(graceful_timeout=60.0) as bridge, busy(bridge, CHAT):
+        await status(bridge)
         await bridge.signals.send(15)
         await trio.sleep(1)
         document = await status(bridge)
