@@ -6,7 +6,7 @@ Flag before environment before file before default. Everything wrong is a `Mista
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +16,7 @@ from aibridge_trio.errors import Mistake
 from aibridge_trio.guesses import guess
 from aibridge_trio.loops import check_base_urls
 from aibridge_trio.settings import CONFIG, OPTIONS, Address, Settings
-from aibridge_trio.units import Unfit, nearest, quoted, visible
+from aibridge_trio.units import SECRET, Unfit, nearest, quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -150,7 +150,9 @@ def _value(option: Option, sources: _Sources) -> tuple[Any, Origin]:
     if raw is None:
         return (None if option.default is None else option.unit.parse(option.default)), origin
     if option.secret_file and origin.name == option.secret_file:
-        return _secret_from(Path(str(raw)), origin), origin
+        held = _secret_from(Path(str(raw)), origin)
+        plain = option.unit is SECRET
+        return held if plain else replace(_read(option, held.reveal(), origin), file=held.file), origin
     if option.secret_file and sources.environ.get(option.secret_file):
         raise origin.mistake(f"{option.secret_file} is set too", "unset one of them")
     return _read(option, raw, origin), origin

@@ -78,8 +78,12 @@ def option(
     also: tuple[str, ...] = (),
     private: tuple[str, ...] = (),
     repeatable: bool = False,
+    file: str | None = None,
 ) -> Any:
-    """Describe a field of `Settings`: its variable is AIBRIDGE_NAME, then `also`; or only `private`."""
+    """Describe a field of `Settings`: its variable is AIBRIDGE_NAME, then `also`; or only `private`.
+
+    `file` is the variable that names a file with the value; a secret's is its own name and `_FILE`.
+    """
     described = Option(
         name="",
         unit=unit,
@@ -87,7 +91,7 @@ def option(
         group=group,
         help=text,
         variables=private or also,
-        secret_file=f"{private[0]}_FILE" if unit is SECRET else None,
+        secret_file=f"{private[0]}_FILE" if unit is SECRET else file,
         private=bool(private),
         repeatable=repeatable,
     )

@@ -201,7 +201,7 @@ class Settings(Listeners):
     )
 
     upstream_proxy: Secret | None = option(
-        PROXY, None, UPSTREAM, "Proxy on the way to every provider; else HTTPS_PROXY."
+        PROXY, None, UPSTREAM, "Proxy to every provider; else HTTPS_PROXY.", file="AIBRIDGE_UPSTREAM_PROXY_FILE"
     )
     https_proxy: Secret | None = option(
         PROXY,

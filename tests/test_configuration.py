@@ -80,8 +80,9 @@ def test_nothing_gives_the_defaults() -> None:
 def test_every_option_has_a_flag(option: Option) -> None:
     """A flag sets its option and is named as the origin."""
     text, value = VALUES[option.name]
-    raw = True if option.negative else text
-    assert value_of(load({option.name: raw}, {}), option.name) == (value, f"flag {option.flag}")
+    raw = value if option.negative else text
+    flag = option.negative if raw is False else option.flag
+    assert value_of(load({option.name: raw}, {}), option.name) == (value, f"flag {flag}")
 
 
 @pytest.mark.usefixtures("nothing_checked")
@@ -377,6 +378,30 @@ def test_a_central_key_comes_from_a_file(tmp_path: Path) -> None:
     assert loaded.settings.openai_api_key
     assert loaded.settings.openai_api_key.reveal() == "sk-hunter2"
     assert str(loaded.origins["openai_api_key"]) == "environment OPENAI_API_KEY_FILE"
+
+
+def test_the_proxys_url_from_a_file(tmp_path: Path) -> None:
+    """Its password then stands in no command line; what is malformed in it is not repeated."""
+    path = tmp_path / "proxy"
+    path.write_text("http://me:hunter2@proxy.test:3128\n")
+    loaded = load({}, {"AIBRIDGE_UPSTREAM_PROXY_FILE": str(path)})
+    proxy = loaded.settings.upstream_proxy
+    assert proxy
+    assert (proxy.reveal(), proxy.file) == ("http://me:hunter2@proxy.test:3128", path)
+    assert str(loaded.origins["upstream_proxy"]) == "environment AIBRIDGE_UPSTREAM_PROXY_FILE"
+    path.write_text("ftp://me:hunter2@proxy.test")
+    assert "hunter2" not in mistake({}, {"AIBRIDGE_UPSTREAM_PROXY_FILE": str(path)})
+
+
+@pytest.mark.parametrize("value", ['"hunter2"', "'hunter2'"])
+def test_quotes_around_a_secret_are_a_mistake(value: str, tmp_path: Path) -> None:
+    """A shell or an editor left them there; the provider would only say 401."""
+    path = tmp_path / "key"
+    path.write_text(value)
+    for environ in ({"OPENAI_API_KEY": value}, {"OPENAI_API_KEY_FILE": str(path)}):
+        line = mistake({}, environ)
+        assert "quotes" in line
+        assert "hunter2" not in line
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"])
