@@ -80,7 +80,7 @@ def test_nothing_gives_the_defaults() -> None:
 def test_every_option_has_a_flag(option: Option) -> None:
     """A flag sets its option and is named as the origin."""
     text, value = VALUES[option.name]
-    raw = value if option.negative else text
+    raw = bool(value) if option.negative else text
     flag = option.negative if raw is False else option.flag
     assert value_of(load({option.name: raw}, {}), option.name) == (value, f"flag {flag}")
 
