@@ -22,7 +22,7 @@ _POSTS = (
     b"/copilot/responses",
 )
 _GETS = (b"/openai/v1/models", b"/anthropic/v1/models/x", b"/copilot/models?x=y")
-_BY_ITSELF = (b"/", b"/openai/v1", b"/nowhere", b"/openai/v1/../admin", b"/openai/v1/files")
+_BY_ITSELF = (b"/", b"/openai/v1", b"/nowhere", b"/openai/v1/../admin", b"/openai/v1/nowhere")
 _MALFORMED = (
     b"host: x\r\n",
     b"content-length: 1\r\ncontent-length: 2\r\n",

@@ -164,7 +164,7 @@ class Fish:
             answer += more
         # A flag comes back in front of its value.
         table = _table(answer.decode().removesuffix("\0"))
-        return {re.sub(r"^--[a-z-]+=", "", word): about for word, about in table.items()}
+        return {re.sub(r"^--[a-z0-9-]+=", "", word): about for word, about in table.items()}
 
     def close(self) -> None:
         """See Shell."""

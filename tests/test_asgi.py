@@ -483,4 +483,4 @@ async def test_the_whole_gateway_runs_under_a_foreign_server(autojump_clock: Moc
         said = await server.lifespan(during)
         assert said[0] == "lifespan.startup.complete"
         hints = [caller["hint"] for caller in (await bridge.status())["callers"]]
-    assert hints == ["unknown"]
+    assert hints == ["unix"]

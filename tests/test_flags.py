@@ -8,7 +8,8 @@ from aibridge_trio.settings import CONFIG, OPTIONS, Option
 
 def test_serve_and_check_have_the_same_options() -> None:
     """What serve would do, check can be asked."""
-    assert flags.SERVE == flags.CHECK == (CONFIG, *OPTIONS)
+    assert (CONFIG, *OPTIONS) == flags.SERVE
+    assert flags.CHECK[: len(flags.SERVE)] == flags.SERVE
 
 
 @pytest.mark.parametrize("option", [*flags.MOCK, *flags.DEMO, *flags.BREAKER], ids=lambda option: option.name)

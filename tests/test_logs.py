@@ -402,7 +402,7 @@ async def test_neither_bodies_nor_credentials_are_logged(
             {"authorization": "Bearer zz-a", "x-api-key": "zz-b"},
         ]
         for headers in credentials:
-            for path in (f"{CHAT}?key=zz-query", "/zz-path", "/anthropic/v1/messages", "/a//zz"):
+            for path in (f"{CHAT}?key=zz-query", "/nowhere?key=zz-query", "/anthropic/v1/messages", "/a//b"):
                 await bridge.client.post(path, content=b'{"prompt":"zz-prompt"}', headers=headers)
         await bridge.admin.post("/breakers/openai", json={"mode": "close"}, headers={"authorization": "Bearer zz"})
     said = capsys.readouterr().err

@@ -367,7 +367,7 @@ async def test_without_a_queue_nothing_waits(autojump_clock: MockClock, network:
 
 
 async def test_a_drain_serves_or_cuts_those_who_wait(autojump_clock: MockClock, network: Network) -> None:
-    """At a stop nobody waits beyond the grace: who has its turn in time is served, the others are cut off."""
+    """A request whose turn comes within the grace goes up, and is cut at its end; the others are told."""
     provider = Provider(4.0)
     await network.answer("openai", provider)
     options: dict[str, Any] = {
@@ -390,9 +390,9 @@ async def test_a_drain_serves_or_cuts_those_who_wait(autojump_clock: MockClock, 
             await trio.testing.wait_all_tasks_blocked()
         await bridge.signals.send(15)
         await bridge.ended.wait()
-        assert trio.current_time() == 6.0
+        assert 6.0 <= trio.current_time() <= 6.1
         assert bridge.exit_status == 0
-    assert told == [200, "cut", "cut"]
+    assert sorted(told, key=str) == [200, 503, "cut"]
 
 
 # The rate, where a request may wait for it

@@ -184,6 +184,7 @@ def test_a_running_stream_finishes(provider: Provider, signum: int) -> None:
         with bridge.caller.stream("POST", CHAT, json=STREAMED) as answer:
             pieces = answer.iter_text()
             heard = next(pieces)
+            bridge.admin.get("/healthz")  # what is open stays; nothing is let in behind it
             bridge.process.signal(signum)
             until(lambda: refuses(bridge.port), "the listener closed")
             status = bridge.admin.get("/status").json()

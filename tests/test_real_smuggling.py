@@ -196,7 +196,10 @@ def test_a_front_and_the_bridge_read_alike(liar: Liar, tmp_path: Path, name: str
     """
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    with a_bridge(*liar.flags) as bridge, FRONTS[name](tmp_path, port, bridge) as front:
+    with (
+        a_bridge(*liar.flags, "--allowed-hosts", "bridge") as bridge,
+        FRONTS[name](tmp_path, port, bridge) as front,
+    ):
         liar.requests.clear()
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE) as caller:
             honest(caller, 1)
