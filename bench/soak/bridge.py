@@ -40,6 +40,8 @@ PROTECTIONS = {
     "--max-body": f"{MAX_BODY // 1024}KiB",
     "--max-connections": "300",
     "--max-connections-per-address": "50",
+    "--max-duration": "1h",
+    "--max-buffered": "256MiB",
     "--circuit-breaker": None,
     "--circuit-breaker-failure-threshold": "25",
     "--circuit-breaker-window": "1s",
