@@ -272,10 +272,18 @@ class Bridge:
             for mode in ("close", "auto"):
                 self.admin.post(f"/breakers/{provider}", json={"mode": mode}).raise_for_status()
 
-    def requests(self) -> list[dict[str, Any]]:
-        """Return the log's lines about requests."""
-        lines = [json.loads(line) for line in tuple(self.process.lines)]
-        return [line for line in lines if line["event"] == "request"]
+    def requests(self, least: int = 0) -> list[dict[str, Any]]:
+        """Return the log's lines about requests, once there are at least so many.
+
+        A line is written after the caller has its answer.
+        """
+
+        def logged() -> list[dict[str, Any]]:
+            lines = [json.loads(line) for line in tuple(self.process.lines)]
+            return [line for line in lines if line["event"] == "request"]
+
+        until(lambda: len(logged()) >= least, f"{least} requests in the log")
+        return logged()
 
     @contextmanager
     def holding(self, key: str, path: str = CHAT) -> Iterator[Iterator[bytes]]:

@@ -84,7 +84,7 @@ def test_with_a_queue_all_are_served(sdk: Sdk, provider: Provider) -> None:
     provider.script({"delay": 0.5, "times": CALLS})
     with a_bridge(*LIMITS, "--queue-size", str(CALLS), provider=provider) as bridge:
         assert in_python(sdk, bridge) == CALLS
-        assert answered(bridge) == [("POST", 200)] * CALLS
+        assert answered(bridge, CALLS) == [("POST", 200)] * CALLS
 
 
 @pytest.mark.parametrize("ask", [GPT_IN_NODE, CLAUDE_IN_NODE], ids=["openai", "anthropic"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import PATIENCE, TEXT, Bridge, Provider, a_bridge
+from tests.processes import PATIENCE, TEXT, Bridge, Provider, a_bridge, until
 from tests.shells import needed
 
 pytestmark = pytest.mark.real
@@ -107,9 +107,9 @@ def claude(bridge: Bridge, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def answered(bridge: Bridge) -> list[tuple[str, Any]]:
-    """Return method and status of what the bridge was asked since it began."""
-    return [(line["method"], line["status"]) for line in bridge.requests()]
+def answered(bridge: Bridge, least: int) -> list[tuple[str, Any]]:
+    """Return method and status of the requests in the log, once there are at least so many."""
+    return [(line["method"], line["status"]) for line in bridge.requests(least)]
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_codex_falls_back_at_once(unshared: Bridge, provider: Provider, tmp_path
     done = codex(unshared, tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, TEXT), done.stderr
     assert "Reconnecting" not in done.stderr
-    assert answered(unshared) == [("GET", 426), ("POST", 200)]
+    assert answered(unshared, 2) == [("GET", 426), ("POST", 200)]
     assert provider.credentials() == {"authorization": "Bearer sk-codex"}
 
 
@@ -133,14 +133,14 @@ def test_codexs_refused_try_costs_no_rate(provider: Provider, tmp_path: Path) ->
     with a_bridge("--rate-limit", "1", provider=provider) as bridge:
         done = codex(bridge, tmp_path)
         assert (done.returncode, done.stdout.strip()) == (0, TEXT), done.stderr
-        assert answered(bridge) == [("GET", 426), ("POST", 200)]
+        assert answered(bridge, 2) == [("GET", 426), ("POST", 200)]
 
 
 def test_claude_code(unshared: Bridge, provider: Provider, tmp_path: Path) -> None:
     """It has its answer."""
     done = claude(unshared, tmp_path)
     assert (done.returncode, done.stdout.strip()) == (0, TEXT), done.stderr
-    assert ("POST", 200) in answered(unshared)
+    until(lambda: ("POST", 200) in answered(unshared, 0), "its answer in the log")
     assert provider.credentials() == {"x-api-key": "sk-ant-claude-code"}
 
 
@@ -149,7 +149,8 @@ def test_claude_code_is_told_that_waiting_is_no_use(unshared: Bridge, provider: 
     unshared.admin.post("/breakers/anthropic", json={"mode": "open"}).raise_for_status()
     done = claude(unshared, tmp_path)
     assert "anthropic was taken out of service by its operator" in done.stdout + done.stderr
-    assert answered(unshared).count(("POST", 503)) == 1
+    until(lambda: ("POST", 503) in answered(unshared, 0), "its answer in the log")
+    assert answered(unshared, 0).count(("POST", 503)) == 1
     assert provider.stats()["requests"] == 0
 
 
@@ -169,4 +170,4 @@ def test_node_sdks_ask_no_more_than_once(program: str, name: str, unshared: Brid
     done = in_node(program, unshared, tmp_path)
     assert done.stdout.startswith("503 ")
     assert f"{name} was taken out of service by its operator" in done.stdout
-    assert answered(unshared) == [("POST", 503)]
+    assert answered(unshared, 1) == [("POST", 503)]

@@ -173,7 +173,7 @@ def test_an_unknown_ca_is_not_trusted_upstream(secure: Bridge, provider: Provide
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
         assert answer.json()["message"] == "openai could not be reached (phase: connect)"
         assert bridge.metric("aibridge_upstream_errors_total", provider="openai", phase="connect") == 1
-        assert bridge.requests()[-1]["verdict"] == "failure"
+        assert bridge.requests(1)[-1]["verdict"] == "failure"
     assert provider.stats()["requests"] == 0
 
 

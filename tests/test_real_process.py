@@ -120,7 +120,7 @@ def test_callers_are_served_at_every_address(provider: Provider) -> None:
         with httpx.Client(transport=httpx.HTTPTransport(uds=path), base_url="http://localhost") as caller:
             answers = [caller.post(CHAT, json={"model": "m", "messages": []}), bridge.caller.get("/")]
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert [line["caller"] for line in bridge.requests()][:1] == ["unix"]
+        assert [line["caller"] for line in bridge.requests(1)][:1] == ["unix"]
     assert not Path(path).exists()
 
 

@@ -18,7 +18,17 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import REASONS
 from aibridge_trio.message import Reply, Request
-from aibridge_trio.top.document import Breaker, Caller, Document, Event, Provider, Queue, Resting, Scope
+from aibridge_trio.top.document import (
+    Breaker,
+    Caller,
+    Connections,
+    Document,
+    Event,
+    Provider,
+    Queue,
+    Resting,
+    Scope,
+)
 from aibridge_trio.top.reading import Unreadable, read
 from tests.network import Network
 from tests.pictures import FORCED_CLOSED, FORCED_OPEN, HALF_OPEN, OFF, OPEN, a_document, a_queue, breaking, older
@@ -194,6 +204,10 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
     assert (list(document.shadow), document.would_reject) == (said["shadow"], said["would_reject"])
     assert {"per_second": document.rate_limit, "callers": document.active_callers} == said["rate_limit"]
     assert document.requests == said["requests"]["total"]
+    assert document.statuses == said["requests"]["by_status"]
+    listeners = said.get("connections", {})
+    assert document.callers_connections == the_connections(listeners.get("callers"))
+    assert document.admin_connections == the_connections(listeners.get("admin"))
     assert document.rejects == said["rejects"]
     assert document.providers == tuple(
         Provider(
@@ -218,12 +232,15 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
                 scope=each["breaker"]["scope"],
                 scopes=tuple(a_scope(scope) for scope in each["breaker"]["scopes"]),
                 keys=the_keys(each["breaker"]["credentials"]),
+                because=each["breaker"]["because"] or "",
             ),
             responses=each["upstream"]["responses"],
             errors=each["upstream"]["errors"],
             first_bytes={float(bound): count for bound, count in each["ttfb_s"]["buckets"].items()},
             tokens=each["tokens"],
             limit=each["limit"],
+            unanswered=each["unanswered"],
+            unanswered_for=each["unanswered_for_s"],
         )
         for each in said["providers"]
     )
@@ -235,7 +252,7 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
             provider=each["provider"] or "",
             source=each["from"] or "",
             target=each["to"] or "",
-            because=each["because"],
+            because=short(each["because"]),
             scope=each["scope"] or "",
         )
         for each in said["events"]
@@ -256,6 +273,25 @@ def a_scope(said: dict[str, Any]) -> Scope:
         in_a_row=said["in_a_row"],
         share=said["share"],
         rejects=said["rejects"],
+        because=said["because"] or "",
+    )
+
+
+def short(text: str) -> str:
+    """As much of a text as a record keeps: the first 200 characters, and a sign that it was cut."""
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+def the_connections(said: dict[str, Any] | None) -> Connections:
+    """The record of a listener's connections."""
+    if said is None:
+        return Connections()
+    busiest = said["busiest"]
+    return Connections(
+        open=said["open"],
+        max=said["max"],
+        refused=said["refused"],
+        busiest=(busiest["address"], busiest["open"]) if busiest else None,
     )
 
 
