@@ -22,6 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 # Generous, because machines are noisy; whoever waits looks every few milliseconds.
 PATIENCE = 10.0
+# A process imports some hundred modules before it says a word, beside others that do the same.
+START = 60.0
 _TICK = 0.005
 
 ASK: Any = [{"role": "user", "content": "hello"}]
@@ -97,7 +99,7 @@ class Process:
         return self._popen.pid
 
     def says(self, pattern: str) -> re.Match[str]:
-        """Wait for a line in which the pattern is found."""
+        """Wait for a line in which the pattern is found; it may be the first line of its start."""
 
         def found() -> re.Match[str] | None:
             ended = self._popen.poll() is not None
@@ -107,7 +109,7 @@ class Process:
             assert hits or not ended, f"ended without a word of {pattern!r}: {self.stderr}"
             return hits[0] if hits else None
 
-        hit: re.Match[str] = until(found, f"a line with {pattern!r}, only {self.stderr}")
+        hit: re.Match[str] = until(found, f"a line with {pattern!r}, only {self.stderr}", START)
         return hit
 
     def signal(self, number: int = signal.SIGTERM) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pyte
 
-from tests.processes import PATIENCE, environment, until
+from tests.processes import START, environment, until
 
 AIBRIDGE = (sys.executable, "-m", "aibridge_trio")
 UP, DOWN, ESC, ENTER, BACKSPACE = "\x1b[A", "\x1b[B", "\x1b", "\r", "\x7f"
@@ -35,7 +35,7 @@ _FOREIGN = re.compile(
     r"COLORTERM|NO_COLOR|(CLI|FORCE_)COLOR.*|TTY_.*|COLUMNS|LINES|LANG|LC_.*|TMUX.*|PYTHON[A-Z].*"
 )
 # Several programs start at once on few cores; whoever waits looks every few milliseconds.
-_PATIENCE = 2 * PATIENCE
+_PATIENCE = START
 _ALTERNATE = 1049
 # So long a word may take from one end of a terminal to the other (seconds).
 _LAST = 0.02
