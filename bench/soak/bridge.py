@@ -162,14 +162,20 @@ class Bridge:
             self._complain(f"told to stop, it ended with status {self._process.returncode} within {_END:g} s")
 
     async def close(self) -> None:
-        """Leave nothing of it, and no word of its log unread."""
-        self.read_log()
-        self._log.close()
+        """Leave nothing of it, and no word of its log unread.
+
+        Log lines are written a moment after what they tell, and those of the last moment at the process's end.
+        """
         with trio.move_on_after(_END, shield=True):
+            self._process.terminate()
+            with trio.move_on_after(_TELL):
+                await self._process.wait()
             self._process.kill()
             await self._process.wait()
             assert self._process.stdout
             await self._process.stdout.aclose()
+        self.read_log()
+        self._log.close()
 
 
 @asynccontextmanager

@@ -17,6 +17,8 @@ from bench.soak.reader import Ended, Reader
 # How long (seconds) things may take to come to rest. Faults here end within some three seconds, connections are
 # lingered behind for five; the rest is for a machine that others use.
 SETTLE = 30.0
+# How long (seconds) one request at rest may take.
+_ANSWER = 30.0
 _TICK = 0.05
 _ROUTES = {"openai": b"/openai/v1/models", "anthropic": b"/anthropic/v1/models", "copilot": b"/copilot/models"}
 _OK = 200
@@ -77,7 +79,7 @@ class Rests:
 
     async def _ask(self, target: bytes) -> None:
         try:
-            with trio.fail_after(SETTLE):
+            with trio.fail_after(_ANSWER):
                 end = await connect(self._bridge.port)
                 try:
                     await end.send(b"GET %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n" % target)
