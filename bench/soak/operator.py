@@ -35,6 +35,10 @@ class Operator:
         document: dict[str, Any] = json.loads(await self._ask(b"GET /status"))
         return document
 
+    async def scrape(self) -> None:
+        """Read `/metrics`."""
+        await self._ask(b"GET /metrics")
+
     async def override(self, provider: str, mode: str) -> None:
         """Open or close a breaker, or leave it to itself."""
         body = json.dumps({"mode": mode}).encode()
@@ -47,7 +51,7 @@ class Operator:
             await trio.sleep(_PAUSE * draw.random())
             match draw.randrange(4):
                 case 0:
-                    await self._ask(b"GET /metrics")
+                    await self.scrape()
                 case 1:
                     await self.status()
                 case 2:

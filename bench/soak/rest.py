@@ -38,6 +38,9 @@ class Rests:
         """Take a sample after so many requests."""
         await self._nothing_held()
         await self._close_kept_connections()
+        # The exposition keeps some 12,000 blocks of text for its next scrape. Scrapes come by chance, so what they
+        # keep is brought up to date at each rest.
+        await self._operator.scrape()
         inside, outside = await self._settled()
         sample = Sample(
             requests=requests,
