@@ -1,6 +1,6 @@
 """The program: `aibridge`, `python -m aibridge_trio`. A handler of signals comes first, before other imports."""
 
-from aibridge_trio import signals
+from aibridge_trio.process import signals
 
 _INTERRUPTED = 130
 
@@ -9,7 +9,7 @@ def main() -> int:
     """Run the command line and give its exit status."""
     signals.catch()
     try:
-        from aibridge_trio import cli  # noqa: PLC0415 - behind the handler
+        from aibridge_trio.cli import main as cli  # noqa: PLC0415 - behind the handler
     except KeyboardInterrupt:
         return _INTERRUPTED
     return cli.main()

@@ -9,30 +9,32 @@ from functools import partial
 
 import trio
 
-from aibridge_trio import __version__, machines, references
-from aibridge_trio.admin import Admin
-from aibridge_trio.admission import Admission
-from aibridge_trio.ahead import ReadAhead
-from aibridge_trio.app import Application
-from aibridge_trio.configured import configured
-from aibridge_trio.connections import callers_connections, operators_connections, raise_descriptors
+from aibridge_trio import __version__
+from aibridge_trio.admin.api import Admin
+from aibridge_trio.config import policies
+from aibridge_trio.config.settings import PROTECTIONS, Address, Bind, Settings, UnixSocket
 from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
-from aibridge_trio.front import Front
-from aibridge_trio.gateway import Gateway
-from aibridge_trio.identity import Callers
-from aibridge_trio.ledger import Ledger
-from aibridge_trio.life import Life
-from aibridge_trio.logs import Log
-from aibridge_trio.memory import forbid_core_dumps
-from aibridge_trio.metrics import Metrics
-from aibridge_trio.origins import Origins
-from aibridge_trio.poller import poller
-from aibridge_trio.server import Server
-from aibridge_trio.settings import PROTECTIONS, Address, Bind, Settings, UnixSocket
-from aibridge_trio.signals import ends
-from aibridge_trio.status import Status
-from aibridge_trio.transport import Transports
-from aibridge_trio.upstream import TransportFactory
+from aibridge_trio.gateway import stored_references
+from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.backends import configured
+from aibridge_trio.gateway.buffering import ReadAhead
+from aibridge_trio.gateway.gateway import Gateway
+from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.gateway.lifecycle import Life
+from aibridge_trio.gateway.origins import Origins
+from aibridge_trio.gateway.prechecks import Front
+from aibridge_trio.net.poller import poller
+from aibridge_trio.process.core_dumps import forbid_core_dumps
+from aibridge_trio.process.signals import ends
+from aibridge_trio.server.app import Application
+from aibridge_trio.server.connection_limit import callers_connections, operators_connections, raise_descriptors
+from aibridge_trio.server.server import Server
+from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.logs import Log
+from aibridge_trio.telemetry.metrics import Metrics
+from aibridge_trio.telemetry.status import Status
+from aibridge_trio.upstream.client import TransportFactory
+from aibridge_trio.upstream.transport import Transports
 
 _WALL_CLOCK = time.time  # noqa: TID251 - the one place
 # Objects that may come before the collector looks at them (700 is Python's own number).
@@ -51,7 +53,7 @@ class Bridge:
         publish, clock = self._bus.publish, trio.current_time
         self.life = Life()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
-        self.admission = Admission(machines.limits(settings), settings.rate_limit, clock, publish, shadow)
+        self.admission = Admission(policies.limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
         self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
@@ -79,7 +81,9 @@ class Bridge:
         callers = Callers(settings.trusted_proxies)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         # A body of --max-body fits for whoever holds nothing else.
-        self.ahead = ReadAhead(max(settings.max_buffered, 2 * settings.max_body), "model", *references.WANTED)
+        self.ahead = ReadAhead(
+            max(settings.max_buffered, 2 * settings.max_body), "model", *stored_references.WANTED
+        )
         gateway = Gateway(
             life=self.life,
             front=Front(origins, callers, self.instances.hops),
@@ -87,7 +91,7 @@ class Bridge:
             callers=callers,
             instances=self.instances,
             ahead=self.ahead,
-            references=references.References(allowed=settings.stored_references),
+            references=stored_references.References(allowed=settings.stored_references),
             max_body=settings.max_body,
             clock=clock,
             publish=publish,

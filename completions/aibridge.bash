@@ -1,7 +1,7 @@
 # Completion of aibridge for bash. It goes here:
 #   aibridge completion bash > ~/.local/share/bash-completion/completions/aibridge
 #   eval "$(aibridge completion bash)"  # or this in ~/.bashrc, without the package bash-completion
-# Generated from the program's commands and options: python -m aibridge_trio.reference
+# Generated from the program's commands and options: python -m tools.reference
 
 _aibridge() {
   local IFS=$' \t\n' rest=${COMP_LINE:0:COMP_POINT} command='' cur='' word='' name='' head=''

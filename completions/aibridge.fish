@@ -1,6 +1,6 @@
 # Completion of aibridge for fish. It goes here:
 #   aibridge completion fish > ~/.config/fish/completions/aibridge.fish
-# Generated from the program's commands and options: python -m aibridge_trio.reference
+# Generated from the program's commands and options: python -m tools.reference
 
 # Whether one of these commands is at work, and none of these flags is on the line yet; a final = means that
 # it takes a value.

@@ -8,8 +8,8 @@ import pytest
 import trio
 from hypothesis import settings
 
-from tests.network import Network
-from tests.processes import Bridge, Provider, a_bridge, a_provider
+from tests.support.network import Network
+from tests.support.processes import Bridge, Provider, a_bridge, a_provider
 
 # Speed is for benchmarks: no example fails for being slow on a busy machine.
 settings.register_profile("house", deadline=None)

@@ -12,11 +12,11 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio import __version__
-from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.config.settings import Address, Secret, UnixSocket
+from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.events import Finished, Lifecycle
-from aibridge_trio.message import Reply, Request
-from aibridge_trio.settings import Address, Secret, UnixSocket
-from tests.network import Handler, Network, Running
+from aibridge_trio.http.message import Reply, Request
+from tests.support.network import Handler, Network, Running
 
 CHAT = "/openai/v1/chat/completions"
 SSE = [(b"content-type", b"text/event-stream")]

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from aibridge_trio.admission import Admission
-from aibridge_trio.core.places import Limits
-from aibridge_trio.core.verdict import Verdict
+from aibridge_trio.config.settings import BREAKER, CONFIG, LIMITS, OPTIONS, PROTECTIONS, Option
+from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.errors import REASONS, Reject
-from aibridge_trio.ledger import Ledger
-from aibridge_trio.metrics import Metrics
+from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.settings import BREAKER, CONFIG, LIMITS, OPTIONS, PROTECTIONS, Option
+from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.top.keys import KEYS
 
 ROOT = Path(__file__).parent.parent

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import trio
 
-from aibridge_trio.log_writer import unblocked_stderr
 from aibridge_trio.mock.app import Mock
 from aibridge_trio.mock.ledger import Seen, Statistics
 from aibridge_trio.mock.options import Bind, Loopback, MockOptions
-from aibridge_trio.server import Server
-from aibridge_trio.signals import ends
+from aibridge_trio.process.log_writer import unblocked_stderr
+from aibridge_trio.process.signals import ends
+from aibridge_trio.server.server import Server
 
 __all__ = ["Bind", "Loopback", "Mock", "MockOptions", "Seen", "Statistics", "serve"]
 

@@ -9,8 +9,7 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
-from aibridge_trio.asgi import exchange
-from aibridge_trio.message import BodyStalled
+from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.mock.compose import Composer
 from aibridge_trio.mock.ledger import Ledger, Statistics
 from aibridge_trio.mock.play import play
@@ -19,15 +18,16 @@ from aibridge_trio.mock.routes import find
 from aibridge_trio.mock.script import AS_USUAL, Script, ScriptError
 from aibridge_trio.mock.turn import encode
 from aibridge_trio.mock.unpack import Unpacking
+from aibridge_trio.server.asgi import exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aibridge_trio.asgi import Application, Receive, Scope, Send
-    from aibridge_trio.core.headers import Headers
-    from aibridge_trio.message import Reply, Request
+    from aibridge_trio.http.headers import Headers
+    from aibridge_trio.http.message import Reply, Request
     from aibridge_trio.mock.ledger import Entry
     from aibridge_trio.mock.options import MockOptions
+    from aibridge_trio.server.asgi import Application, Receive, Scope, Send
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 

@@ -16,8 +16,8 @@ from aibridge_trio.mock.tools import call_for, structured
 from aibridge_trio.mock.turn import Dialect, Event, Turn, encode, verbatim, words_in
 
 if TYPE_CHECKING:
-    from aibridge_trio.core.headers import Headers
-    from aibridge_trio.message import Request
+    from aibridge_trio.http.headers import Headers
+    from aibridge_trio.http.message import Request
     from aibridge_trio.mock.options import MockOptions
     from aibridge_trio.mock.routes import Route
     from aibridge_trio.mock.script import Scripted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aibridge_trio.asgi import Message, Scope, Send
+    from aibridge_trio.server.asgi import Message, Scope, Send
 
 # How many requests are remembered one by one.
 _REMEMBERED = 32

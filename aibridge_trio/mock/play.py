@@ -10,8 +10,8 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from aibridge_trio.core.headers import Headers
-    from aibridge_trio.message import Reply
+    from aibridge_trio.http.headers import Headers
+    from aibridge_trio.http.message import Reply
     from aibridge_trio.mock.turn import Event
 
 # Events that are due at the same time go out together, up to this size: a send costs more than an event.

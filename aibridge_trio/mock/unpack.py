@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aibridge_trio.unpacking import unpacker
+from aibridge_trio.http.decompression import unpacker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

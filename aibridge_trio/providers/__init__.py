@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from aibridge_trio import paths
 from aibridge_trio.errors import BadRequest, MethodNotAllowed, Reject
+from aibridge_trio.http import paths
 
 # The answer of a reject in a provider's own dialect: (reject, request id) → JSON.
 Dialect = Callable[[Reject, str], bytes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from aibridge_trio import paths
+from aibridge_trio.http import paths
 from aibridge_trio.providers import Provider
 
 # More than any wrong base URL has.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from aibridge_trio.core.advice import Quotas, duration, timestamp
+from aibridge_trio.core.breaker.retry_after import Quotas, duration, timestamp
 
 # https://platform.openai.com/docs/guides/rate-limits: `x-ratelimit-reset-tokens: 6m0s`
 _OPENAI = Quotas(re.compile(rb"x-ratelimit-remaining-([a-z-]{1,40})"), b"x-ratelimit-reset-*", duration)

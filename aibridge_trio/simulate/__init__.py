@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aibridge_trio.errors import Failure, Mistake
-from aibridge_trio.simulate import draw, grid, plan, report
+from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.plan import Numbers, Played
-from aibridge_trio.simulate.progress import Progress
+from aibridge_trio.simulate.results import report
+from aibridge_trio.simulate.results import svg as draw
+from aibridge_trio.simulate.results.progress import Progress
 
 
 def run(
@@ -38,10 +40,10 @@ def run(
         own = next((each.settings for each in variants if each.policy == "aibridge"), {})
         for each in (scenario for scenario in scenarios if scenario.left_out):
             _say(f"{each.name}: left out, because the end is before it: {each.left_out}")
-        _say(grid.basis(scenarios))
+        _say(grid_search.basis(scenarios))
         with Progress(sys.stderr) as progress:
-            found = grid.suggested(scenarios, own, seed, progress)
-        _say(grid.text(found))
+            found = grid_search.suggested(scenarios, own, seed, progress)
+        _say(grid_search.text(found))
         return 0
     plays: list[Played] = []
     with Progress(sys.stderr) as progress:

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from aibridge_trio.config.units import Unfit, nearest, quoted, show_duration
 from aibridge_trio.errors import Mistake
-from aibridge_trio.simulate import scenario, setting
-from aibridge_trio.simulate.demand import wishes
-from aibridge_trio.simulate.outcome import Outcome
-from aibridge_trio.simulate.play import AIBRIDGE, POLICIES, Play
-from aibridge_trio.simulate.progress import SILENT, Progress
-from aibridge_trio.simulate.scenario import Group, Scenario
-from aibridge_trio.simulate.setting import Values
-from aibridge_trio.units import Unfit, nearest, quoted, show_duration
+from aibridge_trio.simulate.results.outcome import Outcome
+from aibridge_trio.simulate.results.progress import SILENT, Progress
+from aibridge_trio.simulate.run import AIBRIDGE, POLICIES, Play
+from aibridge_trio.simulate.scenario import scenario
+from aibridge_trio.simulate.scenario import settings as setting
+from aibridge_trio.simulate.scenario.demand import wishes
+from aibridge_trio.simulate.scenario.scenario import Group, Scenario
+from aibridge_trio.simulate.scenario.settings import Values
 
 # Beside the code; in the order of a tour.
 SHIPPED = (

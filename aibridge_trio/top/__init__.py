@@ -7,12 +7,12 @@ import sys
 
 import trio
 
-from aibridge_trio.client import Operator
+from aibridge_trio.admin.client import Operator
+from aibridge_trio.config.units import Secret
 from aibridge_trio.top import plain
 from aibridge_trio.top.dashboard import Dashboard
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import View
-from aibridge_trio.units import Secret
 
 _INTERRUPTED = 130
 

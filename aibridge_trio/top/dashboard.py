@@ -9,12 +9,12 @@ from typing import Any
 
 import trio
 
-from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
+from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
 from aibridge_trio.errors import Failure
-from aibridge_trio.top.alert import Link
-from aibridge_trio.top.frame import Canvas, frame
-from aibridge_trio.top.history import History, Picture
-from aibridge_trio.top.reading import Unreadable, read
+from aibridge_trio.top.data.history import History, Picture
+from aibridge_trio.top.data.parse import Unreadable, read
+from aibridge_trio.top.screen.alert import Link
+from aibridge_trio.top.screen.layout import Canvas, frame
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import Order, View, press, rows
 

@@ -9,12 +9,12 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from aibridge_trio.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
-from aibridge_trio.top.alert import Link, alerts
-from aibridge_trio.top.frame import Canvas, frame
-from aibridge_trio.top.history import LONGEST_INTERVAL, History
-from aibridge_trio.top.paint import knows_blocks
-from aibridge_trio.top.reading import Unreadable, read
+from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
+from aibridge_trio.top.data.history import LONGEST_INTERVAL, History
+from aibridge_trio.top.data.parse import Unreadable, read
+from aibridge_trio.top.screen.alert import Link, alerts
+from aibridge_trio.top.screen.layout import Canvas, frame
+from aibridge_trio.top.screen.text import knows_blocks
 from aibridge_trio.top.view import View
 
 # What rates of alerts are worked out over, as in the dashboard (seconds).

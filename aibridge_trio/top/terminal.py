@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.control import Control
 from rich.screen import Screen
 
-from aibridge_trio import streams
+from aibridge_trio.process import standard_streams
 from aibridge_trio.top.keys import Decoder
-from aibridge_trio.top.paint import Frame, knows_blocks
+from aibridge_trio.top.screen.text import Frame, knows_blocks
 
 _READ = 1024
 
@@ -121,7 +121,7 @@ class Terminal:
             self._console.set_alt_screen(enable=False)
         except (OSError, termios.error):
             # It has gone. At exit Python would try again to write what could not be written.
-            streams.drop(self._screen)
+            standard_streams.drop(self._screen)
         finally:
             if self._keyboard is not None and self._saved is not None:
                 with suppress(termios.error):

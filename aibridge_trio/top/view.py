@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aibridge_trio.top.document import Breaker, Scope
-from aibridge_trio.top.history import Picture
-from aibridge_trio.top.rates import ProviderRates
+from aibridge_trio.top.data.document import Breaker, Scope
+from aibridge_trio.top.data.history import Picture
+from aibridge_trio.top.data.rates import ProviderRates
 
 # Seconds between two frames that + and - go through.
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import trio
 
-from bench.arguments import some_of
-from bench.lab import free_port
-from bench.marked import replaced
-from bench.process import Failed
+from bench.compare.arguments import some_of
+from bench.compare.lab import free_port
+from bench.compare.marked import replaced
+from bench.compare.process import Failed
 from bench.scorecard import page
 from bench.scorecard.asking import Question, Verdict
 from bench.scorecard.caller import Way

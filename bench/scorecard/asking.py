@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import trio
 
-from bench.process import Failed
+from bench.compare.process import Failed
 from bench.scorecard.scene import No, Scene
 from bench.scorecard.terms import Setup, Terms
 

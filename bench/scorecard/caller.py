@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import h11
 import trio
 
-from bench.traffic import Header
+from bench.compare.traffic import Header
 
 # One that the provider lists: gateways look there what it has.
 MODEL = "mock-large"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.process import Failed
+from bench.compare.process import Failed
 from bench.scorecard.gateways import Cast, Gateway, aibridge, envoy, litellm, portkey, runs, smg
 
 # In the order of the card's columns.

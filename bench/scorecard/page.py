@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.marked import BEGIN, END
-from bench.report import table
+from bench.compare.marked import BEGIN, END
+from bench.compare.report import table
 from bench.scorecard.asking import Question
 from bench.scorecard.running import Row
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from bench.process import Failed, Process, python
+from bench.compare.process import Failed, Process, python
 from bench.scorecard.caller import fetch
 
 CHAT = "/chat/completions"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import trio
 
-from bench.lab import free_port
-from bench.peers import Place
-from bench.process import Failed, Process
+from bench.compare.lab import free_port
+from bench.compare.peers import Place
+from bench.compare.process import Failed, Process
 from bench.scorecard.asking import Question, Verdict, put
 from bench.scorecard.caller import Way
 from bench.scorecard.gateways import Gateway

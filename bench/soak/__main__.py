@@ -18,7 +18,7 @@ from random import Random
 
 import trio
 
-from bench.process import Failed
+from bench.compare.process import Failed
 from bench.soak import drift, table
 from bench.soak.bridge import Bridge, a_bridge
 from bench.soak.callers import Callers

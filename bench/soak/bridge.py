@@ -17,7 +17,7 @@ from typing import Any
 
 import trio
 
-from bench.process import Failed
+from bench.compare.process import Failed
 from bench.soak.asks import MAX_BODY
 from bench.soak.outside import Outside, look
 

@@ -16,7 +16,7 @@ from collections import Counter
 
 import trio
 
-from aibridge_trio.cli import main
+from aibridge_trio.cli.main import main
 
 # Kinds of objects that are told, the most frequent first.
 _KINDS = 400

@@ -9,7 +9,7 @@ from typing import Any
 
 import trio
 
-from bench.process import Failed
+from bench.compare.process import Failed
 from bench.soak.asks import PROVIDERS
 from bench.soak.ends import BROKEN, End, connect
 from bench.soak.reader import Ended, Reader

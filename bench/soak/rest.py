@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from bench.process import Failed
+from bench.compare.process import Failed
 from bench.soak.asks import PROVIDERS
 from bench.soak.bridge import Bridge, Inside
 from bench.soak.drift import Sample

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.peers import Launch, Peer, Place, no_headers
+from bench.compare.peers import Launch, Peer, Place, no_headers
+from bench.compare.traffic import Header
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms
-from bench.traffic import Header
 
 
 def no_metrics(_place: Place) -> Metrics | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.cast import own
-from bench.peers import Launch, Place, aibridge, said
+from bench.compare.cast import own
+from bench.compare.peers import Launch, Place, aibridge, said
 from bench.scorecard.gateways import Gateway
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms

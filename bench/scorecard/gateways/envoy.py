@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from bench.peers import Launch, Place, envoy
+from bench.compare.peers import Launch, Place, envoy
 from bench.scorecard.gateways import Gateway
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms

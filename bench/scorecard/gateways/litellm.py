@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.peers import Launch, Place, litellm
+from bench.compare.peers import Launch, Place, litellm
 from bench.scorecard.caller import MODEL
 from bench.scorecard.gateways import Gateway
 from bench.scorecard.scene import Metrics

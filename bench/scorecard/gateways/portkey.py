@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from bench.peers import Launch, Place, portkey
+from bench.compare.peers import Launch, Place, portkey
+from bench.compare.traffic import Header
 from bench.scorecard.gateways import Gateway
 from bench.scorecard.terms import Setup, Terms
-from bench.traffic import Header
 
 _LIMIT = "limit of requests at once"
 _BREAKER = "breaker in what can be installed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bench.peers import Launch, Place, smg
+from bench.compare.peers import Launch, Place, smg
 from bench.scorecard.caller import CALLERS, key
 from bench.scorecard.gateways import Gateway
 from bench.scorecard.scene import Metrics

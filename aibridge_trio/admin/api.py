@@ -1,0 +1,215 @@
+"""The operator's side: health, metrics, status, overrides. It shares no limiter with the proxy."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+
+from aibridge_trio.config.settings import Secret
+from aibridge_trio.core.breaker.breaker import Mode
+from aibridge_trio.errors import ForbiddenOrigin
+from aibridge_trio.events import AdminRefused, Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
+from aibridge_trio.gateway.lifecycle import Life
+from aibridge_trio.gateway.origins import Origins
+from aibridge_trio.gateway.routing import Instances
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.telemetry.exposition import accepts_gzip, negotiate
+from aibridge_trio.telemetry.metrics import Metrics
+from aibridge_trio.telemetry.status import Status
+
+_JSON = "application/json"
+_OPEN_TO_ALL = ("/healthz", "/readyz")
+# The longest sensible order is some twenty bytes.
+_MAX_ORDER = 4096
+_ORDER_SECONDS = 5.0
+_FRAME_SECONDS = 1.0
+# A proxy in front of it may speak TLS.
+_SCHEMES = (b"http", b"https")
+
+
+class _Refused(Exception):
+    """A status and what to say with it."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers
+
+
+class Admin:
+    """Answers the operator. `host` is the name it was told to listen on, `token` guards all but health."""
+
+    def __init__(
+        self,
+        *,
+        life: Life,
+        instances: Instances,
+        metrics: Metrics,
+        status: Status,
+        publish: Publish,
+        origins: Origins,
+        host: str,
+        token: Secret | None,
+    ) -> None:
+        self._life = life
+        self._instances = instances
+        self._metrics = metrics
+        self._status = status
+        self._publish = publish
+        self._origins = origins
+        self._host = host.lower()
+        self._token = token
+        self._changed = trio.Event()
+        self.hears: Hears = dict.fromkeys((Transitioned, Overridden, Lifecycle), self._wake)
+
+    def _wake(self, _event: Event) -> None:
+        """Wake the streams of /status/stream at what an operator waits for."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def handle(self, request: Request, reply: Reply) -> None:
+        """Answer one request."""
+        try:
+            self._guard(request)
+            await self._route(request)(request, reply)
+        except _Refused as refused:
+            body = json.dumps({"message": refused.message}).encode()
+            await reply.answer(refused.status, [(b"content-type", _JSON.encode()), *refused.headers], body)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
+            self._publish(Bug.of(error))
+            if not reply.started:
+                await reply.answer(500, [], b"internal error\n")
+
+    def _guard(self, request: Request) -> None:
+        """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
+        own = {"localhost", self._host, (request.server or "").lower()} - {""}
+        if _host_name(request.header(b"host") or b"") not in own and not self._origins.knows(request):
+            self._publish(AdminRefused("host", request.client))
+            raise _Refused(
+                403, "Host is neither this listener's address nor its name; permit it with --allowed-hosts"
+            )
+        try:
+            self._origins.check_page(request, schemes=_SCHEMES)
+        except ForbiddenOrigin as forbidden:
+            self._publish(AdminRefused("origin", request.client))
+            raise _Refused(forbidden.status, forbidden.message) from None
+        if self._token is None or request.path.decode("latin-1") in _OPEN_TO_ALL:
+            return
+        scheme, _, token = (request.header(b"authorization") or b"").strip().partition(b" ")
+        # As long for any token, however much of it is right, and whatever its length.
+        same = hmac.compare_digest(_digest(token.strip()), _digest(self._token.reveal().encode()))
+        if scheme.lower() != b"bearer" or not same:
+            self._publish(AdminRefused("token", request.client))
+            raise _Refused(
+                401,
+                "this listener asks for its token: Authorization: Bearer TOKEN",
+                (b"www-authenticate", b"Bearer"),
+            )
+
+    def _route(self, request: Request) -> Callable[[Request, Reply], Awaitable[None]]:
+        path = request.path.decode("latin-1")
+        pages = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._show_metrics,
+            "/status": self._show_status,
+            "/status/stream": self._stream_status,
+        }
+        if path in pages:
+            if request.method not in ("GET", "HEAD"):
+                raise _Refused(405, f"{path} answers GET", (b"allow", b"GET, HEAD"))
+            return pages[path]
+        if path.startswith("/breakers/"):
+            if request.method != "POST":
+                raise _Refused(405, "/breakers/PROVIDER answers POST", (b"allow", b"POST"))
+            return self._override
+        raise _Refused(404, "not found")
+
+    async def _healthz(self, _request: Request, reply: Reply) -> None:
+        await _text(reply, 200, "ok\n")
+
+    async def _readyz(self, _request: Request, reply: Reply) -> None:
+        ready = self._life.phase == "serving"
+        await _text(reply, 200 if ready else 503, "ready\n" if ready else f"{self._life.phase}\n")
+
+    async def _show_metrics(self, request: Request, reply: Reply) -> None:
+        form = negotiate(_header(request, b"accept"))
+        gzip = accepts_gzip(_header(request, b"accept-encoding"))
+        body = await self._metrics.scrape(form, gzip=gzip)
+        headers = [(b"content-type", form.content_type.encode()), (b"vary", b"accept, accept-encoding")]
+        await reply.answer(200, [*headers, (b"content-encoding", b"gzip")] if gzip else headers, body)
+
+    async def _show_status(self, _request: Request, reply: Reply) -> None:
+        await _json(reply, self._status.document())
+
+    async def _stream_status(self, request: Request, reply: Reply) -> None:
+        await reply.start(200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")])
+        while request.method == "GET":
+            changed = self._changed
+            await reply.send(b"event: status\ndata: %s\n\n" % json.dumps(self._status.document()).encode())
+            with trio.move_on_after(_FRAME_SECONDS):
+                await changed.wait()
+        await reply.end()
+
+    async def _override(self, request: Request, reply: Reply) -> None:
+        name = request.path.decode("latin-1").removeprefix("/breakers/")
+        instance = self._instances.get(name)
+        if instance is None:
+            known = ", ".join(each.name for each in self._instances)
+            raise _Refused(404, f"no such provider; there are {known}")
+        if h.media_type(request.headers) != _JSON:
+            raise _Refused(415, f"send {_JSON}")
+        mode = _mode(await _order(request))
+        if not instance.circuits.enabled:
+            raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
+        instance.circuits.override(mode, request.client)
+        await _json(reply, {"provider": name, **self._status.breaker(instance)})
+
+
+async def _order(request: Request) -> bytes:
+    body = b""
+    with trio.move_on_after(_ORDER_SECONDS):
+        async for piece in request.body:
+            body += piece
+            if len(body) > _MAX_ORDER:
+                raise _Refused(413, "that is more than an order")
+        return body
+    raise _Refused(408, "the order did not arrive")
+
+
+def _mode(body: bytes) -> Mode:
+    try:
+        return Mode(json.loads(body)["mode"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise _Refused(400, 'send {"mode": "open"}, {"mode": "close"} or {"mode": "auto"}') from None
+
+
+def _digest(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()
+
+
+def _host_name(host: bytes) -> str:
+    """Return a Host header's name without port, brackets and the root's dot, lower-case."""
+    text = host.decode("latin-1").strip().lower()
+    if text.startswith("[") and "]" in text:
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0].removesuffix(".")
+
+
+def _header(request: Request, name: bytes) -> str:
+    return b",".join(request.header_values(name)).decode("latin-1")
+
+
+async def _text(reply: Reply, status: int, text: str) -> None:
+    await reply.answer(status, [(b"content-type", b"text/plain; charset=utf-8")], text.encode())
+
+
+async def _json(reply: Reply, document: dict[str, Any]) -> None:
+    await reply.answer(200, [(b"content-type", _JSON.encode())], json.dumps(document).encode())

@@ -1,0 +1,42 @@
+"""What is installed beside the code, or lies beside it in a checkout: completion scripts and man pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from aibridge_trio.config.units import nearest, quoted
+from aibridge_trio.errors import Failure, Mistake
+
+SCRIPTS = {"bash": "aibridge.bash", "zsh": "_aibridge", "fish": "aibridge.fish"}
+
+_HERE = Path(__file__).parent
+# Reads beside the code wherever that is: in the binary it is in a zip.
+_read: Callable[[str], bytes] = globals()["__loader__"].get_data
+
+
+def script(shell: str) -> str:
+    """Return a shell's completion script. Raises Failure if it was not shipped."""
+    return _text("completions", SCRIPTS[shell])
+
+
+def man_page(topic: str, topics: Sequence[str]) -> str:
+    """Return a man page's source. Raises Mistake on another topic than `topics`, Failure if it was not shipped."""
+    if topic not in topics:
+        near = nearest(topic, topics)
+        remedy = f"did you mean {near}?" if near else f"there are {', '.join(topics)}"
+        raise Mistake(f"PAGE: there is none on {quoted(topic)}; {remedy}")
+    return _text("man", man_name(topic))
+
+
+def man_name(topic: str) -> str:
+    """Return the file's name of the page on `aibridge`, `aibridge.toml`, or a command."""
+    return {"aibridge": "aibridge.1", "aibridge.toml": "aibridge.toml.5"}.get(topic, f"aibridge-{topic}.1")
+
+
+def _text(folder: str, name: str) -> str:
+    for place in (_HERE, _HERE.parent):
+        with suppress(OSError):
+            return _read(str(place / folder / name)).decode()
+    raise Failure(f"{folder}/{name} was not installed with aibridge; install it again")

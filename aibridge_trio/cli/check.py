@@ -1,0 +1,83 @@
+"""What `aibridge check` prints: the configuration in force, for people or for machines. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aibridge_trio.config.settings import CONFIG, OPTIONS
+from aibridge_trio.config.units import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aibridge_trio.config.loader import Loaded
+    from aibridge_trio.config.settings import Option
+
+VALID = "configuration is valid"
+
+
+def lines(loaded: Loaded, *, diff: bool = False) -> Iterator[str]:
+    """Yield a line for each option, or with `diff` for those that differ from their defaults; then warnings."""
+    for (option, value), (label, shown, origin) in zip(_values(loaded), loaded.rows(), strict=True):
+        if not (diff and _is_default(option, value)):
+            yield f"{label:<40}  {shown:<29}  {origin}"
+    yield VALID
+    for warning in warnings(loaded):
+        yield f"warning: {warning}"
+    for suggestion in loaded.settings.suggestions():
+        yield f"suggestion: {suggestion}"
+
+
+def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
+    """Return the same as JSON's types: of each option its value, its default and its source, without secrets."""
+    options = {
+        option.name: {
+            "value": _plain(option, value),
+            "default": _plain(option, _default(option)),
+            "source": loaded.origins[option.name].kind,
+            "place": loaded.origins[option.name].place or None,
+        }
+        for option, value in _values(loaded)
+        if not (diff and _is_default(option, value))
+    }
+    return {
+        "valid": True,
+        "options": options,
+        "warnings": list(warnings(loaded)),
+        "suggestions": list(loaded.settings.suggestions()),
+    }
+
+
+def warnings(loaded: Loaded) -> tuple[str, ...]:
+    """Return what deserves a second look; options that were set to their defaults are looked at, too."""
+    given = {name for name, origin in loaded.origins.items() if origin.kind != "default"}
+    return loaded.settings.warnings(given)
+
+
+def invalid(mistake: Exception) -> dict[str, Any]:
+    """Return the document of a configuration with a mistake."""
+    return {"valid": False, "mistake": visible(str(mistake))}
+
+
+def _values(loaded: Loaded) -> Iterator[tuple[Option, Any]]:
+    yield CONFIG, loaded.config
+    for option in OPTIONS:
+        yield option, getattr(loaded.settings, option.name)
+
+
+def _default(option: Option) -> Any:
+    return None if option.default is None else option.unit.parse(option.default)
+
+
+def _is_default(option: Option, value: Any) -> bool:
+    return bool(value == _default(option))
+
+
+def _plain(option: Option, value: Any) -> Any:
+    """As the file would have it: numbers, switches and lists as such, all else as text; null for none."""
+    if value is None or isinstance(value, bool):
+        return value
+    shown = option.unit.show(value)
+    if option.unit.toml is list:
+        return shown.split(",") if shown else []
+    return int(shown) if option.unit.toml is int else shown

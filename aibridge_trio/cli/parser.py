@@ -1,0 +1,251 @@
+"""The command line as cyclopts knows it: commands, their flags, and what is said of a mistake.
+
+Flags arrive as raw text, so that flag, variable and file are read by the same parser and a mistake sounds the
+same wherever it was made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import exceptions as said
+
+from aibridge_trio import __version__
+from aibridge_trio.cli import flags
+from aibridge_trio.cli.help import LEADS, Page, block, definition, facts
+from aibridge_trio.config.settings import Option
+from aibridge_trio.config.suggestions import guess
+from aibridge_trio.config.units import FILE, nearest, quoted, visible
+from aibridge_trio.errors import Mistake
+
+VERSION = f"aibridge {__version__}"
+# As other programs call it.
+_VERSIONS = ("version", "-v", "-version")
+ABOUT = "A proxy that protects AI providers and their callers from overload."
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what runs it, and how it is called. Its name is the function's, its options are in `flags`.
+
+    `words` are what its positional arguments can be, as far as a shell could offer them; `arguments` says what
+    they are for.
+    """
+
+    function: Callable[..., int]
+    example: str
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What a user types."""
+        return self.function.__name__
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """What it can be told."""
+        options: tuple[Option, ...] = getattr(flags, self.name.upper(), ())
+        return options
+
+    @property
+    def positionals(self) -> tuple[inspect.Parameter, ...]:
+        """What follows its name, in this order."""
+        every = inspect.signature(self.function, eval_str=True).parameters.values()
+        return tuple(each for each in every if each.kind in (each.POSITIONAL_ONLY, each.VAR_POSITIONAL))
+
+    @property
+    def usage(self) -> str:
+        """`aibridge breaker [OPTIONS] MODE PROVIDER`."""
+        words = ["[OPTIONS]"] if self.options else []
+        words += [_form(each) for each in self.positionals]
+        return f"aibridge {self.name} {' '.join(words)}".format(*(each.name.upper() for each in self.positionals))
+
+
+def _form(positional: inspect.Parameter) -> str:
+    if positional.kind is positional.VAR_POSITIONAL:
+        return "[{} ...]"
+    return "{}" if positional.default is positional.empty else "[{}]"
+
+
+def run(commands: Sequence[Command], arguments: Sequence[str]) -> int:
+    """Run what the arguments ask for and give its exit status. Raises Mistake."""
+    try:
+        return app(commands)(_joined(arguments)) or 0
+    except CycloptsError as error:
+        raise _mistake(error, commands) from None
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `--interval=-1s` for `--interval -1s`, which cyclopts would take for two flags."""
+    joined: list[str] = []
+    for word in arguments:
+        behind_flag = joined and "--" not in joined and re.fullmatch(r"--[^=]+", joined[-1])
+        if behind_flag and re.match(r"-\.?[0-9]", word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
+    """The commands as a tree. With `candidates`, values have types by which a shell can complete them."""
+    front = App(
+        name="aibridge",
+        help=ABOUT,
+        help_prologue=f"Example: {commands[0].example}",
+        help_format="plaintext",
+        help_epilogue=LEADS,
+        help_formatter=Page(),
+        usage="aibridge COMMAND [OPTIONS]",
+        version=VERSION,
+        suppress_keyboard_interrupt=False,
+        print_error=False,
+        exit_on_error=False,
+        result_action="return_value",
+    )
+    for place, command in enumerate(commands):
+        front.command(
+            _signed(command, candidates=candidates),
+            name=command.name,
+            help_prologue=f"Example: {command.example}",
+            help_epilogue=_ending(command),
+            usage=command.usage,
+            sort_key=place,
+        )
+    alone = Group("Options", sort_key=1)
+    for flag in ("--help", "--version"):
+        front[flag].group = alone
+    return front
+
+
+def _signed(command: Command, *, candidates: bool) -> Callable[..., int]:
+    """The function with the signature that cyclopts is to see: its own positionals, and a flag per option."""
+
+    def call(*given: Any, **told: Any) -> int:
+        return command.function(*given, **told)
+
+    own = [_positional(each, command, candidates=candidates) for each in command.positionals]
+    named = _flags(command.options, candidates=candidates)
+    vars(call)["__signature__"] = inspect.Signature([*own, *named], return_annotation=int)
+    call.__name__ = command.name
+    call.__doc__ = command.function.__doc__
+    return call
+
+
+def _positional(own: inspect.Parameter, command: Command, *, candidates: bool) -> inspect.Parameter:
+    kind = (candidates and _one_of(command.words.get(own.name))) or own.annotation
+    described = Parameter(help=command.arguments.get(own.name), show_default=False, show_choices=False)
+    return own.replace(annotation=Annotated[kind, described])
+
+
+def _flags(options: Sequence[Option], *, candidates: bool) -> Iterator[inspect.Parameter]:
+    titles = list(dict.fromkeys(option.group for option in options))
+    groups = {title: Group(title, sort_key=place) for place, title in enumerate(titles)}
+    for option in options:
+        if not option.flag:
+            continue
+        described = Parameter(
+            name=option.flag,
+            negative=option.negative or (),
+            metavar=option.unit.metavar,
+            group=groups[option.group],
+            help="\n".join(filter(None, (option.help, facts(option)))),
+            show_default=False,
+        )
+        yield inspect.Parameter(
+            option.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[_type(option, candidates=candidates) | None, described],
+        )
+
+
+def _type(option: Option, *, candidates: bool) -> Any:
+    if option.switch:
+        return bool
+    if option.repeatable:
+        return list[str]
+    if candidates and option.unit is FILE:
+        return Path
+    return (candidates and _one_of(option.unit.choices)) or str
+
+
+def _one_of(words: tuple[str, ...] | None) -> Any:
+    return Literal[words] if words else None
+
+
+def _ending(command: Command) -> str:
+    """What no flag tells, and where to read on."""
+    private = [option for option in command.options if option.private]
+    lines = [line for option in private for line in definition(", ".join(option.all_variables), option.help)]
+    alone = block("Only in the environment", lines) if lines else ""
+    return f"{alone}More: man aibridge-{command.name}"
+
+
+def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
+    """What cyclopts complains about, in one line: where, what, how to mend it."""
+    chain = error.command_chain or ()
+    command = next((command for command in commands if chain and command.name == chain[0]), None)
+    see = f"see {' '.join(('aibridge', *chain))} --help"
+    line = f"{visible(str(error))} {see}"
+    match error:
+        case said.UnknownCommandError(unused_tokens=[word, *_]):
+            option = word.startswith("-")
+            known = ("--help", "--version") if option else [command.name for command in commands]
+            what = f"unknown {'option' if option else 'command'}"
+            remedy = "did you mean --version?" if word.lower() in _VERSIONS else _meant(word, known)
+            if option and not remedy:
+                what = "options follow the command"
+            line = f"{quoted(word)}: {what}; {remedy or see}"
+        case said.UnknownOptionError(token=token, argument_collection=arguments):
+            flag = (token.keyword or token.value).partition("=")[0]
+            known = [name for argument in arguments for name in argument.names]
+            remedy = _set_in_environment(flag, command) or _guessed(flag, command) or _meant(flag, known) or see
+            line = f"{visible(flag, 60)}: unknown option; {remedy}"
+        case said.UnusedCliTokensError(unused_tokens=[word, *_]):
+            line = f"{quoted(word)}: one argument too many; {see}"
+        case said.RepeatArgumentError(token=token):
+            line = f"{token.keyword}: given more than once; give it once"
+        case said.MissingArgumentError(argument=argument) if argument and command:
+            line = f"{argument.name}: a value is missing; write e.g. {_example(argument.name, command)}"
+        case said.CoercionError(argument=argument, token=token) if argument and token and command:
+            words = [word for word in get_args(argument.hint) if isinstance(word, str)]
+            remedy = _meant(token.value, words) or f"write e.g. {_example(argument.name, command)}"
+            line = f"{token.keyword or argument.name}: {quoted(token.value)} does not fit; {remedy}"
+    return Mistake(line)
+
+
+def _meant(word: str, known: Iterable[str]) -> str | None:
+    near = nearest(word, known) or nearest(word.lower(), known)
+    return f"did you mean {near}?" if near else None
+
+
+def _guessed(flag: str, command: Command | None) -> str | None:
+    """The flag by which this program calls what others call so, with the form of its value."""
+    options = {option.name: option for option in command.options if option.flag} if command else {}
+    name = guess(flag, options)
+    if name is None:
+        return None
+    return f"did you mean {options[name].flag} {options[name].unit.metavar.removesuffix(',...')}".rstrip() + "?"
+
+
+def _set_in_environment(flag: str, command: Command | None) -> str | None:
+    private = [option for option in command.options if option.private] if command else []
+    variable = {f"--{option.name.replace('_', '-')}": option.label for option in private}
+    return f"set {variable[flag]} in the environment" if flag in variable else None
+
+
+def _example(name: str, command: Command) -> str:
+    """How a flag would be given, or else the whole command."""
+    for option in command.options:
+        if option.flag == name:
+            forms = (name, option.negative) if option.switch else (f"{name} {option.example}",)
+            return " or ".join(filter(None, forms))
+    return command.example

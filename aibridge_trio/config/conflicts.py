@@ -1,0 +1,173 @@
+"""Settings that contradict each other: what cannot start, and what starts and deserves a second look.
+
+One function per law. Each is one line that begins with the option and says what it does not do, and why.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from aibridge_trio.config.addresses import Address
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from aibridge_trio.config.settings import Settings
+
+# What each protection in shadow needs to be on.
+_SWITCHES = {
+    "concurrency": "max_concurrency",
+    "concurrency-per-caller": "max_concurrency_per_caller",
+    "concurrency-per-provider": "max_concurrency_per_provider",
+    "rate": "rate_limit",
+    "breaker": "circuit_breaker",
+    "credential": "circuit_breaker",
+}
+# What the last segments of a base URL are where somebody has copied a whole endpoint.
+_ENDPOINT = re.compile(
+    r"/(chat/completions|completions|responses|embeddings|models|messages|messages/count_tokens|images/generations)$"
+)
+# Names that are looked up inside a machine, a cluster or a site, and nowhere else.
+_INSIDE = (".local", ".localhost", ".internal", ".svc", ".lan", ".home.arpa", ".localdomain", ".test")
+_ANY_IPV4, _ANY_IPV6 = str(IPv4Address(0)), "::"
+
+
+def contradictions(settings: Settings, given: Collection[str] = ()) -> Iterator[str]:
+    """Yield what starts all the same, a line each.
+
+    `given` are names of options that something has set, if only to their defaults.
+    """
+    default = type(settings)()
+    differing = {
+        each.name for each in fields(settings) if getattr(settings, each.name) != getattr(default, each.name)
+    }
+    for law in _LAWS:
+        yield from law(settings)
+    yield from _without_its_protection(settings, differing | set(given))
+
+
+def counting(settings: Settings) -> list[str]:
+    """Return which protections only count: those in shadow that are on."""
+    return [name for name in settings.shadow if getattr(settings, _SWITCHES[name])]
+
+
+def clash(settings: Settings) -> tuple[Address, Address] | None:
+    """Return two listeners of which only one can have its port, None if all can."""
+    binds = [each for each in (*settings.bind, settings.admin_bind) if isinstance(each, Address) and each.port]
+    pairs = ((other, one) for place, one in enumerate(binds) for other in binds[:place])
+    return next(((one, other) for one, other in pairs if one.port == other.port and _overlap(one, other)), None)
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    """Whether a connection to one host could be one to the other. A wildcard of IPv6 listens for IPv4, too."""
+    hosts = {one.host.lower(), other.host.lower()}
+    if len(hosts) == 1 or _ANY_IPV6 in hosts:
+        return True
+    if "localhost" in hosts:
+        return bool(hosts & {"127.0.0.1", "::1", _ANY_IPV4})
+    return _ANY_IPV4 in hosts and not any(":" in host for host in hosts)
+
+
+# The laws.
+
+
+def _nothing_to_count(settings: Settings) -> Iterator[str]:
+    for name in settings.shadow:
+        switch = _SWITCHES[name]
+        if not getattr(settings, switch):
+            yield f"--shadow {name}: there is nothing to count; {_flag(switch)} is off"
+        elif name == "credential" and settings.circuit_breaker_429 != "credential":
+            yield f"--shadow {name}: there is nothing to count; --circuit-breaker-429 is provider"
+
+
+def _without_its_protection(settings: Settings, told: Collection[str]) -> Iterator[str]:
+    """Options that say how something works which is off."""
+    if not settings.circuit_breaker:
+        for name in sorted(told):
+            if name.startswith("circuit_breaker_"):
+                yield f"{_flag(name)}: does nothing; --circuit-breaker is off"
+    if not settings.queue_size and "queue_timeout" in told:
+        yield "--queue-timeout: does nothing; --queue-size is 0, so there is no queue"
+    if "bind_mode" in told and all(isinstance(bind, Address) for bind in settings.bind):
+        yield "--bind-mode: does nothing; no unix socket is in --bind"
+    if not settings.has_central_key:
+        for name in ("allow_anonymous", "forward_caller_keys"):
+            if getattr(settings, name):
+                yield f"{_flag(name)}: does nothing; there is no central key"
+    urls = (settings.openai_base_url, settings.anthropic_base_url, settings.copilot_base_url)
+    if settings.upstream_ca and not any(url.startswith("https:") for url in urls):
+        yield "--upstream-ca: does nothing; no provider is called over https"
+
+
+def _never_reached(settings: Settings) -> Iterator[str]:
+    """Limits that a smaller one hides."""
+    for smaller, larger in (
+        ("max_concurrency", "max_concurrency_per_caller"),
+        ("max_concurrency", "max_concurrency_per_provider"),
+        ("max_connections", "max_connections_per_address"),
+        ("max_connections", "max_concurrency"),
+    ):
+        least, most = getattr(settings, smaller), getattr(settings, larger)
+        if 0 < least < most:
+            yield f"{_flag(larger)}: {most} are never reached; {_flag(smaller)} is {least}"
+    slow = settings.circuit_breaker_slow_first_byte
+    if settings.circuit_breaker and settings.first_byte_timeout <= slow < float("inf"):
+        yield "--circuit-breaker-slow-first-byte: never happens; --first-byte-timeout ends the request before"
+
+
+def _base_urls(settings: Settings) -> Iterator[str]:
+    """URLs that cannot be a base: each route of a provider is appended to it."""
+    for option, url in (
+        ("--openai-base-url", settings.openai_base_url),
+        ("--anthropic-base-url", settings.anthropic_base_url),
+        ("--copilot-base-url", settings.copilot_base_url),
+    ):
+        host, _, path = url.partition("://")[2].partition("/")
+        path = f"/{path}" if path else ""
+        if endpoint := _ENDPOINT.search(path):
+            yield f"{option}: {url} names an endpoint; write it without {endpoint[0]}"
+        elif "/v1/v1" in path:
+            yield f"{option}: {url} has /v1 twice"
+        elif option == "--openai-base-url" and not path:
+            yield f"{option}: {url} has no path; OpenAI's routes are beneath {url}/v1"
+        elif option == "--anthropic-base-url" and path.endswith("/v1"):
+            yield f"{option}: {url} ends in /v1, which Anthropic's routes have themselves; write it without"
+        elif option == "--anthropic-base-url" and host == "api.openai.com":
+            yield f"{option}: {url} is not Anthropic's"
+
+
+def _clear_text(settings: Settings) -> Iterator[str]:
+    """Callers' keys on the internet; central keys are among the cautions."""
+    for option, url, key in (
+        ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),
+        ("--anthropic-base-url", settings.anthropic_base_url, settings.anthropic_api_key),
+        ("--copilot-base-url", settings.copilot_base_url, None),
+    ):
+        scheme, _, rest = url.partition("://")
+        host = re.sub(r":[0-9]*$", "", rest.partition("/")[0]).strip("[]")
+        if scheme == "http" and not key and _is_public(host):
+            yield f"{option}: callers' keys go to {host} in clear text; write https://"
+
+
+def _is_public(host: str) -> bool:
+    """Whether the way to this host leads through the internet, as far as its name tells."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "." in host.rstrip(".") and not host.rstrip(".").endswith(_INSIDE)
+    return address.is_global and not (isinstance(address, IPv6Address) and address.is_site_local)
+
+
+_LAWS: tuple[Callable[[Settings], Iterator[str]], ...] = (
+    _nothing_to_count,
+    _never_reached,
+    _base_urls,
+    _clear_text,
+)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,99 @@
+"""What the files that settings name must hold.
+
+Everything raises nothing but `Unfit`, a sentence that begins with the file's name and leaves it out.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import ssl
+import tomllib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from aibridge_trio.config.units import SECRET, Unfit, visible
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aibridge_trio.config.units import Secret
+
+# More than any honest file needs, so that /dev/zero ends.
+_LONGEST_TABLE = 1 << 20
+_LONGEST_SECRET = 1 << 14
+_LONGEST_CERTIFICATES = 1 << 24
+
+
+def table(path: Path) -> dict[str, Any]:
+    """The TOML document in this file."""
+    data = _contents(path, _LONGEST_TABLE)
+    try:
+        return tomllib.loads(_without_mark(data).decode())
+    except UnicodeDecodeError:
+        raise Unfit("is not UTF-8") from None
+    except RecursionError:
+        raise Unfit("is nested too deeply") from None
+    except ValueError as error:  # a number too long for Python is not a TOMLDecodeError
+        raise Unfit(f"is not TOML: {visible(str(error), 120)}") from None
+
+
+def secret(path: Path) -> Secret:
+    """The secret in this file, without the white space around it."""
+    text = _without_mark(_contents(path, _LONGEST_SECRET)).decode("latin-1")
+    try:
+        return replace(SECRET.parse(text), file=path)
+    except Unfit:
+        raise Unfit("is empty, in quotes, or holds something else than visible ASCII") from None
+
+
+def check_chain(certificate: Path, key: Path) -> None:
+    """See whether certificate chain and private key load together."""
+    asked = False
+
+    def passphrase() -> str:
+        nonlocal asked
+        asked = True  # without this function OpenSSL would ask at the terminal
+        return ""
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, passphrase)
+    except (OSError, ValueError) as error:
+        if asked:
+            raise Unfit("has a private key with a passphrase") from None
+        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+            raise Unfit("does not belong to the private key") from None
+        raise Unfit("does not load as PEM with its private key") from None
+
+
+def check_authorities(path: Path) -> None:
+    """See whether there are certificates in this file."""
+    check_readable(path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with contextlib.suppress(OSError, ValueError):
+        context.load_verify_locations(path)
+    if not context.cert_store_stats()["x509"]:
+        raise Unfit("holds no certificate")
+
+
+def check_readable(path: Path) -> None:
+    """See whether the file can be read at all."""
+    _contents(path, _LONGEST_CERTIFICATES)
+
+
+def _without_mark(data: bytes) -> bytes:
+    """The text without the mark by which some editors begin UTF-8."""
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _contents(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise Unfit(f"cannot be read: {error.strerror}") from None
+    except ValueError:  # a NUL in the name
+        raise Unfit("cannot be read: no such name") from None
+    if len(data) > limit:
+        raise Unfit(f"is longer than {limit} bytes")
+    return data

@@ -1,0 +1,106 @@
+"""A request that comes back: base URLs that lead to the bridge itself, alone or through others.
+
+Each bridge on a request's way adds itself to a header (RFC 9110, 7.6.3 has `Via` for that, which providers may act
+on, and which does not go up beside a central key). A chain of bridges works; one that sees itself again refuses.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from aibridge_trio.config.addresses import BASE_URL, Address, Bind, is_loopback_address
+from aibridge_trio.config.settings import OPTIONS, Settings
+from aibridge_trio.errors import LoopDetected
+from aibridge_trio.http.message import Request
+
+if TYPE_CHECKING:
+    from aibridge_trio.config.loader import Origin
+
+HOPS = b"x-aibridge-hops"
+# More bridges than anybody puts one behind the other.
+_MOST = 8
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Hops:
+    """This bridge's mark on the requests that it sends on."""
+
+    def __init__(self) -> None:
+        self._own = os.urandom(8).hex().encode()
+
+    def check(self, request: Request) -> None:
+        """Refuse a request that was here before, or has come through too many bridges."""
+        if request.header(HOPS) is None:
+            return
+        hops = _hops(request)
+        if self._own in hops or len(hops) >= _MOST:
+            raise LoopDetected
+
+    def mark(self, request: Request) -> tuple[bytes, bytes]:
+        """Return the header with all hops so far, and this one."""
+        if request.header(HOPS) is None:
+            return HOPS, self._own
+        return HOPS, b", ".join([*_hops(request), self._own])
+
+
+def _hops(request: Request) -> list[bytes]:
+    return [hop.strip() for value in request.header_values(HOPS) for hop in value.split(b",")]
+
+
+def leads_back(base_url: str, binds: Iterable[Bind]) -> Bind | None:
+    """Return the one of these addresses that a base URL leads to, as far as can be told without asking DNS."""
+    match = re.fullmatch(r"(https?)://(\[[^]]*\]|[^:/]*)(?::([0-9]+))?(?:/.*)?", base_url)
+    if not match:
+        return None
+    port = int(match[3] or _DEFAULT_PORTS[match[1]])
+    host = match[2].strip("[]").lower().removesuffix(".")
+    for bind in binds:
+        if isinstance(bind, Address) and bind.port == port and _reaches(host, bind.host.lower()):
+            return bind
+    return None
+
+
+def check_base_urls(settings: Settings, origins: Mapping[str, Origin]) -> None:
+    """Refuse a base URL that leads to the bridge itself."""
+    for option in OPTIONS:
+        if option.unit is BASE_URL and (own := leads_back(getattr(settings, option.name), settings.addresses())):
+            raise origins[option.name].mistake(
+                f"it leads to the bridge itself, on {own}", "name the provider's URL"
+            )
+
+
+def _reaches(host: str, bound: str) -> bool:
+    """Whether connections to `host` come to a socket that is bound to `bound`."""
+    if host == bound:
+        return True
+    everywhere = _is_unspecified(bound)
+    if host == "localhost" or _is_unspecified(host):
+        return everywhere or bound == "localhost" or is_loopback_address(bound)
+    if bound == "localhost":
+        return is_loopback_address(host)
+    return everywhere and _is_here(host)
+
+
+def _is_unspecified(host: str) -> bool:
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+def _is_here(host: str) -> bool:
+    """Whether this is the machine's own name, or one of its addresses: only those can be bound."""
+    if host in {socket.gethostname().lower(), socket.gethostname().lower().partition(".")[0]}:
+        return True
+    try:
+        family = socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET  # noqa: PLR2004 - IPv6
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+    except (ValueError, OSError):
+        return False
+    return True

@@ -1,0 +1,66 @@
+"""What a configuration allows but deserves a second look: a line each, in the log at the start and by `check`."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from aibridge_trio.config.addresses import Address
+from aibridge_trio.config.conflicts import counting
+from aibridge_trio.config.units import Secret, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aibridge_trio.config.settings import Settings
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def cautions(settings: Settings) -> Iterator[str]:
+    """Yield a line for each thing."""
+    if settings.has_central_key and (exposed := settings.exposed()):
+        yield f"--allow-anonymous: whoever can connect to {exposed} uses the central key"
+    if on := counting(settings):
+        yield f"--shadow: nothing is rejected by {', '.join(on)}; it is only counted"
+    for flag, url, key in (
+        ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),
+        ("--anthropic-base-url", settings.anthropic_base_url, settings.anthropic_api_key),
+    ):
+        if key and (host := _in_clear(url)):
+            yield f"{flag}: the central key goes to {host} in clear text; write https:// if it serves TLS"
+    if settings.admin_token and not settings.admin_bind.is_loopback:
+        yield (
+            f"--admin-bind: the token crosses the network to {settings.admin_bind} in clear text, because the "
+            "admin listener has no TLS; listen on loopback, or behind a proxy that has"
+        )
+    for path in dict.fromkeys(_secret_files(settings)):
+        if _is_exposed(path):
+            yield f"{quoted(str(path), 255)} holds a secret, and not only its owner has access; chmod 600 it"
+
+
+def _secret_files(settings: Settings) -> Iterator[Path]:
+    if settings.tls_key:
+        yield settings.tls_key
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Secret) and value.file:
+            yield value.file
+
+
+def _is_exposed(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # gone since it was read
+        return False
+    return stat.S_ISREG(mode) and bool(mode & (stat.S_IRWXG | stat.S_IRWXO))
+
+
+def _in_clear(url: str) -> str | None:
+    """Return the host of an upstream that is another machine and is called without TLS."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0]
+    host = authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
+    return None if scheme != "http" or Address(host, _PORTS[scheme]).is_loopback else authority

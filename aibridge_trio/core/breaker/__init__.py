@@ -1,0 +1,1 @@
+"""The circuit breaker and what it judges by. Pure."""

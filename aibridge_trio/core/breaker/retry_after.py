@@ -1,0 +1,106 @@
+"""What a provider says of when to come back, read from the headers of its answer.
+
+`Retry-After` (seconds or a date, RFC 9110, 10.2.3), `retry-after-ms` (Azure, OpenAI), and the reset times of
+quotas of which nothing remains. The longest counts: a quota that is spent is spent whatever another header says.
+Nothing of it is trusted: what cannot be read says nothing, and no word is longer than a year.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from calendar import timegm
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_tz
+from typing import NamedTuple
+
+from aibridge_trio.http import headers as h
+
+# Reads the value of a reset header: (value, unix time now) → seconds from now, None if it says nothing.
+Reset = Callable[[str, float], float | None]
+
+_LONGEST = 365 * 86_400.0
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|us|µs|ns|h|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):?(\d\d))"
+)
+
+
+class Quotas(NamedTuple):
+    """How a provider names its quotas: what remains of one, and when it is whole again.
+
+    `remaining` matches a header's name, its group is the quota; `reset` is that quota's reset header.
+    """
+
+    remaining: re.Pattern[bytes]
+    reset: bytes
+    read: Reset
+
+
+def advised(headers: h.Headers, quotas: Quotas | None, wall: float) -> float | None:
+    """Return how many seconds to stay away, None if nothing is said.
+
+    `wall` is the unix time, for dates in an answer that has no date of its own: a provider's clock may differ
+    from ours, and only differences on one clock are true.
+    """
+    names = {name.lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
+    now = _date(names.get(b"date", "")) or wall
+    said = [seconds for seconds in _said(names, quotas, now) if seconds > 0]
+    return min(max(said), _LONGEST) if said else None
+
+
+def _said(names: dict[bytes, str], quotas: Quotas | None, now: float) -> Iterator[float]:
+    after = names.get(b"retry-after", "")
+    if (seconds := _number(after)) is not None:
+        yield seconds
+    elif (moment := _date(after)) is not None:
+        yield moment - now
+    if (milliseconds := _number(names.get(b"retry-after-ms", ""))) is not None:
+        yield milliseconds / 1000
+    if quotas is None:
+        return
+    for name, value in names.items():
+        if _number(value) == 0 and (match := quotas.remaining.fullmatch(name)):
+            reset = quotas.read(names.get(quotas.reset.replace(b"*", match[1]), ""), now)
+            if reset is not None:
+                yield reset
+
+
+def duration(text: str, _now: float) -> float | None:
+    """Read `6m0s`, `12ms`, `1h30m`, or bare seconds."""
+    if (seconds := _number(text)) is not None:
+        return seconds
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def timestamp(text: str, now: float) -> float | None:
+    """Read an RFC 3339 time."""
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31):  # noqa: PLR2004 - a calendar
+        return None
+    moment = timegm((year, month, day, hour, minute, second)) + float(f"0.{match[7] or 0}")
+    if match[8]:
+        offset = int(match[9]) * 3600 + int(match[10]) * 60
+        moment -= offset if match[8] == "+" else -offset
+    return moment - now
+
+
+def _number(text: str) -> float | None:
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _date(text: str) -> float | None:
+    """Read an HTTP date as unix time."""
+    try:
+        parts = parsedate_tz(text)
+        return None if parts is None else timegm((*parts[:6], 0, 0, 0)) - (parts[9] or 0)
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None

@@ -1,0 +1,90 @@
+"""Looks on at an answer as it passes, for its verdict and its usage, in bounded memory."""
+
+from __future__ import annotations
+
+import re
+
+from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
+from aibridge_trio.core.breaker.verdict import Evidence
+from aibridge_trio.core.inspection.usage import Usage
+from aibridge_trio.http import sse
+
+# What is kept of a unary answer, in bytes: the same bound as for one event of a stream.
+_MAX_BODY = sse.MAX_EVENT
+_DONE = b"[DONE]"
+# Of these is an event after the first content that has to be parsed.
+_MARKS = re.compile(
+    rb'"(?:errors?|code|usage|message_stop|response\.(?:completed|incomplete|failed))"|[Oo]verload|[Tt]hrottl'
+)
+
+
+class Onlooker:
+    """Reads one answer on the side: `head`, then `feed` for each piece, then `end` if it ended cleanly.
+
+    Each returns evidence as soon as there is some. An answer that is encoded all the same, or
+    that nobody asked to read, is judged by its head. `finished` tells whether a stream has come to the event that
+    is its last by its dialect: clients hang up there.
+    """
+
+    def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
+        self.usage = Usage()
+        self._status = status
+        self._readable = readable
+        self._streamed = media_type == "text/event-stream" and status < verdict.ERRORS_FROM
+        self._parser = sse.Parser() if self._streamed else None
+        self._body = bytearray()
+        self._content_seen = False
+        self.finished = False
+
+    def head(self) -> Evidence | None:
+        """Judge the status, as far as it goes alone."""
+        return verdict.of_head(self._status) if self._readable else verdict.of_status(self._status)
+
+    def feed(self, piece: bytes) -> list[Evidence]:
+        """Look at one piece of the body; return the evidence in it, in order."""
+        if not self._readable:
+            return []
+        if self._parser is None:
+            if len(self._body) <= _MAX_BODY:
+                self._body += piece
+            return []
+        seen = (self._look_at(event) for event in self._parser.feed(piece))
+        return [evidence for evidence in seen if evidence is not None]
+
+    def end(self) -> Evidence | None:
+        """Judge a complete answer: a stream without content proves nothing."""
+        if not self._readable:
+            return None
+        if self._parser:
+            return verdict.SUCCESS if self._parser.blind else verdict.NEUTRAL
+        if len(self._body) > _MAX_BODY:
+            return verdict.of_status(self._status)
+        document = verdict.parse(self._body)
+        self.usage = self.usage.updated(document)
+        return verdict.of_body(self._status, document)
+
+    def cut(self) -> Evidence | None:
+        """Judge an answer that was left before its end: a 429 is one, whatever the rest would have said."""
+        return verdict.of_status(self._status) if self._status in OVERLOAD_STATUSES else None
+
+    def _look_at(self, event: sse.Event) -> Evidence | None:
+        # After the first content only errors and usage matter: the other events need no parsing.
+        if event.data == _DONE:
+            self.finished = True
+            return None
+        if self._content_seen and not _matters_late(event):
+            return None
+        document = verdict.parse(event.data)
+        self.finished = self.finished or verdict.is_last(event.name, document)
+        self.usage = self.usage.updated(document)
+        evidence = verdict.of_event(event.name, document)
+        if evidence is verdict.SUCCESS:
+            if self._content_seen:
+                return None
+            self._content_seen = True
+        return evidence
+
+
+def _matters_late(event: sse.Event) -> bool:
+    return event.name in verdict.LAST or _MARKS.search(event.data) is not None

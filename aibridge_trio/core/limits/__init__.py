@@ -1,0 +1,1 @@
+"""Limits on concurrency and rate, and the queue. Pure."""

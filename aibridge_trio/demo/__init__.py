@@ -1,0 +1,1 @@
+"""`aibridge demo`."""

@@ -1,0 +1,254 @@
+"""The product shown: two mock providers, a bridge, a light load, and a few bad seconds for each.
+
+On a terminal it ends in `aibridge top`, with the same again and again until that is quit.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import trio
+
+from aibridge_trio import top
+from aibridge_trio.admin import client
+from aibridge_trio.bridge import Bridge
+from aibridge_trio.config.settings import Address, Settings
+from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.events import Event, Finished, Transitioned
+from aibridge_trio.mock import Mock, MockOptions
+from aibridge_trio.process.signals import ends
+from aibridge_trio.server.server import Server
+
+_PATHS = {"openai": "/openai/v1/chat/completions", "anthropic": "/anthropic/v1/messages"}
+_LOOPBACK = Address("127.0.0.1", 0)
+_CALLERS = 6
+_CROWD = 40
+# How many requests the greedy caller has in flight: enough to go beyond its rate on a slow machine too.
+_GREEDY = 3
+_FRAME_SECONDS = 2.0
+_PATIENCE = 30.0
+# What was told last can be read before the dashboard takes the screen.
+_PAUSE = 2.0
+# Columns of a screen, and where the words behind the time and the topic begin.
+_WIDTH, _INDENT = 80, 19
+
+# When, as a part of the whole, what happens to whom; None mends it.
+_PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
+    (0.15, "openai", "OUTAGE    openai answers 429 to everybody", {"status": 429}),
+    (0.35, "openai", "MENDED    openai is well again", None),
+    (
+        0.50,
+        "anthropic",
+        "OVERLOAD  anthropic says 200 and breaks off with overloaded_error",
+        {"fault": "error_event"},
+    ),
+    (0.65, "anthropic", "MENDED    anthropic is well again", None),
+    (0.80, "", f"CROWD     {_CROWD} more callers arrive at once", None),
+)
+
+
+class Demo:
+    """One showing of `seconds`; `say` gets its lines.
+
+    Then `watch`, if any, is called with the admin listener's URL; there is more of the same until it returns.
+    """
+
+    def __init__(
+        self, seconds: float, say: Callable[[str], None], watch: Callable[[str], Awaitable[object]] | None = None
+    ) -> None:
+        self._seconds = seconds
+        self._say = say
+        self._watch = watch
+        self._watched = False
+        self._began = trio.current_time()
+        self._over = trio.Event()
+        self._opened = {name: trio.Event() for name in _PATHS}
+        self._served = 0
+        self._failed = 0
+        self._rejected: Counter[str] = Counter()
+        self._rejected_in: list[float] = []
+
+    async def run(self) -> None:
+        """Start everything, play, stop everything."""
+        async with trio.open_nursery() as nursery:
+            urls = {name: await self._mock(nursery) for name in _PATHS}
+            bridge = Bridge(
+                Settings(
+                    bind=(_LOOPBACK,),
+                    admin_bind=_LOOPBACK,
+                    max_concurrency=20,
+                    rate_limit=5,
+                    circuit_breaker=True,
+                    circuit_breaker_cooldown=max(0.1, self._seconds / 10),
+                    openai_base_url=f"{urls['openai']}/v1",
+                    anthropic_base_url=urls["anthropic"],
+                    graceful_timeout=1.0,
+                    log_level="error",
+                )
+            )
+            bridge.listen(self._hear)
+            bridge.open()
+            stop, stopped = trio.open_memory_channel[int](1)
+            ended = trio.Event()
+
+            async def serve() -> None:
+                await bridge.run(stopped)
+                ended.set()
+
+            nursery.start_soon(serve)
+            url = f"http://{bridge.addresses[0]}"
+            self._tell(f"START     bridge on {url} in front of two mock providers: at most 20 in flight,")
+            self._tell("          5 requests/s a caller, a breaker per provider (5 failures in 10 s open it)")
+            async with trio.open_nursery() as load:
+                for number in range(_CALLERS):
+                    load.start_soon(self._call, url, f"caller-{number}", 0.3)
+                for _ in range(_GREEDY):
+                    load.start_soon(self._call, url, "greedy", 0.02)
+                load.start_soon(self._report, bridge)
+                await self._play(urls, load, url)
+                if self._watch:
+                    await self._show(self._watch, urls, f"http://{bridge.admin_address}")
+                self._over.set()
+            await stop.send(signal.SIGTERM)
+            await ended.wait()
+            self._sum_up()
+            nursery.cancel_scope.cancel()
+
+    async def _mock(self, nursery: trio.Nursery) -> str:
+        mock = Mock(MockOptions(tokens=8, tokens_per_second=40))
+        server = Server(mock.app, report=lambda error: self._say(repr(error)))
+        host, port = server.open("127.0.0.1", 0, option="demo")
+        await nursery.start(server.run)
+        return f"http://{host}:{port}"
+
+    async def _show(self, watch: Callable[[str], Awaitable[object]], urls: dict[str, str], admin_url: str) -> None:
+        """Let the audience watch, while what happened happens again and again."""
+        self._tell(f"NOW       aibridge top --url {admin_url}; q ends it")
+        await trio.sleep(_PAUSE)
+        self._watched = True
+        async with trio.open_nursery() as stage:
+            stage.start_soon(self._encore, urls)
+            await watch(admin_url)
+            stage.cancel_scope.cancel()
+        self._watched = False
+
+    async def _encore(self, urls: dict[str, str]) -> None:
+        while True:
+            await self._play(urls)
+
+    async def _play(self, urls: dict[str, str], load: trio.Nursery | None = None, url: str = "") -> None:
+        since = 0.0
+        for when, provider, line, answer in _PLAY:
+            await trio.sleep((when - since) * self._seconds)
+            since = when
+            if provider and answer is None:
+                # However slow the machine, an outage lasts until it has been noticed.
+                with trio.move_on_after(_PATIENCE):
+                    await self._opened[provider].wait()
+            self._tell(line)
+            if provider and answer:
+                await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
+            elif provider:
+                await client.delete(urls[provider], "/mock/script")
+            elif load:
+                for number in range(_CROWD):
+                    load.start_soon(self._call, url, f"crowd-{number}", 0.3)
+        await trio.sleep((1 - since) * self._seconds)
+
+    async def _call(self, url: str, key: str, pause: float) -> None:
+        """Ask until the end, a provider by chance, and come back when told to."""
+        caller = client.Caller(url, f"sk-demo-0123456789-{key}")
+        wait = 0.0
+        while await self._still_on(wait):
+            answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
+            # The greedy one listens to nobody.
+            wait = pause if key == "greedy" else max(pause, answer.wait)
+        await caller.aclose()
+
+    async def _still_on(self, seconds: float) -> bool:
+        """Wait so long, or until the end; tell which. Nothing is cancelled in the middle of a request."""
+        with trio.move_on_after(seconds):
+            await self._over.wait()
+        return not self._over.is_set()
+
+    async def _report(self, bridge: Bridge) -> None:
+        while await self._still_on(_FRAME_SECONDS):
+            states = ", ".join(
+                f"{each.name} {each.circuits.statistics().state}"
+                for each in bridge.instances
+                if each.name in _PATHS
+            )
+            rejects = ", ".join(f"{count} {reason}" for reason, count in self._rejected.items())
+            self._tell(
+                f"          served {self._served}, failed upstream {self._failed}, rejected {rejects or 'none'}; "
+                f"{bridge.admission.statistics().in_flight} in flight; {states}"
+            )
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Transitioned():
+                if event.trip:
+                    self._opened[event.provider].set()
+                change = f"{event.source} → {event.target}"
+                self._tell(f"BREAKER   {event.provider} {change}: {event.because}")
+            case Finished(reject=str(reason)):
+                self._rejected[reason] += 1
+                self._rejected_in.append(event.total)
+            case Finished(verdict=Verdict.FAILURE):
+                self._failed += 1
+            case Finished():
+                self._served += 1
+
+    def _sum_up(self) -> None:
+        rejected = self._rejected.total()
+        middle = sorted(self._rejected_in)[len(self._rejected_in) // 2] * 1000 if self._rejected_in else 0.0
+        self._tell(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
+        if rejected:
+            self._tell(f"          half of these within {middle:.2f} ms, each told why and when to come back")
+
+    def _tell(self, line: str) -> None:
+        if not self._watched:
+            for each in _wrapped(f"{trio.current_time() - self._began:5.1f} s  {line}"):
+                self._say(each)
+
+
+def _wrapped(line: str) -> list[str]:
+    """As many lines as it needs, each on a screen of the usual width, further ones beneath what is said."""
+    return textwrap.wrap(
+        line, _WIDTH, subsequent_indent=" " * _INDENT, drop_whitespace=True, break_long_words=False
+    )
+
+
+def run(seconds: float) -> int:
+    """Play for so long; returns the exit status."""
+
+    def say(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    return trio.run(partial(_until_interrupted, seconds, say))
+
+
+async def _dashboard(admin_url: str) -> None:
+    await top.watch(client.Operator(admin_url), 1.0)
+
+
+async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            with trio.open_signal_receiver(*ends()) as signals:
+                await anext(signals)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await Demo(seconds, say, _dashboard if top.on_terminal() else None).run()
+        nursery.cancel_scope.cancel()
+    return 0

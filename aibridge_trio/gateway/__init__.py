@@ -1,0 +1,1 @@
+"""One request from a caller to a provider and back: admission, routing, circuit, relay."""

@@ -1,0 +1,297 @@
+"""A breaker with a clock, a timer and a voice: the shell round `core.breaker`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import random
+from typing import Protocol, Self
+
+import trio
+
+from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker.breaker import Breaker, Mode, Policy, Refusal, Statistics, Transition
+from aibridge_trio.core.breaker.permit import NO_GENERATION, Permit, Ticket
+from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
+from aibridge_trio.errors import CircuitOpen, UpstreamFault
+from aibridge_trio.events import Judged, Publish, Told, Transitioned, nobody
+from aibridge_trio.gateway.identity import Caller
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.net.deadline import Deadline
+
+# What the headers of a provider's answer say of when to come back (seconds), None if nothing.
+Advice = Callable[[Headers], float | None]
+# Hears that a caller's own key was told to wait for so long; tells whether that speaks of its provider, too.
+# None: judge it as it would be without keys that rest.
+Blame = Callable[[Caller, float], bool | None]
+
+
+class Judge(Protocol):
+    """Who hears what a hold has to say; a circuit."""
+
+    @property
+    def slow(self) -> Deadline | None: ...
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+    @property
+    def advice(self) -> Advice: ...
+
+    def take(self, hold: Hold) -> None: ...
+
+    def judge(self, hold: Hold, evidence: Evidence) -> Verdict: ...
+
+    def ended(self, hold: Hold) -> None: ...
+
+
+class Hold:
+    """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
+
+    It has no permit before the request is whole; a `ticket` says that it still wants one. As a context: an
+    UpstreamFault on the way out is evidence, and whatever is still held at the end goes back as neutral. Without a
+    circuit nobody judges it.
+    """
+
+    __slots__ = (
+        "_answered_at",
+        "_circuit",
+        "_headers",
+        "caller",
+        "goes_on",
+        "own_key",
+        "permit",
+        "ticket",
+        "verdict",
+        "would_reject",
+    )
+
+    def __init__(
+        self,
+        circuit: Judge | None,
+        ticket: Ticket | None = None,
+        caller: Caller | None = None,
+        *,
+        own_key: bool = False,
+        would_reject: Told = nobody,
+    ) -> None:
+        self.verdict: Verdict | None = None
+        self.permit: Permit | None = None
+        self.ticket = ticket
+        self.caller = caller
+        self.own_key = own_key
+        self.would_reject = would_reject
+        self.goes_on = False
+        self._circuit = circuit
+        self._headers: Headers | None = None
+        self._answered_at = 0.0
+
+    def take(self) -> None:
+        """Take the permit, before the last of the request goes up; CircuitOpen if there is none.
+
+        A request that is being answered already is not refused any more.
+        """
+        if self._circuit is None or self.ticket is None or self._headers is not None:
+            return
+        try:
+            self._circuit.take(self)
+        except CircuitOpen:
+            self._circuit = None  # a refused request is not judged
+            raise
+
+    def sent(self) -> None:
+        """See that the whole request is on its way: from now on the first byte may be late."""
+        if self._circuit and self._circuit.slow:
+            self._circuit.slow.begin(self)
+
+    def answered(self, headers: Headers) -> None:
+        """See the head of the answer, which may say when to come back."""
+        self._headers = headers
+        if self._circuit:
+            self._answered_at = self._circuit.clock()
+
+    def heard(self) -> None:
+        """See the first byte of the answer's body."""
+        if self._circuit and self._circuit.slow:
+            self._circuit.slow.end(self)
+
+    def expire(self) -> None:
+        """See that the first byte is late."""
+        assert self._circuit
+        assert self._circuit.slow
+        self.settle(verdict.of_slowness(self._circuit.slow.seconds))
+
+    def settle(self, evidence: Evidence | None) -> None:
+        """Hear evidence, if it is some; sync, so that no cancellation comes between."""
+        if evidence is None or self._circuit is None:
+            return
+        relapse = self.verdict is Verdict.SUCCESS and evidence.verdict is Verdict.FAILURE
+        if self.verdict is None or relapse:
+            self.verdict = self._circuit.judge(self, evidence)
+
+    def told(self) -> float | None:
+        """Return for how many seconds more the provider wants to be left alone, None if it has not said so."""
+        if self._headers is None or self._circuit is None:
+            return None
+        said = self._circuit.advice(self._headers)
+        return None if said is None else max(0.0, said - (self._circuit.clock() - self._answered_at))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UpstreamFault):
+            self.settle(verdict.of_fault(error))
+        if self.verdict is None:
+            self.settle(NEUTRAL)
+        self.heard()
+        if self.goes_on and self._circuit:
+            self._circuit.ended(self)
+
+
+class Circuit:
+    """Admits requests to one provider, or to a part of it (`scope`).
+
+    Off (`policy` None) it lets all through, and still counts verdicts. `slow` is how long a first byte may take.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        policy: Policy | None,
+        clock: Callable[[], float],
+        publish: Publish,
+        *,
+        scope: str | None = None,
+        slow: Deadline | None = None,
+        advice: Advice = lambda _: None,
+        blame: Blame | None = None,
+        shadow: bool = False,
+    ) -> None:
+        self.provider = provider
+        self.policy = policy
+        self.scope = scope
+        self.clock = clock
+        self.slow = slow if policy else None
+        self.advice = advice
+        self._blame = blame
+        self._shadow = shadow
+        self._publish = publish
+        self._breaker = Breaker(policy or Policy(), self._transitioned, clock(), random)
+        self._rescheduled = trio.Event()
+        self._due = 0.0
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the breaker rules."""
+        return self.policy is not None
+
+    def admit(self, caller: Caller | None = None, *, own_key: bool = False, would_reject: Told = nobody) -> Hold:
+        """Let a request begin or raise CircuitOpen. `own_key` if its caller's own key goes up.
+
+        What it returns takes the permit later, when the request is whole: an unfinished upload holds none.
+        """
+        hold = Hold(self, None, caller, own_key=own_key, would_reject=would_reject)
+        if self.enabled:
+            answer = self._breaker.ask(self.clock(), caller and caller.key)
+            if isinstance(answer, Refusal):
+                self._refuse(answer, would_reject)  # in shadow nothing of it counts: it should not be there
+            else:
+                hold.ticket = answer
+        return hold
+
+    def take(self, hold: Hold) -> None:
+        """Give a permit to a request whose last piece is about to go up, or raise CircuitOpen."""
+        ticket, hold.ticket = hold.ticket, None
+        answer = self._breaker.admit(self.clock(), hold.caller and hold.caller.key, ticket)
+        if isinstance(answer, Refusal):
+            self._refuse(answer, hold.would_reject)
+        else:
+            hold.permit = answer
+            self._reschedule()
+
+    def refusal(self, caller: Caller | None = None) -> CircuitOpen | None:
+        """Return what a request that holds no permit and never votes is told: refused only while open."""
+        if not self.enabled:
+            return None
+        refusal = self._breaker.refuse(self.clock(), caller and caller.key)
+        return self._open(refusal) if refusal else None
+
+    def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
+        """Hear what a request has shown; return what it says of the provider's health."""
+        told = hold.told() if evidence.verdict is Verdict.FAILURE else None
+        if evidence.quota and hold.own_key and hold.caller:
+            evidence = self._of_own_key(evidence, hold.caller, told)
+        self._publish(Judged(self.provider, evidence.verdict))
+        if hold.ticket is not None:
+            self._take_early(hold, evidence)
+        if hold.permit is not None:
+            self._breaker.settle(hold.permit, evidence, self.clock(), told)
+            self._reschedule()
+            if evidence.verdict is Verdict.SUCCESS and hold.caller:
+                hold.goes_on = True
+                self._breaker.failures.goes_on(hold.caller.key)
+        return evidence.verdict
+
+    def ended(self, hold: Hold) -> None:
+        """See the end of a request whose answer went on behind its success."""
+        assert hold.caller
+        hold.goes_on = False
+        self._breaker.failures.ended(hold.caller.key, self.clock())
+
+    def override(self, mode: Mode) -> bool:
+        """Let the operator rule, or the breaker itself again; tell whether that is a change."""
+        before = self.statistics().mode
+        self._breaker.override(mode, self.clock())
+        self._reschedule()
+        return mode is not before
+
+    async def run(self) -> None:
+        """Keep the state true without traffic: apply cooldowns and probe deadlines when they fall due."""
+        while True:
+            self._rescheduled = trio.Event()
+            self._due = self._breaker.next_due()
+            with trio.CancelScope(deadline=self._due):
+                await self._rescheduled.wait()
+            self._breaker.advance(self.clock())
+
+    def statistics(self) -> Statistics:
+        """Return the breaker as it is now."""
+        return self._breaker.statistics(self.clock())
+
+    def __repr__(self) -> str:
+        name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
+        return f"<Circuit {name} {self._breaker!r}>"
+
+    def _of_own_key(self, evidence: Evidence, owner: Caller, told: float | None) -> Evidence:
+        """Return what a caller's own key being told to wait says: of that caller, of many, or of its key alone."""
+        speaks: bool | None = None
+        if self._blame and self.policy:
+            longest = max(self.policy.cooldown, self.policy.longest_cooldown)
+            speaks = self._blame(owner, self.policy.cooldown if told is None else min(told, longest))
+        if speaks is None:
+            return verdict.on_own_key(evidence)
+        return evidence if speaks else NEUTRAL
+
+    def _take_early(self, hold: Hold, evidence: Evidence) -> None:
+        """Take what is judged before it was whole for a request like others, if there is a permit for it."""
+        ticket, hold.ticket = hold.ticket, None
+        if evidence.verdict is not Verdict.NEUTRAL:
+            key = hold.caller and hold.caller.key
+            answer = self._breaker.admit(self.clock(), key, ticket)
+            hold.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
+
+    def _refuse(self, refusal: Refusal, would_reject: Told) -> None:
+        if not self._shadow or refusal.because == "operator":
+            raise self._open(refusal)
+        would_reject(CircuitOpen.reason)
+
+    def _open(self, refusal: Refusal) -> CircuitOpen:
+        return CircuitOpen(self.provider, refusal.because, refusal.wait)
+
+    def _reschedule(self) -> None:
+        if self._breaker.next_due() != self._due:
+            self._rescheduled.set()
+
+    def _transitioned(self, change: Transition) -> None:
+        told = Transitioned(self.provider, change.source, change.target, change.because, change.trip, self.scope)
+        self._publish(told)

@@ -1,0 +1,128 @@
+"""Who calls: from a request to a caller, the single source of truth.
+
+A caller is the credential it brings, `Authorization: Bearer` before `X-Api-Key`; without one it is its
+address. The credential itself is neither kept nor shown: a keyed hash (its key is made at every start) tells
+callers apart, a hint lets an operator recognize one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aibridge_trio.errors import BadRequest
+from aibridge_trio.http.message import Request
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+# The last four characters may be shown of a credential that is at least this long.
+_HINTED_FROM = 16
+# How many hops of X-Forwarded-For are looked at, and how much of it (bytes).
+_MOST_HOPS = 32
+_HOPS_LENGTH = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A caller: `key` tells it from others, `hint` may be shown; `authenticated` if it brought a credential."""
+
+    key: bytes
+    hint: str
+    authenticated: bool
+
+
+class Callers:
+    """Turns requests into callers; believes `X-Forwarded-For` of the trusted proxies only."""
+
+    def __init__(self, trusted_proxies: Sequence[Network] = ()) -> None:
+        self._trusted = trusted_proxies
+        self._secret = os.urandom(32)
+
+    def identify(self, request: Request) -> Caller:
+        """Return the caller of a request; BadRequest for an empty or repeated credential header."""
+        credential = _credential(request)
+        if credential is not None:
+            return Caller(self._hash(b"key", credential), _hint(credential), authenticated=True)
+        origin = self._origin(request)
+        return Caller(self._hash(b"address", origin.encode()), origin, authenticated=False)
+
+    def behind_proxy(self, request: Request) -> bool:
+        """Tell whether it comes from a trusted proxy, or on a unix socket, where one would be."""
+        if request.client is None:
+            return True
+        peer = _address(request.client) if self._trusted else None
+        return peer is not None and self._is_trusted(peer)
+
+    def _hash(self, kind: bytes, value: bytes) -> bytes:
+        return hashlib.blake2b(value, digest_size=16, key=self._secret, person=kind).digest()
+
+    def _origin(self, request: Request) -> str:
+        """Return the address from which a request came: IPv4 as it is, IPv6 by /64, as sites are given."""
+        origin = _address(request.client or "")
+        if origin is None:
+            return "unix" if request.client is None else "unknown"
+        hops: list[str] | None = None
+        while self._is_trusted(origin):
+            if hops is None:
+                hops = _last_hops(request)
+            before = _address(hops.pop()) if hops else None
+            if before is None:
+                break
+            origin = before
+        return str(origin) if isinstance(origin, IPv4Address) else str(ip_network((origin, 64), strict=False))
+
+    def _is_trusted(self, address: Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def _last_hops(request: Request) -> list[str]:
+    """Return the last ones of `X-Forwarded-For`: their number is a caller's to choose, so it is bounded."""
+    said = b""
+    for value in reversed(request.header_values(b"x-forwarded-for")):
+        said = b"%b,%b" % (value[-_HOPS_LENGTH - 1 :], said) if said else value[-_HOPS_LENGTH - 1 :]
+        if len(said) > _HOPS_LENGTH:
+            # The first one may be half an address.
+            said = said[-_HOPS_LENGTH:].partition(b",")[2]
+            break
+    return said.decode("latin-1").rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
+
+
+def _credential(request: Request) -> bytes | None:
+    authorizations = request.header_values(b"authorization")
+    keys = request.header_values(b"x-api-key")
+    for name, values in (("Authorization", authorizations), ("X-Api-Key", keys)):
+        if len(values) > 1:
+            raise BadRequest(f"repeated credential header: {name}")
+        if values and not values[0].strip():
+            raise BadRequest(f"empty credential header: {name}")
+    if authorizations:
+        scheme, _, token = authorizations[0].strip().partition(b" ")
+        if scheme.lower() == b"bearer":
+            if not token.strip():
+                raise BadRequest("empty credential header: Authorization")
+            return token.strip()
+    return keys[0].strip() if keys else None
+
+
+def _hint(credential: bytes) -> str:
+    """Show the end of a long credential, and nothing that would move a terminal's cursor."""
+    shown = credential[-4:].decode("latin-1") if len(credential) >= _HINTED_FROM else ""
+    return "…" + "".join(char if char.isprintable() else "?" for char in shown)
+
+
+def _address(text: str) -> Address | None:
+    """Read an address as proxies write them: plain, `1.2.3.4:567`, `[::1]:567`, IPv4 mapped into IPv6."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address

@@ -1,0 +1,51 @@
+"""What is asked of a request before it costs anything: before its slot, its credential and its caller's rate."""
+
+from __future__ import annotations
+
+from aibridge_trio.config.loop_check import Hops
+from aibridge_trio.errors import UpgradeRefused
+from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.gateway.origins import Origins, is_from_page, preflight, welcome
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.message import Reply, Request
+
+_HTTP, _HTTPS = frozenset({b"http"}), frozenset({b"https"})
+_EITHER = _HTTP | _HTTPS
+
+
+class Front:
+    """Refuses what no limit shall spend anything on."""
+
+    def __init__(self, origins: Origins, callers: Callers, hops: Hops) -> None:
+        self._origins = origins
+        self._callers = callers
+        self._hops = hops
+
+    def check(self, request: Request, reply: Reply) -> h.Headers | None:
+        """Raise the reject of a request that goes no further; return the answer to a preflight, else None."""
+        if request.on_loopback:
+            self._origins.check_host(request)
+        answer = None
+        if is_from_page(request) and (page := self._origins.check_page(request, schemes=self._schemes(request))):
+            welcome(reply, page)
+            answer = preflight(request)
+        self._hops.check(request)
+        if request.header(b"upgrade") is not None:
+            _refuse_websocket(request.header_values(b"upgrade"))
+        return answer
+
+    def _schemes(self, request: Request) -> frozenset[bytes]:
+        """Under which schemes browsers reach this listener: a proxy in front may be the one that speaks TLS."""
+        if request.secure:
+            return _HTTPS
+        return _EITHER if self._callers.behind_proxy(request) else _HTTP
+
+
+def _refuse_websocket(offers: list[bytes]) -> None:
+    """Refuse a WebSocket, whose caller can do nothing with an ordinary answer.
+
+    Whatever else is offered, `h2c` first of all, is ignored and HTTP/1.1 goes on (RFC 9110, 7.8).
+    """
+    protocols = (offer.partition(b"/")[0].strip().lower() for value in offers for offer in value.split(b","))
+    if b"websocket" in protocols:
+        raise UpgradeRefused

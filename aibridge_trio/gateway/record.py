@@ -1,0 +1,162 @@
+"""What becomes of one request: noted as it goes, told to the house."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from aibridge_trio.core.inspection.usage import Usage
+from aibridge_trio.errors import NotFound, UpstreamFault
+from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started, WouldReject
+from aibridge_trio.gateway.circuit import Hold
+from aibridge_trio.gateway.identity import Caller
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.message import Reply, Request
+
+# What clients put first is what tells them apart: product and version.
+_USER_AGENT_SHOWN = 64
+_METHOD_SHOWN = 16
+_PATH_SHOWN = 128
+# For a caller that got no head, as nginx has it: "client closed request".
+_NO_ANSWER = 499
+
+
+class Record:
+    """One request's notes."""
+
+    def __init__(self, request: Request, reply: Reply, clock: Callable[[], float], publish: Publish) -> None:
+        self._request = request
+        self._reply = reply
+        self._clock = clock
+        self._publish = publish
+        self._opened = clock()
+        self._started = False
+        self._reached = False
+        self._queued = 0.0
+        self._sent_up_at: float | None = None
+        self._came_back_at: float | None = None
+        self._body_waited = 0.0  # before it was sent up
+        self._body_held_up: float | None = None  # since then, until the head of the answer
+        self._first_byte: float | None = None
+        self.request_id = h.sane_request_id(request.header_values(b"x-request-id")) or _new_id()
+        self.caller: Caller | None = None
+        self.provider = "none"
+        self.route = "other"
+        self.usage = Usage()
+        self.hold: Hold | None = None
+        self.reject: str | None = None
+        self.scope: str | None = None
+        self.complete = False
+        self.finished = False  # the last event of a stream is out: its caller has had its answer
+        self._would_reject: tuple[str, ...] = ()
+        self._cause: str | None = None
+
+    def started(self, caller: Caller) -> None:
+        """Note that it goes to its provider."""
+        self._started = True
+        self._publish(Started(self.provider, caller))
+
+    @contextmanager
+    def queueing(self) -> Iterator[None]:
+        """Note a wait in the queue, for as long as the context is open."""
+        began = self._clock()
+        try:
+            yield
+        finally:
+            self._queued += self._clock() - began
+
+    def sent_up(self) -> None:
+        """Note that the time at the provider begins: what follows connects to it, or takes a kept connection."""
+        self._sent_up_at = now = self._clock()
+        self._body_waited = self._request.body.waited(now)
+
+    def came_back(self) -> None:
+        """Note that the time at the provider is over."""
+        if self._came_back_at is None:
+            self._came_back_at = self._clock()
+
+    def reached(self) -> None:
+        """Note that a connection to the provider stands."""
+        self._reached = True
+
+    def answered(self, status: int) -> None:
+        """Note the provider's status."""
+        now = self._clock()
+        self._body_held_up = self._request.body.waited(now) - self._body_waited
+        self._publish(Answered(self.provider, status))
+
+    def first_byte(self) -> None:
+        """Note the first byte of the provider's body."""
+        self._first_byte = self._at_provider() or 0.0
+        self._publish(FirstByte(self.provider, self.route, self._first_byte))
+
+    def faulted(self, fault: UpstreamFault) -> None:
+        """Note where the provider's side broke, and why."""
+        self._cause = str(fault)
+        self._publish(Faulted(self.provider, fault.phase))
+
+    def would_reject(self, reason: str) -> None:
+        """Note that a protection in shadow would have rejected it."""
+        self._would_reject += (reason,)
+        self._publish(WouldReject(self.provider, reason))
+
+    def bug(self, error: BaseException) -> None:
+        """Note a fault of ours."""
+        self._publish(Bug.of(error))
+
+    def close(self) -> None:
+        """Tell everybody what became of it."""
+        status = self._reply.status
+        left = self._request.body.caller_left
+        complete = self.complete or (self.finished and left)
+        self.came_back()
+        self._publish(
+            Finished(
+                request_id=self.request_id.decode("ascii"),
+                provider=self.provider,
+                route=self.route,
+                method=self._request.method[:_METHOD_SHOWN],
+                status=_NO_ANSWER if status is None else status,
+                reject=self.reject,
+                verdict=self.hold.verdict if self.hold else None,
+                broken=status is not None and not complete,
+                left=left and not complete,
+                duration=self._at_provider(),
+                first_byte=self._first_byte,
+                queued=self._queued,
+                total=self._clock() - self._opened,
+                bytes_in=self._request.body.received,
+                bytes_out=self._reply.sent,
+                caller=self.caller,
+                user_agent=_shown(self._request.header(b"user-agent") or b"", _USER_AGENT_SHOWN),
+                started=self._started,
+                reached_upstream=self._reached,
+                usage=self.usage,
+                scope=self.scope,
+                would_reject=self._would_reject,
+                cause=self._cause,
+                path=_shown(self._request.path, _PATH_SHOWN) if self.reject == NotFound.reason else None,
+            )
+        )
+
+    def _at_provider(self) -> float | None:
+        """Return the seconds at the provider until now, or until it came back; None if it was not sent up."""
+        if self._sent_up_at is None:
+            return None
+        until = self._clock() if self._came_back_at is None else self._came_back_at
+        held_up = self._body_held_up
+        if held_up is None:
+            held_up = self._request.body.waited(until) - self._body_waited
+        return max(0.0, until - self._sent_up_at - held_up)
+
+
+def _new_id() -> bytes:
+    return b"req_" + os.urandom(12).hex().encode()
+
+
+def _shown(said: bytes, most: int) -> str:
+    text = said[:most].decode("latin-1")
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -1,0 +1,182 @@
+"""The configured providers: where each is, whose key it takes, its breaker, and what goes up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from aibridge_trio import providers
+from aibridge_trio.config.loop_check import HOPS, Hops
+from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
+from aibridge_trio.gateway.central_key import CentralKey
+from aibridge_trio.gateway.identity import Caller
+from aibridge_trio.gateway.provider_circuits import Circuits
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.message import Request
+from aibridge_trio.providers import Dialect, Provider, Route, hints
+from aibridge_trio.providers.openai import OPENAI
+from aibridge_trio.upstream.client import Outgoing, Upstream
+
+_OURS = frozenset({b"x-request-id", HOPS})
+_ACCEPT_ENCODING = frozenset({b"accept-encoding"})
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One configured provider. Without a central `key` callers' own credentials go up as they came."""
+
+    provider: Provider
+    upstream: Upstream
+    circuits: Circuits
+    key: CentralKey | None = None
+    forward_caller_keys: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name in paths, labels and messages."""
+        return self.provider.name
+
+    def lends_key(self, caller: Caller) -> bool:
+        """Tell whether this caller's requests go up with the central key."""
+        return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
+
+    def secret_for(self, caller: Caller) -> bytes | None:
+        """Return the central key if it goes up with this caller's requests."""
+        return self.key.secret.reveal().encode() if self.key and self.lends_key(caller) else None
+
+    def takes_key(self, caller: Caller) -> bool:
+        """Tell whether this caller's own key goes up with its requests, not the central one or none at all."""
+        return caller.authenticated and not self.lends_key(caller)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A request of `/` or a bare prefix, which real clients make before any other; answered here."""
+
+    name: str = "none"
+
+    pattern: ClassVar[str] = "other"
+
+    def expect(self, request: Request, caller: Caller, max_body: int) -> None:
+        """Nothing is certain to refuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes: to whom, by which row of the allow-list, and its path after the prefix."""
+
+    instance: Instance
+    route: Route
+    rest: bytes
+    hops: Hops
+
+    @property
+    def name(self) -> str:
+        """The provider instance's name."""
+        return self.instance.name
+
+    @property
+    def pattern(self) -> str:
+        """The route's pattern."""
+        return self.route.pattern
+
+    def goes_with_central_key(self, caller: Caller) -> bool:
+        """Tell whether this caller's request goes up with the central key."""
+        return self.instance.lends_key(caller)
+
+    def encoded(self, request: Request) -> bool:
+        """Tell whether the body is compressed."""
+        return any(coding.strip().lower() != b"identity" for coding in request.header_values(b"content-encoding"))
+
+    def expect(self, request: Request, caller: Caller, max_body: int) -> None:
+        """Raise what is certain to refuse it, before it waits or its body is read."""
+        self.instance.circuits.expect(self.route, caller, own_key=self.instance.takes_key(caller))
+        _framing(request, max_body)
+
+    def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
+        """Return the request as it goes up; BodyTooLarge or BadRequest before anything has been sent."""
+        length, chunked = _framing(request, max_body)
+        drop = _OURS
+        added: h.Headers = [(b"x-request-id", request_id), self.hops.mark(request)]
+        if self.route.intercepted:  # so that the answer can be read in passing
+            drop |= _ACCEPT_ENCODING
+            added.append((b"accept-encoding", b"identity"))
+        headers = h.end_to_end(request.headers, drop)
+        if self.instance.lends_key(caller):
+            assert self.instance.key is not None
+            headers = self.instance.key.headers(headers)
+        return Outgoing(
+            method=request.method,
+            target=self.rest + (b"?" + request.query if request.query else b""),
+            headers=[*headers, *added],
+            body=request.body,
+            length=length,
+            chunked=chunked,
+            max_body=max_body,
+        )
+
+
+class Instances:
+    """All configured providers, by path."""
+
+    def __init__(self, instances: Sequence[Instance]) -> None:
+        self._instances = {instance.name: instance for instance in instances}
+        self.hops = Hops()
+
+    def __iter__(self) -> Iterator[Instance]:
+        return iter(self._instances.values())
+
+    def get(self, name: str) -> Instance | None:
+        """Return an instance by its name."""
+        return self._instances.get(name)
+
+    def dialect(self, request: Request) -> Dialect:
+        """Return the dialect of every reject of this request: by the first segment, OpenAI's for all others."""
+        instance = self._instances.get(providers.first_segment(request.path))
+        return instance.provider.dialect_at(request.path) if instance else OPENAI.dialect
+
+    def match(self, request: Request, caller: Caller) -> Target | Probe:
+        """Return where a request goes, or raise the reject that says why nowhere."""
+        method, path = request.method, request.path
+        try:
+            slash = providers.check_target(method, path)
+        except BadRequest as refused:
+            raise BadRequest(_with(refused.message, self._hint(method, path))) from None
+        if path == b"/" and method in ("GET", "HEAD"):
+            return Probe()
+        known = (instance.provider for instance in self._instances.values())
+        found = providers.find(known, method, path, slash=slash)
+        if found is None:
+            raise NotFound(method, path.decode("latin-1"), self._hint(method, path))
+        provider, route, rest = found
+        if route is None:
+            return Probe(provider.name)
+        instance = self._instances[provider.name]
+        if route.own_key and instance.lends_key(caller):
+            raise NotFound(
+                method, path.decode("latin-1"), "it shows stored data, and is served for callers' own keys only"
+            )
+        return Target(instance, route, rest, self.hops)
+
+    def _hint(self, method: str, path: bytes) -> str | None:
+        known = (instance.provider for instance in self._instances.values())
+        return hints.hint(known, method, path.decode("latin-1"))
+
+
+def _with(message: str, hint: str | None) -> str:
+    return f"{message}; {hint}" if hint else message
+
+
+def _framing(request: Request, max_body: int) -> tuple[int | None, bool]:
+    """Return the length announced, and whether the body is chunked; GET and the like have neither."""
+    encodings = request.header_values(b"transfer-encoding")
+    try:
+        length = h.content_length(request.header_values(b"content-length"))
+    except ValueError:
+        raise BadRequest("malformed Content-Length") from None
+    if encodings and length is not None:
+        raise BadRequest("both Content-Length and Transfer-Encoding")
+    if length is not None and length > max_body:
+        raise BodyTooLarge(max_body)
+    return length, bool(encodings)

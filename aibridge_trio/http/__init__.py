@@ -1,0 +1,1 @@
+"""HTTP/1.1 as pure functions and parsers: messages, headers, events, requests and responses."""

@@ -1,0 +1,68 @@
+"""Bodies that are compressed (RFC 9110 8.4.1, RFC 8878), unpacked as they come and never all at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, Protocol
+
+from aibridge_trio.http.gzip import CODINGS, Gunzip
+
+_ZSTD = b"zstd"
+# 8 MiB, the largest window that RFC 9659 lets HTTP ask for: memory that a frame's head of ten bytes may demand.
+_WINDOW_LOG = 23
+
+
+class Unpacker(Protocol):
+    """Takes a body piece by piece, in one coding."""
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield what a piece unpacks to, in bounded pieces; ValueError where it is not in that coding."""
+
+
+def unpacker(coding: bytes) -> Unpacker | None:
+    """Return what unpacks a `Content-Encoding`, None for one that cannot be read here."""
+    if coding in CODINGS:
+        return Gunzip()
+    if coding != _ZSTD:
+        return None
+    try:
+        return Unzstd()
+    except ImportError:  # Python 3.13 or older without the backport, which is not built for every platform
+        return None
+
+
+class Unzstd:
+    """Zstandard; a step unpacks `most` bytes at most."""
+
+    def __init__(self, most: int = 64 * 1024) -> None:
+        self._zstd = _library()
+        self._most = most
+        self._frame = self._begin()
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Yield what a piece unpacks to, frame by frame."""
+        try:
+            while piece or not (self._frame.eof or self._frame.needs_input):
+                if self._frame.eof:
+                    self._frame = self._begin()
+                unpacked = self._frame.decompress(piece, self._most)
+                piece = self._frame.unused_data if self._frame.eof else b""
+                if unpacked:
+                    yield unpacked
+        except self._zstd.ZstdError as error:
+            raise ValueError(str(error)) from None
+
+    def _begin(self) -> Any:
+        limit = {self._zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        return self._zstd.ZstdDecompressor(options=limit)
+
+
+def _library() -> Any:
+    """Return zstd: of the standard library from Python 3.14 on, before that its backport."""
+    if sys.version_info >= (3, 14):
+        return import_module("compression.zstd")
+    from backports import zstd  # noqa: PLC0415 - 10 ms that few need
+
+    return zstd

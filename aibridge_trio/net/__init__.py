@@ -1,0 +1,1 @@
+"""Byte streams, TLS, deadlines and the poller."""

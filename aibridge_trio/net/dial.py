@@ -1,0 +1,186 @@
+"""Opens TCP connections: names looked up on threads of their own, addresses tried side by side (RFC 8305)."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import trio
+
+from aibridge_trio.net.poller import Poller
+from aibridge_trio.net.stream import Link, Plain, Shortage
+
+# How many look-ups may run at once for one provider. A hanging one can't be ended: it keeps its thread until the
+# system gives up, after the request that wanted it has. Requests for one name share a look-up.
+LOOKUPS = 8
+# How long (seconds) the next address waits for the one before (RFC 8305, 5).
+_HEAD_START = 0.25
+# TCP keepalive, because NAT forgets silent connections after minutes: after so many seconds of silence, so often,
+# so many probes. The same as for callers.
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+# The least time (seconds) in which a provider's machine may acknowledge nothing, or take nothing.
+_UNACKNOWLEDGED = 120.0
+
+# Opens a link to a host and a port. Raises OSError.
+Dial = Callable[[str, int], Awaitable[Link]]
+SocketOption = tuple[int, int, int]
+
+
+class Address(NamedTuple):
+    """Where a host is: an address family, and what `connect` takes."""
+
+    family: int
+    where: Any
+
+
+def dialling(poller: Poller | None = None, *, silence: float = math.inf) -> Dial:
+    """Return what opens TCP connections, of which a poller tells, if there is one.
+
+    Each has threads for look-ups of its own, so that one provider's hanging name hinders no other. `silence` is
+    how long (seconds) a provider may take nothing.
+    """
+    names, options = Names(), socket_options(silence)
+
+    async def dial(host: str, port: int) -> Link:
+        sock = await _first(await names.find(host, port), options)
+        return Plain(socket.socket(fileno=sock.detach()), poller=poller)
+
+    return dial
+
+
+def socket_options(silence: float = math.inf) -> list[SocketOption]:
+    """Return what is set on a socket to a provider: keepalive, and an end to what is never acknowledged.
+
+    TCP_USER_TIMEOUT also ends a connection whose other side takes nothing, so it is no shorter than `silence`
+    (seconds); without an end to that, none is set.
+    """
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            options.append((socket.IPPROTO_TCP, getattr(socket, name), value))
+    if hasattr(socket, "TCP_USER_TIMEOUT") and silence < math.inf:
+        milliseconds = int(min(max(silence, _UNACKNOWLEDGED) * 1000, 2**31 - 1))
+        options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds))
+    return options
+
+
+class _Flight:
+    """A look-up that is under way, and how it ended; with neither, the request that led it has left."""
+
+    def __init__(self) -> None:
+        self.ended = trio.Event()
+        self.found: list[Address] = []
+        self.failure: tuple[type[OSError], Any] | None = None  # no exception: it would hold this
+
+
+class Names:
+    """Looks names up. Requests for the same name at the same time share a look-up, and what it finds."""
+
+    def __init__(self) -> None:
+        self._threads = trio.CapacityLimiter(LOOKUPS)
+        self._flights: dict[tuple[str, int], _Flight] = {}
+
+    async def find(self, host: str, port: int) -> list[Address]:
+        """Return a host's addresses, in the order to be tried. Raises OSError.
+
+        Shortage where every thread is taken by a look-up that hangs. An address needs no thread.
+        """
+        if _is_address(host):
+            return _addresses(host, port, socket.AI_NUMERICHOST)
+        while flight := self._flights.get((host, port)):
+            await flight.ended.wait()
+            if flight.found:
+                return flight.found
+            if flight.failure:
+                kind, args = flight.failure
+                raise kind(*args)
+        return await self._look_up(host, port)
+
+    async def _look_up(self, host: str, port: int) -> list[Address]:
+        if self._threads.available_tokens < 1:
+            raise Shortage("no thread is free to look the name up")
+        flight = self._flights[host, port] = _Flight()
+        try:
+            flight.found = await trio.to_thread.run_sync(
+                partial(_addresses, host, port), limiter=self._threads, abandon_on_cancel=True
+            )
+        except OSError as error:
+            flight.failure = type(error), error.args
+            raise
+        except UnicodeError:
+            flight.failure = socket.gaierror, (socket.EAI_NONAME, "not a host's name")
+            raise socket.gaierror(*flight.failure[1]) from None
+        except RuntimeError:  # the system has no thread for us
+            raise Shortage("no thread can be started to look the name up") from None
+        finally:
+            del self._flights[host, port]
+            flight.ended.set()
+        return flight.found
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
+    """Ask the system. The second address is of another family than the first, if there is one (RFC 8305, 4)."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    addresses = [Address(family, where) for family, _, _, _, where in found]
+    other = next((each for each in addresses if each.family != addresses[0].family), None)
+    if other:
+        addresses.remove(other)
+        addresses.insert(1, other)
+    return addresses
+
+
+async def _first(addresses: list[Address], options: list[SocketOption]) -> trio.socket.SocketType:
+    """Connect to whichever of the addresses answers first, each with a head start before the next."""
+    won: list[trio.socket.SocketType] = []
+    errors: list[OSError] = []
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def attempt(address: Address, failed: trio.Event) -> None:
+                try:
+                    won.append(await _connected(address, options))
+                    nursery.cancel_scope.cancel()
+                except OSError as error:
+                    errors.append(error)
+                    failed.set()
+
+            for address in addresses:
+                failed = trio.Event()
+                nursery.start_soon(attempt, address, failed)
+                with trio.move_on_after(_HEAD_START):
+                    await failed.wait()
+        if won:
+            return won.pop(0)
+    finally:
+        for sock in won:  # not needed, or not wanted any more
+            sock.close()
+    try:
+        if len(errors) == 1:
+            raise errors[0]
+        raise OSError("no address answers") from ExceptionGroup("", errors)
+    finally:
+        errors.clear()  # each of them holds this frame: no cycle is left
+
+
+async def _connected(address: Address, options: list[SocketOption]) -> trio.socket.SocketType:
+    sock = trio.socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        for option in options:
+            sock.setsockopt(*option)
+        await sock.connect(address.where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,1 @@
+"""The callers' side: listeners, connections, and requests on them."""

@@ -1,0 +1,165 @@
+"""One HTTP exchange over ASGI: a request with a bounded read-ahead, a reply, and an eye on the caller.
+
+Any ASGI server may stand in front; our own calls the handler without messages between. What this room adds to the
+protocol:
+
+* somebody always waits in `receive()`, because that is the only place where a server tells that the caller
+  has gone; the handler is cancelled then;
+* a body that the handler does not want is read and thrown away, up to a bound, before the answer ends: a
+  server that closes with unread bytes resets the connection, and the caller may lose the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import quote
+
+import trio
+
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled, Handler, Reply, Request
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Messages read ahead of the handler. Servers pass what one read of a socket gave, 64 KiB as a rule, so a
+# quarter of a MiB: Claude Code's first request (115 kB) fits, and behind it the caller's leaving is seen.
+_READ_AHEAD = 4
+# A caller that still uploads when its answer is ready may finish within this time (seconds) …
+_DRAIN_SECONDS = 5.0
+# … and this size: what the default --max-body would have let it send.
+_DRAIN_BYTES = 32 * 1024 * 1024
+
+
+class AsgiBody(Body):
+    """The body as messages bring it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._inlet, self._outlet = trio.open_memory_channel[bytes](_READ_AHEAD)
+        self._ended = trio.Event()
+
+    async def __anext__(self) -> bytes:
+        self._wait_begins(trio.current_time())
+        try:
+            with trio.fail_after(UPLOAD_SILENCE):
+                return await self._outlet.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+        except trio.TooSlowError:
+            raise BodyStalled from None
+        finally:
+            self._wait_ends(trio.current_time())
+
+    def discard(self) -> None:
+        """Let go of what has not been read, and of all that follows."""
+        self._outlet.close()
+
+    async def settled(self) -> None:
+        """Wait until the caller has sent all of it, for no longer than the drain bounds allow."""
+        with trio.move_on_after(_DRAIN_SECONDS):
+            await self._ended.wait()
+
+    async def _feed(self, receive: Receive) -> None:
+        """Carry messages from the server to the handler until the caller has gone."""
+        unwanted = 0
+        while (message := await receive())["type"] != "http.disconnect":
+            piece: bytes = message.get("body", b"")
+            self.received += len(piece)
+            try:
+                if piece:
+                    await self._inlet.send(piece)
+            except trio.BrokenResourceError:
+                unwanted += len(piece)
+            if not message.get("more_body", False) or unwanted > _DRAIN_BYTES:
+                self._inlet.close()
+                self._ended.set()
+            if unwanted > _DRAIN_BYTES:
+                return
+
+
+class AsgiReply(Reply):
+    """The reply as messages carry it."""
+
+    def __init__(self, send: Send, body: AsgiBody) -> None:
+        super().__init__()
+        self._message = send
+        self._body = body
+        self._longest = 0.0
+
+    @property
+    def held_up(self) -> float:
+        """See Reply; a server's own waits are in it."""
+        return self._longest
+
+    async def _start(self, status: int, headers: Headers, *, more: bool) -> None:  # noqa: ARG002 - a message of its own either way
+        await self._message({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _send(self, piece: bytes) -> None:
+        began = trio.current_time()
+        await self._message({"type": "http.response.body", "body": piece, "more_body": True})
+        self._longest = max(self._longest, trio.current_time() - began)
+
+    async def _end(self) -> None:
+        """End it once the rest of an unwanted upload is out of the way."""
+        self._body.discard()
+        await self._body.settled()
+        self.ended = True
+        await self._message({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler) -> None:
+    """Run `handler` for one HTTP request; it is cancelled when the caller has gone.
+
+    A WebSocket's opening is a GET like any other, which may be answered but never accepted.
+    """
+    if scope["type"] == "websocket":
+        receive, send = _without_socket(receive), _denying(send)
+    body = AsgiBody()
+    client, server = scope.get("client"), scope.get("server")
+    request = Request(
+        method=scope.get("method", "GET"),
+        path=scope.get("raw_path") or quote(scope["path"]).encode(),  # ASGI leaves raw_path to the server
+        query=scope.get("query_string", b""),
+        headers=list(scope["headers"]),
+        client=client[0] if client else None,
+        server=server[0] if server else None,
+        body=body,
+    )
+    reply = AsgiReply(send, body)
+    async with trio.open_nursery() as nursery:
+
+        async def watch() -> None:
+            await body._feed(receive)  # noqa: SLF001 - the same room
+            body.caller_left = True
+            # A server may tell of the end of a finished exchange from within the last send; to be cancelled there
+            # would leave its connection in between.
+            if not reply.ended:
+                nursery.cancel_scope.cancel()
+
+        nursery.start_soon(watch)
+        await handler(request, reply)
+        nursery.cancel_scope.cancel()
+
+
+def _without_socket(receive: Receive) -> Receive:
+    """Read a WebSocket's opening as a request without a body, where a server makes a WebSocket of it."""
+    types = {"websocket.connect": "http.request", "websocket.disconnect": "http.disconnect"}
+
+    async def translated() -> Message:
+        return {"type": types.get((await receive())["type"], "http.request")}
+
+    return translated
+
+
+def _denying(send: Send) -> Send:
+    """Answer a WebSocket's opening with plain HTTP (ASGI's Websocket Denial Response)."""
+
+    async def translated(message: Message) -> None:
+        await send({**message, "type": f"websocket.{message['type']}"})
+
+    return translated

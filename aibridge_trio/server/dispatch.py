@@ -1,0 +1,142 @@
+"""Who serves an exchange: a handler of ours, or any ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+import trio
+
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.message import Handler, Reply, Request
+from aibridge_trio.http.response_writer import Misframed
+from aibridge_trio.net.stream import Wire
+from aibridge_trio.server.app import Application
+from aibridge_trio.server.asgi import Application as AsgiApplication
+from aibridge_trio.server.asgi import Message, Scope
+from aibridge_trio.server.exchange import Exchange
+
+# Serves an exchange on a wire. What it leaves without an end is broken off.
+Service = Callable[[Exchange, Wire], Awaitable[None]]
+
+
+def service(app: AsgiApplication, state: dict[str, Any]) -> Service:
+    """Return the shortest way to an application; `state` is what its lifespan has left for its requests."""
+    return _Direct(app.handler) if isinstance(app, Application) else _Messages(app, state)
+
+
+class _Direct:
+    """A handler, without messages between; it is cancelled when its caller leaves."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, exchange: Exchange, wire: Wire) -> None:
+        exchange.attend()
+        head = exchange.head
+        path, _, query = head.target.partition(b"?")
+        peer, own = wire.peer, wire.own
+        request = Request(
+            head.method,
+            path,
+            query,
+            head.headers,
+            peer[0] if peer else None,
+            own[0] if own else None,
+            exchange,
+            secure=wire.secure,
+            on_loopback=wire.on_loopback,
+        )
+        await self._handler(request, _Answer(exchange))
+
+
+class _Answer(Reply):
+    """What a handler answers."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__()
+        self._exchange = exchange
+
+    @property
+    def held_up(self) -> float:
+        """See Reply."""
+        return self._exchange.held_up
+
+    async def _start(self, status: int, headers: Headers, *, more: bool) -> None:
+        self._exchange.start(status, headers)
+        if not more:
+            self._exchange.flush()
+
+    async def _send(self, piece: bytes) -> None:
+        await self._exchange.send(piece)
+
+    async def _end(self) -> None:
+        self.ended = True
+        await self._exchange.finish()
+
+
+class _Messages:
+    """An ASGI application (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+
+    def __init__(self, app: AsgiApplication, state: dict[str, Any]) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, exchange: Exchange, wire: Wire) -> None:
+        messages = _Conversation(exchange)
+        await self._app(self._scope(exchange, wire), messages.receive, messages.send)
+
+    def _scope(self, exchange: Exchange, wire: Wire) -> Scope:
+        head = exchange.head
+        path, _, query = head.target.partition(b"?")
+        text = path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"spec_version": "2.3", "version": "3.0"},
+            "http_version": head.version,
+            "method": head.method,
+            "scheme": "https" if wire.secure else "http",
+            "path": unquote(text) if "%" in text else text,
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": head.headers,
+            "client": wire.peer,
+            "server": wire.own,
+            "state": self._state.copy(),
+            "extensions": {"aibridge.reset": wire.reset},
+        }
+
+
+class _Conversation:
+    """The messages of one exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._told_end = False
+
+    async def receive(self) -> Message:
+        """Return the next part of the request, or say that the caller has gone."""
+        exchange = self._exchange
+        while not (exchange.caller_left or exchange.done):
+            piece = exchange.pop()
+            if piece is not None or (exchange.all_popped and not self._told_end):
+                self._told_end = exchange.all_popped
+                return {"type": "http.request", "body": piece or b"", "more_body": not self._told_end}
+            await exchange.news()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the answer. A caller that has gone is no error: `receive()` tells of it."""
+        match message["type"]:
+            case "http.response.start" if self._exchange.framing is None:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                self._exchange.start(message["status"], list(message.get("headers", ())))
+                self._exchange.flush(soon=True)
+            case "http.response.body" if message.get("more_body", False):
+                await self._exchange.send(message.get("body", b""))
+            case "http.response.body":
+                await self._exchange.finish(message.get("body", b""))
+            case _:
+                raise Misframed("the messages of an answer are one start, bodies, and nothing behind the last")

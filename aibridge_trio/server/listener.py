@@ -1,0 +1,120 @@
+"""Where callers knock: a port that is taken, and the connections that come in by it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from ipaddress import IPv6Address
+from typing import Protocol
+
+import trio
+
+from aibridge_trio.config.addresses import Address, is_loopback_address
+from aibridge_trio.errors import Mistake
+from aibridge_trio.net.poller import Poller
+from aibridge_trio.net.stream import SHORTAGES, Plain, Wire
+from aibridge_trio.net.tls import Secure
+
+# Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
+BACKLOG = 1024
+# A caller whose kernel acknowledges nothing for this long (milliseconds) is dropped by ours.
+_UNACKNOWLEDGED_MS = 90_000
+# TCP keepalive, because NAT forgets silent connections after minutes: after so many seconds of silence, so often,
+# so many probes. All of them fit into the time above, which would cut them short.
+_KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+# What getaddrinfo says of names; `create_server` passes the number on and not the class.
+_UNRESOLVED = {value for name, value in vars(socket).items() if name.startswith("EAI_")}
+_REASONS = {
+    errno.EADDRINUSE: "the port is in use; stop the program that holds it or choose another port",
+    errno.EACCES: "not permitted; choose a port above 1023",
+    errno.EADDRNOTAVAIL: "this machine has no such address",
+    errno.EAFNOSUPPORT: "this machine has no addresses of this kind; for IPv4 write 0.0.0.0",
+}
+# The socket itself is of no use any more. All else that accept() says is one connection's bad luck.
+_HOPELESS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EFAULT})
+
+
+class Listener(Protocol):
+    """What connections come from."""
+
+    async def accept(self) -> Wire:
+        """Wait for the next one. Raises OSError for a shortage (`SHORTAGES`), and when nothing will come again."""
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+
+
+class SocketListener:
+    """A TCP port; with a TLS context, connections are encrypted."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, poller: Poller | None = None) -> None:
+        sock.setblocking(False)
+        self._poller = poller
+        self._sock = sock
+        self._context = context
+        self._on_loopback = sock.family != socket.AF_UNIX and is_loopback_address(sock.getsockname()[0])
+
+    async def accept(self) -> Wire:
+        """Wait for the next connection."""
+        while True:
+            try:
+                accepted = self._sock.accept()
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._sock)
+                continue
+            except OSError as error:
+                if error.errno in SHORTAGES | _HOPELESS:
+                    raise
+                await trio.lowlevel.checkpoint()
+                continue
+            try:
+                return self._wire(*accepted)
+            except OSError as error:  # it has gone already, on some systems
+                if error.errno in SHORTAGES:
+                    raise
+                await trio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """Give the port back."""
+        if self._sock.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._sock)
+            self._sock.close()
+
+    def _wire(self, sock: socket.socket, peer: object) -> Wire:
+        try:
+            wire = Plain(sock, peer, self._poller)
+            wire.on_loopback = self._on_loopback
+            return Secure(wire, self._context) if self._context else wire
+        except BaseException:
+            sock.close()
+            raise
+
+
+def take(host: str, port: int, *, option: str, dual: bool = True) -> socket.socket:
+    """Take a port; a Mistake names `option` when that can't be done.
+
+    With `dual`, `::` stands for every IPv4 address too.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    dual = dual and family == socket.AF_INET6 and IPv6Address(host).is_unspecified and socket.has_dualstack_ipv6()
+    try:
+        sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+    except (OSError, OverflowError) as error:
+        raise Mistake(f"{option}: cannot listen on {Address(host, port)}: {_why(error)}") from None
+    # Accepted connections inherit these (Linux).
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return sock
+
+
+def _why(error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return "a port is between 0 and 65535"
+    if error.errno in _UNRESOLVED:
+        return "the host name cannot be resolved; write an address of this machine"
+    return _REASONS.get(error.errno or 0) or str(error.strerror or error)

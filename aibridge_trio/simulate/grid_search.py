@@ -1,0 +1,189 @@
+"""A small grid of settings, tried one by one; which of them is best, and by what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from aibridge_trio.config.settings import OPTIONS
+from aibridge_trio.simulate import plan
+from aibridge_trio.simulate.plan import Variant
+from aibridge_trio.simulate.results.outcome import Outcome
+from aibridge_trio.simulate.results.progress import SILENT, Progress
+from aibridge_trio.simulate.run import AIBRIDGE
+from aibridge_trio.simulate.scenario import settings as setting
+from aibridge_trio.simulate.scenario.scenario import Scenario
+from aibridge_trio.simulate.scenario.settings import Values
+
+CRITERION = (
+    "most answers, each caller counting the same (to 1 %), then fewest wasted calls (to 1 %), then fewest "
+    "settings, then the shortest waits"
+)
+_BREAKER = {
+    "circuit_breaker_cooldown": ("10s", "30s"),
+    "circuit_breaker_max_cooldown": ("30s", "5m"),
+    "circuit_breaker_ramp": ("0s", "20s"),
+}
+# So many of the best are shown.
+_SHOWN = 5
+# Of what the provider has room for.
+_PARTS = (0.5, 0.8, 1.0)
+# Of the line that shows how far it is.
+_WIDTH = 79
+
+
+class Point(NamedTuple):
+    """Settings, and what came of them in each scenario."""
+
+    settings: Values
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def rank(self) -> tuple[float, float, int, float]:
+        """What the criterion compares, the least first; over all scenarios, each counting the same."""
+        many = len(self.outcomes)
+        share = sum(each.share_by_caller for each in self.outcomes) / many
+        wasted = sum(each.wasted_share for each in self.outcomes) / many
+        waits = sum(each.wait_p99 or 0.0 for each in self.outcomes) / many
+        return (-round(share, 2), round(wasted, 2), len(_other(self.settings)), waits)
+
+
+def points(axes: Mapping[str, Sequence[str]]) -> Iterator[Values]:
+    """Yield every combination of values; `axes` are written as a user would write them."""
+    names = list(axes)
+    for texts in product(*axes.values()):
+        yield setting.read(" ".join(f"{name}={text}" for name, text in zip(names, texts, strict=True)))
+
+
+def tried(scenarios: Sequence[Scenario], settings: Values, seed: int) -> Point:
+    """Return what comes of some settings."""
+    variant = Variant(AIBRIDGE, AIBRIDGE, settings)
+    return Point(settings, tuple(plan.play(each, [variant], seed).outcomes[0] for each in scenarios))
+
+
+def basis(scenarios: Sequence[Scenario]) -> str:
+    """Say of what the limits that are tried are parts: whose slots, and in which scenario they are the fewest."""
+    room, because, name = min((*_room(each), each.name) for each in scenarios)
+    parts = ", ".join(f"{part:.0%}" for part in _PARTS)
+    where = f" in {name}, the fewest" if len(scenarios) > 1 else ""
+    return f"max_concurrency counts slots of the bridge. Tried are none and {parts} of {room}: {because}{where}."
+
+
+def suggested(scenarios: Sequence[Scenario], told: Values, seed: int, progress: Progress = SILENT) -> list[Point]:
+    """Return points of a small grid, the best first; settings that were told stay as they are.
+
+    First the limits on what is in flight, with the breaker as it comes; with the best of those the limit on each
+    caller's rate; with the best of those the breaker.
+    """
+    base: Values = {"circuit_breaker": True, **told}
+    free = _free(limits(scenarios), told)
+    found = _best(
+        scenarios, [each for point in points(free) if _makes_sense(each := base | point)], seed, progress
+    )
+    for axes in (rates(scenarios), _BREAKER):
+        chosen = found[0].settings
+        settings = [
+            each for point in points(_free(axes, told)) if _other(each := chosen | point) != _other(chosen)
+        ]
+        # The simplest of equals stays: what was found first.
+        found = sorted([*found, *_best(scenarios, settings, seed, progress)], key=lambda point: point.rank)
+    return found
+
+
+def text(found: Sequence[Point]) -> str:
+    """Return the best of them in words, and the command that sets the first."""
+    lines = [f"Of {len(found)} settings the best, by: {CRITERION}.", ""]
+    for point in found[:_SHOWN]:
+        share, wasted, _, wait = point.rank
+        lines.append(f"answered {-share:.0%}, wasted calls {wasted:.0%}, wait p99 {wait:.1f}s")
+        lines.append(f"  {setting.shown(_other(point.settings))}")
+    return "\n".join([*lines, "", "The first, as a command:", "", *_command(found[0].settings), ""])
+
+
+def _other(settings: Values) -> Values:
+    """Leave out what would be in force anyway."""
+    default = setting.default()
+    return {name: value for name, value in settings.items() if default[name] != value}
+
+
+def _command(settings: Values) -> Iterator[str]:
+    """The command line; what the program has no option for is left out."""
+    flags = {option.name: option for option in OPTIONS}
+    words = []
+    for name, value in _other(settings).items():
+        if option := flags.get(name):
+            words.append(f"{option.flag}" if option.switch else f"{option.flag} {option.show(value)}")
+    yield "  " + " \\\n    ".join(["aibridge serve", *words])
+
+
+def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int, progress: Progress) -> list[Point]:
+    found = []
+    for number, each in enumerate(settings, 1):
+        progress.say(f"trying setting {number} of {len(settings)}: {setting.shown(_other(each))}"[:_WIDTH])
+        found.append(tried(scenarios, each, seed))
+    return sorted(found, key=lambda point: point.rank)
+
+
+def _makes_sense(settings: Values) -> bool:
+    """Tell whether there is something to wait for, if there is a queue: the program refuses one without."""
+    told = setting.default() | settings
+    names = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider", "rate_limit")
+    return not told["queue_size"] or any(told[name] for name in names)
+
+
+def _free(axes: Mapping[str, Sequence[str]], told: Mapping[str, Any]) -> dict[str, Sequence[str]]:
+    return {name: values for name, values in axes.items() if name not in told}
+
+
+def limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
+    """Return limits to try: round what the provider can take at once, or else what is in flight on a good day."""
+    room = min(_room(each)[0] for each in scenarios)
+    most = [str(max(1, round(room * part))) for part in _PARTS]
+    callers = max(each.callers for each in scenarios)
+    share = str(max(2, round(room / callers * 4)))
+    return {
+        "max_concurrency": ("0", *most),
+        "queue_size": ("0", str(math.ceil(room / 4)), str(room)),
+        "max_concurrency_per_caller": ("0", share),
+    }
+
+
+def rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
+    """Return rates to try where callers share a quota: what each could always have, and 4 and 10 times it."""
+    quotas = [
+        each.model.requests_per_minute / 60 / each.callers
+        for each in scenarios
+        if each.model.requests_per_minute and not each.model.own_keys
+    ]
+    share = min(quotas, default=0.0)
+    found = [str(max(1, math.ceil(share * times))) for times in (1, 4, 10)] if quotas else []
+    return {"rate_limit": ("0", *dict.fromkeys(found))}
+
+
+def _room(scenario: Scenario) -> tuple[int, str]:
+    """Return how many calls the provider has room for, and why so many.
+
+    That is its slots, or what is in flight where its quota ends, or else twice what is in flight if all goes well.
+    """
+    model = scenario.model
+    quota = 0 if model.own_keys else model.requests_per_minute
+    known = [(model.slots, "the provider's slots")] if model.slots else []
+    if quota:
+        in_flight = round(quota / 60 * _latency(scenario))
+        known.append((max(1, in_flight), f"what is in flight at its quota of {quota:,} requests a minute"))
+    busy = max(8, round(_in_flight(scenario) * 2))
+    return min(known, default=(busy, "twice what is in flight if all goes well, for want of slots and quota"))
+
+
+def _in_flight(scenario: Scenario) -> float:
+    """Return how many calls are in flight if all goes well (Little's law)."""
+    return sum(group.count * group.requests_per_minute for group in scenario.groups) / 60 * _latency(scenario)
+
+
+def _latency(scenario: Scenario) -> float:
+    """Return how long an answer takes on average; the mean of a lognormal is above its median."""
+    model = scenario.model
+    first = model.first_token * math.exp(model.first_token_spread**2 / 2)
+    return first + model.answer_tokens * math.exp(model.answer_tokens_spread**2 / 2) / model.tokens_per_second

@@ -1,0 +1,1 @@
+"""Measurements, outcomes and reports."""

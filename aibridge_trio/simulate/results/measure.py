@@ -1,0 +1,148 @@
+"""What is measured while a scenario is played; docs/simulate.md defines each number."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from aibridge_trio.simulate.results.outcome import Curves, Outcome, by_caller, fair, percentile, recovery
+from aibridge_trio.simulate.scenario.demand import Wish
+from aibridge_trio.simulate.scenario.scenario import Scenario
+from aibridge_trio.simulate.world.clients import Headers, told
+
+# Points of a curve.
+POINTS = 240
+
+
+class Measure:
+    """Hears of everything that happens, and counts it."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self.step = scenario.duration / POINTS
+        self._wanted = [0] * scenario.callers
+        self._served = [0] * scenario.callers
+        self._wanted_at = [0] * POINTS
+        self._served_at = [0] * POINTS
+        self._wasted_at = [0] * POINTS
+        # By whole seconds, for the way back.
+        self._begun_at = [0] * (int(scenario.duration) + 1)
+        self._waits: list[float] = []
+        self._ends = {"served": 0, "gave_up": 0, "left": 0}
+        self._tries = self._calls = self._wasted = self._trips = 0
+        self._refused = self._unsaid = 0
+        # Until when callers were told to stay away, by what had refused them, until it admits again.
+        self._told: dict[Hashable, list[float]] = {}
+        self._errors: list[float] = []
+        self._samples: list[tuple[int, int, str]] = []
+
+    # The callers' side.
+
+    def wanted(self, wish: Wish) -> None:
+        """Count a wish."""
+        self._wanted[wish.caller] += 1
+        self._wanted_at[min(int(wish.born / self.step), POINTS - 1)] += 1
+
+    def tried(self) -> None:
+        """Count a call on its way to the door."""
+        self._tries += 1
+
+    def served(self, wish: Wish, first_at: float, now: float) -> None:
+        """Count a wish that was fulfilled."""
+        self._ends["served"] += 1
+        self._served[wish.caller] += 1
+        self._waits.append(first_at - wish.born)
+        if now < self._scenario.duration:
+            self._served_at[int(now / self.step)] += 1
+        if first_at < self._scenario.duration:
+            self._begun_at[int(first_at)] += 1
+
+    def gave_up(self) -> None:
+        """Count a wish whose client has had enough."""
+        self._ends["gave_up"] += 1
+
+    def left(self) -> None:
+        """Count a wish whose caller's patience is over."""
+        self._ends["left"] += 1
+
+    # The provider's side.
+
+    def sent(self) -> None:
+        """Count a call to the provider."""
+        self._calls += 1
+
+    def came_back(self, *, good: bool, now: float) -> None:
+        """Count what came of it: a complete answer that somebody has read, or waste."""
+        if not good:
+            self._wasted += 1
+            self._wasted_at[min(int(now / self.step), POINTS - 1)] += 1
+
+    # What the door says.
+
+    def refused(self, headers: Headers, now: float, guard: Hashable, true: float | None = None) -> None:
+        """Count a reject, and remember until when it told to stay away, unless it is known how long is `true`."""
+        self._refused += 1
+        seconds = told(headers)
+        if seconds is None:
+            self._unsaid += 1
+        elif true is not None:
+            self._errors.append(seconds - true)
+        else:
+            self._told.setdefault(guard, []).append(now + seconds)
+
+    def awaits(self, guard: Hashable) -> bool:
+        """Tell whether somebody was told to stay away by it, and it has not admitted since."""
+        return guard in self._told
+
+    def opened(self, guard: Hashable, now: float) -> None:
+        """Hear that it would admit now whom it refused."""
+        if guard in self._told:
+            self._errors += [until - now for until in self._told.pop(guard)]
+
+    def turned(self, *, trip: bool) -> None:
+        """Count a breaker's trips."""
+        self._trips += trip
+
+    def sample(self, in_flight: int, waiting: int, state: str) -> None:
+        """Note how things stand."""
+        self._samples.append((in_flight, waiting, state))
+
+    # What comes of it.
+
+    def outcome(self, name: str) -> Outcome:
+        """Return all numbers and curves."""
+        scenario = self._scenario
+        wanted, served = sum(self._wanted), self._ends["served"]
+        self._waits.sort()
+        self._errors.sort()
+        return Outcome(
+            name=name,
+            wanted=wanted,
+            served=served,
+            gave_up=self._ends["gave_up"],
+            left=self._ends["left"],
+            goodput=served / scenario.duration,
+            share=served / wanted if wanted else 1.0,
+            share_by_caller=by_caller(self._wanted, self._served),
+            tries=self._tries,
+            calls=self._calls,
+            wasted=self._wasted,
+            refused=self._refused,
+            unsaid=self._unsaid,
+            trips=self._trips,
+            fairness=fair(self._wanted, self._served),
+            wait_p50=percentile(self._waits, 0.5),
+            wait_p99=percentile(self._waits, 0.99),
+            told_p5=percentile(self._errors, 0.05),
+            told_p50=percentile(self._errors, 0.5),
+            told_p95=percentile(self._errors, 0.95),
+            recovery=recovery(self._begun_at, scenario.troubles, scenario.duration),
+            curves=Curves(
+                step=self.step,
+                wanted=[count / self.step for count in self._wanted_at],
+                goodput=[count / self.step for count in self._served_at],
+                wasted=[count / self.step for count in self._wasted_at],
+                in_flight=[each[0] for each in self._samples],
+                waiting=[each[1] for each in self._samples],
+                state=[each[2] for each in self._samples],
+            ),
+        )

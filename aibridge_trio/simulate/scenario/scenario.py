@@ -1,0 +1,305 @@
+"""What is played: who asks for what, what the provider can do and when it can't, and how the bridge is set.
+
+A scenario is a TOML file; docs/simulate.md has every key. Durations are seconds here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aibridge_trio.config import files
+from aibridge_trio.config.units import (
+    BOOLEAN,
+    COUNT,
+    DURATION,
+    NUMBER,
+    POSITIVE,
+    SPAN,
+    TEXT,
+    Unfit,
+    Unit,
+    choice,
+    quoted,
+)
+from aibridge_trio.errors import Mistake
+from aibridge_trio.simulate.scenario.settings import KNOWN, Values, default
+from aibridge_trio.simulate.scenario.toml_table import Table
+from aibridge_trio.simulate.world.clients import CLIENTS, Client
+
+# A number of callers or of requests from which on a typing error is likelier than patience.
+_MOST_CALLERS = 100_000
+_MOST_REQUESTS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Callers of one kind, each with so many requests a minute, at random moments.
+
+    `patience` is for how many seconds one waits for the first token, retries included.
+    """
+
+    name: str
+    count: int
+    client: Client
+    requests_per_minute: float
+    patience: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """For a while the callers (of one group, or all) ask `times` as often."""
+
+    start: float
+    end: float
+    times: float
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What the provider can do, and how it says no; medians and the spreads of their logarithms. 0 is no limit."""
+
+    slots: int
+    when_full: str
+    queue: int
+    full_retry_after: float
+    first_token: float
+    first_token_spread: float
+    tokens_per_second: float
+    answer_tokens: int
+    answer_tokens_spread: float
+    prompt_tokens: int
+    error_latency: float
+    own_keys: bool
+    requests_per_minute: int
+    tokens_per_minute: int
+    quota_burst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What is wrong with the provider for a while, and with which share of the calls."""
+
+    start: float
+    end: float
+    fault: str
+    share: float
+    retry_after: float | None  # infinite: until this phase is over
+    cuts: bool
+    slower: float
+    slots: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """All of it; `settings` are the bridge's. `left_out` says what of the file begins after the end."""
+
+    name: str
+    about: str
+    duration: float
+    groups: tuple[Group, ...]
+    crowds: tuple[Crowd, ...]
+    model: Model
+    phases: tuple[Phase, ...]
+    settings: Values = field(default_factory=default)
+    left_out: str = ""
+
+    @property
+    def troubles(self) -> list[tuple[float, float]]:
+        """From when to when something is out of the ordinary: phases and crowds, in order."""
+        spans = [(phase.start, phase.end) for phase in self.phases]
+        return sorted([*spans, *((crowd.start, crowd.end) for crowd in self.crowds)])
+
+    @property
+    def callers(self) -> int:
+        """How many there are."""
+        return sum(group.count for group in self.groups)
+
+
+def _share(text: str) -> float:
+    if (share := NUMBER.parse(text)) > 1:
+        raise Unfit(f"{quoted(text)} is more than 1, which is all")
+    return share
+
+
+def _statuses(text: str) -> tuple[int, ...]:
+    return tuple(COUNT.parse(part.strip()) for part in text.split(",")) if text else ()
+
+
+def _retry_after(text: str) -> float | None:
+    if text == "none":
+        return None
+    return math.inf if text == "true" else SPAN.parse(text)
+
+
+_SHARE = Unit(_share, "SHARE", "0.5")
+_STATUSES = Unit(_statuses, "STATUS,...", "429,503")
+_WORD = Unit(_retry_after, "D|none|true", "30s")
+_FAULT = choice(
+    *("none", "400", "401", "500", "502", "503", "504", "529", "429", "exhausted"),
+    *("refuse", "hang", "overloaded", "break"),
+)
+_FULL = choice("queue", "slow", "429", "503", "529")
+_KEYS = choice("central", "own")
+_BEYOND = choice("backoff", "stop")
+
+
+def load(path: Path) -> Scenario:
+    """Read a scenario from a file. Raises Mistake."""
+    try:
+        return parsed(str(path), files.table(path))
+    except Unfit as unfit:
+        raise Mistake(
+            f"SCENARIO: {quoted(str(path), 255)} {unfit}; name a scenario or a readable TOML file"
+        ) from None
+
+
+def parsed(file: str, raw: dict[str, Any]) -> Scenario:
+    """Read a scenario from a TOML document. Raises Mistake."""
+    top = Table(file, "", raw)
+    about = top.take("about", TEXT, "")
+    duration = top.take("duration", SPAN)
+    clients = dict(CLIENTS)
+    own = top.table("clients")
+    for name in own:
+        clients[name] = _client(name, own.table(name))
+    groups = tuple(_group(table, clients) for table in top.tables("callers"))
+    if not groups:
+        raise top.mistake("callers", "there are none", "add [[callers]] with count = 40")
+    names = [group.name for group in groups]
+    crowds = tuple(crowd for table in top.tables("crowds") for crowd in _crowds(table, names, duration))
+    model = _model(top.table("provider"))
+    phases = tuple(phase for table in top.tables("phases") for phase in _phases(table, duration))
+    settings = _settings(top.table("settings"))
+    top.end()
+    scenario = Scenario(
+        name=Path(file).stem,
+        about=about,
+        duration=duration,
+        groups=groups,
+        crowds=crowds,
+        model=model,
+        phases=phases,
+        settings=settings,
+    )
+    check_size(scenario, file)
+    return scenario
+
+
+def check_size(scenario: Scenario, file: str) -> None:
+    """Refuse what would take hours. Raises Mistake."""
+    table = Table(file, "", {})
+    if scenario.callers > _MOST_CALLERS:
+        raise table.mistake("callers", f"more than {_MOST_CALLERS:,} in all", "simulate fewer")
+    times = max([1.0, *(crowd.times for crowd in scenario.crowds)])
+    wanted = sum(group.count * group.requests_per_minute for group in scenario.groups) * scenario.duration / 60
+    if wanted * times > _MOST_REQUESTS:
+        raise table.mistake("duration", f"more than {_MOST_REQUESTS:,} requests", "simulate a shorter time")
+
+
+def _client(name: str, table: Table) -> Client:
+    client = Client(
+        name=name,
+        retries=table.take("retries", COUNT),
+        statuses=table.take("statuses", _STATUSES, ()),
+        server_errors=table.take("server_errors", BOOLEAN, default=False),
+        transport=table.take("transport", BOOLEAN, default=True),
+        streams=table.take("streams", COUNT, 0),
+        longest_told=table.take("longest_told", DURATION, 0.0),
+        beyond=table.take("beyond", _BEYOND, "backoff"),  # type: ignore[arg-type]
+        believes=table.take("believes", BOOLEAN, default=False),
+        first=table.take("first", SPAN, 0.5),
+        factor=table.take("factor", NUMBER, 2.0),
+        longest=table.take("longest", SPAN, 8.0),
+        shorter=table.take("shorter", _SHARE, 0.0),
+        longer=table.take("longer", _SHARE, 0.0),
+    )
+    table.end()
+    return client
+
+
+def _group(table: Table, clients: dict[str, Client]) -> Group:
+    client = table.take("client", choice(*clients), "openai-python")
+    group = Group(
+        name=table.take("name", TEXT, table.name.replace("[[callers]]", "callers")),
+        count=table.take("count", POSITIVE),
+        client=clients[client],
+        requests_per_minute=table.take("requests_per_minute", NUMBER),
+        patience=table.take("patience", SPAN, 60.0),
+    )
+    table.end()
+    return group
+
+
+def _crowds(table: Table, names: list[str], duration: float) -> list[Crowd]:
+    times = table.take("times", NUMBER)
+    group = table.take("callers", choice(*names, ""), "")
+    spans = _spans(table, duration)
+    table.end()
+    return [Crowd(start, end, times, group) for start, end in spans]
+
+
+def _spans(table: Table, duration: float) -> list[tuple[float, float]]:
+    """Return from when to when: once, or `every` so often until the end."""
+    start = table.take("from", DURATION)
+    length = table.take("for", SPAN)
+    every = table.take("every", SPAN, math.inf)
+    until = min(table.take("until", SPAN, duration), duration)
+    if every <= length:
+        raise table.mistake("every", "comes again before it is over", "make it longer than for")
+    if start >= duration:
+        raise table.mistake("from", "is after the end", "make it earlier, or the duration longer")
+    spans = []
+    while start < until:
+        spans.append((start, start + length))
+        start += every
+    return spans
+
+
+def _model(table: Table) -> Model:
+    model = Model(
+        slots=table.take("slots", COUNT, 0),
+        when_full=table.take("when_full", _FULL, "529"),
+        queue=table.take("queue", COUNT, 0),
+        full_retry_after=table.take("full_retry_after", DURATION, 0.0),
+        first_token=table.take("first_token", SPAN, 0.6),
+        first_token_spread=table.take("first_token_spread", NUMBER, 0.5),
+        tokens_per_second=table.take("tokens_per_second", NUMBER, 60.0),
+        answer_tokens=table.take("answer_tokens", POSITIVE, 300),
+        answer_tokens_spread=table.take("answer_tokens_spread", NUMBER, 0.8),
+        prompt_tokens=table.take("prompt_tokens", COUNT, 2000),
+        error_latency=table.take("error_latency", DURATION, 0.1),
+        own_keys=table.take("keys", _KEYS, "central") == "own",
+        requests_per_minute=table.take("requests_per_minute", COUNT, 0),
+        tokens_per_minute=table.take("tokens_per_minute", COUNT, 0),
+        quota_burst=table.take("quota_burst", SPAN, 10.0),
+    )
+    if not model.tokens_per_second:
+        raise table.mistake("tokens_per_second", "no answer would ever end", "write e.g. tokens_per_second = 60")
+    table.end()
+    return model
+
+
+def _phases(table: Table, duration: float) -> list[Phase]:
+    spans = _spans(table, duration)
+    fault = table.take("fault", _FAULT, "none")
+    share = table.take("share", _SHARE, 1.0)
+    # None is a value here: it says nothing of when to come back.
+    retry_after = table.take("retry_after", _WORD, math.nan)
+    cuts = table.take("cuts", BOOLEAN, default=False)
+    slower = table.take("slower", NUMBER, 1.0)
+    slots = table.take("slots", POSITIVE, -1)
+    table.end()
+    word = None if retry_after is None or math.isnan(retry_after) else retry_after
+    return [
+        Phase(start, end, fault, share, word, cuts, slower or 1.0, None if slots < 0 else slots)
+        for start, end in spans
+    ]
+
+
+def _settings(table: Table) -> Values:
+    table.end(tuple(KNOWN))
+    return default() | {key: table.read(key, KNOWN[key].unit, KNOWN[key].example) for key in table}

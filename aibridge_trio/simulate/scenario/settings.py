@@ -1,0 +1,99 @@
+"""The bridge's settings, by the product's own names and units; and the machines that are made from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from aibridge_trio.config import policies
+from aibridge_trio.config.settings import OPTIONS, Option, Settings
+from aibridge_trio.config.units import NUMBER, Unfit, nearest, quoted
+from aibridge_trio.core.breaker.breaker import Policy
+from aibridge_trio.core.limits.concurrency import Limits
+
+# By name; as `Settings` holds them.
+Values = dict[str, Any]
+
+# What the machines can do and the program has no option for: to be tried here.
+_ONLY_HERE = (
+    Option(
+        name="circuit_breaker_growth",
+        unit=NUMBER,
+        default=f"{Policy().growth:g}",
+        help="What each trip in a row multiplies.",
+    ),
+    Option(
+        name="circuit_breaker_stretch",
+        unit=NUMBER,
+        default=f"{Policy().stretch:g}",
+        help="How many cooldowns that makes at most.",
+    ),
+)
+# What a simulation can show; the rest of the options says nothing of load.
+_SHOWN = (
+    "max_concurrency",
+    "rate_limit",
+    "circuit_breaker",
+    "circuit_breaker_failure_threshold",
+    "circuit_breaker_window",
+    "circuit_breaker_cooldown",
+    "circuit_breaker_half_open_max_requests",
+    "first_byte_timeout",
+    "queue_size",
+    "queue_timeout",
+    "max_concurrency_per_caller",
+    "max_concurrency_per_provider",
+    "circuit_breaker_max_cooldown",
+    "circuit_breaker_growth",
+    "circuit_breaker_stretch",
+    "circuit_breaker_ramp",
+    "circuit_breaker_429",
+    "circuit_breaker_slow_first_byte",
+)
+_OPTIONS = {option.name: option for option in (*_ONLY_HERE, *OPTIONS)}
+KNOWN: dict[str, Option] = {name: _OPTIONS[name] for name in _SHOWN}
+
+
+def default() -> Values:
+    """Return what is in force if nothing is said."""
+    return {name: option.unit.parse(option.default or "") for name, option in KNOWN.items()}
+
+
+def read(text: str) -> Values:
+    """Return settings written as `max_concurrency=50 queue_size=100`. Raises Unfit."""
+    values: Values = {}
+    for word in text.split():
+        name, equals, value = word.strip().partition("=")
+        name = name.removeprefix("--").replace("-", "_")
+        if name not in KNOWN:
+            near = nearest(name, KNOWN)
+            raise Unfit(f"{quoted(name)} is no setting that can be simulated", near and f"{near}={value}")
+        option = KNOWN[name]
+        if option.switch and not equals:
+            value = "true"
+        try:
+            values[name] = option.unit.parse(value)
+        except Unfit as unfit:
+            raise Unfit(f"{name}: {unfit}", f"{name}={unfit.instead or option.example}") from None
+    return values
+
+
+def shown(values: Values) -> str:
+    """Return settings as they would be written."""
+    return " ".join(f"{name}={KNOWN[name].show(value)}" for name, value in values.items())
+
+
+def limits(values: Values) -> Limits:
+    """Return what the places are told."""
+    return policies.limits(_settings(values))
+
+
+def policy(values: Values) -> Policy:
+    """Return what the breaker is told."""
+    tried = {name: values[f"circuit_breaker_{name}"] for name in ("growth", "stretch")}
+    return replace(policies.policy(_settings(values)), **tried)
+
+
+def _settings(values: Values) -> Settings:
+    only_here = [option.name for option in _ONLY_HERE]
+    return Settings(**{name: value for name, value in values.items() if name not in only_here})

@@ -1,0 +1,1 @@
+"""Callers, clients and a provider in virtual time."""

@@ -1,0 +1,57 @@
+"""A provider's quota: so much a minute for a key, refilled steadily."""
+
+from __future__ import annotations
+
+from aibridge_trio.simulate.scenario.scenario import Model
+
+
+class Bucket:
+    """Holds at most `size`, refilled by `rate` a second; begins full."""
+
+    __slots__ = ("_at", "_level", "_rate", "_size")
+
+    def __init__(self, rate: float, size: float) -> None:
+        self._rate = rate
+        self._size = max(1.0, size)
+        self._level = self._size
+        self._at = 0.0
+
+    def wait(self, amount: float, now: float) -> float:
+        """Return in how many seconds there will be so much, 0 if there is; more than fits counts as all of it."""
+        self._level = min(self._size, self._level + (now - self._at) * self._rate)
+        self._at = now
+        lacking = min(amount, self._size) - self._level
+        # Less than a millionth is what floats leave over.
+        return lacking / self._rate if lacking > 1e-6 else 0.0  # noqa: PLR2004
+
+    def take(self, amount: float) -> None:
+        """Take what there is."""
+        self._level -= min(amount, self._size)
+
+
+class Keys:
+    """The quotas of all keys: requests and tokens a minute."""
+
+    def __init__(self, model: Model) -> None:
+        self._limits = (model.requests_per_minute, model.tokens_per_minute)
+        self._burst = model.quota_burst
+        self._keys: dict[int, tuple[Bucket | None, Bucket | None]] = {}
+
+    def take(self, key: int, tokens: int, now: float) -> float:
+        """Take one request and its tokens; or nothing, and return in how many seconds there will be enough."""
+        if not any(self._limits):
+            return 0.0
+        buckets = self._keys.get(key)
+        if buckets is None:
+            requests, spent = (
+                Bucket(each / 60, each / 60 * self._burst) if each else None for each in self._limits
+            )
+            buckets = self._keys[key] = (requests, spent)
+        amounts = (1, tokens)
+        waits = [each.wait(amount, now) for each, amount in zip(buckets, amounts, strict=True) if each]
+        if any(waits):
+            return max(waits)
+        for each, amount in zip(buckets, amounts, strict=True):
+            if each:
+                each.take(amount)
+        return 0.0

@@ -1,0 +1,176 @@
+"""What is counted of all requests, once: `/metrics` and `/status` read it, so they never disagree."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from aibridge_trio.config.settings import PROTECTIONS
+from aibridge_trio.core.breaker.breaker import GRAVITY, State
+from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.core.inspection.usage import TYPES
+from aibridge_trio.errors import PHASES, REASONS
+from aibridge_trio.events import (
+    ADMIN_REFUSALS,
+    OUTCOMES,
+    AdminRefused,
+    Answered,
+    Bug,
+    Faulted,
+    Finished,
+    FirstByte,
+    Hears,
+    Judged,
+    Started,
+    Transitioned,
+    Waited,
+    WouldReject,
+)
+from aibridge_trio.providers import Provider
+
+# From a cache's answer to the longest that a reasoning model thinks (seconds).
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+# What is likely enough to be there at 0. Any other status begins to be counted when it comes.
+_UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
+_STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 426, 499)
+
+
+_Key = TypeVar("_Key")
+
+
+class Histogram:
+    """How often a time (seconds) fell between which bounds."""
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self._counts = [0] * (len(BUCKETS) + 1)
+
+    def observe(self, seconds: float) -> None:
+        """Count one."""
+        self.sum += seconds
+        self._counts[bisect_left(BUCKETS, seconds)] += 1
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return sum(self._counts)
+
+    def add(self, other: Histogram) -> None:
+        """Count all that another has counted."""
+        self.sum += other.sum
+        self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
+
+    def cumulative(self) -> Iterator[tuple[float | str, int]]:
+        """Yield how many were at most each bound; the last is "+Inf", and its number that of all."""
+        count = 0
+        bounds: tuple[float | str, ...] = (*BUCKETS, "+Inf")
+        for bound, more in zip(bounds, self._counts, strict=True):
+            count += more
+            yield bound, count
+
+
+class Ledger:
+    """Listens to events. Keys are a provider, or tuples that begin with one; what can be known is there at 0."""
+
+    def __init__(self, providers: Iterable[Provider], scopes: Iterable[tuple[str, str]] = ()) -> None:
+        providers, scopes = list(providers), list(scopes)
+        names = [provider.name for provider in providers]
+        routes = [(each.name, route.pattern) for each in providers for route in each.routes]
+        pairs = [*routes, *((name, "other") for name in (*names, "none"))]
+        self.requests = _zeros(
+            (*pair, status) for pair in pairs for status in _STATUSES
+        )  # provider, route, status
+        self.rejects = _zeros(REASONS)
+        self.would_rejects = _zeros(PROTECTIONS.values())
+        self.waits = {(outcome,): Histogram() for outcome in OUTCOMES}
+        self.refusals = _zeros(names)  # by an open or probing breaker
+        self.in_flight = _zeros(names)
+        self.responses = _zeros((name, status) for name in names for status in _UPSTREAM_STATUSES)
+        self.errors = _zeros((name, phase) for name in names for phase in PHASES)
+        self.verdicts = _zeros((name, verdict) for name in names for verdict in Verdict)
+        self.tokens = _zeros((name, kind) for name in names for kind in TYPES)
+        self.durations = {pair: Histogram() for pair in routes}
+        self.first_bytes = {pair: Histogram() for pair in routes}
+        self.totals = {pair: Histogram() for pair in routes}
+        self.states = dict.fromkeys(names, State.CLOSED)
+        self.trips = _zeros(names)
+        self.admin_refusals = _zeros(ADMIN_REFUSALS)
+        self.bugs = 0
+        # The same by provider and scope, where a provider has several breakers.
+        self.scope_states = dict.fromkeys(scopes, State.CLOSED)
+        self.scope_trips = _zeros(scopes)
+        self.scope_refusals = _zeros(scopes)
+        self.hears: Hears = {
+            Started: self._started,
+            Answered: self._answered,
+            FirstByte: self._first_byte,
+            Faulted: self._faulted,
+            Judged: self._judged,
+            Transitioned: self._transitioned,
+            Waited: self._waited,
+            WouldReject: self._would_reject,
+            Finished: self._finished,
+            AdminRefused: self._admin_refused,
+            Bug: self._bug,
+        }
+
+    def _started(self, event: Started) -> None:
+        self.in_flight[event.provider] += 1
+
+    def _answered(self, event: Answered) -> None:
+        self.responses[event.provider, event.status] += 1
+
+    def _first_byte(self, event: FirstByte) -> None:
+        self.first_bytes[event.provider, event.route].observe(event.seconds)
+
+    def _faulted(self, event: Faulted) -> None:
+        self.errors[event.provider, event.phase] += 1
+
+    def _judged(self, event: Judged) -> None:
+        self.verdicts[event.provider, event.verdict] += 1
+
+    def _transitioned(self, event: Transitioned) -> None:
+        provider = event.provider
+        self.states[provider] = event.target
+        self.trips[provider] += event.trip
+        if event.scope is not None:
+            self.scope_states[provider, event.scope] = event.target
+            self.scope_trips[provider, event.scope] += event.trip
+            of_provider = (state for (name, _), state in self.scope_states.items() if name == provider)
+            self.states[provider] = max(of_provider, key=GRAVITY.index)
+
+    def _waited(self, event: Waited) -> None:
+        self.waits[event.outcome,].observe(event.seconds)
+
+    def _would_reject(self, event: WouldReject) -> None:
+        self.would_rejects[event.reason] += 1
+
+    def _admin_refused(self, event: AdminRefused) -> None:
+        self.admin_refusals[event.cause] += 1
+
+    def _bug(self, _: Bug) -> None:
+        self.bugs += 1
+
+    def _finished(self, event: Finished) -> None:
+        provider = event.provider
+        self.requests[provider, event.route, event.status] += 1
+        if event.reject is not None:
+            self.rejects[event.reject] += 1
+            if event.reject == "circuit_open":
+                self.refusals[provider] += 1
+                if event.scope is not None:
+                    self.scope_refusals[provider, event.scope] += 1
+        if event.started:
+            self.in_flight[provider] -= 1
+        if event.reached_upstream and event.duration is not None:
+            self.durations[provider, event.route].observe(event.duration)
+            self.totals[provider, event.route].observe(event.total)
+            for kind, count in zip(TYPES, event.usage, strict=True):
+                if count:
+                    self.tokens[provider, kind] += count
+
+
+def _zeros(keys: Iterable[_Key]) -> Counter[_Key]:
+    return Counter(dict.fromkeys(keys, 0))

@@ -1,0 +1,200 @@
+"""Log lines on stderr: one a request, one a transition, start, drain or override.
+
+Never a body, never a credential. As JSON, or for people in the form of logfmt: `key=value`, and a value in quotes
+where it could be taken for something else, so that no caller can forge a field.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from json.encoder import encode_basestring
+from types import NoneType
+from typing import Any, Literal, TextIO
+
+import trio
+
+from aibridge_trio.events import (
+    ADMIN_REFUSALS,
+    AdminRefused,
+    Bug,
+    Finished,
+    Hears,
+    Lifecycle,
+    Overridden,
+    Transitioned,
+)
+from aibridge_trio.process.log_writer import LogWriter
+from aibridge_trio.process.throttled import Repeats
+
+Level = Literal["debug", "info", "warning", "error"]
+_LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
+
+# What is no string is one of these. json.dumps() would make an encoder for every line.
+_ENCODERS: dict[type, Callable[[Any], str]] = {
+    NoneType: lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    int: repr,
+    float: repr,
+}
+# What stands in a value without quotes: printable, and none of these.
+_AMBIGUOUS = re.compile(r'[ ="\\]')
+
+
+class Log:
+    """Listens to events and writes lines, as JSON or for people (`auto`: for people on a terminal)."""
+
+    def __init__(
+        self,
+        level: Level = "info",
+        form: Literal["auto", "human", "json"] = "auto",
+        *,
+        now: Callable[[], float],
+        stream: TextIO | None = None,
+    ) -> None:
+        self._least = _LEVELS[level]
+        self._stream = stream or sys.stderr
+        human = form == "human" or (form == "auto" and self._stream.isatty())
+        self._format = _human if human else _json
+        self._now = now
+        self._writer: LogWriter | None = None
+        self._dropped = 0
+        self._refused = {cause: Repeats(self._admin_refused) for cause in ADMIN_REFUSALS}
+        self.hears: Hears = {
+            Finished: self._finished,
+            Transitioned: self._transitioned,
+            Overridden: self._overridden,
+            AdminRefused: lambda event: self._refused[event.cause].hear(event),
+            Lifecycle: self._lived,
+            Bug: self._bug,
+        }
+
+    def _finished(self, event: Finished) -> None:
+        self._line("info", "request", _request(event))
+
+    def _transitioned(self, event: Transitioned) -> None:
+        change = {"provider": event.provider, "from": event.source, "to": event.target}
+        if event.scope is not None:
+            change["scope"] = event.scope
+        self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
+
+    def _overridden(self, event: Overridden) -> None:
+        self._line("warning", "override", {"provider": event.provider, "mode": event.mode, "peer": event.peer})
+
+    def _admin_refused(self, event: AdminRefused, count: int) -> None:
+        self._line("warning", "admin", {"refused": event.cause, "peer": event.peer, "count": count})
+
+    def _lived(self, event: Lifecycle) -> None:
+        self._line("info", event.what, {"detail": event.detail})
+
+    def _bug(self, event: Bug) -> None:
+        self._line("error", "bug", {"where": event.where})
+
+    @property
+    def dropped(self) -> int:
+        """How many lines the reader of stderr has not taken."""
+        return self._dropped + (self._writer.dropped if self._writer else 0)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write from a thread while this context is open, so that a reader who does not read blocks nothing."""
+        try:
+            descriptor = self._stream.fileno()
+        except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
+            yield
+            return
+        encoding = self._stream.encoding or "utf-8"
+        with LogWriter(descriptor, encoding, self._gap) as writer:
+            self._writer = writer
+            try:
+                yield
+            finally:
+                self._writer = None
+        self._dropped += writer.dropped
+
+    async def run(self) -> None:
+        """Write lines that are to be seldom when they fall due, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            for repeats in self._refused.values():
+                nursery.start_soon(repeats.run)
+
+    def _gap(self, lines: int) -> str:
+        """Return the line for lines that were dropped."""
+        return self._format(self._now(), "warning", "dropped", {"lines": lines}) + "\n"
+
+    def caution(self, detail: str, about: str = "config") -> None:
+        """Write a warning of the configuration's, or of something else."""
+        self._line("warning", about, {"detail": detail})
+
+    def _line(self, level: Level, event: str, fields: dict[str, Any]) -> None:
+        if _LEVELS[level] < self._least:
+            return
+        line = self._format(self._now(), level, event, fields) + "\n"
+        if self._writer:
+            self._writer.put(line)
+            return
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._dropped += 1  # nobody reads stderr any more; requests go on
+
+
+def _request(event: Finished) -> dict[str, Any]:
+    return {
+        "request_id": event.request_id,
+        "provider": event.provider,
+        "route": event.route,
+        "method": event.method,
+        "status": event.status,
+        "reject": event.reject,
+        "would_reject": ",".join(event.would_reject) or None,
+        "cause": event.cause,
+        "verdict": event.verdict,
+        "broken": event.broken,
+        "left": event.left,
+        "duration_s": None if event.duration is None else round(event.duration, 4),
+        "first_byte_s": None if event.first_byte is None else round(event.first_byte, 4),
+        "queue_s": round(event.queued, 4),
+        "total_s": round(event.total, 4),
+        "bytes_in": event.bytes_in,
+        "bytes_out": event.bytes_out,
+        "caller": event.caller.hint if event.caller else None,
+        "user_agent": event.user_agent,
+        **({"path": event.path} if event.path is not None else {}),
+    }
+
+
+def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
+    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    said = [f', "{key}": {_ENCODERS.get(type(value), encode_basestring)(value)}' for key, value in fields.items()]
+    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{"".join(said)}}}'
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+
+
+def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
+    time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
+    said = " ".join(f"{key}={_logfmt(value)}" for key, value in fields.items() if not _is_nothing(value))
+    return f"{time} {level:<7} {event:<8} {said}"
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value is False or value == ""
+
+
+def _logfmt(value: Any) -> str:
+    """Return a value as it stands behind its key; in quotes, with Python's escapes, if it needs them."""
+    text = _ENCODERS[type(value)](value) if type(value) in _ENCODERS else str(value)
+    if text.isprintable() and not _AMBIGUOUS.search(text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    if escaped.isprintable():
+        return f'"{escaped}"'
+    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'

@@ -1,0 +1,184 @@
+"""Every metric, once.
+
+Labels come from configuration and code only, never from what a caller sends; a status is a provider's or
+ours. Every child that can be known is there from the start at 0, so that a rate sees its first event.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+from aibridge_trio import __version__
+from aibridge_trio.gateway.admission import Statistics
+from aibridge_trio.gateway.provider_circuits import Circuits
+from aibridge_trio.server.connection_limit import Statistics as OpenConnections
+from aibridge_trio.telemetry.counters import BUCKETS, Histogram, Ledger
+from aibridge_trio.telemetry.exposition import Exposition, Family, Form
+
+_BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
+_KNOWN = range(100, 600)
+
+
+class Metrics:
+    """The ledger, the admission and the circuits as series; `scrape` is what /metrics answers."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        admission: Callable[[], Statistics],
+        circuits: Iterable[Circuits] = (),
+        lines_dropped: Callable[[], int] = lambda: 0,
+        listeners: Mapping[str, Callable[[], OpenConnections]] = MappingProxyType({}),
+    ) -> None:
+        self._lines_dropped = lines_dropped
+        self._ledger = ledger
+        self._circuits = tuple(circuits)
+        self._admission = admission
+        self._exposition = Exposition()
+        self._listeners = listeners
+
+    def render(self) -> bytes:
+        """Return all series as plain text."""
+        return self._exposition.text(tuple(self.collect()))
+
+    async def scrape(self, form: Form, *, gzip: bool) -> bytes:
+        """Return all series as they are now; other tasks run while they are formatted."""
+        return await self._exposition.scrape(tuple(self.collect()), form, gzip=gzip)
+
+    def collect(self) -> Iterator[Family]:
+        """Yield each family with the values of this moment."""
+        ledger, now = self._ledger, self._admission()
+        states = {(name,): state.number for name, state in ledger.states.items()}
+        yield _gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", ("provider",), states)
+        yield _counter(
+            "circuit_breaker_trips", "Times a breaker opened by itself.", ("provider",), _singles(ledger.trips)
+        )
+        yield _counter(
+            "circuit_breaker_rejects",
+            "Requests refused by an open or probing breaker.",
+            ("provider",),
+            _singles(ledger.refusals),
+        )
+        yield from self._finer()
+        yield from self._connections()
+        yield _counter("rejects", "Answers that the bridge gave by itself.", ("reason",), _singles(ledger.rejects))
+        would = _singles(ledger.would_rejects)
+        yield _counter("would_reject", "What protections in shadow would have rejected.", ("reason",), would)
+        yield _counter(
+            "requests", "All requests, rejects included.", ("provider", "route", "status"), ledger.requests
+        )
+        of_route = ("provider", "route")
+        yield _histogram(
+            "request_duration_seconds", "Time at the provider until an answer's end.", of_route, ledger.durations
+        )
+        yield _histogram(
+            "time_to_first_byte_seconds",
+            "Time at the provider until the first byte of an answer's body.",
+            of_route,
+            ledger.first_bytes,
+        )
+        yield _histogram(
+            "caller_duration_seconds",
+            "From a request's head to the end of its answer, the bridge's queue included.",
+            of_route,
+            ledger.totals,
+        )
+        yield _counter("upstream_responses", "Answers of the providers.", ("provider", "status"), ledger.responses)
+        yield _counter(
+            "upstream_errors", "Where the way to a provider broke.", ("provider", "phase"), ledger.errors
+        )
+        yield _counter(
+            "verdicts", "What requests said of a provider's health.", ("provider", "verdict"), ledger.verdicts
+        )
+        yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), ledger.tokens)
+        build = {(__version__, platform.python_version()): 1}
+        yield _gauge("build_info", "Always 1; the labels tell.", ("version", "python"), build)
+        yield _gauge("requests_in_flight", "Slots taken now.", (), {(): now.in_flight})
+        limits = now.limits
+        yield _gauge("max_concurrency", "Slots in all, 0 is unlimited.", (), {(): limits.max_concurrency})
+        per_caller, per_provider = {(): limits.per_caller}, {(): limits.per_provider}
+        yield _gauge("max_concurrency_per_caller", "Slots of one caller, 0 is unlimited.", (), per_caller)
+        yield _gauge("max_concurrency_per_provider", "Slots to one provider, 0 is unlimited.", (), per_provider)
+        yield _gauge("queue_size", "How many may wait, 0 is no queue.", (), {(): limits.queue_size})
+        yield _gauge("queue_waiting", "How many wait now.", (), {(): now.queue.waiting})
+        yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), ledger.waits)
+        yield _counter("bugs", "Faults of the bridge itself, each contained and logged.", (), {(): ledger.bugs})
+        refused = _singles(ledger.admin_refusals)
+        yield _counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
+        dropped = {(): self._lines_dropped()}
+        yield _counter("log_lines_dropped", "Log lines that the reader of stderr did not take.", (), dropped)
+        yield _counter("rate_limit_evictions", "Callers forgotten for want of room.", (), {(): now.evictions})
+
+    def _connections(self) -> Iterator[Family]:
+        """Yield what is known of each listener's connections."""
+        found = {name: statistics() for name, statistics in self._listeners.items()}
+        opened = {(name,): each.connections for name, each in found.items()}
+        yield _gauge("connections", "Connections that are open.", ("listener",), opened)
+        refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
+        yield _counter("connections_refused", "Connections that were turned away.", ("listener", "cause"), refused)
+
+    def _finer(self) -> Iterator[Family]:
+        """Yield what stands beside a provider's breaker: ramps, scopes, keys that rest."""
+        ledger = self._ledger
+        shares = {(each.provider,): each.statistics().share for each in self._circuits}
+        yield _gauge(
+            "circuit_breaker_ramp_share",
+            "Share of requests that a ramp admits, 1 without one.",
+            ("provider",),
+            shares,
+        )
+        of_scope = ("provider", "scope")
+        states = {scope: state.number for scope, state in ledger.scope_states.items()}
+        yield _gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
+        yield _counter("circuit_breaker_scope_trips", "Trips by scope.", of_scope, ledger.scope_trips)
+        yield _counter("circuit_breaker_scope_rejects", "Refusals by scope.", of_scope, ledger.scope_refusals)
+        resting = {(each.provider,): keys for each in self._circuits if (keys := each.resting())}
+        yield _gauge(
+            "credentials_resting",
+            "Callers' keys that rest now.",
+            ("provider",),
+            {name: keys.resting for name, keys in resting.items()},
+        )
+        yield _counter(
+            "credential_cooldowns",
+            "Times a caller's key was told to wait.",
+            ("provider",),
+            {name: keys.total for name, keys in resting.items()},
+        )
+
+
+# What a child is called by; numbers are statuses.
+_Labels = TypeVar("_Labels", bound=tuple[str | int, ...])
+
+
+def _counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, int]) -> Family:
+    sums: Counter[tuple[str, ...]] = Counter()
+    for values, count in children.items():
+        sums[tuple(map(_label, values))] += count
+    return Family("counter", name, text, tuple(labels), dict(sums))
+
+
+def _gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, float]) -> Family:
+    now = {tuple(map(_label, values)): number for values, number in children.items()}
+    return Family("gauge", name, text, tuple(labels), now)
+
+
+def _histogram(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, Histogram]) -> Family:
+    now = {
+        tuple(map(_label, words)): (histogram.sum, tuple(count for _, count in histogram.cumulative()))
+        for words, histogram in children.items()
+    }
+    return Family("histogram", name, text, tuple(labels), now, _BOUNDS)
+
+
+def _singles(counts: Mapping[str, int]) -> dict[tuple[str], int]:
+    return {(name,): count for name, count in counts.items()}
+
+
+def _label(value: str | int) -> str:
+    """Say a label; a status that is none, which a provider may send, is one of many."""
+    return str(value) if isinstance(value, str) or value in _KNOWN else "other"

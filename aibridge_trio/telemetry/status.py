@@ -1,0 +1,296 @@
+"""What the bridge knows of itself, as one document: `/status`, and each frame of `/status/stream`.
+
+Additive only within a schema: unlimited is 0, absent is null.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aibridge_trio import __version__
+from aibridge_trio.core.breaker import key_cooldowns
+from aibridge_trio.core.breaker.breaker import Statistics
+from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.core.inspection.usage import TYPES
+from aibridge_trio.errors import PHASES
+from aibridge_trio.events import Finished, FirstByte, Hears, Lifecycle, Overridden, Started, Transitioned
+from aibridge_trio.gateway import admission as admissions
+from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.identity import Caller
+from aibridge_trio.gateway.lifecycle import Life
+from aibridge_trio.gateway.routing import Instance, Instances
+from aibridge_trio.server import connection_limit
+from aibridge_trio.telemetry.counters import Histogram, Ledger
+from aibridge_trio.telemetry.provider_health import ProviderNotes
+
+SCHEMA = 1
+# Callers kept in mind, and callers told. Idle ones are forgotten first: memory is bounded.
+_MAX_CALLERS = 1000
+_TOLD_CALLERS = 20
+_TOLD_EVENTS = 50
+
+
+@dataclass(slots=True)
+class _CallerTally:
+    """What is counted of one caller."""
+
+    hint: str
+    requests: int = 0
+    rejects: int = 0
+    in_flight: int = 0
+
+
+class Status:
+    """Listens to events and reads the rooms' statistics; `document` is the answer."""
+
+    def __init__(
+        self,
+        *,
+        life: Life,
+        admission: Admission,
+        ledger: Ledger,
+        instances: Instances,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+        listeners: Mapping[str, Callable[[], connection_limit.Statistics]],
+        shadow: Sequence[str] = (),
+    ) -> None:
+        self._listeners = listeners
+        self._shadow = shadow
+        self._life = life
+        self._admission = admission
+        self._ledger = ledger
+        self._instances = instances
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._began = clock()
+        # Names this process: readers of counters can tell a restart from nothing having happened.
+        self._started_at = round(wall_clock(), 3)
+        self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
+        self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
+        self._notes = ProviderNotes(clock)
+        self.hears: Hears = {
+            Started: self._started,
+            FirstByte: self._notes.first_byte,
+            Finished: self._finished,
+            Transitioned: self._transitioned,
+            Overridden: self._overridden,
+            Lifecycle: self._lived,
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return everything, as JSON's types."""
+        admission = self._admission.statistics()
+        busiest = sorted(self._callers.values(), key=lambda tally: tally.requests, reverse=True)
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "now": round(self._wall_clock(), 3),
+            "started_at": self._started_at,
+            "uptime_s": round(self._clock() - self._began, 3),
+            "draining": self._life.draining,
+            "concurrency": {
+                "limit": admission.limits.max_concurrency,
+                "in_flight": admission.in_flight,
+                "per_caller": admission.limits.per_caller,
+                "per_provider": admission.limits.per_provider,
+            },
+            "queue": self._queue(admission),
+            "rate_limit": {"per_second": admission.rate_limit, "callers": admission.callers},
+            "connections": {name: statistics().document() for name, statistics in self._listeners.items()},
+            "requests": {"total": self._ledger.requests.total(), "by_status": self._by_status()},
+            "rejects": dict(self._ledger.rejects),
+            "shadow": list(self._shadow),
+            "would_reject": dict(self._ledger.would_rejects),
+            "providers": [self._provider(instance) for instance in self._instances],
+            "callers": [
+                {
+                    "hint": tally.hint,
+                    "requests": tally.requests,
+                    "rejects": tally.rejects,
+                    "in_flight": tally.in_flight,
+                }
+                for tally in busiest[:_TOLD_CALLERS]
+            ],
+            "events": list(self._events),
+        }
+
+    def breaker(self, instance: Instance) -> dict[str, Any]:
+        """Return one breaker, as in the document."""
+        circuits = instance.circuits
+        breaker = circuits.statistics()
+        name, ledger = instance.name, self._ledger
+        policy = circuits.rules.policy
+        return {
+            "enabled": circuits.enabled,
+            "mode": breaker.mode,
+            **self._state(name, None, breaker),
+            "threshold": policy.threshold if policy else None,
+            "max_probes": policy.max_probes if policy else None,
+            "rejects": ledger.refusals[name],
+            "verdicts": {verdict: ledger.verdicts[name, verdict] for verdict in Verdict},
+            "scope": circuits.rules.scope,
+            "scopes": [
+                {
+                    "name": scope,
+                    **self._state(name, scope, circuit.statistics()),
+                    "rejects": ledger.scope_refusals[name, scope],
+                }
+                for scope, circuit in circuits.scoped().items()
+            ],
+            "credentials": _resting(circuits.resting()),
+        }
+
+    def _state(self, provider: str, scope: str | None, breaker: Statistics) -> dict[str, Any]:
+        return {
+            "state": breaker.state,
+            "since_s": round(max(0.0, self._clock() - breaker.since), 3),
+            "cooldown_left_s": _rounded(breaker.cooldown_left),
+            "cooldown_s": _rounded(breaker.cooldown),
+            "failures_in_window": breaker.failures_in_window,
+            "probes": breaker.probes,
+            "trips": breaker.trips,
+            "in_a_row": breaker.in_a_row,
+            "share": round(breaker.share, 3),
+            "because": self._notes.because(provider, scope, breaker.state),
+        }
+
+    def _queue(self, admission: admissions.Statistics) -> dict[str, Any]:
+        queue, limits, ledger = admission.queue, admission.limits, self._ledger
+        count = {outcome: histogram.count for (outcome,), histogram in ledger.waits.items()}
+        served = ledger.waits["served",]
+        return {
+            "size": limits.queue_size,
+            "timeout_s": limits.queue_timeout,
+            "waiting": queue.waiting,
+            "callers": queue.callers,
+            "pace_per_s": _rounded(queue.pace),
+            "served": count["served"],
+            "full": ledger.rejects["queue_full"],
+            "timed_out": count["timed_out"],
+            "hopeless": ledger.rejects["queue_deadline"],
+            "left": count["left"],
+            "wait_s": _distribution(served),
+        }
+
+    def _provider(self, instance: Instance) -> dict[str, Any]:
+        name, ledger = instance.name, self._ledger
+        unanswered, unanswered_for = self._notes.unanswered(name)
+        responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
+        return {
+            "name": name,
+            "type": instance.provider.name,
+            "in_flight": ledger.in_flight[name],
+            "unanswered": unanswered,
+            "unanswered_for_s": _rounded(unanswered_for),
+            "limit": self._admission.statistics().limits.per_provider,
+            "breaker": self.breaker(instance),
+            "upstream": {
+                "responses": _keyed(responses),
+                "errors": {phase: ledger.errors[name, phase] for phase in PHASES},
+            },
+            "ttfb_s": _distribution(_of_provider(name, ledger.first_bytes)),
+            "tokens": {kind: ledger.tokens[name, kind] for kind in TYPES},
+            "duration_s": _distribution(_of_provider(name, ledger.durations)),
+            "total_s": _distribution(_of_provider(name, ledger.totals)),
+        }
+
+    def _by_status(self) -> dict[str, int]:
+        counts: Counter[int] = Counter()
+        for (_, _, status), count in self._ledger.requests.items():
+            counts[status] += count
+        return _keyed(counts)
+
+    def _started(self, event: Started) -> None:
+        self._tally(event.caller).in_flight += 1
+        self._notes.started(event)
+
+    def _finished(self, event: Finished) -> None:
+        self._notes.finished(event)
+        if event.caller is not None:
+            caller = self._tally(event.caller)
+            caller.requests += 1
+            caller.rejects += event.reject is not None
+            caller.in_flight = max(0, caller.in_flight - event.started)
+
+    def _transitioned(self, event: Transitioned) -> None:
+        self._notes.transitioned(event)
+        self._note(
+            "breaker",
+            provider=event.provider,
+            source=event.source,
+            target=event.target,
+            because=event.because,
+            scope=event.scope,
+        )
+
+    def _overridden(self, event: Overridden) -> None:
+        self._note("override", provider=event.provider, target=event.mode, because="operator")
+
+    def _lived(self, event: Lifecycle) -> None:
+        self._note(event.what, because=event.detail)
+
+    def _tally(self, caller: Caller) -> _CallerTally:
+        """Find or begin a caller's tally; beyond the bound the one that was quiet the longest is forgotten."""
+        tally = self._callers.get(caller.key)
+        if tally is None:
+            tally = self._callers[caller.key] = _CallerTally(caller.hint)
+        self._callers.move_to_end(caller.key)
+        if len(self._callers) > _MAX_CALLERS:
+            idle = next((key for key, each in self._callers.items() if not each.in_flight), None)
+            self._callers.pop(idle if idle is not None else next(iter(self._callers)))
+        return tally
+
+    def _note(
+        self,
+        kind: str,
+        *,
+        because: str,
+        provider: str | None = None,
+        source: str | None = None,
+        target: str | None = None,
+        scope: str | None = None,
+    ) -> None:
+        self._events.append(
+            {
+                "at": round(self._wall_clock(), 3),
+                "kind": kind,
+                "provider": provider,
+                "scope": scope,
+                "from": source,
+                "to": target,
+                "because": because,
+            }
+        )
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)
+
+
+def _of_provider(name: str, histograms: Mapping[tuple[str, str], Histogram]) -> Histogram:
+    """Add up what is counted by provider and route."""
+    every = Histogram()
+    for (provider, _), histogram in histograms.items():
+        if provider == name:
+            every.add(histogram)
+    return every
+
+
+def _distribution(histogram: Histogram) -> dict[str, Any]:
+    buckets = {str(bound): count for bound, count in histogram.cumulative()}
+    return {"buckets": buckets, "sum": round(histogram.sum, 6), "count": histogram.count}
+
+
+def _resting(keys: key_cooldowns.Statistics | None) -> dict[str, Any] | None:
+    if keys is None:
+        return None
+    shown = [{"hint": key.hint, "left_s": round(key.left, 3)} for key in keys.shown]
+    return {"resting": keys.resting, "total": keys.total, "evictions": keys.evictions, "callers": shown}
+
+
+def _keyed(counts: Mapping[int, int]) -> dict[str, int]:
+    return {str(status): count for status, count in sorted(counts.items()) if count}

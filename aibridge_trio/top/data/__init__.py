@@ -1,0 +1,1 @@
+"""Status documents as records, and rates between them. Pure."""

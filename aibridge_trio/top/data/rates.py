@@ -1,0 +1,158 @@
+"""A provider, and the queue, between two documents: rates, percentiles, and what goes wrong. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aibridge_trio.top.data.document import Provider, Queue
+
+# Statuses by which a provider says that it has too much to do.
+OVERLOADED = ("429", "503", "529")
+# What a cache is told: an answer like any other.
+_NOT_MODIFIED = "304"
+# What a failure is called that an answer of 200 has in its stream.
+_EVENT = "overload event"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRates:
+    """A provider over the displayed interval; None where there was nothing to measure.
+
+    `statuses` and `errors`, by phase, hold what came; `events` are overloads told in a stream that began well.
+    """
+
+    provider: Provider
+    responses: float | None
+    statuses: Mapping[str, float]
+    errors: Mapping[str, float]
+    events: float
+    rejects: float | None
+    tokens_in: float | None
+    tokens_out: float | None
+    p50: float | None
+    p99: float | None
+
+    @property
+    def faults(self) -> dict[str, float]:
+        """What goes wrong with it and is no status: how often a second, by phase or event."""
+        return dict(self.errors) | ({_EVENT: self.events} if self.events else {})
+
+    @property
+    def failures(self) -> dict[str, float]:
+        """All that goes wrong with it: how often a second, by status, phase or event, the most frequent first."""
+        found = {status: each for status, each in self.statuses.items() if is_failure(status)} | self.faults
+        return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+    @property
+    def share(self) -> float:
+        """Which part of what it was asked went wrong, 0 to 1."""
+        failed = sum(self.failures.values())
+        return min(1.0, failed / self._asked) if self._asked else float(failed > 0)
+
+    @property
+    def refusals(self) -> dict[str, float]:
+        """By status, which part of what it was asked it refused, or sent elsewhere; the largest first."""
+        found = {status: each / self._asked for status, each in self.statuses.items() if is_refusal(status)}
+        return dict(sorted(found.items(), key=lambda each: -each[1]))
+
+    @property
+    def _asked(self) -> float:
+        """How much it was asked a second. An error of the phase `stream`, and an event, come after a status."""
+        return sum(self.statuses.values()) + sum(each for phase, each in self.errors.items() if phase != "stream")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRates:
+    """The queue over the displayed interval; `turned_away` holds what was, by how. Percentiles are of waits."""
+
+    served: float | None
+    left: float | None
+    turned_away: Mapping[str, float]
+    p50: float | None
+    p99: float | None
+
+
+def is_failure(status: str) -> bool:
+    """Tell whether a status says that the provider, not the caller, is in trouble."""
+    return status in OVERLOADED or (len(status) == len("500") and status.startswith("5"))
+
+
+def is_refusal(status: str) -> bool:
+    """Tell whether a status is neither an answer nor a failure: the request, the key or the URL was wrong."""
+    return status[:1] in ("3", "4") and not is_failure(status) and status != _NOT_MODIFIED
+
+
+def provider_rates(new: Provider, old: Provider | None, over: float) -> ProviderRates:
+    """Compare a provider with what it was `over` seconds ago, or with nothing if it was not there."""
+
+    def gained(pick: Callable[[Provider], Mapping[str, int]]) -> dict[str, int]:
+        before = pick(old) if old else {}
+        return {name: max(0, count - before.get(name, 0)) for name, count in pick(new).items()}
+
+    def rates(counts: Mapping[str, int]) -> dict[str, float]:
+        return {name: count / over for name, count in counts.items() if count and over > 0}
+
+    statuses = gained(lambda each: each.responses)
+    errors = gained(lambda each: each.errors)
+    tokens = gained(lambda each: each.tokens)
+    first_bytes = {
+        bound: count - (old.first_bytes.get(bound, 0) if old else 0) for bound, count in new.first_bytes.items()
+    }
+    # Every verdict of failure has one of three reasons, and two of them are counted by themselves.
+    verdicts = gained(lambda each: each.breaker.verdicts).get("failure", 0)
+    events = verdicts - sum(statuses.get(each, 0) for each in OVERLOADED) - sum(errors.values())
+    return ProviderRates(
+        provider=new,
+        responses=per_second(sum(statuses.values()), over),
+        statuses=rates(statuses),
+        errors=rates(errors),
+        events=per_second(events, over) or 0.0,
+        rejects=per_second(new.breaker.rejects - (old.breaker.rejects if old else 0), over),
+        tokens_in=per_second(tokens.get("input", 0), over),
+        tokens_out=per_second(tokens.get("output", 0), over),
+        p50=quantile(0.5, first_bytes),
+        p99=quantile(0.99, first_bytes),
+    )
+
+
+def queue_rates(new: Queue, old: Queue, over: float) -> QueueRates:
+    """Compare the queue with what it was `over` seconds ago."""
+    away = {
+        "full": new.full - old.full,
+        "hopeless": new.hopeless - old.hopeless,
+        "timed out": new.timed_out - old.timed_out,
+    }
+    waits = {bound: count - old.waits.get(bound, 0) for bound, count in new.waits.items()}
+    return QueueRates(
+        served=per_second(new.served - old.served, over),
+        left=per_second(new.left - old.left, over),
+        turned_away={how: count / over for how, count in away.items() if count > 0 and over > 0},
+        p50=quantile(0.5, waits),
+        p99=quantile(0.99, waits),
+    )
+
+
+def per_second(count: float, over: float) -> float | None:
+    """The rate of so many in so many seconds, never negative; None if there was no time."""
+    return max(0.0, count) / over if over > 0 else None
+
+
+def quantile(q: float, buckets: Mapping[float, int]) -> float | None:
+    """Estimate a quantile from a cumulative histogram by upper bound, as Prometheus does; None if it is empty.
+
+    Within a bucket values are taken to lie evenly. Infinite when it lies above the last finite bound.
+    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
+    """
+    bounds = sorted(buckets)
+    if not bounds or buckets[bounds[-1]] <= 0:
+        return None
+    rank = q * buckets[bounds[-1]]
+    lower, below = 0.0, 0
+    for bound in bounds:
+        count = buckets[bound]
+        if count >= rank and count > below:
+            return bound if math.isinf(bound) else lower + (bound - lower) * (rank - below) / (count - below)
+        lower, below = bound, count
+    return bounds[-1]

@@ -1,0 +1,1 @@
+"""Records as text on a screen. Pure."""

@@ -1,0 +1,252 @@
+"""The line that answers the operator's first question: is anybody turned away, by what, and who is sick. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from aibridge_trio.config.units import visible
+from aibridge_trio.top.data.document import Provider, Scope, percent
+from aibridge_trio.top.data.history import Picture
+from aibridge_trio.top.data.rates import ProviderRates
+from aibridge_trio.top.screen import symptoms
+from aibridge_trio.top.screen.text import (
+    DIM,
+    GREEN,
+    PLAIN,
+    RED,
+    YELLOW,
+    Cell,
+    Line,
+    fit,
+    length,
+    rate,
+    remaining,
+    span,
+)
+from aibridge_trio.top.view import Order
+
+_QUESTIONS = {
+    "open": "force open and refuse its requests?",
+    "close": "force closed and let its requests pass?",
+    "auto": "let the breaker decide again?",
+}
+
+
+# The stream speaks every second: who is silent for so long may be stuck (seconds).
+_SILENCE = 2.5
+# What matters most may need two lines; more would push away what explains it.
+_MOST = 2
+# Where no line has an end.
+_UNBOUNDED = 10_000
+# The longest name of a scope, in cells.
+_LONGEST_SCOPE = 30
+# What the queue tells in more words.
+_OF_QUEUE = ("queue_full", "queue_timeout", "queue_deadline")
+# Of each sick provider so many causes, as far as there is room for all; they stand in its row, too. The last is
+# without its rate: which status it is matters more than how often it comes.
+_CAUSES = (3, 1, 0)
+# Rejects for what providers' errors say already, with the phase.
+_OF_UPSTREAM = ("upstream_unreachable", "upstream_timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way to the bridge; `lost` says what is wrong with it, "" if nothing is.
+
+    `silence` is for how long nothing has come of it (seconds), None if nothing ever has.
+    """
+
+    url: str
+    lost: str = ""
+    silence: float | None = None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is strange that nothing comes; of a bridge that is lost it is not."""
+        return not self.lost and self.silence is not None and self.silence >= _SILENCE
+
+
+def lines(picture: Picture | None, link: Link, now: float, width: int) -> list[Line]:
+    """The most urgent first, in one line or two."""
+    if link.lost:
+        last = "" if link.silence is None else f", last word {span(link.silence)} ago"
+        return [[(f"NO BRIDGE: {visible(link.lost)}{last}; trying again", RED)]]
+    if picture is None:
+        return [[("connecting", DIM)]]
+    calm = _shadow(picture, width)
+    silent: list[Line] = [[(f"no word for {span(link.silence)}", f"bold {YELLOW}")]] if link.silent else []
+    tries = [_packed([*silent, *_parts(picture, now, causes)], width) for causes in _CAUSES]
+    best = min(tries, key=lambda packed: sum(max(0, length(line) - width) for line in packed))
+    best = best or [[("all well", GREEN), (": nobody is turned away", DIM)]]
+    if not calm:
+        return best
+    # Who is not protected must know that, however much else there is to say.
+    if length(best[-1]) + 2 + length(calm) > width:
+        return [*best, calm]
+    return [*best[:-1], [*best[-1], ("  ", PLAIN), *calm]]
+
+
+def alerts(picture: Picture, link: Link, now: float) -> list[str]:
+    """Return the same as `lines`, a text for each of its parts; nothing if all is well."""
+    parts = _parts(picture, now, _CAUSES[0])
+    shadow = _shadow(picture, _UNBOUNDED)
+    silent = [f"no word for {span(link.silence)}"] if link.silent else []
+    return [*silent, *("".join(text for text, _ in part).strip() for part in (*parts, *([shadow] * bool(shadow))))]
+
+
+def _shadow(picture: Picture, width: int) -> Line:
+    """What only counts, by name as far as these find room."""
+    shadow = picture.document.shadow
+    if not shadow:
+        return []
+    only = "only counts" if len(shadow) == 1 else "only count"
+    named = f"shadow: {', '.join(shadow)} {only}"
+    return [(named if cell_len(named) <= width else f"shadow: {len(shadow)} protections {only}", DIM)]
+
+
+def _packed(parts: Sequence[Line], width: int) -> list[Line]:
+    """Each part in the first line that has room for it."""
+    packed: list[Line] = []
+    for part in parts:
+        line = next((line for line in packed if length(line) + 2 + length(part) <= width), None)
+        if line is None and len(packed) < _MOST:
+            packed.append([*part])
+        else:
+            line = packed[-1] if line is None else line
+            line += [("  ", PLAIN), *part]
+    return packed
+
+
+def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
+    age = max(0.0, now - picture.received)
+    document = picture.document
+    parts: list[Line] = []
+    counts_only = "breaker" in document.shadow
+    parts += [[part] for row in picture.providers for part in _out(row.provider, age, counts_only=counts_only)]
+    for row in picture.providers:
+        parts += symptoms.unanswered(row, age)
+    if not picture.since_start:
+        parts += _refusing(picture)
+    if document.draining:
+        parts.append([("DRAINING", f"bold {YELLOW}")])
+    parts += symptoms.refused(picture)
+    if document.limit and document.in_flight >= document.limit:
+        parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
+    turning = picture.queue.turned_away if document.queue.size and not picture.since_start else {}
+    if turning:
+        told = ", ".join(
+            f"{how} {rate(each)}/s" for how, each in sorted(turning.items(), key=lambda each: -each[1])
+        )
+        parts.append([("queue turns away", f"bold {YELLOW}"), (f" {told}", PLAIN)])
+    said = (*_OF_QUEUE,) * bool(turning) + _OF_UPSTREAM * any(row.errors for row in picture.providers)
+    reasons = {reason: each for reason, each in picture.reasons.items() if reason not in said}
+    away = sorted(((each, reason) for reason, each in reasons.items() if each), reverse=True)
+    if away and picture.since_start:
+        # That may have been days ago.
+        parts.append([(f"turned away since start: {', '.join(reason for _, reason in away)}", DIM)])
+    elif away:
+        named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
+        parts.append([("turned away", f"bold {YELLOW}"), (f" {named}", PLAIN)])
+    parts += symptoms.starved(picture)
+    parts += symptoms.given_up(picture)
+    parts += _failing(picture, causes)
+    if picture.since_start:
+        parts += _refusing(picture)
+    for row in picture.providers:
+        parts += _returning(row.provider)
+    # It answers, but whatever happens nothing will stop it.
+    parts += [
+        [(f"{row.provider.name} forced closed", YELLOW)]
+        for row in picture.providers
+        if _state(row.provider) == "closed" and row.provider.breaker.mode == "close"
+    ]
+    return parts
+
+
+def _refusing(picture: Picture) -> list[Line]:
+    since_start = picture.since_start
+    return [line for row in picture.providers for line in symptoms.refusing(row, since_start=since_start)]
+
+
+def _failing(picture: Picture, causes: int) -> list[Line]:
+    """Who is sick but not out of service: without a breaker, below its threshold, or in a way that it lets be."""
+    # Of several breakers some may be closed.
+    answering = [
+        row for row in picture.providers if _state(row.provider) != "open" or row.provider.breaker.deciding
+    ]
+    if picture.since_start:
+        failed = ", ".join(row.provider.name for row in answering if row.failures)
+        return [[(f"errors since start: {failed}", DIM)]] if failed else []
+    return [_sick(row, causes) for row in answering if row.failures or _counting(row.provider)]
+
+
+def _sick(row: ProviderRates, causes: int) -> Line:
+    breaker, failures = row.provider.breaker, row.failures
+    told = [f"{what} {rate(each)}/s" for what, each in failures.items()][:causes]
+    told = told if causes else list(failures)[:1]
+    told += ["…"] if 0 < causes < len(failures) else []
+    told += [f"FAILS {breaker.failures}/{breaker.threshold}"] if _counting(row.provider) else []
+    share = f" {math.floor(100 * row.share) or '<1'}% errors" if failures else ""
+    colon = ":" if share and told else ""
+    return [(f"{row.provider.name}{share}", f"bold {YELLOW}"), (f"{colon} {', '.join(told)}".rstrip(), PLAIN)]
+
+
+def _counting(provider: Provider) -> bool:
+    """Whether its breaker has begun to count failures, and may open of them."""
+    return _state(provider) == "closed" and provider.breaker.mode == "auto" and provider.breaker.failures > 0
+
+
+def question(order: Order) -> str:
+    """What is asked before an order is carried out."""
+    return f"{order.provider}: {_QUESTIONS[order.mode]}"
+
+
+def _state(provider: Provider) -> str:
+    return provider.breaker.state if provider.breaker.enabled else ""
+
+
+def _out(provider: Provider, age: float, *, counts_only: bool) -> list[Cell]:
+    breaker = provider.breaker
+    scopes = [each for each in breaker.deciding if each.state == "open"]
+    if not scopes and _state(provider) != "open":
+        return []
+    first = min(scopes, key=lambda each: math.inf if each.left is None else each.left) if scopes else breaker
+    because = symptoms.reason(first.because)
+    why = f", {because}" if because else ""
+    if first.left is None:
+        return [(f"{_named(provider, scopes)} {f'OPEN{why}' if scopes else 'FORCED OPEN'}", RED)]
+    again = ""
+    if first.in_a_row > 1 and first.cooldown is not None:
+        again = f" of {span(math.ceil(first.cooldown))}, {first.in_a_row} in a row"
+    said = f"OPEN, {remaining(first.left, age, first.cooldown)} left{again}{why}"
+    # In shadow it refuses nobody, unless its operator has said so.
+    name = _named(provider, scopes)
+    return [(f"{name} would be {said}", YELLOW) if counts_only else (f"{name} {said}", RED)]
+
+
+def _returning(provider: Provider) -> list[Line]:
+    """Which of its breakers let some pass, and which of its callers' keys rest."""
+    breaker, parts = provider.breaker, list[Line]()
+    probed = [each for each in breaker.deciding if each.state == "half-open"]
+    if probed or _state(provider) == "half-open":
+        parts.append([(f"{_named(provider, probed)} is being probed", YELLOW)])
+    ramping = [each for each in breaker.deciding if each.ramping]
+    if ramping or breaker.ramping:
+        share = min((each.share for each in ramping), default=breaker.share)
+        parts.append([(f"{_named(provider, ramping)} coming back, {percent(share)} admitted", YELLOW)])
+    if breaker.keys and breaker.keys.now:
+        parts.append([(f"{provider.name}: {breaker.keys.words}", PLAIN)])
+    return parts
+
+
+def _named(provider: Provider, scopes: Sequence[Scope]) -> str:
+    """The provider, and which of its breakers is meant where it has several."""
+    if not scopes:
+        return provider.name
+    name = scopes[0].name
+    more = f" and {len(scopes) - 1} more" if len(scopes) > 1 else ""
+    return f"{provider.name} {fit(name, min(cell_len(name), _LONGEST_SCOPE))}{more}"

@@ -1,0 +1,121 @@
+"""What stands beneath a provider's row: what its breakers by scope have to say, and keys that rest. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from aibridge_trio.top.data.document import Breaker, Resting, Scope
+from aibridge_trio.top.data.rates import ProviderRates
+from aibridge_trio.top.screen.text import (
+    DIM,
+    GREEN,
+    NOTHING,
+    PLAIN,
+    RED,
+    YELLOW,
+    Cell,
+    Column,
+    Line,
+    count,
+    remaining,
+    span,
+    table,
+)
+from aibridge_trio.top.view import urgency
+
+_MARK = "  └"
+_STYLES = {"open": RED, "half-open": YELLOW, "closed": GREEN}
+
+
+def beneath(shown: Sequence[ProviderRates], most: int | None, age: float, width: int) -> list[list[Line]]:
+    """Return the lines beneath each of the providers, at most `most` of all together, as far as there are so many.
+
+    The first has as many as leave one for each of the others. The document is `age` seconds old.
+    """
+    told = [_told(row.provider.breaker, age, width) for row in shown]
+    if most is None:
+        return told
+    left, waiting = most, sum(map(bool, told))
+    found: list[list[Line]] = []
+    for row, lines in zip(shown, told, strict=True):
+        waiting -= bool(lines)
+        room = min(left, max(1, left - waiting))
+        kept = lines if len(lines) <= room else _cut(row.provider.breaker, lines, room)
+        left -= len(kept)
+        found.append(kept)
+    return found
+
+
+def notable(breaker: Breaker) -> list[Scope]:
+    """Return the breakers of a provider that are not at rest, or have opened, the most urgent first."""
+    found = [each for each in breaker.deciding if each.word != "closed" or each.trips or each.failures]
+    return sorted(found, key=lambda each: (urgency(each), -each.rejects, -each.failures, -each.trips))
+
+
+def _told(breaker: Breaker, age: float, width: int) -> list[Line]:
+    keys = breaker.keys
+    return _rows(breaker, notable(breaker), age, width) + ([_keys(keys, age)] if keys and keys.now else [])
+
+
+def _rows(breaker: Breaker, scopes: Sequence[Scope], age: float, width: int) -> list[Line]:
+    """A row per scope in the columns of its provider, the name where the provider has what no scope has."""
+    columns: list[Column[Scope]] = [
+        Column("", 10, lambda _: (_MARK, DIM), right=False),
+        Column("", 13, lambda each: (_word(each), _style(each)), right=False),
+        Column("", 5, lambda each: (span(each.since + age), PLAIN)),
+        Column("", 5, lambda each: _left(each, age)),
+        Column("", 5, lambda each: _of(each.failures, breaker.threshold, YELLOW)),
+        Column("", 5, lambda each: _of(each.probes, breaker.max_probes if each.state == "half-open" else 0)),
+        Column("", 5, lambda each: _many(each.trips)),
+        Column("", 7, lambda each: _many(each.rejects)),
+    ]
+    name = max(1, width - sum(column.width + 1 for column in columns))
+    columns.append(Column("", name, lambda each: (each.name, _style(each)), right=False))
+    return table(columns, scopes)[1:]
+
+
+def _keys(keys: Resting, age: float) -> Line:
+    named = "  ".join(f"{hint} {span(max(0.0, left - age))}" for hint, left in keys.shown)
+    forgotten = f", {count(keys.evictions)} forgotten" if keys.evictions else ""
+    return [
+        (f"{_MARK} ", DIM),
+        (keys.words, YELLOW),
+        (f"  {named}", PLAIN),
+        (f"  {count(keys.total)} since the start{forgotten}", DIM),
+    ]
+
+
+def _cut(breaker: Breaker, lines: list[Line], room: int) -> list[Line]:
+    """As many of the lines as find room; the last says how many scopes, and keys, are not among them."""
+    if room <= 0:
+        return []
+    rest = notable(breaker)[room - 1 :]
+    states = Counter("ramp" if each.ramping else each.state for each in rest)
+    told = ", ".join(f"{many} {state}" for state, many in states.items())
+    more: Line = [(f"{_MARK} ", DIM), (f"{len(rest)}{' more' if room > 1 else ''}: {told}", PLAIN)]
+    if breaker.keys and breaker.keys.now:
+        more.append((f"  {breaker.keys.words}", YELLOW))
+    return [*lines[: room - 1], more]
+
+
+def _word(scope: Scope) -> str:
+    return scope.word.upper() if scope.state == "open" else scope.word
+
+
+def _style(scope: Scope) -> str:
+    return YELLOW if scope.ramping else _STYLES.get(scope.state, PLAIN)
+
+
+def _left(scope: Scope, age: float) -> Cell:
+    if scope.state != "open" or scope.left is None:
+        return NOTHING, DIM
+    return remaining(scope.left, age, scope.cooldown), RED
+
+
+def _of(value: int, most: int, style: str = PLAIN) -> Cell:
+    return (f"{value}/{most}", style if value else DIM) if most else (NOTHING, DIM)
+
+
+def _many(value: int) -> Cell:
+    return count(value), PLAIN if value else DIM

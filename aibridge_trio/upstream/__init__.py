@@ -1,0 +1,1 @@
+"""The providers' side: calls, connection pools, proxies."""

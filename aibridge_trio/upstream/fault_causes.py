@@ -1,0 +1,70 @@
+"""Why a call failed, in a few words for the log: taken from exceptions, and never from what a caller sent."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+
+import trio
+
+from aibridge_trio.net.stream import SHORTAGES, Shortage
+
+_NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def cause(error: BaseException) -> str:
+    """Return what an exception of a connection says, or the first in its chain of causes that says something.
+
+    Of one that says nothing by itself, its type.
+    """
+    said = (_words(each) for each in chain(error))
+    return next((words for words in said if words), "") or type(error).__name__
+
+
+def short_of_our_own(error: BaseException) -> bool:
+    """Tell whether this came of a shortage here, of descriptors, memory or threads, however it was wrapped."""
+    return any(
+        isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGES)
+        for each in chain(error)
+    )
+
+
+def _words(error: BaseException) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate verify failed: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS: {(error.reason or 'broken off').replace('_', ' ').lower()}"
+        case OSError():
+            return _of_system(error)
+        case trio.BrokenResourceError() if error.args and not error.__cause__:
+            return str(error)
+    return "closed here" if isinstance(error, trio.ClosedResourceError) else ""
+
+
+def _of_system(error: OSError) -> str:
+    match error:
+        case socket.gaierror(errno=number):
+            return "name not found" if number in _NO_NAME else f"name look-up failed: {error.strerror}"
+        case ConnectionResetError() | BrokenPipeError():
+            return "reset by peer"
+        case OSError(errno=int(number)):
+            return os.strerror(number).lower()
+    return str(error) if isinstance(error, Shortage) else ""
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that it came of, those of a group one after the other, each once."""
+    seen: set[int] = set()
+    rest = [error]
+    while rest:
+        error = rest.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        yield error
+        rest.append(error.__cause__ or error.__context__)
+        if isinstance(error, BaseExceptionGroup):
+            rest += reversed(error.exceptions)

@@ -1,0 +1,143 @@
+"""Connections to one provider: opened when needed, kept for the next request, never waited for."""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import trio
+
+from aibridge_trio.http.response_parser import Answer
+from aibridge_trio.net.dial import Dial
+from aibridge_trio.net.stream import Link
+from aibridge_trio.net.tls import Tls
+
+# How long (seconds) an idle connection is kept. Providers close theirs after 60 to 400.
+_EXPIRY = 50.0
+
+# How many connections are opened for one request, where a provider speaks before it is asked.
+_DIALS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a provider listens; with a TLS context its connections are encrypted and its name is verified."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+
+
+class Connection:
+    """One connection to a provider. `reused` tells whether it has answered before."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.answer = Answer()
+        self.reused = False
+        self.idle_since = 0.0
+
+    def close(self) -> None:
+        """Close it at once."""
+        self.link.close()
+        self.answer.forget()
+
+
+class Statistics(NamedTuple):
+    """Connections in use and idle."""
+
+    busy: int
+    idle: int
+
+
+class Pool:
+    """Takes and gives connections in constant time; the youngest is reused first, old ones are closed."""
+
+    def __init__(self, origin: Origin, dial: Dial) -> None:
+        self._origin = origin
+        self._dial = dial
+        self._idle: deque[Connection] = deque()
+        self._busy: set[Connection] = set()
+        self._closed = False
+
+    def statistics(self) -> Statistics:
+        """Return what is open now."""
+        return Statistics(len(self._busy), len(self._idle))
+
+    def __repr__(self) -> str:
+        return f"<Pool {self._origin.host} busy={len(self._busy)} idle={len(self._idle)}>"
+
+    def take(self) -> Connection | None:
+        """Return an idle connection that has not been closed by its provider, None without one."""
+        self.expire()
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.link.silent():
+                connection.reused = True
+                self._busy.add(connection)
+                return connection
+            connection.close()
+        return None
+
+    async def open(self) -> Connection:
+        """Open another one. Raises OSError and trio.BrokenResourceError; cancelled, it leaves nothing open.
+
+        A connection that has spoken, or ended, before it was asked anything is of no use: what it says (often a
+        408) is no answer to the request that comes. Another one is opened in its place, once.
+        """
+        for _ in range(_DIALS):
+            if link := await self._silent_link():
+                if self._closed:
+                    link.close()
+                    raise trio.ClosedResourceError
+                connection = Connection(link)
+                self._busy.add(connection)
+                return connection
+        raise trio.BrokenResourceError("it spoke or ended before it was asked")
+
+    async def _silent_link(self) -> Link | None:
+        """Dial; None if there is something to read already, beside what is TLS's own."""
+        origin = self._origin
+        link = await self._dial(origin.host, origin.port)
+        try:
+            if origin.tls:
+                tls = Tls(link, origin.tls, origin.host)
+                await tls.shake_hands()
+                silent = await tls.quiet()
+                link = tls
+            else:
+                silent = link.silent()
+        except BaseException:
+            link.close()
+            raise
+        if silent:
+            return link
+        link.close()
+        return None
+
+    def give(self, connection: Connection, *, reusable: bool) -> None:
+        """Take a connection back: keep it, or close it."""
+        if connection not in self._busy:  # the pool has been closed
+            return
+        self._busy.discard(connection)
+        if reusable:
+            connection.idle_since = trio.current_time()
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def expire(self) -> None:
+        """Close what has been idle for too long."""
+        oldest = trio.current_time() - _EXPIRY
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.popleft().close()
+
+    def close(self) -> None:
+        """Close all of them, and keep none that is given or opened later."""
+        self._closed = True
+        for connection in (*self._busy, *self._idle):
+            connection.close()
+        self._idle.clear()
+        self._busy.clear()

@@ -1,0 +1,219 @@
+"""The way to a provider through somebody's proxy: one call on httpx's own transport, which knows CONNECT."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import httpx
+import trio
+
+from aibridge_trio.errors import Phase
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.upstream.call import ConnectionLost, Source, unread
+from aibridge_trio.upstream.fault_causes import cause
+
+_MALFORMED = "malformed answer"
+_RESET = "reset by peer"
+# How messages of httpx's parser begin that tell of an end.
+_ENDS = {
+    "Server disconnected": "closed before the head",
+    "peer closed connection": "closed in the middle of the answer",
+}
+
+
+class ProxiedCall:
+    """One request and its answer; to its user it is a `Call`. Timeouts are seconds, infinity for none."""
+
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport,
+        url: httpx.URL,
+        *,
+        connect: float,
+        first_byte: float,
+        idle: float,
+    ) -> None:
+        self.phase: Phase = "connect"
+        self.status = 0
+        self.headers: Headers = []
+        self.length: int | None = None
+        self.buffered = False
+        self._transport = transport
+        self._url = url
+        self._connect = connect
+        self._first_byte = first_byte
+        self._idle = idle
+        self._answer: httpx.Response | None = None
+        self._standing = self._new = False  # the connection
+        self._sent_at = math.inf  # when the last byte of the request was taken
+        self._size = 0  # of its body
+        self._tls: ssl.SSLObject | None = None
+
+    async def begin(
+        self, method: str, target: bytes, headers: Headers, source: Source, reached: Callable[[], None]
+    ) -> None:
+        """See Call.begin."""
+        first = await source()  # before a connection is taken: the provider would wait for a slow caller
+        # From when all is out the head is waited for; before that the caller sets the pace, and writes that no one
+        # takes are a silence.
+        deadline = trio.CancelScope()
+
+        def stands() -> None:
+            self.phase = "head"
+            self._standing = True
+            deadline.deadline = math.inf
+            reached()
+
+        def sent(size: int) -> None:
+            self._size, self._sent_at = size, trio.current_time()
+            deadline.deadline = self._sent_at + self._first_byte
+
+        request = httpx.Request(
+            method,
+            self._url,
+            headers=headers,
+            stream=_Upload(first, source, stands, sent),
+            extensions={
+                "timeout": {"write": None if math.isinf(self._idle) else self._idle},
+                "trace": self._trace,
+            },
+        )
+        request.url = _ExactURL(self._url, target)
+        deadline.deadline = trio.current_time() + self._connect
+        with deadline:
+            try:
+                self._answer = await self._transport.handle_async_request(request)
+            except httpx.LocalProtocolError:
+                raise
+            except httpx.TransportError as error:
+                raise self._fault(error) from error
+        if self._answer is None:
+            raise httpx.ConnectTimeout("deadline") if self.phase == "connect" else httpx.ReadTimeout("deadline")
+        self.phase = "stream"
+        self.status, self.headers = self._answer.status_code, self._answer.headers.raw
+        length = self._answer.headers.get("content-length", "")
+        if length.isdigit() and "transfer-encoding" not in self._answer.headers:
+            self.length = int(length)
+        if self.length is None and "transfer-encoding" not in self._answer.headers:
+            network = self._answer.extensions.get("network_stream")
+            self._tls = network.get_extra_info("ssl_object") if network else None
+        assert isinstance(self._answer.stream, httpx.AsyncByteStream)
+        self._pieces = aiter(self._answer.stream)
+
+    async def _trace(self, event: str, _: object) -> None:
+        """Hear of httpcore that it opens a connection."""
+        if event == "connection.connect_tcp.started":
+            self._new = True
+
+    def _fault(self, error: httpx.TransportError) -> httpx.TransportError:
+        """Return what broke, with its cause for a message; ConnectionLost by the rules of Call."""
+        if isinstance(error, httpx.TimeoutException):
+            return error
+        words = _words(error)
+        lost = self._standing and not isinstance(error, httpx.ProxyError) and words != _MALFORMED
+        kept = not (self._new or self.status)
+        cut_off = words == _RESET and not self.status and unread(self._size, self._sent_at)
+        if lost and (kept or cut_off or math.isinf(self._sent_at)):
+            return ConnectionLost(words)
+        return type(error)(words)
+
+    async def read(self) -> bytes:
+        """See Call.read."""
+        piece: bytes | None = b""
+        with trio.move_on_after(self._idle) as scope:
+            try:
+                while piece == b"":  # an empty piece is no end
+                    piece = await anext(self._pieces, None)
+            except httpx.TransportError as error:
+                raise self._fault(error) from error
+        if scope.cancelled_caught:
+            raise httpx.ReadTimeout("deadline")
+        if piece is None and self._tls and not _said_goodbye(self._tls):
+            raise httpx.RemoteProtocolError("it ended without a close_notify")
+        return piece or b""
+
+    async def aclose(self, __: BaseException | None = None) -> None:
+        """Let go of the rest. Not by closing: httpx's nested generators would be left to the collector.
+
+        A read that is cancelled before it waits unwinds them all, and closes the connection.
+        """
+        if self._answer is None:
+            return
+        try:
+            with trio.CancelScope() as scope, suppress(httpx.TransportError):
+                scope.cancel()
+                async for _ in self._pieces:
+                    pass
+        finally:
+            await self._answer.aclose()
+
+
+def _words(error: httpx.TransportError) -> str:
+    """Return why; httpx's parser may quote what came, which is not for the log."""
+    said = str(error)
+    if isinstance(error, httpx.ProxyError):
+        status, _, _ = said.partition(" ")  # what follows is the proxy's own text
+        return f"proxy answered {status}" if status.isdigit() else cause(error)
+    if isinstance(error, httpx.RemoteProtocolError):
+        return next((words for start, words in _ENDS.items() if said.startswith(start)), _MALFORMED)
+    return cause(error)
+
+
+def _said_goodbye(tls: ssl.SSLObject) -> bool:
+    """Tell whether a TLS connection that has ended was ended by its other side, with a close_notify."""
+    try:
+        return not tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except (ssl.SSLError, ValueError):
+        return False
+
+
+class _Upload(httpx.AsyncByteStream):
+    """The request's body. Who pulls at it shows how far the request has come.
+
+    A transport begins to pull when the connection stands, and has pulled the last piece when the request is out.
+    """
+
+    def __init__(
+        self, first: bytes | None, source: Source, stands: Callable[[], None], sent: Callable[[int], None]
+    ) -> None:
+        self._first = first
+        self._source = source
+        self._stands: Callable[[], None] | None = stands
+        self._sent = sent
+        self._size = 0
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._stands:
+            self._stands()
+            self._stands = None
+            piece = self._first
+        else:
+            piece = await self._source()
+        if piece is None:
+            self._sent(self._size)
+            raise StopAsyncIteration
+        self._size += len(piece)
+        return piece
+
+
+class _ExactURL(httpx.URL):
+    """A URL whose path and query go out as they came: httpx would resolve dots and quote again.
+
+    (The `target` extension does the same, but breaks the CONNECT of a proxied connection.)
+    """
+
+    def __init__(self, base: httpx.URL, target: bytes) -> None:
+        super().__init__(base)
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        return self._target

@@ -1,0 +1,130 @@
+"""An httpx transport of our own: HTTP/1.1 on llhttp, one pool per origin.
+
+What it has over httpx's own: a connection is taken and given back in constant time and nothing waits in line; a
+cancelled request closes its connection at once; an answer that comes before the upload is done is an answer.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+
+from aibridge_trio.errors import Mistake
+from aibridge_trio.net.deadline import Deadline
+from aibridge_trio.net.dial import Dial, dialling, socket_options
+from aibridge_trio.net.poller import Poller
+from aibridge_trio.upstream.call import Call, Patience
+from aibridge_trio.upstream.fault_causes import cause
+from aibridge_trio.upstream.pool import Origin, Pool
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Calls by way of one pool per origin. As an httpx transport it knows no deadline; its callers may cancel."""
+
+    def __init__(self, context: ssl.SSLContext, dial: Dial | None = None) -> None:
+        self._context = context
+        self._dial = dial or dialling()
+        self._pools: dict[tuple[bytes, bytes, int | None], Pool] = {}
+
+    def pool(self, url: httpx.URL) -> Pool:
+        """Return the pool of a URL's origin."""
+        key = (url.raw_scheme, url.raw_host, url.port)
+        if key not in self._pools:
+            tls = url.scheme == "https"
+            port = url.port or (443 if tls else 80)
+            self._pools[key] = Pool(Origin(url.host, port, self._context if tls else None), self._dial)
+        return self._pools[key]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; returns its answer once the head has come, with the body as a stream."""
+        call = Call(self.pool(request.url), Patience(math.inf, *(Deadline(math.inf) for _ in range(3))))
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        body = aiter(request.stream)
+
+        async def source() -> bytes | None:
+            return await anext(body, None)
+
+        try:
+            await call.begin(request.method, request.url.raw_path, request.headers.raw, source, lambda: None)
+        except BaseException:
+            if isinstance(body, AsyncGenerator):  # httpx's bodies are: what is left of one is not the collector's
+                await body.aclose()
+            raise
+        return httpx.Response(call.status, headers=call.headers, stream=_Body(call))
+
+    def expire(self) -> None:
+        """Close what has been idle for too long, where no request comes by to do it."""
+        for pool in self._pools.values():
+            pool.expire()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def __repr__(self) -> str:
+        return f"<Transport {list(self._pools.values())}>"
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a call's answer, as httpx has it."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if piece := await self._call.read():
+            return piece
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        self._call.leave()
+
+
+class Transports:
+    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without.
+
+    `silence` is how long (seconds) a provider may take nothing of what is sent.
+    """
+
+    def __init__(self, ca_file: Path | None, poller: Poller | None = None, *, silence: float = math.inf) -> None:
+        self._ca_file = ca_file
+        self._poller = poller
+        self._silence = silence
+
+    def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
+        """Return a pool, through a proxy (its URL) or not."""
+        if proxy is None:
+            return Transport(self._context, dialling(self._poller, silence=self._silence))
+        return httpx.AsyncHTTPTransport(
+            verify=self._context,
+            proxy=proxy,
+            # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on and bills.
+            http2=False,
+            socket_options=socket_options(self._silence),
+            # No queue inside: how much is in flight is the admission's to say.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        )
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        context = httpx.create_ssl_context()
+        if self._ca_file:
+            try:
+                context.load_verify_locations(self._ca_file)
+            except OSError as error:
+                why = error.strerror or cause(error)
+                raise Mistake(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {why}") from None
+            # As of Python 3.13 certificates are refused that don't keep RFC 5280 to the letter: many private CAs
+            # have no Authority Key Identifier. And as of 3.13 an intermediate certificate may be the trusted one.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context

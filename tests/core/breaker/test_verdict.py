@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
+from aibridge_trio.errors import Phase, UpstreamFault
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "error",
+                    "response",
+                    "code",
+                    "details",
+                    "metadata",
+                    "status",
+                    "finish_reason",
+                    "message",
+                    "x",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+documents = st.dictionaries(
+    st.sampled_from(["type", "error", "response", "code", "choices", "object", "usage"]), json_values, max_size=4
+)
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+def test_overload_statuses_are_failures(status: int) -> None:
+    """429, 503 and 529 are failures, and the provider itself spoke of overload."""
+    assert verdict.of_status(status) == Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == 429)
+
+
+@given(st.integers(400, 599).filter(lambda status: status not in {429, 503, 529}))
+@example(400)
+@example(401)
+@example(403)
+@example(404)
+@example(500)
+@example(502)
+@example(504)
+def test_all_other_error_statuses_are_neutral(status: int) -> None:
+    """400, 401, 403, 404, 500, 502 and every other status from 400 on are neutral, body or not."""
+    assert verdict.of_status(status) == NEUTRAL
+    assert verdict.of_head(status) == NEUTRAL
+    assert verdict.of_body(status, verdict.parse(b'{"error":{"code":"rate_limit_exceeded"}}')) == NEUTRAL
+
+
+@given(st.integers(200, 399))
+def test_statuses_below_400_are_successes_when_complete(status: int) -> None:
+    """Any other answer below 400 is a success, but only its end proves it."""
+    assert verdict.of_head(status) is None
+    assert verdict.of_body(status, verdict.parse(b"whatever")) == SUCCESS
+
+
+@pytest.mark.parametrize("status", [503, 529])
+def test_an_overload_head_is_enough(status: int) -> None:
+    """503 and 529 are settled by their heads."""
+    evidence = verdict.of_head(status)
+    assert evidence is not None
+    assert evidence.verdict is Verdict.FAILURE
+
+
+def test_the_head_of_a_429_is_not_enough() -> None:
+    """A 429 has to be read: its code may say that waiting never helps."""
+    assert verdict.of_head(429) is None
+
+
+EXHAUSTED = [
+    {"error": {"code": "insufficient_quota", "type": "insufficient_quota", "message": "…", "param": None}},
+    {"error": {"type": "insufficient_quota"}},
+    {"error": {"code": "credit_balance_exhausted"}},
+    {"error": {"code": "billing_hard_limit_reached"}},
+    {"error": {"code": "organization_spend_limit_exceeded"}},
+    {"error": {"code": "project_spend_limit_exceeded"}},
+    {
+        "type": "error",
+        "error": {
+            "type": "rate_limit_error",
+            "message": "…",
+            "details": {"error_code": "enforced_spend_limit_reached"},
+        },
+        "request_id": "req_1",
+    },
+]
+
+
+@pytest.mark.parametrize("document", EXHAUSTED)
+def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> None:
+    """A 429 whose code says that waiting never helps says nothing of the provider's health."""
+    assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"slow down",
+        b"\xff\xfe",
+        b"[]",
+        b'{"error":null}',
+        b'{"error":{"code":"rate_limit_exceeded","type":"tokens"}}',
+        b'{"error":{"code":null,"type":"requests"}}',
+        b'{"type":"error","error":{"type":"rate_limit_error","message":"insufficient_quota"}}',
+        b'{"error":{"code":["insufficient_quota"]}}',
+        b'{"error":{"code":"insufficient_quota"',
+    ],
+)
+def test_any_other_429_is_a_failure(body: bytes) -> None:
+    """Every other 429 is a failure, one that cannot be read too; free text in a message is no code."""
+    assert verdict.of_body(429, verdict.parse(body)).verdict is Verdict.FAILURE
+
+
+@pytest.mark.parametrize("phase", get_args(Phase))
+@pytest.mark.parametrize("timeout", [False, True])
+def test_faults_are_failures(phase: Phase, timeout: bool) -> None:
+    """No connection, no head in time, an answer broken or silent: all are failures, none is overload."""
+    evidence = verdict.of_fault(UpstreamFault(phase, "detail", timeout=timeout))
+    assert evidence.verdict is Verdict.FAILURE
+    assert not evidence.overload
+    assert evidence.cause
+
+
+OVERLOAD_CODES = [
+    "overloaded_error",
+    "rate_limit_error",
+    "server_is_overloaded",
+    "rate_limit_exceeded",
+    "slow_down",
+]
+
+
+def shapes(code: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return an error event with this code as each dialect writes it: (event name, document)."""
+    return {
+        "messages": ("error", {"type": "error", "error": {"type": code, "message": "…"}, "request_id": "r"}),
+        "chat": ("", {"error": {"message": "…", "type": "x", "param": None, "code": code}}),
+        "chat-type": ("", {"error": {"message": "…", "type": code, "param": None, "code": None}}),
+        "responses-error": (
+            "error",
+            {"type": "error", "code": code, "message": "…", "param": None, "sequence_number": 1},
+        ),
+        "responses-nested": ("error", {"type": "error", "error": {"type": "x", "code": code, "message": "…"}}),
+        "responses-failed": (
+            "response.failed",
+            {
+                "type": "response.failed",
+                "response": {"status": "failed", "error": {"code": code, "message": "…"}},
+            },
+        ),
+    }
+
+
+SHAPES = list(shapes(""))
+
+
+@pytest.mark.parametrize("code", OVERLOAD_CODES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_overload_events_are_failures(code: str, shape: str) -> None:
+    """Each code of overload, in each dialect's shape, is a failure that names it."""
+    quota = code in {"rate_limit_error", "rate_limit_exceeded"}
+    assert verdict.of_event(*shapes(code)[shape]) == Evidence(Verdict.FAILURE, code, overload=True, quota=quota)
+
+
+@pytest.mark.parametrize(
+    "code", ["api_error", "server_error", "invalid_prompt", "invalid_request_error", "insufficient_quota", ""]
+)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_error_events_are_neutral(code: str, shape: str) -> None:
+    """Any other error in a stream is neutral."""
+    assert verdict.of_event(*shapes(code)[shape]) == NEUTRAL
+
+
+# What compatible providers send in the middle of a stream.
+COMPATIBLE: list[tuple[str, str, str]] = [
+    ("OpenRouter", "", '{"error":{"code":503,"message":"m"},"choices":[{"index":0,"finish_reason":"error"}]}'),
+    ("OpenRouter", "", '{"error":{"code":429,"message":"m","metadata":{"raw":"…"}},"choices":[]}'),
+    ("OpenRouter", "", '{"error":{"code":502,"metadata":{"error_type":"provider_overloaded"}},"choices":[]}'),
+    ("OpenRouter", "", '{"choices":[{"delta":{"content":""},"finish_reason":"error","error":{"code":503}}]}'),
+    ("LiteLLM", "", '{"error":{"message":"m","type":null,"param":null,"code":"503"}}'),
+    ("LiteLLM", "", '{"error":{"message":"m","type":"throttling_error","param":null,"code":"429"}}'),
+    ("vLLM", "", '{"error":{"message":"m","type":"ServiceUnavailableError","param":null,"code":503}}'),
+    ("SGLang", "", '{"object":"error","message":"m","type":"x","param":null,"code":503}'),
+    ("TGI", "", '{"error":{"message":"m","http_status_code":429}}'),
+    ("TGI", "", '{"error":"Model is overloaded","error_type":"overloaded"}'),
+    ("Groq", "error", '{"error":{"message":"m","type":"service_unavailable","status_code":503}}'),
+    ("Gemini", "", '{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}'),
+    ("Gemini", "", '{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"t"}]}}'),
+    ("Gemini", "", '{"error":{"message":"m","status":"Too Many Requests"}}'),
+    ("Azure", "", '{"error":{"code":"429","message":"m"}}'),
+    ("Azure", "", '{"error":{"code":"TooManyRequests","message":"m"}}'),
+    ("Moonshot", "", '{"error":{"message":"m","type":"engine_overloaded_error"}}'),
+    ("Bedrock", "", '{"error":{"code":"ThrottlingException","message":"m"}}'),
+    ("Codex", "error", '{"type":"error","status":429,"error":{"type":"x"}}'),
+    ("any", "", '{"error":{"code":529}}'),
+    ("any", "", '{"error":{"code":" 529 "}}'),
+    ("any", "", '{"error":{"type":"overloaded"}}'),
+    ("any", "", '{"error":{"status":503}}'),
+    ("any", "error", '{"type":"overloaded_error"}'),
+    ("any", "", '{"error":503}'),
+    ("any", "", '{"error":"rate_limit_exceeded"}'),
+    ("any", "", '{"choices":[{"index":0,"delta":{}},{"index":1,"error":{"code":503}}]}'),
+    ("Gemini", "", '[{"error":{"code":503,"message":"m","status":"UNAVAILABLE"}}]'),
+    ("DashScope", "", '{"code":"Throttling.RateQuota","message":"m","request_id":"r"}'),
+    ("Mistral", "", '{"object":"error","message":"m","type":"service_tier_capacity_exceeded","code":"3505"}'),
+    ("any", "", '{"code":503,"message":"m"}'),
+    ("any", "", '{"status":"503","detail":"m"}'),
+    ("any", "", '{"type":"overloaded","message":"m"}'),
+    ("any", "", '{"errors":[{"code":503,"message":"m"}]}'),
+    ("any", "", '{"error":{"error":{"type":"overloaded_error"}}}'),
+    ("any", "", '{"error":{"code":"503 Service Unavailable"}}'),
+    ("any", "", '{"error":{"code":"HTTP_503"}}'),
+    ("any", "", '{"error":{"statusCode":503}}'),
+    ("any", "", '{"error":{"type":"server_overload"}}'),
+    ("any", "", '{"error":{"code":"model_is_overloaded"}}'),
+    ("any", "", '{"error":{"code":"tpm_rate_limit_reached_for_key"}}'),
+    ("any", "response.failed", '{"type":"response.failed","response":{"error":{"code":503}}}'),
+]
+
+
+@pytest.mark.parametrize(("_who", "name", "data"), COMPATIBLE)
+def test_overload_is_understood_as_compatible_providers_say_it(_who: str, name: str, data: str) -> None:
+    """A status in an error, as number or text, counts as in a head; so does a name for it, however written."""
+    document = verdict.parse(data.encode())
+    evidence = verdict.of_event(name, document)
+    assert evidence is not None
+    assert (evidence.verdict, evidence.overload) == (Verdict.FAILURE, True)
+    quota = any(word in data.lower() for word in ("429", "rate_limit", "throttling", "too many", "toomany"))
+    assert evidence.quota is quota
+    if name == "":
+        assert verdict.of_body(200, document) == evidence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(
+            f'{{"code":{status}}}'
+            for status in (400, 401, 402, 404, 408, 498, 500, 502, 504, 0, -503, 50300, 1e300)
+        ),
+        *(f'{{"code":"{status}"}}' for status in ("500", "502", "5030", "-503", "5.03", "\u0665\u0660\u0663", "")),
+        '{"code":true}',
+        '{"code":[503]}',
+        '{"code":{"code":503}}',
+        '{"message":"503 overloaded"}',
+        '{"code":null,"type":"InternalServerError"}',
+        '{"code":"server_error"}',
+        '{"code":"' + "overloaded" * 1000 + '"}',
+        '{"code":"over\\nloaded"}',
+        '{"code":429,"type":"insufficient_quota"}',
+        '"the model overloaded its context"',
+        '"an error was encountered while running the model"',
+    ],
+)
+def test_other_statuses_and_words_in_an_error_are_neutral(error: str) -> None:
+    """As their statuses in a head are; and free text is no code."""
+    document = verdict.parse(f'{{"error":{error}}}'.encode())
+    assert document
+    assert verdict.of_event("", document) == NEUTRAL
+    assert verdict.of_body(200, document) == NEUTRAL
+
+
+def test_a_choice_that_ends_in_error_is_neutral() -> None:
+    """It is no content, and says nothing of why."""
+    document = {"choices": [{"delta": {"content": ""}, "finish_reason": "error"}]}
+    assert verdict.of_event("", document) == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"object": "response", "status": "completed", "error": None, "code": 503},
+        {"choices": [{"message": {"content": "503"}, "finish_reason": "stop"}], "type": "overloaded"},
+        {"choices": [], "status": 503},
+        {"choices": [{"delta": {"content": "overloaded"}}], "code": 503, "message": "m"},
+        {"type": "message", "message": "m", "status": "in_progress", "code": 200},
+        {"type": "message", "content": [{"type": "text", "text": "overloaded_error"}]},
+    ],
+)
+def test_what_is_no_error_is_not_read_for_codes(document: dict[str, Any]) -> None:
+    """A complete answer without an error is a success, whatever words stand in it."""
+    assert verdict.of_body(200, document) == SUCCESS
+    assert verdict.of_event("", document) is SUCCESS
+
+
+def test_an_exhausted_account_in_a_stream_is_neutral() -> None:
+    """An overload type whose details say that waiting never helps is neutral in a stream, too."""
+    document = {
+        "type": "error",
+        "error": {"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}},
+    }
+    assert verdict.of_event("error", document) == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("ping", {"type": "ping"}),
+        ("message_start", {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 1}}}),
+        ("response.created", {"type": "response.created", "response": {"error": None}}),
+        ("response.in_progress", {"type": "response.in_progress", "response": {"error": None}}),
+        ("response.queued", {"type": "response.queued"}),
+        ("", {}),
+    ],
+)
+def test_events_without_content_say_nothing(name: str, document: dict[str, Any]) -> None:
+    """Pings, announcements and what cannot be read prove neither health nor illness."""
+    assert verdict.of_event(name, document) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("", {"object": "chat.completion.chunk", "choices": [{"delta": {"content": "Hi"}}]}),
+        ("", {"object": "chat.completion.chunk", "choices": [{"delta": {"content": "Hi"}}], "error": None}),
+        ("content_block_start", {"type": "content_block_start", "content_block": {"type": "text"}}),
+        ("content_block_delta", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "x"}}),
+        ("response.output_text.delta", {"type": "response.output_text.delta", "delta": "Hi"}),
+        ("response.completed", {"type": "response.completed", "response": {"error": None}}),
+    ],
+)
+def test_content_is_a_success(name: str, document: dict[str, Any]) -> None:
+    """The first event that carries content proves health; `error: null` is no error."""
+    assert verdict.of_event(name, document) is SUCCESS
+
+
+@given(st.text(max_size=10) | st.sampled_from(["error", "ping"]), documents)
+@example("", {"type": []})
+@example("", {"type": {}})
+@example("error", {"error": {"code": {}, "details": []}})
+@example("", {"error": 1})
+@example("", {"error": {"code": 10**4000, "status": float("nan"), "type": float("inf")}})
+@example("", {"choices": [{"error": {"code": {}}}]})
+@example("", {"choices": [[]], "object": []})
+def test_no_document_makes_it_raise(name: str, document: dict[str, Any]) -> None:
+    """Whatever types a provider puts where, an event yields evidence or none, never an exception."""
+    assert isinstance(verdict.of_event(name, document), Evidence | None)
+    assert isinstance(verdict.of_body(200, document), Evidence)
+
+
+@given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
+@example(b"[" * 200_000)
+@example(b'{"a":' * 200_000)
+@example(b'{"error":{"code":' + b"9" * 100_000 + b"}}")
+@example(b'{"error":"\\ud800"}')
+@example(b"NaN")
+@example(b"\xff\xfe\x00")
+def test_no_bytes_make_it_raise(data: bytes) -> None:
+    """Deep nesting, huge numbers, broken encodings: what cannot be read is an empty object."""
+    assert isinstance(verdict.parse(data), dict)
+    assert verdict.of_body(429, verdict.parse(data)).verdict in {Verdict.FAILURE, Verdict.NEUTRAL}
+
+
+def test_slowness_is_a_failure_of_no_key() -> None:
+    """A late first byte says that the provider is ill, not that it or a key is overloaded."""
+    assert verdict.of_slowness(2.5) == Evidence(Verdict.FAILURE, "no first byte in 2.5 s", own=True)
+
+
+@pytest.mark.parametrize("phase", get_args(Phase))
+@pytest.mark.parametrize("timeout", [False, True])
+def test_long_waits_may_be_their_callers_own_doing(phase: Phase, timeout: bool) -> None:
+    """How long a provider thinks depends on what it was asked; a connection and a break do not."""
+    evidence = verdict.of_fault(UpstreamFault(phase, "detail", timeout=timeout))
+    assert evidence.own is (timeout and phase != "connect")
+
+
+@pytest.mark.parametrize(("status", "own"), [(429, True), (503, False), (529, False), (200, False), (400, False)])
+def test_only_a_429_is_of_its_key(status: int, own: bool) -> None:
+    """With a caller's own key a 429 may be that caller's doing, and nothing else."""
+    assert verdict.of_status(status).own is False
+    assert verdict.on_own_key(verdict.of_status(status)).own is own

@@ -1,0 +1,67 @@
+"""A central key that its provider says back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from aibridge_trio.config.settings import Secret
+from aibridge_trio.core.inspection.secret_mask import Mask
+from aibridge_trio.http.message import Reply, Request
+from tests.support.network import Network
+
+KEY = "sk-sk-central-sk-0123"
+CHAT = "/openai/v1/chat/completions"
+
+
+def masked(secret: bytes, *pieces: bytes) -> bytes:
+    mask = Mask(secret)
+    return b"".join([*map(mask.feed, pieces), mask.end()])
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"b", b"ab", b"aab", b"aabaab"]), max_size=12).map(b"".join),
+    st.lists(st.integers(0, 60), max_size=5).map(sorted),
+)
+def test_wherever_it_is_cut(data: bytes, cuts: list[int]) -> None:
+    """All of it is hidden, nothing else is changed, and the length stays."""
+    pieces = [data[at:to] for at, to in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+    assert masked(b"aab", *pieces) == data.replace(b"aab", b"***")
+
+
+def test_only_the_beginning_is_looked_at() -> None:
+    """Behind 64 KiB pieces pass as they are, and nothing is kept."""
+    long = b"x" * 70_000
+    assert masked(b"secret", long, b"secret") == long + b"secret"
+    assert masked(b"secret", b"sec", b"x") == b"secx"
+
+
+@pytest.mark.parametrize("status", [200, 401, 500])
+@pytest.mark.parametrize("sized", [True, False])
+async def test_it_does_not_reach_a_caller(
+    autojump_clock: MockClock, network: Network, status: int, sized: bool
+) -> None:
+    """Not in a header, nor in an error's body, sized or not, in pieces or not; a caller's own key does."""
+    body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}}).encode()
+
+    async def provider(request: Request, reply: Reply) -> None:
+        async for _ in request.body:
+            pass
+        head = [(b"x-key", b"<%s>" % KEY.encode()), (b"content-type", b"application/json")]
+        await reply.start(status, [*head, (b"content-length", b"%d" % len(body))] if sized else head)
+        for at in range(0, len(body), 7):
+            await reply.send(body[at : at + 7])
+        await reply.end()
+
+    await network.answer("openai", provider)
+    async with network.bridge(openai_api_key=Secret(KEY), forward_caller_keys=True) as bridge:
+        answer = await bridge.client.post(CHAT, content=b"{}")
+        assert answer.headers["x-key"] == "<" + "*" * len(KEY) + ">"
+        assert (KEY in answer.text) is (status == 200)
+        assert len(answer.content) == len(body)
+        own = await bridge.client.post(CHAT, content=b"{}", headers={"authorization": f"Bearer {KEY}"})
+        assert own.content == body

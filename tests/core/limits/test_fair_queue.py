@@ -1,0 +1,244 @@
+"""The fair queue, against a naive one: a list of who waits, and turns counted from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from aibridge_trio.core.limits.fair_queue import FairQueue
+
+CALLERS = "abcd"
+LANES = ("x", "y")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One that waits, in the order of its number."""
+
+    number: int
+    caller: str
+    lane: str
+
+
+class Naive:
+    """A list, and for each caller when it had its last turn or came."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.items: list[Item] = []
+        self.turns: dict[str, int] = {}
+        self.clock = 0
+
+    def count(self, caller: str) -> int:
+        return sum(item.caller == caller for item in self.items)
+
+    def has_room(self, caller: str) -> bool:
+        longest = max([self.count(each) for each in CALLERS])
+        return len(self.items) < self.size or longest > self.count(caller) + 1
+
+    def push(self, item: Item) -> Item | None:
+        out = None
+        if len(self.items) >= self.size:
+            most = max(self.count(each) for each in CALLERS)
+            candidates = [each for each in CALLERS if self.count(each) == most]
+            outs = [
+                max((i for i in self.items if i.caller == each), key=lambda i: i.number) for each in candidates
+            ]
+            out = outs[0] if len(outs) == 1 else None
+        if not self.count(item.caller):
+            self.clock += 1
+            self.turns[item.caller] = self.clock
+        self.items.append(item)
+        return out
+
+    def ahead(self, caller: str) -> int:
+        """Let one more of this caller come to a copy, and count the turns until it has its own."""
+        copy, last = Naive(self.size + 1), Item(10**9, caller, "x")
+        copy.items, copy.turns, copy.clock = [*self.items], {**self.turns}, self.clock
+        copy.push(last)
+        return next(turns for turns in range(len(copy.items)) if copy.next(set()) == last)
+
+    def next(self, blocked: set[tuple[str, str]]) -> Item | None:
+        for caller in sorted({item.caller for item in self.items}, key=lambda each: self.turns[each]):
+            free = [i for i in self.items if i.caller == caller and (i.caller, i.lane) not in blocked]
+            if free:
+                item = min(free, key=lambda i: i.number)
+                self.items.remove(item)
+                self.clock += 1
+                self.turns[caller] = self.clock
+                return item
+        return None
+
+
+class Machine(RuleBasedStateMachine):
+    """Both hear the same story."""
+
+    @initialize(size=st.integers(1, 8))
+    def begin(self, size: int) -> None:
+        self.queue: FairQueue[Item] = FairQueue(size)
+        self.naive = Naive(size)
+        self.number = 0
+
+    @rule(caller=st.sampled_from(CALLERS), lane=st.sampled_from(LANES))
+    def push(self, caller: str, lane: str) -> None:
+        assert self.queue.has_room(caller) == self.naive.has_room(caller)
+        if not self.queue.has_room(caller):
+            return
+        self.number += 1
+        item = Item(self.number, caller, lane)
+        full, lengths = len(self.queue) == self.queue.size, {each: self.queue.waiting(each) for each in CALLERS}
+        expected = self.naive.push(item)
+        out = self.queue.push(caller, lane, item)
+        assert (out is not None) == full
+        if out is not None:
+            assert lengths[out.caller] == max(lengths.values()) >= lengths[caller] + 2
+            assert out == max((i for i in self.naive.items if i.caller == out.caller), key=lambda i: i.number)
+            assert expected in (None, out)
+            self.naive.items.remove(out)
+
+    @rule(blocked=st.sets(st.tuples(st.sampled_from(CALLERS), st.sampled_from(LANES)), max_size=4))
+    def take(self, blocked: set[tuple[str, str]]) -> None:
+        assert self.queue.next(lambda caller, lane: (caller, lane) not in blocked) == self.naive.next(blocked)
+
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        if self.naive.items:
+            item = data.draw(st.sampled_from(self.naive.items))
+            assert self.queue.remove(item)
+            self.naive.items.remove(item)
+            assert not self.queue.remove(item)
+
+    @invariant()
+    def they_agree(self) -> None:
+        if not hasattr(self, "queue"):
+            return
+        assert len(self.queue) == len(self.naive.items) <= self.queue.size
+        counts = Counter(item.caller for item in self.naive.items)
+        assert {each: self.queue.waiting(each) for each in CALLERS} == {each: counts[each] for each in CALLERS}
+        assert self.queue.callers == len(counts)
+        assert set(self.queue.lanes) == {item.lane for item in self.naive.items}
+        for caller in CALLERS:
+            assert self.queue.ahead(caller) == self.naive.ahead(caller)
+
+
+def test_the_queue_does_what_the_naive_one_does() -> None:
+    """In any story of comers, turns and leavers both give the same turns and push the same out."""
+    run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None))
+
+
+def filled(names: str, size: int = 1000) -> FairQueue[tuple[int, str]]:
+    """Return a queue in which these callers came, in this order."""
+    queue: FairQueue[tuple[int, str]] = FairQueue(size)
+    for number, name in enumerate(names):
+        queue.push(name, "x", (number, name))
+    return queue
+
+
+def served(queue: FairQueue[tuple[int, str]]) -> str:
+    """Serve all; return whose turns they were."""
+    turns = []
+    while item := queue.next(lambda *_: True):
+        turns.append(item[1])
+    return "".join(turns)
+
+
+@given(st.text("abcde", max_size=40))
+def test_a_caller_that_waits_sees_each_other_at_most_once_before_its_turn(names: str) -> None:
+    """One caller's hundreds cost another at most one turn, whoever they are and in whatever order they came."""
+    turns = served(filled(names))
+    assert Counter(turns) == Counter(names)
+    left = Counter(names)
+    for at, name in enumerate(turns):
+        left[name] -= 1
+        if left[name]:
+            until = turns.index(name, at + 1)
+            assert max(Counter(turns[at + 1 : until]).values(), default=0) <= 1
+
+
+@given(
+    st.lists(st.sampled_from("abc") | st.sets(st.sampled_from("bc")), min_size=1, max_size=60), st.integers(3, 30)
+)
+def test_whoever_comes_meanwhile_a_caller_that_may_go_sees_each_other_at_most_once(
+    story: list[str | set[str]], size: int
+) -> None:
+    """While others come, are blocked and push out: one turn of each at most, from one's coming or last turn on."""
+    queue: FairQueue[tuple[int, str]] = FairQueue(size)
+    seen = Counter[str]()  # turns of the others since "a" came or had its last
+    for number, event in enumerate(story):
+        if isinstance(event, str):
+            if queue.has_room(event):
+                if event == "a" and not queue.waiting("a"):
+                    seen.clear()
+                queue.push(event, "x", (number, event))
+            continue
+        blocked = event
+        if item := queue.next(lambda caller, _: caller not in blocked):  # noqa: B023 - asked at once
+            seen[item[1]] += 1
+            if item[1] == "a":
+                seen.clear()
+        if queue.waiting("a"):
+            assert max(seen.values(), default=0) <= 1
+
+
+@given(st.text("abcd", max_size=20), st.integers(0, 8), st.sampled_from("abcde"))
+def test_so_many_turns_are_ahead(names: str, taken: int, caller: str) -> None:
+    """Exactly, whoever stands where in the round."""
+    queue = filled(names)
+    for _ in range(taken):
+        queue.next(lambda *_: True)
+    ahead = queue.ahead(caller)
+    queue.push(caller, "x", (999, caller))
+    turns = 0
+    while queue.next(lambda *_: True) != (999, caller):
+        turns += 1
+    assert turns == ahead
+
+
+def test_turns_go_round() -> None:
+    """Five hundred of one caller, two of another, one of a third."""
+    assert served(filled("a" * 500 + "bbc")).startswith("abcaba")
+
+
+def test_own_requests_keep_their_order() -> None:
+    """A caller is served in the order in which it came."""
+    queue = filled("aaa")
+    assert [queue.next(lambda *_: True) for _ in range(3)] == [(0, "a"), (1, "a"), (2, "a")]
+
+
+def test_a_blocked_lane_is_passed_by() -> None:
+    """Only what cannot be served now waits on, and keeps its place in its own lane."""
+    queue: FairQueue[str] = FairQueue(9)
+    for item, lane in (("1", "x"), ("2", "y"), ("3", "x")):
+        queue.push("a", lane, item)
+    assert queue.next(lambda _, lane: lane == "y") == "2"
+    assert queue.next(lambda _, lane: lane == "y") is None
+    assert [queue.next(lambda *_: True) for _ in range(2)] == ["1", "3"]
+
+
+@pytest.mark.parametrize(("names", "comer", "out"), [("aaaa", "b", 3), ("aaab", "c", 2), ("aabc", "d", 1)])
+def test_the_longest_line_makes_room(names: str, comer: str, out: int) -> None:
+    """Its youngest leaves, if the comer has less by two or more with it."""
+    queue = filled(names, size=4)
+    assert queue.has_room(comer)
+    assert queue.push(comer, "x", (9, comer)) == (out, "a")
+
+
+@given(st.text("abc", min_size=4, max_size=4), st.text("abc", max_size=30))
+def test_nobody_is_pushed_out_for_ever(names: str, comers: str) -> None:
+    """Each push levels lines that differed by two: after a few, nobody pushes anybody any more."""
+    queue = filled(names, size=4)
+    pushes = 0
+    for number, name in enumerate(comers, 100):
+        if queue.has_room(name):
+            pushes += queue.push(name, "x", (number, name)) is not None
+    assert pushes <= 3
+
+
+def test_a_repr_tells_the_state() -> None:
+    """How many wait, of how many, of whom."""
+    assert repr(filled("aab", size=7)) == "<FairQueue 3 of 7, 2 callers>"

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import random
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from aibridge_trio.core.limits import concurrency
+from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.errors import AtCapacity, RateLimited
+from aibridge_trio.events import Event, Waited, nobody
+from aibridge_trio.gateway.admission import Admission, Statistics
+from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.server.asgi import AsgiBody, AsgiReply
+
+IDLE = concurrency.Statistics(waiting=0, callers=0, pace=None)
+
+
+@dataclass
+class Clock:
+    """A clock that tests turn."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def nowhere(message: MutableMapping[str, Any]) -> None:
+    """Send nothing."""
+
+
+def reply() -> Reply:
+    return AsgiReply(nowhere, AsgiBody())
+
+
+class Door:
+    """An admission and the callers that come to it."""
+
+    def __init__(self, max_concurrency: int = 0, rate_limit: int = 0) -> None:
+        self.clock = Clock()
+        self.callers = Callers()
+        self.admission = Admission(Limits(max_concurrency), rate_limit, self.clock)
+
+    def take(
+        self, *headers: tuple[bytes, bytes], client: str = "203.0.113.7", answer: Reply | None = None
+    ) -> bool:
+        request = Request("GET", b"/", b"", list(headers), client, None, AsgiBody())
+        try:
+            self.admission.take(self.callers.identify(request), answer or reply())
+        except RateLimited:
+            return False
+        return True
+
+    @property
+    def in_flight(self) -> int:
+        return self.admission.statistics().in_flight
+
+
+# --- Concurrency
+
+
+def test_the_nth_is_admitted_and_the_next_rejected_at_once() -> None:
+    """With N allowed the N-th holds a slot, and the N+1st is rejected without waiting."""
+    door = Door(max_concurrency=2)
+    with door.admission.place(), door.admission.place():
+        with pytest.raises(AtCapacity), door.admission.place():
+            pytest.fail("a third was admitted")
+        assert door.in_flight == 2
+
+
+def test_a_reject_takes_no_slot() -> None:
+    """Rejects do not count: after a flood of them every slot is free (the Go AI Bridge counts them)."""
+    door = Door(max_concurrency=1)
+    with door.admission.place():
+        for _ in range(100):
+            with pytest.raises(AtCapacity), door.admission.place():
+                pass
+    assert door.in_flight == 0
+    with door.admission.place():
+        assert door.in_flight == 1
+
+
+def test_zero_is_unlimited() -> None:
+    """With 0 everybody is admitted, and still counted."""
+    door = Door(max_concurrency=0)
+    slots = [door.admission.place() for _ in range(1000)]
+    for slot in slots:
+        slot.__enter__()
+    assert door.in_flight == 1000
+    for slot in slots:
+        slot.__exit__(None, None, None)
+    assert door.in_flight == 0
+
+
+@pytest.mark.parametrize("error", [ValueError, AtCapacity, KeyboardInterrupt])
+def test_the_slot_is_back_after_an_exception(error: type[BaseException]) -> None:
+    """Whatever goes wrong inside, the slot is given back, once."""
+    door = Door(max_concurrency=1)
+    for _ in range(3):
+        with pytest.raises(error), door.admission.place():
+            raise error
+        assert door.in_flight == 0
+
+
+async def test_the_slot_is_back_after_a_cancellation(autojump_clock: MockClock) -> None:
+    """A request that is cancelled gives its slot back."""
+    door = Door(max_concurrency=1)
+    with trio.move_on_after(5) as scope, door.admission.place():
+        await trio.sleep_forever()
+    assert scope.cancelled_caught
+    assert door.in_flight == 0
+
+
+async def test_one_task_may_hold_several_slots() -> None:
+    """A slot belongs to a request, not to a task."""
+    door = Door(max_concurrency=3)
+    with door.admission.place(), door.admission.place():
+        await trio.lowlevel.checkpoint()
+        assert door.in_flight == 2
+
+
+async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> None:
+    """Whatever comes and goes, never more than N are inside, and a free slot is never refused."""
+    door, chance = Door(max_concurrency=5), random.Random(1)
+    inside, most, admitted, rejected = 0, 0, 0, 0
+
+    async def request() -> None:
+        nonlocal inside, most, admitted, rejected
+        await trio.sleep(chance.random() * 10)
+        free = inside < 5
+        try:
+            with trio.move_on_after(chance.random()), door.admission.place():
+                admitted, inside, most = admitted + 1, inside + 1, max(most, inside + 1)
+                assert free
+                try:
+                    await trio.sleep(chance.random())
+                    if chance.random() < 0.3:
+                        raise ValueError
+                finally:
+                    inside -= 1
+        except AtCapacity:
+            rejected += 1
+            assert not free
+        except ValueError:
+            pass
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(500):
+            nursery.start_soon(request)
+    assert most == 5
+    assert admitted + rejected == 500
+    assert rejected > 0
+    assert door.in_flight == 0
+
+
+async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autojump_clock: MockClock) -> None:
+    """The slot became free, and before the task that waited for it ran again, it was cancelled."""
+    told: list[Event] = []
+    admission = Admission(Limits(1, queue_size=5), 0, trio.current_time, told.append)
+    caller = Callers().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    went_up = False
+
+    async def wait(scope: trio.CancelScope) -> None:
+        nonlocal went_up
+        with scope, admission.place() as seat:
+            assert not seat.take(caller, "openai", nobody)
+            await seat.turn(100.0)
+            went_up = True
+
+    async with trio.open_nursery() as nursery:
+        with admission.place() as first:
+            assert first.take(caller, "openai", nobody)
+            nursery.start_soon(wait, scope := trio.CancelScope())
+            await trio.testing.wait_all_tasks_blocked()
+        scope.cancel()
+    assert not went_up
+    assert [event.outcome for event in told if isinstance(event, Waited)] == ["left"]
+    assert (admission.statistics().in_flight, admission.statistics().queue.waiting) == (0, 0)
+
+
+# --- Rate
+
+
+def test_by_bearer() -> None:
+    """Tokens are told apart, wherever they come from."""
+    door = Door(rate_limit=1)
+    assert door.take((b"authorization", b"Bearer one"))
+    assert not door.take((b"authorization", b"bearer one"), client="198.51.100.1")
+    assert door.take((b"authorization", b"Bearer two"))
+
+
+def test_by_api_key() -> None:
+    """API keys are told apart; the same credential in the other header is the same caller."""
+    door = Door(rate_limit=1)
+    assert door.take((b"x-api-key", b"one"))
+    assert not door.take((b"x-api-key", b"one"))
+    assert not door.take((b"authorization", b"Bearer one"))
+    assert door.take((b"x-api-key", b"two"))
+
+
+def test_by_address_without_a_token() -> None:
+    """Without a token the address has a budget, a whole /64 of IPv6 one."""
+    door = Door(rate_limit=1)
+    assert door.take(client="203.0.113.7")
+    assert not door.take(client="203.0.113.7")
+    assert door.take(client="203.0.113.8")
+    assert door.take(client="2001:db8::1")
+    assert not door.take(client="2001:db8::2")
+    assert door.take((b"authorization", b"Bearer one"), client="203.0.113.7")
+
+
+def test_a_zero_rate_is_off() -> None:
+    """With 0 nobody is counted, and no reply speaks of a limit."""
+    door, answer = Door(rate_limit=0), reply()
+    assert all(door.take(answer=answer) for _ in range(1000))
+    assert answer._offers == []
+    assert door.admission.statistics().callers == 0
+
+
+def test_the_reject_names_the_true_wait() -> None:
+    """A rejected caller is told when exactly it will be admitted."""
+    door = Door(rate_limit=1)
+    caller = door.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    door.admission.take(caller, reply())
+    door.clock.now = 0.75
+    with pytest.raises(RateLimited) as caught:
+        door.admission.take(caller, reply())
+    assert caught.value.wait == 0.25
+    door.clock.now = 1.0
+    door.admission.take(caller, reply())
+
+
+def test_every_reply_offers_the_budget() -> None:
+    """With a rate limit on, admissions and rejects tell limit, rest and seconds until all is back."""
+    door = Door(rate_limit=2)
+    told = []
+    for _ in range(3):
+        answer = reply()
+        door.take(answer=answer)
+        told.append(dict(answer._offers[0]))
+    assert told == [
+        {b"x-ratelimit-limit": b"2", b"x-ratelimit-remaining": remaining, b"x-ratelimit-reset": b"1"}
+        for remaining in (b"1", b"0", b"0")
+    ]
+
+
+def test_statistics() -> None:
+    """What is in flight, who came within the last second, and the limits stand in the statistics."""
+    door = Door(max_concurrency=4, rate_limit=2)
+    with door.admission.place():
+        door.take()
+        door.take(client="203.0.113.8")
+        assert door.admission.statistics() == Statistics(
+            limits=Limits(4), in_flight=1, queue=IDLE, rate_limit=2, callers=2, evictions=0
+        )
+    door.clock.now = 1.0
+    idle = door.admission.statistics()
+    assert (idle.in_flight, idle.callers, idle.evictions, idle.queue.waiting) == (0, 0, 0, 0)
+
+
+def test_a_repr_tells_the_state() -> None:
+    """An admission shows what is in flight, and no caller."""
+    door = Door(max_concurrency=4, rate_limit=2)
+    door.take((b"authorization", b"Bearer sk-secret"))
+    told = repr(door.admission)
+    assert told.startswith("<Admission in_flight=0 <Places ")
+    assert told.endswith(" <RateLimiter limit=2/s callers=1>>")
+    assert "secret" not in told
+
+
+async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(autojump_clock: MockClock) -> None:
+    """It has not gone up, and the rate counts what goes up: the next one of its caller need not wait."""
+    admission = Admission(Limits(2, queue_size=9), 1, trio.current_time)
+    caller = Callers().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    turns: list[tuple[str, float]] = []
+
+    async def ask(name: str, scope: trio.CancelScope) -> None:
+        with scope, admission.place() as seat:
+            seat.charge(caller, reply(), nobody)
+            if not seat.take(caller, "openai", nobody):
+                await seat.turn(100.0)
+            turns.append((name, trio.current_time()))
+
+    gone = trio.CancelScope()
+    async with trio.open_nursery() as nursery:
+        for name in "abc":
+            nursery.start_soon(ask, name, gone if name == "b" else trio.CancelScope())
+            await trio.testing.wait_all_tasks_blocked()
+        began = trio.current_time()
+        await trio.sleep_until(began + 1.0)
+        admission.advance()  # b's turn, in the moment in which it leaves
+        gone.cancel()
+    assert [(name, at - began) for name, at in turns] == [("a", 0.0), ("c", 1.0)]

@@ -1,0 +1,516 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from aibridge_trio.core.breaker.breaker import Mode, Policy, State
+from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
+from aibridge_trio.errors import CircuitOpen, UpstreamFault
+from aibridge_trio.events import Event, Judged, Transitioned
+from aibridge_trio.gateway.circuit import Circuit, Hold
+
+OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
+
+
+class Lab:
+    """A circuit and what it has told."""
+
+    def __init__(self, policy: Policy | None, clock: Callable[[], float] = trio.current_time) -> None:
+        self.heard: list[Event] = []
+        self.circuit = Circuit("openai", policy, clock, self.heard.append)
+
+    def settle(self, *evidence: Evidence) -> None:
+        with self.circuit.admit() as hold:
+            hold.take()
+            for one in evidence:
+                hold.settle(one)
+
+    def trip(self) -> None:
+        for _ in range(5):
+            self.settle(OVERLOAD)
+        assert self.state is State.OPEN
+
+    @property
+    def state(self) -> State:
+        return self.circuit.statistics().state
+
+    @property
+    def path(self) -> list[str]:
+        return [event.target for event in self.heard if isinstance(event, Transitioned)]
+
+    @property
+    def verdicts(self) -> list[str]:
+        return [event.verdict for event in self.heard if isinstance(event, Judged)]
+
+
+def broken_after(hold: Hold, evidence: Evidence) -> NoReturn:
+    """Do as a stream does that shows evidence and then breaks."""
+    hold.settle(evidence)
+    raise UpstreamFault("stream", "reset")
+
+
+async def silence(seconds: float) -> NoReturn:
+    """Do as an upstream does that never answers."""
+    await trio.sleep(seconds)
+    raise UpstreamFault("head", "deadline", timeout=True)
+
+
+@pytest.fixture
+async def lab(nursery: trio.Nursery) -> Lab:
+    """A circuit with breakers on and its timer running; for virtual time the test takes `autojump_clock`."""
+    lab = Lab(Policy())
+    nursery.start_soon(lab.circuit.run)
+    return lab
+
+
+# --- The timer
+
+
+async def test_the_timer_ends_the_cooldown_without_traffic(lab: Lab, autojump_clock: MockClock) -> None:
+    """With nobody asking, open becomes half-open at the end of the cooldown, to the instant."""
+    await trio.sleep(3)
+    lab.trip()
+    await trio.sleep(29.75)
+    assert lab.path == ["open"]
+    await trio.sleep(0.25)
+    await wait_all_tasks_blocked()
+    assert lab.path == ["open", "half-open"]
+
+
+async def test_the_timer_expires_hung_probes(lab: Lab, autojump_clock: MockClock) -> None:
+    """Probes that hang give their permits back without anybody asking."""
+    lab.trip()
+    await trio.sleep(30)
+
+    async def hang() -> None:
+        with lab.circuit.admit() as hold:
+            hold.take()
+            await trio.sleep_forever()
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(hang)
+        await wait_all_tasks_blocked()
+        assert lab.circuit.statistics().probes == 3
+        await trio.sleep(30)
+        await wait_all_tasks_blocked()
+        assert len(lab.circuit._breaker._probes) == 0
+        nursery.cancel_scope.cancel()
+    assert lab.path == ["open", "half-open"]
+
+
+async def test_the_timer_starts_anew_after_each_trip(lab: Lab, autojump_clock: MockClock) -> None:
+    """Any number of cooldowns end by themselves."""
+    for _ in range(3):
+        while lab.state is not State.OPEN:
+            lab.settle(OVERLOAD)
+        await trio.sleep(lab.circuit.statistics().cooldown_left or 0)
+        await wait_all_tasks_blocked()
+    assert lab.path == ["open", "half-open"] * 3
+
+
+async def test_the_timer_of_an_overridden_cooldown_is_off(lab: Lab, autojump_clock: MockClock) -> None:
+    """A cooldown that the operator ended wakes nobody."""
+    lab.trip()
+    await trio.sleep(1)
+    lab.circuit.override(Mode.OPEN)
+    await trio.sleep(3600)
+    assert lab.path == ["open"]
+    assert lab.state is State.OPEN
+
+
+async def test_the_timer_sleeps_until_something_is_due(
+    lab: Lab, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is polled: the timer wakes when something has changed or fallen due, and not in between."""
+    lab.trip()
+    await wait_all_tasks_blocked()
+    rings: list[float] = []
+    monkeypatch.setattr(lab.circuit._breaker, "advance", rings.append)
+    await trio.sleep(29.75)
+    assert rings == []
+    monkeypatch.undo()
+    await trio.sleep(1000)
+    assert lab.path == ["open", "half-open"]
+
+
+# --- Hold
+
+
+async def test_a_hold_gives_back_neutral_in_its_exit(lab: Lab, autojump_clock: MockClock) -> None:
+    """Who says nothing of the provider's health gives its permit back as neutral, once."""
+    lab.settle()
+    assert lab.heard == [Judged("openai", Verdict.NEUTRAL)]
+
+
+async def test_probes_that_say_nothing_are_given_back(lab: Lab, autojump_clock: MockClock) -> None:
+    """In half-open any number of requests may end without a verdict: each makes room for the next."""
+    lab.trip()
+    await trio.sleep(30)
+    for _ in range(10):
+        with lab.circuit.admit() as hold:
+            hold.take()
+            assert lab.circuit.statistics().probes == 1
+    assert lab.circuit.statistics().probes == 0
+    assert lab.state is State.HALF_OPEN
+
+
+@pytest.mark.parametrize("timeout", [False, True])
+async def test_a_fault_is_a_failure(lab: Lab, autojump_clock: MockClock, timeout: bool) -> None:
+    """An upstream fault on the way out is a failure, and goes on its way."""
+    for _ in range(5):
+        with pytest.raises(UpstreamFault), lab.circuit.admit():
+            raise UpstreamFault("connect", "refused", timeout=timeout)
+    assert lab.verdicts == ["failure"] * 5
+    assert lab.path == ["open"]
+    with pytest.raises(CircuitOpen, match="due to upstream failures"), lab.circuit.admit():
+        pass
+
+
+async def test_any_other_exception_is_neutral(lab: Lab, autojump_clock: MockClock) -> None:
+    """A bug of ours or a reject says nothing of the provider."""
+    with pytest.raises(ValueError), lab.circuit.admit():
+        raise ValueError
+    assert lab.verdicts == ["neutral"]
+
+
+async def test_a_fault_after_a_success_is_a_relapse(lab: Lab, autojump_clock: MockClock) -> None:
+    """A stream that began well and broke is a success and then a failure."""
+    with pytest.raises(UpstreamFault), lab.circuit.admit() as hold:
+        broken_after(hold, SUCCESS)
+    assert lab.verdicts == ["success", "failure"]
+    assert lab.circuit.statistics().failures_in_window == 1
+
+
+async def test_a_relapse_passes_once(lab: Lab, autojump_clock: MockClock) -> None:
+    """However often a request fails after its success, it is one failure."""
+    lab.settle(SUCCESS, OVERLOAD, OVERLOAD, OVERLOAD)
+    assert lab.verdicts == ["success", "failure"]
+    assert lab.circuit.statistics().failures_in_window == 1
+
+
+@pytest.mark.parametrize("first", [NEUTRAL, OVERLOAD])
+async def test_the_first_evidence_counts(lab: Lab, autojump_clock: MockClock, first: Evidence) -> None:
+    """After neutral or failure nothing that follows is heard."""
+    lab.settle(first, SUCCESS, OVERLOAD, NEUTRAL)
+    assert lab.verdicts == [first.verdict]
+
+
+async def test_no_evidence_is_not_heard(lab: Lab, autojump_clock: MockClock) -> None:
+    """None is no evidence: what comes after it still counts."""
+    with lab.circuit.admit() as hold:
+        hold.settle(None)
+        assert hold.verdict is None
+        hold.settle(SUCCESS)
+        hold.settle(None)
+    assert lab.verdicts == ["success"]
+
+
+async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockClock) -> None:
+    """A caller that leaves before a verdict blames nobody, and its permit is back at once."""
+    lab.trip()
+    await trio.sleep(30)
+    for _ in range(5):
+        with trio.move_on_after(1), lab.circuit.admit() as hold:
+            hold.take()
+            assert lab.circuit.statistics().probes == 1
+            await trio.sleep_forever()
+        assert lab.circuit.statistics().probes == 0
+    assert lab.verdicts[5:] == ["neutral"] * 5
+    assert lab.state is State.HALF_OPEN
+
+
+async def test_a_cancelled_request_keeps_its_verdict(lab: Lab, autojump_clock: MockClock) -> None:
+    """A caller that leaves after the verdict takes nothing back."""
+    with trio.move_on_after(1), lab.circuit.admit() as hold:
+        hold.settle(OVERLOAD)
+        await trio.sleep_forever()
+    assert lab.verdicts == ["failure"]
+
+
+async def test_a_hung_probe_may_still_fail(lab: Lab, autojump_clock: MockClock) -> None:
+    """A probe that ran out of time runs on; when it breaks, the circuit opens again."""
+    lab.trip()
+    await trio.sleep(30)
+    hold = lab.circuit.admit()
+    hold.take()
+    with pytest.raises(UpstreamFault), hold:
+        await silence(100)
+    assert lab.path == ["open", "half-open", "open"]
+
+
+async def test_a_slow_probe_may_still_succeed(lab: Lab, autojump_clock: MockClock) -> None:
+    """Three answers of 45 s close it, though each has given its permit back after 30."""
+    lab.trip()
+    await trio.sleep(30)
+
+    async def answer() -> None:
+        with lab.circuit.admit() as hold:
+            hold.take()
+            await trio.sleep(45)
+            hold.settle(SUCCESS)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(answer)
+    assert lab.path == ["open", "half-open", "closed"]
+
+
+# --- A permit only for what is whole
+
+
+async def test_an_unfinished_request_holds_no_permit(lab: Lab, autojump_clock: MockClock) -> None:
+    """Any number may begin in half-open; the first three that are whole probe, the next are refused."""
+    lab.trip()
+    await trio.sleep(30)
+    holds = [lab.circuit.admit() for _ in range(10)]
+    assert lab.circuit.statistics().probes == 0
+    for hold in holds[:3]:
+        hold.take()
+        hold.take()  # once
+    assert lab.circuit.statistics().probes == 3
+    with pytest.raises(CircuitOpen) as caught, holds[3] as refused:
+        refused.take()
+    assert caught.value.wait == 1.0
+    assert refused.verdict is None
+    assert lab.verdicts == ["failure"] * 5
+
+
+async def test_what_opened_meanwhile_refuses_what_becomes_whole(lab: Lab, autojump_clock: MockClock) -> None:
+    """An upload that began while it was closed is refused at its end if it is open by then."""
+    hold = lab.circuit.admit()
+    lab.trip()
+    await trio.sleep(10)
+    with pytest.raises(CircuitOpen) as caught, hold:
+        hold.take()
+    assert caught.value.wait == 20.0
+
+
+async def test_what_is_being_answered_is_not_refused(lab: Lab, autojump_clock: MockClock) -> None:
+    """A provider may answer an upload while it goes on: its end is no moment to break the answer off."""
+    hold = lab.circuit.admit()
+    hold.answered([])
+    lab.trip()
+    with hold:
+        hold.take()
+        hold.settle(SUCCESS)
+    assert lab.verdicts[-1] == "success"
+    assert lab.state is State.OPEN
+
+
+@pytest.mark.parametrize(("others", "path"), [(0, ["open", "half-open", "open"]), (3, ["open", "half-open"])])
+async def test_a_failure_before_it_is_whole_counts_if_there_is_a_permit(
+    lab: Lab, autojump_clock: MockClock, others: int, path: list[str]
+) -> None:
+    """A provider's 503 to half an upload is one to a probe; where no other may probe it changes nothing."""
+    lab.trip()
+    await trio.sleep(30)
+    early = lab.circuit.admit()
+    for hold in [lab.circuit.admit() for _ in range(others)]:
+        hold.take()
+    with early:
+        early.settle(OVERLOAD)
+        early.take()
+    assert lab.path == path
+    assert lab.circuit.statistics().probes == others * (len(path) == 2)
+
+
+async def test_neutral_words_before_it_is_whole_take_nothing(lab: Lab, autojump_clock: MockClock) -> None:
+    """A 413 to half an upload is no probe."""
+    lab.trip()
+    await trio.sleep(30)
+    with lab.circuit.admit() as hold:
+        hold.settle(NEUTRAL)
+        hold.take()
+        assert lab.circuit.statistics().probes == 0
+    assert lab.verdicts[5:] == ["neutral"]
+
+
+async def test_early_failures_open_it(lab: Lab, autojump_clock: MockClock) -> None:
+    """Refused uploads count in the window like all else; what was left behind opens nothing again."""
+    late = lab.circuit.admit()
+    for _ in range(5):
+        with lab.circuit.admit() as hold:
+            hold.settle(OVERLOAD)
+    assert lab.path == ["open"]
+    with late:
+        late.settle(OVERLOAD)
+    assert lab.circuit.statistics().trips == 1
+
+
+async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    """What was let through early is not asked again when it is whole; what began before the ramp is."""
+    lab = Lab(Policy(ramp=30.0))
+    lab.trip()
+    await trio.sleep(30)
+    begun = [lab.circuit.admit() for _ in range(20)]
+    for _ in range(3):
+        lab.settle(SUCCESS)
+    assert lab.state is State.CLOSED
+
+    def through(*holds: Hold) -> int:
+        count = 0
+        for hold in holds:
+            with suppress(CircuitOpen):
+                hold.take()
+                count += 1
+        return count
+
+    assert through(*begun) == 2  # a tenth of twenty
+    admitted = []
+    for _ in range(20):
+        try:
+            admitted.append(lab.circuit.admit())
+        except CircuitOpen:
+            continue
+    assert len(admitted) == 2
+    assert through(*admitted) == 2
+
+
+async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_clock: MockClock) -> None:
+    """Once for each request, early or late."""
+    lab = Lab(Policy())
+    lab.circuit = Circuit("openai", Policy(), trio.current_time, lab.heard.append, shadow=True)
+    would: list[str] = []
+    late = lab.circuit.admit(would_reject=would.append)
+    lab.trip()
+    with late:
+        late.take()
+        late.settle(SUCCESS)
+    assert would == ["circuit_open"]
+    with lab.circuit.admit(would_reject=would.append) as early:
+        early.take()
+    assert would == ["circuit_open"] * 2
+    assert lab.path == ["open"]
+
+
+# --- Refusals
+
+
+async def test_refusals_name_provider_and_wait(lab: Lab, autojump_clock: MockClock) -> None:
+    """A refused request learns who is ill, how, and what is left of the cooldown."""
+    lab.trip()
+    await trio.sleep(10)
+    with pytest.raises(
+        CircuitOpen, match=r"^openai is currently unavailable due to upstream rate limiting"
+    ) as caught:
+        lab.circuit.admit().__enter__()
+    assert caught.value.wait == 20.0
+
+
+async def test_a_refused_request_is_not_judged(lab: Lab, autojump_clock: MockClock) -> None:
+    """Our own reject is no verdict."""
+    lab.trip()
+    lab.heard.clear()
+    with pytest.raises(CircuitOpen), lab.circuit.admit():
+        pytest.fail("admitted while open")
+    assert lab.circuit.refusal() is not None
+    assert lab.heard == []
+
+
+async def test_who_does_not_vote_passes_in_half_open(lab: Lab, autojump_clock: MockClock) -> None:
+    """A passed-through request is refused only while open, and holds no permit."""
+    assert lab.circuit.refusal() is None
+    lab.trip()
+    assert isinstance(lab.circuit.refusal(), CircuitOpen)
+    await trio.sleep(30)
+    assert lab.circuit.refusal() is None
+    assert lab.circuit.statistics().probes == 0
+
+
+# --- What is told
+
+
+async def test_events_are_told_once_and_in_order(lab: Lab, autojump_clock: MockClock) -> None:
+    """Verdict before transition, each once; overrides after the transition that they bring."""
+    lab.trip()
+    await trio.sleep(30)
+    for _ in range(3):
+        lab.settle(SUCCESS)
+    lab.circuit.override(Mode.OPEN)
+    lab.circuit.override(Mode.OPEN)
+    judged, succeeded = Judged("openai", Verdict.FAILURE), Judged("openai", Verdict.SUCCESS)
+    closed, opened, half = State.CLOSED, State.OPEN, State.HALF_OPEN
+    assert lab.heard == [
+        *[judged] * 5,
+        Transitioned("openai", closed, opened, "5 failures in 10 s, last 503", trip=True),
+        Transitioned("openai", opened, half, "cooldown over", trip=False),
+        *[succeeded] * 3,
+        Transitioned("openai", half, closed, "3 of 3 probes succeeded", trip=False),
+        Transitioned("openai", closed, opened, "operator: open", trip=False),
+    ]
+
+
+async def test_many_tasks_trip_it_once(lab: Lab, autojump_clock: MockClock) -> None:
+    """A hundred requests that fail together are one trip, with one event."""
+
+    async def request() -> None:
+        with lab.circuit.admit() as hold:
+            await trio.sleep(12)  # longer than the window
+            hold.settle(OVERLOAD)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(request)
+    assert lab.path == ["open"]
+    assert lab.circuit.statistics().trips == 1
+    assert lab.verdicts == ["failure"] * 100
+
+
+async def test_many_tasks_probe_no_more_than_allowed(lab: Lab, autojump_clock: MockClock) -> None:
+    """When a crowd finds it half-open, three of them probe and the others are refused with one second."""
+    lab.trip()
+    await trio.sleep(30)
+    admitted, waits = 0, []
+
+    async def request() -> None:
+        nonlocal admitted
+        try:
+            with lab.circuit.admit() as hold:
+                hold.take()
+                admitted += 1
+                await trio.sleep(5)
+        except CircuitOpen as refused:
+            waits.append(refused.wait)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(request)
+    assert admitted == 3
+    assert waits == [1.0] * 97
+
+
+# --- Off
+
+
+async def test_off_lets_all_through_and_still_counts(autojump_clock: MockClock) -> None:
+    """With breakers off nobody is refused, nothing trips, and verdicts are told all the same."""
+    lab = Lab(None)
+    assert not lab.circuit.enabled
+    for _ in range(100):
+        with pytest.raises(UpstreamFault), lab.circuit.admit():
+            raise UpstreamFault("connect", "refused")
+    lab.settle(SUCCESS)
+    lab.settle()
+    assert lab.circuit.refusal() is None
+    assert lab.state is State.CLOSED
+    assert lab.path == []
+    assert lab.verdicts == ["failure"] * 100 + ["success", "neutral"]
+
+
+def test_a_repr_tells_the_state() -> None:
+    """A circuit shows whose it is and how it stands."""
+    lab = Lab(Policy(), lambda: 0.0)
+    assert repr(lab.circuit) == "<Circuit openai <Breaker closed mode=auto generation=0>>"
+
+
+def test_a_hold_without_a_judge_hears_nothing() -> None:
+    """A hold of a request that does not vote has no verdict."""
+    hold = Hold(None)
+    hold.settle(SUCCESS)
+    assert hold.verdict is None

@@ -1,0 +1,331 @@
+"""Wires on real sockets, and what goes out through them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+import trustme
+from trio.testing import wait_all_tasks_blocked
+
+from aibridge_trio.net import tls
+from aibridge_trio.net.poller import Poller
+from aibridge_trio.net.stream import BROKEN, Plain, Wire
+from aibridge_trio.net.tls import Secure
+from aibridge_trio.server import writer as outlets
+from aibridge_trio.server.writer import Flusher, Outlet
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Return two ends of a TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.setblocking(False)
+    return near, far
+
+
+Open = Callable[[], AbstractAsyncContextManager[tuple[socket.socket, Plain]]]
+
+
+@pytest.fixture(params=["poller", "trio"])
+def plain(request: pytest.FixtureRequest) -> Open:
+    """Return what opens a caller's socket and the wire to it, of which a poller tells, or Trio."""
+
+    @asynccontextmanager
+    async def plain() -> AsyncIterator[tuple[socket.socket, Plain]]:
+        near, far = pair()
+        poller = Poller() if request.param == "poller" else None
+        async with trio.open_nursery() as nursery:
+            if poller:
+                nursery.start_soon(poller.run)
+            wire = Plain(far, near.getsockname(), poller)
+            try:
+                yield near, wire
+            finally:
+                near.close()
+                wire.close()
+            nursery.cancel_scope.cancel()
+        if poller:
+            assert poller.statistics() == 0
+            poller.close()
+
+    return plain
+
+
+def drain(near: socket.socket) -> bytes:
+    """Read what has come, to the end."""
+    near.setblocking(True)
+    heard = bytearray()
+    while piece := near.recv(1_000_000):
+        heard += piece
+    return bytes(heard)
+
+
+async def seen(wire: Wire) -> None:
+    """Wait until it has left."""
+    with trio.fail_after(5):
+        while not wire.left():
+            await trio.sleep(0.01)
+
+
+async def test_bytes_come_and_go(plain: Open) -> None:
+    """Both ways, until one side says that it is the end."""
+    async with plain() as (near, wire):
+        assert (wire.peer, wire.own) == (near.getsockname(), near.getpeername())
+        near.send(b"hello")
+        assert await wire.receive() == b"hello"
+        assert wire.push(b"you") == 3
+        wire.finish()
+        await trio.lowlevel.wait_readable(near)
+        assert near.recv(10) == b"you"
+        assert near.recv(10) == b""
+        near.close()
+        assert await wire.receive() == b""
+
+
+async def test_what_the_kernel_does_not_take_waits(plain: Open) -> None:
+    """`push` takes a part, `send` waits for the reader, and nothing is lost or doubled."""
+    data = bytes(range(256)) * 40_000
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        taken = wire.push(data)
+        assert 0 < taken < len(data)
+        while more := wire.push(data[taken:]):
+            taken += more
+        nursery.start_soon(wire.send, data[taken:])
+        heard = bytearray()
+        while len(heard) < len(data):
+            await trio.lowlevel.wait_readable(near)
+            heard += near.recv(100_000)
+        assert heard == data
+
+
+@pytest.mark.parametrize("how", ["closes", "resets"])
+async def test_leaving_shows_behind_unread_bytes(plain: Open, how: str) -> None:
+    """Without reading them."""
+    async with plain() as (near, wire):
+        near.send(b"unread")
+        await trio.sleep(0.05)
+        assert not wire.left()
+        if how == "resets":
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        near.close()
+        await seen(wire)
+
+
+@pytest.mark.parametrize("size", [1, 65536, 65537, 150_000])
+async def test_all_that_came_is_read_and_then_the_end(plain: Open, size: int) -> None:
+    """Bytes and the end may be told together, and more may have come than one read takes."""
+    async with plain() as (near, wire):
+        near.setblocking(True)
+        await trio.to_thread.run_sync(near.sendall, b"x" * size)
+        near.close()
+        if size < 100_000:  # else the end stands behind what the kernel has no room for
+            await seen(wire)
+        heard = b""
+        with trio.fail_after(10):
+            while piece := await wire.receive():
+                heard += piece
+            assert await wire.receive() == b""
+        assert heard == b"x" * size
+
+
+async def test_what_comes_later_is_told_again(plain: Open) -> None:
+    """A reader that waits, one that is given up, and one that comes late: each gets what there is."""
+    async with plain() as (near, wire):
+        for piece in (b"one", b"two"):
+            with trio.move_on_after(0.05):
+                await wire.receive()
+            near.send(piece)
+            await trio.sleep(0.05)
+            with trio.fail_after(10):
+                assert await wire.receive() == piece
+
+
+async def test_a_reset_is_seen_to_be_one(plain: Open) -> None:
+    """The caller does not take it for an end."""
+    async with plain() as (near, wire):
+        wire.push(b"some")
+        wire.reset()
+        await trio.lowlevel.wait_readable(near)
+        with pytest.raises(ConnectionResetError):
+            drain(near)
+
+
+async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use(plain: Open) -> None:
+    """Closing it twice, or using it behind that, is no surprise to anybody."""
+    async with plain() as (_, wire), trio.open_nursery() as nursery:
+        woken: list[str] = []
+
+        async def wait() -> None:
+            try:
+                await wire.receive()
+            except BROKEN:
+                woken.append("reader")
+
+        nursery.start_soon(wait)
+        await wait_all_tasks_blocked()
+        wire.close()
+        wire.close()
+        wire.reset()
+        wire.finish()
+        await wait_all_tasks_blocked()
+        assert woken == ["reader"]
+        for use in (wire.receive, partial(wire.send, b"x")):
+            with pytest.raises(BROKEN):
+                await use()
+        with pytest.raises(BROKEN):
+            wire.push(b"x")
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context, and one that trusts it."""
+    authority = trustme.CA()
+    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+async def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> tuple[Secure, trio.SSLStream[Any]]:
+    """Return a wire and its caller, behind the handshake."""
+    near, far = pair()
+    wire = Secure(Plain(far), contexts[0])
+    client = trio.SSLStream(
+        trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wire.open)
+        await client.do_handshake()
+    return wire, client
+
+
+async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """A caller that leaves without a goodbye is broken off, or at its end; nothing else."""
+    wire, client = await secured(contexts)
+    await client.send_all(b"hello")
+    assert await wire.receive() == b"hello"
+    assert wire.push(b"you") == 0
+    await wire.send(b"you")
+    assert await client.receive_some(10) == b"you"
+    await trio.aclose_forcefully(client)
+    await seen(wire)
+    with suppress(*BROKEN):
+        assert await wire.receive() == b""
+    wire.close()
+
+
+async def test_tls_gives_all_records_that_are_there(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """Events that have come together go on together, and a flood of small ones lets others run."""
+    wire, client = await secured(contexts)
+    for _ in range(20):
+        await client.send_all(b"event")
+    await trio.sleep(0.05)
+    assert await wire.receive() == b"event" * 20
+    await client.send_all(b"last")
+    await client.aclose()
+    await trio.sleep(0.05)
+    assert (await wire.receive(), await wire.receive(), await wire.receive()) == (b"last", b"", b"")
+    wire.close()
+
+
+async def test_a_handshake_has_its_deadline(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who connects and says nothing is not waited for."""
+    monkeypatch.setattr(tls, "_HANDSHAKE", 0.05)
+    near, far = pair()
+    wire = Secure(Plain(far), contexts[0])
+    with trio.fail_after(5), pytest.raises(BROKEN):
+        await wire.open()
+    wire.close()
+    near.close()
+
+
+# The outlet, over a kernel's buffers
+
+
+async def test_who_stops_reading_is_dropped_after_the_set_time(
+    plain: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that the kernel takes goes out; then the time runs, and at its end the connection is reset."""
+    monkeypatch.setattr(outlets, "WRITE_TIMEOUT", 0.2)
+    fallen: list[float] = []
+
+    def no_tasks(_: Any) -> None:
+        raise AssertionError
+
+    async with plain() as (near, wire):
+        outlet = Outlet(wire, Flusher(no_tasks), spawn=no_tasks, fell=lambda: fallen.append(trio.current_time()))
+        with trio.fail_after(10):
+            while not outlet.broken:
+                began = trio.current_time()
+                await outlet.send(b"x" * 100_000)
+        assert 0.15 < fallen[0] - began < 1
+        await outlet.send(b"x")
+        with pytest.raises(ConnectionResetError):
+            drain(near)
+
+
+async def test_what_is_on_its_way_is_not_out(plain: Open) -> None:
+    """Nothing is kept any more when another task writes the last of it; and still it is waited for."""
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        outlet = Outlet(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
+        outlet.keep(b"x" * 10_000_000)
+        outlet.flush()
+        heard = bytearray()
+
+        async def read() -> None:
+            while len(heard) < 10_000_000:
+                await trio.lowlevel.wait_readable(near)
+                heard.extend(near.recv(1_000_000))
+
+        nursery.start_soon(read)
+        with trio.fail_after(20):
+            await outlet.empty()
+            wire.close()
+
+
+async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
+    """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
+    fallen: list[bool] = []
+    async with plain() as (near, wire):
+        outlet = Outlet(wire, Flusher(print), spawn=print, fell=lambda: fallen.append(True))
+        while not outlet.broken:
+            with trio.move_on_after(0.1):
+                await outlet.send(b"x" * 100_000)
+        assert not fallen, "who gave up was not the caller"
+        await outlet.send(b"y")
+        wire.close()
+        assert set(drain(near)) == {ord("x")}
+
+
+async def test_a_reader_that_pauses_holds_a_write_up(plain: Open) -> None:
+    """For so long, also while it still does; the next answer on the connection begins anew."""
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        outlet = Outlet(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
+        await outlet.send(b"x")
+        assert outlet.held_up == 0
+        nursery.start_soon(outlet.send, b"x" * 10_000_000)
+        await trio.sleep(0.6)
+        assert outlet.held_up > 0.4
+        heard = 0
+        with trio.fail_after(20):
+            while heard < 10_000_001:
+                await trio.lowlevel.wait_readable(near)
+                heard += len(near.recv(1_000_000))
+        assert outlet.held_up > 0.4
+        outlet.begin()
+        assert outlet.held_up < 0.4
+        wire.close()

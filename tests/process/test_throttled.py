@@ -1,0 +1,64 @@
+"""What repeats is told at once, then at most once a second, and nothing of it is lost."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from aibridge_trio.process.throttled import Repeats
+
+
+async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: MockClock) -> None:
+    """A burst is two tellings: its first, and a second later its last, with the count of all but the first."""
+    told: list[tuple[float, int, int]] = []
+    began = trio.current_time()
+    repeats = Repeats[int](lambda what, count: told.append((trio.current_time() - began, what, count)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(repeats.run)
+        await trio.testing.wait_all_tasks_blocked()
+        for n in range(10):
+            repeats.hear(n)
+        await trio.sleep(3)
+        repeats.hear(10)
+        assert told == [(0, 0, 1), (1, 9, 9), (3, 10, 1)]
+        nursery.cancel_scope.cancel()
+
+
+async def test_at_the_end_nothing_is_kept_back(autojump_clock: MockClock) -> None:
+    """What waits for its second is told when it ends."""
+    told: list[tuple[str, int]] = []
+    repeats = Repeats[str](lambda what, count: told.append((what, count)))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(repeats.run)
+        await trio.testing.wait_all_tasks_blocked()
+        repeats.hear("a")
+        repeats.hear("b")
+        nursery.cancel_scope.cancel()
+    assert told == [("a", 1), ("b", 1)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 3), max_size=30))
+def test_never_twice_within_a_second_and_none_forgotten(pauses: list[float]) -> None:
+    """Whenever they come: tellings are a second apart, and their counts add up."""
+    told: list[tuple[float, int]] = []
+
+    async def play() -> None:
+        repeats = Repeats[int](lambda _, count: told.append((trio.current_time(), count)))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(repeats.run)
+            for n, pause in enumerate(pauses):
+                await trio.sleep(pause)
+                repeats.hear(n)
+            await trio.sleep(2)
+            nursery.cancel_scope.cancel()
+
+    trio.run(play, clock=MockClock(autojump_threshold=0))
+    times = [at for at, _ in told]
+    assert all(after - before > 0.999 for before, after in pairwise(times))
+    assert sum(count for _, count in told) == len(pauses)

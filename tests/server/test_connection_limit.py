@@ -1,0 +1,333 @@
+"""Who may connect: bounds in all and of one address, what is said of those turned away, descriptors kept back."""
+
+from __future__ import annotations
+
+import errno
+import os
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from aibridge_trio.config.settings import Address, Settings, UnixSocket
+from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, Heads
+from aibridge_trio.server.connection_limit import (
+    Connections,
+    Reserve,
+    callers_connections,
+    operators_connections,
+    shortage,
+)
+from tests.server.test_connection import GET, OK, Serve, Site, ok, serve
+from tests.support.network import MemoryListener, MemoryWire, Network
+
+__all__ = ["serve"]
+
+OPEN = (Address("0.0.0.0", 4001),)
+
+
+def mute(_: str) -> None:
+    """Log nothing."""
+
+
+def entered(connections: Connections, *addresses: str | None) -> list[str | None]:
+    """Let in who can be let in; return why each of the others can't."""
+    causes: list[str | None] = []
+    for address in addresses:
+        causes.append(connections.cause(address))
+        if causes[-1] is None:
+            connections.enter(address)
+    return causes
+
+
+# Bounds
+
+
+def test_nobody_is_counted_without_bounds() -> None:
+    """Without bounds all are let in."""
+    assert set(entered(Connections("x", mute), *["10.0.0.1"] * 100)) == {None}
+
+
+def test_bounds_in_all_and_of_one_address() -> None:
+    """The bound of one address comes below that of all; those without an address have only the latter."""
+    connections = Connections("x", mute, most=4, per_address=2)
+    causes = entered(connections, "10.0.0.1", "10.0.0.1", "10.0.0.1", None, None, None, "10.0.0.2")
+    assert causes == [None, None, "address", None, None, "limit", "limit"]
+    connections.leave("10.0.0.1")
+    assert entered(connections, "10.0.0.1", None) == [None, "limit"]
+
+
+def test_ipv6_counts_by_site() -> None:
+    """A caller with a whole /64 has no 2^64 addresses."""
+    connections = Connections("x", mute, per_address=1)
+    causes = entered(connections, "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "fe80::1%eth0", "fe80::2%eth1")
+    assert causes == [None, "address", None, None, "address"]
+    connections.leave("2001:db8::1")
+    assert entered(connections, "2001:db8::3") == [None]
+
+
+def test_a_share_is_for_addresses_that_are_neither_ours_nor_a_trusted_proxys() -> None:
+    """A proxy in front has everyone's connections, and so has one on this machine."""
+    connections = Connections("x", mute, share=1, spared=[ip_network("10.1.0.0/16")])
+    for address in ("10.1.2.3", "127.0.0.1", "::1", "127.9.9.9"):
+        assert entered(connections, address, address, address) == [None] * 3
+    assert entered(connections, "10.2.0.1", "10.2.0.1", "nonsense", "nonsense") == [None, "address"] * 2
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "2001:db8::1", "2001:db8::2", None]), st.booleans())))
+def test_counts_are_exact(moves: list[tuple[str | None, bool]]) -> None:
+    """Whoever comes and goes, the bounds hold, the busiest is the busiest, and who left is forgotten."""
+    connections = Connections("x", mute, most=5, per_address=2)
+    inside: list[str | None] = []
+    for address, comes in moves:
+        if comes and connections.cause(address) is None:
+            connections.enter(address)
+            inside.append(address)
+        elif not comes and address in inside:
+            connections.leave(address)
+            inside.remove(address)
+        sites = [each.replace("::1", "::/64").replace("::2", "::/64") for each in inside if each]
+        found = connections.statistics()
+        assert found.connections == len(inside) <= 5
+        assert all(sites.count(site) <= 2 for site in sites)
+        assert (found.busiest or ("", 0))[1] == max(map(sites.count, sites), default=0)
+    for address in inside:
+        connections.leave(address)
+    assert connections.statistics().busiest is None
+    assert not connections._addresses
+
+
+@pytest.mark.parametrize(
+    ("descriptors", "options", "expected"),
+    [
+        ((8, 8), {}, (4, None, None)),
+        ((1024, 1024), {}, (512, None, None)),
+        ((10**6, 10**6), {}, (4096, None, None)),
+        ((-1, -1), {}, (4096, None, None)),
+        ((1, 1), {}, (1, None, None)),
+        ((1024, 1024), {"bind": OPEN}, (512, None, 256)),
+        ((1024, 1024), {"bind": OPEN, "max_connections": 9}, (9, None, 4)),
+        ((1024, 1024), {"bind": OPEN, "max_connections": 1}, (1, None, 1)),
+        ((1024, 1024), {"bind": OPEN, "max_connections_per_address": 7}, (512, 7, None)),
+        ((1024, 1024), {"bind": (UnixSocket("/x"),), "max_connections": 10_000}, (10_000, None, None)),
+    ],
+)
+def test_the_bounds_of_callers(
+    monkeypatch: pytest.MonkeyPatch,
+    descriptors: tuple[int, int],
+    options: dict[str, Any],
+    expected: tuple[int, int | None, int | None],
+) -> None:
+    """Half of the descriptors, 4096 at most; off loopback half of that for one address; numbers win over both."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: descriptors)
+    most, per_address, share = expected
+    bounds = callers_connections(Settings(**options), mute)
+    bound = min(n for n in (most, per_address, share) if n)
+    causes = entered(bounds, *["10.0.0.1"] * (bound + 1))
+    assert causes == [None] * bound + ["limit" if bound == most else "address"]
+    assert bounds.statistics().most == most
+    assert set(entered(bounds, *["127.0.0.1"] * (10 if per_address is None else 7))) <= {None, "limit"}
+
+
+def test_the_bounds_of_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64, but an eighth of few descriptors, and 4 at least."""
+    found = []
+    for most in (8, 256, 1024, -1):
+        monkeypatch.setattr("resource.getrlimit", lambda _, most=most: (most, most))
+        found.append(operators_connections(mute).statistics().most)
+    assert found == [4, 32, 64, 64]
+
+
+# What is said of it
+
+
+async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(autojump_clock: MockClock) -> None:
+    """The line has the cause, how many there were since the last, and the address that has the most."""
+    said: list[str] = []
+    connections = Connections("callers", said.append, most=2)
+    entered(connections, "10.0.0.1", "10.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connections.run)
+        for _ in range(24):
+            connections.refuse("limit")
+            await trio.sleep(0.125)
+        await trio.sleep(1)  # the last are said as well, though no other comes
+        nursery.cancel_scope.cancel()
+    counts = [int(line.partition(" ")[0]) for line in said]
+    assert (counts[0], len(counts), sum(counts)) == (1, 4, 24)
+    rest = "connections of callers turned away: as many are open as may be; 2 open; the most are from 10.0.0.1 (2)"
+    assert {line.partition(" ")[2] for line in said} == {rest}
+    connections.refuse("address")
+    found = connections.statistics()
+    assert dict(found.causes) == {"limit": 24, "address": 1, "descriptors": 0}
+    assert (found.refused, found.busiest) == (25, ("10.0.0.1", 2))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EMFILE, "out of file descriptors (limit 64; raise it with ulimit -n or LimitNOFILE=)"),
+        (errno.ENFILE, "this machine is out of file descriptors (fs.file-max)"),
+        (errno.ENOMEM, "this machine is short of memory for sockets (no)"),
+    ],
+)
+def test_a_shortage_is_called_what_it_is(monkeypatch: pytest.MonkeyPatch, number: int, said: str) -> None:
+    """An operator reads which limit to raise."""
+    monkeypatch.setattr("resource.getrlimit", lambda _: (64, 128))
+    assert shortage(OSError(number, "no")) == said
+
+
+# Descriptors kept back
+
+
+class Short(MemoryListener):
+    """Has no descriptor to accept with, unless the reserve has freed one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = 10**6
+
+    async def accept(self) -> MemoryWire:
+        wire = await super().accept()
+        while self.free <= 0:
+            self._again(wire)
+            raise OSError(errno.EMFILE, "no more")
+        self.free -= 1
+        return wire
+
+    def _again(self, wire: MemoryWire) -> None:
+        self._inlet.send_nowait(wire)
+
+
+def test_a_reserve_needs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is filled where there is no /dev, as in a root directory with the binary alone."""
+    monkeypatch.setattr(os, "open", Mock(side_effect=FileNotFoundError))
+    reserve = Reserve(2)
+    reserve.refill()
+    assert not reserve.spent_last
+    assert [reserve.spend() for _ in range(3)] == [True, True, False]
+
+
+@pytest.mark.parametrize(("reserve", "served"), [(1, 0), (3, 2)])
+async def test_with_no_descriptor_left_a_few_are_served_and_the_rest_told(
+    autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch, reserve: int, served: int
+) -> None:
+    """One of the reserve lets another in; the last is for turning away; then it is kept back again."""
+    short = Short()
+
+    class Fake(Reserve):
+        def spend(self) -> bool:
+            spent = super().spend()
+            short.free += spent
+            return spent
+
+        def refill(self) -> None:
+            while len(self._kept) < self._size and short.free > 0:
+                self._kept.append(os.open(os.devnull, os.O_RDONLY))
+                short.free -= 1
+
+    monkeypatch.setattr("aibridge_trio.server.server.Reserve", Fake)
+    said: list[str] = []
+    site = Site(network, ok, connections=Connections("callers", said.append), reserve=reserve)
+    network.listeners["s"] = short
+    site.server._listeners = [short]
+    await network.nursery.start(site.server.run)
+    short.free = 0
+    for wire_closed in [False] * served + [True] * 3:
+        caller = await site.call(GET)
+        if wire_closed:
+            short.free += 1  # the one that was turned away is closed
+        await trio.sleep(1)
+        assert caller.heard().startswith(b"HTTP/1.1 503 " if wire_closed else OK)
+        assert caller.closed is wire_closed
+    assert site.server.statistics().causes["descriptors"] == 3
+    assert site.reports == []
+    assert any(line.startswith("out of file descriptors") for line in said)
+
+
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_reserve_gives_everything_back() -> None:
+    """Descriptors of this process."""
+    before = descriptors()
+    reserve = Reserve(5)
+    assert not reserve.spend()
+    reserve.refill()
+    assert descriptors() == before + 5
+    assert [reserve.spend() for _ in range(6)] == [True] * 5 + [False]
+    assert reserve.spent_last
+    reserve.refill()
+    reserve.close()
+    reserve.refill()
+    assert descriptors() == before
+    assert not reserve.spent_last
+
+
+# Unfinished heads
+
+
+@pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nx: y"], ids=["idle", "head"])
+async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
+    autojump_clock: MockClock, network: Network, data: bytes
+) -> None:
+    """Who says nothing, or half of a head, goes for another, the one that began first; at once."""
+    site = Site(network, ok, connections=Connections("operators", mute, most=2), evicts=True)
+    await network.nursery.start(site.server.run)
+    silent = [await site.call(data) for _ in range(3)]
+    await wait_all_tasks_blocked()
+    assert [each.closed for each in silent] == [True, False, False]
+    assert (await site.call(GET)).heard() == OK
+    assert [each.closed for each in silent] == [True, True, False]
+    assert site.server.statistics().refused == 0
+    assert site.reports == []
+
+
+@given(st.lists(st.integers(0, 64 * 1024), max_size=9), st.integers(0, 300_000))
+def test_heads_share_a_budget(sizes: list[int], budget: int) -> None:
+    """What is beyond the free part is taken once, however it grew, and given back."""
+    heads = Heads(budget)
+    granted = 0
+    held = []
+    for size in sizes:
+        beyond = max(0, size - FREE_HEAD)
+        assert heads.grow(0, size) is (granted + beyond <= budget)
+        if granted + beyond <= budget:
+            granted += beyond
+            held.append(size)
+    for size in held:
+        assert heads.grow(size, size)
+        assert heads.grow(size, 0)
+    assert heads.grow(0, FREE_HEAD + budget)
+
+
+async def test_long_heads_that_do_not_end_are_bounded_in_all(autojump_clock: MockClock, serve: Serve) -> None:
+    """Beyond the budget one gets 431; ordinary heads are served all the same; those who leave make room."""
+    site = await serve(ok)
+    long = b"GET / HTTP/1.1\r\nhost: s\r\nx: " + b"x" * 60_000
+    fit = ALL_HEADS // (len(long) - FREE_HEAD)
+    callers = [await site.call(long) for _ in range(fit)]
+    beyond = await site.call(long)
+    assert beyond.heard().startswith(b"HTTP/1.1 431 ")
+    assert not any(caller.closed for caller in callers)
+    assert (await site.call(GET)).heard() == OK
+    slow = await site.call(GET[:-4])
+    await slow.say(b"\r\n\r\n")
+    await wait_all_tasks_blocked()
+    assert slow.heard() == OK
+    await callers[0].say(b"\r\n\r\n")
+    await callers[1].leave()
+    await wait_all_tasks_blocked()
+    assert callers[0].heard() == OK
+    for _ in range(2):
+        assert (await site.call(long)).heard() == b""
+    await trio.sleep(31)
+    assert callers[2].heard().startswith(b"HTTP/1.1 408 ")

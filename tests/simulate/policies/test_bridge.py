@@ -1,0 +1,93 @@
+"""What is simulated is the product: its own machines, used through their own doors."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from aibridge_trio import errors
+from aibridge_trio.core.breaker import breaker, key_cooldowns, verdict
+from aibridge_trio.core.limits import concurrency, rate, refusals
+from aibridge_trio.simulate.policies import bridge
+from aibridge_trio.simulate.scenario import settings
+from tests.test_house import imports_of, tree_of
+
+CORE = Path(breaker.__file__).parent
+SIMULATE = Path(bridge.__file__).parent
+ROOMS = sorted(SIMULATE.glob("*.py"))
+# Others' breakers, which are no machines of ours.
+FOREIGN = ("GoBridge", "LiteLlm")
+
+
+def classes_of(file: Path) -> list[str]:
+    """Return the names of the classes that a file defines."""
+    return [node.name for node in ast.walk(tree_of(file)) if isinstance(node, ast.ClassDef)]
+
+
+def test_the_machines_are_the_products_own() -> None:
+    """The same objects, not others of the same name."""
+    in_bridge: dict[str, object] = {
+        "Breaker": breaker.Breaker,
+        "Places": concurrency.Places,
+        "Place": concurrency.Place,
+        "RateLimiter": rate.RateLimiter,
+        "Credentials": key_cooldowns.Credentials,
+        "verdict": verdict,
+        "CircuitOpen": errors.CircuitOpen,
+        "RateLimited": errors.RateLimited,
+        "AtCapacity": errors.AtCapacity,
+        "reject": refusals.reject,
+    }
+    assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
+    assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
+    assert type(settings.policy(settings.default())) is breaker.Policy
+    assert type(settings.limits(settings.default())) is concurrency.Limits
+
+
+def test_no_machine_is_made_again() -> None:
+    """No class in the simulator has the name of one in the core or of a reject."""
+    ours = {name for file in CORE.glob("*.py") for name in classes_of(file)}
+    ours |= {kind.__name__ for kind in errors.Reject.__subclasses__()}
+    for file in ROOMS:
+        again = [name for name in classes_of(file) if name in ours]
+        assert not again, f"{file.name} makes {again} again"
+
+
+def test_only_foreign_breakers_have_states_of_their_own() -> None:
+    """Who compares with a state's name, or keeps one, is a foreign policy or shows it."""
+    for file in ROOMS:
+        words = [node.value for node in ast.walk(tree_of(file)) if isinstance(node, ast.Constant)]
+        if "half-open" in words:
+            assert file.stem in ("foreign", "draw"), file.name
+    assert classes_of(SIMULATE / "foreign.py") == list(FOREIGN)
+
+
+def test_machines_are_asked_through_their_public_names() -> None:
+    """Nothing looks inside them."""
+    for file in ROOMS:
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+                own = isinstance(node.value, ast.Name) and node.value.id in ("self", "super")
+                through_super = isinstance(node.value, ast.Call) and ast.unparse(node.value) == "super()"
+                assert own or through_super, f"{file.name}:{node.lineno} {ast.unparse(node)}"
+
+
+def test_nothing_depends_on_the_world() -> None:
+    """No clock, no environment, no Trio, no sets: the same seed is the same result."""
+    for file in ROOMS:
+        used = {module.partition(".")[0] for module in imports_of(file, everywhere=True)}
+        assert not used & {"time", "datetime", "os", "trio", "threading", "uuid", "secrets", "socket"}, file.name
+        for node in ast.walk(tree_of(file)):
+            assert not isinstance(node, ast.Set | ast.SetComp), f"{file.name}:{node.lineno}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("set", "frozenset", "hash", "id"), f"{file.name}:{node.lineno}"
+
+
+def test_chance_has_a_seed() -> None:
+    """Every generator is made from the seed; nobody asks the module's own."""
+    for file in ROOMS:
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Random":
+                assert "seed" in ast.unparse(node.args[0])
+            if isinstance(node, ast.Import):
+                assert "random" not in [alias.name for alias in node.names]

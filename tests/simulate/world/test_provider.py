@@ -1,0 +1,207 @@
+"""Laws of the simulated provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aibridge_trio.simulate.world.call import Call
+from aibridge_trio.simulate.world.chance import chance, lognormal
+from aibridge_trio.simulate.world.engine import Engine
+from aibridge_trio.simulate.world.provider import Provider
+from aibridge_trio.simulate.world.quota import Bucket
+from tests.support.simulated import CALLERS, Ear, parsed, wish
+
+STEADY = """
+[provider]
+first_token = "1s"
+first_token_spread = 0
+tokens_per_second = 50
+"""
+
+
+class Stage:
+    """A provider, and calls of which one knows when they come."""
+
+    def __init__(self, text: str) -> None:
+        self.scenario = parsed(CALLERS + text)
+        self.engine = Engine()
+        self.provider = Provider(self.scenario, self.engine)
+        self.ear = Ear(self.engine)
+        self.provider.listener = self.ear
+        self.calls: list[Call] = []
+
+    def call(
+        self, at: float = 0.0, caller: int = 0, tokens: int = 100, luck: int = 7, leaves: float = 0.0
+    ) -> None:
+        call = Call(wish(self.scenario, caller, luck, at, tokens), 0)
+        self.calls.append(call)
+        self.engine.at(at, self.provider.call, call)
+        if leaves:
+            self.engine.at(leaves, self.provider.left, call)
+
+    def play(self) -> list[tuple[Any, ...]]:
+        self.engine.run()
+        assert self.provider.in_flight == 0
+        return self.ear.heard
+
+
+def test_an_answer_takes_its_first_token_and_its_length() -> None:
+    """A second until it begins, then fifty tokens a second."""
+    stage = Stage(STEADY)
+    stage.call(tokens=100)
+    assert stage.play() == [(1.0, "first", 0), (3.0, "ended", 0)]
+
+
+def test_whoever_leaves_is_not_answered_and_frees_the_slot_at_once() -> None:
+    """Before the first token, after it, and in the queue."""
+    stage = Stage(STEADY + 'slots = 1\nwhen_full = "queue"\nqueue = 2\n')
+    stage.call(0.0, caller=1, leaves=0.5)
+    stage.call(0.1, caller=2, leaves=0.2)
+    stage.call(0.3, caller=3, leaves=2.0)
+    stage.call(1.9, caller=4)
+    assert stage.play() == [(1.5, "first", 3), (3.0, "first", 4), (5.0, "ended", 4)]
+
+
+@pytest.mark.parametrize("status", ["429", "503", "529"])
+def test_beyond_its_slots_it_says_no(status: str) -> None:
+    """With the status it was given, and the word of when to come back."""
+    stage = Stage(
+        STEADY + f'slots = 1\nwhen_full = "{status}"\nfull_retry_after = "2s"\nerror_latency = "100ms"\n'
+    )
+    stage.call(0.0)
+    stage.call(0.5, caller=1)
+    assert stage.play()[0] == (0.6, int(status), 1, (b"retry-after", b"2"))
+
+
+def test_beyond_its_slots_it_may_slow_down() -> None:
+    """The second of two on one slot takes twice as long."""
+    stage = Stage(STEADY + 'slots = 1\nwhen_full = "slow"\n')
+    stage.call(0.0, caller=1)
+    stage.call(0.0, caller=2)
+    assert stage.play() == [(1.0, "first", 1), (2.0, "first", 2), (3.0, "ended", 1), (6.0, "ended", 2)]
+
+
+def test_a_full_queue_says_no() -> None:
+    """Who finds it full is told 529."""
+    stage = Stage(STEADY + 'slots = 1\nwhen_full = "queue"\nqueue = 1\nerror_latency = "0s"\n')
+    for caller in range(3):
+        stage.call(0.0, caller)
+    heard = stage.play()
+    assert heard[0] == (0.0, 529, 2)
+    assert [what for _, what, caller, *_ in heard if caller == 1] == ["first", "ended"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "heard"),
+    [
+        ('"503"', [(10.1, 503, 0)]),
+        ('"429"\nretry_after = "7s"', [(10.1, 429, 0, (b"retry-after", b"7"))]),
+        ('"503"\nretry_after = "true"', [(10.1, 503, 0, (b"retry-after", b"50"))]),
+        ('"exhausted"', [(10.1, 429, 0, "exhausted")]),
+        ('"refuse"', [(10.001, "broke: connect", 0)]),
+        ('"hang"', []),
+        ('"overloaded"', [(11.0, "overloaded", 0)]),
+        ('"break"', [(11.0, "first", 0), (12.0, "broke: stream", 0)]),
+        ('"none"\nslower = 3', [(13.0, "first", 0), (19.0, "ended", 0)]),
+    ],
+)
+def test_each_fault_is_what_it_says(fault: str, heard: list[tuple[Any, ...]]) -> None:
+    """While the phase lasts; before and after it all is well."""
+    stage = Stage(STEADY + f'[[phases]]\nfrom = "10s"\nfor = "50s"\nfault = {fault}\n')
+    stage.call(0.0, caller=9)
+    stage.call(10.0, leaves=70.0)
+    stage.call(60.0, caller=9)
+    well = [(1.0, "first", 9), (3.0, "ended", 9), (61.0, "first", 9), (63.0, "ended", 9)]
+    assert stage.play() == [*well[:2], *heard, *well[2:]]
+
+
+def test_a_fault_hits_its_share_and_the_same_calls_every_time() -> None:
+    """A third of three hundred, give or take; chance is the wish's own."""
+
+    def hit() -> list[int]:
+        stage = Stage(STEADY + '[[phases]]\nfrom = "0s"\nfor = "1m"\nfault = "500"\nshare = 0.33\n')
+        for caller in range(300):
+            stage.call(1.0, caller, luck=caller * 977)
+        return [caller for _, what, caller in stage.play() if what == 500]
+
+    assert 75 < len(hit()) < 125
+    assert hit() == hit()
+
+
+def test_an_outage_that_cuts_breaks_what_runs() -> None:
+    """Before the head and after it."""
+    stage = Stage(STEADY + '[[phases]]\nfrom = "10s"\nfor = "5s"\nfault = "503"\ncuts = true\n')
+    stage.call(9.5, caller=1)
+    stage.call(8.0, caller=2)
+    assert stage.play() == [(9.0, "first", 2), (10.0, "broke: stream", 2), (10.0, "broke: head", 1)]
+
+
+def test_a_brownout_takes_slots_away_and_gives_them_back() -> None:
+    """Who is being served stays; who waits is served when there is room again."""
+    stage = Stage(
+        STEADY + 'slots = 2\nwhen_full = "queue"\nqueue = 9\n[[phases]]\nfrom = "5s"\nfor = "10s"\nslots = 1\n'
+    )
+    for caller in range(2):
+        stage.call(6.0, caller, tokens=1000)
+    heard = stage.play()
+    assert [(at, caller) for at, what, caller in heard if what == "first"] == [(7.0, 0), (16.0, 1)]
+
+
+def test_a_quota_admits_what_it_says_and_tells_the_true_wait() -> None:
+    """At sixty a minute with a burst of ten seconds: ten at once, then one a second; the told wait is enough."""
+    stage = Stage(STEADY + 'requests_per_minute = 60\nquota_burst = "10s"\nerror_latency = "0s"\n')
+    for number in range(12):
+        stage.call(0.0, caller=number)
+    stage.call(1.0, caller=20)
+    heard = stage.play()
+    assert [(at, caller, *rest) for at, what, caller, *rest in heard if what == 429] == [
+        (0.0, 10, (b"retry-after", b"1")),
+        (0.0, 11, (b"retry-after", b"1")),
+    ]
+
+
+def test_keys_of_their_own_have_quotas_of_their_own() -> None:
+    """One caller's quota is nobody else's."""
+    stage = Stage(STEADY + 'keys = "own"\nrequests_per_minute = 6\nquota_burst = "10s"\n')
+    for caller in (1, 1, 2):
+        stage.call(0.0, caller)
+    assert sorted(caller for _, what, caller, *_ in stage.play() if what == 429) == [1]
+
+
+def test_tokens_have_a_quota_too() -> None:
+    """Prompt and answer count; what is larger than the bucket takes all of it."""
+    stage = Stage(STEADY + 'prompt_tokens = 900\ntokens_per_minute = 6000\nquota_burst = "20s"\n')
+    for caller in range(3):
+        stage.call(0.0, caller, tokens=100)
+    stage.call(30.0, caller=3, tokens=100_000)
+    heard = stage.play()
+    assert [(caller, *rest) for _, what, caller, *rest in heard if what == 429] == [(2, (b"retry-after", b"10"))]
+    assert (31.0, "first", 3) in heard
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 5)), min_size=1, max_size=30))
+def test_a_bucket_never_gives_more_than_it_has(takes: list[tuple[float, float]]) -> None:
+    """In any span not more than size and refill; and the wait that it tells is enough."""
+    bucket, now, taken = Bucket(2.0, 10.0), 0.0, 0.0
+    for gap, amount in takes:
+        now += gap
+        if wait := bucket.wait(amount, now):
+            now += wait
+            assert not bucket.wait(amount, now)
+        bucket.take(amount)
+        taken += amount
+        assert taken <= 10 + 2 * now + 1e-3
+
+
+def test_chance_is_even_and_needs_no_order() -> None:
+    """The mean of many is a half, no two tries share theirs, and the median is the median."""
+    numbers = [chance(luck, number, 0) for luck in range(500) for number in range(4)]
+    assert 0.48 < sum(numbers) / len(numbers) < 0.52
+    assert len(set(numbers)) == len(numbers)
+    assert all(0 < number < 1 for number in numbers)
+    assert lognormal(3.0, 0.7, 0.5) == pytest.approx(3.0)
+    assert lognormal(3.0, 0.0, 0.99) == 3.0

@@ -1,0 +1,392 @@
+"""How the dashboard shows what protects: the queue, limits, scopes, ramps, keys that rest, shadow."""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import UTC
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aibridge_trio.top.data.document import Queue
+from aibridge_trio.top.data.history import History
+from aibridge_trio.top.data.parse import read
+from aibridge_trio.top.data.rates import provider_rates, queue_rates
+from aibridge_trio.top.screen.alert import Link
+from aibridge_trio.top.screen.layout import Canvas, frame
+from aibridge_trio.top.screen.provider_details import beneath, notable
+from aibridge_trio.top.screen.text import length
+from aibridge_trio.top.view import View, rows
+from tests.support.pictures import (
+    NOW,
+    RAMP,
+    RESTING,
+    SCOPES,
+    UPTIME,
+    Said,
+    a_document,
+    a_picture,
+    a_scope,
+    breaking,
+    failing,
+    limiting,
+    older,
+    queueing,
+    scoping,
+    shadowing,
+)
+from tests.top.data.test_document import DOCUMENTS
+
+HERE = Link("http://127.0.0.1:4002")
+
+
+def lines(*changes: Any, width: int = 80, height: int | None = 24, view: View | None = None) -> list[str]:
+    """What is drawn of a bridge that was changed so."""
+    drawn = frame(a_picture(*changes), view or View(), HERE, Canvas(width, height, UTC), NOW + 0.4)
+    return drawn.plain.splitlines()
+
+
+def calm(document: Said) -> None:
+    """Let nobody be turned away, ever."""
+    document["rejects"] = dict.fromkeys(document["rejects"], 0)
+
+
+# Only what is on takes room
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (80, None)])
+def test_an_older_bridge_looks_as_it_did(size: tuple[int, int | None]) -> None:
+    """Who tells nothing of what is new, and who has it all off, give the same frame, which has no trace of it."""
+    width, height = size
+    drawn = lines(older, width=width, height=height)
+    assert drawn == lines(width=width, height=height)
+    assert not re.search("queue|ramp|shadow|WOULD|└|rest|/0", "\n".join(drawn[:-1]))
+
+
+def test_scopes_at_rest_take_no_room() -> None:
+    """A breaker for each model looks as one for all, as long as none of them has anything to say."""
+    resting = breaking("openai", scope="model", scopes=[a_scope("gpt-4o"), a_scope("other")])
+    assert lines(resting) == lines()
+    keys = breaking("openai", credentials={"resting": 0, "total": 9, "evictions": 0, "callers": []})
+    assert lines(keys) == lines()
+
+
+# The queue
+
+
+def test_the_queue_has_a_meter() -> None:
+    """Who waits of how many may, how long waits were, and the pace; with room also whose and at most how long."""
+    told = r"^queue     █{7}░{13} 37 of 100  wait p50 \d{3}ms p99 4\.\ds  pace 11\.4/s"
+    [narrow] = [line for line in lines(queueing) if line.startswith("queue ")]
+    [wide] = [line for line in lines(queueing, width=120) if line.startswith("queue ")]
+    assert re.fullmatch(told, narrow)
+    assert re.fullmatch(told + "  5 callers wait, at most 30s", wide)
+
+
+def test_a_queue_at_rest_has_dashes() -> None:
+    """Who has a queue in which nobody ever waited sees that there is one, and no zero rates."""
+
+    def empty(document: Said) -> None:
+        document["queue"]["size"] = 20
+
+    drawn = lines(empty, calm)
+    assert "queue     " + "░" * 20 + " 0 of 20  wait p50 -- p99 --  pace --/s" in drawn
+    assert drawn[1] == "all well: nobody is turned away"
+
+
+def test_a_queue_that_turns_away_is_an_alert() -> None:
+    """How it turns people away is told with rates, once, and not again among the reasons."""
+    told = " ".join(lines(queueing, width=200)[1:2])
+    assert "queue turns away full 0.6/s, hopeless 0.3/s, timed out 0.2/s" in told
+    assert "turned away rate_limit 0.1/s" in told
+    assert "queue_" not in told
+    style = frame(a_picture(queueing), View(), HERE, Canvas(), NOW).lines[1]
+    assert ("queue turns away", "bold yellow") in style
+
+
+def test_what_a_queue_did_long_ago_alarms_nobody() -> None:
+    """Those whom it turned away before the interval are no alert."""
+
+    def once(document: Said) -> None:
+        document["queue"] |= {"size": 20, "full": 9, "hopeless": 3, "timed_out": 1}
+
+    assert lines(once, calm)[1] == "all well: nobody is turned away"
+
+
+def test_rates_of_the_queue_are_of_the_interval() -> None:
+    """Served, left and turned away are differences by the time, and waits those of the interval alone."""
+    old = Queue(size=9, served=10, full=1, hopeless=4, left=2, waits={0.1: 10, 1.0: 10})
+    new = Queue(size=9, served=30, full=6, hopeless=4, left=4, waits={0.1: 10, 1.0: 30})
+    rates = queue_rates(new, old, 10.0)
+    assert (rates.served, rates.left, rates.turned_away) == (2.0, 0.2, {"full": 0.5})
+    assert rates.p50 == pytest.approx(0.55)
+    assert queue_rates(old, old, 10.0).p50 is None
+
+
+COUNTS = st.integers(0, 1000)
+QUEUES = st.builds(
+    Queue,
+    size=COUNTS,
+    served=COUNTS,
+    full=COUNTS,
+    timed_out=COUNTS,
+    hopeless=COUNTS,
+    left=COUNTS,
+    waits=st.dictionaries(st.sampled_from([0.1, 1.0, 10.0]), COUNTS),
+)
+
+
+@given(QUEUES, QUEUES, st.sampled_from([0.0, 0.5, 10.0]))
+def test_no_rate_of_the_queue_is_negative(new: Queue, old: Queue, over: float) -> None:
+    """Whatever two documents say, rates are above 0 or not told."""
+    rates = queue_rates(new, old, over)
+    assert all(each > 0 for each in rates.turned_away.values())
+    assert (rates.served or 0) >= 0
+    assert (rates.left or 0) >= 0
+
+
+def test_a_restart_begins_the_queue_anew() -> None:
+    """Counters of a bridge that began again are compared with nothing of the one before."""
+    history = History()
+    history.add(read(a_document(UPTIME, queueing)), UPTIME)
+    fresh = a_document(5.0, queueing)
+    fresh["started_at"] += UPTIME + 1
+    history.add(read(fresh), UPTIME + 6)
+    picture = history.picture(10.0)
+    assert picture is not None
+    assert picture.since_start
+    assert picture.queue.served == fresh["queue"]["served"] / 5.0
+
+
+# Limits
+
+
+def test_limits_stand_beside_those_whom_they_limit() -> None:
+    """In flight is told of the limit for each provider and caller; with room also what the limits are."""
+    drawn = "\n".join(lines(limiting))
+    assert re.search(r"^ anthropic +20/20 +4\.2", drawn, re.MULTILINE)
+    assert re.search(r"…x7Qa .* 5/5$", drawn, re.MULTILINE)
+    assert "a provider" not in drawn
+    assert "9 of 50, 5 a caller, 20 a provider   rate limit" in "\n".join(lines(limiting, width=120))
+
+
+def test_a_limit_without_room_is_left_out() -> None:
+    """How many there are is never cut for how many there may be."""
+
+    def vast(document: Said) -> None:
+        document["concurrency"]["per_caller"] = 10_000
+        document["callers"][0]["in_flight"] = 1234
+
+    assert any(re.search(r"…x7Qa .* 1,234$", line) for line in lines(vast))
+
+
+# Scopes
+
+
+def test_scopes_that_have_something_to_say_have_rows() -> None:
+    """Each in the columns of its provider, the most urgent first, its name behind; the others have none."""
+    drawn = "\n".join(lines(scoping("openai"), width=120, height=40))
+    for told in (
+        r"^▸openai +OPEN 1/6 +22s 1m38s +0/5 +-- +6 +190 +411ms",
+        r"^  └ +OPEN +22s 1m38s +0/5 +-- +3 +131 gpt-4o-mini$",
+        r"^  └ +half-open +1s +-- +0/5 +2/3 +1 +12 o3-pro-2025-06-10$",
+        r"^  └ +ramp 40% +9s +-- +0/5 +-- +1 +40 gpt-5$",
+        r"^  └ +closed +1h15m +-- +0/5 +-- +1 +7 other$",
+        r"^  └ +closed +1h15m +-- +3/5 +-- +0 +0 gpt-5-mini$",
+    ):
+        assert re.search(told, drawn, re.MULTILINE), f"{told}\n{drawn}"
+    assert "gpt-4o\n" not in drawn
+
+
+def test_scopes_without_room_are_counted() -> None:
+    """On a small screen the last line beneath a provider says how many more there are, and of what."""
+    drawn = lines(scoping("openai"))
+    assert drawn[10] == "  └ 3 more: 1 ramp, 2 closed"
+    assert drawn[11].startswith(" anthropic")
+
+
+def test_off_a_screen_every_scope_is_told() -> None:
+    """`--once` leaves nothing out."""
+    drawn = "\n".join(lines(scoping("openai"), height=None))
+    assert "more:" not in drawn
+    assert all(name in drawn for name, *_ in SCOPES)
+
+
+def test_the_alert_names_scopes() -> None:
+    """Not the provider is out of service but one of its models, for how long, and how often in a row."""
+    told = lines(scoping("openai"), calm, width=200)[1]
+    assert told == (
+        "openai gpt-4o-mini OPEN, 1m38s left of 2m00s, 3 in a row  openai o3-pro-2025-06-10 is being probed  "
+        "openai gpt-5 coming back, 40% admitted"
+    )
+    many = [a_scope(f"model-{number}", "open", cooldown_left_s=9.0 + number) for number in range(5)]
+    told = lines(breaking("openai", state="open", cooldown_left_s=9.0, scopes=many), calm, width=200)[1]
+    assert told.startswith("openai model-0 and 4 more OPEN, 9s left")
+
+
+def test_who_is_partly_out_may_be_sick_as_well() -> None:
+    """Of a provider with several breakers the others answer, so what goes wrong with them is told, too."""
+    told = lines(scoping("openai"), failing("openai", {"500": 1.0}), calm, width=200)[1]
+    assert "openai 100% errors: 500 6.6/s" in told
+
+
+def test_an_override_rules_over_scopes() -> None:
+    """Forced, a provider has one state, and no scope has a row."""
+    forced = breaking("openai", mode="open", cooldown_left_s=None)
+    drawn = lines(scoping("openai"), forced, calm)
+    assert drawn[1] == "openai FORCED OPEN"
+    assert "└" not in "\n".join(drawn)
+
+
+STATES = st.sampled_from(["closed", "open", "half-open"])
+SOME = st.lists(
+    st.builds(
+        lambda state, share, trips: a_scope("a-model", state, share=share, trips=trips),
+        STATES,
+        st.sampled_from([0.0, 0.4, 1.0]),
+        st.integers(0, 2),
+    ),
+    max_size=9,
+)
+MANY = st.lists(st.tuples(SOME, st.booleans()), min_size=1, max_size=6)
+
+
+@given(MANY, st.integers(0, 12), st.integers(70, 200))
+def test_no_more_lines_than_may_be_and_nothing_uncounted(
+    many: list[tuple[list[Said], bool]], most: int, width: int
+) -> None:
+    """Together they keep to the bound, no provider has an empty line, and what is left out is counted."""
+    said = a_document(100.0)
+    said["providers"] = [copy.deepcopy(said["providers"][0]) for _ in many]
+    for provider, (scopes, rest) in zip(said["providers"], many, strict=True):
+        provider["breaker"] |= {"scopes": scopes} | (RESTING if rest else {})
+    shown = [provider_rates(each, None, 1.0) for each in read(said).providers]
+    below, everything = beneath(shown, most, 0.0, width), beneath(shown, None, 0.0, width)
+    assert sum(map(len, below)) <= most
+    having = sum(map(bool, everything))
+    assert sum(map(bool, below)) == min(having, most)
+    for row, some, every in zip(shown, below, everything, strict=True):
+        assert len(every) == len(notable(row.provider.breaker)) + bool(row.provider.breaker.keys)
+        if 0 < len(some) < len(every):
+            *before, (_, (text, _), *_) = some
+            assert text.startswith(f"{len(notable(row.provider.breaker)) - len(before)}")
+        assert all(length(line) > 0 for line in some)
+
+
+def test_what_is_chosen_stays_in_sight_beneath_scopes() -> None:
+    """The mark is on the screen, however low it is and however much stands beneath those above."""
+    changes = (scoping("openai"), breaking("anthropic", **RESTING))
+    for height in range(8, 41):
+        for chosen in ("openai", "anthropic", "copilot"):
+            drawn = lines(*changes, height=height, view=View(chosen=chosen))
+            assert any(line.startswith(f"▸{chosen}") for line in drawn), (height, chosen)
+
+
+def test_names_of_others_send_no_codes() -> None:
+    """Scopes, hints and shadows are anybody's words, and are made visible and bounded."""
+    evil = "\x1b]0;owned\x07\n" * 50
+    scopes = [a_scope(evil, "open", cooldown_left_s=5.0)]
+    keys = {"resting": 1, "total": 1, "evictions": 0, "callers": [{"hint": evil, "left_s": 1.0}]}
+    drawn = lines(breaking("openai", scopes=scopes, credentials=keys), shadowing(evil), height=None, width=120)
+    assert all(line.isprintable() for line in drawn)
+    assert max(map(len, drawn)) <= 120
+
+
+# Ramps
+
+
+def test_a_ramp_is_told() -> None:
+    """Who comes back is yellow, with the share that is admitted, in its row and in the alert."""
+    drawn = frame(a_picture(breaking("openai", **RAMP), calm), View(), HERE, Canvas(), NOW)
+    assert drawn.lines[1][0] == ("openai coming back, 40% admitted", "yellow")
+    assert any(text.strip() == "ramp 40%" and style == "yellow" for line in drawn.lines for text, style in line)
+
+
+def test_a_ramp_is_more_urgent_than_a_closed_breaker() -> None:
+    """Sorted by state, what comes back is above what is well and below what is probed."""
+    picture = a_picture(
+        breaking("copilot", **RAMP), breaking("anthropic", state="half-open"), breaking("openai", trips=1)
+    )
+    assert [row.provider.name for row in rows(View(), picture)] == ["anthropic", "copilot", "openai"]
+
+
+# Keys that rest
+
+
+def test_keys_that_rest_are_told() -> None:
+    """How many, in the alert; beneath the provider whose, for how long still, and how many in all."""
+    drawn = lines(breaking("openai", **RESTING), calm)
+    assert drawn[1] == "openai: 7 keys rest"
+    assert drawn[7] == "  └ 7 keys rest  …x7Qa 24s  …9fK2 11s  41 since the start, 2 forgotten"
+    one = {"resting": 1, "total": 1, "evictions": 0, "callers": [{"hint": "…x7Qa", "left_s": 5.0}]}
+    assert lines(breaking("openai", credentials=one), calm)[1] == "openai: 1 key rests"
+
+
+# What only counts
+
+
+def test_shadow_is_said_calmly_as_long_as_it_is_on() -> None:
+    """Which protections only count stands behind all else, dim, also when nothing else is to say."""
+    only = "shadow: concurrency, rate only count"
+    shadow = shadowing("concurrency", "rate")
+    assert lines(shadow, calm)[1] == f"all well: nobody is turned away  {only}"
+    assert lines(shadowing("breaker"), calm)[1].endswith("  shadow: breaker only counts")
+    drawn = frame(a_picture(shadow), View(), HERE, Canvas(), NOW)
+    assert (only, "dim") in drawn.lines[1]
+
+
+def test_a_breaker_in_shadow_is_not_said_to_be_open() -> None:
+    """It would be: nobody is refused, so nothing is red, unless its operator has taken the provider out."""
+    drawn = lines(scoping("openai"), shadowing("breaker"), width=120)
+    assert drawn[1].startswith("openai gpt-4o-mini would be OPEN, 1m38s left of 2m00s")
+    forced = breaking("openai", state="open", mode="open", cooldown_left_s=None, cooldown_s=None)
+    assert lines(forced, shadowing("breaker"), width=120)[1].startswith("openai FORCED OPEN")
+
+
+def test_shadow_has_a_line_of_its_own_if_need_be() -> None:
+    """However much else is to say, and however many only count, it is never cut."""
+    for width in (80, 120, 200):
+        drawn = lines(queueing, scoping("openai"), shadowing(*["concurrency-per-caller"] * 4), width=width)
+        [line] = [line for line in drawn if "shadow: " in line]
+        assert line.endswith(" only count")
+    assert "shadow: 4 protections only count" in lines(shadowing(*["concurrency-per-caller"] * 4))[1]
+
+
+@pytest.mark.parametrize(
+    ("width", "told"), [(80, r"rate_limit +0\.1 +0\.5  "), (120, r"rate_limit +642 +0\.1 +3,213 +0\.5  ")]
+)
+def test_what_would_be_rejected_is_beside_what_is(width: int, told: str) -> None:
+    """Under a title that says so, in no colour, and in no sum of rejects."""
+    shadow = shadowing("concurrency", "rate")
+    drawn = lines(shadow, width=width)
+    [head] = [line for line in drawn if line.startswith("REJECTS BY")]
+    assert "/S WOULD/S" in head.replace("  WOULD ", " ")
+    assert any(re.match(told, line) for line in drawn)
+    assert [line for line in drawn if line.startswith("rejects ")] == [
+        line for line in lines(width=width) if line.startswith("rejects ")
+    ]
+    assert "would" not in drawn[1]
+
+
+def test_what_only_shadow_knows_has_its_row() -> None:
+    """A reason for which nobody is rejected is told if somebody would be."""
+
+    def change(document: Said) -> None:
+        document["would_reject"] = {"credential_cooldown": 7, "new_reason": 3}
+
+    drawn = "\n".join(lines(shadowing("credential"), change, height=None, width=120))
+    assert re.search(r"^credential_cooldown +0 +-- +7 +--", drawn, re.MULTILINE)
+    assert re.search(r"^new_reason +0 +-- +3 +--", drawn, re.MULTILINE)
+
+
+@given(DOCUMENTS, st.integers(1, 250), st.booleans())
+def test_whatever_is_on_can_be_printed(said: Any, width: int, ascii_: bool) -> None:
+    """Off a screen, where nothing is left out, no line is too wide and no code is in it."""
+    history = History()
+    history.add(read(said), NOW)
+    drawn = frame(history.picture(10.0), View(), HERE, Canvas(width, None, UTC, ascii_), NOW)
+    assert all(length(line) == width for line in drawn.lines)
+    assert all(text.isprintable() for line in drawn.lines for text, _ in line)

@@ -1,0 +1,1 @@
+"""What writes generated files: man pages, completions, the tables of docs/tuning.md. Not in the package."""

@@ -1,0 +1,30 @@
+"""What is made from the code and lies in the repository: completion scripts and man pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.reference import completions, man
+
+_ROOT = Path(__file__).parents[2]
+
+
+def generated() -> dict[str, str]:
+    """Return the text of every generated file by its path in the repository."""
+    return completions.scripts() | man.pages()
+
+
+def outdated(root: Path = _ROOT) -> list[str]:
+    """Return the paths of the generated files that are missing or say something else than the code."""
+    return [path for path, text in generated().items() if not _is(root / path, text)]
+
+
+def write(root: Path = _ROOT) -> None:
+    """Write every generated file."""
+    for path, text in generated().items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _is(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()

@@ -1,0 +1,97 @@
+"""What the simulator says of the defaults: writes the tables of docs/tuning.md and the pictures beside it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from aibridge_trio.simulate import grid_search, plan
+from aibridge_trio.simulate.results import report, svg
+from aibridge_trio.simulate.scenario.scenario import Scenario, load
+from tools.tuning import chart, page, tables, work
+from tools.tuning.sections import GROWTH, POLICIES, SECTIONS
+from tools.tuning.work import Over
+
+_ROOT = Path(__file__).parents[2]
+PAGE = "docs/tuning.md"
+TEAM = "docs/tuning/team.toml"
+# What is drawn second by second, of one day: the rows of a section, the first on top.
+CURVES = {
+    "docs/tuning/policies.svg": (
+        POLICIES,
+        ("limit, queue, breaker", "no protection", "go-aibridge", "litellm", "breaker"),
+    ),
+    "docs/tuning/growth.svg": (GROWTH, ("1.25 / 1.5", "1 / 1.5", "2 / 10")),
+}
+_OPTIONS = "docs/tuning/options.svg"
+# What the example compares, as the page has it on the command line.
+TRIED = "circuit_breaker=true, max_concurrency=504 queue_size=504, rate_limit=17"
+
+
+def generated(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
+    """Return the text of the page and of every picture, by path; takes minutes."""
+    found = work.means(SECTIONS, over)
+    new = {name: (digest, "") for name, digest in digests(root, over).items()}
+    for section in SECTIONS:
+        new[section.name] = (new[section.name][0], f"\n{tables.table(section, found[section.name])}\n")
+    new["suggested"] = (new["suggested"][0], _printed(suggested(root)))
+    new["tried"] = (new["tried"][0], _printed(tried(root)))
+    files = {PAGE: page.filled((root / PAGE).read_text(encoding="utf-8"), new)}
+    files |= {path: curves(path) for path in CURVES}
+    return files | {_OPTIONS: chart.chart(SECTIONS[1:], found)}
+
+
+def digests(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
+    """Return by a part's name what it was made from, in few letters; takes seconds.
+
+    The settings, the days, and what comes of a usual day as it is chosen: so nine days of every value need not be
+    played to see that the machines still do what they did.
+    """
+    found = {section.name: work.digest(section, over) for section in SECTIONS}
+    team = [_team(root)]
+    point = grid_search.tried(team, {"circuit_breaker": True}, 1)
+    text = f"{team}{grid_search.CRITERION}{grid_search.limits(team)}{grid_search.rates(team)}{point.rank}{TRIED}"
+    return found | dict.fromkeys(("suggested", "tried"), hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def curves(path: str) -> str:
+    """Return the picture of one day under some of a section's rows."""
+    section, labels = CURVES[path]
+    rows = {row.label: row for row in section.rows}
+    variants = [
+        plan.variants(rows[label].policy, rows[label].settings, "")[0]._replace(name=label) for label in labels
+    ]
+    return svg.picture([plan.play(plan.shipped(scene), variants, 1) for scene in section.scenes])
+
+
+def suggested(root: Path = _ROOT) -> str:
+    """Return what is suggested to the team of the example."""
+    return grid_search.text(grid_search.suggested([_team(root)], {}, 1))
+
+
+def tried(root: Path = _ROOT) -> str:
+    """Return what comes of that, beside other settings and none."""
+    return report.table(plan.play(_team(root), plan.variants("aibridge,none", "", TRIED), 1))
+
+
+def outdated(root: Path = _ROOT, over: Over = map) -> list[str]:
+    """Return the paths of the files that are missing or say something else than the simulator; takes minutes."""
+    return [path for path, text in generated(root, over).items() if not _is(root / path, text)]
+
+
+def write(root: Path = _ROOT, over: Over = map) -> None:
+    """Write every file; takes minutes."""
+    for path, text in generated(root, over).items():
+        (root / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _team(root: Path) -> Scenario:
+    return load(root / TEAM)
+
+
+def _printed(text: str) -> str:
+    return f"\n```text\n{text.rstrip()}\n```\n\n"
+
+
+def _is(file: Path, text: str) -> bool:
+    return file.is_file() and file.read_bytes() == text.encode()

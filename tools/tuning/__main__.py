@@ -1,0 +1,15 @@
+"""`python -m tools.tuning` writes tables and pictures; with --check it tells which are out of date."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+
+from tools import tuning
+
+if __name__ == "__main__":
+    with ProcessPoolExecutor() as pool:
+        if sys.argv[1:] != ["--check"]:
+            tuning.write(over=pool.map)
+        elif paths := tuning.outdated(over=pool.map):
+            sys.exit(f"out of date: {', '.join(paths)}; run python -m tools.tuning")

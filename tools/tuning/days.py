@@ -1,0 +1,75 @@
+"""The days that settings are tried on: scenarios that come with the simulator, each many times.
+
+A day's number is its seed, and decides how long its troubles last: nothing is to be won by a cooldown that happens
+to end with the outage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from functools import cache
+
+from aibridge_trio.simulate import plan
+from aibridge_trio.simulate.scenario.scenario import Scenario
+
+# How long trouble lasts on each of the days, as a part of what the scenario says.
+LENGTHS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.4, 1.6)
+
+
+@cache
+def day(name: str, number: int) -> Scenario:
+    """Return what happens on one day of a scenario; days count from 1."""
+    length = LENGTHS[number - 1]
+    given = _OWN[name]() if name in _OWN else plan.shipped(name)
+    phases, crowds = given.phases, given.crowds
+    # The first begins when it did; those that come again keep the share of the time that they take.
+    first = min((start for start, _ in given.troubles), default=0.0)
+
+    def longer(start: float, end: float) -> tuple[float, float]:
+        return first + (start - first) * length, first + (end - first) * length
+
+    return dataclasses.replace(
+        given,
+        name=name,
+        phases=tuple(
+            dataclasses.replace(each, start=start, end=end)
+            for each in phases
+            for start, end in [longer(each.start, each.end)]
+        ),
+        crowds=tuple(
+            dataclasses.replace(each, start=start, end=end)
+            for each in crowds
+            for start, end in [longer(each.start, each.end)]
+        ),
+    )
+
+
+def _saying(seconds: float) -> Scenario:
+    """An outage whose provider says when to come back; infinite: when it will be over."""
+    given = plan.shipped("outage")
+    phases = tuple(dataclasses.replace(each, retry_after=seconds) for each in given.phases)
+    return dataclasses.replace(given, phases=phases)
+
+
+def _account() -> Scenario:
+    """Keys of one account: none has a quota, together they are beyond what the account may have in flight."""
+    given = plan.shipped("quota")
+    model = dataclasses.replace(given.model, requests_per_minute=0, slots=40, when_full="429")
+    return dataclasses.replace(given, model=model)
+
+
+def _one_over() -> Scenario:
+    """One caller above its quota in place of five."""
+    given = plan.shipped("quota")
+    groups = (dataclasses.replace(each, count=1) if each.name == "over" else each for each in given.groups)
+    return dataclasses.replace(given, groups=tuple(groups))
+
+
+_OWN: dict[str, Callable[[], Scenario]] = {
+    "outage, true word": lambda: _saying(math.inf),
+    "outage, says 10m": lambda: _saying(600.0),
+    "quota, one over": _one_over,
+    "quota of an account": _account,
+}

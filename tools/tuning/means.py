@@ -1,0 +1,55 @@
+"""Many days of one setting, as one row of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median, stdev
+
+from aibridge_trio.simulate.results.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """What came of all days: means, but of the way back the median; None where nothing is to be said."""
+
+    shares: tuple[float, ...]
+    wasted: float
+    wasted_share: float
+    fairness: float
+    wait_p50: float | None
+    wait_p99: float | None
+    told: float | None
+    back: float | None
+
+    @property
+    def share(self) -> float:
+        """Which share of the wishes was fulfilled."""
+        return fmean(self.shares)
+
+    def against(self, other: Mean) -> tuple[float, float]:
+        """Return how many more were fulfilled than by another, as a share, and its standard error; day by day."""
+        differences = [mine - theirs for mine, theirs in zip(self.shares, other.shares, strict=True)]
+        error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+        return fmean(differences), error
+
+
+def mean(days: Sequence[Outcome]) -> Mean:
+    """Return the means of some days."""
+    backs = [each.recovery for each in days if each.recovery is not None]
+    return Mean(
+        shares=tuple(each.share for each in days),
+        wasted=fmean(each.wasted for each in days),
+        wasted_share=fmean(each.wasted_share for each in days),
+        fairness=fmean(each.fairness for each in days),
+        wait_p50=_of(each.wait_p50 for each in days),
+        wait_p99=_of(each.wait_p99 for each in days),
+        told=_of(each.told_p50 for each in days),
+        back=median(backs) if backs else None,
+    )
+
+
+def _of(values: Iterable[float | None]) -> float | None:
+    known = [each for each in values if each is not None]
+    return fmean(known) if known else None

@@ -1,0 +1,127 @@
+"""What is tried: a section for each default, with the scenarios where it matters and the values beside it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aibridge_trio.simulate.run import AIBRIDGE
+
+
+class Row(NamedTuple):
+    """One thing to be tried: what it is called, and the settings that differ from the scenario's."""
+
+    label: str
+    settings: str
+    policy: str = AIBRIDGE
+
+
+class Section(NamedTuple):
+    """Rows that are compared with one of them, `chosen`, in each of some scenarios; `head` is what they are."""
+
+    name: str
+    head: str
+    scenes: tuple[str, ...]
+    rows: tuple[Row, ...]
+    chosen: str
+
+
+def _option(name: str, values: str, chosen: str, *scenes: str) -> Section:
+    """One option alone; `values` are written with spaces between."""
+    rows = tuple(Row(value, f"{name}={value}") for value in values.split())
+    return Section(name, f"`{name}`", scenes, rows, chosen)
+
+
+def _grid(name: str, first: str, second: str, pairs: str, chosen: str, *scenes: str) -> Section:
+    """Two options together, as pairs `A/B`."""
+    rows = tuple(
+        Row(f"{one} / {other}", f"{first}={one} {second}={other}")
+        for one, _, other in (pair.partition("/") for pair in pairs.split())
+    )
+    return Section(name, f"`{first}` / `{second}`", scenes, rows, chosen)
+
+
+_NO_LIMITS = "max_concurrency=0 queue_size=0"
+_WITHOUT_BREAKER = "circuit_breaker=false"
+# What the shipped scenarios switch on is a limit, a queue and the breaker.
+POLICIES = Section(
+    "policies",
+    "policy",
+    (
+        *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
+        *("herd", "long-streams"),
+    ),
+    (
+        Row("no protection", "", "none"),
+        Row("go-aibridge", "", "go-aibridge"),
+        Row("litellm", "", "litellm"),
+        Row("limit", f"queue_size=0 {_WITHOUT_BREAKER}"),
+        Row("limit, queue", _WITHOUT_BREAKER),
+        Row("breaker", _NO_LIMITS),
+        Row("limit, queue, breaker", ""),
+    ),
+    "no protection",
+)
+_BREAKER = "circuit_breaker_"
+GROWTH = _grid(
+    "growth",
+    f"{_BREAKER}growth",
+    f"{_BREAKER}stretch",
+    "1/1.5 1.25/1.5 1.25/3 1.25/10 1.5/1.5 1.5/3 1.5/10 2/1.5 2/3 2/10",
+    "1.25 / 1.5",
+    *("outage", "brownout", "flapping"),
+)
+SECTIONS = (
+    POLICIES,
+    GROWTH,
+    _option(
+        f"{_BREAKER}max_cooldown", "30s 1m 2m 5m 10m", "5m", "outage", "outage, true word", "outage, says 10m"
+    ),
+    _option("queue_size", "0 25 50 100 200 400", "0", "flash-crowd", "greedy-caller", "brownout", "herd", "slow"),
+    _option(
+        "queue_timeout", "2s 5s 10s 20s 30s 1m", "10s", "flash-crowd", "greedy-caller", "brownout", "herd", "slow"
+    ),
+    _grid(
+        "shares",
+        "max_concurrency_per_caller",
+        "queue_size",
+        "0/0 2/0 4/0 8/0 0/100 2/100 4/100 8/100",
+        "0 / 0",
+        *("greedy-caller", "flash-crowd", "day"),
+    ),
+    _option(f"{_BREAKER}ramp", "0s 10s 30s 1m", "0s", "outage", "herd", "brownout"),
+    Section(
+        "ramp_alone",
+        f"`{_BREAKER}ramp`, no limit",
+        ("outage", "herd", "brownout"),
+        tuple(Row(value, f"{_NO_LIMITS} {_BREAKER}ramp={value}") for value in ("0s", "10s", "30s", "1m", "2m")),
+        "0s",
+    ),
+    Section(
+        f"{_BREAKER}429",
+        f"`{_BREAKER}429`",
+        ("quota, one over", "quota", "quota of an account"),
+        (
+            Row("provider", f"{_BREAKER}429=provider"),
+            Row("credential", f"{_BREAKER}429=credential"),
+            Row("(no breaker)", _WITHOUT_BREAKER),
+            Row("(a limit of 40)", f"{_BREAKER}429=provider max_concurrency=40"),
+        ),
+        "provider",
+    ),
+    _option(f"{_BREAKER}slow_first_byte", "0s 2s 5s 10s 20s", "0s", "slow", "day"),
+    _option(
+        f"{_BREAKER}failure_threshold",
+        "1 3 5 10 20",
+        "5",
+        "outage",
+        "brownout",
+        "quota",
+        "flash-crowd",
+        "long-streams",
+    ),
+    _option(f"{_BREAKER}window", "5s 10s 30s", "10s", "outage", "brownout", "quota", "long-streams"),
+    _option(
+        f"{_BREAKER}cooldown", "5s 10s 30s 60s", "30s", "outage", "brownout", "flapping", "herd", "long-streams"
+    ),
+    _option(f"{_BREAKER}half_open_max_requests", "1 3 10", "3", "outage", "brownout", "flapping", "long-streams"),
+)

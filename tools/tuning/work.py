@@ -1,0 +1,88 @@
+"""Plays what the sections want to know, each play once, whoever asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from aibridge_trio.simulate import plan
+from aibridge_trio.simulate.plan import Variant
+from aibridge_trio.simulate.results.outcome import Curves, Outcome
+from aibridge_trio.simulate.scenario import settings as setting
+from tools.tuning.days import LENGTHS, day
+from tools.tuning.means import Mean, mean
+from tools.tuning.sections import Row, Section
+
+# The day whose troubles last as long as the scenario says: it stands for the others in a digest.
+_USUAL = LENGTHS.index(1.0) + 1
+_NO_CURVES = Curves(1.0, [], [], [], [], [], [])
+
+
+class Task(NamedTuple):
+    """One play: a day of a scenario, under a policy with some settings."""
+
+    scene: str
+    day: int
+    policy: str
+    settings: str
+
+
+# Plays tasks, in order; a pool's, or the builtin.
+Over = Callable[[Callable[[Task], Outcome], Sequence[Task]], Iterable[Outcome]]
+Means = Mapping[tuple[str, str], Mean]
+
+
+def played(task: Task) -> Outcome:
+    """Return what comes of one play, without its curves."""
+    variant = Variant("", task.policy, setting.read(task.settings))
+    [outcome] = plan.play(day(task.scene, task.day), [variant], task.day).outcomes
+    return dataclasses.replace(outcome, curves=_NO_CURVES)
+
+
+def means(sections: Sequence[Section], over: Over) -> dict[str, Means]:
+    """Return by section, and there by scene and label, the means of all days."""
+    tasks = list(dict.fromkeys(task for section in sections for task in _tasks(section)))
+    known = dict(zip(tasks, over(played, tasks), strict=True))
+    return {
+        section.name: {
+            (scene, row.label): mean([known[task] for task in _days(scene, row)])
+            for scene in section.scenes
+            for row in section.rows
+        }
+        for section in sections
+    }
+
+
+def digest(section: Section, over: Over) -> str:
+    """Return a few letters that change if what is played changes, or what comes of a usual day as it is chosen.
+
+    So nine days of every value need not be played to see that the machines still do what they did.
+    """
+    [chosen] = [row for row in section.rows if row.label == section.chosen]
+    inputs = repr((section, [day(scene, number) for scene in section.scenes for number in _numbers()]))
+    outcomes = over(played, [_task(scene, row, _USUAL) for scene in section.scenes for row in (chosen,)])
+    return hashlib.sha256(f"{inputs}{list(outcomes)}".encode()).hexdigest()[:16]
+
+
+def _tasks(section: Section) -> Iterator[Task]:
+    for scene in section.scenes:
+        for row in section.rows:
+            yield from _days(scene, row)
+
+
+def _days(scene: str, row: Row) -> list[Task]:
+    return [_task(scene, row, number) for number in _numbers()]
+
+
+def _numbers() -> range:
+    return range(1, len(LENGTHS) + 1)
+
+
+def _task(scene: str, row: Row, number: int) -> Task:
+    """The same play under one name, however it is asked for: what the scenario says anyway is left out."""
+    told = setting.read(row.settings)
+    given = day(scene, number).settings
+    other = {name: value for name, value in sorted(told.items()) if given[name] != value}
+    return Task(scene, number, row.policy, setting.shown(other))
