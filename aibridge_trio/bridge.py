@@ -26,7 +26,7 @@ from aibridge_trio.gateway.prechecks import Front
 from aibridge_trio.net.poller import poller
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import ends
-from aibridge_trio.server.app import Application
+from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import callers_connections, operators_connections, raise_descriptors
 from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Ledger
@@ -110,7 +110,7 @@ class Bridge:
             self._bus.listen(listener.hears)
         report = self._report
         self.server = Server(
-            Application(gateway.handle),
+            HandlerApplication(gateway.handle),
             report=report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
@@ -120,7 +120,11 @@ class Bridge:
             poller=self._poller,
         )
         self.admin_server = Server(
-            Application(admin.handle), report=report, connections=bounds["admin"], evicts=True, reserve=_FOR_ADMIN
+            HandlerApplication(admin.handle),
+            report=report,
+            connections=bounds["admin"],
+            evicts=True,
+            reserve=_FOR_ADMIN,
         )
 
     def listen(self, listener: Publish) -> None:

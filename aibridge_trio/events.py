@@ -14,9 +14,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from aibridge_trio.core.breaker.breaker import Mode, State
 from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.errors import Phase
-from aibridge_trio.gateway.identity import Caller
 
 # How a wait in the queue ends.
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]

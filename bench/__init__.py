@@ -1,1 +1,1 @@
-"""What the bridge costs, beside other proxies doing the same work on the same machine: `python -m bench`."""
+"""What is measured of the program: speed beside other proxies, a scorecard of behaviour, and a soak."""

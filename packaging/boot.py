@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # The first process of a container must have a handler, or the kernel drops the signal. Until the program has its
-# own (aibridge_trio/signals.py), nothing has begun that could be ended in another way.
+# own (aibridge_trio/process/signals.py), nothing has begun that could be ended in another way.
 for _number in (_signal.SIGTERM, _signal.SIGHUP):
     if _signal.getsignal(_number) is _signal.SIG_DFL:
         _signal.signal(_number, lambda *_: posix._exit(0))  # noqa: SLF001 - its public name

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from aibridge_trio.config.units import nearest, quoted
+from aibridge_trio.config.units import nearest
 from aibridge_trio.errors import Failure, Mistake
+from aibridge_trio.printable import quoted
 
 SCRIPTS = {"bash": "aibridge.bash", "zsh": "_aibridge", "fish": "aibridge.fish"}
 
-_HERE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 # Reads beside the code wherever that is: in the binary it is in a zip.
 _read: Callable[[str], bytes] = globals()["__loader__"].get_data
 
@@ -36,7 +37,7 @@ def man_name(topic: str) -> str:
 
 
 def _text(folder: str, name: str) -> str:
-    for place in (_HERE, _HERE.parent):
+    for place in (_PACKAGE, _PACKAGE.parent):
         with suppress(OSError):
             return _read(str(place / folder / name)).decode()
     raise Failure(f"{folder}/{name} was not installed with aibridge; install it again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config.settings import CONFIG, OPTIONS
-from aibridge_trio.config.units import visible
+from aibridge_trio.printable import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

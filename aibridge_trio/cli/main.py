@@ -127,7 +127,7 @@ def demo(**flags: Any) -> int:
     from aibridge_trio.cli.flags import DEMO
 
     told = _values(DEMO, flags)
-    from aibridge_trio.demo import show as show
+    from aibridge_trio.demo import show
 
     return show.run(**told)
 
@@ -231,7 +231,7 @@ def _print(text: str) -> int:
 
 
 def _complain(error: Exception, status: int) -> int:
-    from aibridge_trio.config.units import visible
+    from aibridge_trio.printable import visible
 
     with suppress(OSError):  # nobody reads it; the status still tells
         _say(f"aibridge: {visible(str(error))}", sys.stderr)

@@ -21,8 +21,9 @@ from aibridge_trio.cli import flags
 from aibridge_trio.cli.help import LEADS, Page, block, definition, facts
 from aibridge_trio.config.settings import Option
 from aibridge_trio.config.suggestions import guess
-from aibridge_trio.config.units import FILE, nearest, quoted, visible
+from aibridge_trio.config.units import FILE, nearest
 from aibridge_trio.errors import Mistake
+from aibridge_trio.printable import quoted, visible
 
 VERSION = f"aibridge {__version__}"
 # As other programs call it.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from aibridge_trio.config.units import Secret, Unfit, Unit, quoted, show_secret
+from aibridge_trio.config.units import Secret, Unfit, Unit, show_secret
+from aibridge_trio.printable import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,8 @@ import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aibridge_trio.config.units import SECRET, Unfit, visible
+from aibridge_trio.config.units import SECRET, Unfit
+from aibridge_trio.printable import visible
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,9 @@ from aibridge_trio.config.conflicts import clash
 from aibridge_trio.config.loop_check import check_base_urls
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Address, Settings
 from aibridge_trio.config.suggestions import guess
-from aibridge_trio.config.units import SECRET, Unfit, nearest, quoted, visible
+from aibridge_trio.config.units import SECRET, Unfit, nearest
 from aibridge_trio.errors import Mistake
+from aibridge_trio.printable import quoted, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 # What the command line has of an option: its text, each time it was given, or a switch.
 Raw = str | list[str] | bool | None
-
 # The client's variables are none of the bridge's business, but no mistakes either.
 _CLIENT_VARIABLES = ("AIBRIDGE_ADMIN_URL", "AIBRIDGE_ADMIN_TOKEN")
 

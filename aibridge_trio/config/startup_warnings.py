@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.conflicts import counting
-from aibridge_trio.config.units import Secret, quoted
+from aibridge_trio.config.units import Secret
+from aibridge_trio.printable import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from aibridge_trio.printable import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -56,19 +58,6 @@ class Unit(Generic[T]):
     show: Callable[[T], str] = str
     toml: type = str
     choices: tuple[str, ...] = ()
-
-
-def visible(text: str, limit: int | None = None) -> str:
-    """The text on one line and without control codes, cut at `limit` characters."""
-    cut = text if limit is None or len(text) <= limit else text[:limit] + "..."
-    if cut.isprintable():
-        return cut
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-
-
-def quoted(text: str, limit: int = 60) -> str:
-    """The text as a message quotes it."""
-    return f'"{visible(text, limit)}"'
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:

@@ -17,10 +17,11 @@ from typing import Any
 import trio
 
 from aibridge_trio import top
-from aibridge_trio.admin import client
+from aibridge_trio.admin.client import Operator
 from aibridge_trio.bridge import Bridge
 from aibridge_trio.config.settings import Address, Settings
 from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.demo.load import Caller, delete, post
 from aibridge_trio.events import Event, Finished, Transitioned
 from aibridge_trio.mock import Mock, MockOptions
 from aibridge_trio.process.signals import ends
@@ -154,9 +155,9 @@ class Demo:
                     await self._opened[provider].wait()
             self._tell(line)
             if provider and answer:
-                await client.post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
+                await post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
             elif provider:
-                await client.delete(urls[provider], "/mock/script")
+                await delete(urls[provider], "/mock/script")
             elif load:
                 for number in range(_CROWD):
                     load.start_soon(self._call, url, f"crowd-{number}", 0.3)
@@ -164,7 +165,7 @@ class Demo:
 
     async def _call(self, url: str, key: str, pause: float) -> None:
         """Ask until the end, a provider by chance, and come back when told to."""
-        caller = client.Caller(url, f"sk-demo-0123456789-{key}")
+        caller = Caller(url, f"sk-demo-0123456789-{key}")
         wait = 0.0
         while await self._still_on(wait):
             answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
@@ -237,7 +238,7 @@ def run(seconds: float) -> int:
 
 
 async def _dashboard(admin_url: str) -> None:
-    await top.watch(client.Operator(admin_url), 1.0)
+    await top.watch(Operator(admin_url), 1.0)
 
 
 async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:

@@ -15,13 +15,13 @@ from typing import Self
 
 import trio
 
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits import concurrency
 from aibridge_trio.core.limits.concurrency import Limits, Place, Places
 from aibridge_trio.core.limits.rate import Budget, RateLimiter
 from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import AtCapacity, RateLimited, Reject
 from aibridge_trio.events import Outcome, Publish, Told, Waited, nobody
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.http.message import Reply
 
 

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from aibridge_trio.config.units import Secret, quoted
+from aibridge_trio.config.units import Secret
 from aibridge_trio.http import headers as h
+from aibridge_trio.printable import quoted
 from aibridge_trio.providers import Provider
 
 # What describes a request, its body and the wanted answer; what names it, for retries and for tracing; and what

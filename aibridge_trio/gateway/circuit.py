@@ -12,9 +12,9 @@ from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.breaker import Breaker, Mode, Policy, Refusal, Statistics, Transition
 from aibridge_trio.core.breaker.permit import NO_GENERATION, Permit, Ticket
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
 from aibridge_trio.events import Judged, Publish, Told, Transitioned, nobody
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 

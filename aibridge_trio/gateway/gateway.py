@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission, Seat
 from aibridge_trio.gateway.buffering import ReadAhead
-from aibridge_trio.gateway.identity import Caller, Callers
+from aibridge_trio.gateway.identity import Callers
 from aibridge_trio.gateway.lifecycle import Life
 from aibridge_trio.gateway.prechecks import Front
 from aibridge_trio.gateway.record import Record

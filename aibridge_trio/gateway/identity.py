@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest
 from aibridge_trio.http.message import Request
 
@@ -24,15 +24,6 @@ _HINTED_FROM = 16
 # How many hops of X-Forwarded-For are looked at, and how much of it (bytes).
 _MOST_HOPS = 32
 _HOPS_LENGTH = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A caller: `key` tells it from others, `hint` may be shown; `authenticated` if it brought a credential."""
-
-    key: bytes
-    hint: str
-    authenticated: bool
 
 
 class Callers:

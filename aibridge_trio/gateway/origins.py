@@ -12,10 +12,10 @@ import re
 from collections.abc import Collection
 
 from aibridge_trio.config.addresses import is_loopback_address
-from aibridge_trio.config.units import quoted
 from aibridge_trio.errors import ForbiddenOrigin
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.printable import quoted
 
 _AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^:\[\]@]+?)\.?(:[0-9]*)?")
 _NO_OTHER_SITE = frozenset({b"same-origin", b"none"})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aibridge_trio.config.loop_check import Hops
 from aibridge_trio.errors import UpgradeRefused
+from aibridge_trio.gateway.hops import Hops
 from aibridge_trio.gateway.identity import Callers
 from aibridge_trio.gateway.origins import Origins, is_from_page, preflight, welcome
 from aibridge_trio.http import headers as h

@@ -13,11 +13,11 @@ from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import GRAVITY, Mode, Policy, Statistics
 from aibridge_trio.core.breaker.key_cooldowns import Credentials
 from aibridge_trio.core.breaker.retry_after import advised
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import Named
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.events import Overridden, Publish, Told, nobody
 from aibridge_trio.gateway.circuit import Circuit, Hold
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route

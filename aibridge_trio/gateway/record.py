@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.errors import NotFound, UpstreamFault
 from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started, WouldReject
 from aibridge_trio.gateway.circuit import Hold
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 

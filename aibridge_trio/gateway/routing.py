@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aibridge_trio import providers
-from aibridge_trio.config.loop_check import HOPS, Hops
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
 from aibridge_trio.gateway.central_key import CentralKey
-from aibridge_trio.gateway.identity import Caller
+from aibridge_trio.gateway.hops import HOPS, Hops
 from aibridge_trio.gateway.provider_circuits import Circuits
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request

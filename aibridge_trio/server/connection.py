@@ -18,14 +18,7 @@ from aibridge_trio.http.request_parser import Broken, End, Head, Piece, Requests
 from aibridge_trio.http.response_writer import refusal
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import BROKEN, Wire
-from aibridge_trio.server.connection_bounds import (
-    BODY_PATIENCE,
-    BODY_RATE,
-    DRAIN_BYTES,
-    DRAIN_SECONDS,
-    HEAD_TIMEOUT,
-    Heads,
-)
+from aibridge_trio.server import connection_bounds as bounds
 from aibridge_trio.server.dispatch import Service
 from aibridge_trio.server.exchange import Exchange
 from aibridge_trio.server.writer import Flusher, Outlet
@@ -48,7 +41,7 @@ class Connection:
         *,
         flusher: Flusher,
         idleness: Deadline,
-        heads: Heads,
+        heads: bounds.Heads,
         report: Callable[[BaseException], None],
     ) -> None:
         self._wire = wire
@@ -66,7 +59,7 @@ class Connection:
         self._over = False  # nothing more is read
         self._draining = math.inf  # until when what still comes is thrown away
         self._thrown = 0
-        self._patience = BODY_PATIENCE
+        self._patience = bounds.BODY_PATIENCE
         self._handling = trio.CancelScope()  # ends with the caller's leaving, for who attends
         self._opening = trio.CancelScope()
         self._is_open = False
@@ -199,7 +192,7 @@ class Connection:
         held = 0
         self._heads.begin(self._leave)
         try:
-            with trio.move_on_after(HEAD_TIMEOUT) as scope:
+            with trio.move_on_after(bounds.HEAD_TIMEOUT) as scope:
                 while self._expects_more():
                     size = self._requests.unfinished
                     if not self._heads.grow(held, size):
@@ -223,15 +216,15 @@ class Connection:
         began = trio.current_time()
         with trio.CancelScope(deadline=began + self._patience) as scope:
             await self._read()
-        self._patience = min(BODY_PATIENCE, self._patience - (trio.current_time() - began))
+        self._patience = min(bounds.BODY_PATIENCE, self._patience - (trio.current_time() - began))
         if scope.cancelled_caught:
             self._refuse(Broken(_TOO_SLOW, "its body came too slowly"))
 
     async def _drain(self, enough: Callable[[], bool]) -> bool:
         """Throw away what still comes until that is enough; tell whether it was, within the bounds."""
-        self._draining = min(self._draining, trio.current_time() + DRAIN_SECONDS)
+        self._draining = min(self._draining, trio.current_time() + bounds.DRAIN_SECONDS)
         with trio.CancelScope(deadline=self._draining):
-            while not (self._over or self._thrown > DRAIN_BYTES or enough()):
+            while not (self._over or self._thrown > bounds.DRAIN_BYTES or enough()):
                 if self._requests.ahead and not self._requests.over:
                     self._take(b"")
                 else:
@@ -255,7 +248,7 @@ class Connection:
         """Take what was read."""
         requests, incoming = self._requests, self._incoming
         if incoming and not incoming.done:
-            self._patience += len(data) / BODY_RATE
+            self._patience += len(data) / bounds.BODY_RATE
         if requests.over or (incoming and incoming.done):
             self._thrown += len(data)
         if requests.over:
@@ -284,7 +277,7 @@ class Connection:
         )
         self._incoming = exchange
         self._queue.append(exchange)
-        self._patience = BODY_PATIENCE
+        self._patience = bounds.BODY_PATIENCE
 
     def _refuse(self, broken: Broken) -> None:
         """Read no more requests; whose own is broken has left, as far as the application is concerned."""

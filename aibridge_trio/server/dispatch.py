@@ -12,18 +12,16 @@ from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Handler, Reply, Request
 from aibridge_trio.http.response_writer import Misframed
 from aibridge_trio.net.stream import Wire
-from aibridge_trio.server.app import Application
-from aibridge_trio.server.asgi import Application as AsgiApplication
-from aibridge_trio.server.asgi import Message, Scope
+from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Scope
 from aibridge_trio.server.exchange import Exchange
 
 # Serves an exchange on a wire. What it leaves without an end is broken off.
 Service = Callable[[Exchange, Wire], Awaitable[None]]
 
 
-def service(app: AsgiApplication, state: dict[str, Any]) -> Service:
+def service(app: Application, state: dict[str, Any]) -> Service:
     """Return the shortest way to an application; `state` is what its lifespan has left for its requests."""
-    return _Direct(app.handler) if isinstance(app, Application) else _Messages(app, state)
+    return _Direct(app.handler) if isinstance(app, HandlerApplication) else _Messages(app, state)
 
 
 class _Direct:
@@ -79,7 +77,7 @@ class _Answer(Reply):
 class _Messages:
     """An ASGI application (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
 
-    def __init__(self, app: AsgiApplication, state: dict[str, Any]) -> None:
+    def __init__(self, app: Application, state: dict[str, Any]) -> None:
         self._app = app
         self._state = state
 

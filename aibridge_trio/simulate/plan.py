@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aibridge_trio.config.units import Unfit, nearest, quoted, show_duration
+from aibridge_trio.config.units import Unfit, nearest, show_duration
 from aibridge_trio.errors import Mistake
+from aibridge_trio.printable import quoted
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.results.progress import SILENT, Progress
 from aibridge_trio.simulate.run import AIBRIDGE, POLICIES, Play
@@ -23,7 +24,7 @@ SHIPPED = (
     *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
     *("herd", "long-streams"),
 )
-_HERE = Path(__file__).parent / "scenarios"
+_HERE = Path(__file__).parent / "scenario" / "shipped"
 # Reads beside the code wherever that is: in the binary it is in a zip.
 _read = globals()["__loader__"].get_data
 

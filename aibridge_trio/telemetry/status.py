@@ -14,12 +14,12 @@ from aibridge_trio import __version__
 from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import Statistics
 from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import TYPES
 from aibridge_trio.errors import PHASES
 from aibridge_trio.events import Finished, FirstByte, Hears, Lifecycle, Overridden, Started, Transitioned
 from aibridge_trio.gateway import admission as admissions
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.gateway.lifecycle import Life
 from aibridge_trio.gateway.routing import Instance, Instances
 from aibridge_trio.server import connection_limit

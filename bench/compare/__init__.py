@@ -1,1 +1,1 @@
-"""Speed beside other proxies: one set of scenarios, the same machine, the same minutes."""
+"""What the bridge costs, beside other proxies doing the same work on the same machine: see `bench/README.md`."""

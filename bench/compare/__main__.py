@@ -25,7 +25,7 @@ from bench.compare.process import Failed
 from bench.compare.readings import Readings
 from bench.compare.turns import DISTURBANCE
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +100,7 @@ def _command(options: argparse.Namespace) -> str:
         " --quick" if options.quick else "",
         f" --nice {options.nice}" if options.nice else "",
     ]
-    return f"python -m bench{''.join(chosen)} --write"
+    return f"python -m bench.compare{''.join(chosen)} --write"
 
 
 def _disturbance(readings: Readings) -> str:
@@ -109,7 +109,7 @@ def _disturbance(readings: Readings) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.compare", description=__doc__)
     parser.add_argument(
         "--only",
         type=some_of(plan.SCENARIOS),

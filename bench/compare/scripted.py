@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.compare.behaviour import Behaviour, Counts
 from bench.compare.process import Failed, Process, python
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]
 
 
 class ScriptedProvider:
@@ -18,7 +18,7 @@ class ScriptedProvider:
     def __init__(self, port: int, *, cores: set[int], log: Path) -> None:
         self.port = port
         self._process = Process(
-            [python(), "-m", "bench.provider", str(port)], cores=cores, log=log, folder=_ROOT, talk=True
+            [python(), "-m", "bench.compare.provider", str(port)], cores=cores, log=log, folder=_ROOT, talk=True
         )
         self.counts()
 

@@ -19,8 +19,9 @@ import trio
 import trustme
 
 from aibridge_trio.admin import client
-from aibridge_trio.admin.client import Answer, Caller, Operator, Refused, Unreachable
+from aibridge_trio.admin.client import Operator, Refused, Unreachable
 from aibridge_trio.config.units import Secret
+from aibridge_trio.demo.load import Answer, Caller
 from aibridge_trio.errors import Failure
 
 pytestmark = [

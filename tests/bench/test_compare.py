@@ -231,7 +231,7 @@ def a_run(*readings: Reading) -> report.Run:
         versions={"aibridge": "0.1.0", "envoy": "1.40.0"},
         bridges=["aibridge"],
         date="2026-11-26",
-        command="python -m bench",
+        command="python -m bench.compare",
         machine={"processor": "a fast one"},
         notes=["smg is not installed"],
     )
@@ -310,7 +310,7 @@ def test_the_readme_is_complete_and_its_links_lead_somewhere() -> None:
     text = (BENCH / "README.md").read_text()
     for name in (*plan.SCENARIOS, *OTHERS):
         assert f"`{name}`" in text
-    for option in re.findall(r'"(--\w+)"', (BENCH / "__main__.py").read_text()):
+    for option in re.findall(r'"(--\w+)"', (BENCH / "compare" / "__main__.py").read_text()):
         assert f"`{option}" in text
     for page in BENCH.glob("*.md"):
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.config import addresses, units
-from aibridge_trio.config.units import Secret, Unfit, Unit, nearest, quoted, visible
+from aibridge_trio.config.units import Secret, Unfit, Unit, nearest
+from aibridge_trio.printable import quoted, visible
 from aibridge_trio.top.screen.text import span
 
 UNITS = {name: unit for room in (units, addresses) for name, unit in vars(room).items() if isinstance(unit, Unit)}

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest
-from aibridge_trio.gateway.identity import Caller, Callers
+from aibridge_trio.gateway.identity import Callers
 from aibridge_trio.http.message import Request
 from aibridge_trio.server.asgi import AsgiBody
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from aibridge_trio.config.loop_check import Hops
 from aibridge_trio.errors import UpgradeRefused
+from aibridge_trio.gateway.hops import Hops
 from aibridge_trio.gateway.identity import Callers
 from aibridge_trio.gateway.origins import Origins
 from aibridge_trio.gateway.prechecks import Front

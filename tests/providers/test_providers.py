@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.config.settings import Secret
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject
 from aibridge_trio.gateway.central_key import central_key
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.gateway.provider_circuits import Circuits, Rules
 from aibridge_trio.gateway.routing import Instance, Instances, Probe, Target
 from aibridge_trio.http.message import Request

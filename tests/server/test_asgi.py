@@ -12,8 +12,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import BodyStalled, Handler, Reply, Request
-from aibridge_trio.server import app, asgi
-from aibridge_trio.server.asgi import Application, Message, Scope, exchange
+from aibridge_trio.server import asgi
+from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Scope, exchange
 from tests.support.network import Network
 
 MIB = 1024 * 1024
@@ -456,7 +456,7 @@ async def test_the_application_says_yes_to_lifespan(autojump_clock: MockClock) -
     async def handler(request: Request, reply: Reply) -> None:
         await reply.answer(200, [], request.path)
 
-    server = Foreign(app.Application(handler))
+    server = Foreign(HandlerApplication(handler))
     with trio.fail_after(1):
         assert await server.lifespan(during) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 

@@ -14,8 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.http.request_parser import Head
-from aibridge_trio.server.app import Application as Handling
-from aibridge_trio.server.asgi import Application, Message, Receive, Scope, Send
+from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Receive, Scope, Send
 from aibridge_trio.server.exchange import Exchange
 from aibridge_trio.server.server import Server
 from tests.support.network import Network
@@ -76,7 +75,7 @@ class Site:
                 self.scopes.append(scope)
                 await app(scope, receive, send)
 
-        ours = isinstance(app, Handling)
+        ours = isinstance(app, HandlerApplication)
         self.server = Server(app if ours else noted, report=self.reports.append, **options)
         network.attach("s", self.server)
 
@@ -678,7 +677,7 @@ async def test_who_leaves_behind_unread_bytes_is_missed_within_a_second(
         finally:
             left.append(trio.current_time())
 
-    site = await serve(Handling(handler))
+    site = await serve(HandlerApplication(handler))
     caller = await site.call(data)
     await trio.sleep(10)
     assert caller.unread()
@@ -697,7 +696,7 @@ async def test_who_has_left_before_it_was_let_in_is_not_served(autojump_clock: M
         begun.append(request.path)
         await trio.sleep_forever()
 
-    site = await serve(Handling(handler))
+    site = await serve(HandlerApplication(handler))
     stream: Any = site.network.dial("s")
     stream.send_stream._outgoing.put(GET)
     stream.send_stream.close()  # before any other task has run
@@ -743,7 +742,7 @@ async def test_who_has_left_before_its_turn_is_not_waited_for(autojump_clock: Mo
         await trio.sleep(10)
         await reply.answer(200, [], b"")
 
-    site = await serve(Handling(handler))
+    site = await serve(HandlerApplication(handler))
     caller = await site.call(GET + GET.replace(b"/", b"/second", 1))
     await trio.sleep(1)
     await caller.leave()
@@ -1054,7 +1053,7 @@ async def test_who_leaves_in_the_middle_of_the_last_write_ends_nothing(
             ended.append("cut")
             raise
 
-    site = await serve(Handling(handler))
+    site = await serve(HandlerApplication(handler))
     caller = await site.call()
     taken = trio.Event()
 

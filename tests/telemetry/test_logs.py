@@ -18,6 +18,7 @@ from trio.testing import MockClock
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.breaker.breaker import Mode, State
 from aibridge_trio.core.breaker.verdict import Verdict
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import (
     Answered,
@@ -33,7 +34,6 @@ from aibridge_trio.events import (
     Started,
     Transitioned,
 )
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.telemetry.logs import Level, Log
 from tests.support.network import Network

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from aibridge_trio.core.breaker.breaker import State
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished, FirstByte, Started, Transitioned
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.telemetry.provider_health import ProviderNotes
 
 CALLER = Caller(b"key", "…9fK2", authenticated=True)

@@ -16,12 +16,12 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio import __version__
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.errors import REASONS
 from aibridge_trio.events import Bus, Event, Finished, Started
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.gateway.identity import Caller
 from aibridge_trio.gateway.lifecycle import Life
 from aibridge_trio.gateway.routing import Instances
 from aibridge_trio.http.message import Reply, Request

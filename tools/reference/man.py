@@ -29,7 +29,7 @@ from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.screen.panels import LEGEND
 from tools.reference import roff
 
-_ROOT = Path(__file__).parent.parent.parent
+_ROOT = Path(__file__).parents[2]
 _PROSE = Path(__file__).parent / "prose"
 
 # More options than these would hide the rest of a synopsis.

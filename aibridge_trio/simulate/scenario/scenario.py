@@ -11,20 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from aibridge_trio.config import files
-from aibridge_trio.config.units import (
-    BOOLEAN,
-    COUNT,
-    DURATION,
-    NUMBER,
-    POSITIVE,
-    SPAN,
-    TEXT,
-    Unfit,
-    Unit,
-    choice,
-    quoted,
-)
+from aibridge_trio.config.units import BOOLEAN, COUNT, DURATION, NUMBER, POSITIVE, SPAN, TEXT, Unfit, Unit, choice
 from aibridge_trio.errors import Mistake
+from aibridge_trio.printable import quoted
 from aibridge_trio.simulate.scenario.settings import KNOWN, Values, default
 from aibridge_trio.simulate.scenario.toml_table import Table
 from aibridge_trio.simulate.world.clients import CLIENTS, Client

@@ -7,9 +7,10 @@ from typing import Any
 
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import OPTIONS, Option, Settings
-from aibridge_trio.config.units import NUMBER, Unfit, nearest, quoted
+from aibridge_trio.config.units import NUMBER, Unfit, nearest
 from aibridge_trio.core.breaker.breaker import Policy
 from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.printable import quoted
 
 # By name; as `Settings` holds them.
 Values = dict[str, Any]

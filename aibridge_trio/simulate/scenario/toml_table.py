@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from aibridge_trio.config.units import Unfit, Unit, nearest, quoted, visible
+from aibridge_trio.config.units import Unfit, Unit, nearest
 from aibridge_trio.errors import Mistake
+from aibridge_trio.printable import quoted, visible
 
 T = TypeVar("T")
 

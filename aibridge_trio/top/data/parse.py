@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aibridge_trio.config.units import visible
+from aibridge_trio.printable import visible
 from aibridge_trio.top.data.document import (
     Breaker,
     Caller,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from aibridge_trio.config.units import visible
+from aibridge_trio.printable import visible
 from aibridge_trio.top.data.document import Provider, Scope, percent
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates

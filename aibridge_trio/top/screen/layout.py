@@ -11,7 +11,7 @@ from datetime import tzinfo
 
 from rich.cells import cell_len
 
-from aibridge_trio.config.units import visible
+from aibridge_trio.printable import visible
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.screen import alert, panels

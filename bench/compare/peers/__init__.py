@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.compare.traffic import Header
 
 # Where bench/README.md has them installed.
-INSTALLED = Path(os.environ.get("BENCH_PEERS") or Path(__file__).parents[2] / "build" / "peers")
+INSTALLED = Path(os.environ.get("BENCH_PEERS") or Path(__file__).parents[3] / "build" / "peers")
 # Debian has nginx where only root's PATH leads.
 _SYSTEM = f"{os.environ.get('PATH', os.defpath)}{os.pathsep}/usr/sbin"
 

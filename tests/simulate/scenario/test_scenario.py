@@ -201,7 +201,7 @@ def test_every_shipped_scenario_is_listed_and_reads() -> None:
     """And each says in a sentence what it is about; the command line offers them all."""
     from aibridge_trio.cli import main as cli
 
-    folder = Path(scenario.__file__).parent / "scenarios"
+    folder = Path(scenario.__file__).parent / "shipped"
     assert sorted(plan.SHIPPED) == sorted(file.stem for file in folder.glob("*.toml"))
     [command] = [each for each in cli.commands() if each.name == "simulate"]
     assert command.words["scenario"] == plan.SHIPPED
@@ -259,7 +259,7 @@ def test_every_key_is_documented() -> None:
 
 def test_the_manuals_example_is_a_scenario() -> None:
     """It can be typed as it stands."""
-    prose = Path(scenario.__file__).parent.parent / "reference" / "prose" / "aibridge-simulate.1.md"
+    prose = Path(__file__).parents[3] / "tools" / "reference" / "prose" / "aibridge-simulate.1.md"
     [example] = [block for block in prose.read_text().split("```") if "[[callers]]" in block]
     given = parsed(example)
     assert (given.callers, len(given.phases), len(given.crowds)) == (40, 1, 1)

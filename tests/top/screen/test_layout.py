@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from aibridge_trio.config.units import visible
+from aibridge_trio.printable import visible
 from aibridge_trio.top.data.history import History, Picture
 from aibridge_trio.top.data.parse import read
 from aibridge_trio.top.keys import KEYS
@@ -64,7 +64,7 @@ from tests.support.pictures import (
 )
 from tests.top.data.test_document import DOCUMENTS
 
-SNAPSHOTS = Path(__file__).parent / "snapshots" / "top"
+SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "top"
 HERE = Link("http://127.0.0.1:4002")
 LOW, MIDDLE, WIDE = (80, 24), (120, 40), (200, 50)
 
@@ -259,7 +259,7 @@ SHOTS = {
 
 @pytest.mark.parametrize("shot", SHOTS)
 def test_frames_look_as_they_did(shot: str) -> None:
-    """Every state looks as its snapshot says; `python -m tests.top.screen.test_layout` writes the snapshots anew."""
+    """Every state looks as its snapshot says; `python -m tests.top.screen.test_layout` writes them anew."""
     scene, width, height = SHOTS[shot]
     then, now = (SNAPSHOTS / shot).read_text(), scene.frame(width, height).plain
     diff = difflib.unified_diff(then.splitlines(), now.splitlines(), "the snapshot", "now", lineterm="")

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from aibridge_trio.config.units import visible
+from aibridge_trio.printable import visible
 from aibridge_trio.telemetry.counters import BUCKETS
 from aibridge_trio.top.screen.text import (
     BOLD,

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from aibridge_trio.config.units import visible
-from aibridge_trio.reject import PHASES, BridgeError, Failure, Mistake, Phase, Reject, UpstreamFault
+from aibridge_trio.errors.base import PHASES, BridgeError, Failure, Mistake, Phase, Reject, UpstreamFault
+from aibridge_trio.printable import visible
 
 __all__ = ["PHASES", "BridgeError", "Failure", "Mistake", "Phase", "Reject", "UpstreamFault"]
 
