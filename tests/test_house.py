@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -291,7 +290,7 @@ def test_tests_mirror_the_package() -> None:
 
 
 def test_every_test_file_is_named_after_a_module() -> None:
-    """In the folders that mirror the package. Others are `real` (processes), `whole` (in memory), `bench`, `docs`."""
+    """In the folders that mirror the package; OTHER_TESTS are not in them."""
     mirrored = {test for file in modules() for test in files_that_test(file)}
     for test in (ROOT / "tests").rglob("test_*.py"):
         place = test.relative_to(ROOT / "tests").parts[0]

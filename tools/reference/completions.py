@@ -1,6 +1,6 @@
 """The completion scripts, from the command line as cyclopts knows it.
 
-cyclopts 5.4 writes scripts itself, but they do not hold what tests/test_completions.py asks. In bash a file's
+cyclopts 5.4 writes scripts itself, but they do not hold what its test asks. In bash a file's
 name ends at a space, and `http://host:1` is three arguments; in zsh `--url=...` is an argument, and the file needs
 another name; in fish files are offered everywhere; in all three a switch swallows the word behind it, and what is
 given is offered again. To mend that in their text would be more than to write it, so only the tree of commands,
