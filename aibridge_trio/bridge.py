@@ -13,23 +13,23 @@ from aibridge_trio import __version__
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import PROTECTIONS, Address, Bind, Settings, UnixSocket
-from aibridge_trio.events import KINDS, Bug, Bus, Event, Lifecycle, Publish
+from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged, Publish
 from aibridge_trio.gateway import stored_references
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.backends import configured
 from aibridge_trio.gateway.buffering import ReadAhead
 from aibridge_trio.gateway.gateway import Gateway
-from aibridge_trio.gateway.identity import Callers
-from aibridge_trio.gateway.lifecycle import Life
+from aibridge_trio.gateway.identity import CallerIdentifier
+from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.origins import Origins
-from aibridge_trio.gateway.prechecks import Front
+from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import poller
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import ends
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import callers_connections, operators_connections, raise_descriptors
 from aibridge_trio.server.server import Server
-from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.telemetry.status import Status
@@ -49,9 +49,9 @@ class Bridge:
 
     def __init__(self, settings: Settings, *, transport: TransportFactory | None = None) -> None:
         self.settings = settings
-        self._bus = Bus()
+        self._bus = EventBus()
         publish, clock = self._bus.publish, trio.current_time
-        self.life = Life()
+        self.life = Lifecycle()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
         self.admission = Admission(policies.limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
@@ -60,7 +60,7 @@ class Bridge:
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self.instances = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.caution)
         circuits = [instance.circuits for instance in self.instances]
-        self.ledger = Ledger(
+        self.ledger = Counters(
             (instance.provider for instance in self.instances),
             ((each.provider, scope) for each in circuits for scope in each.scoped()),
         )
@@ -78,7 +78,7 @@ class Bridge:
             listeners=opened,
             shadow=settings.shadow,
         )
-        callers = Callers(settings.trusted_proxies)
+        callers = CallerIdentifier(settings.trusted_proxies)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         # A body of --max-body fits for whoever holds nothing else.
         self.ahead = ReadAhead(
@@ -86,12 +86,12 @@ class Bridge:
         )
         gateway = Gateway(
             life=self.life,
-            front=Front(origins, callers, self.instances.hops),
+            front=Prechecks(origins, callers, self.instances.hops),
             admission=self.admission,
             callers=callers,
             instances=self.instances,
             ahead=self.ahead,
-            references=stored_references.References(allowed=settings.stored_references),
+            references=stored_references.StoredReferences(allowed=settings.stored_references),
             max_body=settings.max_body,
             clock=clock,
             publish=publish,
@@ -132,7 +132,7 @@ class Bridge:
         self._bus.listen(dict.fromkeys(KINDS, listener))
 
     def open(self) -> None:
-        """Take every address; Mistake if one is not to be had."""
+        """Take every address; UsageError if one is not to be had."""
         settings, admin = self.settings, self.settings.admin_bind
         try:
             self.addresses = tuple(self._open(bind) for bind in settings.bind)
@@ -165,7 +165,7 @@ class Bridge:
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)
-                    self._publish(Lifecycle("stop", "cut off by a second signal" if forced else "drained"))
+                    self._publish(LifecycleChanged("stop", "cut off by a second signal" if forced else "drained"))
                     self.admin_server.cut()
                 timers.cancel_scope.cancel()
         finally:
@@ -197,7 +197,7 @@ class Bridge:
         async with trio.open_nursery() as front:
             await front.start(partial(serve, front))
             self.life.phase = "serving"
-            self._publish(Lifecycle("start", self._introduction()))
+            self._publish(LifecycleChanged("start", self._introduction()))
             for warning in self.settings.warnings():
                 self.log.caution(warning)
             ready()
@@ -208,7 +208,7 @@ class Bridge:
         settings = self.settings
         self.life.phase = "draining"
         in_flight = self.admission.statistics().in_flight
-        self._publish(Lifecycle("drain", f"{in_flight} in flight; a second signal ends them"))
+        self._publish(LifecycleChanged("drain", f"{in_flight} in flight; a second signal ends them"))
         if settings.drain_delay:
             self.server.say_goodbye()
             await trio.sleep(settings.drain_delay)
@@ -240,7 +240,7 @@ class Bridge:
 
 
 def serve(settings: Settings) -> int:
-    """Run a bridge until it is told to stop; returns the exit status, raises Mistake for a port in use."""
+    """Run a bridge until it is told to stop; returns the exit status, raises UsageError for a port in use."""
     forbid_core_dumps()
     raise_descriptors()
 

@@ -115,7 +115,7 @@ class WouldReject:
 
 
 @dataclass(frozen=True, slots=True)
-class Lifecycle:
+class LifecycleChanged:
     """The bridge itself: `what` happened, `detail` for people."""
 
     what: Literal["start", "drain", "stop"]
@@ -197,29 +197,29 @@ Event = (
     | AdminRefused
     | Waited
     | WouldReject
-    | Lifecycle
+    | LifecycleChanged
     | Bug
     | Finished
 )
 KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
 # Hears the reason for which a protection in shadow would have rejected a request.
-Told = Callable[[str], None]
+OnShadowReject = Callable[[str], None]
 # What a listener does with each kind of event that it hears.
-Hears = Mapping[type[Event], Callable[[Any], None]]
+Handlers = Mapping[type[Event], Callable[[Any], None]]
 
 
 def nobody(_: object) -> None:
     """Tell nobody."""
 
 
-class Bus:
+class EventBus:
     """Passes each event to everybody who hears its kind, in order."""
 
     def __init__(self) -> None:
         self._ears: dict[type[Event], list[Callable[[Any], None]]] = {kind: [] for kind in KINDS}
 
-    def listen(self, hears: Hears) -> None:
+    def listen(self, hears: Handlers) -> None:
         """Add a listener; it must neither block nor raise."""
         for kind, ear in hears.items():
             self._ears[kind].append(ear)

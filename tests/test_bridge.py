@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from aibridge_trio import __version__
 from aibridge_trio.config.settings import Address, Secret, UnixSocket
 from aibridge_trio.core.breaker.verdict import Verdict
-from aibridge_trio.events import Finished, Lifecycle
+from aibridge_trio.events import Finished, LifecycleChanged
 from aibridge_trio.http.message import Reply, Request
 from tests.support.network import Handler, Network, Running
 
@@ -103,7 +103,7 @@ async def test_the_start_tells_where_it_listens_and_what_protects(
 ) -> None:
     """One line: version, both addresses, each protection that is on, or that none is."""
     async with network.bridge(**options) as bridge:
-        [start] = bridge.told(Lifecycle)
+        [start] = bridge.told(LifecycleChanged)
         suggested = "".join(f"; {each}" for each in bridge.bridge.settings.suggestions())
     assert (start.what, start.detail) == (
         "start",
@@ -149,7 +149,7 @@ async def test_without_requests_the_end_is_at_once(
         assert (bridge.exit_status, trio.current_time() - began) == (0, 0)
         assert refuses(network, "bridge")
         assert refuses(network, "admin")
-        assert [event.what for event in bridge.told(Lifecycle)] == ["start", "drain", "stop"]
+        assert [event.what for event in bridge.told(LifecycleChanged)] == ["start", "drain", "stop"]
 
 
 async def test_the_drain_delay_goes_on_serving(autojump_clock: MockClock, network: Network) -> None:
@@ -343,7 +343,7 @@ async def test_a_second_signal_ends_it_now(
         await bridge.ended.wait()
         assert (bridge.exit_status, trio.current_time() - began) == (1, 0)
         assert refuses(network, "bridge")
-        assert [event.detail for event in bridge.told(Lifecycle)][-1] == "cut off by a second signal"
+        assert [event.detail for event in bridge.told(LifecycleChanged)][-1] == "cut off by a second signal"
     assert call.broken
 
 
@@ -368,7 +368,7 @@ async def test_a_drain_tells_how_many_it_waits_for(autojump_clock: MockClock, ne
         await trio.sleep(1)
         await bridge.signals.send(SIGTERM)
         await bridge.ended.wait()
-        details = [event.detail for event in bridge.told(Lifecycle)]
+        details = [event.detail for event in bridge.told(LifecycleChanged)]
     assert details[1:] == ["2 in flight; a second signal ends them", "drained"]
 
 

@@ -17,7 +17,7 @@ from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.top.keys import KEYS
 
@@ -50,7 +50,7 @@ SAID_ELSEWHERE = {"hold.settle", "seat.__exit__"}
 def metrics() -> set[str]:
     """The name of every metric."""
     admission = Admission(Limits(), 0, lambda: 0.0)
-    exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
+    exposed = Metrics(Counters([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
     return set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
 
 

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass
 import pytest
 
 from aibridge_trio import events
-from aibridge_trio.events import KINDS, Answered, Bug, Bus, Event
+from aibridge_trio.events import KINDS, Answered, Bug, Event, EventBus
 
 ANSWERED = Answered("openai", 200)
 
@@ -20,7 +20,7 @@ def raised(error: Exception) -> Exception:
 
 def test_every_listener_hears_every_event_in_order() -> None:
     """Each event goes to all listeners, first come first told, before the next."""
-    bus, heard = Bus(), list[tuple[str, Event]]()
+    bus, heard = EventBus(), list[tuple[str, Event]]()
     bus.listen(dict.fromkeys(KINDS, lambda event: heard.append(("a", event))))
     bus.listen({Answered: lambda event: heard.append(("b", event))})
     other = Answered("openai", 503)
@@ -31,7 +31,7 @@ def test_every_listener_hears_every_event_in_order() -> None:
 
 def test_nobody_need_listen() -> None:
     """The story may be told to nobody."""
-    Bus().publish(ANSWERED)
+    EventBus().publish(ANSWERED)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,10 +13,19 @@ import trio
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.errors import ForbiddenOrigin
-from aibridge_trio.events import AdminRefused, Bug, Event, Hears, Lifecycle, Overridden, Publish, Transitioned
-from aibridge_trio.gateway.lifecycle import Life
+from aibridge_trio.events import (
+    AdminRefused,
+    Bug,
+    Event,
+    Handlers,
+    LifecycleChanged,
+    Overridden,
+    Publish,
+    Transitioned,
+)
+from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.origins import Origins
-from aibridge_trio.gateway.routing import Instances
+from aibridge_trio.gateway.routing import Router
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.telemetry.exposition import accepts_gzip, negotiate
@@ -49,8 +58,8 @@ class Admin:
     def __init__(
         self,
         *,
-        life: Life,
-        instances: Instances,
+        life: Lifecycle,
+        instances: Router,
         metrics: Metrics,
         status: Status,
         publish: Publish,
@@ -67,7 +76,7 @@ class Admin:
         self._host = host.lower()
         self._token = token
         self._changed = trio.Event()
-        self.hears: Hears = dict.fromkeys((Transitioned, Overridden, Lifecycle), self._wake)
+        self.hears: Handlers = dict.fromkeys((Transitioned, Overridden, LifecycleChanged), self._wake)
 
     def _wake(self, _event: Event) -> None:
         """Wake the streams of /status/stream at what an operator waits for."""

@@ -15,7 +15,7 @@ import httpx
 import trio
 
 from aibridge_trio.config.units import Secret
-from aibridge_trio.errors import Failure
+from aibridge_trio.errors import CommandError
 from aibridge_trio.http.sse import Parser
 from aibridge_trio.printable import visible
 
@@ -38,7 +38,7 @@ _STRANGER = "what answers there is no AI Bridge"
 _TOO_LONG = "what it says is too long for a status"
 
 
-class Unreachable(Failure):
+class Unreachable(CommandError):
     """Nobody answers, or nobody who is an AI Bridge; `why` in a few words."""
 
     def __init__(self, url: str, why: str) -> None:
@@ -46,7 +46,7 @@ class Unreachable(Failure):
         self.why = why
 
 
-class Refused(Failure):
+class Refused(CommandError):
     """The bridge answers, and says no; `why` in a few words."""
 
     def __init__(self, url: str, why: str) -> None:
@@ -54,7 +54,7 @@ class Refused(Failure):
         self.why = why
 
 
-class Operator:
+class AdminClient:
     """Somebody at the admin listener of a running bridge. Everything raises Unreachable and Refused."""
 
     def __init__(self, url: str, token: Secret | None = None) -> None:
@@ -136,7 +136,7 @@ class Operator:
             raise Unreachable(self.url, _STRANGER)
         return document
 
-    def _refusal(self, status: int, text: bytes) -> Failure:
+    def _refusal(self, status: int, text: bytes) -> CommandError:
         try:
             said = json.loads(text)["message"]
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -164,7 +164,7 @@ class Operator:
 
 def override(url: str, token: Secret | None, provider: str, mode: str) -> str:
     """Do as `Operator.override`, outside Trio."""
-    return trio.run(Operator(url, token).override, provider, mode)
+    return trio.run(AdminClient(url, token).override, provider, mode)
 
 
 def _why(error: Exception) -> str:

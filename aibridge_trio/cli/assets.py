@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from aibridge_trio.config.units import nearest
-from aibridge_trio.errors import Failure, Mistake
+from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.printable import quoted
 
 SCRIPTS = {"bash": "aibridge.bash", "zsh": "_aibridge", "fish": "aibridge.fish"}
@@ -18,16 +18,16 @@ _read: Callable[[str], bytes] = globals()["__loader__"].get_data
 
 
 def script(shell: str) -> str:
-    """Return a shell's completion script. Raises Failure if it was not shipped."""
+    """Return a shell's completion script. Raises CommandError if it was not shipped."""
     return _text("completions", SCRIPTS[shell])
 
 
 def man_page(topic: str, topics: Sequence[str]) -> str:
-    """Return a man page's source. Raises Mistake on another topic than `topics`, Failure if it was not shipped."""
+    """Return a man page's source. Raises UsageError for an unknown topic, CommandError if it was not shipped."""
     if topic not in topics:
         near = nearest(topic, topics)
         remedy = f"did you mean {near}?" if near else f"there are {', '.join(topics)}"
-        raise Mistake(f"PAGE: there is none on {quoted(topic)}; {remedy}")
+        raise UsageError(f"PAGE: there is none on {quoted(topic)}; {remedy}")
     return _text("man", man_name(topic))
 
 
@@ -40,4 +40,4 @@ def _text(folder: str, name: str) -> str:
     for place in (_PACKAGE, _PACKAGE.parent):
         with suppress(OSError):
             return _read(str(place / folder / name)).decode()
-    raise Failure(f"{folder}/{name} was not installed with aibridge; install it again")
+    raise CommandError(f"{folder}/{name} was not installed with aibridge; install it again")

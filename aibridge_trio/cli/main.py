@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from aibridge_trio import __version__
-from aibridge_trio.errors import Failure, Mistake
+from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.process import signals, standard_streams
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
-    except Mistake as mistake:
+    except UsageError as mistake:
         status = _complain(mistake, 2)
-    except Failure as failure:
+    except CommandError as failure:
         status = _complain(failure, 1)
     except KeyboardInterrupt:
         status = _INTERRUPTED
     except BrokenPipeError:
         status = 1  # whoever read the output has what it wanted
     except OSError as error:
-        status = _complain(Failure(f"cannot go on: {error.strerror or error}"), 1)
+        status = _complain(CommandError(f"cannot go on: {error.strerror or error}"), 1)
     for stream in (sys.stdout, sys.stderr):
         standard_streams.let_go(stream)
     return status
@@ -97,7 +97,7 @@ def check(**flags: Any) -> int:
     told = _values(CHECK_ONLY, flags)
     try:
         loaded = load(flags, os.environ)
-    except Mistake as mistake:
+    except UsageError as mistake:
         if told["json"]:
             _say(json.dumps(checked.invalid(mistake)))
         raise

@@ -22,7 +22,7 @@ from aibridge_trio.cli.help import LEADS, Page, block, definition, facts
 from aibridge_trio.config.settings import Option
 from aibridge_trio.config.suggestions import guess
 from aibridge_trio.config.units import FILE, nearest
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted, visible
 
 VERSION = f"aibridge {__version__}"
@@ -76,7 +76,7 @@ def _form(positional: inspect.Parameter) -> str:
 
 
 def run(commands: Sequence[Command], arguments: Sequence[str]) -> int:
-    """Run what the arguments ask for and give its exit status. Raises Mistake."""
+    """Run what the arguments ask for and give its exit status. Raises UsageError."""
     try:
         return app(commands)(_joined(arguments)) or 0
     except CycloptsError as error:
@@ -190,7 +190,7 @@ def _ending(command: Command) -> str:
     return f"{alone}More: man aibridge-{command.name}"
 
 
-def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
+def _mistake(error: CycloptsError, commands: Sequence[Command]) -> UsageError:
     """What cyclopts complains about, in one line: where, what, how to mend it."""
     chain = error.command_chain or ()
     command = next((command for command in commands if chain and command.name == chain[0]), None)
@@ -220,7 +220,7 @@ def _mistake(error: CycloptsError, commands: Sequence[Command]) -> Mistake:
             words = [word for word in get_args(argument.hint) if isinstance(word, str)]
             remedy = _meant(token.value, words) or f"write e.g. {_example(argument.name, command)}"
             line = f"{token.keyword or argument.name}: {quoted(token.value)} does not fit; {remedy}"
-    return Mistake(line)
+    return UsageError(line)
 
 
 def _meant(word: str, known: Iterable[str]) -> str | None:

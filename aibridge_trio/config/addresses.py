@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from aibridge_trio.config.units import Secret, Unfit, Unit, show_secret
+from aibridge_trio.config.units import InvalidValue, Secret, Unit, show_secret
 from aibridge_trio.printable import quoted
 
 if TYPE_CHECKING:
@@ -76,25 +76,25 @@ _HIGHEST_PORT = 0xFFFF
 def _host(text: str) -> str:
     """A name, or an IP address without brackets; a name that ends in a number must be an IPv4 address."""
     if len(text) > _LONGEST_NAME:
-        raise Unfit("the host's name is too long")
+        raise InvalidValue("the host's name is too long")
     try:
         if text.startswith("["):
             return str(IPv6Address(text[1:-1]))
         return str(IPv4Address(text)) if text.rpartition(".")[2].isdigit() else text
     except ValueError:
-        raise Unfit(f"{quoted(text)} is not an IP address") from None
+        raise InvalidValue(f"{quoted(text)} is not an IP address") from None
 
 
 def _port(text: str) -> int:
     if (port := int(text)) > _HIGHEST_PORT:
-        raise Unfit(f"port {port} is above {_HIGHEST_PORT}")
+        raise InvalidValue(f"port {port} is above {_HIGHEST_PORT}")
     return port
 
 
 def _address(text: str) -> Address:
     match = re.fullmatch(rf"({_NAME}|{_BRACKETED}):({_PORT})", text)
     if not match:
-        raise Unfit(f"{quoted(text)} is not HOST:PORT")
+        raise InvalidValue(f"{quoted(text)} is not HOST:PORT")
     return Address(_host(match[1]), _port(match[2]))
 
 
@@ -107,9 +107,9 @@ def _bind(text: str) -> Bind:
         return _address(text)
     path = text.removeprefix("unix:")
     if not path.startswith("/") or path.endswith("/") or not path.isprintable():
-        raise Unfit(f"{quoted(text)} is not unix: and the absolute path of a socket")
+        raise InvalidValue(f"{quoted(text)} is not unix: and the absolute path of a socket")
     if len(os.fsencode(path)) > _LONGEST_PATH:
-        raise Unfit(f"the socket's path is longer than {_LONGEST_PATH} bytes")
+        raise InvalidValue(f"the socket's path is longer than {_LONGEST_PATH} bytes")
     return UnixSocket(path)
 
 
@@ -117,7 +117,7 @@ def _binds(text: str) -> tuple[Bind, ...]:
     binds = tuple(_bind(item.strip()) for item in text.split(","))
     fixed = [bind for bind in binds if isinstance(bind, UnixSocket) or bind.port]
     if len(set(fixed)) < len(fixed):
-        raise Unfit("an address stands there twice")
+        raise InvalidValue("an address stands there twice")
     return binds
 
 
@@ -129,8 +129,8 @@ def _network(text: str) -> Network:
     try:
         fit = ip_network(text, strict=False)
     except ValueError:
-        raise Unfit(f"{quoted(text)} is not a network") from None
-    raise Unfit(f"{quoted(text)} has host bits set", str(fit))
+        raise InvalidValue(f"{quoted(text)} is not a network") from None
+    raise InvalidValue(f"{quoted(text)} has host bits set", str(fit))
 
 
 def _networks(text: str) -> tuple[Network, ...]:
@@ -141,7 +141,7 @@ def _hosts(text: str) -> tuple[str, ...]:
     hosts = tuple(item.strip() for item in text.split(",")) if text else ()
     for host in hosts:
         if not re.fullmatch(rf"{_NAME}|{_BRACKETED}", host):
-            raise Unfit(f"{quoted(host)} is not the name of a host, without a port")
+            raise InvalidValue(f"{quoted(host)} is not the name of a host, without a port")
     return tuple(_host(host.lower()).removesuffix(".") for host in hosts)
 
 
@@ -153,15 +153,15 @@ def _origin(text: str) -> str:
     """An origin as browsers write it: lower-case, without the scheme's own port, or `null`."""
     origin = text.lower()
     if origin == "*":
-        raise Unfit("* would be every page there is", "https://app.example")
+        raise InvalidValue("* would be every page there is", "https://app.example")
     if origin == "null" or re.fullmatch(r"file://", origin):
         return origin
     if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}://[^/\\?#@\s]+/", origin):
-        raise Unfit(f"{quoted(text)} has a path", origin[:-1])
+        raise InvalidValue(f"{quoted(text)} has a path", origin[:-1])
     if not re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}://[!-~]{1,255}", origin) or set("/\\?#@") & set(
         origin.partition("://")[2]
     ):
-        raise Unfit(f"{quoted(text)} is not an origin: a scheme, :// and a host", "https://app.example")
+        raise InvalidValue(f"{quoted(text)} is not an origin: a scheme, :// and a host", "https://app.example")
     scheme, _, authority = origin.partition("://")
     return f"{scheme}://{authority.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ':'))}"
 
@@ -170,7 +170,7 @@ def _authority(text: str) -> str:
     """HOST or HOST:PORT, checked, the host in lower case."""
     match = re.fullmatch(rf"({_NAME}|{_BRACKETED})(?::({_PORT}))?", text)
     if not match:
-        raise Unfit("the URL names no valid host")
+        raise InvalidValue("the URL names no valid host")
     host = _host(match[1].lower())
     bracketed = f"[{host}]" if ":" in host else host
     return f"{bracketed}:{_port(match[2])}" if match[2] else bracketed
@@ -179,13 +179,13 @@ def _authority(text: str) -> str:
 def _base_url(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if "@" in text:
-        raise Unfit("the URL holds a user or a password")
+        raise InvalidValue("the URL holds a user or a password")
     if set(text) & set("?#"):
-        raise Unfit("the URL holds a query or a fragment")
+        raise InvalidValue("the URL holds a query or a fragment")
     if not separator or scheme.lower() not in {"http", "https"}:
-        raise Unfit(f"{quoted(text)} is not a URL with http:// or https://")
+        raise InvalidValue(f"{quoted(text)} is not a URL with http:// or https://")
     if not re.fullmatch(r"[!-~]*", rest) or "\\" in rest:
-        raise Unfit(f"{quoted(text)} holds something else than printable ASCII")
+        raise InvalidValue(f"{quoted(text)} holds something else than printable ASCII")
     authority, slash, path = rest.partition("/")
     return f"{scheme.lower()}://{_authority(authority)}{slash}{path}".rstrip("/")
 
@@ -194,15 +194,15 @@ def _proxy(text: str) -> Secret:
     # Nothing of it is quoted: whatever is malformed may be a part of the password.
     match = re.fullmatch(r"(?:(?i:(https?))://)?([!-~]*@)?([^@/?#]+)/?", text)
     if not match:
-        raise Unfit("this is not a proxy's URL with http:// or https:// and a host")
+        raise InvalidValue("this is not a proxy's URL with http:// or https:// and a host")
     # curl and others take HOST:PORT for a proxy that is spoken to in clear text.
     scheme, userinfo = (match[1] or "http").lower(), match[2] or ""
     if set(userinfo) & set("/?#\\"):
-        raise Unfit("the user or the password holds one of / ? # \\ that is not percent-encoded")
+        raise InvalidValue("the user or the password holds one of / ? # \\ that is not percent-encoded")
     try:
         authority = _authority(match[3])
-    except Unfit:
-        raise Unfit("the URL names no valid host and port") from None
+    except InvalidValue:
+        raise InvalidValue("the URL names no valid host and port") from None
     return Secret(f"{scheme}://{userinfo}{authority}", f"{scheme}://{'***@' if userinfo else ''}{authority}")
 
 

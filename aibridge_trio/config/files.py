@@ -1,6 +1,6 @@
 """What the files that settings name must hold.
 
-Everything raises nothing but `Unfit`, a sentence that begins with the file's name and leaves it out.
+Everything raises nothing but `InvalidValue`, a sentence that begins with the file's name and leaves it out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from aibridge_trio.config.units import SECRET, Unfit
+from aibridge_trio.config.units import SECRET, InvalidValue
 from aibridge_trio.printable import visible
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def table(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_without_mark(data).decode())
     except UnicodeDecodeError:
-        raise Unfit("is not UTF-8") from None
+        raise InvalidValue("is not UTF-8") from None
     except RecursionError:
-        raise Unfit("is nested too deeply") from None
+        raise InvalidValue("is nested too deeply") from None
     except ValueError as error:  # a number too long for Python is not a TOMLDecodeError
-        raise Unfit(f"is not TOML: {visible(str(error), 120)}") from None
+        raise InvalidValue(f"is not TOML: {visible(str(error), 120)}") from None
 
 
 def secret(path: Path) -> Secret:
@@ -44,8 +44,8 @@ def secret(path: Path) -> Secret:
     text = _without_mark(_contents(path, _LONGEST_SECRET)).decode("latin-1")
     try:
         return replace(SECRET.parse(text), file=path)
-    except Unfit:
-        raise Unfit("is empty, in quotes, or holds something else than visible ASCII") from None
+    except InvalidValue:
+        raise InvalidValue("is empty, in quotes, or holds something else than visible ASCII") from None
 
 
 def check_chain(certificate: Path, key: Path) -> None:
@@ -61,10 +61,10 @@ def check_chain(certificate: Path, key: Path) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, passphrase)
     except (OSError, ValueError) as error:
         if asked:
-            raise Unfit("has a private key with a passphrase") from None
+            raise InvalidValue("has a private key with a passphrase") from None
         if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
-            raise Unfit("does not belong to the private key") from None
-        raise Unfit("does not load as PEM with its private key") from None
+            raise InvalidValue("does not belong to the private key") from None
+        raise InvalidValue("does not load as PEM with its private key") from None
 
 
 def check_authorities(path: Path) -> None:
@@ -74,7 +74,7 @@ def check_authorities(path: Path) -> None:
     with contextlib.suppress(OSError, ValueError):
         context.load_verify_locations(path)
     if not context.cert_store_stats()["x509"]:
-        raise Unfit("holds no certificate")
+        raise InvalidValue("holds no certificate")
 
 
 def check_readable(path: Path) -> None:
@@ -92,9 +92,9 @@ def _contents(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        raise Unfit(f"cannot be read: {error.strerror}") from None
+        raise InvalidValue(f"cannot be read: {error.strerror}") from None
     except ValueError:  # a NUL in the name
-        raise Unfit("cannot be read: no such name") from None
+        raise InvalidValue("cannot be read: no such name") from None
     if len(data) > limit:
-        raise Unfit(f"is longer than {limit} bytes")
+        raise InvalidValue(f"is longer than {limit} bytes")
     return data

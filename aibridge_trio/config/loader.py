@@ -1,6 +1,6 @@
 """From flags, environment and file to `Settings`, remembering where each value came from.
 
-Flag before environment before file before default. Everything wrong is a `Mistake` that names its place.
+Flag before environment before file before default. Everything wrong is a `UsageError` that names its place.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from aibridge_trio.config.conflicts import clash
 from aibridge_trio.config.loop_check import check_base_urls
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Address, Settings
 from aibridge_trio.config.suggestions import guess
-from aibridge_trio.config.units import SECRET, Unfit, nearest
-from aibridge_trio.errors import Mistake
+from aibridge_trio.config.units import SECRET, InvalidValue, nearest
+from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted, visible
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Origin:
             return f"{self.name} = {_TOML_FORMS.get(option.unit.toml, '{}').format(value)}"
         return f"{option.flag} {value}"
 
-    def mistake(self, problem: str, remedy: str) -> Mistake:
+    def mistake(self, problem: str, remedy: str) -> UsageError:
         """What is wrong here and how to mend it, in one line."""
-        return Mistake(f"{self.place}: {problem}; {remedy}")
+        return UsageError(f"{self.place}: {problem}; {remedy}")
 
 
 DEFAULT = Origin("default")
@@ -106,7 +106,7 @@ class _Sources:
 
 
 def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
-    """Read every source; `flags` are raw, by option name. Opens files, nothing else. Raises Mistake."""
+    """Read every source; `flags` are raw, by option name. Opens files, nothing else. Raises UsageError."""
     _refuse_unknown_variables(environ)
     config, origin = _value(CONFIG, _Sources(flags, environ))
     table = _checked(files.table, config, origin=origin, remedy="name a readable TOML file") if config else {}
@@ -132,7 +132,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
 
 
 def values(options: Iterable[Option], flags: Mapping[str, Raw], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The values of options outside `Settings`, which no file holds. Raises Mistake."""
+    """The values of options outside `Settings`, which no file holds. Raises UsageError."""
     _refuse_unknown_variables(environ)
     return {option.name: _value(option, _Sources(flags, environ))[0] for option in options}
 
@@ -140,7 +140,7 @@ def values(options: Iterable[Option], flags: Mapping[str, Raw], environ: Mapping
 def _read(option: Option, raw: object, origin: Origin) -> Any:
     try:
         return option.unit.parse(_text(option, raw, origin))
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         example = origin.spell(option, unfit.instead or option.example)
         raise origin.mistake(str(unfit), f"write e.g. {example}") from None
 
@@ -200,7 +200,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     for name in sorted({name for name in environ if name.startswith("AIBRIDGE_")} - {*known.values()}):
         if not _SERVICE_LINK.fullmatch(f"{name}={environ[name]}"):
             remedy = _meant(name.removeprefix("AIBRIDGE_"), known, "unset it")
-            raise Mistake(f"{visible(name, 80)}: unknown variable; {remedy}")
+            raise UsageError(f"{visible(name, 80)}: unknown variable; {remedy}")
 
 
 def _refuse_unknown_keys(file: str, table: Mapping[str, Any]) -> None:
@@ -215,7 +215,7 @@ def _refuse_unknown_keys(file: str, table: Mapping[str, Any]) -> None:
         else:
             remedy = _meant(key, keys, "remove it" if what == "key" else "write flat keys, without tables")
         place = f"[{visible(key, 80)}]" if what == "table" else visible(key, 80)
-        raise Mistake(f"{visible(file)}: {place}: unknown {what}; {remedy}")
+        raise UsageError(f"{visible(file)}: {place}: unknown {what}; {remedy}")
 
 
 def _meant(name: str, known: Mapping[str, str], otherwise: str) -> str:
@@ -227,17 +227,17 @@ def _meant(name: str, known: Mapping[str, str], otherwise: str) -> str:
 
 
 def _checked(check: Callable[..., Any], *paths: Path, origin: Origin, remedy: str) -> Any:
-    """What `check` says of these files, its complaint made a Mistake that quotes the first name."""
+    """What `check` says of these files, its complaint made a UsageError that quotes the first name."""
     try:
         return check(*paths)
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         raise origin.mistake(f"{quoted(str(paths[0]), 255)} {unfit}", remedy) from None
 
 
 def _secret_from(path: Path, origin: Origin) -> Any:
     try:
         return files.secret(path)
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         # The name isn't quoted: it may be the secret, put in the wrong place.
         raise origin.mistake(f"the file {unfit}", "name one that holds nothing but the secret") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aibridge_trio.config.settings import Settings
-from aibridge_trio.core.breaker.breaker import Policy
+from aibridge_trio.core.breaker.breaker import BreakerPolicy
 from aibridge_trio.core.limits.concurrency import Limits
 
 
@@ -18,9 +18,9 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-def policy(settings: Settings) -> Policy:
+def policy(settings: Settings) -> BreakerPolicy:
     """Return what a breaker is told."""
-    return Policy(
+    return BreakerPolicy(
         threshold=settings.circuit_breaker_failure_threshold,
         window=settings.circuit_breaker_window,
         cooldown=settings.circuit_breaker_cooldown,

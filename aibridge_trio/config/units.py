@@ -1,6 +1,6 @@
 """What a setting can be: how each kind of value is read from text and shown again.
 
-Every parser takes any text at all and raises nothing but `Unfit`; `parse(show(value))` is the value.
+Every parser takes any text at all and raises nothing but `InvalidValue`; `parse(show(value))` is the value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Unfit(ValueError):
+class InvalidValue(ValueError):
     """The text is no value of this kind; `str()` says why, `instead` is what was probably meant."""
 
     def __init__(self, problem: str, instead: str | None = None) -> None:
@@ -73,15 +73,15 @@ _MOST_DIGITS = 18
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]+", text):
-        raise Unfit(f"{quoted(text)} is not a whole number")
+        raise InvalidValue(f"{quoted(text)} is not a whole number")
     if len(text) > _MOST_DIGITS:
-        raise Unfit(f"{quoted(text)} is too large")
+        raise InvalidValue(f"{quoted(text)} is too large")
     return int(text)
 
 
 def _positive(text: str) -> int:
     if not (count := _count(text)):
-        raise Unfit("0 is too few")
+        raise InvalidValue("0 is too few")
     return count
 
 
@@ -91,7 +91,7 @@ def _boolean(text: str) -> bool:
         return True
     if word in {"0", "false", "off", "no"}:
         return False
-    raise Unfit(f"{quoted(text)} is neither true nor false")
+    raise InvalidValue(f"{quoted(text)} is neither true nor false")
 
 
 def choice(*words: str) -> Unit[str]:
@@ -99,7 +99,7 @@ def choice(*words: str) -> Unit[str]:
 
     def parse(text: str) -> str:
         if text not in words:
-            raise Unfit(f"{quoted(text)} is none of {', '.join(words)}", nearest(text.lower(), words))
+            raise InvalidValue(f"{quoted(text)} is none of {', '.join(words)}", nearest(text.lower(), words))
         return text
 
     return Unit(parse, "|".join(words), words[0], choices=words)
@@ -112,7 +112,7 @@ def several(*words: str) -> Unit[tuple[str, ...]]:
         found = tuple(item.strip() for item in text.split(",")) if text else ()
         for item in found:
             if item not in words:
-                raise Unfit(f"{quoted(item)} is none of {', '.join(words)}", nearest(item.lower(), words))
+                raise InvalidValue(f"{quoted(item)} is none of {', '.join(words)}", nearest(item.lower(), words))
         return tuple(word for word in words if word in found)
 
     return Unit(parse, "NAME,...", ",".join(words[:2]), ",".join, toml=list, choices=words)
@@ -122,28 +122,28 @@ def _model_names(text: str) -> tuple[str, ...]:
     names = tuple(item.strip() for item in text.split(",")) if text else ()
     for name in names:
         if not re.fullmatch(r"[!-)+-~]{1,255}\*?", name):
-            raise Unfit(f"{quoted(name)} is neither a model's name nor its beginning and a *")
+            raise InvalidValue(f"{quoted(name)} is neither a model's name nor its beginning and a *")
     if len(set(names)) < len(names):
-        raise Unfit("a name stands there twice")
+        raise InvalidValue("a name stands there twice")
     return names
 
 
 def _number(text: str) -> float:
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
-        raise Unfit(f"{quoted(text)} is not a number")
+        raise InvalidValue(f"{quoted(text)} is not a number")
     return float(text)
 
 
 def _failures(text: str) -> tuple[tuple[int, float], ...]:
     failures = tuple(_failure(item.strip()) for item in text.split(",")) if text else ()
     if math.fsum(probability for _, probability in failures) > 1:
-        raise Unfit("the probabilities add up to more than 1")
+        raise InvalidValue("the probabilities add up to more than 1")
     return failures
 
 
 def _failure(text: str) -> tuple[int, float]:
     if not (match := re.fullmatch(r"([45][0-9]{2}):([0-9.]+)", text)):
-        raise Unfit(f"{quoted(text)} is not STATUS:PROBABILITY with a status of 400 to 599")
+        raise InvalidValue(f"{quoted(text)} is not STATUS:PROBABILITY with a status of 400 to 599")
     return int(match[1]), _number(match[2])
 
 
@@ -159,8 +159,8 @@ def _amount(text: str, factors: dict[str, Decimal], what: str, usual: str) -> De
     if match and match[2] in factors:
         return Decimal(match[1]) * factors[match[2]]
     if match and not match[2]:
-        raise Unfit(f"{quoted(text)} has no unit ({', '.join(reversed(factors))})", text + usual)
-    raise Unfit(f"{quoted(text)} is not a {what}")
+        raise InvalidValue(f"{quoted(text)} has no unit ({', '.join(reversed(factors))})", text + usual)
+    raise InvalidValue(f"{quoted(text)} is not a {what}")
 
 
 # As people and `aibridge top` write them together, from the largest unit down: 1m30s, 2h05m, 1s500ms.
@@ -179,7 +179,7 @@ def _duration(text: str) -> float:
 
 def _span(text: str) -> float:
     if not text.strip("0.") or not (seconds := _duration(text)):
-        raise Unfit(f"{quoted(text)} is too short")
+        raise InvalidValue(f"{quoted(text)} is too short")
     return seconds
 
 
@@ -190,7 +190,7 @@ def _timeout(text: str) -> float:
 def _size(text: str) -> int:
     size = _amount(text, _BYTES, "size", "MiB")
     if size < 1 or size % 1:
-        raise Unfit(f"{quoted(text)} is not a whole number of bytes, 1 or more")
+        raise InvalidValue(f"{quoted(text)} is not a whole number of bytes, 1 or more")
     return int(size)
 
 
@@ -222,29 +222,29 @@ def show_size(size: int) -> str:
 
 def _mode(text: str) -> int:
     if not re.fullmatch(r"0?[0-7]{3}", text):
-        raise Unfit(f"{quoted(text)} is not a file's permissions in octal")
+        raise InvalidValue(f"{quoted(text)} is not a file's permissions in octal")
     return int(text, 8)
 
 
 def _file(text: str) -> Path:
     if not text or "\0" in text:
-        raise Unfit(f"{quoted(text)} is not the name of a file")
+        raise InvalidValue(f"{quoted(text)} is not the name of a file")
     return Path(text)
 
 
 def _header_value(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,256}", text):
-        raise Unfit(f"{quoted(text)} is not a word of visible ASCII")
+        raise InvalidValue(f"{quoted(text)} is not a word of visible ASCII")
     return text
 
 
 def _secret(text: str) -> Secret:
     if not (value := text.strip()):
-        raise Unfit("the secret is empty")
+        raise InvalidValue("the secret is empty")
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'`":
-        raise Unfit("the secret stands in quotes, which would be sent with it")
+        raise InvalidValue("the secret stands in quotes, which would be sent with it")
     if not re.fullmatch(r"[!-~]+", value):
-        raise Unfit("the secret holds something else than visible ASCII")
+        raise InvalidValue("the secret holds something else than visible ASCII")
     return Secret(value)
 
 

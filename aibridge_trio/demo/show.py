@@ -17,7 +17,7 @@ from typing import Any
 import trio
 
 from aibridge_trio import top
-from aibridge_trio.admin.client import Operator
+from aibridge_trio.admin.client import AdminClient
 from aibridge_trio.bridge import Bridge
 from aibridge_trio.config.settings import Address, Settings
 from aibridge_trio.core.breaker.verdict import Verdict
@@ -238,7 +238,7 @@ def run(seconds: float) -> int:
 
 
 async def _dashboard(admin_url: str) -> None:
-    await top.watch(Operator(admin_url), 1.0)
+    await top.watch(AdminClient(admin_url), 1.0)
 
 
 async def _until_interrupted(seconds: float, say: Callable[[str], None]) -> int:

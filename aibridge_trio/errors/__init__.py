@@ -1,8 +1,8 @@
 """Everything that goes wrong, in one tree.
 
 BridgeError
-├── Mistake                the user's: wrong usage or configuration, one line, exit status 2
-├── Failure                a command failed at run time, one line, exit status 1
+├── UsageError                the user's: wrong usage or configuration, one line, exit status 2
+├── CommandError           a command failed at run time, one line, exit status 1
 ├── UpstreamFault          the provider's side broke: in which phase, and how
 └── Reject                 an answer that the bridge gives by itself; docs/reference.md has a table of them
 """
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from aibridge_trio.errors.base import PHASES, BridgeError, Failure, Mistake, Phase, Reject, UpstreamFault
+from aibridge_trio.errors.base import PHASES, BridgeError, CommandError, Phase, Reject, UpstreamFault, UsageError
 from aibridge_trio.printable import visible
 
-__all__ = ["PHASES", "BridgeError", "Failure", "Mistake", "Phase", "Reject", "UpstreamFault"]
+__all__ = ["PHASES", "BridgeError", "CommandError", "Phase", "Reject", "UpstreamFault", "UsageError"]
 
 
 class AtCapacity(Reject):

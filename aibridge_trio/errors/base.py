@@ -10,11 +10,11 @@ class BridgeError(Exception):
     """The root: everything that the bridge raises on purpose."""
 
 
-class Mistake(BridgeError):
+class UsageError(BridgeError):
     """Wrong usage or configuration; `str()` is the one line that says what, where and how to mend it."""
 
 
-class Failure(BridgeError):
+class CommandError(BridgeError):
     """A command could not do its work; `str()` is the one line that says why."""
 
 

@@ -17,21 +17,21 @@ import trio
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits import concurrency
-from aibridge_trio.core.limits.concurrency import Limits, Place, Places
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease, Limits
 from aibridge_trio.core.limits.rate import Budget, RateLimiter
 from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import AtCapacity, RateLimited, Reject
-from aibridge_trio.events import Outcome, Publish, Told, Waited, nobody
+from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, nobody
 from aibridge_trio.http.message import Reply
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class AdmissionStats:
     """Limits (0 is unlimited), what is in flight and waits; callers in the last second, and forgotten ones."""
 
     limits: Limits
     in_flight: int
-    queue: concurrency.Statistics
+    queue: concurrency.QueueStats
     rate_limit: int
     callers: int
     evictions: int
@@ -56,7 +56,7 @@ class Slots:
         self._limiter.release_on_behalf_of(holder)
 
 
-class Seat(Place):
+class RequestLease(Lease):
     """One request's place in the bridge; leaving the context gives back what it holds."""
 
     __slots__ = ("_admission", "_turn", "budget")
@@ -73,14 +73,14 @@ class Seat(Place):
     def __exit__(self, *_: object) -> None:
         self._admission.leave(self)
 
-    def charge(self, caller: Caller, reply: Reply, would_reject: Told) -> None:
+    def charge(self, caller: Caller, reply: Reply, would_reject: OnShadowReject) -> None:
         """Count one request against its caller's budget, which its reply will tell; or raise RateLimited.
 
         Where it may wait for that it is not refused: what is not counted now is counted when its turn comes.
         """
         self._admission.charge(self, caller, reply, would_reject)
 
-    def take(self, caller: Caller, provider: str, would_reject: Told) -> bool:
+    def take(self, caller: Caller, provider: str, would_reject: OnShadowReject) -> bool:
         """Take what the limits leave to this caller and this provider; False if it has to wait for that."""
         return self._admission.share(self, caller, provider, would_reject)
 
@@ -131,18 +131,18 @@ class Admission:
         self._rate_in_shadow = RateLimited.reason in shadow
         self._waits_for_rate = bool(rate_limit and limits.queue_size) and not self._rate_in_shadow
         rate = self._rate if self._waits_for_rate else None
-        self._places = Places(limits, Slots(limits.max_concurrency), _wake, shadow, rate)
+        self._places = ConcurrencyLimiter(limits, Slots(limits.max_concurrency), _wake, shadow, rate)
         self._rescheduled = trio.Event()
         self._due = math.inf
         self._clock = clock
         self._publish = publish
 
-    def place(self) -> Seat:
+    def place(self) -> RequestLease:
         """Take a slot, given back at the end of the context that this returns; AtCapacity if none may be had.
 
         Where one may wait for a slot, the context may be without one; `turn` is where it waits.
         """
-        seat = Seat(self)
+        seat = RequestLease(self)
         if self._waits_for_rate:
             self.advance()  # no newcomer takes what is due to a request that waits
         if self._places.enter(seat):
@@ -150,7 +150,7 @@ class Admission:
         self._inside += 1
         return seat
 
-    def take(self, caller: Caller, reply: Reply, would_reject: Told = nobody) -> None:
+    def take(self, caller: Caller, reply: Reply, would_reject: OnShadowReject = nobody) -> None:
         """Count one request against its caller's budget, which its reply will tell, or raise RateLimited."""
         if not self._rate_limit:
             return
@@ -174,7 +174,7 @@ class Admission:
 
     # What a seat asks for.
 
-    def charge(self, seat: Seat, caller: Caller, reply: Reply, would_reject: Told) -> None:
+    def charge(self, seat: RequestLease, caller: Caller, reply: Reply, would_reject: OnShadowReject) -> None:
         """Count a seat's request now, if it need not wait for that."""
         if not self._waits_for_rate:
             self.take(caller, reply, would_reject)
@@ -187,7 +187,7 @@ class Admission:
         """Give turns that the rate has brought by now."""
         self._places.advance(self._clock())
 
-    def share(self, seat: Seat, caller: Caller, provider: str, would_reject: Told) -> bool:
+    def share(self, seat: RequestLease, caller: Caller, provider: str, would_reject: OnShadowReject) -> bool:
         """Give a seat its shares, if nothing bars that."""
         taken = self._places.take(seat, caller.key, provider, self._clock())
         self._tell(seat, caller.key)
@@ -195,7 +195,7 @@ class Admission:
             would_reject(reason)
         return taken
 
-    def queue(self, seat: Seat, patience: float) -> float:
+    def queue(self, seat: RequestLease, patience: float) -> float:
         """Let a seat wait, and return since when; or raise the reject that says why it may not."""
         now = self._clock()
         refusal = self._places.claim(seat, seat.caller, seat.provider, now, patience)
@@ -204,25 +204,25 @@ class Admission:
         self._reschedule()
         return now
 
-    def given_up(self, seat: Seat, began: float) -> Reject:
+    def given_up(self, seat: RequestLease, began: float) -> Reject:
         """Return the reject of one that has waited for nothing."""
         now = self._clock()
         return reject(self._places.give_up(seat, now), self._limits, seat.provider, now - began)
 
-    def waited(self, seat: Seat, began: float, outcome: Outcome) -> None:
+    def waited(self, seat: RequestLease, began: float, outcome: Outcome) -> None:
         """Tell how a wait ended."""
         if outcome == "left":
             self._places.uncount(seat)
         self._tell(seat, seat.caller)
         self._publish(Waited(seat.provider, self._clock() - began, outcome))
 
-    def leave(self, seat: Seat) -> None:
+    def leave(self, seat: RequestLease) -> None:
         """Take back what a seat holds."""
         self._inside -= 1
         self._places.leave(seat, self._clock())
         self._reschedule()
 
-    def _tell(self, seat: Seat, caller: Hashable) -> None:
+    def _tell(self, seat: RequestLease, caller: Hashable) -> None:
         """Put what its caller has left into the head of a seat's answer."""
         if self._waits_for_rate:
             seat.budget[:] = _headers(self._rate.budget(caller, self._clock()))
@@ -232,11 +232,11 @@ class Admission:
         if self._places.due() < self._due:
             self._rescheduled.set()
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> AdmissionStats:
         """Return what is in flight now."""
         now = self._clock()
         rate, queue = self._rate.statistics(now), self._places.statistics(now)
-        return Statistics(
+        return AdmissionStats(
             limits=self._limits,
             in_flight=self._inside - queue.waiting,
             queue=queue,
@@ -257,6 +257,6 @@ def _headers(budget: Budget) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _wake(place: Place) -> None:
-    assert isinstance(place, Seat)
+def _wake(place: Lease) -> None:
+    assert isinstance(place, RequestLease)
     place.wake()

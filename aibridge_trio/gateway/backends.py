@@ -8,8 +8,8 @@ from aibridge_trio.config import policies
 from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.central_key import central_key
-from aibridge_trio.gateway.provider_circuits import Circuits, Rules
-from aibridge_trio.gateway.routing import Instance, Instances
+from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
+from aibridge_trio.gateway.routing import Backend, Router
 from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
@@ -25,12 +25,12 @@ def configured(  # noqa: PLR0917 - all that they share
     shadow: frozenset[str],
     wall_clock: Callable[[], float],
     caution: Callable[[str], None],
-) -> Instances:
+) -> Router:
     """Return the providers that settings name; `caution` hears what deserves a second look."""
     timeouts = Timeouts(
         settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout, settings.max_duration
     )
-    rules = Rules(
+    rules = CircuitRules(
         policies.policy(settings) if settings.circuit_breaker else None,
         scope=settings.circuit_breaker_scope,
         models=settings.circuit_breaker_models,
@@ -39,18 +39,18 @@ def configured(  # noqa: PLR0917 - all that they share
         shadow=shadow,
     )
 
-    def instance(provider: Provider, base_url: str, key: Secret | None, **added: str | None) -> Instance:
+    def instance(provider: Provider, base_url: str, key: Secret | None, **added: str | None) -> Backend:
         proxy = settings.proxy_for(base_url)
-        return Instance(
+        return Backend(
             provider=provider,
             upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
-            circuits=Circuits(provider, rules, clock, publish, wall_clock),
+            circuits=ProviderCircuits(provider, rules, clock, publish, wall_clock),
             key=central_key(provider, key, added, lambda said: caution(f"{provider.name}: {said}")),
             forward_caller_keys=settings.forward_caller_keys,
         )
 
     account = {"openai_organization": settings.openai_organization, "openai_project": settings.openai_project}
-    return Instances(
+    return Router(
         [
             instance(OPENAI, settings.openai_base_url, settings.openai_api_key, **account),
             instance(ANTHROPIC, settings.anthropic_base_url, settings.anthropic_api_key),

@@ -9,12 +9,12 @@ from typing import Protocol, Self
 import trio
 
 from aibridge_trio.core.breaker import verdict
-from aibridge_trio.core.breaker.breaker import Breaker, Mode, Policy, Refusal, Statistics, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, BreakerStats, Mode, Refusal, Transition
 from aibridge_trio.core.breaker.permit import NO_GENERATION, Permit, Ticket
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
-from aibridge_trio.events import Judged, Publish, Told, Transitioned, nobody
+from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, nobody
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 
@@ -37,14 +37,14 @@ class Judge(Protocol):
     @property
     def advice(self) -> Advice: ...
 
-    def take(self, hold: Hold) -> None: ...
+    def take(self, hold: Attempt) -> None: ...
 
-    def judge(self, hold: Hold, evidence: Evidence) -> Verdict: ...
+    def judge(self, hold: Attempt, evidence: Evidence) -> Verdict: ...
 
-    def ended(self, hold: Hold) -> None: ...
+    def ended(self, hold: Attempt) -> None: ...
 
 
-class Hold:
+class Attempt:
     """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
 
     It has no permit before the request is whole; a `ticket` says that it still wants one. As a context: an
@@ -72,7 +72,7 @@ class Hold:
         caller: Caller | None = None,
         *,
         own_key: bool = False,
-        would_reject: Told = nobody,
+        would_reject: OnShadowReject = nobody,
     ) -> None:
         self.verdict: Verdict | None = None
         self.permit: Permit | None = None
@@ -157,7 +157,7 @@ class Circuit:
     def __init__(
         self,
         provider: str,
-        policy: Policy | None,
+        policy: BreakerPolicy | None,
         clock: Callable[[], float],
         publish: Publish,
         *,
@@ -176,7 +176,7 @@ class Circuit:
         self._blame = blame
         self._shadow = shadow
         self._publish = publish
-        self._breaker = Breaker(policy or Policy(), self._transitioned, clock(), random)
+        self._breaker = Breaker(policy or BreakerPolicy(), self._transitioned, clock(), random)
         self._rescheduled = trio.Event()
         self._due = 0.0
 
@@ -185,12 +185,14 @@ class Circuit:
         """Whether the breaker rules."""
         return self.policy is not None
 
-    def admit(self, caller: Caller | None = None, *, own_key: bool = False, would_reject: Told = nobody) -> Hold:
+    def admit(
+        self, caller: Caller | None = None, *, own_key: bool = False, would_reject: OnShadowReject = nobody
+    ) -> Attempt:
         """Let a request begin or raise CircuitOpen. `own_key` if its caller's own key goes up.
 
         What it returns takes the permit later, when the request is whole: an unfinished upload holds none.
         """
-        hold = Hold(self, None, caller, own_key=own_key, would_reject=would_reject)
+        hold = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
         if self.enabled:
             answer = self._breaker.ask(self.clock(), caller and caller.key)
             if isinstance(answer, Refusal):
@@ -199,7 +201,7 @@ class Circuit:
                 hold.ticket = answer
         return hold
 
-    def take(self, hold: Hold) -> None:
+    def take(self, hold: Attempt) -> None:
         """Give a permit to a request whose last piece is about to go up, or raise CircuitOpen."""
         ticket, hold.ticket = hold.ticket, None
         answer = self._breaker.admit(self.clock(), hold.caller and hold.caller.key, ticket)
@@ -216,7 +218,7 @@ class Circuit:
         refusal = self._breaker.refuse(self.clock(), caller and caller.key)
         return self._open(refusal) if refusal else None
 
-    def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
+    def judge(self, hold: Attempt, evidence: Evidence) -> Verdict:
         """Hear what a request has shown; return what it says of the provider's health."""
         told = hold.told() if evidence.verdict is Verdict.FAILURE else None
         if evidence.quota and hold.own_key and hold.caller:
@@ -232,7 +234,7 @@ class Circuit:
                 self._breaker.failures.goes_on(hold.caller.key)
         return evidence.verdict
 
-    def ended(self, hold: Hold) -> None:
+    def ended(self, hold: Attempt) -> None:
         """See the end of a request whose answer went on behind its success."""
         assert hold.caller
         hold.goes_on = False
@@ -254,7 +256,7 @@ class Circuit:
                 await self._rescheduled.wait()
             self._breaker.advance(self.clock())
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> BreakerStats:
         """Return the breaker as it is now."""
         return self._breaker.statistics(self.clock())
 
@@ -272,7 +274,7 @@ class Circuit:
             return verdict.on_own_key(evidence)
         return evidence if speaks else NEUTRAL
 
-    def _take_early(self, hold: Hold, evidence: Evidence) -> None:
+    def _take_early(self, hold: Attempt, evidence: Evidence) -> None:
         """Take what is judged before it was whole for a request like others, if there is a permit for it."""
         ticket, hold.ticket = hold.ticket, None
         if evidence.verdict is not Verdict.NEUTRAL:
@@ -280,7 +282,7 @@ class Circuit:
             answer = self._breaker.admit(self.clock(), key, ticket)
             hold.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
 
-    def _refuse(self, refusal: Refusal, would_reject: Told) -> None:
+    def _refuse(self, refusal: Refusal, would_reject: OnShadowReject) -> None:
         if not self._shadow or refusal.because == "operator":
             raise self._open(refusal)
         would_reject(CircuitOpen.reason)

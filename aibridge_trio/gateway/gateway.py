@@ -8,15 +8,15 @@ from collections.abc import Callable
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.events import Publish
-from aibridge_trio.gateway.admission import Admission, Seat
+from aibridge_trio.gateway.admission import Admission, RequestLease
 from aibridge_trio.gateway.buffering import ReadAhead
-from aibridge_trio.gateway.identity import Callers
-from aibridge_trio.gateway.lifecycle import Life
-from aibridge_trio.gateway.prechecks import Front
+from aibridge_trio.gateway.identity import CallerIdentifier
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
-from aibridge_trio.gateway.routing import Instances, Probe, Target
-from aibridge_trio.gateway.stored_references import References
+from aibridge_trio.gateway.routing import Ping, Router, Target
+from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.client import Outgoing
@@ -34,13 +34,13 @@ class Gateway:
     def __init__(
         self,
         *,
-        life: Life,
-        front: Front,
+        life: Lifecycle,
+        front: Prechecks,
         admission: Admission,
-        callers: Callers,
-        instances: Instances,
+        callers: CallerIdentifier,
+        instances: Router,
         ahead: ReadAhead,
-        references: References,
+        references: StoredReferences,
         max_body: int,
         clock: Callable[[], float],
         publish: Publish,
@@ -77,7 +77,7 @@ class Gateway:
         if record.complete:
             await reply.end()
 
-    async def _carry(self, request: Request, reply: Reply, record: Record, seat: Seat) -> None:
+    async def _carry(self, request: Request, reply: Reply, record: Record, seat: RequestLease) -> None:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
         seat.charge(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._instances.match(request, caller)  # 404, 400, 405
@@ -87,7 +87,7 @@ class Gateway:
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queueing(), self._life.waiting():
                 await seat.turn(h.patience(request.headers) * _OURS)
-        if isinstance(target, Probe):
+        if isinstance(target, Ping):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
         instance, route = target.instance, target.route
@@ -112,7 +112,7 @@ class Gateway:
         request: Request,
         reply: Reply,
         record: Record,
-        seat: Seat,
+        seat: RequestLease,
         target: Target,
         *,
         caller: Caller,

@@ -26,7 +26,7 @@ _MOST_HOPS = 32
 _HOPS_LENGTH = 2048
 
 
-class Callers:
+class CallerIdentifier:
     """Turns requests into callers; believes `X-Forwarded-For` of the trusted proxies only."""
 
     def __init__(self, trusted_proxies: Sequence[Network] = ()) -> None:

@@ -11,7 +11,7 @@ import trio
 from aibridge_trio.errors import ShuttingDown
 
 
-class Life:
+class Lifecycle:
     """The bridge's phase; it only ever goes forward."""
 
     def __init__(self) -> None:

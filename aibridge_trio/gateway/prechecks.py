@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aibridge_trio.errors import UpgradeRefused
 from aibridge_trio.gateway.hops import Hops
-from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.gateway.identity import CallerIdentifier
 from aibridge_trio.gateway.origins import Origins, is_from_page, preflight, welcome
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
@@ -13,10 +13,10 @@ _HTTP, _HTTPS = frozenset({b"http"}), frozenset({b"https"})
 _EITHER = _HTTP | _HTTPS
 
 
-class Front:
+class Prechecks:
     """Refuses what no limit shall spend anything on."""
 
-    def __init__(self, origins: Origins, callers: Callers, hops: Hops) -> None:
+    def __init__(self, origins: Origins, callers: CallerIdentifier, hops: Hops) -> None:
         self._origins = origins
         self._callers = callers
         self._hops = hops

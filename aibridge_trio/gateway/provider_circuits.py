@@ -10,14 +10,14 @@ from typing import Literal
 import trio
 
 from aibridge_trio.core.breaker import key_cooldowns
-from aibridge_trio.core.breaker.breaker import GRAVITY, Mode, Policy, Statistics
-from aibridge_trio.core.breaker.key_cooldowns import Credentials
+from aibridge_trio.core.breaker.breaker import GRAVITY, BreakerPolicy, BreakerStats, Mode
+from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
 from aibridge_trio.core.breaker.retry_after import advised
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.core.inspection.model import Named
+from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
-from aibridge_trio.events import Overridden, Publish, Told, nobody
-from aibridge_trio.gateway.circuit import Circuit, Hold
+from aibridge_trio.events import OnShadowReject, Overridden, Publish, nobody
+from aibridge_trio.gateway.circuit import Attempt, Circuit
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
@@ -28,7 +28,7 @@ OTHER_MODELS = "other"
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class CircuitRules:
     """How a provider is judged; without a `policy` it is, and nothing follows.
 
     `models` are names, or beginnings with `*`, for the scope `model`. `by_credential`: a 429 for a caller's own
@@ -36,7 +36,7 @@ class Rules:
     only counted.
     """
 
-    policy: Policy | None = None
+    policy: BreakerPolicy | None = None
     scope: Literal["provider", "endpoint", "model"] = "provider"
     models: tuple[str, ...] = ()
     by_credential: bool = False
@@ -44,13 +44,13 @@ class Rules:
     shadow: frozenset[str] = frozenset()
 
 
-class Circuits:
+class ProviderCircuits:
     """All that may refuse a request for its provider's sake."""
 
     def __init__(
         self,
         provider: Provider,
-        rules: Rules,
+        rules: CircuitRules,
         clock: Callable[[], float],
         publish: Publish,
         wall_clock: Callable[[], float],
@@ -61,10 +61,10 @@ class Circuits:
         self._clock = clock
         self._wall_clock = wall_clock
         self._publish = publish
-        self._named = Named(rules.models)
+        self._named = ModelPatterns(rules.models)
         policy = rules.policy
         self._slow = Deadline(rules.slow_first_byte) if rules.slow_first_byte < math.inf else None
-        self._credentials = Credentials(policy.window) if policy and rules.by_credential else None
+        self._credentials = KeyCooldowns(policy.window) if policy and rules.by_credential else None
         self._circuits = {
             scope: Circuit(
                 provider.name,
@@ -103,8 +103,8 @@ class Circuits:
         model: str | None = None,
         *,
         own_key: bool = False,
-        would_reject: Told = nobody,
-    ) -> Hold:
+        would_reject: OnShadowReject = nobody,
+    ) -> Attempt:
         """Let a request begin or raise CircuitOpen or CredentialCooldown. `own_key` if its caller's own goes up.
 
         A request that does not vote is refused while all is open, and never judged.
@@ -115,7 +115,7 @@ class Circuits:
             circuit = self._circuits[self.scope_of(route, model)]
             return circuit.admit(caller, own_key=own_key, would_reject=would_reject)
         self._refuse_if_all_do(self, caller, would_reject)
-        return Hold(None)
+        return Attempt(None)
 
     def expect(self, route: Route, caller: Caller, *, own_key: bool) -> None:
         """Raise what is certain to refuse a request, before it waits or its body is read."""
@@ -138,13 +138,13 @@ class Circuits:
             if self._slow:
                 nursery.start_soon(self._slow.run)
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> BreakerStats:
         """Return the gravest of the breakers, with the trips of all."""
         told = [circuit.statistics() for circuit in self]
         gravest = max(told, key=lambda each: (GRAVITY.index(each.state), -each.share))
         return replace(gravest, trips=sum(each.trips for each in told))
 
-    def resting(self) -> key_cooldowns.Statistics | None:
+    def resting(self) -> key_cooldowns.KeyCooldownStats | None:
         """Return the keys that rest, None if none ever does."""
         return self._credentials.statistics(self._clock()) if self._credentials else None
 
@@ -166,12 +166,12 @@ class Circuits:
         many = self._credentials.cool(owner.key, owner.hint, seconds, self._clock())
         return None if CredentialCooldown.reason in self.rules.shadow else many
 
-    def _let_rest(self, resting: Credentials, owner: Caller, would_reject: Told) -> None:
+    def _let_rest(self, resting: KeyCooldowns, owner: Caller, would_reject: OnShadowReject) -> None:
         left = resting.left(owner.key, self._clock())
         if left is not None:
             self._refuse(CredentialCooldown(self.provider, left), would_reject)
 
-    def _refuse_if_all_do(self, circuits: Iterable[Circuit], caller: Caller, would_reject: Told) -> None:
+    def _refuse_if_all_do(self, circuits: Iterable[Circuit], caller: Caller, would_reject: OnShadowReject) -> None:
         refusals: list[CircuitOpen] = []
         for circuit in circuits:
             if (refusal := circuit.refusal(caller)) is None:
@@ -180,14 +180,14 @@ class Circuits:
         soonest = min(refusals, key=lambda refusal: math.inf if refusal.wait is None else refusal.wait)
         self._refuse(soonest, would_reject)
 
-    def _refuse(self, reject: Reject, would_reject: Told) -> None:
+    def _refuse(self, reject: Reject, would_reject: OnShadowReject) -> None:
         operator = isinstance(reject, CircuitOpen) and reject.because == "operator"
         if operator or reject.reason not in self.rules.shadow:
             raise reject
         would_reject(reject.reason)
 
 
-def _scopes(provider: Provider, rules: Rules) -> list[str | None]:
+def _scopes(provider: Provider, rules: CircuitRules) -> list[str | None]:
     if rules.policy is None or rules.scope == "provider":
         return [None]
     if rules.scope == "endpoint":

@@ -10,7 +10,7 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.errors import NotFound, UpstreamFault
 from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started, WouldReject
-from aibridge_trio.gateway.circuit import Hold
+from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 
@@ -44,7 +44,7 @@ class Record:
         self.provider = "none"
         self.route = "other"
         self.usage = Usage()
-        self.hold: Hold | None = None
+        self.hold: Attempt | None = None
         self.reject: str | None = None
         self.scope: str | None = None
         self.complete = False

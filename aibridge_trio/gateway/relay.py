@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from aibridge_trio.core.breaker.verdict import ERRORS_FROM
-from aibridge_trio.core.inspection.response import Onlooker
-from aibridge_trio.core.inspection.secret_mask import Mask
+from aibridge_trio.core.inspection.response import ResponseInspector
+from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
-from aibridge_trio.gateway.circuit import Hold
+from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.record import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
@@ -20,7 +20,7 @@ _UNENCODED = (b"", b"identity")
 
 
 async def relay(
-    response: Response, reply: Reply, hold: Hold, route: Route, record: Record, *, secret: bytes | None = None
+    response: Response, reply: Reply, hold: Attempt, route: Route, record: Record, *, secret: bytes | None = None
 ) -> bytes:
     """Carry an answer to the caller, all but the piece that completes it, if that can be known; return it.
 
@@ -32,7 +32,7 @@ async def relay(
     does not go back: not in a header, nor in the body of an error that can be read.
     """
     encoding = (h.find(response.headers, b"content-encoding") or b"").strip().lower()
-    onlooker = Onlooker(
+    onlooker = ResponseInspector(
         response.status,
         media_type=h.media_type(response.headers),
         readable=route.intercepted and encoding in _UNENCODED,
@@ -45,7 +45,7 @@ async def relay(
         head = _going_back(response.headers, length)
         answer: Response | _Masked = response
         if secret:
-            mask = Mask(secret)
+            mask = SecretMask(secret)
             head = mask.headers(head)
             if response.status >= ERRORS_FROM and encoding in _UNENCODED:
                 answer = _Masked(response, mask)
@@ -82,7 +82,7 @@ def _going_back(headers: h.Headers, length: int | None) -> h.Headers:
 class _Masked:
     """An answer without the secret."""
 
-    def __init__(self, response: Response, mask: Mask) -> None:
+    def __init__(self, response: Response, mask: SecretMask) -> None:
         self._response = response
         self._mask = mask
         self._over = False

@@ -11,7 +11,7 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
 from aibridge_trio.gateway.central_key import CentralKey
 from aibridge_trio.gateway.hops import HOPS, Hops
-from aibridge_trio.gateway.provider_circuits import Circuits
+from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
 from aibridge_trio.providers import Dialect, Provider, Route, hints
@@ -23,12 +23,12 @@ _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class Backend:
     """One configured provider. Without a central `key` callers' own credentials go up as they came."""
 
     provider: Provider
     upstream: Upstream
-    circuits: Circuits
+    circuits: ProviderCircuits
     key: CentralKey | None = None
     forward_caller_keys: bool = False
 
@@ -51,7 +51,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Ping:
     """A request of `/` or a bare prefix, which real clients make before any other; answered here."""
 
     name: str = "none"
@@ -66,7 +66,7 @@ class Probe:
 class Target:
     """Where a request goes: to whom, by which row of the allow-list, and its path after the prefix."""
 
-    instance: Instance
+    instance: Backend
     route: Route
     rest: bytes
     hops: Hops
@@ -117,17 +117,17 @@ class Target:
         )
 
 
-class Instances:
+class Router:
     """All configured providers, by path."""
 
-    def __init__(self, instances: Sequence[Instance]) -> None:
+    def __init__(self, instances: Sequence[Backend]) -> None:
         self._instances = {instance.name: instance for instance in instances}
         self.hops = Hops()
 
-    def __iter__(self) -> Iterator[Instance]:
+    def __iter__(self) -> Iterator[Backend]:
         return iter(self._instances.values())
 
-    def get(self, name: str) -> Instance | None:
+    def get(self, name: str) -> Backend | None:
         """Return an instance by its name."""
         return self._instances.get(name)
 
@@ -136,7 +136,7 @@ class Instances:
         instance = self._instances.get(providers.first_segment(request.path))
         return instance.provider.dialect_at(request.path) if instance else OPENAI.dialect
 
-    def match(self, request: Request, caller: Caller) -> Target | Probe:
+    def match(self, request: Request, caller: Caller) -> Target | Ping:
         """Return where a request goes, or raise the reject that says why nowhere."""
         method, path = request.method, request.path
         try:
@@ -144,14 +144,14 @@ class Instances:
         except BadRequest as refused:
             raise BadRequest(_with(refused.message, self._hint(method, path))) from None
         if path == b"/" and method in ("GET", "HEAD"):
-            return Probe()
+            return Ping()
         known = (instance.provider for instance in self._instances.values())
         found = providers.find(known, method, path, slash=slash)
         if found is None:
             raise NotFound(method, path.decode("latin-1"), self._hint(method, path))
         provider, route, rest = found
         if route is None:
-            return Probe(provider.name)
+            return Ping(provider.name)
         instance = self._instances[provider.name]
         if route.own_key and instance.lends_key(caller):
             raise NotFound(

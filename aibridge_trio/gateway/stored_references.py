@@ -29,7 +29,7 @@ _OVERLAP = 256
 _POLLED = "/responses"
 
 
-class References:
+class StoredReferences:
     """Looks at the bodies that go up with a central key. `allowed` leaves stored references alone."""
 
     def __init__(self, *, allowed: bool = True) -> None:

@@ -14,14 +14,14 @@ _ZSTD = b"zstd"
 _WINDOW_LOG = 23
 
 
-class Unpacker(Protocol):
+class Decompressor(Protocol):
     """Takes a body piece by piece, in one coding."""
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Yield what a piece unpacks to, in bounded pieces; ValueError where it is not in that coding."""
 
 
-def unpacker(coding: bytes) -> Unpacker | None:
+def unpacker(coding: bytes) -> Decompressor | None:
     """Return what unpacks a `Content-Encoding`, None for one that cannot be read here."""
     if coding in CODINGS:
         return Gunzip()

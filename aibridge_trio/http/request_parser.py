@@ -74,7 +74,7 @@ Event = Head | Piece | End | Broken
 _END: Final = End()
 
 
-class Requests:
+class RequestParser:
     """All requests of one connection.
 
     `ahead` tells that bytes behind the end of a request are kept for the next call of `feed`, `begun` that a head

@@ -28,7 +28,7 @@ class Malformed(Exception):
     """These bytes are no HTTP/1.1; `str()` says why."""
 
 
-class Answer:
+class ResponseParser:
     """One answer, bytes in. Feed it until it is `complete` or `broken`; `status` is 0 until the head has come.
 
     Interim answers (1xx) are passed over. `broken` says why no more of it can be read, once it can't. `length` is

@@ -25,7 +25,7 @@ class Misframed(Exception):
     """The application contradicts itself; `str()` says how, and quotes nothing."""
 
 
-class Framing:
+class ResponseFraming:
     """One answer on its way out. `closes` tells whether the connection ends with it.
 
     `whole` tells that all of a sized body, or of an answer without one, has been given: with these bytes on the
@@ -101,6 +101,6 @@ def refusal(status: int, why: str) -> bytes:
     """A whole answer that the connection gives by itself, before or instead of the application; it is the last."""
     body = f"{HTTPStatus(status).phrase}: {why}\n".encode("ascii")
     date = formatdate(usegmt=True).encode("ascii")
-    framing = Framing(to_head=False, version="1.1", closes=True)
+    framing = ResponseFraming(to_head=False, version="1.1", closes=True)
     headers = [(b"date", date), (b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
     return framing.begin(status, headers) + framing.piece(body)

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 import trio
 
 from aibridge_trio.mock.app import Mock
-from aibridge_trio.mock.ledger import Seen, Statistics
+from aibridge_trio.mock.ledger import MockStats, Seen
 from aibridge_trio.mock.options import Bind, Loopback, MockOptions
 from aibridge_trio.process.log_writer import unblocked_stderr
 from aibridge_trio.process.signals import ends
 from aibridge_trio.server.server import Server
 
-__all__ = ["Bind", "Loopback", "Mock", "MockOptions", "Seen", "Statistics", "serve"]
+__all__ = ["Bind", "Loopback", "Mock", "MockOptions", "MockStats", "Seen", "serve"]
 
 
 def serve(options: MockOptions) -> int:
-    """Run a mock until SIGINT or SIGTERM; return the exit status. A Mistake when the port can't be had."""
+    """Run a mock until SIGINT or SIGTERM; return the exit status. A UsageError when the port can't be had."""
     with unblocked_stderr():
         return trio.run(_serve, options)
 

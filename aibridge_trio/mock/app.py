@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.mock.compose import Composer
-from aibridge_trio.mock.ledger import Ledger, Statistics
+from aibridge_trio.mock.ledger import Ledger, MockStats
 from aibridge_trio.mock.play import play
 from aibridge_trio.mock.refusals import openai_error
 from aibridge_trio.mock.routes import find
@@ -56,7 +56,7 @@ class Mock:
         """The ASGI application; it answers nothing but HTTP."""
         return self._app
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> MockStats:
         """Return what has been counted."""
         return self._ledger.statistics(self._script.left)
 

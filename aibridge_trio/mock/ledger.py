@@ -29,7 +29,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class MockStats:
     """What the mock has counted; `aborted` are the callers that left before their answer was complete."""
 
     requests: int
@@ -115,9 +115,9 @@ class Ledger:
         self.by_status.clear()
         self._last.clear()
 
-    def statistics(self, scripted_left: int) -> Statistics:
+    def statistics(self, scripted_left: int) -> MockStats:
         """Return a frozen view."""
-        return Statistics(
+        return MockStats(
             requests=self.requests,
             in_flight=self.in_flight,
             aborted=self.aborted,

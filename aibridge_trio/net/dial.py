@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import trio
 
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.stream import Link, Plain, Shortage
+from aibridge_trio.net.stream import ByteStream, Shortage, TCPStream
 
 # How many look-ups may run at once for one provider. A hanging one can't be ended: it keeps its thread until the
 # system gives up, after the request that wanted it has. Requests for one name share a look-up.
@@ -26,7 +26,7 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 10, "TCP
 _UNACKNOWLEDGED = 120.0
 
 # Opens a link to a host and a port. Raises OSError.
-Dial = Callable[[str, int], Awaitable[Link]]
+Dial = Callable[[str, int], Awaitable[ByteStream]]
 SocketOption = tuple[int, int, int]
 
 
@@ -45,9 +45,9 @@ def dialling(poller: Poller | None = None, *, silence: float = math.inf) -> Dial
     """
     names, options = Names(), socket_options(silence)
 
-    async def dial(host: str, port: int) -> Link:
+    async def dial(host: str, port: int) -> ByteStream:
         sock = await _first(await names.find(host, port), options)
-        return Plain(socket.socket(fileno=sock.detach()), poller=poller)
+        return TCPStream(socket.socket(fileno=sock.detach()), poller=poller)
 
     return dial
 

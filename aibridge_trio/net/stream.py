@@ -57,7 +57,7 @@ def _address(name: object) -> Address | None:
     return None
 
 
-class Link(Protocol):
+class ByteStream(Protocol):
     """One connection's bytes. Reads and writes raise one of BROKEN when it is."""
 
     async def receive(self) -> bytes:
@@ -76,7 +76,7 @@ class Link(Protocol):
         """Close it; who waits for it is woken. Not an await: it is called where nothing may come between."""
 
 
-class Wire(Link, Protocol):
+class ServerStream(ByteStream, Protocol):
     """A caller's connection, and what cannot be asked of every link."""
 
     peer: Address | None
@@ -99,7 +99,7 @@ class Wire(Link, Protocol):
         """Close it at once, so that the caller sees a break."""
 
 
-class Plain:
+class TCPStream:
     """TCP, or a unix socket, which has no addresses.
 
     It goes to the socket without a Trio stream between: a stream yields at each read and write.

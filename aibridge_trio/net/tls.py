@@ -8,16 +8,16 @@ from typing import NoReturn
 
 import trio
 
-from aibridge_trio.net.stream import READ_SIZE, Address, Buffer, Link, Wire, let_others_run
+from aibridge_trio.net.stream import READ_SIZE, Address, Buffer, ByteStream, ServerStream, let_others_run
 
 # What a caller has for its handshake (seconds).
 _HANDSHAKE = 10.0
 
 
-class Tls:
+class TLSStream:
     """An encrypted link over `link`; with a `server_name` it is the client's end, and that name is verified."""
 
-    def __init__(self, link: Link, context: ssl.SSLContext, server_name: str | None = None) -> None:
+    def __init__(self, link: ByteStream, context: ssl.SSLContext, server_name: str | None = None) -> None:
         self._link = link
         self._coming, self._going = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._object = context.wrap_bio(
@@ -132,12 +132,12 @@ class Tls:
             await self._link.send(data[sent:])
 
 
-class Secure(Tls):
+class TLSServerStream(TLSStream):
     """A caller's wire, encrypted."""
 
     secure = True
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext) -> None:
+    def __init__(self, wire: ServerStream, context: ssl.SSLContext) -> None:
         super().__init__(wire, context)
         self._wire = wire
         self.peer: Address | None = wire.peer

@@ -13,7 +13,7 @@ _PAUSE = 1.0
 _What = TypeVar("_What")
 
 
-class Repeats(Generic[_What]):
+class Throttled(Generic[_What]):
     """Tells at once of what comes after a second of silence; of what follows later, while `run` runs.
 
     `tell` is given the latest, and how many there were since the last telling.

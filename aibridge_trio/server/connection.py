@@ -14,14 +14,14 @@ from contextlib import suppress
 
 import trio
 
-from aibridge_trio.http.request_parser import Broken, End, Head, Piece, Requests
+from aibridge_trio.http.request_parser import Broken, End, Head, Piece, RequestParser
 from aibridge_trio.http.response_writer import refusal
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.net.stream import BROKEN, Wire
+from aibridge_trio.net.stream import BROKEN, ServerStream
 from aibridge_trio.server import connection_bounds as bounds
 from aibridge_trio.server.dispatch import Service
 from aibridge_trio.server.exchange import Exchange
-from aibridge_trio.server.writer import Flusher, Outlet
+from aibridge_trio.server.writer import Flusher, ResponseWriter
 
 _TOO_SLOW, _TOO_LONG = 408, 431
 _OURS = 500
@@ -36,12 +36,12 @@ class Connection:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: ServerStream,
         service: Service,
         *,
         flusher: Flusher,
         idleness: Deadline,
-        heads: bounds.Heads,
+        heads: bounds.HeadBudget,
         report: Callable[[BaseException], None],
     ) -> None:
         self._wire = wire
@@ -49,8 +49,8 @@ class Connection:
         self._idleness = idleness
         self._heads = heads
         self._report = report
-        self._outlet = Outlet(wire, flusher, spawn=self._spawn, fell=self._leave)
-        self._requests = Requests()
+        self._outlet = ResponseWriter(wire, flusher, spawn=self._spawn, fell=self._leave)
+        self._requests = RequestParser()
         self._queue: deque[Exchange] = deque()  # small requests come several at once
         self._incoming: Exchange | None = None  # whose body is not all here
         self._served: Exchange | None = None

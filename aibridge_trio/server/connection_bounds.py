@@ -24,7 +24,7 @@ FREE_HEAD = 8 * 1024
 ALL_HEADS = 16 * 1024 * 1024
 
 
-class Heads:
+class HeadBudget:
     """Unfinished heads of all connections of a server, and their bytes, those beyond FREE_HEAD each."""
 
     def __init__(self, budget: int = ALL_HEADS) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import trio
 
 from aibridge_trio.config.settings import Network, Settings
-from aibridge_trio.process.throttled import Repeats
+from aibridge_trio.process.throttled import Throttled
 
 # Why a connection is turned away: too many in all, too many of one address, no descriptor to serve it with.
 Cause = Literal["limit", "address", "descriptors"]
@@ -33,7 +33,7 @@ _MOST_OPERATORS, _FEWEST_OPERATORS = 64, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class ConnectionStats:
     """Connections that are open, at most how many may be (0: unlimited), and how many were turned away, by cause.
 
     `busiest` is the address that has the most open, and how many those are; None without any.
@@ -55,7 +55,7 @@ class Statistics:
         return {"open": self.connections, "max": self.most, "refused": dict(self.causes), "busiest": busiest}
 
 
-class Connections:
+class ConnectionLimit:
     """Counts connections and limits them: to `most` in all, to `per_address` of one address (0: unlimited).
 
     IPv6 addresses count by /64, as sites are given; connections by a unix socket have no address. `shares` is the
@@ -83,7 +83,7 @@ class Connections:
         self._addresses: Counter[str] = Counter()
         self._causes: Counter[Cause] = Counter()
         self._shortage_said = -math.inf
-        self._turned_away: Repeats[Cause] = Repeats(self._tell)
+        self._turned_away: Throttled[Cause] = Throttled(self._tell)
 
     def cause(self, address: str | None) -> Cause | None:
         """Return why a connection from this address can't be let in now; None if it can."""
@@ -131,11 +131,11 @@ class Connections:
             self._shortage_said = trio.current_time()
             self._warn(f"{shortage(error)}; connections of {self._whose} wait or are turned away until others end")
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ConnectionStats:
         """Return what is open now."""
         busiest = max(self._addresses.items(), key=lambda each: each[1], default=None)
         most = 0 if self._most == math.inf else int(self._most)
-        return Statistics(self._open, most, {cause: self._causes[cause] for cause in CAUSES}, busiest)
+        return ConnectionStats(self._open, most, {cause: self._causes[cause] for cause in CAUSES}, busiest)
 
     def _is_spared(self, address: str) -> bool:
         try:
@@ -145,14 +145,14 @@ class Connections:
         return found.is_loopback or any(found in network for network in self._spared)
 
 
-def callers_connections(settings: Settings, warn: Callable[[str], None]) -> Connections:
+def callers_connections(settings: Settings, warn: Callable[[str], None]) -> ConnectionLimit:
     """Return the bounds of callers' connections.
 
     By default idle callers take half of the descriptors at most: the other half is for their requests' ways to the
     providers. Off loopback one address has half of them at most, so that it can't lock the others out.
     """
     most = settings.max_connections or max(1, min(_MOST_CALLERS, _descriptors() // 2))
-    return Connections(
+    return ConnectionLimit(
         "callers",
         warn,
         most=most,
@@ -162,9 +162,11 @@ def callers_connections(settings: Settings, warn: Callable[[str], None]) -> Conn
     )
 
 
-def operators_connections(warn: Callable[[str], None]) -> Connections:
+def operators_connections(warn: Callable[[str], None]) -> ConnectionLimit:
     """Return the bounds of the admin listener's connections: of operators, probes and scrapers."""
-    return Connections("operators", warn, most=min(_MOST_OPERATORS, max(_FEWEST_OPERATORS, _descriptors() // 8)))
+    return ConnectionLimit(
+        "operators", warn, most=min(_MOST_OPERATORS, max(_FEWEST_OPERATORS, _descriptors() // 8))
+    )
 
 
 def raise_descriptors() -> None:

@@ -11,12 +11,12 @@ import trio
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Handler, Reply, Request
 from aibridge_trio.http.response_writer import Misframed
-from aibridge_trio.net.stream import Wire
+from aibridge_trio.net.stream import ServerStream
 from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Scope
 from aibridge_trio.server.exchange import Exchange
 
 # Serves an exchange on a wire. What it leaves without an end is broken off.
-Service = Callable[[Exchange, Wire], Awaitable[None]]
+Service = Callable[[Exchange, ServerStream], Awaitable[None]]
 
 
 def service(app: Application, state: dict[str, Any]) -> Service:
@@ -30,7 +30,7 @@ class _Direct:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
-    async def __call__(self, exchange: Exchange, wire: Wire) -> None:
+    async def __call__(self, exchange: Exchange, wire: ServerStream) -> None:
         exchange.attend()
         head = exchange.head
         path, _, query = head.target.partition(b"?")
@@ -81,11 +81,11 @@ class _Messages:
         self._app = app
         self._state = state
 
-    async def __call__(self, exchange: Exchange, wire: Wire) -> None:
+    async def __call__(self, exchange: Exchange, wire: ServerStream) -> None:
         messages = _Conversation(exchange)
         await self._app(self._scope(exchange, wire), messages.receive, messages.send)
 
-    def _scope(self, exchange: Exchange, wire: Wire) -> Scope:
+    def _scope(self, exchange: Exchange, wire: ServerStream) -> Scope:
         head = exchange.head
         path, _, query = head.target.partition(b"?")
         text = path.decode("ascii")

@@ -10,8 +10,8 @@ import trio
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled
 from aibridge_trio.http.request_parser import Head
-from aibridge_trio.http.response_writer import CONTINUE, Framing, Misframed
-from aibridge_trio.server.writer import Outlet
+from aibridge_trio.http.response_writer import CONTINUE, Misframed, ResponseFraming
+from aibridge_trio.server.writer import ResponseWriter
 
 # To read so much that nobody wants (bytes) is cheaper than another connection. Claude Code's first request
 # (115 kB) is less.
@@ -28,7 +28,7 @@ class Exchange(Body):
     def __init__(
         self,
         head: Head,
-        outlet: Outlet,
+        outlet: ResponseWriter,
         *,
         read: Callable[[], Awaitable[None]],
         stopping: Callable[[], bool],
@@ -38,7 +38,7 @@ class Exchange(Body):
         self.head = head
         self.whole = False  # all of the request has come
         self.done = False  # all of the answer is out
-        self.framing: Framing | None = None
+        self.framing: ResponseFraming | None = None
         self._outlet = outlet
         self._read = read
         self._stopping = stopping
@@ -124,7 +124,7 @@ class Exchange(Body):
         """Take the head; it goes out with what follows, or when it is flushed. Raises Misframed."""
         head = self.head
         closes = head.final or self._stopping() or self._too_much_to_come()
-        framing = Framing(to_head=head.method == "HEAD", version=head.version, closes=closes)
+        framing = ResponseFraming(to_head=head.method == "HEAD", version=head.version, closes=closes)
         data = framing.begin(status, headers)
         self.framing = framing
         self._outlet.begin()
@@ -164,7 +164,7 @@ class Exchange(Body):
         self._pieces.clear()
         self._wake()
 
-    def _open(self) -> Framing:
+    def _open(self) -> ResponseFraming:
         if self.framing is None or self.done:
             raise Misframed("the messages of an answer are one start, bodies, and nothing behind the last")
         return self.framing

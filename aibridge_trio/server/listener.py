@@ -11,10 +11,10 @@ from typing import Protocol
 import trio
 
 from aibridge_trio.config.addresses import Address, is_loopback_address
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.stream import SHORTAGES, Plain, Wire
-from aibridge_trio.net.tls import Secure
+from aibridge_trio.net.stream import SHORTAGES, ServerStream, TCPStream
+from aibridge_trio.net.tls import TLSServerStream
 
 # Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
 BACKLOG = 1024
@@ -38,7 +38,7 @@ _HOPELESS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSU
 class Listener(Protocol):
     """What connections come from."""
 
-    async def accept(self) -> Wire:
+    async def accept(self) -> ServerStream:
         """Wait for the next one. Raises OSError for a shortage (`SHORTAGES`), and when nothing will come again."""
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class SocketListener:
         self._context = context
         self._on_loopback = sock.family != socket.AF_UNIX and is_loopback_address(sock.getsockname()[0])
 
-    async def accept(self) -> Wire:
+    async def accept(self) -> ServerStream:
         """Wait for the next connection."""
         while True:
             try:
@@ -81,18 +81,18 @@ class SocketListener:
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
-    def _wire(self, sock: socket.socket, peer: object) -> Wire:
+    def _wire(self, sock: socket.socket, peer: object) -> ServerStream:
         try:
-            wire = Plain(sock, peer, self._poller)
+            wire = TCPStream(sock, peer, self._poller)
             wire.on_loopback = self._on_loopback
-            return Secure(wire, self._context) if self._context else wire
+            return TLSServerStream(wire, self._context) if self._context else wire
         except BaseException:
             sock.close()
             raise
 
 
 def take(host: str, port: int, *, option: str, dual: bool = True) -> socket.socket:
-    """Take a port; a Mistake names `option` when that can't be done.
+    """Take a port; a UsageError names `option` when that can't be done.
 
     With `dual`, `::` stands for every IPv4 address too.
     """
@@ -101,7 +101,7 @@ def take(host: str, port: int, *, option: str, dual: bool = True) -> socket.sock
     try:
         sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     except (OSError, OverflowError) as error:
-        raise Mistake(f"{option}: cannot listen on {Address(host, port)}: {_why(error)}") from None
+        raise UsageError(f"{option}: cannot listen on {Address(host, port)}: {_why(error)}") from None
     # Accepted connections inherit these (Linux).
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)

@@ -1,6 +1,6 @@
 """Connections from their beginning to their end.
 
-A `Server` is opened (ports are taken, or a Mistake raised), run in a nursery, and stopped: its listeners
+A `Server` is opened (ports are taken, or a UsageError raised), run in a nursery, and stopped: its listeners
 close, connections may finish within a grace period, the rest is cut. The configuration, TLS and lifespan are
 hypercorn's; its worker has no place for a connection of somebody else's, so the loop that accepts is here.
 """
@@ -22,11 +22,11 @@ from aibridge_trio.http.response_writer import refusal
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.poller import Poller
 from aibridge_trio.net.poller import poller as new_poller
-from aibridge_trio.net.stream import SHORTAGES, Wire
+from aibridge_trio.net.stream import SHORTAGES, ServerStream
 from aibridge_trio.server.asgi import Application
 from aibridge_trio.server.connection import Connection
-from aibridge_trio.server.connection_bounds import KEEP_ALIVE, Heads
-from aibridge_trio.server.connection_limit import Cause, Connections, Reserve, Statistics
+from aibridge_trio.server.connection_bounds import KEEP_ALIVE, HeadBudget
+from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats, Reserve
 from aibridge_trio.server.dispatch import service
 from aibridge_trio.server.listener import Listener, SocketListener, take
 from aibridge_trio.server.unix_listener import UnixListener
@@ -59,7 +59,7 @@ class Server:
         report: Callable[[BaseException], None],
         tls_cert: Path | None = None,
         tls_key: Path | None = None,
-        connections: Connections | None = None,
+        connections: ConnectionLimit | None = None,
         reserve: int = 0,
         evicts: bool = False,
         keep_alive: float = KEEP_ALIVE,
@@ -71,10 +71,10 @@ class Server:
         self._poller = poller or self._own_poller
         self._config = _config(tls_cert, tls_key)
         self._context = self._config.create_ssl_context()
-        self._crowd = connections or Connections("callers", lambda text: report(RuntimeWarning(text)))
+        self._crowd = connections or ConnectionLimit("callers", lambda text: report(RuntimeWarning(text)))
         self._reserve = Reserve(reserve)
         self._evicts = evicts
-        self._heads = Heads()
+        self._heads = HeadBudget()
         self._listeners: list[Listener] = []
         self._flusher = Flusher(report)
         self._idleness = Deadline(keep_alive)
@@ -87,7 +87,7 @@ class Server:
         self._last_call: Callable[[], bool] = lambda: False
         self._enough = trio.Event()
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ConnectionStats:
         """Return what is open now."""
         return self._crowd.statistics()
 
@@ -95,14 +95,14 @@ class Server:
         return f"<Server connections={len(self._connections)} stopping={self._stopping.is_set()}>"
 
     def open(self, host: str, port: int, *, option: str, dual: bool = True) -> tuple[str, int]:
-        """Listen on a port too, and return where; a Mistake names `option` when that can't be done."""
+        """Listen on a port too, and return where; a UsageError names `option` when that can't be done."""
         sock = take(host, port, option=option, dual=dual)
         self._listeners.append(SocketListener(sock, self._context, self._poller))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
     def open_unix(self, path: str, mode: int, *, option: str) -> None:
-        """Listen on a unix socket too, its file made with this mode. Raises Mistake likewise."""
+        """Listen on a unix socket too, its file made with this mode. Raises UsageError likewise."""
         self._listeners.append(UnixListener(path, mode, self._context, self._poller, option=option))
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ class Server:
                 connections.start_soon(self._serve, self._admit(wire), wire)
             await trio.lowlevel.checkpoint()
 
-    def _cause(self, wire: Wire) -> Cause | None:
+    def _cause(self, wire: ServerStream) -> Cause | None:
         """Return why a connection is to be turned away. The last descriptor of the reserve is for doing so."""
         if self._reserve.spent_last:
             return "descriptors"
@@ -201,7 +201,7 @@ class Server:
             return None
         return cause
 
-    def _admit(self, wire: Wire) -> Connection:
+    def _admit(self, wire: ServerStream) -> Connection:
         connection = Connection(
             wire,
             self._service,
@@ -216,7 +216,7 @@ class Server:
         self._crowd.enter(_host(wire))
         return connection
 
-    async def _serve(self, connection: Connection, wire: Wire) -> None:
+    async def _serve(self, connection: Connection, wire: ServerStream) -> None:
         """Serve one connection; whatever goes wrong in it stays in it."""
         try:
             await connection.run()
@@ -227,7 +227,7 @@ class Server:
             self._crowd.leave(_host(wire))
             self._reserve.refill()
 
-    def _turn_away(self, wire: Wire, cause: Cause) -> None:
+    def _turn_away(self, wire: ServerStream, cause: Cause) -> None:
         """Say why, as far as that goes without waiting: to wait for the one too many would be to let it in."""
         self._crowd.refuse(cause)
         if not wire.secure:
@@ -259,7 +259,7 @@ class Server:
             nursery.cancel_scope.cancel()
 
 
-def _host(wire: Wire) -> str | None:
+def _host(wire: ServerStream) -> str | None:
     return wire.peer[0] if wire.peer else None
 
 

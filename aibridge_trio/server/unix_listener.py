@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.net.poller import Poller
 from aibridge_trio.server.listener import BACKLOG, SocketListener
 
@@ -17,7 +17,7 @@ from aibridge_trio.server.listener import BACKLOG, SocketListener
 class UnixListener(SocketListener):
     """A unix socket; its file is made with this mode, and removed when it closes.
 
-    A socket's file on which no program listens any more is replaced. Raises Mistake, which names `option`.
+    A socket's file on which no program listens any more is replaced. Raises UsageError, which names `option`.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class UnixListener(SocketListener):
         try:
             sock = _take(path, mode)
         except OSError as error:
-            raise Mistake(f"{option}: cannot listen on unix:{path}: {_why(error)}") from None
+            raise UsageError(f"{option}: cannot listen on unix:{path}: {_why(error)}") from None
         super().__init__(sock, context, poller)
         self._path = path
         self._file = _identity(path)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from aibridge_trio.net.stream import BROKEN, Wire
+from aibridge_trio.net.stream import BROKEN, ServerStream
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
@@ -29,10 +29,10 @@ class Flusher:
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:
         self._report = report
-        self._waiting: list[Outlet] = []
+        self._waiting: list[ResponseWriter] = []
         self._lot = trio.lowlevel.ParkingLot()
 
-    def add(self, outlet: Outlet) -> None:
+    def add(self, outlet: ResponseWriter) -> None:
         """Write this one out as soon as the running task waits."""
         self._waiting.append(outlet)
         self._lot.unpark()
@@ -51,14 +51,14 @@ class Flusher:
             await self._lot.park()
 
 
-class Outlet:
+class ResponseWriter:
     """The writing half of one connection.
 
     `fell` is called once, when the caller takes no more: it left, or it was dropped. From then on the outlet is
     `broken`, and what is sent is forgotten. `spawn` starts a task that lasts no longer than the connection.
     """
 
-    def __init__(self, wire: Wire, flusher: Flusher, *, spawn: Spawn, fell: Callable[[], None]) -> None:
+    def __init__(self, wire: ServerStream, flusher: Flusher, *, spawn: Spawn, fell: Callable[[], None]) -> None:
         self.broken = False
         self._wire = wire
         self._flusher = flusher

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from aibridge_trio.errors import Failure, Mistake
+from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.plan import Numbers, Played
 from aibridge_trio.simulate.results import report
@@ -30,13 +30,13 @@ def run(
     json: bool,
     svg: Path | None,
 ) -> int:
-    """Play scenarios and tell what came of them; returns the exit status. Raises Mistake, Failure."""
+    """Play scenarios and tell what came of them; returns the exit status. Raises UsageError, CommandError."""
     numbers = Numbers(callers, requests_per_caller, requests_per_minute, tokens_per_minute, duration)
     scenarios = [plan.scaled(each, numbers) for each in plan.find(names)]
     variants = plan.variants(policy, setting or "", compare or "")
     if suggest:
         if compare or json or svg:
-            raise Mistake("--suggest: does not go with --compare, --json or --svg; leave those out")
+            raise UsageError("--suggest: does not go with --compare, --json or --svg; leave those out")
         own = next((each.settings for each in variants if each.policy == "aibridge"), {})
         for each in (scenario for scenario in scenarios if scenario.left_out):
             _say(f"{each.name}: left out, because the end is before it: {each.left_out}")
@@ -63,7 +63,7 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise Failure(f"--svg: {file} cannot be written: {error.strerror}") from None
+        raise CommandError(f"--svg: {file} cannot be written: {error.strerror}") from None
 
 
 def _say(text: str) -> None:

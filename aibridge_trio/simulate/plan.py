@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from aibridge_trio.config.units import Unfit, nearest, show_duration
-from aibridge_trio.errors import Mistake
+from aibridge_trio.config.units import InvalidValue, nearest, show_duration
+from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.results.progress import SILENT, Progress
@@ -55,7 +55,7 @@ class Played(NamedTuple):
 
 
 def find(names: Sequence[str]) -> Iterator[Scenario]:
-    """Yield the scenarios of these names, shipped or files; of no names all that are shipped. Raises Mistake."""
+    """Yield the scenarios of these names, or all shipped ones if there are none. Raises UsageError."""
     for name in names or SHIPPED:
         if name in SHIPPED:
             yield shipped(name)
@@ -64,7 +64,7 @@ def find(names: Sequence[str]) -> Iterator[Scenario]:
         else:
             near = nearest(name, SHIPPED)
             remedy = f"did you mean {near}?" if near else f"there are {', '.join(SHIPPED)}, or FILE.toml"
-            raise Mistake(f"SCENARIO: there is none called {quoted(name)}; {remedy}")
+            raise UsageError(f"SCENARIO: there is none called {quoted(name)}; {remedy}")
 
 
 def shipped(name: str) -> Scenario:
@@ -76,7 +76,7 @@ def shipped(name: str) -> Scenario:
 
 
 def scaled(given: Scenario, numbers: Numbers) -> Scenario:
-    """Return a scenario with an operator's own numbers in it. Raises Mistake."""
+    """Return a scenario with an operator's own numbers in it. Raises UsageError."""
     model = given.model
     if numbers.requests_per_minute is not None:
         model = dataclasses.replace(model, requests_per_minute=numbers.requests_per_minute)
@@ -116,7 +116,7 @@ def _scaled(group: Group, numbers: Numbers, callers: int) -> Group:
 
 
 def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
-    """Return what is compared: each policy, and the bridge once for each of `compared`. Raises Mistake.
+    """Return what is compared: each policy, and the bridge once for each of `compared`. Raises UsageError.
 
     Settings are written as `NAME=VALUE NAME=VALUE`; those to be compared stand behind commas.
     """
@@ -126,7 +126,7 @@ def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
         if policy not in POLICIES:
             near = nearest(policy, POLICIES)
             remedy = f"did you mean {near}?" if near else f"there are {', '.join(POLICIES)}"
-            raise Mistake(f"--policy: {quoted(policy)} is none; {remedy}")
+            raise UsageError(f"--policy: {quoted(policy)} is none; {remedy}")
         if policy != AIBRIDGE or not compared:
             found.append(Variant(policy, policy, base))
             continue
@@ -139,9 +139,9 @@ def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
 def _settings(flag: str, text: str) -> Values:
     try:
         return setting.read(text)
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         example = unfit.instead or '"max_concurrency=50 queue_size=100"'
-        raise Mistake(f"{flag}: {unfit}; write e.g. {flag} {example}") from None
+        raise UsageError(f"{flag}: {unfit}; write e.g. {flag} {example}") from None
 
 
 def play(given: Scenario, compared: Sequence[Variant], seed: int, progress: Progress = SILENT) -> Played:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from aibridge_trio.simulate.policies.bridge import Bridge
 from aibridge_trio.simulate.policies.others import GoBridge, LiteLlm
-from aibridge_trio.simulate.policies.passthrough import Door
+from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import POINTS, Measure
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.scenario.demand import Wish
@@ -17,8 +17,8 @@ from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.provider import Provider
 
 AIBRIDGE = "aibridge"
-_OTHERS: dict[str, Callable[[Values, Engine, Measure], Door]] = {
-    "none": lambda values, clock, measure: Door(clock, measure, values["first_byte_timeout"]),
+_OTHERS: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
+    "none": lambda values, clock, measure: Policy(clock, measure, values["first_byte_timeout"]),
     "go-aibridge": GoBridge,
     "litellm": LiteLlm,
 }
@@ -36,7 +36,7 @@ class Play:
         self.callers = Callers(wishes, self.engine, self.measure)
         if policy == AIBRIDGE:
             own_keys = scenario.model.own_keys
-            self.door: Door = Bridge(values, self.engine, self.measure, own_keys=own_keys, seed=seed)
+            self.door: Policy = Bridge(values, self.engine, self.measure, own_keys=own_keys, seed=seed)
         else:
             self.door = _OTHERS[policy](values, self.engine, self.measure)
         self.callers.door = self.provider.listener = self.door

@@ -21,7 +21,7 @@ from aibridge_trio.events import (
     Faulted,
     Finished,
     FirstByte,
-    Hears,
+    Handlers,
     Judged,
     Started,
     Transitioned,
@@ -71,7 +71,7 @@ class Histogram:
             yield bound, count
 
 
-class Ledger:
+class Counters:
     """Listens to events. Keys are a provider, or tuples that begin with one; what can be known is there at 0."""
 
     def __init__(self, providers: Iterable[Provider], scopes: Iterable[tuple[str, str]] = ()) -> None:
@@ -102,7 +102,7 @@ class Ledger:
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
         self.scope_trips = _zeros(scopes)
         self.scope_refusals = _zeros(scopes)
-        self.hears: Hears = {
+        self.hears: Handlers = {
             Started: self._started,
             Answered: self._answered,
             FirstByte: self._first_byte,

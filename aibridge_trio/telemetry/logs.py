@@ -24,13 +24,13 @@ from aibridge_trio.events import (
     AdminRefused,
     Bug,
     Finished,
-    Hears,
-    Lifecycle,
+    Handlers,
+    LifecycleChanged,
     Overridden,
     Transitioned,
 )
 from aibridge_trio.process.log_writer import LogWriter
-from aibridge_trio.process.throttled import Repeats
+from aibridge_trio.process.throttled import Throttled
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
@@ -64,13 +64,13 @@ class Log:
         self._now = now
         self._writer: LogWriter | None = None
         self._dropped = 0
-        self._refused = {cause: Repeats(self._admin_refused) for cause in ADMIN_REFUSALS}
-        self.hears: Hears = {
+        self._refused = {cause: Throttled(self._admin_refused) for cause in ADMIN_REFUSALS}
+        self.hears: Handlers = {
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
             AdminRefused: lambda event: self._refused[event.cause].hear(event),
-            Lifecycle: self._lived,
+            LifecycleChanged: self._lived,
             Bug: self._bug,
         }
 
@@ -89,7 +89,7 @@ class Log:
     def _admin_refused(self, event: AdminRefused, count: int) -> None:
         self._line("warning", "admin", {"refused": event.cause, "peer": event.peer, "count": count})
 
-    def _lived(self, event: Lifecycle) -> None:
+    def _lived(self, event: LifecycleChanged) -> None:
         self._line("info", event.what, {"detail": event.detail})
 
     def _bug(self, event: Bug) -> None:

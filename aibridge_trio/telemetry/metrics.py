@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from aibridge_trio import __version__
-from aibridge_trio.gateway.admission import Statistics
-from aibridge_trio.gateway.provider_circuits import Circuits
-from aibridge_trio.server.connection_limit import Statistics as OpenConnections
-from aibridge_trio.telemetry.counters import BUCKETS, Histogram, Ledger
+from aibridge_trio.gateway.admission import AdmissionStats
+from aibridge_trio.gateway.provider_circuits import ProviderCircuits
+from aibridge_trio.server.connection_limit import ConnectionStats as OpenConnections
+from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
 from aibridge_trio.telemetry.exposition import Exposition, Family, Form
 
 _BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
@@ -28,9 +28,9 @@ class Metrics:
 
     def __init__(
         self,
-        ledger: Ledger,
-        admission: Callable[[], Statistics],
-        circuits: Iterable[Circuits] = (),
+        ledger: Counters,
+        admission: Callable[[], AdmissionStats],
+        circuits: Iterable[ProviderCircuits] = (),
         lines_dropped: Callable[[], int] = lambda: 0,
         listeners: Mapping[str, Callable[[], OpenConnections]] = MappingProxyType({}),
     ) -> None:

@@ -22,7 +22,7 @@ class _Silence:
     since: float = 0.0
 
 
-class ProviderNotes:
+class ProviderHealth:
     """Notes by provider; `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

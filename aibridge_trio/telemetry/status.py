@@ -12,19 +12,19 @@ from typing import Any
 
 from aibridge_trio import __version__
 from aibridge_trio.core.breaker import key_cooldowns
-from aibridge_trio.core.breaker.breaker import Statistics
+from aibridge_trio.core.breaker.breaker import BreakerStats
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import TYPES
 from aibridge_trio.errors import PHASES
-from aibridge_trio.events import Finished, FirstByte, Hears, Lifecycle, Overridden, Started, Transitioned
+from aibridge_trio.events import Finished, FirstByte, Handlers, LifecycleChanged, Overridden, Started, Transitioned
 from aibridge_trio.gateway import admission as admissions
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.gateway.lifecycle import Life
-from aibridge_trio.gateway.routing import Instance, Instances
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.routing import Backend, Router
 from aibridge_trio.server import connection_limit
-from aibridge_trio.telemetry.counters import Histogram, Ledger
-from aibridge_trio.telemetry.provider_health import ProviderNotes
+from aibridge_trio.telemetry.counters import Counters, Histogram
+from aibridge_trio.telemetry.provider_health import ProviderHealth
 
 SCHEMA = 1
 # Callers kept in mind, and callers told. Idle ones are forgotten first: memory is bounded.
@@ -49,13 +49,13 @@ class Status:
     def __init__(
         self,
         *,
-        life: Life,
+        life: Lifecycle,
         admission: Admission,
-        ledger: Ledger,
-        instances: Instances,
+        ledger: Counters,
+        instances: Router,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
-        listeners: Mapping[str, Callable[[], connection_limit.Statistics]],
+        listeners: Mapping[str, Callable[[], connection_limit.ConnectionStats]],
         shadow: Sequence[str] = (),
     ) -> None:
         self._listeners = listeners
@@ -71,14 +71,14 @@ class Status:
         self._started_at = round(wall_clock(), 3)
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
         self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
-        self._notes = ProviderNotes(clock)
-        self.hears: Hears = {
+        self._notes = ProviderHealth(clock)
+        self.hears: Handlers = {
             Started: self._started,
             FirstByte: self._notes.first_byte,
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
-            Lifecycle: self._lived,
+            LifecycleChanged: self._lived,
         }
 
     def document(self) -> dict[str, Any]:
@@ -118,7 +118,7 @@ class Status:
             "events": list(self._events),
         }
 
-    def breaker(self, instance: Instance) -> dict[str, Any]:
+    def breaker(self, instance: Backend) -> dict[str, Any]:
         """Return one breaker, as in the document."""
         circuits = instance.circuits
         breaker = circuits.statistics()
@@ -144,7 +144,7 @@ class Status:
             "credentials": _resting(circuits.resting()),
         }
 
-    def _state(self, provider: str, scope: str | None, breaker: Statistics) -> dict[str, Any]:
+    def _state(self, provider: str, scope: str | None, breaker: BreakerStats) -> dict[str, Any]:
         return {
             "state": breaker.state,
             "since_s": round(max(0.0, self._clock() - breaker.since), 3),
@@ -158,7 +158,7 @@ class Status:
             "because": self._notes.because(provider, scope, breaker.state),
         }
 
-    def _queue(self, admission: admissions.Statistics) -> dict[str, Any]:
+    def _queue(self, admission: admissions.AdmissionStats) -> dict[str, Any]:
         queue, limits, ledger = admission.queue, admission.limits, self._ledger
         count = {outcome: histogram.count for (outcome,), histogram in ledger.waits.items()}
         served = ledger.waits["served",]
@@ -176,7 +176,7 @@ class Status:
             "wait_s": _distribution(served),
         }
 
-    def _provider(self, instance: Instance) -> dict[str, Any]:
+    def _provider(self, instance: Backend) -> dict[str, Any]:
         name, ledger = instance.name, self._ledger
         unanswered, unanswered_for = self._notes.unanswered(name)
         responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
@@ -230,7 +230,7 @@ class Status:
     def _overridden(self, event: Overridden) -> None:
         self._note("override", provider=event.provider, target=event.mode, because="operator")
 
-    def _lived(self, event: Lifecycle) -> None:
+    def _lived(self, event: LifecycleChanged) -> None:
         self._note(event.what, because=event.detail)
 
     def _tally(self, caller: Caller) -> _CallerTally:
@@ -285,7 +285,7 @@ def _distribution(histogram: Histogram) -> dict[str, Any]:
     return {"buckets": buckets, "sum": round(histogram.sum, 6), "count": histogram.count}
 
 
-def _resting(keys: key_cooldowns.Statistics | None) -> dict[str, Any] | None:
+def _resting(keys: key_cooldowns.KeyCooldownStats | None) -> dict[str, Any] | None:
     if keys is None:
         return None
     shown = [{"hint": key.hint, "left_s": round(key.left, 3)} for key in keys.shown]

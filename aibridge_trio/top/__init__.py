@@ -7,7 +7,7 @@ import sys
 
 import trio
 
-from aibridge_trio.admin.client import Operator
+from aibridge_trio.admin.client import AdminClient
 from aibridge_trio.config.units import Secret
 from aibridge_trio.top import plain
 from aibridge_trio.top.dashboard import Dashboard
@@ -18,8 +18,8 @@ _INTERRUPTED = 130
 
 
 def run(*, url: str, token: Secret | None, once: bool, json: bool, interval: float) -> int:
-    """Show the bridge at `url`, a frame every `interval` seconds; returns the exit status. Raises Failure."""
-    operator = Operator(url, token)
+    """Show the bridge at `url`, a frame every `interval` seconds; returns the exit status. Raises CommandError."""
+    operator = AdminClient(url, token)
     if json:
         trio.run(plain.tell, operator, interval, once)
         return 0
@@ -34,7 +34,7 @@ def on_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
-async def watch(operator: Operator, interval: float) -> bool:
+async def watch(operator: AdminClient, interval: float) -> bool:
     """Show it on this terminal until told to end; returns whether it was quit, and not interrupted."""
     keyboard = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else None
     dashboard = Dashboard(operator, Terminal(sys.stdout, keyboard), View(interval=interval))

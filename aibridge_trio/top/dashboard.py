@@ -9,8 +9,8 @@ from typing import Any
 
 import trio
 
-from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
-from aibridge_trio.errors import Failure
+from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, AdminClient, Refused, Unreachable
+from aibridge_trio.errors import CommandError
 from aibridge_trio.top.data.history import History, Picture
 from aibridge_trio.top.data.parse import Unreadable, read
 from aibridge_trio.top.screen.alert import Link
@@ -33,7 +33,7 @@ _LAST = 0.01
 class Dashboard:
     """One showing of a bridge on a terminal."""
 
-    def __init__(self, operator: Operator, terminal: Terminal, view: View) -> None:
+    def __init__(self, operator: AdminClient, terminal: Terminal, view: View) -> None:
         self._operator = operator
         self._terminal = terminal
         self._view = view
@@ -50,13 +50,13 @@ class Dashboard:
         self._alarm = trio.Event()
         self._orders = 0
         self._ending = ""
-        self._failure: Failure | None = None
+        self._failure: CommandError | None = None
         self._over = trio.Event()
 
     async def run(self) -> bool:
         """Show until told to end; returns whether it was quit, and not interrupted.
 
-        Raises Failure if the bridge refused to be watched, or did not confirm an order.
+        Raises CommandError if the bridge refused to be watched, or did not confirm an order.
         """
         with trio.open_signal_receiver(*_SIGNALS) as signals, self._terminal:
             async with trio.open_nursery() as nursery:
@@ -142,7 +142,9 @@ class Dashboard:
             self._show()
         else:
             if self._orders:
-                self._failure = Failure("the last order was not confirmed; see aibridge top, or aibridge breaker")
+                self._failure = CommandError(
+                    "the last order was not confirmed; see aibridge top, or aibridge breaker"
+                )
             self._view = replace(self._view, end=how)
             self._over.set()
 
@@ -152,7 +154,7 @@ class Dashboard:
         except (Refused, Unreachable) as error:
             notice = f"{order.provider}: not done, {error.why}"
             if self._ending:
-                self._failure = Failure(notice)
+                self._failure = CommandError(notice)
         self._orders -= 1
         self._view = replace(self._view, notice=notice)
         self._noticed = trio.current_time()

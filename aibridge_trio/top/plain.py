@@ -9,7 +9,7 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, Operator, Refused, Unreachable
+from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, AdminClient, Refused, Unreachable
 from aibridge_trio.top.data.history import LONGEST_INTERVAL, History
 from aibridge_trio.top.data.parse import Unreadable, read
 from aibridge_trio.top.screen.alert import Link, alerts
@@ -21,10 +21,10 @@ from aibridge_trio.top.view import View
 _RATES_OVER = 10.0
 
 
-async def show(operator: Operator, interval: float, styled: bool) -> None:
+async def show(operator: AdminClient, interval: float, styled: bool) -> None:
     """Print one frame, as high as it needs to be; unless `styled`, without control codes.
 
-    It watches for an `interval`, because one document tells nothing of now. Raises Failure without a bridge.
+    It watches for an `interval`, because one document tells nothing of now. Raises CommandError without a bridge.
     """
     history = await _watched(operator, interval)
     # Variables that force colours do not make a terminal of a pipe.
@@ -38,7 +38,7 @@ async def show(operator: Operator, interval: float, styled: bool) -> None:
         sys.stdout.write(shown.plain)
 
 
-async def _watched(operator: Operator, interval: float) -> History:
+async def _watched(operator: AdminClient, interval: float) -> History:
     """What the bridge said in so many seconds, or at least once."""
     history = History()
     enough = trio.CancelScope()
@@ -66,11 +66,11 @@ async def _watched(operator: Operator, interval: float) -> History:
     return history
 
 
-async def tell(operator: Operator, interval: float, once: bool) -> None:
+async def tell(operator: AdminClient, interval: float, once: bool) -> None:
     """Print a document every `interval`, and each that tells of an event; says on stderr when the bridge is gone.
 
     Beside what the bridge says of itself there are `alerts`: what the dashboard's headline would say. Raises
-    Failure without a bridge to begin with.
+    CommandError without a bridge to begin with.
     """
     history = History()
     if once:

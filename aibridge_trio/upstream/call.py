@@ -17,7 +17,7 @@ from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import BROKEN, READ_SIZE
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Connection, Pool
-from aibridge_trio.upstream.side_task import Beside
+from aibridge_trio.upstream.side_task import SideTask
 
 # From here on an early answer is a refusal, and the rest of the upload is of no use.
 _FIRST_REFUSAL = 300
@@ -41,7 +41,7 @@ class ConnectionLost(httpx.ReadError):
     """
 
 
-class Patience(NamedTuple):
+class CallTimeouts(NamedTuple):
     """How long a call waits: to connect (seconds), for its bytes to be taken, for the head, for each piece."""
 
     connect: float
@@ -63,7 +63,7 @@ class Call:
     In either case a refusal (status 300 and above) ends the upload.
     """
 
-    def __init__(self, pool: Pool, patience: Patience, *, overlapping: bool = False) -> None:
+    def __init__(self, pool: Pool, patience: CallTimeouts, *, overlapping: bool = False) -> None:
         self.phase: Phase = "connect"
         self.status = 0
         self.headers: Headers = []
@@ -72,7 +72,7 @@ class Call:
         self._patience = patience
         self._overlapping = overlapping
         self._connection: Connection | None = None
-        self._upload: Beside | None = None
+        self._upload: SideTask | None = None
         self._body = b""
         self._complete = False
         self._heard = False
@@ -161,7 +161,7 @@ class Call:
         return self._sent_at < math.inf
 
     async def _send_and_listen(self, data: bytes, source: Source, framing: response_parser.Sending) -> None:
-        self._upload = upload = Beside()
+        self._upload = upload = SideTask()
         await upload.start(lambda: self._send_all(data, source, framing))
         await self._listen()
         if self.status >= _FIRST_REFUSAL and not self._sent:

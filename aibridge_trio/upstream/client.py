@@ -18,7 +18,7 @@ from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.upstream.call import Call, ConnectionLost, Patience
+from aibridge_trio.upstream.call import Call, CallTimeouts, ConnectionLost
 from aibridge_trio.upstream.fault_causes import short_of_our_own
 from aibridge_trio.upstream.proxied import ProxiedCall
 from aibridge_trio.upstream.transport import Transport
@@ -71,7 +71,7 @@ class Upstream:
         self._host = (b"host", self._base.netloc)
         self._transport = transport
         self._timeouts = timeouts
-        self._patience = Patience(
+        self._patience = CallTimeouts(
             connect=timeouts.connect,
             sending=Deadline(timeouts.idle),  # writes that no one takes are a silence too
             head=Deadline(timeouts.first_byte),

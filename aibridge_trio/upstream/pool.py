@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import trio
 
-from aibridge_trio.http.response_parser import Answer
+from aibridge_trio.http.response_parser import ResponseParser
 from aibridge_trio.net.dial import Dial
-from aibridge_trio.net.stream import Link
-from aibridge_trio.net.tls import Tls
+from aibridge_trio.net.stream import ByteStream
+from aibridge_trio.net.tls import TLSStream
 
 # How long (seconds) an idle connection is kept. Providers close theirs after 60 to 400.
 _EXPIRY = 50.0
@@ -33,9 +33,9 @@ class Origin:
 class Connection:
     """One connection to a provider. `reused` tells whether it has answered before."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: ByteStream) -> None:
         self.link = link
-        self.answer = Answer()
+        self.answer = ResponseParser()
         self.reused = False
         self.idle_since = 0.0
 
@@ -45,7 +45,7 @@ class Connection:
         self.answer.forget()
 
 
-class Statistics(NamedTuple):
+class PoolStats(NamedTuple):
     """Connections in use and idle."""
 
     busy: int
@@ -62,9 +62,9 @@ class Pool:
         self._busy: set[Connection] = set()
         self._closed = False
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> PoolStats:
         """Return what is open now."""
-        return Statistics(len(self._busy), len(self._idle))
+        return PoolStats(len(self._busy), len(self._idle))
 
     def __repr__(self) -> str:
         return f"<Pool {self._origin.host} busy={len(self._busy)} idle={len(self._idle)}>"
@@ -97,13 +97,13 @@ class Pool:
                 return connection
         raise trio.BrokenResourceError("it spoke or ended before it was asked")
 
-    async def _silent_link(self) -> Link | None:
+    async def _silent_link(self) -> ByteStream | None:
         """Dial; None if there is something to read already, beside what is TLS's own."""
         origin = self._origin
         link = await self._dial(origin.host, origin.port)
         try:
             if origin.tls:
-                tls = Tls(link, origin.tls, origin.host)
+                tls = TLSStream(link, origin.tls, origin.host)
                 await tls.shake_hands()
                 silent = await tls.quiet()
                 link = tls

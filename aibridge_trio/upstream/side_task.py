@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 
-class Beside:
+class SideTask:
     """A nursery with one task, opened by `start` and closed by `close`, both called by the same task.
 
     This is a nursery like any other: a cancel scope of that task that opens between the two calls must close

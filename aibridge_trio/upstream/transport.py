@@ -14,11 +14,11 @@ from pathlib import Path
 
 import httpx
 
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.dial import Dial, dialling, socket_options
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.upstream.call import Call, Patience
+from aibridge_trio.upstream.call import Call, CallTimeouts
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
 
@@ -42,7 +42,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; returns its answer once the head has come, with the body as a stream."""
-        call = Call(self.pool(request.url), Patience(math.inf, *(Deadline(math.inf) for _ in range(3))))
+        call = Call(self.pool(request.url), CallTimeouts(math.inf, *(Deadline(math.inf) for _ in range(3))))
         assert isinstance(request.stream, httpx.AsyncByteStream)
         body = aiter(request.stream)
 
@@ -122,7 +122,7 @@ class Transports:
                 context.load_verify_locations(self._ca_file)
             except OSError as error:
                 why = error.strerror or cause(error)
-                raise Mistake(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {why}") from None
+                raise UsageError(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {why}") from None
             # As of Python 3.13 certificates are refused that don't keep RFC 5280 to the letter: many private CAs
             # have no Authority Key Identifier. And as of 3.13 an intermediate certificate may be the trusted one.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT

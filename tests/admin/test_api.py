@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.config.settings import Address, Secret
 from aibridge_trio.events import Bug, Overridden
-from aibridge_trio.gateway.lifecycle import Life
+from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.origins import Origins
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message
@@ -584,7 +584,7 @@ async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too(
 
     nothing = cast(Any, None)
     admin = Admin(
-        life=Life(),
+        life=Lifecycle(),
         instances=nothing,
         metrics=nothing,
         status=nothing,

@@ -19,10 +19,10 @@ import trio
 import trustme
 
 from aibridge_trio.admin import client
-from aibridge_trio.admin.client import Operator, Refused, Unreachable
+from aibridge_trio.admin.client import AdminClient, Refused, Unreachable
 from aibridge_trio.config.units import Secret
 from aibridge_trio.demo.load import Answer, Caller
-from aibridge_trio.errors import Failure
+from aibridge_trio.errors import CommandError
 
 pytestmark = [
     pytest.mark.real,
@@ -116,7 +116,7 @@ def told(document: Any) -> bytes:
     return b"event: status\ndata: %s\n\n" % json.dumps(document).encode()
 
 
-async def ask(operator: Operator, how: str) -> Any:
+async def ask(operator: AdminClient, how: str) -> Any:
     """Ask in one of the three ways there are; what is followed is returned as a list."""
     if how == "status":
         return await operator.status()
@@ -130,7 +130,7 @@ async def ask(operator: Operator, how: str) -> Any:
 EVERY_WAY = pytest.mark.parametrize("how", ["status", "follow", "override"])
 
 
-async def fails(operator: Operator, how: str) -> Failure:
+async def fails(operator: AdminClient, how: str) -> CommandError:
     """Ask, in vain; nothing that is said of it shows the token."""
     with trio.fail_after(PATIENCE), pytest.raises((Unreachable, Refused)) as failure:
         await ask(operator, how)
@@ -139,7 +139,7 @@ async def fails(operator: Operator, how: str) -> Failure:
     return failure.value
 
 
-def why(failure: Failure) -> str:
+def why(failure: CommandError) -> str:
     assert isinstance(failure, Unreachable | Refused)
     return failure.why
 
@@ -150,7 +150,7 @@ def why(failure: Failure) -> str:
 async def test_the_status() -> None:
     """The status is what the bridge says it is."""
     async with a_peer(answer("200 OK", b'{"schema": 1}')) as peer:
-        assert await Operator(peer.url).status() == {"schema": 1}
+        assert await AdminClient(peer.url).status() == {"schema": 1}
         assert peer.head()[0] == "GET /status HTTP/1.1"
         assert "authorization" not in peer.head()[1]
         assert peer.head()[1]["accept-encoding"] == "identity", "nothing is inflated before it is counted"
@@ -159,11 +159,11 @@ async def test_the_status() -> None:
 async def test_an_order() -> None:
     """An order is JSON for one provider, whatever is in its name; what comes of it is told in one line."""
     async with a_peer(answer("200 OK", b'{"state": "open", "mode": "open"}')) as peer:
-        assert await Operator(peer.url).override("openai", "open") == "openai: open, mode open"
+        assert await AdminClient(peer.url).override("openai", "open") == "openai: open, mode open"
         assert peer.head()[0] == "POST /breakers/openai HTTP/1.1"
         assert peer.head()[1]["content-type"] == "application/json"
         assert json.loads(peer.asked[-1].partition(b"\r\n\r\n")[2]) == {"mode": "open"}
-        await Operator(peer.url).override("../status?", "open")
+        await AdminClient(peer.url).override("../status?", "open")
         assert peer.head()[0] == "POST /breakers/..%2Fstatus%3F HTTP/1.1"
 
 
@@ -191,7 +191,7 @@ async def test_documents_are_handed_over_as_they_come(size: int) -> None:
 
     with trio.fail_after(PATIENCE):
         async with a_peer(say) as peer:
-            await Operator(peer.url).follow(hear)
+            await AdminClient(peer.url).follow(hear)
             assert peer.head()[0] == "GET /status/stream HTTP/1.1"
     assert heard == documents
 
@@ -201,7 +201,7 @@ async def test_the_token(how: str) -> None:
     """The token goes out as Bearer, with everything that is asked, and is in no repr."""
     body = answer("200 OK", told({}), "text/event-stream") if how == "follow" else answer("200 OK", b"{}")
     async with a_peer(body) as peer:
-        operator = Operator(peer.url, Secret(TOKEN))
+        operator = AdminClient(peer.url, Secret(TOKEN))
         await ask(operator, how)
         assert peer.head()[1]["authorization"] == f"Bearer {TOKEN}"
         assert "canary" not in repr(operator) + repr(vars(operator))
@@ -212,7 +212,7 @@ async def test_variables_for_others_do_not_count(monkeypatch: pytest.MonkeyPatch
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     async with a_peer(answer("200 OK", b"{}")) as peer:
-        assert await Operator(peer.url).status() == {}
+        assert await AdminClient(peer.url).status() == {}
 
 
 # What can go wrong
@@ -224,7 +224,7 @@ async def test_nobody_there(how: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     for host in ("127.0.0.1", "localhost"):
-        failure = await fails(Operator(f"http://{host}:{port}", Secret(TOKEN)), how)
+        failure = await fails(AdminClient(f"http://{host}:{port}", Secret(TOKEN)), how)
         assert isinstance(failure, Unreachable)
         assert str(failure) == f"no bridge answers at http://{host}:{port} (connection refused); see --url"
 
@@ -259,7 +259,7 @@ async def test_nobody_there(how: str) -> None:
 async def test_strange_answers(said: bytes, reason: str, how: str) -> None:
     """Whatever is answered that no bridge would answer: it is told in words, and nothing of theirs is repeated."""
     async with a_peer(said) as peer:
-        failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
+        failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
     assert isinstance(failure, Unreachable)
     assert why(failure) == reason
 
@@ -270,7 +270,7 @@ async def test_a_strange_document() -> None:
     for strange in (b"nonsense", b"[]", b'"text"', b"\xff"):
         async with a_peer(ENDLESS + told({"n": 1}) + b"event: status\ndata: %s\n\n" % strange) as peer:
             with pytest.raises(Unreachable, match="no AI Bridge"):
-                await Operator(peer.url).follow(heard.append)
+                await AdminClient(peer.url).follow(heard.append)
     assert heard == [{"n": 1}] * 4
 
 
@@ -278,12 +278,12 @@ async def test_a_stream_that_ends() -> None:
     """A stream that ends properly is no failure; one that breaks off is, after what was heard."""
     heard: list[Any] = []
     async with a_peer(ENDLESS + told({"n": 1})) as peer:
-        await Operator(peer.url).follow(heard.append)
+        await AdminClient(peer.url).follow(heard.append)
     cut = STREAM + b"transfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(told({"n": 2})), told({"n": 2}))
     async with a_peer(cut) as peer:
         failure: list[str] = []
         try:
-            await Operator(peer.url).follow(heard.append)
+            await AdminClient(peer.url).follow(heard.append)
         except Unreachable as gone:
             failure.append(gone.why)
     assert (heard, failure) == ([{"n": 1}, {"n": 2}], ["it hung up"])
@@ -299,7 +299,7 @@ async def test_too_much(how: str) -> None:
             await stream.send_all(b" " * 100_000)
 
     async with a_peer(say) as peer:
-        failure = await fails(Operator(peer.url), how)
+        failure = await fails(AdminClient(peer.url), how)
         with trio.fail_after(PATIENCE):
             await peer.left.wait()
     assert why(failure) == "what it says is too long for a status"
@@ -309,7 +309,7 @@ async def test_a_long_watch_is_not_too_much() -> None:
     """The bound is for one document, not for a day of them."""
     document = {"padding": "x" * 200_000}
     async with a_peer(ENDLESS + told(document) * 10) as peer:
-        assert await ask(Operator(peer.url), "follow") == [document] * 10
+        assert await ask(AdminClient(peer.url), "follow") == [document] * 10
 
 
 @EVERY_WAY
@@ -323,7 +323,7 @@ async def test_silence(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
                 await stream.send_all(say)
 
         async with a_peer(stall) as peer:
-            failure = await fails(Operator(peer.url), how)
+            failure = await fails(AdminClient(peer.url), how)
             with trio.fail_after(PATIENCE):
                 await peer.left.wait()
         assert why(failure) in ("no word for 0.1 s", "no answer within 0.1 s")
@@ -340,7 +340,7 @@ async def test_chatter_is_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
             await trio.sleep(0.02)
 
     async with a_peer(chatter) as peer:
-        assert why(await fails(Operator(peer.url), "follow")) == "no word for 0.3 s"
+        assert why(await fails(AdminClient(peer.url), "follow")) == "no word for 0.3 s"
 
 
 async def test_each_word_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,7 +355,7 @@ async def test_each_word_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         await stream.aclose()
 
     async with a_peer(talk) as peer:
-        assert len(await ask(Operator(peer.url), "follow")) == 12
+        assert len(await ask(AdminClient(peer.url), "follow")) == 12
 
 
 @pytest.mark.parametrize("how", ["status", "override"])
@@ -370,7 +370,7 @@ async def test_an_answer_that_drips(how: str, monkeypatch: pytest.MonkeyPatch) -
             await trio.sleep(0.02)
 
     async with a_peer(drip) as peer:
-        assert why(await fails(Operator(peer.url), how)) == "no answer within 0.3 s"
+        assert why(await fails(AdminClient(peer.url), how)) == "no answer within 0.3 s"
 
 
 @EVERY_WAY
@@ -387,7 +387,7 @@ async def test_refusals(status: str, hint: str, how: str) -> None:
     """A bridge that says no is quoted, with its status; for 401 there is the variable with the wrong token."""
     body = json.dumps({"message": "because of the moon"}).encode()
     async with a_peer(answer(status, body)) as peer:
-        failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
+        failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
     assert isinstance(failure, Refused)
     assert failure.why == f"because of the moon ({status[:3]}){hint}"
     assert str(failure) == f"{peer.url} refused: {failure.why}"
@@ -397,7 +397,7 @@ async def test_refusals(status: str, hint: str, how: str) -> None:
 async def test_a_token_that_is_missing(how: str) -> None:
     """Whoever has no token is told where one is put, and not that it is the wrong one."""
     async with a_peer(answer("401 No", b'{"message": "token?"}')) as peer:
-        assert why(await fails(Operator(peer.url), how)) == "token? (401); set AIBRIDGE_ADMIN_TOKEN"
+        assert why(await fails(AdminClient(peer.url), how)) == "token? (401); set AIBRIDGE_ADMIN_TOKEN"
 
 
 @EVERY_WAY
@@ -410,7 +410,7 @@ async def test_a_url_with_too_much_behind_it(how: str) -> None:
             # It may be there for a good reason.
             ("/bridge", ""),
         ):
-            failure = await fails(Operator(f"{peer.url}{page}"), how)
+            failure = await fails(AdminClient(f"{peer.url}{page}"), how)
             assert why(failure) == f"no such path (404){remedy}"
 
 
@@ -419,11 +419,11 @@ async def test_control_codes_are_not_passed_on(how: str) -> None:
     """Nothing that a peer says can reach a terminal as a control code, or fill it."""
     evil = "\x1b]0;owned\x07\r\n" + "x" * 5000
     async with a_peer(answer("403 Forbidden", json.dumps({"message": evil}).encode())) as peer:
-        failure = await fails(Operator(peer.url), how)
+        failure = await fails(AdminClient(peer.url), how)
     assert why(failure).isprintable()
     assert len(why(failure)) < 300
     async with a_peer(answer("200 OK", json.dumps({"state": evil, "mode": evil}).encode())) as peer:
-        notice = await Operator(peer.url).override("openai", "open")
+        notice = await AdminClient(peer.url).override("openai", "open")
     assert notice.isprintable()
     assert len(notice) < 300
 
@@ -433,7 +433,7 @@ async def test_the_callers_side(how: str) -> None:
     """Whoever takes the port of the callers for the operator's is told which one it is."""
     reject = b"HTTP/1.1 404 No\r\nx-aibridge-reject: not_found\r\ncontent-length: 0\r\n\r\n"
     async with a_peer(reject) as peer:
-        failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
+        failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
     assert re.match("that is where callers connect; the admin listener has another port", why(failure))
 
 
@@ -443,7 +443,7 @@ async def test_redirects_lead_nowhere(how: str) -> None:
     async with a_peer(answer("200 OK", b"{}")) as other:
         location = f"HTTP/1.1 307 There\r\nlocation: {other.url}/\r\ncontent-length: 0\r\n\r\n".encode()
         async with a_peer(location) as peer:
-            failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
+            failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
         assert not other.asked
     assert why(failure) == "what answers there with 307 is no AI Bridge"
 
@@ -452,7 +452,7 @@ async def test_redirects_lead_nowhere(how: str) -> None:
 async def test_cancellation_hangs_up(how: str) -> None:
     """Whoever stops asking closes the connection."""
     async with a_peer(None) as peer, trio.open_nursery() as nursery:
-        nursery.start_soon(ask, Operator(peer.url), how)
+        nursery.start_soon(ask, AdminClient(peer.url), how)
         with trio.fail_after(PATIENCE):
             while not peer.asked:
                 await trio.sleep(0.005)
@@ -484,11 +484,11 @@ async def test_a_certificate_is_verified(authority: trustme.CA, how: str) -> Non
     """Over HTTPS a bridge is believed whose certificate is good, and no other; the token is not even sent."""
     body = answer("200 OK", told({}), "text/event-stream") if how == "follow" else answer("200 OK", b"{}")
     async with a_peer(body, tls_of(authority, "127.0.0.1")) as peer:
-        assert await ask(Operator(peer.url, Secret(TOKEN)), how) is not None
+        assert await ask(AdminClient(peer.url, Secret(TOKEN)), how) is not None
         assert peer.head()[1]["authorization"] == f"Bearer {TOKEN}"
     for impostor in (tls_of(trustme.CA(), "127.0.0.1"), tls_of(authority, "bridge.example")):
         async with a_peer(body, impostor) as peer:
-            failure = await fails(Operator(peer.url, Secret(TOKEN)), how)
+            failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
         assert not any(peer.asked)
         assert re.match("its certificate is not trusted: .*(issuer|self.signed|mismatch)", why(failure))
 
@@ -496,7 +496,7 @@ async def test_a_certificate_is_verified(authority: trustme.CA, how: str) -> Non
 async def test_https_where_there_is_none() -> None:
     """HTTPS asked of a listener without it is told as that."""
     async with a_peer(answer("400 Bad", b"{}")) as peer:
-        failure = await fails(Operator(peer.url.replace("http:", "https:")), "status")
+        failure = await fails(AdminClient(peer.url.replace("http:", "https:")), "status")
     assert re.match("no TLS with it: ", why(failure))
 
 

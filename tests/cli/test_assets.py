@@ -6,7 +6,7 @@ import pytest
 
 from aibridge_trio.cli import assets
 from aibridge_trio.cli import main as cli
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 TOPICS = ["aibridge", "serve", "breaker", "aibridge.toml"]
@@ -88,7 +88,7 @@ def test_a_missing_file_is_named(
 )
 def test_an_unknown_page_is_a_mistake(topic: str, said: str) -> None:
     """A page that there is not is answered with the one that was meant, or all there are."""
-    with pytest.raises(Mistake) as mistake:
+    with pytest.raises(UsageError) as mistake:
         assets.man_page(topic, TOPICS)
     assert str(mistake.value) == said
 

@@ -13,7 +13,7 @@ import pytest
 from aibridge_trio import __version__
 from aibridge_trio.cli import main as cli
 from aibridge_trio.config.settings import OPTIONS, Address, Settings
-from aibridge_trio.errors import Failure, Mistake
+from aibridge_trio.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,8 +162,8 @@ def test_breaker_asks_the_bridge(
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (Mistake("--bind: port in use\nx"), 2, "aibridge: --bind: port in use\\nx\n"),
-        (Failure("no bridge there"), 1, "aibridge: no bridge there\n"),
+        (UsageError("--bind: port in use\nx"), 2, "aibridge: --bind: port in use\\nx\n"),
+        (CommandError("no bridge there"), 1, "aibridge: no bridge there\n"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_reader_who_leaves_is_no_traceback() -> None:
     assert (ended.returncode, ended.stderr) == (1, b"")
 
 
-# Mistakes.
+# UsageError.
 
 
 # A wrong command line, and below it what is said of it.

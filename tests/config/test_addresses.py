@@ -17,7 +17,7 @@ from aibridge_trio.config.addresses import (
     UnixSocket,
     bypasses,
 )
-from aibridge_trio.config.units import Unfit
+from aibridge_trio.config.units import InvalidValue
 
 
 @given(st.ip_addresses(), st.integers(0, 65535))
@@ -65,7 +65,7 @@ def test_addresses(text: str, host: str, port: int) -> None:
 )
 def test_not_addresses(text: str) -> None:
     """Without host, port or brackets, or with a number that only looks like an address, it is none."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         ADDRESS.parse(text)
 
 
@@ -125,7 +125,7 @@ def test_binds(text: str, binds: tuple[Bind, ...]) -> None:
 )
 def test_not_binds(text: str) -> None:
     """A relative or abstract path, one that no socket can have, and an address twice are mistakes."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         BINDS.parse(text)
 
 
@@ -194,13 +194,13 @@ def test_networks() -> None:
 @pytest.mark.parametrize("text", ["x", "10.0.0.0/33", "10.0.0.0/8,", ",", "10.0.0.0/-1", "300.0.0.0/8"])
 def test_not_networks(text: str) -> None:
     """An empty item or an impossible prefix makes no network."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         NETWORKS.parse(text)
 
 
 def test_host_bits_are_named_with_the_network_meant() -> None:
     """A network with host bits set is refused, and the one that was probably meant is offered."""
-    with pytest.raises(Unfit, match="host bits") as caught:
+    with pytest.raises(InvalidValue, match="host bits") as caught:
         NETWORKS.parse("10.1.2.3/8")
     assert caught.value.instead == "10.0.0.0/8"
 
@@ -246,7 +246,7 @@ def test_base_urls(text: str, url: str) -> None:
 )
 def test_not_base_urls(text: str) -> None:
     """Another scheme, no host, a query, a fragment or anything but printable ASCII makes no base URL."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         BASE_URL.parse(text)
 
 
@@ -256,7 +256,7 @@ PASSWORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size
 @given(PASSWORDS)
 def test_a_password_in_a_base_url_is_refused_unseen(password: str) -> None:
     """A base URL with userinfo is refused, and what it held is not repeated."""
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(InvalidValue) as caught:
         BASE_URL.parse(f"https://user:{password}@example.com/v1")
     assert "hunter2" not in str(caught.value)
 
@@ -268,7 +268,7 @@ def test_a_proxys_password_is_never_shown(password: str) -> None:
     try:
         proxy = PROXY.parse(url)
         said = f"{proxy} {proxy!r} {PROXY.show(proxy)}"
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         said = str(unfit)
     assert "hunter2" not in said
 
@@ -297,7 +297,7 @@ def test_a_proxy_keeps_its_password_for_the_wire() -> None:
 )
 def test_not_proxies(text: str) -> None:
     """Another scheme, no host, a path or an unencoded delimiter makes no proxy, and nothing is repeated."""
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(InvalidValue) as caught:
         PROXY.parse(text)
     assert (text.rpartition("/")[2] or "nothing") not in str(caught.value)
 

@@ -13,7 +13,7 @@ from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.conflicts import clash
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import OPTIONS, Secret, Settings, UnixSocket
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 
 KEY = Secret("sk-hunter2")
 BREAKER_OPTIONS = [each for each in OPTIONS if each.name.startswith("circuit_breaker_")]
@@ -163,7 +163,7 @@ def test_base_urls_that_may_be_right(option: str, url: str) -> None:
 )
 def test_two_listeners_on_one_port_are_a_mistake(bind: str, admin: str) -> None:
     """The second one could not start."""
-    with pytest.raises(Mistake, match="are one port; give each listener its own"):
+    with pytest.raises(UsageError, match="are one port; give each listener its own"):
         load({"bind": [bind], "admin_bind": admin}, {})
 
 
@@ -192,7 +192,7 @@ def test_only_one_port_clashes(host: str, one: int, other: int) -> None:
 
 def test_the_mistake_names_what_was_set() -> None:
     """Where the other one is a default, it is not to blame."""
-    with pytest.raises(Mistake, match=r"^--bind: 127.0.0.1:4002 and 127.0.0.1:4002"):
+    with pytest.raises(UsageError, match=r"^--bind: 127.0.0.1:4002 and 127.0.0.1:4002"):
         load({"bind": ["127.0.0.1:4002"]}, {})
-    with pytest.raises(Mistake, match=r"^AIBRIDGE_ADMIN_BIND: "):
+    with pytest.raises(UsageError, match=r"^AIBRIDGE_ADMIN_BIND: "):
         load({}, {"AIBRIDGE_ADMIN_BIND": "127.0.0.1:4001"})

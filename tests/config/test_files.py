@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aibridge_trio.config import files
-from aibridge_trio.config.units import Unfit
+from aibridge_trio.config.units import InvalidValue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("check", [files.table, files.secret, files.check_authorities, files.check_readable])
 def test_a_missing_file_is_unfit(check: Callable[[Path], object], tmp_path: Path) -> None:
     """A file that is not there is told as such by whatever asks for it."""
-    with pytest.raises(Unfit, match=r"^cannot be read: No such file"):
+    with pytest.raises(InvalidValue, match=r"^cannot be read: No such file"):
         check(tmp_path / "none")
 
 
@@ -26,7 +26,7 @@ def test_a_table_is_toml(tmp_path: Path) -> None:
     path.write_text("rate_limit = 1")
     assert files.table(path) == {"rate_limit": 1}
     path.write_bytes(b"a = '\xff'")
-    with pytest.raises(Unfit, match="is not UTF-8"):
+    with pytest.raises(InvalidValue, match="is not UTF-8"):
         files.table(path)
 
 
@@ -38,7 +38,7 @@ def test_a_mark_in_front_of_utf_8_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbfhunter2\r\n")
     assert files.secret(path).reveal() == "hunter2"
     path.write_bytes(b"\xff\xfea\x00")
-    with pytest.raises(Unfit, match="is not UTF-8"):
+    with pytest.raises(InvalidValue, match="is not UTF-8"):
         files.table(path)
 
 
@@ -56,5 +56,5 @@ def test_a_key_with_a_passphrase_is_refused_without_asking(tmp_path: Path) -> No
     subprocess.run(
         [*command.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True
     )
-    with pytest.raises(Unfit, match="passphrase"):
+    with pytest.raises(InvalidValue, match="passphrase"):
         files.check_chain(certificate, key)

@@ -14,7 +14,7 @@ from aibridge_trio.cli.flags import BREAKER, DEMO, MOCK, SIMULATE, TOP
 from aibridge_trio.config import files
 from aibridge_trio.config.loader import Loaded, load, values
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Address, Option, Settings, UnixSocket
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from tests.config.test_settings import VALUES
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def toml(option: Option, text: str) -> str:
 
 def mistake(flags: dict[str, Any] | None = None, environ: dict[str, str] | None = None) -> str:
     """The one line that this configuration is answered with."""
-    with pytest.raises(Mistake) as caught:
+    with pytest.raises(UsageError) as caught:
         load(flags or {}, environ or {})
     line = str(caught.value)
     assert line.isprintable()
@@ -126,7 +126,7 @@ def test_every_option_with_a_flag_has_a_key(option: Option, config: Callable[[st
 )
 def test_what_would_do_nothing_is_a_mistake(flags: dict[str, str], said: str) -> None:
     """An option that protects only in company is refused alone, and a word that means nothing is refused."""
-    with pytest.raises(Mistake, match=re.escape(said)):
+    with pytest.raises(UsageError, match=re.escape(said)):
         load(flags, {})
 
 
@@ -210,7 +210,7 @@ def test_an_unknown_variable_is_told_the_one_meant(variable: str, meant: str) ->
 )
 def test_no_command_passes_over_an_unknown_variable(options: tuple[Option, ...]) -> None:
     """Whoever misspells the bridge's address does not get another bridge; the variables of serve are fine."""
-    with pytest.raises(Mistake) as found:
+    with pytest.raises(UsageError) as found:
         values(options, {}, {"AIBRIDGE_ADMIN_URLL": "http://bridge:4002"})
     assert str(found.value) == "AIBRIDGE_ADMIN_URLL: unknown variable; did you mean AIBRIDGE_ADMIN_URL?"
     told = values(options, {}, {"AIBRIDGE_RATE_LIMIT": "7", "AIBRIDGE_SERVICE_HOST": "10.0.0.1"})
@@ -329,7 +329,7 @@ def test_nothing_but_mistakes_leaves(option: Option, text: str, by_flag: bool) -
     flags = {option.name: text} if by_flag and option.flag and not option.negative else {}
     try:
         loaded = load(flags, {} if flags else {option.all_variables[-1]: text})
-    except Mistake as error:
+    except UsageError as error:
         line = str(error)
     else:
         line = " ".join(" ".join(row) for row in loaded.rows())
@@ -341,7 +341,7 @@ def test_any_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, d
     """Whatever bytes the file holds, they are loaded or answered with a mistake."""
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(data)
-    with contextlib.suppress(Mistake):
+    with contextlib.suppress(UsageError):
         load({"config": str(path)}, {})
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.config import addresses, units
-from aibridge_trio.config.units import Secret, Unfit, Unit, nearest
+from aibridge_trio.config.units import InvalidValue, Secret, Unit, nearest
 from aibridge_trio.printable import quoted, visible
 from aibridge_trio.top.screen.text import span
 
@@ -27,7 +27,7 @@ def test_a_parser_takes_any_text_and_raises_nothing_but_unfit(unit: Unit[object]
     """Whatever the text, a unit gives a value that it can show, or says in one visible line why not."""
     try:
         said = unit.show(unit.parse(text))
-    except Unfit as unfit:
+    except InvalidValue as unfit:
         said = str(unfit)
     assert isinstance(said, str)
     assert unit in {units.FILE, units.TEXT} or said.isprintable()
@@ -88,7 +88,7 @@ COMPOUNDS = ["1s1m", "1m1m", "1m1m1.5s", "m1.5s", "1m30", "1m 30s", "1.5m.5s", "
 )
 def test_not_durations(text: str) -> None:
     """A bare number, a sign, white space, an exponent or another unit makes no duration."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         units.DURATION.parse(text)
 
 
@@ -119,7 +119,7 @@ def test_what_top_writes_is_a_duration(seconds: int) -> None:
 
 def test_a_bare_number_is_told_its_unit() -> None:
     """A number without a unit is answered with the value that was probably meant."""
-    with pytest.raises(Unfit, match="has no unit") as caught:
+    with pytest.raises(InvalidValue, match="has no unit") as caught:
         units.DURATION.parse("10")
     assert caught.value.instead == "10s"
 
@@ -134,7 +134,7 @@ def test_a_timeout_of_zero_is_off() -> None:
 @pytest.mark.parametrize("unit", [units.SPAN, units.POSITIVE])
 def test_spans_and_thresholds_are_above_zero(unit: Unit[float]) -> None:
     """Windows, cooldowns, thresholds and probes can't be zero."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         unit.parse("0" + unit.example.lstrip("0123456789"))
 
 
@@ -149,14 +149,14 @@ def test_sizes(text: str, size: int) -> None:
 @pytest.mark.parametrize("text", ["0B", "0.5B", "1.1KiB", "32", "32MB", "32mib", "32M", "-1B", ""])
 def test_not_sizes(text: str) -> None:
     """Nothing, fractions of a byte and decimal units make no size."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         units.SIZE.parse(text)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", "1e3", "0x10", "1_000", " 1", "٣", "1" * 19])
 def test_not_counts(text: str) -> None:
     """A count is plain decimal digits, and few enough of them."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         units.COUNT.parse(text)
 
 
@@ -164,7 +164,7 @@ def test_booleans() -> None:
     """`1 true on yes` and `0 false off no`, in any case, and nothing else."""
     assert all(units.BOOLEAN.parse(word) is True for word in ("1", "true", "ON", "Yes"))
     assert not any(units.BOOLEAN.parse(word) for word in ("0", "false", "OFF", "No"))
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         units.BOOLEAN.parse("2")
 
 
@@ -173,7 +173,7 @@ def test_failures() -> None:
     assert units.FAILURES.parse("503:0.1, 429:0.05") == ((503, 0.1), (429, 0.05))
     assert units.FAILURES.parse("") == ()
     for text in ("503", "503:2", "503:0.6,429:0.6", "200:0.1", "503:", "503:x", "503:0.1,"):
-        with pytest.raises(Unfit):
+        with pytest.raises(InvalidValue):
             units.FAILURES.parse(text)
 
 
@@ -194,7 +194,7 @@ def test_secrets_are_equal_by_value() -> None:
 @pytest.mark.parametrize("text", ["", "  ", "a b", "ä", "a\x00b", "a\nb"])
 def test_a_secret_is_visible_ascii(text: str) -> None:
     """A secret that could not stand in a header is refused, and not quoted."""
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(InvalidValue) as caught:
         units.SECRET.parse(text)
     assert '"' not in str(caught.value)
 

@@ -393,7 +393,7 @@ def test_bodies_are_json_whatever_the_path(dialect: Dialect, path: str, request_
 
 def test_the_tree() -> None:
     """Whatever is raised on purpose has one root, and rejects know their own statuses."""
-    for kind in (errors.Mistake, errors.Failure, errors.UpstreamFault, errors.Reject):
+    for kind in (errors.UsageError, errors.CommandError, errors.UpstreamFault, errors.Reject):
         assert issubclass(kind, errors.BridgeError)
     assert all(400 <= kind.status <= 599 for kind in Reject.__subclasses__())
 

@@ -14,12 +14,12 @@ from aibridge_trio.core.limits import concurrency
 from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import Event, Waited, nobody
-from aibridge_trio.gateway.admission import Admission, Statistics
-from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.gateway.admission import Admission, AdmissionStats
+from aibridge_trio.gateway.identity import CallerIdentifier
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply
 
-IDLE = concurrency.Statistics(waiting=0, callers=0, pace=None)
+IDLE = concurrency.QueueStats(waiting=0, callers=0, pace=None)
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Door:
 
     def __init__(self, max_concurrency: int = 0, rate_limit: int = 0) -> None:
         self.clock = Clock()
-        self.callers = Callers()
+        self.callers = CallerIdentifier()
         self.admission = Admission(Limits(max_concurrency), rate_limit, self.clock)
 
     def take(
@@ -164,7 +164,7 @@ async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autoj
     """The slot became free, and before the task that waited for it ran again, it was cancelled."""
     told: list[Event] = []
     admission = Admission(Limits(1, queue_size=5), 0, trio.current_time, told.append)
-    caller = Callers().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    caller = CallerIdentifier().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     went_up = False
 
     async def wait(scope: trio.CancelScope) -> None:
@@ -257,7 +257,7 @@ def test_statistics() -> None:
     with door.admission.place():
         door.take()
         door.take(client="203.0.113.8")
-        assert door.admission.statistics() == Statistics(
+        assert door.admission.statistics() == AdmissionStats(
             limits=Limits(4), in_flight=1, queue=IDLE, rate_limit=2, callers=2, evictions=0
         )
     door.clock.now = 1.0
@@ -278,7 +278,7 @@ def test_a_repr_tells_the_state() -> None:
 async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(autojump_clock: MockClock) -> None:
     """It has not gone up, and the rate counts what goes up: the next one of its caller need not wait."""
     admission = Admission(Limits(2, queue_size=9), 1, trio.current_time)
-    caller = Callers().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    caller = CallerIdentifier().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     turns: list[tuple[str, float]] = []
 
     async def ask(name: str, scope: trio.CancelScope) -> None:

@@ -8,11 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aibridge_trio.core.breaker.breaker import Mode, Policy, State
+from aibridge_trio.core.breaker.breaker import BreakerPolicy, Mode, State
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
 from aibridge_trio.events import Event, Judged, Transitioned
-from aibridge_trio.gateway.circuit import Circuit, Hold
+from aibridge_trio.gateway.circuit import Attempt, Circuit
 
 OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
 
@@ -20,7 +20,7 @@ OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
 class Lab:
     """A circuit and what it has told."""
 
-    def __init__(self, policy: Policy | None, clock: Callable[[], float] = trio.current_time) -> None:
+    def __init__(self, policy: BreakerPolicy | None, clock: Callable[[], float] = trio.current_time) -> None:
         self.heard: list[Event] = []
         self.circuit = Circuit("openai", policy, clock, self.heard.append)
 
@@ -48,7 +48,7 @@ class Lab:
         return [event.verdict for event in self.heard if isinstance(event, Judged)]
 
 
-def broken_after(hold: Hold, evidence: Evidence) -> NoReturn:
+def broken_after(hold: Attempt, evidence: Evidence) -> NoReturn:
     """Do as a stream does that shows evidence and then breaks."""
     hold.settle(evidence)
     raise UpstreamFault("stream", "reset")
@@ -63,7 +63,7 @@ async def silence(seconds: float) -> NoReturn:
 @pytest.fixture
 async def lab(nursery: trio.Nursery) -> Lab:
     """A circuit with breakers on and its timer running; for virtual time the test takes `autojump_clock`."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     nursery.start_soon(lab.circuit.run)
     return lab
 
@@ -345,7 +345,7 @@ async def test_early_failures_open_it(lab: Lab, autojump_clock: MockClock) -> No
 
 async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
     """What was let through early is not asked again when it is whole; what began before the ramp is."""
-    lab = Lab(Policy(ramp=30.0))
+    lab = Lab(BreakerPolicy(ramp=30.0))
     lab.trip()
     await trio.sleep(30)
     begun = [lab.circuit.admit() for _ in range(20)]
@@ -353,7 +353,7 @@ async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nu
         lab.settle(SUCCESS)
     assert lab.state is State.CLOSED
 
-    def through(*holds: Hold) -> int:
+    def through(*holds: Attempt) -> int:
         count = 0
         for hold in holds:
             with suppress(CircuitOpen):
@@ -374,8 +374,8 @@ async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nu
 
 async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_clock: MockClock) -> None:
     """Once for each request, early or late."""
-    lab = Lab(Policy())
-    lab.circuit = Circuit("openai", Policy(), trio.current_time, lab.heard.append, shadow=True)
+    lab = Lab(BreakerPolicy())
+    lab.circuit = Circuit("openai", BreakerPolicy(), trio.current_time, lab.heard.append, shadow=True)
     would: list[str] = []
     late = lab.circuit.admit(would_reject=would.append)
     lab.trip()
@@ -505,12 +505,12 @@ async def test_off_lets_all_through_and_still_counts(autojump_clock: MockClock) 
 
 def test_a_repr_tells_the_state() -> None:
     """A circuit shows whose it is and how it stands."""
-    lab = Lab(Policy(), lambda: 0.0)
+    lab = Lab(BreakerPolicy(), lambda: 0.0)
     assert repr(lab.circuit) == "<Circuit openai <Breaker closed mode=auto generation=0>>"
 
 
 def test_a_hold_without_a_judge_hears_nothing() -> None:
     """A hold of a request that does not vote has no verdict."""
-    hold = Hold(None)
+    hold = Attempt(None)
     hold.settle(SUCCESS)
     assert hold.verdict is None

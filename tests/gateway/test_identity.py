@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest
-from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.gateway.identity import CallerIdentifier
 from aibridge_trio.http.message import Request
 from aibridge_trio.server.asgi import AsgiBody
 
 LONG = b"sk-proj-0123456789abcdef"
-CALLERS = Callers()
+CALLERS = CallerIdentifier()
 
 tokens = st.binary(min_size=1, max_size=40).map(bytes.strip).filter(bool)
 
@@ -34,7 +34,7 @@ def bearer(token: bytes) -> tuple[bytes, bytes]:
 
 def origin(*forwarded: str, client: str | None = "10.0.0.1", trusted: str = "10.0.0.0/8,fd00::/8") -> str:
     """Return the address that counts, as the hint of an anonymous caller shows it."""
-    callers = Callers([ip_network(network) for network in trusted.split(",") if network])
+    callers = CallerIdentifier([ip_network(network) for network in trusted.split(",") if network])
     headers = [(b"x-forwarded-for", value.encode("latin-1")) for value in forwarded]
     return callers.identify(request(*headers, client=client)).hint
 
@@ -143,14 +143,14 @@ def test_a_hint_shows_no_more_than_four_printable_characters(token: bytes) -> No
 
 def test_keys_differ_between_starts() -> None:
     """The hash is keyed anew at every start: it tells callers apart, and cannot be looked up."""
-    one, other = Callers(), Callers()
+    one, other = CallerIdentifier(), CallerIdentifier()
     assert one.identify(request(bearer(LONG))).key != other.identify(request(bearer(LONG))).key
     assert one.identify(request(bearer(LONG))) == one.identify(request(bearer(LONG)))
 
 
 def test_no_repr_shows_a_credential() -> None:
     """Neither requests nor callers nor what makes them show a credential or the hash's key."""
-    callers = Callers()
+    callers = CallerIdentifier()
     asked = request(bearer(LONG), (b"x-api-key", b"other-secret-key"))
     shown = f"{asked!r} {callers.identify(asked)!r} {callers!r} {asked}"
     assert "sk-proj" not in shown
@@ -270,7 +270,7 @@ def test_a_mapped_trusted_proxy_is_trusted() -> None:
 @given(st.lists(st.binary(max_size=30), max_size=4))
 def test_no_forwarded_for_makes_it_raise(values: list[bytes]) -> None:
     """Whatever stands in the header, an anonymous caller is an address."""
-    callers = Callers([ip_network("10.0.0.0/8")])
+    callers = CallerIdentifier([ip_network("10.0.0.0/8")])
     headers = [(b"x-forwarded-for", value) for value in values]
     assert callers.identify(request(*headers, client="10.0.0.1")).hint.isprintable()
 

@@ -9,7 +9,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.config.addresses import HOSTS, ORIGINS
 from aibridge_trio.config.settings import Address
-from aibridge_trio.config.units import Unfit
+from aibridge_trio.config.units import InvalidValue
 from aibridge_trio.errors import ForbiddenOrigin
 from aibridge_trio.events import Finished, Started
 from aibridge_trio.gateway.origins import Origins, is_loopback, name_of
@@ -196,14 +196,14 @@ def test_pages_that_were_allowed(origin: bytes) -> None:
 )
 def test_what_is_no_origin_is_a_mistake(text: str) -> None:
     """An origin is a scheme and a host, as browsers write it; every page there is can't be allowed."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         ORIGINS.parse(text)
 
 
 @pytest.mark.parametrize("text", ["http://a", "a:80", "a b", "a,,b", "*", "[::1"])
 def test_what_is_no_host_is_a_mistake(text: str) -> None:
     """A host is a name or an address, without a port."""
-    with pytest.raises(Unfit):
+    with pytest.raises(InvalidValue):
         HOSTS.parse(text)
 
 

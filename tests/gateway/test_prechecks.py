@@ -8,13 +8,13 @@ import pytest
 
 from aibridge_trio.errors import UpgradeRefused
 from aibridge_trio.gateway.hops import Hops
-from aibridge_trio.gateway.identity import Callers
+from aibridge_trio.gateway.identity import CallerIdentifier
 from aibridge_trio.gateway.origins import Origins
-from aibridge_trio.gateway.prechecks import Front
+from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.http.message import Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply
 
-FRONT = Front(Origins(), Callers(), Hops())
+FRONT = Prechecks(Origins(), CallerIdentifier(), Hops())
 REPLY = AsgiReply(cast("Any", None), AsgiBody())
 
 

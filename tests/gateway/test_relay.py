@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished
-from aibridge_trio.gateway.circuit import Hold
+from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.http.message import Reply, Request
@@ -287,14 +287,14 @@ class Heard:
     def clock(self) -> float:
         return 0.0
 
-    def take(self, hold: Hold) -> None:
+    def take(self, hold: Attempt) -> None:
         pass
 
-    def judge(self, hold: Hold, evidence: Evidence) -> Verdict:
+    def judge(self, hold: Attempt, evidence: Evidence) -> Verdict:
         self.judged.append(evidence)
         return evidence.verdict
 
-    def ended(self, hold: Hold) -> None:
+    def ended(self, hold: Attempt) -> None:
         pass
 
 
@@ -317,7 +317,7 @@ async def carried(
     request = Request("POST", b"/", b"", [], None, None, body)
     record = Record(request, reply, lambda: 0.0, lambda _: None)
     route = Route("/chat/completions", intercepted=True)
-    hold = Hold(Heard(seen.judged))
+    hold = Attempt(Heard(seen.judged))
     last = await relay(cast(Response, Spoken(pieces, headers, status)), reply, hold, route, record)
     await reply.send(last)
     seen.usage = record.usage

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.http.request_parser import Broken, End, Event, Head, Piece, Requests
+from aibridge_trio.http.request_parser import Broken, End, Event, Head, Piece, RequestParser
 from aibridge_trio.http.response_parser import MAX_HEAD, MAX_HEADERS
 from tests.support.mutations import cut, mutated, places
 
@@ -22,7 +22,7 @@ CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
 
 def read(*parts: bytes) -> list[Event]:
     """All events of these parts; pieces that follow each other are one."""
-    requests, events = Requests(), list[Event]()
+    requests, events = RequestParser(), list[Event]()
     for part in parts:
         found = requests.feed(part)
         while requests.ahead:
@@ -66,7 +66,7 @@ def test_a_chunked_body_is_its_data() -> None:
 
 def test_a_pipeline_is_read_one_by_one() -> None:
     """A call of `feed` returns one request, and keeps what stands behind it."""
-    requests = Requests()
+    requests = RequestParser()
     first = requests.feed((GET + b"x-padding: " + b"x" * 300 + b"\r\n\r\n") * 100)
     assert [type(event) for event in first] == [Head, End]
     count = 1
@@ -89,7 +89,7 @@ def test_a_pipeline_is_read_one_by_one() -> None:
 )
 def test_a_head_says_whether_another_may_follow(data: bytes, final: bool) -> None:
     """Behind a close, HTTP/1.0 or a tunnel nothing is a request any more."""
-    requests = Requests()
+    requests = RequestParser()
     events = requests.feed(data)
     assert isinstance(events[0], Head)
     assert (events[0].final, requests.over, events[1:]) == (final, final, [End()])
@@ -124,7 +124,7 @@ def test_a_body_behind_an_offer_of_another_protocol_is_read(
     """Head, body and the requests behind it are what they are without the offer, in whatever pieces they come."""
     request = POST + offer + framing + b"\r\n\r\n" + wire
     data = request + request + GET + b"\r\n"
-    requests, events = Requests(), []
+    requests, events = RequestParser(), []
     for at in range(0, len(data), size):
         events += requests.feed(data[at : at + size])
         while requests.ahead:
@@ -188,7 +188,7 @@ def test_who_waits_for_a_100_is_known(data: bytes, expects: bool) -> None:
 
 def test_empty_lines_before_a_request_are_nothing() -> None:
     """Old clients send one behind a body; a head has not begun with it."""
-    requests = Requests()
+    requests = RequestParser()
     assert requests.feed(b"\r\n\r\n") == []
     begun = [requests.begun]
     assert requests.feed(b"G") == []
@@ -263,7 +263,7 @@ def test_what_two_readers_could_read_in_two_ways_is_refused(name: str) -> None:
     """However its bytes are cut: 400, and nothing behind it is a request."""
     data = SMUGGLED[name]
     for parts in ((data,), [data[n : n + 1] for n in range(len(data))]):
-        requests, events = Requests(), list[Event]()
+        requests, events = RequestParser(), list[Event]()
         for part in parts:
             events += requests.feed(part)
             while requests.ahead:

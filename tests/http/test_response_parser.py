@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.http.response_parser import LAST_CHUNK, Answer, Malformed, chunk, request_head
+from aibridge_trio.http.response_parser import LAST_CHUNK, Malformed, ResponseParser, chunk, request_head
 from tests.support.mutations import cut, mutated, places
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-def fed(*pieces: bytes, to_head: bool = False) -> tuple[Answer, bytes]:
+def fed(*pieces: bytes, to_head: bool = False) -> tuple[ResponseParser, bytes]:
     """An answer after these pieces, and the body that they held."""
-    answer = Answer(to_head=to_head)
+    answer = ResponseParser(to_head=to_head)
     return answer, b"".join([answer.feed(piece) for piece in pieces])
 
 
@@ -175,7 +175,7 @@ def an_answer(draw: st.DrawFn) -> bytes:
     return head + b"\r\n" + body
 
 
-def told(answer: Answer, body: bytes) -> tuple[object, ...]:
+def told(answer: ResponseParser, body: bytes) -> tuple[object, ...]:
     """All that an answer tells; without a status it has no headers either."""
     headers = answer.headers if answer.status else []
     return answer.status, headers, body, answer.complete, answer.reusable, bool(answer.broken)

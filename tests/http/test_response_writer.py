@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.response_writer import Framing, Misframed, refusal
+from aibridge_trio.http.response_writer import Misframed, ResponseFraming, refusal
 
 SIZED: Headers = [(b"content-length", b"3")]
 
 
-def framing(method: str = "GET", version: str = "1.1", *, closes: bool = False) -> Framing:
+def framing(method: str = "GET", version: str = "1.1", *, closes: bool = False) -> ResponseFraming:
     """Return the framing of an answer to such a request."""
-    return Framing(to_head=method == "HEAD", version=version, closes=closes)
+    return ResponseFraming(to_head=method == "HEAD", version=version, closes=closes)
 
 
 def test_a_sized_answer_is_its_bytes() -> None:

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.net import dial
 from aibridge_trio.net.dial import LOOKUPS, Names, dialling, socket_options
-from aibridge_trio.net.stream import Plain, Shortage
+from aibridge_trio.net.stream import Shortage, TCPStream
 from aibridge_trio.server.asgi import AsgiBody
 from aibridge_trio.upstream.client import Outgoing, Timeouts, Upstream
 from aibridge_trio.upstream.fault_causes import cause
@@ -240,7 +240,7 @@ async def test_a_connection_notices_that_its_other_side_is_gone(silence: float, 
     """Keepalive after a minute, and an end to what is never acknowledged: never before `--idle-timeout`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         link = await dialling(silence=silence)("127.0.0.1", listener.getsockname()[1])
-        assert isinstance(link, Plain)
+        assert isinstance(link, TCPStream)
         sock = link._sock
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         if hasattr(socket, "TCP_KEEPIDLE"):

@@ -17,10 +17,10 @@ from trio.testing import wait_all_tasks_blocked
 
 from aibridge_trio.net import tls
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.stream import BROKEN, Plain, Wire
-from aibridge_trio.net.tls import Secure
+from aibridge_trio.net.stream import BROKEN, ServerStream, TCPStream
+from aibridge_trio.net.tls import TLSServerStream
 from aibridge_trio.server import writer as outlets
-from aibridge_trio.server.writer import Flusher, Outlet
+from aibridge_trio.server.writer import Flusher, ResponseWriter
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -32,7 +32,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return near, far
 
 
-Open = Callable[[], AbstractAsyncContextManager[tuple[socket.socket, Plain]]]
+Open = Callable[[], AbstractAsyncContextManager[tuple[socket.socket, TCPStream]]]
 
 
 @pytest.fixture(params=["poller", "trio"])
@@ -40,13 +40,13 @@ def plain(request: pytest.FixtureRequest) -> Open:
     """Return what opens a caller's socket and the wire to it, of which a poller tells, or Trio."""
 
     @asynccontextmanager
-    async def plain() -> AsyncIterator[tuple[socket.socket, Plain]]:
+    async def plain() -> AsyncIterator[tuple[socket.socket, TCPStream]]:
         near, far = pair()
         poller = Poller() if request.param == "poller" else None
         async with trio.open_nursery() as nursery:
             if poller:
                 nursery.start_soon(poller.run)
-            wire = Plain(far, near.getsockname(), poller)
+            wire = TCPStream(far, near.getsockname(), poller)
             try:
                 yield near, wire
             finally:
@@ -69,7 +69,7 @@ def drain(near: socket.socket) -> bytes:
     return bytes(heard)
 
 
-async def seen(wire: Wire) -> None:
+async def seen(wire: ServerStream) -> None:
     """Wait until it has left."""
     with trio.fail_after(5):
         while not wire.left():
@@ -198,10 +198,10 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return server, client
 
 
-async def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> tuple[Secure, trio.SSLStream[Any]]:
+async def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> tuple[TLSServerStream, trio.SSLStream[Any]]:
     """Return a wire and its caller, behind the handshake."""
     near, far = pair()
-    wire = Secure(Plain(far), contexts[0])
+    wire = TLSServerStream(TCPStream(far), contexts[0])
     client = trio.SSLStream(
         trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
     )
@@ -246,7 +246,7 @@ async def test_a_handshake_has_its_deadline(
     """Who connects and says nothing is not waited for."""
     monkeypatch.setattr(tls, "_HANDSHAKE", 0.05)
     near, far = pair()
-    wire = Secure(Plain(far), contexts[0])
+    wire = TLSServerStream(TCPStream(far), contexts[0])
     with trio.fail_after(5), pytest.raises(BROKEN):
         await wire.open()
     wire.close()
@@ -267,7 +267,9 @@ async def test_who_stops_reading_is_dropped_after_the_set_time(
         raise AssertionError
 
     async with plain() as (near, wire):
-        outlet = Outlet(wire, Flusher(no_tasks), spawn=no_tasks, fell=lambda: fallen.append(trio.current_time()))
+        outlet = ResponseWriter(
+            wire, Flusher(no_tasks), spawn=no_tasks, fell=lambda: fallen.append(trio.current_time())
+        )
         with trio.fail_after(10):
             while not outlet.broken:
                 began = trio.current_time()
@@ -281,7 +283,7 @@ async def test_who_stops_reading_is_dropped_after_the_set_time(
 async def test_what_is_on_its_way_is_not_out(plain: Open) -> None:
     """Nothing is kept any more when another task writes the last of it; and still it is waited for."""
     async with plain() as (near, wire), trio.open_nursery() as nursery:
-        outlet = Outlet(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
+        outlet = ResponseWriter(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
         outlet.keep(b"x" * 10_000_000)
         outlet.flush()
         heard = bytearray()
@@ -301,7 +303,7 @@ async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
     """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
     fallen: list[bool] = []
     async with plain() as (near, wire):
-        outlet = Outlet(wire, Flusher(print), spawn=print, fell=lambda: fallen.append(True))
+        outlet = ResponseWriter(wire, Flusher(print), spawn=print, fell=lambda: fallen.append(True))
         while not outlet.broken:
             with trio.move_on_after(0.1):
                 await outlet.send(b"x" * 100_000)
@@ -314,7 +316,7 @@ async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
 async def test_a_reader_that_pauses_holds_a_write_up(plain: Open) -> None:
     """For so long, also while it still does; the next answer on the connection begins anew."""
     async with plain() as (near, wire), trio.open_nursery() as nursery:
-        outlet = Outlet(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
+        outlet = ResponseWriter(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
         await outlet.send(b"x")
         assert outlet.held_up == 0
         nursery.start_soon(outlet.send, b"x" * 10_000_000)

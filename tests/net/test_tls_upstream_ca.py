@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.net.dial import dialling
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
@@ -144,6 +144,6 @@ def test_a_file_without_certificates_is_a_mistake(tmp_path: Path, content: bytes
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(Mistake, match=r"^--upstream-ca: .*ca\.pem holds no certificates in PEM: ") as caught:
+    with pytest.raises(UsageError, match=r"^--upstream-ca: .*ca\.pem holds no certificates in PEM: ") as caught:
         Transports(file)(None)
     assert "\n" not in str(caught.value)

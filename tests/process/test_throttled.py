@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from aibridge_trio.process.throttled import Repeats
+from aibridge_trio.process.throttled import Throttled
 
 
 async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: MockClock) -> None:
     """A burst is two tellings: its first, and a second later its last, with the count of all but the first."""
     told: list[tuple[float, int, int]] = []
     began = trio.current_time()
-    repeats = Repeats[int](lambda what, count: told.append((trio.current_time() - began, what, count)))
+    repeats = Throttled[int](lambda what, count: told.append((trio.current_time() - began, what, count)))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(repeats.run)
         await trio.testing.wait_all_tasks_blocked()
@@ -32,7 +32,7 @@ async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: Mo
 async def test_at_the_end_nothing_is_kept_back(autojump_clock: MockClock) -> None:
     """What waits for its second is told when it ends."""
     told: list[tuple[str, int]] = []
-    repeats = Repeats[str](lambda what, count: told.append((what, count)))
+    repeats = Throttled[str](lambda what, count: told.append((what, count)))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(repeats.run)
         await trio.testing.wait_all_tasks_blocked()
@@ -49,7 +49,7 @@ def test_never_twice_within_a_second_and_none_forgotten(pauses: list[float]) -> 
     told: list[tuple[float, int]] = []
 
     async def play() -> None:
-        repeats = Repeats[int](lambda _, count: told.append((trio.current_time(), count)))
+        repeats = Throttled[int](lambda _, count: told.append((trio.current_time(), count)))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(repeats.run)
             for n, pause in enumerate(pauses):

@@ -11,8 +11,8 @@ from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, MethodNotAllowed, NotFound, Reject
 from aibridge_trio.gateway.central_key import central_key
-from aibridge_trio.gateway.provider_circuits import Circuits, Rules
-from aibridge_trio.gateway.routing import Instance, Instances, Probe, Target
+from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
+from aibridge_trio.gateway.routing import Backend, Ping, Router, Target
 from aibridge_trio.http.message import Request
 from aibridge_trio.providers import Provider, check_target, dialects, first_segment
 from aibridge_trio.providers.anthropic import ANTHROPIC
@@ -53,26 +53,26 @@ def request(method: str, path: bytes, *headers: tuple[bytes, bytes]) -> Request:
     return Request(method, path, b"", list(headers), "203.0.113.7", None, AsgiBody())
 
 
-def instances(key: str | None = None, *, forward: bool = False) -> Instances:
+def instances(key: str | None = None, *, forward: bool = False) -> Router:
     """Return the three instances, with a central key (Copilot has none) or without."""
 
-    def instance(provider: Provider) -> Instance:
+    def instance(provider: Provider) -> Backend:
         transport = httpx.MockTransport(lambda _: httpx.Response(200))
-        return Instance(
+        return Backend(
             provider=provider,
             upstream=Upstream("https://upstream.test", transport, Timeouts()),
-            circuits=Circuits(provider, Rules(), lambda: 0.0, lambda _: None, lambda: 0.0),
+            circuits=ProviderCircuits(provider, CircuitRules(), lambda: 0.0, lambda _: None, lambda: 0.0),
             key=central_key(provider, Secret(key) if key else None, {}, lambda _: None),
             forward_caller_keys=forward,
         )
 
-    return Instances([instance(provider) for provider in (OPENAI, ANTHROPIC, COPILOT)])
+    return Router([instance(provider) for provider in (OPENAI, ANTHROPIC, COPILOT)])
 
 
 INSTANCES = instances()
 
 
-def match(method: str, path: str, caller: Caller = KNOWN) -> Target | Probe:
+def match(method: str, path: str, caller: Caller = KNOWN) -> Target | Ping:
     return INSTANCES.match(request(method, path.encode("latin-1")), caller)
 
 
@@ -262,7 +262,7 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
         assert not expected
         assert not re.fullmatch(PROBES, line)
         return
-    if isinstance(target, Probe):
+    if isinstance(target, Ping):
         assert re.fullmatch(PROBES, line)
         return
     found = (target.instance.name, target.route.intercepted, target.route.own_key)
@@ -285,7 +285,7 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
 )
 def test_bare_prefixes_are_probed(method: str, path: str, instance: str) -> None:
     """`/` and the bare prefixes lead nowhere: the bridge answers them itself."""
-    assert match(method, path) == Probe(instance)
+    assert match(method, path) == Ping(instance)
 
 
 def test_every_intercepted_route_is_a_post() -> None:
@@ -421,7 +421,7 @@ OWN = [
     ],
 )
 def test_stored_data_is_never_shown_with_the_central_key(
-    path: str, method: str, configured: Instances, caller: Caller, found: bool
+    path: str, method: str, configured: Router, caller: Caller, found: bool
 ) -> None:
     """Rows with an account's stored data exist for a caller's own key only, never with the central one."""
     asked = request(method, path.encode())
@@ -482,7 +482,7 @@ def test_the_first_segment_chooses_the_dialect(path: bytes, dialect: object) -> 
 
 def test_unknown_segments_speak_openai_s_dialect_even_without_openai() -> None:
     """The dialect of an unknown segment does not depend on which instances there are."""
-    alone = Instances([instance for instance in INSTANCES if instance.name == "anthropic"])
+    alone = Router([instance for instance in INSTANCES if instance.name == "anthropic"])
     assert alone.dialect(request("GET", b"/nowhere")) is dialects.openai
     assert alone.dialect(request("GET", b"/anthropic")) is dialects.anthropic
 

@@ -26,7 +26,7 @@ import trio
 import trio.testing
 
 from aibridge_trio import __version__
-from aibridge_trio.admin.client import Operator, Unreachable
+from aibridge_trio.admin.client import AdminClient, Unreachable
 from aibridge_trio.top import plain
 from tests.support.pictures import a_document
 from tests.support.processes import ASK, CHAT, MESSAGES, PATIENCE, Bridge, Process, Provider, a_bridge, until
@@ -932,7 +932,7 @@ async def test_the_pace_of_json(
 ) -> None:
     """There is a line every --interval, however often the bridge says something, and one for each event."""
 
-    class Bridge(Operator):
+    class Bridge(AdminClient):
         async def follow(self, hear: Callable[[Any], None]) -> None:
             for quarter in range(21):
                 hear({"quarter": quarter, "events": ["start", "breaker"][: 1 + (quarter >= 6)]})
@@ -951,7 +951,7 @@ async def test_a_lost_bridge_is_told_once(
     """However often it is tried again in vain, there is one line on stderr each time that the bridge goes."""
     days = iter([True, False, False, False, True, False, False, False])
 
-    class Bridge(Operator):
+    class Bridge(AdminClient):
         async def follow(self, hear: Callable[[Any], None]) -> None:
             if (up := next(days, None)) is None:
                 raise KeyboardInterrupt
@@ -970,7 +970,7 @@ async def test_one_frame_comes_in_time(
 ) -> None:
     """It takes an --interval, and never longer than what rates are worked out over."""
 
-    class Bridge(Operator):
+    class Bridge(AdminClient):
         async def follow(self, hear: Callable[[Any], None]) -> None:
             for second in range(100_000):
                 hear(a_document(1000.0 + second))

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.config.settings import Address, Settings, UnixSocket
-from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, Heads
+from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, HeadBudget
 from aibridge_trio.server.connection_limit import (
-    Connections,
+    ConnectionLimit,
     Reserve,
     callers_connections,
     operators_connections,
@@ -36,7 +36,7 @@ def mute(_: str) -> None:
     """Log nothing."""
 
 
-def entered(connections: Connections, *addresses: str | None) -> list[str | None]:
+def entered(connections: ConnectionLimit, *addresses: str | None) -> list[str | None]:
     """Let in who can be let in; return why each of the others can't."""
     causes: list[str | None] = []
     for address in addresses:
@@ -51,12 +51,12 @@ def entered(connections: Connections, *addresses: str | None) -> list[str | None
 
 def test_nobody_is_counted_without_bounds() -> None:
     """Without bounds all are let in."""
-    assert set(entered(Connections("x", mute), *["10.0.0.1"] * 100)) == {None}
+    assert set(entered(ConnectionLimit("x", mute), *["10.0.0.1"] * 100)) == {None}
 
 
 def test_bounds_in_all_and_of_one_address() -> None:
     """The bound of one address comes below that of all; those without an address have only the latter."""
-    connections = Connections("x", mute, most=4, per_address=2)
+    connections = ConnectionLimit("x", mute, most=4, per_address=2)
     causes = entered(connections, "10.0.0.1", "10.0.0.1", "10.0.0.1", None, None, None, "10.0.0.2")
     assert causes == [None, None, "address", None, None, "limit", "limit"]
     connections.leave("10.0.0.1")
@@ -65,7 +65,7 @@ def test_bounds_in_all_and_of_one_address() -> None:
 
 def test_ipv6_counts_by_site() -> None:
     """A caller with a whole /64 has no 2^64 addresses."""
-    connections = Connections("x", mute, per_address=1)
+    connections = ConnectionLimit("x", mute, per_address=1)
     causes = entered(connections, "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "fe80::1%eth0", "fe80::2%eth1")
     assert causes == [None, "address", None, None, "address"]
     connections.leave("2001:db8::1")
@@ -74,7 +74,7 @@ def test_ipv6_counts_by_site() -> None:
 
 def test_a_share_is_for_addresses_that_are_neither_ours_nor_a_trusted_proxys() -> None:
     """A proxy in front has everyone's connections, and so has one on this machine."""
-    connections = Connections("x", mute, share=1, spared=[ip_network("10.1.0.0/16")])
+    connections = ConnectionLimit("x", mute, share=1, spared=[ip_network("10.1.0.0/16")])
     for address in ("10.1.2.3", "127.0.0.1", "::1", "127.9.9.9"):
         assert entered(connections, address, address, address) == [None] * 3
     assert entered(connections, "10.2.0.1", "10.2.0.1", "nonsense", "nonsense") == [None, "address"] * 2
@@ -83,7 +83,7 @@ def test_a_share_is_for_addresses_that_are_neither_ours_nor_a_trusted_proxys() -
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "2001:db8::1", "2001:db8::2", None]), st.booleans())))
 def test_counts_are_exact(moves: list[tuple[str | None, bool]]) -> None:
     """Whoever comes and goes, the bounds hold, the busiest is the busiest, and who left is forgotten."""
-    connections = Connections("x", mute, most=5, per_address=2)
+    connections = ConnectionLimit("x", mute, most=5, per_address=2)
     inside: list[str | None] = []
     for address, comes in moves:
         if comes and connections.cause(address) is None:
@@ -150,7 +150,7 @@ def test_the_bounds_of_operators(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(autojump_clock: MockClock) -> None:
     """The line has the cause, how many there were since the last, and the address that has the most."""
     said: list[str] = []
-    connections = Connections("callers", said.append, most=2)
+    connections = ConnectionLimit("callers", said.append, most=2)
     entered(connections, "10.0.0.1", "10.0.0.1")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connections.run)
@@ -234,7 +234,7 @@ async def test_with_no_descriptor_left_a_few_are_served_and_the_rest_told(
 
     monkeypatch.setattr("aibridge_trio.server.server.Reserve", Fake)
     said: list[str] = []
-    site = Site(network, ok, connections=Connections("callers", said.append), reserve=reserve)
+    site = Site(network, ok, connections=ConnectionLimit("callers", said.append), reserve=reserve)
     network.listeners["s"] = short
     site.server._listeners = [short]
     await network.nursery.start(site.server.run)
@@ -280,7 +280,7 @@ async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
     autojump_clock: MockClock, network: Network, data: bytes
 ) -> None:
     """Who says nothing, or half of a head, goes for another, the one that began first; at once."""
-    site = Site(network, ok, connections=Connections("operators", mute, most=2), evicts=True)
+    site = Site(network, ok, connections=ConnectionLimit("operators", mute, most=2), evicts=True)
     await network.nursery.start(site.server.run)
     silent = [await site.call(data) for _ in range(3)]
     await wait_all_tasks_blocked()
@@ -294,7 +294,7 @@ async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
 @given(st.lists(st.integers(0, 64 * 1024), max_size=9), st.integers(0, 300_000))
 def test_heads_share_a_budget(sizes: list[int], budget: int) -> None:
     """What is beyond the free part is taken once, however it grew, and given back."""
-    heads = Heads(budget)
+    heads = HeadBudget(budget)
     granted = 0
     held = []
     for size in sizes:

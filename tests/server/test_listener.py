@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.server.listener import SocketListener, take
 from aibridge_trio.server.unix_listener import UnixListener
 
@@ -63,7 +63,7 @@ def test_ipv6_alone_leaves_the_ipv4_port_to_others() -> None:
     """Beside an IPv4 address of the same port, `[::]` is IPv6 only; any other IPv6 address always is."""
     with take("127.0.0.1", 0, option="a") as ipv4:
         port = ipv4.getsockname()[1]
-        with pytest.raises(Mistake, match=rf"--bind: cannot listen on \[::\]:{port}: the port is in use"):
+        with pytest.raises(UsageError, match=rf"--bind: cannot listen on \[::\]:{port}: the port is in use"):
             take("::", port, option="--bind")
         take("::", port, option="--bind", dual=False).close()
         take("::1", port, option="--bind").close()
@@ -130,7 +130,7 @@ def test_a_socket_in_use_is_left_alone(path: str) -> None:
         other.bind(path)
         other.listen(0)
         for _ in range(3):
-            with pytest.raises(Mistake, match=f"--bind: cannot listen on unix:{path}: the socket is in use"):
+            with pytest.raises(UsageError, match=f"--bind: cannot listen on unix:{path}: the socket is in use"):
                 opened(path)
         assert Path(path).exists()
 
@@ -145,7 +145,7 @@ def test_what_is_no_socket_is_left_alone(path: str, kind: str) -> None:
         here.symlink_to("nowhere")
     else:
         here.write_text("precious")
-    with pytest.raises(Mistake, match="is no socket"):
+    with pytest.raises(UsageError, match="is no socket"):
         opened(path)
     assert os.path.lexists(path)
     if kind == "directory":
@@ -154,7 +154,7 @@ def test_what_is_no_socket_is_left_alone(path: str, kind: str) -> None:
 
 def test_a_directory_that_is_not_there_is_a_mistake(path: str) -> None:
     """The reason is said in plain words."""
-    with pytest.raises(Mistake, match="there is no such directory"):
+    with pytest.raises(UsageError, match="there is no such directory"):
         opened(f"{path}/x/y")
 
 
@@ -176,7 +176,7 @@ def test_a_socket_that_cannot_be_opened_leaves_no_file(path: str, monkeypatch: p
         raise PermissionError(1, "no")
 
     monkeypatch.setattr(Path, "chmod", chmod)
-    with pytest.raises(Mistake, match="not permitted"):
+    with pytest.raises(UsageError, match="not permitted"):
         opened(path)
     assert not os.path.lexists(path)
 

@@ -13,7 +13,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.server.asgi import Receive, Scope, Send
-from aibridge_trio.server.connection_limit import Connections
+from aibridge_trio.server.connection_limit import ConnectionLimit
 from aibridge_trio.server.listener import SocketListener, take
 from aibridge_trio.server.server import Server
 from tests.server.test_connection import GET, OK, Caller, Serve, Site, answer, ok, piece, serve, start
@@ -106,9 +106,9 @@ async def test_a_handshake_does_not_hold_up_the_end(autojump_clock: MockClock, s
 # Limits
 
 
-def limited(**bounds: Any) -> Connections:
+def limited(**bounds: Any) -> ConnectionLimit:
     """Connections with bounds; what is written of them is forgotten."""
-    return Connections("callers", lambda _: None, **bounds)
+    return ConnectionLimit("callers", lambda _: None, **bounds)
 
 
 async def test_connections_are_limited(autojump_clock: MockClock, serve: Serve) -> None:
@@ -185,7 +185,7 @@ async def test_a_shortage_is_told_once_a_second_and_survived(
 ) -> None:
     """While nobody can be let in, those who are in are served; and then others are let in again."""
     said: list[str] = []
-    site = Site(network, ok, connections=Connections("callers", said.append))
+    site = Site(network, ok, connections=ConnectionLimit("callers", said.append))
     listener: Any = network.listeners["s"]
 
     class Short(MemoryListener):

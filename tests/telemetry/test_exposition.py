@@ -22,7 +22,7 @@ from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.events import Finished
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.exposition import PLAIN, Exposition, Family, Form, accepts_gzip, negotiate
 from aibridge_trio.telemetry.metrics import Metrics
 from tests.support.network import Network
@@ -187,14 +187,14 @@ def test_what_is_kept_is_what_would_be_written(
         assert kept.text(families, form) == straight(families, form)
 
 
-def metrics(ledger: Ledger) -> Metrics:
+def metrics(ledger: Counters) -> Metrics:
     """The metrics of a ledger."""
     return Metrics(ledger, Admission(Limits(), 0, lambda: 0.0).statistics)
 
 
 def test_a_provider_that_is_off_has_no_series() -> None:
     """Only configured ones have, each from the start."""
-    said = metrics(Ledger([OPENAI])).render().decode()
+    said = metrics(Counters([OPENAI])).render().decode()
     assert {
         sample.labels["provider"]
         for family in plain(said)
@@ -206,7 +206,7 @@ def test_a_provider_that_is_off_has_no_series() -> None:
 
 async def test_two_scrapes_at_a_time_are_each_of_one_moment(autojump_clock: MockClock) -> None:
     """Others run between the pieces, and change values; each text tells the values of its own beginning."""
-    ledger = Ledger([OPENAI])
+    ledger = Counters([OPENAI])
     told = metrics(ledger)
     texts: list[tuple[int, str]] = []
 
@@ -236,7 +236,7 @@ async def test_two_scrapes_at_a_time_are_each_of_one_moment(autojump_clock: Mock
 
 async def test_a_scrape_is_cut_into_pieces(autojump_clock: MockClock) -> None:
     """Others have their turn many times during one, packed or not, cold or warm."""
-    told = metrics(Ledger([OPENAI]))
+    told = metrics(Counters([OPENAI]))
     for packed in (False, True):
         turns = 0
         done = trio.Event()

@@ -23,13 +23,13 @@ from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import (
     Answered,
     Bug,
-    Bus,
     Event,
+    EventBus,
     Faulted,
     Finished,
     FirstByte,
     Judged,
-    Lifecycle,
+    LifecycleChanged,
     Overridden,
     Started,
     Transitioned,
@@ -65,7 +65,7 @@ REQUEST = Finished(
 TRIP = Transitioned("openai", State.CLOSED, State.OPEN, "5 failures in 10 s, last 503", trip=True)
 CLOSED = Transitioned("openai", State.HALF_OPEN, State.CLOSED, "3 of 3 probes succeeded", trip=False)
 OVERRIDE = Overridden("openai", Mode.OPEN, "10.0.0.9")
-START = Lifecycle("start", "listens")
+START = LifecycleChanged("start", "listens")
 BUG = Bug("KeyError at x.py:1 f")
 SILENT: list[Event] = [
     Started("openai", CALLER),
@@ -78,7 +78,7 @@ SILENT: list[Event] = [
 
 def tell(listener: Log, event: Event) -> None:
     """Let it hear an event."""
-    bus = Bus()
+    bus = EventBus()
     bus.listen(listener.hears)
     bus.publish(event)
 
@@ -176,7 +176,7 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
             {"level": "warning", "event": "override", "provider": "openai", "mode": "open", "peer": "10.0.0.9"},
         ),
         (START, {"level": "info", "event": "start", "detail": "listens"}),
-        (Lifecycle("drain", "2 in flight"), {"level": "info", "event": "drain", "detail": "2 in flight"}),
+        (LifecycleChanged("drain", "2 in flight"), {"level": "info", "event": "drain", "detail": "2 in flight"}),
         (BUG, {"level": "error", "event": "bug", "where": "KeyError at x.py:1 f"}),
     ],
 )

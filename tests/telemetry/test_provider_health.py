@@ -10,7 +10,7 @@ from aibridge_trio.core.breaker.breaker import State
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished, FirstByte, Started, Transitioned
-from aibridge_trio.telemetry.provider_health import ProviderNotes
+from aibridge_trio.telemetry.provider_health import ProviderHealth
 
 CALLER = Caller(b"key", "…9fK2", authenticated=True)
 
@@ -46,7 +46,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.notes = ProviderNotes(lambda: self.now)
+        self.notes = ProviderHealth(lambda: self.now)
 
     def start(self, many: int = 1) -> None:
         """Let so many requests go to openai."""
@@ -139,7 +139,7 @@ def test_what_never_went_to_a_provider_counts_for_none() -> None:
     assert desk.after(0) == (2, 9)
 
 
-def moved(notes: ProviderNotes, target: State, because: str, scope: str | None = None) -> None:
+def moved(notes: ProviderHealth, target: State, because: str, scope: str | None = None) -> None:
     """Let a breaker of openai change its state."""
     notes.transitioned(Transitioned("openai", State.CLOSED, target, because, trip=False, scope=scope))
 

@@ -20,12 +20,12 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.errors import REASONS
-from aibridge_trio.events import Bus, Event, Finished, Started
+from aibridge_trio.events import Event, EventBus, Finished, Started
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.gateway.lifecycle import Life
-from aibridge_trio.gateway.routing import Instances
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.routing import Router
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.status import Status
 from tests.support.network import Handler, Network, Running
 
@@ -380,10 +380,10 @@ async def test_a_provider_that_hangs_is_told(autojump_clock: MockClock, network:
 def alone() -> Status:
     """Return a status that listens to no bridge."""
     return Status(
-        life=Life(),
+        life=Lifecycle(),
         admission=Admission(Limits(), 0, lambda: 0.0),
-        ledger=Ledger([]),
-        instances=Instances([]),
+        ledger=Counters([]),
+        instances=Router([]),
         clock=lambda: 0.0,
         wall_clock=lambda: 0.0,
         listeners={},
@@ -397,7 +397,7 @@ def caller(n: int) -> Caller:
 
 def tell(listener: Status, event: Event) -> None:
     """Let it and its ledger hear an event."""
-    bus = Bus()
+    bus = EventBus()
     bus.listen(listener._ledger.hears)
     bus.listen(listener.hears)
     bus.publish(event)

@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.admin.client import Operator, Unreachable
+from aibridge_trio.admin.client import AdminClient, Unreachable
 from aibridge_trio.top.dashboard import Dashboard
 from aibridge_trio.top.screen.text import Frame
 from aibridge_trio.top.terminal import Terminal
@@ -62,7 +62,7 @@ class Paper(Terminal):
         return [lines for drawn, lines in self.frames if drawn <= time][-1]
 
 
-class Bridge(Operator):
+class Bridge(AdminClient):
     """A bridge that says what `say` says, and then nothing more; of orders it wants to know nothing."""
 
     def __init__(self, say: Callable[[Hear], Awaitable[None]]) -> None:

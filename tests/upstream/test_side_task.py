@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.upstream.side_task import Beside
+from aibridge_trio.upstream.side_task import SideTask
 
 
 async def fail() -> None:
@@ -17,7 +17,7 @@ async def fail() -> None:
 
 async def test_its_failure_cancels_and_is_raised_as_it_is(autojump_clock: MockClock) -> None:
     """Not in a group; the task that started it is woken for it."""
-    beside = Beside()
+    beside = SideTask()
     await beside.start(fail)
     with pytest.raises(trio.Cancelled) as cancelled:
         await trio.sleep_forever()
@@ -29,11 +29,11 @@ async def test_its_failure_cancels_and_is_raised_as_it_is(autojump_clock: MockCl
 
 async def test_it_is_waited_for(autojump_clock: MockClock) -> None:
     """Without an error the end is the end of both; a failure in the meantime is raised."""
-    beside = Beside()
+    beside = SideTask()
     await beside.start(lambda: trio.sleep(5))
     await beside.close(None)
     assert trio.current_time() == 5
-    beside = Beside()
+    beside = SideTask()
     await beside.start(fail)
     with pytest.raises(KeyError):
         await beside.close(None)
@@ -42,7 +42,7 @@ async def test_it_is_waited_for(autojump_clock: MockClock) -> None:
 async def test_it_can_be_stopped(autojump_clock: MockClock) -> None:
     """By itself, and by an error, which stays the caller's to raise; closing twice is closing once."""
     for error in (None, ValueError()):
-        beside = Beside()
+        beside = SideTask()
         await beside.start(trio.sleep_forever)
         if error is None:
             beside.stop()
@@ -53,7 +53,7 @@ async def test_it_can_be_stopped(autojump_clock: MockClock) -> None:
 
 async def test_a_cancellation_from_elsewhere_goes_on(autojump_clock: MockClock) -> None:
     """It ends both, and is no failure."""
-    beside = Beside()
+    beside = SideTask()
     with trio.move_on_after(3) as scope:
         await beside.start(trio.sleep_forever)
         try:

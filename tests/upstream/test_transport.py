@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.upstream.call import Call, ConnectionLost, Patience
+from aibridge_trio.upstream.call import Call, CallTimeouts, ConnectionLost
 from aibridge_trio.upstream.pool import Origin, Pool
 from aibridge_trio.upstream.transport import Transport
 from tests.support.network import Network
@@ -409,7 +409,7 @@ async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Networ
     three, never = Deadline(3), Deadline(math.inf)
     network.nursery.start_soon(three.run)
     pool = Pool(Origin("host", 80, None), stuck)
-    call = Call(pool, Patience(math.inf, three, never, never))
+    call = Call(pool, CallTimeouts(math.inf, three, never, never))
     with pytest.raises(httpx.WriteTimeout):
         await call.begin("GET", b"/", [(b"host", b"host")], nothing, lambda: None)
     assert trio.current_time() == pytest.approx(3, abs=0.1)
@@ -534,7 +534,7 @@ async def test_no_deadline_waits_for_a_call_that_is_over(
         await trio.sleep_forever()
 
     Host(network, speak)
-    patience = Patience(math.inf, Deadline(10), Deadline(10), Deadline(10))
+    patience = CallTimeouts(math.inf, Deadline(10), Deadline(10), Deadline(10))
     call = Call(Pool(Origin("host", 80, None), network._link), patience, overlapping=True)
     body = iter([b"x", b"y"] if end == "upload broken" else [])
 
@@ -561,7 +561,7 @@ async def test_the_head_is_not_waited_for_once_it_has_come(autojump_clock: MockC
         await trio.sleep_forever()
 
     Host(network, speak)
-    patience = Patience(math.inf, Deadline(100), Deadline(10), Deadline(100))
+    patience = CallTimeouts(math.inf, Deadline(100), Deadline(10), Deadline(100))
     network.nursery.start_soon(patience.head.run)
     call = Call(Pool(Origin("host", 80, None), network._link), patience)
 
@@ -606,7 +606,7 @@ async def test_a_reset_behind_a_long_request_may_have_come_before_its_end(
 
     host = Host(network, speak)
     call = Call(
-        Pool(Origin("host", 80, None), broken), Patience(math.inf, *(Deadline(math.inf) for _ in range(3)))
+        Pool(Origin("host", 80, None), broken), CallTimeouts(math.inf, *(Deadline(math.inf) for _ in range(3)))
     )
     body = iter([b"x" * 10_000] * (size // 10_000))
 
@@ -632,7 +632,9 @@ async def test_a_silence_of_the_machine_is_a_silence(autojump_clock: MockClock, 
         return made
 
     Host(network, answers)
-    call = Call(Pool(Origin("host", 80, None), dead), Patience(math.inf, *(Deadline(math.inf) for _ in range(3))))
+    call = Call(
+        Pool(Origin("host", 80, None), dead), CallTimeouts(math.inf, *(Deadline(math.inf) for _ in range(3)))
+    )
 
     async def source() -> None:
         return None

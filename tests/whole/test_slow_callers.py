@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.core.breaker.breaker import Policy
+from aibridge_trio.core.breaker.breaker import BreakerPolicy
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Bug, Finished, nobody
@@ -189,7 +189,7 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
 ) -> None:
     """A reader that stops makes us stop reading: a provider that drops us for that is not down."""
     told: list[Any] = []
-    circuit = Circuit("openai", Policy(), trio.current_time, told.append)
+    circuit = Circuit("openai", BreakerPolicy(), trio.current_time, told.append)
 
     async def ask() -> None:
         with circuit.admit() as hold:
@@ -204,7 +204,7 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
 
 async def test_evidence_is_heard_before_the_bytes_go_out(autojump_clock: MockClock) -> None:
     """The caller may leave while they do."""
-    circuit = Circuit("openai", Policy(), trio.current_time, nobody)
+    circuit = Circuit("openai", BreakerPolicy(), trio.current_time, nobody)
     answer = Answer()
     answer.pieces = [b'data: {"error":{"code":"server_is_overloaded"}}\n\n']
     with trio.CancelScope() as scope, circuit.admit() as hold:

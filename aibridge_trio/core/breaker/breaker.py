@@ -68,7 +68,7 @@ Because = Literal["overload", "failures", "operator", "ramp"]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class BreakerPolicy:
     """The numbers; seconds, but for counts and factors.
 
     Each trip in a row lengthens the cooldown by `growth`, up to `stretch` times; docs/tuning.md shows why these.
@@ -103,7 +103,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class BreakerStats:
     """The breaker at one moment; `since` is when this state began, on the same clock as `now`.
 
     `in_a_row` are trips without health between them, `share` is what a ramp admits, 1 without one.
@@ -126,7 +126,7 @@ class Breaker:
 
     def __init__(
         self,
-        policy: Policy,
+        policy: BreakerPolicy,
         listen: Callable[[Transition], None],
         now: float = 0.0,
         chance: Callable[[], float] = lambda: 0.0,
@@ -227,10 +227,10 @@ class Breaker:
         else:
             self._become(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, "operator: auto", now)
 
-    def statistics(self, now: float) -> Statistics:
+    def statistics(self, now: float) -> BreakerStats:
         """Return the breaker as it is at `now`."""
         self.advance(now)
-        return Statistics(
+        return BreakerStats(
             state=self._state,
             mode=self._mode,
             since=self._since,

@@ -29,7 +29,7 @@ class Cooled:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class KeyCooldownStats:
     """Keys that rest now, how often one was cooled, how many were forgotten for room, and some of them."""
 
     resting: int
@@ -38,7 +38,7 @@ class Statistics:
     shown: tuple[Cooled, ...]
 
 
-class Credentials:
+class KeyCooldowns:
     """The keys of one provider that rest; `window` in seconds."""
 
     def __init__(self, window: float, room: int = _ROOM) -> None:
@@ -76,11 +76,11 @@ class Credentials:
             heapq.heapify(self._due)
         return self._told_with(key, now) >= _MANY
 
-    def statistics(self, now: float) -> Statistics:
+    def statistics(self, now: float) -> KeyCooldownStats:
         """Return what rests at `now`."""
         self._expire(now)
         latest = islice(reversed(self._until.values()), _SHOWN)
-        return Statistics(
+        return KeyCooldownStats(
             resting=len(self._until),
             total=self._total,
             evictions=self._evictions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Named:
+class ModelPatterns:
     """Model names that are known: exact ones, and ones that end in `*`, of which the longest fits best."""
 
     def __init__(self, patterns: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ _MARKS = re.compile(
 )
 
 
-class Onlooker:
+class ResponseInspector:
     """Reads one answer on the side: `head`, then `feed` for each piece, then `end` if it ended cleanly.
 
     Each returns evidence as soon as there is some. An answer that is encoded all the same, or

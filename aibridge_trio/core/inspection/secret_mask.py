@@ -8,7 +8,7 @@ from aibridge_trio.http.headers import Headers
 _LOOKED_AT = 64 * 1024
 
 
-class Mask:
+class SecretMask:
     """Hides a secret in one answer, wherever its pieces are cut."""
 
     def __init__(self, secret: bytes) -> None:

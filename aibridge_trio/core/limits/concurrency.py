@@ -20,9 +20,9 @@ from typing import Literal, NamedTuple
 
 from aibridge_trio.core.limits.fair_queue import FairQueue
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.rate_turns import Turns
-from aibridge_trio.core.limits.release_rate import Drain
-from aibridge_trio.core.limits.shares import Share, Slots
+from aibridge_trio.core.limits.rate_turns import RateTurns
+from aibridge_trio.core.limits.release_rate import ReleaseRate
+from aibridge_trio.core.limits.shares import KeyedLimit, Slots
 
 Limit = Literal["capacity", "caller_capacity", "provider_capacity", "rate_limit"]
 Reason = Literal[Limit, "queue_full", "queue_timeout", "queue_deadline"]
@@ -56,7 +56,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Place:
+class Lease:
     """One request's place: what it holds, and since when; or that it waits, and until when at most.
 
     `served` is set when the request goes up to its provider: only then does it tell how long slots are held.
@@ -81,7 +81,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class QueueStats:
     """What waits now; `pace` is how many slots become free a second, None if that is unknown."""
 
     waiting: int
@@ -89,7 +89,7 @@ class Statistics:
     pace: float | None
 
 
-class Places:
+class ConcurrencyLimiter:
     """Gives places and takes them back. `wake` is told who waits no longer: it has its turn, or is pushed out.
 
     `rate` is the rate limit that requests wait for; one that refuses at once stands elsewhere.
@@ -99,7 +99,7 @@ class Places:
         self,
         limits: Limits,
         slots: Slots,
-        wake: Callable[[Place], None],
+        wake: Callable[[Lease], None],
         shadow: Collection[str] = (),
         rate: RateLimiter | None = None,
     ) -> None:
@@ -108,13 +108,13 @@ class Places:
         self._wake = wake
         self._shadow = frozenset(shadow)
         self._shared = bool(limits.per_caller or limits.per_provider)
-        self._callers = Share(limits.per_caller)
-        self._providers = Share(limits.per_provider)
-        self._queue: FairQueue[Place] = FairQueue(limits.queue_size)
-        self._drain = Drain(limits.max_concurrency)
-        self._rate = Turns(rate, self._queue.waiting)
+        self._callers = KeyedLimit(limits.per_caller)
+        self._providers = KeyedLimit(limits.per_provider)
+        self._queue: FairQueue[Lease] = FairQueue(limits.queue_size)
+        self._drain = ReleaseRate(limits.max_concurrency)
+        self._rate = RateTurns(rate, self._queue.waiting)
 
-    def enter(self, place: Place) -> Refusal | None:
+    def enter(self, place: Lease) -> Refusal | None:
         """Take a slot if one is free; refuse if none is and nobody may wait."""
         if self._slots.free():
             self._slots.take(place)
@@ -123,7 +123,7 @@ class Places:
             return Refusal("capacity", _SOON)
         return None
 
-    def charge(self, place: Place, caller: Hashable, now: float) -> None:
+    def charge(self, place: Lease, caller: Hashable, now: float) -> None:
         """Count a request against its caller's rate, if it could be in flight; else it will be when it is."""
         if place.slot or "capacity" in self._shadow:
             self.advance(now)
@@ -131,7 +131,7 @@ class Places:
                 place.rated_at = self._rate.admit(caller, now)
 
     def claim(
-        self, place: Place, caller: Hashable, provider: str, now: float, patience: float = math.inf
+        self, place: Lease, caller: Hashable, provider: str, now: float, patience: float = math.inf
     ) -> Refusal | None:
         """Take the shares; or begin to wait (`place.waits`), for no longer than `patience`; or refuse."""
         if self.take(place, caller, provider, now):
@@ -141,7 +141,7 @@ class Places:
             return Refusal(bars[0], _SOON)
         return self._begin_to_wait(place, now, patience, bars)
 
-    def take(self, place: Place, caller: Hashable, provider: str, now: float) -> bool:
+    def take(self, place: Lease, caller: Hashable, provider: str, now: float) -> bool:
         """Take the shares, if nothing bars that; tell whether they were taken."""
         self.advance(now)
         place.caller, place.provider, place.since = caller, provider, now
@@ -153,7 +153,7 @@ class Places:
         self._settle(place, now)
         return True
 
-    def leave(self, place: Place, now: float) -> None:
+    def leave(self, place: Lease, now: float) -> None:
         """Take back what a place holds, or let it leave the queue."""
         if place.waits:
             place.waits = False
@@ -172,13 +172,13 @@ class Places:
         if len(self._queue):
             self._seat_all(now)
 
-    def uncount(self, place: Place) -> None:
+    def uncount(self, place: Lease) -> None:
         """Count a request no more that left in the moment of its turn."""
         if place.rated_at is not None:
             self._rate.give_back(place.caller, place.rated_at)
             place.rated_at = None
 
-    def give_up(self, place: Place, now: float) -> Refusal:
+    def give_up(self, place: Lease, now: float) -> Refusal:
         """Say no to one that has waited for too long, or was pushed out; it must leave."""
         if place.pushed_out:
             return Refusal("queue_full", self._time_to_room(now))
@@ -197,14 +197,14 @@ class Places:
         """Return when to advance at the latest; infinity if nothing falls due."""
         return self._rate.due()
 
-    def statistics(self, now: float) -> Statistics:
+    def statistics(self, now: float) -> QueueStats:
         """Return what waits."""
-        return Statistics(len(self._queue), self._queue.callers, self._drain.pace(now))
+        return QueueStats(len(self._queue), self._queue.callers, self._drain.pace(now))
 
     def __repr__(self) -> str:
         return f"<Places {self._queue!r} {self._callers!r} {self._providers!r}>"
 
-    def _bars(self, place: Place, now: float) -> list[Limit]:
+    def _bars(self, place: Lease, now: float) -> list[Limit]:
         """Return what a place lacks, and note what of it is in shadow."""
         rated = place.rated_at is not None or not self._rate.limited
         if place.slot and not self._shared and rated:
@@ -221,7 +221,7 @@ class Places:
         place.would = tuple(limit for limit in lacking if limit in self._shadow)
         return [limit for limit in lacking if limit not in self._shadow]
 
-    def _settle(self, place: Place, now: float) -> None:
+    def _settle(self, place: Lease, now: float) -> None:
         """Give a place that has its slot all else that it lacks."""
         if self._shared:
             place.caller_share = self._callers.take(place.caller)
@@ -231,7 +231,7 @@ class Places:
         if place.slot and self.limits.queue_size:
             self._drain.taken(place, now)
 
-    def _begin_to_wait(self, place: Place, now: float, patience: float, bars: list[Limit]) -> Refusal | None:
+    def _begin_to_wait(self, place: Lease, now: float, patience: float, bars: list[Limit]) -> Refusal | None:
         patience = min(patience, self.limits.queue_timeout)
         if "rate_limit" in bars:
             ahead = self._queue.waiting_in(place.caller, self._lane_is_free)
@@ -265,7 +265,7 @@ class Places:
         while some and self._has_slot() and (place := self._queue.next(partial(self._is_free, now))):
             self._seat(place, now)
 
-    def _seat(self, place: Place, now: float) -> None:
+    def _seat(self, place: Lease, now: float) -> None:
         """Let one that waited have its turn."""
         if self._slots.free():
             self._slots.take(place)

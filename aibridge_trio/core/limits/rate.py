@@ -43,7 +43,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class RateStats:
     """Callers admitted within the last second, and how many were forgotten for want of room."""
 
     callers: int
@@ -151,10 +151,10 @@ class RateLimiter:
         reset = times[-1] + _SPAN - now if times else 0.0
         return Budget(self._limit, self._limit - len(times), reset)
 
-    def statistics(self, now: float) -> Statistics:
+    def statistics(self, now: float) -> RateStats:
         """Return how many callers are remembered."""
         self._expire(now)
-        return Statistics(callers=len(self._admissions), evictions=self._evictions)
+        return RateStats(callers=len(self._admissions), evictions=self._evictions)
 
     def __repr__(self) -> str:
         return f"<RateLimiter limit={self._limit}/s callers={len(self._admissions)}>"

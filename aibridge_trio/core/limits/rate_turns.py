@@ -10,7 +10,7 @@ from math import inf
 from aibridge_trio.core.limits.rate import Budget, RateLimiter
 
 
-class Turns:
+class RateTurns:
     """Asks a rate limit, and keeps an alarm for each caller of which a request waits for it; none limits nothing.
 
     `waits` tells whether a request of a caller waits.

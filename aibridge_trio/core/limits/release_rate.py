@@ -18,7 +18,7 @@ from statistics import median_low
 _REMEMBERED = 32
 
 
-class Drain:
+class ReleaseRate:
     """When `slots` (0: no limit) become free, by when those that are held were taken. Times are in seconds."""
 
     def __init__(self, slots: int) -> None:

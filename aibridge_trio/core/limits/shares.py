@@ -20,7 +20,7 @@ class Slots(Protocol):
         """Give one back."""
 
 
-class Share:
+class KeyedLimit:
     """At most `limit` holders under each key, 0 is unlimited; only keys that hold something are remembered."""
 
     def __init__(self, limit: int) -> None:

@@ -12,9 +12,9 @@ from random import Random
 
 from aibridge_trio.core.breaker import retry_after, verdict
 from aibridge_trio.core.breaker.breaker import Breaker, Refusal, State, Transition
-from aibridge_trio.core.breaker.key_cooldowns import Credentials
+from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence
-from aibridge_trio.core.limits.concurrency import Place, Places
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease
 from aibridge_trio.core.limits.concurrency import Refusal as NoPlace
 from aibridge_trio.core.limits.rate import RateLimiter
 from aibridge_trio.core.limits.refusals import reject
@@ -28,7 +28,7 @@ from aibridge_trio.errors import (
     UpstreamFault,
 )
 from aibridge_trio.simulate.policies.in_flight import InFlight
-from aibridge_trio.simulate.policies.passthrough import PROVIDER, Door
+from aibridge_trio.simulate.policies.passthrough import PROVIDER, Policy
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario import settings
 from aibridge_trio.simulate.scenario.settings import Values
@@ -43,18 +43,18 @@ _OVERLOADED = verdict.of_event("error", {"type": "error", "error": {"type": "ove
 _EXHAUSTED = {"error": {"code": "insufficient_quota"}}
 
 
-class Bridge(Door):
+class Bridge(Policy):
     """The product, set as `values` say; `seed` decides what it leaves to chance."""
 
     def __init__(self, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
         self._limits = limits = settings.limits(values)
         self._slots = InFlight(limits.max_concurrency or math.inf)
-        self._waiting: dict[Place, Call] = {}
+        self._waiting: dict[Lease, Call] = {}
         spread: Callable[[], float] = Random(f"{seed}/rate").random  # noqa: S311 - no secret
         self._rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
         rate = self._rate if limits.queue_size else None  # which calls wait for, then
-        self._places = Places(limits, self._slots, self._wake, rate=rate)
+        self._places = ConcurrencyLimiter(limits, self._slots, self._wake, rate=rate)
         self._rate_due = math.inf
         self._policy = settings.policy(values)
         chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
@@ -66,7 +66,7 @@ class Bridge(Door):
         self._slow: float = values["circuit_breaker_slow_first_byte"]
         self._own_keys = own_keys
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
-        self._credentials = Credentials(self._policy.window) if by_key and self._breaker else None
+        self._credentials = KeyCooldowns(self._policy.window) if by_key and self._breaker else None
 
     @property
     def state(self) -> str:
@@ -88,7 +88,7 @@ class Bridge(Door):
     def call(self, call: Call) -> None:
         """Take a caller's call: let it through, let it wait, or say no."""
         now, caller = self._clock.now, call.wish.caller
-        place = call.place = Place()
+        place = call.place = Lease()
         self._places.advance(now)
         if self._places.enter(place):
             self._refuse(call, AtCapacity(), "capacity")
@@ -119,11 +119,11 @@ class Bridge(Door):
             self._waiting.pop(call.place, None)
         super().left(call)
 
-    def _wake(self, place: Place) -> None:
+    def _wake(self, place: Lease) -> None:
         """Go on with a call whose turn it is, once the one that made room has been dealt with."""
         self._clock.at(self._clock.now, self._woken, place)
 
-    def _woken(self, place: Place) -> None:
+    def _woken(self, place: Lease) -> None:
         call = self._waiting.pop(place, None)
         if call is None:
             return

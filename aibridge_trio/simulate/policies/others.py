@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from aibridge_trio.errors import Phase
-from aibridge_trio.simulate.policies.passthrough import Door
+from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario.settings import Values
 from aibridge_trio.simulate.world.call import Call
@@ -20,7 +20,7 @@ _UNAVAILABLE = 503
 _OVERLOADED = 529
 
 
-class GoBridge(Door):
+class GoBridge(Policy):
     """A breaker on consecutive failures, as gobreaker's, judged by the status that was written.
 
     Five in a row within a tumbling 10 s open it for 30 s; half-open lets three calls in, and three successes close
@@ -127,7 +127,7 @@ class GoBridge(Door):
         self._back.answered(call, status, headers)
 
 
-class LiteLlm(Door):
+class LiteLlm(Policy):
     """A cooldown of 5 s after more than three failures in a minute, as LiteLLM's router has it for a deployment.
 
     Errors and broken connections count, what breaks in a stream does not. Who comes meanwhile gets a 429 that does

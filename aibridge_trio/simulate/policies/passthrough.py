@@ -6,7 +6,7 @@ import math
 
 from aibridge_trio.errors import Phase, Reject, UpstreamTimeout, UpstreamUnreachable
 from aibridge_trio.simulate.results.measure import Measure
-from aibridge_trio.simulate.world.call import Call, Hears, Serves
+from aibridge_trio.simulate.world.call import Call, CallListener, CallTarget
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
 
@@ -14,12 +14,12 @@ from aibridge_trio.simulate.world.engine import Clock
 PROVIDER = "provider"
 
 
-class Door:
+class Policy:
     """Lets every call through at once: no protection. An answer that does not begin in time is given up."""
 
     def __init__(self, clock: Clock, measure: Measure, patience: float = math.inf) -> None:
-        self.callers: Hears | None = None
-        self.provider: Serves | None = None
+        self.callers: CallListener | None = None
+        self.provider: CallTarget | None = None
         self._clock = clock
         self._measure = measure
         self._patience = patience
@@ -85,7 +85,7 @@ class Door:
     # What the kinds of doors share.
 
     @property
-    def _back(self) -> Hears:
+    def _back(self) -> CallListener:
         assert self.callers
         return self.callers
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from aibridge_trio.config import files
-from aibridge_trio.config.units import BOOLEAN, COUNT, DURATION, NUMBER, POSITIVE, SPAN, TEXT, Unfit, Unit, choice
-from aibridge_trio.errors import Mistake
+from aibridge_trio.config import units as u
+from aibridge_trio.config.units import InvalidValue, Unit, choice
+from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted
 from aibridge_trio.simulate.scenario.settings import KNOWN, Values, default
 from aibridge_trio.simulate.scenario.toml_table import Table
@@ -109,19 +110,19 @@ class Scenario:
 
 
 def _share(text: str) -> float:
-    if (share := NUMBER.parse(text)) > 1:
-        raise Unfit(f"{quoted(text)} is more than 1, which is all")
+    if (share := u.NUMBER.parse(text)) > 1:
+        raise InvalidValue(f"{quoted(text)} is more than 1, which is all")
     return share
 
 
 def _statuses(text: str) -> tuple[int, ...]:
-    return tuple(COUNT.parse(part.strip()) for part in text.split(",")) if text else ()
+    return tuple(u.COUNT.parse(part.strip()) for part in text.split(",")) if text else ()
 
 
 def _retry_after(text: str) -> float | None:
     if text == "none":
         return None
-    return math.inf if text == "true" else SPAN.parse(text)
+    return math.inf if text == "true" else u.SPAN.parse(text)
 
 
 _SHARE = Unit(_share, "SHARE", "0.5")
@@ -137,20 +138,20 @@ _BEYOND = choice("backoff", "stop")
 
 
 def load(path: Path) -> Scenario:
-    """Read a scenario from a file. Raises Mistake."""
+    """Read a scenario from a file. Raises UsageError."""
     try:
         return parsed(str(path), files.table(path))
-    except Unfit as unfit:
-        raise Mistake(
+    except InvalidValue as unfit:
+        raise UsageError(
             f"SCENARIO: {quoted(str(path), 255)} {unfit}; name a scenario or a readable TOML file"
         ) from None
 
 
 def parsed(file: str, raw: dict[str, Any]) -> Scenario:
-    """Read a scenario from a TOML document. Raises Mistake."""
+    """Read a scenario from a TOML document. Raises UsageError."""
     top = Table(file, "", raw)
-    about = top.take("about", TEXT, "")
-    duration = top.take("duration", SPAN)
+    about = top.take("about", u.TEXT, "")
+    duration = top.take("duration", u.SPAN)
     clients = dict(CLIENTS)
     own = top.table("clients")
     for name in own:
@@ -179,7 +180,7 @@ def parsed(file: str, raw: dict[str, Any]) -> Scenario:
 
 
 def check_size(scenario: Scenario, file: str) -> None:
-    """Refuse what would take hours. Raises Mistake."""
+    """Refuse what would take hours. Raises UsageError."""
     table = Table(file, "", {})
     if scenario.callers > _MOST_CALLERS:
         raise table.mistake("callers", f"more than {_MOST_CALLERS:,} in all", "simulate fewer")
@@ -192,17 +193,17 @@ def check_size(scenario: Scenario, file: str) -> None:
 def _client(name: str, table: Table) -> Client:
     client = Client(
         name=name,
-        retries=table.take("retries", COUNT),
+        retries=table.take("retries", u.COUNT),
         statuses=table.take("statuses", _STATUSES, ()),
-        server_errors=table.take("server_errors", BOOLEAN, default=False),
-        transport=table.take("transport", BOOLEAN, default=True),
-        streams=table.take("streams", COUNT, 0),
-        longest_told=table.take("longest_told", DURATION, 0.0),
+        server_errors=table.take("server_errors", u.BOOLEAN, default=False),
+        transport=table.take("transport", u.BOOLEAN, default=True),
+        streams=table.take("streams", u.COUNT, 0),
+        longest_told=table.take("longest_told", u.DURATION, 0.0),
         beyond=table.take("beyond", _BEYOND, "backoff"),  # type: ignore[arg-type]
-        believes=table.take("believes", BOOLEAN, default=False),
-        first=table.take("first", SPAN, 0.5),
-        factor=table.take("factor", NUMBER, 2.0),
-        longest=table.take("longest", SPAN, 8.0),
+        believes=table.take("believes", u.BOOLEAN, default=False),
+        first=table.take("first", u.SPAN, 0.5),
+        factor=table.take("factor", u.NUMBER, 2.0),
+        longest=table.take("longest", u.SPAN, 8.0),
         shorter=table.take("shorter", _SHARE, 0.0),
         longer=table.take("longer", _SHARE, 0.0),
     )
@@ -213,18 +214,18 @@ def _client(name: str, table: Table) -> Client:
 def _group(table: Table, clients: dict[str, Client]) -> Group:
     client = table.take("client", choice(*clients), "openai-python")
     group = Group(
-        name=table.take("name", TEXT, table.name.replace("[[callers]]", "callers")),
-        count=table.take("count", POSITIVE),
+        name=table.take("name", u.TEXT, table.name.replace("[[callers]]", "callers")),
+        count=table.take("count", u.POSITIVE),
         client=clients[client],
-        requests_per_minute=table.take("requests_per_minute", NUMBER),
-        patience=table.take("patience", SPAN, 60.0),
+        requests_per_minute=table.take("requests_per_minute", u.NUMBER),
+        patience=table.take("patience", u.SPAN, 60.0),
     )
     table.end()
     return group
 
 
 def _crowds(table: Table, names: list[str], duration: float) -> list[Crowd]:
-    times = table.take("times", NUMBER)
+    times = table.take("times", u.NUMBER)
     group = table.take("callers", choice(*names, ""), "")
     spans = _spans(table, duration)
     table.end()
@@ -233,10 +234,10 @@ def _crowds(table: Table, names: list[str], duration: float) -> list[Crowd]:
 
 def _spans(table: Table, duration: float) -> list[tuple[float, float]]:
     """Return from when to when: once, or `every` so often until the end."""
-    start = table.take("from", DURATION)
-    length = table.take("for", SPAN)
-    every = table.take("every", SPAN, math.inf)
-    until = min(table.take("until", SPAN, duration), duration)
+    start = table.take("from", u.DURATION)
+    length = table.take("for", u.SPAN)
+    every = table.take("every", u.SPAN, math.inf)
+    until = min(table.take("until", u.SPAN, duration), duration)
     if every <= length:
         raise table.mistake("every", "comes again before it is over", "make it longer than for")
     if start >= duration:
@@ -250,21 +251,21 @@ def _spans(table: Table, duration: float) -> list[tuple[float, float]]:
 
 def _model(table: Table) -> Model:
     model = Model(
-        slots=table.take("slots", COUNT, 0),
+        slots=table.take("slots", u.COUNT, 0),
         when_full=table.take("when_full", _FULL, "529"),
-        queue=table.take("queue", COUNT, 0),
-        full_retry_after=table.take("full_retry_after", DURATION, 0.0),
-        first_token=table.take("first_token", SPAN, 0.6),
-        first_token_spread=table.take("first_token_spread", NUMBER, 0.5),
-        tokens_per_second=table.take("tokens_per_second", NUMBER, 60.0),
-        answer_tokens=table.take("answer_tokens", POSITIVE, 300),
-        answer_tokens_spread=table.take("answer_tokens_spread", NUMBER, 0.8),
-        prompt_tokens=table.take("prompt_tokens", COUNT, 2000),
-        error_latency=table.take("error_latency", DURATION, 0.1),
+        queue=table.take("queue", u.COUNT, 0),
+        full_retry_after=table.take("full_retry_after", u.DURATION, 0.0),
+        first_token=table.take("first_token", u.SPAN, 0.6),
+        first_token_spread=table.take("first_token_spread", u.NUMBER, 0.5),
+        tokens_per_second=table.take("tokens_per_second", u.NUMBER, 60.0),
+        answer_tokens=table.take("answer_tokens", u.POSITIVE, 300),
+        answer_tokens_spread=table.take("answer_tokens_spread", u.NUMBER, 0.8),
+        prompt_tokens=table.take("prompt_tokens", u.COUNT, 2000),
+        error_latency=table.take("error_latency", u.DURATION, 0.1),
         own_keys=table.take("keys", _KEYS, "central") == "own",
-        requests_per_minute=table.take("requests_per_minute", COUNT, 0),
-        tokens_per_minute=table.take("tokens_per_minute", COUNT, 0),
-        quota_burst=table.take("quota_burst", SPAN, 10.0),
+        requests_per_minute=table.take("requests_per_minute", u.COUNT, 0),
+        tokens_per_minute=table.take("tokens_per_minute", u.COUNT, 0),
+        quota_burst=table.take("quota_burst", u.SPAN, 10.0),
     )
     if not model.tokens_per_second:
         raise table.mistake("tokens_per_second", "no answer would ever end", "write e.g. tokens_per_second = 60")
@@ -278,9 +279,9 @@ def _phases(table: Table, duration: float) -> list[Phase]:
     share = table.take("share", _SHARE, 1.0)
     # None is a value here: it says nothing of when to come back.
     retry_after = table.take("retry_after", _WORD, math.nan)
-    cuts = table.take("cuts", BOOLEAN, default=False)
-    slower = table.take("slower", NUMBER, 1.0)
-    slots = table.take("slots", POSITIVE, -1)
+    cuts = table.take("cuts", u.BOOLEAN, default=False)
+    slower = table.take("slower", u.NUMBER, 1.0)
+    slots = table.take("slots", u.POSITIVE, -1)
     table.end()
     word = None if retry_after is None or math.isnan(retry_after) else retry_after
     return [

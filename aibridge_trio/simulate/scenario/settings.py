@@ -7,8 +7,8 @@ from typing import Any
 
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import OPTIONS, Option, Settings
-from aibridge_trio.config.units import NUMBER, Unfit, nearest
-from aibridge_trio.core.breaker.breaker import Policy
+from aibridge_trio.config.units import NUMBER, InvalidValue, nearest
+from aibridge_trio.core.breaker.breaker import BreakerPolicy
 from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.printable import quoted
 
@@ -20,13 +20,13 @@ _ONLY_HERE = (
     Option(
         name="circuit_breaker_growth",
         unit=NUMBER,
-        default=f"{Policy().growth:g}",
+        default=f"{BreakerPolicy().growth:g}",
         help="What each trip in a row multiplies.",
     ),
     Option(
         name="circuit_breaker_stretch",
         unit=NUMBER,
-        default=f"{Policy().stretch:g}",
+        default=f"{BreakerPolicy().stretch:g}",
         help="How many cooldowns that makes at most.",
     ),
 )
@@ -61,21 +61,21 @@ def default() -> Values:
 
 
 def read(text: str) -> Values:
-    """Return settings written as `max_concurrency=50 queue_size=100`. Raises Unfit."""
+    """Return settings written as `max_concurrency=50 queue_size=100`. Raises InvalidValue."""
     values: Values = {}
     for word in text.split():
         name, equals, value = word.strip().partition("=")
         name = name.removeprefix("--").replace("-", "_")
         if name not in KNOWN:
             near = nearest(name, KNOWN)
-            raise Unfit(f"{quoted(name)} is no setting that can be simulated", near and f"{near}={value}")
+            raise InvalidValue(f"{quoted(name)} is no setting that can be simulated", near and f"{near}={value}")
         option = KNOWN[name]
         if option.switch and not equals:
             value = "true"
         try:
             values[name] = option.unit.parse(value)
-        except Unfit as unfit:
-            raise Unfit(f"{name}: {unfit}", f"{name}={unfit.instead or option.example}") from None
+        except InvalidValue as unfit:
+            raise InvalidValue(f"{name}: {unfit}", f"{name}={unfit.instead or option.example}") from None
     return values
 
 
@@ -89,7 +89,7 @@ def limits(values: Values) -> Limits:
     return policies.limits(_settings(values))
 
 
-def policy(values: Values) -> Policy:
+def policy(values: Values) -> BreakerPolicy:
     """Return what the breaker is told."""
     tried = {name: values[f"circuit_breaker_{name}"] for name in ("growth", "stretch")}
     return replace(policies.policy(_settings(values)), **tried)

@@ -1,12 +1,12 @@
-"""One table of a scenario file, read key by key. What is wrong is a Mistake: where, what, how to mend it."""
+"""One table of a scenario file, read key by key. What is wrong is a UsageError: where, what, how to mend it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from aibridge_trio.config.units import Unfit, Unit, nearest
-from aibridge_trio.errors import Mistake
+from aibridge_trio.config.units import InvalidValue, Unit, nearest
+from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted, visible
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Table:
         """Return the value of a key that is there."""
         try:
             return unit.parse(_text(self._raw[key]))
-        except Unfit as unfit:
+        except InvalidValue as unfit:
             remedy = f"write e.g. {key} = {_form(unfit.instead or example)}"
             raise self.mistake(key, str(unfit), remedy) from None
 
@@ -68,9 +68,11 @@ class Table:
                     visible(key, 80), "unknown key", f"did you mean {near}?" if near else "remove it"
                 )
 
-    def mistake(self, key: str, problem: str, remedy: str) -> Mistake:
+    def mistake(self, key: str, problem: str, remedy: str) -> UsageError:
         """Return what is wrong with a key, and how to mend it, in one line."""
-        return Mistake(f"{visible(self.file)}: {self.name + ' ' if self.name else ''}{key}: {problem}; {remedy}")
+        return UsageError(
+            f"{visible(self.file)}: {self.name + ' ' if self.name else ''}{key}: {problem}; {remedy}"
+        )
 
     def _below(self, key: str) -> str:
         return f"{self.name.strip('[]')}.{key}" if self.name else key
@@ -85,7 +87,7 @@ def _text(raw: Any) -> str:
             return str(raw)
         case list() if all(isinstance(each, int | str) for each in raw):
             return ",".join(str(each) for each in raw)
-    raise Unfit(f"{quoted(str(raw))} is no value")
+    raise InvalidValue(f"{quoted(str(raw))} is no value")
 
 
 def _form(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from aibridge_trio.core.breaker.permit import Permit
-    from aibridge_trio.core.limits.concurrency import Place
+    from aibridge_trio.core.limits.concurrency import Lease
     from aibridge_trio.errors import Phase
     from aibridge_trio.simulate.scenario.demand import Wish
     from aibridge_trio.simulate.world.clients import Headers
@@ -30,14 +30,14 @@ class Call:
         self.begun = False  # whether its caller has a first token
         self.over = False  # whether all of it has been given back
         self.judged = False  # whether its verdict is out, or can only be a relapse
-        self.place: Place | None = None  # the bridge's
+        self.place: Lease | None = None  # the bridge's
         self.permit: Permit | Any = None  # the breaker's, whoever's that is
 
     def __repr__(self) -> str:
         return f"<Call {self.number} of a wish of caller {self.wish.caller}, stage {self.stage}>"
 
 
-class Hears(Protocol):
+class CallListener(Protocol):
     """Who calls a provider, or a door, and is told what comes of it."""
 
     def first(self, call: Call) -> None:
@@ -56,7 +56,7 @@ class Hears(Protocol):
         """The 200 ends with an error event: overloaded."""
 
 
-class Serves(Protocol):
+class CallTarget(Protocol):
     """Who can be called."""
 
     def call(self, call: Call) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aibridge_trio.errors import Phase
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario.demand import Wish
-from aibridge_trio.simulate.world.call import Call, Serves
+from aibridge_trio.simulate.world.call import Call, CallTarget
 from aibridge_trio.simulate.world.chance import BACKOFF, chance
 from aibridge_trio.simulate.world.clients import BROKEN, Headers
 from aibridge_trio.simulate.world.engine import Clock
@@ -33,7 +33,7 @@ class Callers:
     """All wishes, each at its time; calls `door`, and hears from it what comes of its calls."""
 
     def __init__(self, wishes: Sequence[Wish], clock: Clock, measure: Measure) -> None:
-        self.door: Serves | None = None
+        self.door: CallTarget | None = None
         self._clock = clock
         self._measure = measure
         self._coming = iter(wishes)

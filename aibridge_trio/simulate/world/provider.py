@@ -10,7 +10,7 @@ import math
 from collections import deque
 
 from aibridge_trio.simulate.scenario.scenario import Phase, Scenario
-from aibridge_trio.simulate.world.call import GONE, QUEUED, SILENT, STREAMING, WORKING, Call, Hears
+from aibridge_trio.simulate.world.call import GONE, QUEUED, SILENT, STREAMING, WORKING, Call, CallListener
 from aibridge_trio.simulate.world.chance import FAULT, FIRST_TOKEN, chance, lognormal
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
@@ -25,7 +25,7 @@ class Provider:
     """Answers calls, and tells its `listener` what comes of them."""
 
     def __init__(self, scenario: Scenario, clock: Clock) -> None:
-        self.listener: Hears | None = None
+        self.listener: CallListener | None = None
         self.calls = 0
         self._model = scenario.model
         self._clock = clock
@@ -156,7 +156,7 @@ class Provider:
     # Slots and phases.
 
     @property
-    def _to(self) -> Hears:
+    def _to(self) -> CallListener:
         assert self.listener
         return self.listener
 

@@ -7,23 +7,23 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.breaker import Breaker, Mode, Policy, Refusal, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, Refusal, State, Transition
 from aibridge_trio.core.breaker.permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 
 OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
 BROKEN = Evidence(Verdict.FAILURE, "no connection")
-LONG = Policy(cooldown=60.0)  # so that the 30 s of a probe's deadline show
+LONG = BreakerPolicy(cooldown=60.0)  # so that the 30 s of a probe's deadline show
 
 
 # The plain rule: whatever is said, and however often it trips, the cooldown is the configured one.
-PLAIN = Policy(longest_cooldown=0.0)
+PLAIN = BreakerPolicy(longest_cooldown=0.0)
 
 
 class Lab:
     """A breaker, what it has told, and the questions of these tests."""
 
-    def __init__(self, policy: Policy | None = None) -> None:
+    def __init__(self, policy: BreakerPolicy | None = None) -> None:
         self.policy = policy or PLAIN
         self.told: list[Transition] = []
         self.breaker = Breaker(self.policy, self.told.append)
@@ -58,7 +58,7 @@ class Lab:
         return [change.target for change in self.told]
 
 
-def tripped(policy: Policy | None = None, at: float = 0.0) -> Lab:
+def tripped(policy: BreakerPolicy | None = None, at: float = 0.0) -> Lab:
     """Return a breaker that has just opened."""
     lab = Lab(policy)
     lab.fail(*[at] * lab.policy.threshold)
@@ -66,7 +66,7 @@ def tripped(policy: Policy | None = None, at: float = 0.0) -> Lab:
     return lab
 
 
-def half_open(policy: Policy | None = None) -> tuple[Lab, float]:
+def half_open(policy: BreakerPolicy | None = None) -> tuple[Lab, float]:
     """Return a breaker that has just begun to probe, and when that is."""
     lab = tripped(policy)
     now = lab.policy.cooldown
@@ -76,7 +76,7 @@ def half_open(policy: Policy | None = None) -> tuple[Lab, float]:
 
 def test_defaults() -> None:
     """Five failures in 10 s open for 30 s, and three probes decide."""
-    assert Policy() == Policy(threshold=5, window=10.0, cooldown=30.0, max_probes=3)
+    assert BreakerPolicy() == BreakerPolicy(threshold=5, window=10.0, cooldown=30.0, max_probes=3)
 
 
 def test_names_and_numbers() -> None:
@@ -192,7 +192,7 @@ def test_failures_without_a_status_open_it_too() -> None:
 
 def test_a_threshold_of_one() -> None:
     """With a threshold of one the first failure opens it."""
-    lab = tripped(Policy(threshold=1))
+    lab = tripped(BreakerPolicy(threshold=1))
     assert lab.told[0].because == "1 failure in 10 s, last 503"
 
 
@@ -408,7 +408,7 @@ def test_successes_do_not_outlive_half_open() -> None:
 @pytest.mark.parametrize(("cooldown", "deadline"), [(60.0, 30.0), (30.0, 30.0), (5.0, 5.0)])
 def test_a_probe_has_a_deadline(cooldown: float, deadline: float) -> None:
     """A probe without a verdict after min(cooldown, 30 s) gives its permit back as neutral, to the instant."""
-    lab, now = half_open(Policy(cooldown=cooldown))
+    lab, now = half_open(BreakerPolicy(cooldown=cooldown))
     for _ in range(3):
         lab.admitted(now)
     assert lab.breaker.next_due() == now + deadline
@@ -447,7 +447,7 @@ def test_a_late_success_counts(after: float) -> None:
 
 def test_a_provider_slower_than_the_deadline_closes_it() -> None:
     """Five 503s, then unary answers of 45 s: as soon as three of them are there it is closed."""
-    lab = tripped(Policy())
+    lab = tripped(BreakerPolicy())
     flying: list[tuple[float, Permit]] = []
     for now in range(30, 200):
         while flying and flying[0][0] <= now:
@@ -475,7 +475,7 @@ def test_a_late_verdict_counts_once() -> None:
 
 def test_a_late_success_dies_with_its_generation() -> None:
     """A slow probe of one half-open state does not help to close the next."""
-    lab, now = half_open(Policy(max_probes=1))
+    lab, now = half_open(BreakerPolicy(max_probes=1))
     slow = lab.admitted(now)
     lab.fail(now + 30)
     again = now + 30 + (lab.breaker.statistics(now + 30).cooldown_left or 0)
@@ -737,7 +737,7 @@ def test_statistics_are_frozen() -> None:
 
 def test_only_a_forced_breaker_says_operator() -> None:
     """Given back to itself it probes, and a refused probe is told of no operator any more."""
-    breaker = Breaker(Policy(max_probes=1), lambda _: None)
+    breaker = Breaker(BreakerPolicy(max_probes=1), lambda _: None)
     breaker.override(Mode.OPEN, 0.0)
     assert breaker.admit(1.0) == Refusal("operator", None)
     breaker.override(Mode.AUTO, 2.0)
@@ -747,7 +747,7 @@ def test_only_a_forced_breaker_says_operator() -> None:
 
 # What the provider says, and how often it has come to this
 
-HEARS = Policy(threshold=2)
+HEARS = BreakerPolicy(threshold=2)
 
 
 def left(lab: Lab, now: float) -> float:
@@ -866,7 +866,7 @@ def test_trips_in_a_row_take_longer() -> None:
 
 def test_a_longest_cooldown_below_the_stretch_is_the_bound() -> None:
     """Lengthening ends there, too; and at or below the configured one nothing is lengthened or heard."""
-    assert again(tripped(Policy(threshold=2, longest_cooldown=40.0)), 3) == [37.5, 40.0, 40.0]
+    assert again(tripped(BreakerPolicy(threshold=2, longest_cooldown=40.0)), 3) == [37.5, 40.0, 40.0]
     assert again(tripped(PLAIN), 3) == [30.0] * 3
     lab = Lab(PLAIN)
     lab.fail(*[0.0] * 5, told=100.0)
@@ -917,7 +917,7 @@ def test_an_override_forgets_trips_in_a_row() -> None:
 @example(1038577.0, 9999.623298602115)  # their sum less the first is more than the second
 def test_what_was_not_lengthened_is_not_said_to_be(now: float, cooldown: float) -> None:
     """A first trip speaks of no trips in a row, wherever the clock stands."""
-    lab = Lab(Policy(threshold=1, cooldown=cooldown))
+    lab = Lab(BreakerPolicy(threshold=1, cooldown=cooldown))
     lab.fail(now)
     assert lab.told[0].because == "1 failure in 10 s, last 503"
 
@@ -935,10 +935,10 @@ def test_what_lengthens_a_cooldown_is_told() -> None:
 
 # The way back
 
-RAMP = Policy(threshold=2, ramp=100.0)
+RAMP = BreakerPolicy(threshold=2, ramp=100.0)
 
 
-def recovered(policy: Policy = RAMP) -> tuple[Lab, float]:
+def recovered(policy: BreakerPolicy = RAMP) -> tuple[Lab, float]:
     """Return a breaker that has just closed, and when that is."""
     lab, now = half_open(policy)
     for _ in range(policy.max_probes):
@@ -1069,7 +1069,7 @@ def test_failures_of_long_ago_make_no_second_caller() -> None:
 
 def test_what_does_not_count_says_nothing_of_when_to_come_back() -> None:
     """Where 503s open it, one caller's 300 s are its own; so are those of a request from before."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     slow = lab.admitted(0.0, "one")
     lab.meet("other", SUCCESS, 0.0)
     lab.meet("one", LIMITED, 1, 1, told=300.0)
@@ -1080,7 +1080,7 @@ def test_what_does_not_count_says_nothing_of_when_to_come_back() -> None:
 
 def test_one_caller_does_not_keep_it_open() -> None:
     """Half-open, one caller's own failures are no verdict if others were refused meanwhile: those may probe."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     lab.meet("one", LIMITED, *[0] * 5, told=300.0)
     assert lab.refused(10.0, "other").wait == 290.0
     lab.meet("one", LIMITED, 300, 301, 302, told=300.0)
@@ -1094,7 +1094,7 @@ def test_one_caller_does_not_keep_it_open() -> None:
 
 def test_one_caller_alone_reopens_it() -> None:
     """With nobody else there its own failures are all that is known."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     lab.meet("one", LIMITED, *[0] * 5)
     lab.refused(10.0, "one")
     lab.meet("one", LIMITED, 30)
@@ -1103,7 +1103,7 @@ def test_one_caller_alone_reopens_it() -> None:
 
 def test_who_was_refused_is_expected_for_so_long() -> None:
     """Until the moment it was told, a fifth of chance and a window later; then nobody else is there."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     lab.fail(*[0] * 5)
     lab.refused(10.0, "other")  # 20 s: from 30 to 34 s
     lab.meet("one", LIMITED, 43.75)
@@ -1114,7 +1114,7 @@ def test_who_was_refused_is_expected_for_so_long() -> None:
 
 def test_two_callers_reopen_it() -> None:
     """Both of them meet it: it is the provider."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     lab.fail(*[0] * 5)
     lab.refused(10.0, "one")
     lab.refused(10.0, "two")
@@ -1126,7 +1126,7 @@ def test_two_callers_reopen_it() -> None:
 
 def test_a_callers_refusal_is_forgotten_when_it_closes() -> None:
     """In closed only answers show that another is there."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     lab.fail(*[0] * 5)
     lab.refused(29.0, "other")
     lab.meet("one", SUCCESS, 30, 30, 30)
@@ -1136,7 +1136,7 @@ def test_a_callers_refusal_is_forgotten_when_it_closes() -> None:
 
 def test_in_a_row_is_forgotten_with_health() -> None:
     """What is told of trips in a row grows less while it is closed, one for each cooldown."""
-    lab = Lab(Policy())
+    lab = Lab(BreakerPolicy())
     now = 0.0
     for _ in range(100):
         while lab.state(now) is not State.OPEN:

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aibridge_trio.core.breaker.breaker import Breaker, Mode, Policy, Refusal, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, Refusal, State, Transition
 from aibridge_trio.core.breaker.permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 
@@ -93,7 +93,7 @@ class Era:
 class Model:
     """Says what the contract says."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: BreakerPolicy) -> None:
         self.policy = policy
         self.mode = Mode.AUTO
         self.eras = [Era(State.CLOSED, 0.0)]
@@ -280,7 +280,7 @@ class BreakerMachine(RuleBasedStateMachine):
         ramp: float,
         operator: bool,
     ) -> None:
-        policy = Policy(threshold, window, cooldown, max_probes, longest, ramp=ramp)
+        policy = BreakerPolicy(threshold, window, cooldown, max_probes, longest, ramp=ramp)
         self.told: list[Transition] = []
         self.breaker = Breaker(policy, self.told.append)
         self.model = Model(policy)

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from aibridge_trio.core.breaker.key_cooldowns import Cooled, Credentials
+from aibridge_trio.core.breaker.key_cooldowns import Cooled, KeyCooldowns
 
 KEYS = [bytes([n]) for n in range(6)]
 
@@ -18,7 +18,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(window=st.sampled_from([1.0, 10.0]), room=st.integers(1, 6))
     def begin(self, window: float, room: int) -> None:
-        self.credentials = Credentials(window, room)
+        self.credentials = KeyCooldowns(window, room)
         self.window, self.room = window, room
         self.now = 0.0
         self.until: dict[bytes, float] = {}
@@ -68,7 +68,7 @@ def test_keys_rest_as_in_the_naive_table() -> None:
 
 def test_three_different_keys_are_many() -> None:
     """One key often is one; the third within the window makes it the provider's trouble, a fourth all the more."""
-    credentials = Credentials(10.0)
+    credentials = KeyCooldowns(10.0)
     told = [credentials.cool(key, "", 60.0, now) for key, now in zip(b"aaabcd", range(6), strict=True)]  # type: ignore[arg-type]
     assert told == [False, False, False, False, True, True]
     assert not credentials.cool(b"e", "", 60.0, 100.0)
@@ -76,7 +76,7 @@ def test_three_different_keys_are_many() -> None:
 
 def test_the_total_is_of_keys_that_began_to_rest() -> None:
     """A longer word for a key that rests is no second rest; one behind its end is; nothing to wait for is none."""
-    credentials = Credentials(10.0)
+    credentials = KeyCooldowns(10.0)
     for key, seconds, now in ((b"a", 5.0, 0.0), (b"a", 50.0, 1.0), (b"b", 0.0, 1.0), (b"b", 5.0, 1.0)):
         credentials.cool(key, "", seconds, now)
     assert credentials.statistics(1.0).total == 2
@@ -86,7 +86,7 @@ def test_the_total_is_of_keys_that_began_to_rest() -> None:
 
 def test_memory_is_bounded() -> None:
     """However many keys are told, so many are remembered, and the heap is no longer than the table."""
-    credentials = Credentials(10.0, room=100)
+    credentials = KeyCooldowns(10.0, room=100)
     for n in range(1000):
         credentials.cool(b"%d" % n, "", 60.0, 0.0)
         credentials.cool(b"%d" % n, "", 60.0 + n, 0.0)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
-from aibridge_trio.core.inspection.response import Onlooker
+from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.http.sse import MAX_EVENT
 from tests.core.breaker.test_verdict import EXHAUSTED, OVERLOAD_CODES, SHAPES, shapes
@@ -71,12 +71,12 @@ STREAMS = {
 USAGE = {"chat": Usage(36, 50, 64, 0), "responses": Usage(36, 50, 64, 0), "messages": Usage(20, 9, 4000, 300)}
 
 
-def stream(status: int = 200) -> Onlooker:
-    return Onlooker(status, media_type=SSE, readable=True)
+def stream(status: int = 200) -> ResponseInspector:
+    return ResponseInspector(status, media_type=SSE, readable=True)
 
 
-def unary(status: int = 200) -> Onlooker:
-    return Onlooker(status, media_type=JSON, readable=True)
+def unary(status: int = 200) -> ResponseInspector:
+    return ResponseInspector(status, media_type=JSON, readable=True)
 
 
 # --- Streams
@@ -264,7 +264,7 @@ def test_a_body_too_long_to_keep_is_judged_by_its_status() -> None:
 @pytest.mark.parametrize("media_type", [SSE, JSON, ""])
 def test_overload_heads_fail_at_once(status: int, media_type: str) -> None:
     """503 and 529 are failures at the head, whatever follows."""
-    evidence = Onlooker(status, media_type=media_type, readable=True).head()
+    evidence = ResponseInspector(status, media_type=media_type, readable=True).head()
     assert evidence == Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == 429)
 
 
@@ -289,7 +289,7 @@ def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> Non
 @pytest.mark.parametrize("media_type", [SSE, JSON, "text/html", ""])
 def test_any_other_429_is_a_failure(media_type: str) -> None:
     """A complete 429 with any other body is a failure, whatever its media type."""
-    onlooker = Onlooker(429, media_type=media_type, readable=True)
+    onlooker = ResponseInspector(429, media_type=media_type, readable=True)
     onlooker.feed(b'{"error":{"code":"rate_limit_exceeded"}}')
     evidence = onlooker.end()
     assert evidence is not None
@@ -326,7 +326,7 @@ def test_a_429_too_long_to_keep_is_a_failure() -> None:
 @pytest.mark.parametrize("media_type", [SSE, JSON])
 def test_an_encoded_answer_is_judged_by_its_head(status: int, verdict: Verdict, media_type: str) -> None:
     """What cannot be read is judged by its status at once, and its tokens are not counted."""
-    onlooker = Onlooker(status, media_type=media_type, readable=False)
+    onlooker = ResponseInspector(status, media_type=media_type, readable=False)
     evidence = onlooker.head()
     assert evidence is not None
     assert evidence.verdict is verdict
@@ -382,6 +382,6 @@ def test_hostile_json_never_raises(data: bytes, status: int) -> None:
 @example(200, SSE, True, [b'data: {"type":[]}\n\n'])
 def test_arbitrary_bytes_never_raise(status: int, media_type: str, readable: bool, pieces: list[bytes]) -> None:
     """No bytes, however cut, make the reader on the side raise: it must not break what passes by."""
-    onlooker = Onlooker(status, media_type=media_type, readable=readable)
+    onlooker = ResponseInspector(status, media_type=media_type, readable=readable)
     evidence = [onlooker.head(), *map(onlooker.feed, pieces), onlooker.end(), onlooker.cut()]
     assert any(evidence)

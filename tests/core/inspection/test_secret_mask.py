@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from aibridge_trio.config.settings import Secret
-from aibridge_trio.core.inspection.secret_mask import Mask
+from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.http.message import Reply, Request
 from tests.support.network import Network
 
@@ -19,7 +19,7 @@ CHAT = "/openai/v1/chat/completions"
 
 
 def masked(secret: bytes, *pieces: bytes) -> bytes:
-    mask = Mask(secret)
+    mask = SecretMask(secret)
     return b"".join([*map(mask.feed, pieces), mask.end()])
 
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aibridge_trio.core.limits.concurrency import Limits, Place, Places, Refusal
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease, Limits, Refusal
 from aibridge_trio.core.limits.rate import RateLimiter
 
 CALLERS = "abc"
@@ -25,7 +25,7 @@ PROVIDERS = ("x", "y")
 SHADOWS = st.sets(st.sampled_from(["capacity", "caller_capacity", "provider_capacity"]), max_size=2)
 
 
-def holds(place: Place) -> list[str]:
+def holds(place: Lease) -> list[str]:
     """Return what a place has."""
     return [name for name in ("slot", "caller_share", "provider_share", "waits") if getattr(place, name)]
 
@@ -55,21 +55,21 @@ class Door:
     def __init__(self, limits: Limits, shadow: frozenset[str] = frozenset(), rate: int = 0) -> None:
         self.limits, self.shadow = limits, shadow
         self.slots = Slots(limits.max_concurrency)
-        self.woken: list[Place] = []
+        self.woken: list[Lease] = []
         self.rate = RateLimiter(rate) if rate else None
-        self.places = Places(limits, self.slots, self.woken.append, shadow, self.rate)
+        self.places = ConcurrencyLimiter(limits, self.slots, self.woken.append, shadow, self.rate)
 
     def come(
         self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf
-    ) -> tuple[Place, Refusal | None]:
-        place = Place()
+    ) -> tuple[Lease, Refusal | None]:
+        place = Lease()
         self.places.advance(now)
         refusal = self.places.enter(place)
         if refusal:
             self.places.leave(place, now)
         return place, refusal or self.claim(place, caller, provider, now, patience)
 
-    def claim(self, place: Place, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
+    def claim(self, place: Lease, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
         self.places.charge(place, caller, now)
         refusal = self.places.claim(place, caller, provider, now, patience)
         if refusal:
@@ -83,7 +83,7 @@ class Door:
             now = due
             self.places.advance(now)
 
-    def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Place:
+    def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Lease:
         place, refusal = self.come(caller, provider, now)
         assert refusal is None
         return place
@@ -105,14 +105,14 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         limits = Limits(slots, per_caller, per_provider, queue, queue_timeout=20.0)
         self.door = Door(limits, frozenset(shadow), rate if queue else 0)
-        self.admitted: dict[Place, float] = {}
-        self.entered: list[Place] = []
-        self.here: list[Place] = []
+        self.admitted: dict[Lease, float] = {}
+        self.entered: list[Lease] = []
+        self.here: list[Lease] = []
         self.now = 0.0
 
     @rule()
     def enter(self) -> None:
-        place = Place()
+        place = Lease()
         if refusal := self.door.places.enter(place):
             assert refusal.reason == "capacity"
             assert holds(place) == []
@@ -150,7 +150,7 @@ class Machine(RuleBasedStateMachine):
         place, refusal = self.door.come(caller, provider, self.now, patience)
         self.told(place, refusal, patience, before)
 
-    def told(self, place: Place, refusal: Refusal | None, patience: float, before: list[Place]) -> None:
+    def told(self, place: Lease, refusal: Refusal | None, patience: float, before: list[Lease]) -> None:
         if refusal:
             assert holds(place) == []
             assert 0 < refusal.wait <= 60.0
@@ -173,7 +173,7 @@ class Machine(RuleBasedStateMachine):
             place.served = served and not place.waits
             self.leave(place)
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: Lease) -> None:
         self.here.remove(place)
         self.door.places.leave(place, self.now)
         assert holds(place) == []
@@ -306,7 +306,7 @@ def test_what_is_given_back_goes_to_the_next_in_turn() -> None:
 def test_a_slot_that_became_free_meanwhile_is_taken() -> None:
     """Who entered without one and claims takes it, and waits beside no free slot."""
     door = Door(Limits(1, queue_size=9))
-    first, late = door.placed("a"), Place()
+    first, late = door.placed("a"), Lease()
     assert door.places.enter(late) is None
     door.places.leave(first, 1.0)
     assert door.places.claim(late, "b", "x", 1.0) is None
@@ -316,7 +316,7 @@ def test_a_slot_that_became_free_meanwhile_is_taken() -> None:
 def test_a_slot_that_who_begins_to_wait_gives_back_goes_to_who_waits_for_it() -> None:
     """Who entered early, and lacks a share when it claims, does not keep others from the slot that it had."""
     door = Door(Limits(2, per_provider=1, queue_size=9))
-    early = Place()
+    early = Lease()
     assert door.places.enter(early) is None
     door.placed("a", "x")
     waiting = door.placed("a", "y")
@@ -440,7 +440,7 @@ def test_the_door_refuses_only_where_nobody_may_wait(limits: Limits, shadow: str
     """Without a slot, a queue and shadow nobody comes in; with one of them it is the claim's to decide."""
     door = Door(limits, frozenset({shadow}))
     door.placed("a")
-    assert door.places.enter(Place()) == refusal
+    assert door.places.enter(Lease()) == refusal
 
 
 def test_what_waits_for_a_share_has_spent_none_of_its_rate() -> None:
@@ -546,7 +546,7 @@ def test_what_would_be_refused_changes_nobodys_fate(
     """In shadow just those are told `would` who would be refused without it, whatever these did meanwhile."""
 
     def fates(shadow: frozenset[str]) -> list[bool]:
-        door, came, inside = Door(limits, shadow), list[bool](), list[Place]()
+        door, came, inside = Door(limits, shadow), list[bool](), list[Lease]()
         for event in story:
             if len(event) == 2:
                 place, refusal = door.come(*event)
@@ -594,7 +594,7 @@ def test_a_share_in_shadow_bars_no_turn(limits: Limits, shadow: str) -> None:
 def test_who_is_counted_once_is_given_back_once() -> None:
     """To leave twice, or without ever having claimed, changes nothing."""
     door = Door(Limits(1, 1, 1))
-    place = Place()
+    place = Lease()
     assert door.places.enter(place) is None
     for _ in range(2):
         door.places.leave(place, 0.0)

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aibridge_trio.core.limits.rate import Budget, RateLimiter, Statistics
+from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
 
 
 def admitted(limiter: RateLimiter, caller: str, now: float) -> bool:
@@ -251,8 +251,8 @@ def test_expiry_forgets_silent_callers() -> None:
     limiter = RateLimiter(1)
     for caller in "abc":
         limiter.take(caller, 0.0)
-    assert limiter.statistics(0.75) == Statistics(callers=3, evictions=0)
-    assert limiter.statistics(1.0) == Statistics(callers=0, evictions=0)
+    assert limiter.statistics(0.75) == RateStats(callers=3, evictions=0)
+    assert limiter.statistics(1.0) == RateStats(callers=0, evictions=0)
     assert len(limiter._admissions) == 0
 
 
@@ -264,7 +264,7 @@ def test_eviction_forgets_the_least_recently_admitted() -> None:
     limiter.take("a", 0.0)  # refused: that makes nobody more recent
     limiter.take("b", 0.25)
     limiter.take("c", 0.5)  # "a" was admitted last at 0.0, "b" at 0.25
-    assert limiter.statistics(0.5) == Statistics(callers=2, evictions=1)
+    assert limiter.statistics(0.5) == RateStats(callers=2, evictions=1)
     assert not admitted(limiter, "b", 0.5)
     assert admitted(limiter, "a", 0.5)
 
@@ -289,7 +289,7 @@ def test_a_million_callers_in_bounded_memory() -> None:
         if number % 9_973 == 0:
             assert len(limiter._admissions) <= 100_000
     now = 999_999 / rate
-    assert limiter.statistics(now) == Statistics(callers=100_000, evictions=900_000)
+    assert limiter.statistics(now) == RateStats(callers=100_000, evictions=900_000)
     assert limiter.statistics(now + 1).callers == 0
 
 
@@ -298,7 +298,7 @@ def test_callers_at_an_honest_pace_are_never_evicted() -> None:
     limiter = RateLimiter(1, max_callers=128)
     for number in range(10_000):
         limiter.take(number, number / 128)
-    assert limiter.statistics(9_999 / 128) == Statistics(callers=128, evictions=0)
+    assert limiter.statistics(9_999 / 128) == RateStats(callers=128, evictions=0)
 
 
 def test_a_repr_tells_the_state() -> None:
@@ -374,7 +374,7 @@ class RateMachine(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         known = {who for who, _ in self.recent()}
-        assert self.limiter.statistics(self.now) == Statistics(len(known), self.evictions)
+        assert self.limiter.statistics(self.now) == RateStats(len(known), self.evictions)
 
     @invariant()
     def memory_is_bounded(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.rate_turns import Turns
+from aibridge_trio.core.limits.rate_turns import RateTurns
 
 
 def test_without_a_limit_all_may_go() -> None:
     """Nothing is counted, refused or due."""
-    turns = Turns(None, lambda _: True)
+    turns = RateTurns(None, lambda _: True)
     assert not turns.limited
     assert turns.has_room("a", 0.0)
     assert turns.admit("a", 0.0) is None
@@ -22,7 +22,7 @@ def test_without_a_limit_all_may_go() -> None:
 def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
     """For a caller of which a request waits, and only if it is the rate that it waits for."""
     waiting = {"a", "c"}
-    turns = Turns(RateLimiter(1), waiting.__contains__)
+    turns = RateTurns(RateLimiter(1), waiting.__contains__)
     turns.begin("c", 0.0)
     assert turns.due() == math.inf
     assert [turns.admit(caller, at) for caller, at in (("a", 0.25), ("b", 0.5), ("c", 0.75))] == [0.25, 0.5, 0.75]
@@ -33,7 +33,7 @@ def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
 
 def test_a_caller_has_one_alarm() -> None:
     """However many of its requests wait and go, nothing piles up."""
-    turns, now = Turns(RateLimiter(1), lambda _: True), 0.0
+    turns, now = RateTurns(RateLimiter(1), lambda _: True), 0.0
     for _ in range(50):
         turns.admit("a", now)
         for _ in range(3):
@@ -46,7 +46,7 @@ def test_a_caller_has_one_alarm() -> None:
 
 def test_only_what_comes_too_late_is_refused() -> None:
     """Behind those that wait; and what it is told is later than what is told before it."""
-    turns = Turns(RateLimiter(1), lambda _: False)
+    turns = RateTurns(RateLimiter(1), lambda _: False)
     turns.admit("a", 0.0)
     assert turns.refuse("a", 0.0, 2, patience=3.0) is None
     waits = [budget.wait for _ in range(2) if (budget := turns.refuse("a", 0.0, 2, patience=2.5))]
@@ -55,7 +55,7 @@ def test_only_what_comes_too_late_is_refused() -> None:
 
 def test_what_is_given_back_was_not_counted() -> None:
     """It makes room for the next in the same moment."""
-    turns = Turns(RateLimiter(1), lambda _: False)
+    turns = RateTurns(RateLimiter(1), lambda _: False)
     turns.admit("a", 0.5)
     turns.give_back("a", 0.5)
     assert turns.has_room("a", 0.5)

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.limits.release_rate import Drain
+from aibridge_trio.core.limits.release_rate import ReleaseRate
 
 
-def known(slots: int, *held: float) -> Drain:
+def known(slots: int, *held: float) -> ReleaseRate:
     """Return one that has seen slots held for so long."""
-    drain = Drain(slots)
+    drain = ReleaseRate(slots)
     for number, seconds in enumerate(held):
         drain.taken(number, 0.0)
         drain.given(number, seconds, tells=True)
     return drain
 
 
-def taken(drain: Drain, *since: float) -> Drain:
+def taken(drain: ReleaseRate, *since: float) -> ReleaseRate:
     """Let slots be taken at these times."""
     for number, at in enumerate(since):
         drain.taken(f"holder {number}", at)
@@ -30,8 +30,8 @@ def taken(drain: Drain, *since: float) -> Drain:
 
 def test_nothing_is_known_before_the_first() -> None:
     """Without a slot that was given back, or without a limit, nothing is expected."""
-    assert Drain(4).pace(10.0) is None
-    assert Drain(4).wait(3, 10.0) is None
+    assert ReleaseRate(4).pace(10.0) is None
+    assert ReleaseRate(4).wait(3, 10.0) is None
     unlimited = known(0, 1.0)
     assert (unlimited.pace(1.0), unlimited.wait(1, 1.0)) == (None, None)
 

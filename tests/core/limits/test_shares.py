@@ -5,13 +5,13 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.limits.shares import Share
+from aibridge_trio.core.limits.shares import KeyedLimit
 
 
 @given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=60))
 def test_nobody_holds_more_than_the_limit(limit: int, story: list[tuple[bool, str]]) -> None:
     """Whoever takes and gives: a key holds at most the limit, others are unaffected, idle keys are forgotten."""
-    share, held = Share(limit), Counter[str]()
+    share, held = KeyedLimit(limit), Counter[str]()
     for takes, key in story:
         if takes:
             assert share.has_room(key) == (held[key] < limit)
@@ -27,7 +27,7 @@ def test_nobody_holds_more_than_the_limit(limit: int, story: list[tuple[bool, st
 
 def test_zero_is_unlimited_and_counts_nothing() -> None:
     """Where there is no limit there is always room, and nothing to take or give."""
-    share = Share(0)
+    share = KeyedLimit(0)
     assert share.has_room("a")
     assert not share.take("a")
     assert len(share) == 0

@@ -28,10 +28,10 @@ def test_the_machines_are_the_products_own() -> None:
     """The same objects, not others of the same name."""
     in_bridge: dict[str, object] = {
         "Breaker": breaker.Breaker,
-        "Places": concurrency.Places,
-        "Place": concurrency.Place,
+        "Places": concurrency.ConcurrencyLimiter,
+        "Place": concurrency.Lease,
         "RateLimiter": rate.RateLimiter,
-        "Credentials": key_cooldowns.Credentials,
+        "Credentials": key_cooldowns.KeyCooldowns,
         "verdict": verdict,
         "CircuitOpen": errors.CircuitOpen,
         "RateLimited": errors.RateLimited,
@@ -40,7 +40,7 @@ def test_the_machines_are_the_products_own() -> None:
     }
     assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
     assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
-    assert type(settings.policy(settings.default())) is breaker.Policy
+    assert type(settings.policy(settings.default())) is breaker.BreakerPolicy
     assert type(settings.limits(settings.default())) is concurrency.Limits
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aibridge_trio.config.settings import OPTIONS
-from aibridge_trio.errors import Mistake
+from aibridge_trio.errors import UsageError
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.run import POLICIES
 from aibridge_trio.simulate.scenario import scenario, settings
@@ -174,7 +174,7 @@ def test_every_setting_reaches_a_machine() -> None:
 )
 def test_what_is_wrong_is_told_in_one_line(text: str, said: str) -> None:
     """Which file, table and key; what is wrong; how to mend it."""
-    with pytest.raises(Mistake) as found:
+    with pytest.raises(UsageError) as found:
         parsed(text)
     assert str(found.value) == said
 
@@ -190,10 +190,10 @@ def test_a_client_of_ones_own_can_be_used() -> None:
 
 def test_what_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
     """No file, or no TOML."""
-    with pytest.raises(Mistake, match=r'^SCENARIO: ".*x\.toml" cannot be read: No such file'):
+    with pytest.raises(UsageError, match=r'^SCENARIO: ".*x\.toml" cannot be read: No such file'):
         list(plan.find([str(tmp_path / "x.toml")]))
     (tmp_path / "y.toml").write_text("= 3")
-    with pytest.raises(Mistake, match="is not TOML"):
+    with pytest.raises(UsageError, match="is not TOML"):
         scenario.load(tmp_path / "y.toml")
 
 

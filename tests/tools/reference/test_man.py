@@ -24,7 +24,7 @@ from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.telemetry.counters import Ledger
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.top.keys import KEYS
 from aibridge_trio.top.screen.panels import LEGEND
@@ -246,7 +246,7 @@ def test_what_a_page_names_exists(page: str) -> None:
     for name, number in re.findall(r"(aibridge[a-z.-]*)\((\d)\)", words(page)):
         assert f"{name}.{number}" in PAGES
     admission = Admission(Limits(), 0, lambda: 0.0)
-    exposed = Metrics(Ledger([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
+    exposed = Metrics(Counters([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
     for name in re.findall(r"\baibridge_[a-z_]+", words(page)):
         assert re.search(rf"^# TYPE {name} ", exposed, re.MULTILINE), name
     known = {
