@@ -213,7 +213,7 @@ def test_the_diagram_is_the_gateways_way() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     picture = page.partition("```\n")[2].partition("```")[0]
     calls = [name for name in re.findall(r"[│└] +((?:\w+\.)?\w+)\(\)", picture) if name not in SAID_ELSEWHERE]
-    gateway = (ROOT / "aibridge_trio" / "gateway.py").read_text()
+    gateway = (ROOT / "aibridge_trio" / "gateway" / "gateway.py").read_text()
     door, _, way = gateway.partition("    async def _carry")
     before, _, after = door.partition("await self._carry")
     story = before + way.partition("    async def _give_up")[0] + after

@@ -1,7 +1,7 @@
 """Everything that goes wrong, in one tree.
 
 BridgeError
-├── UsageError                the user's: wrong usage or configuration, one line, exit status 2
+├── UsageError             the user's: wrong usage or configuration, one line, exit status 2
 ├── CommandError           a command failed at run time, one line, exit status 1
 ├── UpstreamFault          the provider's side broke: in which phase, and how
 └── Reject                 an answer that the bridge gives by itself; docs/reference.md has a table of them

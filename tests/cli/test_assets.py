@@ -16,7 +16,7 @@ TOPICS = ["aibridge", "serve", "breaker", "aibridge.toml"]
 def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
     """The folders that are looked into: the package, and what is beside it."""
     package = tmp_path / "aibridge_trio"
-    monkeypatch.setattr(assets, "_HERE", package)
+    monkeypatch.setattr(assets, "_PACKAGE", package)
     return package, tmp_path
 
 

@@ -284,7 +284,7 @@ def test_the_examples_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.chdir(tmp_path)
     (tmp_path / "aibridge.toml").touch()
     (tmp_path / "key").write_text("sk-1")
-    for started in ("bridge.serve", "mock.serve", "demo.run", "top.run"):
+    for started in ("bridge.serve", "mock.serve", "demo.show.run", "top.run"):
         monkeypatch.setattr(f"aibridge_trio.{started}", lambda *_, **__: 0)
     monkeypatch.setattr("aibridge_trio.admin.client.override", lambda *_: "")
     lines = "\n".join(examples(PAGES[page])).replace("\\\n", "").replace("/run/secrets/anthropic", "key")

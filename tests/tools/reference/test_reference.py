@@ -60,9 +60,7 @@ def test_check_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "write", lambda: written.append("all"))
     monkeypatch.setattr(reference, "outdated", lambda: ["man/a.1", "man/b.1"])
     monkeypatch.setattr(sys, "argv", ["reference", "--check"])
-    with pytest.raises(
-        SystemExit, match=r"^out of date: man/a\.1, man/b\.1; run python -m aibridge_trio\.reference$"
-    ):
+    with pytest.raises(SystemExit, match=r"^out of date: man/a\.1, man/b\.1; run python -m tools\.reference$"):
         runpy.run_module("tools.reference", run_name="__main__")
     assert written == []
     monkeypatch.setattr(sys, "argv", ["reference"])

@@ -184,7 +184,7 @@ def test_check_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "write", lambda over: written.append("all"))
     monkeypatch.setattr(tuning, "outdated", lambda over: ["docs/tuning.md"])
     monkeypatch.setattr(sys, "argv", ["tuning", "--check"])
-    with pytest.raises(SystemExit, match=r"^out of date: docs/tuning\.md; run python -m aibridge_trio\.tuning$"):
+    with pytest.raises(SystemExit, match=r"^out of date: docs/tuning\.md; run python -m tools\.tuning$"):
         runpy.run_module("tools.tuning", run_name="__main__")
     monkeypatch.setattr(sys, "argv", ["tuning"])
     runpy.run_module("tools.tuning", run_name="__main__")
