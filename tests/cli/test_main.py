@@ -554,14 +554,15 @@ LIBRARIES = {"cyclopts", "rich", "attr", "attrs", "docstring_parser"}
 
 
 def imported(
-    arguments: list[str], status: int, modules_allowed: set[str], libraries: set[str]
+    arguments: list[str], status: int, allowed: set[str], libraries: set[str]
 ) -> tuple[subprocess.CompletedProcess[str], str]:
     """Run the command line in a process of its own; return it and what it had imported in the end but these."""
     code = (
         "import sys; before = set(sys.modules); from aibridge_trio.cli.main import main\n"
         f"status = main({arguments!r}); modules = [name.split('.') for name in set(sys.modules) - before]\n"
-        "ours = {'.'.join(name[1:]) for name in modules if name[0] == 'aibridge_trio'} - {'', 'cli', 'config', 'http'}\n"
-        f"ours = {{name for name in ours if not {{name, name.partition('.')[0]}} & {modules_allowed!r}}}\n"
+        "packages = {'', 'cli', 'config', 'http'}; modules_of_ours = [name for name in modules if name[0] == 'aibridge_trio']\n"
+        "ours = {'.'.join(name[1:]) for name in modules_of_ours} - packages\n"
+        f"ours = {{name for name in ours if not {{name, name.partition('.')[0]}} & {allowed!r}}}\n"
         f"others = {{name[0] for name in modules}} - sys.stdlib_module_names - {libraries | {'aibridge_trio'}!r}\n"
         "print(status, sorted(ours | others), file=sys.stderr)"
     )
@@ -581,7 +582,7 @@ def test_version_and_completion_need_no_library(line: str) -> None:
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_needs_only_what_makes_it(command: str) -> None:
-    """--help imports no library that serves, calls or counts, and none of our modules_allowed that use one."""
+    """--help imports no library that serves, calls or counts, and none of our modules that use one."""
     ended, modules = imported([*command.split(), "--help"], 0, HELP, LIBRARIES)
     assert modules == "[]"
     assert "Usage: " in ended.stdout

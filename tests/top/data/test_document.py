@@ -18,7 +18,17 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import REASONS
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.top.data.document import Breaker, Caller, Connections, Document, Event, Provider, Queue, Resting, Scope
+from aibridge_trio.top.data.document import (
+    Breaker,
+    Caller,
+    Connections,
+    Document,
+    Event,
+    Provider,
+    Queue,
+    Resting,
+    Scope,
+)
 from aibridge_trio.top.data.parse import Unreadable, read
 from tests.support.network import Network
 from tests.support.pictures import (
