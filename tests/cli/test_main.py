@@ -560,8 +560,8 @@ def imported(
     code = (
         "import sys; before = set(sys.modules); from aibridge_trio.cli.main import main\n"
         f"status = main({arguments!r}); modules = [name.split('.') for name in set(sys.modules) - before]\n"
-        "packages = {'', 'cli', 'config', 'http'}; modules_of_ours = [name for name in modules if name[0] == 'aibridge_trio']\n"
-        "ours = {'.'.join(name[1:]) for name in modules_of_ours} - packages\n"
+        "ours = {'.'.join(name[1:]) for name in modules if name[0] == 'aibridge_trio'}\n"
+        "ours -= {'', 'cli', 'config', 'http'}\n"
         f"ours = {{name for name in ours if not {{name, name.partition('.')[0]}} & {allowed!r}}}\n"
         f"others = {{name[0] for name in modules}} - sys.stdlib_module_names - {libraries | {'aibridge_trio'}!r}\n"
         "print(status, sorted(ours | others), file=sys.stderr)"
