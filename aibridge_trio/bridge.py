@@ -107,7 +107,7 @@ class Bridge:
             token=settings.admin_token,
         )
         for listener in (self.ledger, self.status, self.log, admin):
-            self._bus.listen(listener.hears)
+            self._bus.subscribe(listener.handlers)
         report = self._report
         self.server = Server(
             HandlerApplication(gateway.handle),
@@ -127,9 +127,9 @@ class Bridge:
             reserve=_FOR_ADMIN,
         )
 
-    def listen(self, listener: Publish) -> None:
-        """Add a listener to all that the house tells."""
-        self._bus.listen(dict.fromkeys(KINDS, listener))
+    def subscribe(self, listener: Publish) -> None:
+        """Send every event to `listener`."""
+        self._bus.subscribe(dict.fromkeys(KINDS, listener))
 
     def open(self) -> None:
         """Take every address; UsageError if one is not to be had."""

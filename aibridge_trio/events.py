@@ -203,28 +203,28 @@ Event = (
 )
 KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
-# Hears the reason for which a protection in shadow would have rejected a request.
+# Called with the reason for which a protection in shadow would have rejected a request.
 OnShadowReject = Callable[[str], None]
-# What a listener does with each kind of event that it hears.
+# One listener's handlers, by the kind of event that each is called for.
 Handlers = Mapping[type[Event], Callable[[Any], None]]
 
 
-def nobody(_: object) -> None:
-    """Tell nobody."""
+def ignore(_: object) -> None:
+    """Do nothing: a `Publish` or an `OnShadowReject` without listeners."""
 
 
 class EventBus:
-    """Passes each event to everybody who hears its kind, in order."""
+    """Calls every handler of an event's kind, in the order of subscription."""
 
     def __init__(self) -> None:
-        self._ears: dict[type[Event], list[Callable[[Any], None]]] = {kind: [] for kind in KINDS}
+        self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {kind: [] for kind in KINDS}
 
-    def listen(self, hears: Handlers) -> None:
-        """Add a listener; it must neither block nor raise."""
-        for kind, ear in hears.items():
-            self._ears[kind].append(ear)
+    def subscribe(self, handlers: Handlers) -> None:
+        """Add a listener's handlers; they must neither block nor raise."""
+        for kind, handler in handlers.items():
+            self._handlers[kind].append(handler)
 
     def publish(self, event: Event) -> None:
-        """Tell everybody who listens."""
-        for ear in self._ears[type(event)]:
-            ear(event)
+        """Call the handlers of this event's kind."""
+        for handler in self._handlers[type(event)]:
+            handler(event)

@@ -21,8 +21,8 @@ def raised(error: Exception) -> Exception:
 def test_every_listener_hears_every_event_in_order() -> None:
     """Each event goes to all listeners, first come first told, before the next."""
     bus, heard = EventBus(), list[tuple[str, Event]]()
-    bus.listen(dict.fromkeys(KINDS, lambda event: heard.append(("a", event))))
-    bus.listen({Answered: lambda event: heard.append(("b", event))})
+    bus.subscribe(dict.fromkeys(KINDS, lambda event: heard.append(("a", event))))
+    bus.subscribe({Answered: lambda event: heard.append(("b", event))})
     other = Answered("openai", 503)
     bus.publish(ANSWERED)
     bus.publish(other)

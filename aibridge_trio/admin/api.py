@@ -76,7 +76,7 @@ class Admin:
         self._host = host.lower()
         self._token = token
         self._changed = trio.Event()
-        self.hears: Handlers = dict.fromkeys((Transitioned, Overridden, LifecycleChanged), self._wake)
+        self.handlers: Handlers = dict.fromkeys((Transitioned, Overridden, LifecycleChanged), self._wake)
 
     def _wake(self, _event: Event) -> None:
         """Wake the streams of /status/stream at what an operator waits for."""

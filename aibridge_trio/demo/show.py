@@ -94,7 +94,7 @@ class Demo:
                     log_level="error",
                 )
             )
-            bridge.listen(self._hear)
+            bridge.subscribe(self._hear)
             bridge.open()
             stop, stopped = trio.open_memory_channel[int](1)
             ended = trio.Event()

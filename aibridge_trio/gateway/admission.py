@@ -21,7 +21,7 @@ from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease, Lim
 from aibridge_trio.core.limits.rate import Budget, RateLimiter
 from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import AtCapacity, RateLimited, Reject
-from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, nobody
+from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, ignore
 from aibridge_trio.http.message import Reply
 
 
@@ -121,7 +121,7 @@ class Admission:
         limits: Limits,
         rate_limit: int,
         clock: Callable[[], float],
-        publish: Publish = nobody,
+        publish: Publish = ignore,
         shadow: Collection[str] = (),
     ) -> None:
         self._limits = limits
@@ -150,7 +150,7 @@ class Admission:
         self._inside += 1
         return seat
 
-    def take(self, caller: Caller, reply: Reply, would_reject: OnShadowReject = nobody) -> None:
+    def take(self, caller: Caller, reply: Reply, would_reject: OnShadowReject = ignore) -> None:
         """Count one request against its caller's budget, which its reply will tell, or raise RateLimited."""
         if not self._rate_limit:
             return

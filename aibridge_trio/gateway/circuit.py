@@ -14,7 +14,7 @@ from aibridge_trio.core.breaker.permit import NO_GENERATION, Permit, Ticket
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
-from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, nobody
+from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, ignore
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 
@@ -72,7 +72,7 @@ class Attempt:
         caller: Caller | None = None,
         *,
         own_key: bool = False,
-        would_reject: OnShadowReject = nobody,
+        would_reject: OnShadowReject = ignore,
     ) -> None:
         self.verdict: Verdict | None = None
         self.permit: Permit | None = None
@@ -186,7 +186,7 @@ class Circuit:
         return self.policy is not None
 
     def admit(
-        self, caller: Caller | None = None, *, own_key: bool = False, would_reject: OnShadowReject = nobody
+        self, caller: Caller | None = None, *, own_key: bool = False, would_reject: OnShadowReject = ignore
     ) -> Attempt:
         """Let a request begin or raise CircuitOpen. `own_key` if its caller's own key goes up.
 

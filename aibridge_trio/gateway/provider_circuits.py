@@ -16,7 +16,7 @@ from aibridge_trio.core.breaker.retry_after import advised
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
-from aibridge_trio.events import OnShadowReject, Overridden, Publish, nobody
+from aibridge_trio.events import OnShadowReject, Overridden, Publish, ignore
 from aibridge_trio.gateway.circuit import Attempt, Circuit
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
@@ -103,7 +103,7 @@ class ProviderCircuits:
         model: str | None = None,
         *,
         own_key: bool = False,
-        would_reject: OnShadowReject = nobody,
+        would_reject: OnShadowReject = ignore,
     ) -> Attempt:
         """Let a request begin or raise CircuitOpen or CredentialCooldown. `own_key` if its caller's own goes up.
 
@@ -120,9 +120,9 @@ class ProviderCircuits:
     def expect(self, route: Route, caller: Caller, *, own_key: bool) -> None:
         """Raise what is certain to refuse a request, before it waits or its body is read."""
         if self._credentials and own_key:
-            self._let_rest(self._credentials, caller, nobody)
+            self._let_rest(self._credentials, caller, ignore)
         decided = route.intercepted and not self.by_model
-        self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, caller, nobody)
+        self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, caller, ignore)
 
     def override(self, mode: Mode, peer: str | None = None) -> None:
         """Let the operator, who called from `peer`, rule over all of the provider, or the breakers again."""

@@ -102,7 +102,7 @@ class Counters:
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
         self.scope_trips = _zeros(scopes)
         self.scope_refusals = _zeros(scopes)
-        self.hears: Handlers = {
+        self.handlers: Handlers = {
             Started: self._started,
             Answered: self._answered,
             FirstByte: self._first_byte,

@@ -65,7 +65,7 @@ class Log:
         self._writer: LogWriter | None = None
         self._dropped = 0
         self._refused = {cause: Throttled(self._admin_refused) for cause in ADMIN_REFUSALS}
-        self.hears: Handlers = {
+        self.handlers: Handlers = {
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,

@@ -72,7 +72,7 @@ class Status:
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
         self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
         self._notes = ProviderHealth(clock)
-        self.hears: Handlers = {
+        self.handlers: Handlers = {
             Started: self._started,
             FirstByte: self._notes.first_byte,
             Finished: self._finished,

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from aibridge_trio.core.limits import concurrency
 from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
-from aibridge_trio.events import Event, Waited, nobody
+from aibridge_trio.events import Event, Waited, ignore
 from aibridge_trio.gateway.admission import Admission, AdmissionStats
 from aibridge_trio.gateway.identity import CallerIdentifier
 from aibridge_trio.http.message import Reply, Request
@@ -170,13 +170,13 @@ async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autoj
     async def wait(scope: trio.CancelScope) -> None:
         nonlocal went_up
         with scope, admission.place() as seat:
-            assert not seat.take(caller, "openai", nobody)
+            assert not seat.take(caller, "openai", ignore)
             await seat.turn(100.0)
             went_up = True
 
     async with trio.open_nursery() as nursery:
         with admission.place() as first:
-            assert first.take(caller, "openai", nobody)
+            assert first.take(caller, "openai", ignore)
             nursery.start_soon(wait, scope := trio.CancelScope())
             await trio.testing.wait_all_tasks_blocked()
         scope.cancel()
@@ -283,8 +283,8 @@ async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(a
 
     async def ask(name: str, scope: trio.CancelScope) -> None:
         with scope, admission.place() as seat:
-            seat.charge(caller, reply(), nobody)
-            if not seat.take(caller, "openai", nobody):
+            seat.charge(caller, reply(), ignore)
+            if not seat.take(caller, "openai", ignore):
                 await seat.turn(100.0)
             turns.append((name, trio.current_time()))
 

@@ -287,7 +287,7 @@ class Network:
         running = Running(
             bridge, signals, self.client("bridge"), self.client("admin", headers={"host": "localhost"})
         )
-        bridge.listen(running.events.append)
+        bridge.subscribe(running.events.append)
 
         async def run() -> None:
             running.exit_status = await bridge.run(told, started.set)

@@ -79,7 +79,7 @@ SILENT: list[Event] = [
 def tell(listener: Log, event: Event) -> None:
     """Let it hear an event."""
     bus = EventBus()
-    bus.listen(listener.hears)
+    bus.subscribe(listener.handlers)
     bus.publish(event)
 
 

@@ -398,8 +398,8 @@ def caller(n: int) -> Caller:
 def tell(listener: Status, event: Event) -> None:
     """Let it and its ledger hear an event."""
     bus = EventBus()
-    bus.listen(listener._ledger.hears)
-    bus.listen(listener.hears)
+    bus.subscribe(listener._ledger.handlers)
+    bus.subscribe(listener.handlers)
     bus.publish(event)
 
 

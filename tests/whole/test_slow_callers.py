@@ -14,7 +14,7 @@ from trio.testing import MockClock
 from aibridge_trio.core.breaker.breaker import BreakerPolicy
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.errors import UpstreamFault
-from aibridge_trio.events import Bug, Finished, nobody
+from aibridge_trio.events import Bug, Finished, ignore
 from aibridge_trio.gateway.circuit import Circuit
 from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
@@ -204,7 +204,7 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
 
 async def test_evidence_is_heard_before_the_bytes_go_out(autojump_clock: MockClock) -> None:
     """The caller may leave while they do."""
-    circuit = Circuit("openai", BreakerPolicy(), trio.current_time, nobody)
+    circuit = Circuit("openai", BreakerPolicy(), trio.current_time, ignore)
     answer = Answer()
     answer.pieces = [b'data: {"error":{"code":"server_is_overloaded"}}\n\n']
     with trio.CancelScope() as scope, circuit.admit() as hold:

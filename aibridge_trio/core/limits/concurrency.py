@@ -19,10 +19,10 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from aibridge_trio.core.limits.fair_queue import FairQueue
+from aibridge_trio.core.limits.keyed_limit import KeyedLimit, Slots
 from aibridge_trio.core.limits.rate import RateLimiter
 from aibridge_trio.core.limits.rate_turns import RateTurns
 from aibridge_trio.core.limits.release_rate import ReleaseRate
-from aibridge_trio.core.limits.shares import KeyedLimit, Slots
 
 Limit = Literal["capacity", "caller_capacity", "provider_capacity", "rate_limit"]
 Reason = Literal[Limit, "queue_full", "queue_timeout", "queue_deadline"]

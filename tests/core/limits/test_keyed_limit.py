@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.limits.shares import KeyedLimit
+from aibridge_trio.core.limits.keyed_limit import KeyedLimit
 
 
 @given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=60))
