@@ -10,8 +10,8 @@ from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.plan import Numbers, Played
 from aibridge_trio.simulate.results import report
-from aibridge_trio.simulate.results import svg as draw
 from aibridge_trio.simulate.results.progress import Progress
+from aibridge_trio.simulate.results.svg import draw
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
     if json:
         sys.stdout.write(report.document(seed, plays))
     if svg:
-        _write(svg, draw.picture(plays))
+        _write(svg, draw(plays))
     return 0
 
 

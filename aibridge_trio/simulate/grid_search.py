@@ -13,9 +13,8 @@ from aibridge_trio.simulate.plan import Variant
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.results.progress import SILENT, Progress
 from aibridge_trio.simulate.run import AIBRIDGE
-from aibridge_trio.simulate.scenario import settings as setting
 from aibridge_trio.simulate.scenario.scenario import Scenario
-from aibridge_trio.simulate.scenario.settings import Values
+from aibridge_trio.simulate.scenario.settings import Values, default_settings, format_settings, parse_settings
 
 CRITERION = (
     "most answers, each caller counting the same (to 1 %), then fewest wasted calls (to 1 %), then fewest "
@@ -54,7 +53,7 @@ def points(axes: Mapping[str, Sequence[str]]) -> Iterator[Values]:
     """Yield every combination of values; `axes` are written as a user would write them."""
     names = list(axes)
     for texts in product(*axes.values()):
-        yield setting.read(" ".join(f"{name}={text}" for name, text in zip(names, texts, strict=True)))
+        yield parse_settings(" ".join(f"{name}={text}" for name, text in zip(names, texts, strict=True)))
 
 
 def tried(scenarios: Sequence[Scenario], settings: Values, seed: int) -> Point:
@@ -98,13 +97,13 @@ def text(found: Sequence[Point]) -> str:
     for point in found[:_SHOWN]:
         share, wasted, _, wait = point.rank
         lines.append(f"answered {-share:.0%}, wasted calls {wasted:.0%}, wait p99 {wait:.1f}s")
-        lines.append(f"  {setting.shown(_other(point.settings))}")
+        lines.append(f"  {format_settings(_other(point.settings))}")
     return "\n".join([*lines, "", "The first, as a command:", "", *_command(found[0].settings), ""])
 
 
 def _other(settings: Values) -> Values:
     """Leave out what would be in force anyway."""
-    default = setting.default()
+    default = default_settings()
     return {name: value for name, value in settings.items() if default[name] != value}
 
 
@@ -121,14 +120,14 @@ def _command(settings: Values) -> Iterator[str]:
 def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int, progress: Progress) -> list[Point]:
     found = []
     for number, each in enumerate(settings, 1):
-        progress.say(f"trying setting {number} of {len(settings)}: {setting.shown(_other(each))}"[:_WIDTH])
+        progress.show(f"trying setting {number} of {len(settings)}: {format_settings(_other(each))}"[:_WIDTH])
         found.append(tried(scenarios, each, seed))
     return sorted(found, key=lambda point: point.rank)
 
 
 def _makes_sense(settings: Values) -> bool:
     """Tell whether there is something to wait for, if there is a queue: the program refuses one without."""
-    told = setting.default() | settings
+    told = default_settings() | settings
     names = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider", "rate_limit")
     return not told["queue_size"] or any(told[name] for name in names)
 

@@ -14,10 +14,9 @@ from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.results.progress import SILENT, Progress
 from aibridge_trio.simulate.run import AIBRIDGE, POLICIES, Play
 from aibridge_trio.simulate.scenario import scenario
-from aibridge_trio.simulate.scenario import settings as setting
-from aibridge_trio.simulate.scenario.demand import wishes
+from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Group, Scenario
-from aibridge_trio.simulate.scenario.settings import Values
+from aibridge_trio.simulate.scenario.settings import Values, format_settings, parse_settings
 
 # Beside the code; in the order of a tour.
 SHIPPED = (
@@ -69,7 +68,7 @@ def find(names: Sequence[str]) -> Iterator[Scenario]:
 
 def shipped(name: str) -> Scenario:
     """Return a scenario that comes with the program."""
-    import tomllib  # noqa: PLC0415 - a file needs it, and it has its own door there
+    import tomllib  # noqa: PLC0415 - a file needs it, and only the loader and this function read TOML
 
     file = f"{name}.toml"
     return scenario.parsed(file, tomllib.loads(_read(str(_HERE / file)).decode()))
@@ -132,25 +131,25 @@ def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
             continue
         for text in compared.split(","):
             own = _settings("--compare", text)
-            found.append(Variant(setting.shown(own) or AIBRIDGE, policy, base | own))
+            found.append(Variant(format_settings(own) or AIBRIDGE, policy, base | own))
     return tuple(found)
 
 
 def _settings(flag: str, text: str) -> Values:
     try:
-        return setting.read(text)
+        return parse_settings(text)
     except InvalidValue as unfit:
         example = unfit.instead or '"max_concurrency=50 queue_size=100"'
         raise UsageError(f"{flag}: {unfit}; write e.g. {flag} {example}") from None
 
 
 def play(given: Scenario, compared: Sequence[Variant], seed: int, progress: Progress = SILENT) -> Played:
-    """Play a scenario under each variant: the same demand and the same luck for all."""
-    demand = wishes(given, seed)
+    """Play a scenario under each variant: the same requests and the same random events for all."""
+    demand = requests(given, seed)
     outcomes = []
     for number, variant in enumerate(compared, 1):
         if len(compared) > 1:
-            progress.say(f"playing {given.name}: {number} of {len(compared)}")
+            progress.show(f"playing {given.name}: {number} of {len(compared)}")
         one = Play(given, demand, variant.policy, given.settings | variant.settings, seed)
         outcomes.append(one.run(variant.name))
     return Played(given, tuple(outcomes))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from aibridge_trio.top.data.document import Breaker, Scope
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates
+from aibridge_trio.top.sort_order import DEFAULT_SORT, SORT_KEYS, sorted_rows
 
 # Seconds between two frames that + and - go through.
 PACES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -37,7 +36,7 @@ class View:
 
     interval: float = 1.0
     chosen: str | None = None
-    sort: str = "STATE"
+    sort: str = DEFAULT_SORT
     reverse: bool = False
     filter: str = ""
     typing: bool = False
@@ -91,7 +90,7 @@ def _chosen(view: View, shown: Sequence[str], step: int) -> View:
 
 
 def _sorted(view: View, step: int, width: int) -> View:
-    columns = [title for title in SORTS if width >= ROOMY or title not in _ONLY_WITH_ROOM]
+    columns = [title for title in SORT_KEYS if width >= ROOMY or title not in _ONLY_WITH_ROOM]
     # Of a screen that has become narrow, the last column is the nearest.
     place = columns.index(view.sort) + step if view.sort in columns else len(columns) - 1
     return replace(view, sort=columns[min(max(place, 0), len(columns) - 1)])
@@ -130,58 +129,11 @@ _DOES: dict[str, Callable[[View, Sequence[str]], View]] = {
     "a": lambda view, shown: _asked(view, shown, "auto"),
 }
 
-# The most urgent first: what is out of service, then what may be, then what has nothing that protects it.
-_URGENCY = {"open": 0, "half-open": 1, "closed": 3}
-_RAMPING, _LEAST = 2, 4
-
-
-def urgency(breaker: Breaker | Scope) -> int:
-    """Return the place of a breaker's state among the states, the most urgent first."""
-    if isinstance(breaker, Breaker) and not breaker.enabled:
-        return _LEAST
-    return _RAMPING if breaker.ramping else _URGENCY.get(breaker.state, _LEAST)
-
-
-# By the titles of the columns: what the rows are sorted by, a number or a name, and None where it is not known.
-SORTS: dict[str, Callable[[ProviderRates], Any]] = {
-    "PROVIDER": lambda row: row.provider.name,
-    "STATE": lambda row: -urgency(row.provider.breaker),
-    "FOR": lambda row: row.provider.breaker.since,
-    "LEFT": lambda row: row.provider.breaker.left,
-    "FAILS": lambda row: _counted(row, row.provider.breaker.failures),
-    "PROBE": lambda row: row.provider.breaker.probes if row.provider.breaker.state == "half-open" else None,
-    "TRIPS": lambda row: _counted(row, row.provider.breaker.trips),
-    "REJECTS": lambda row: _counted(row, row.provider.breaker.rejects),
-    "P50": lambda row: row.p50,
-    "P99": lambda row: row.p99,
-    "TOK/S": lambda row: (row.tokens_in or 0.0) + (row.tokens_out or 0.0),
-    "IN/S": lambda row: row.tokens_in,
-    "OUT/S": lambda row: row.tokens_out,
-    "REJ/S": lambda row: row.rejects,
-}
-
-
-def _counted(row: ProviderRates, count: int) -> int | None:
-    """What a breaker counts; without one nobody does."""
-    return count if row.provider.breaker.enabled else None
-
-
-def _falling(view: View) -> bool:
-    """Whether the largest comes first: of names the first does, of all else the largest, unless it is reversed."""
-    return (view.sort != "PROVIDER") != view.reverse
-
-
-def direction(view: View) -> str:
-    """Return the sign of the order: down from the largest, or up from the smallest."""
-    return "▼" if _falling(view) else "▲"
-
 
 def rows(view: View, picture: Picture) -> list[ProviderRates]:
-    """Return the providers that are shown, from top to bottom; those of which nothing is known come last."""
-    value = SORTS[view.sort]
+    """Return the providers that match the filter, in the view's order."""
     named = [row for row in picture.providers if fits(view, row.provider.name)]
-    known = [row for row in named if value(row) is not None]
-    return sorted(known, key=value, reverse=_falling(view)) + [row for row in named if value(row) is None]
+    return sorted_rows(named, view.sort, reverse=view.reverse)
 
 
 def marked(view: View, shown: Sequence[str]) -> str | None:

@@ -16,7 +16,7 @@ import trio
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.results.outcome import Outcome
-from aibridge_trio.simulate.scenario.demand import wishes
+from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.settings import KNOWN
 from aibridge_trio.simulate.world.call import GONE, Call
@@ -104,14 +104,14 @@ class Upstream:
                     return  # without an end it breaks off
         finally:
             if call.stage != GONE:
-                self.provider.left(call)
+                self.provider.cancel(call)
             del self._mouths[call]
             self._measure.came_back(good=good, now=self._time.now)
 
-    def first(self, call: Call) -> None:
+    def first_token(self, call: Call) -> None:
         self._say(call, "first")
 
-    def ended(self, call: Call) -> None:
+    def completed(self, call: Call) -> None:
         self._say(call, "ended")
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
@@ -130,7 +130,7 @@ class Upstream:
             self._mouths[call].send_nowait(what)
 
 
-class Door:
+class RealBridge:
     """A real client of the real bridge, for simulated callers."""
 
     def __init__(self, client: httpx.AsyncClient, callers: Callers, nursery: trio.Nursery) -> None:
@@ -146,11 +146,11 @@ class Door:
         self._scopes[call] = trio.CancelScope()
         self._nursery.start_soon(self._carry, name, call)
 
-    def left(self, call: Call) -> None:
+    def cancel(self, call: Call) -> None:
         self._scopes[call].cancel()
 
     async def _carry(self, name: bytes, call: Call) -> None:
-        headers = [(b"authorization", b"Bearer key-%d" % call.wish.caller), (b"x-call", name)]
+        headers = [(b"authorization", b"Bearer key-%d" % call.request.caller), (b"x-call", name)]
         with self._scopes[call]:
             try:
                 async with self._client.stream("POST", CHAT, headers=headers, content=b"{}") as response:
@@ -164,12 +164,12 @@ class Door:
                         seen += piece
                         if CONTENT in seen and not call.begun:
                             call.begun = True
-                            self._callers.first(call)
+                            self._callers.first_token(call)
                 if b'"error"' in seen:
                     self._callers.overloaded(call)
                 else:
                     assert seen.endswith(DONE)
-                    self._callers.ended(call)
+                    self._callers.completed(call)
             except httpx.TransportError:
                 self._callers.broke(call, "stream" if call.begun else "head")
 
@@ -178,7 +178,7 @@ async def play(network: Network, scenario: Scenario, seed: int) -> Outcome:
     """Play a scenario with the real program; return what the simulator's own measure says of it."""
     time, measure = TrioTime(), Measure(scenario)
     provider = Provider(scenario, time)
-    callers = Callers(wishes(scenario, seed), time, measure)
+    callers = Callers(requests(scenario, seed), time, measure)
     # What is not at its default: a setting that the program has no option for yet must not be asked of it.
     told = {
         name: value
@@ -186,9 +186,9 @@ async def play(network: Network, scenario: Scenario, seed: int) -> Outcome:
         if value != KNOWN[name].unit.parse(KNOWN[name].default or "")
     }
     async with network.bridge(**told) as bridge, trio.open_nursery() as nursery:
-        door = Door(bridge.client, callers, nursery)
-        callers.door = door
-        upstream = Upstream(provider, door.calls, measure, time)
+        target = RealBridge(bridge.client, callers, nursery)
+        callers.target = target
+        upstream = Upstream(provider, target.calls, measure, time)
         await network.answer("openai", upstream.handle)
         nursery.start_soon(time.run)
         await trio.sleep(scenario.duration + max(group.patience for group in scenario.groups) + 60)

@@ -6,12 +6,13 @@ import tomllib
 from typing import Any
 
 from aibridge_trio.simulate import plan
+from aibridge_trio.simulate.plan import Played
 from aibridge_trio.simulate.results.outcome import Outcome
-from aibridge_trio.simulate.run import Play
+from aibridge_trio.simulate.run import POLICIES, Play
 from aibridge_trio.simulate.scenario import scenario
-from aibridge_trio.simulate.scenario import settings as setting
-from aibridge_trio.simulate.scenario.demand import Wish, wishes
+from aibridge_trio.simulate.scenario.demand import Request, requests
 from aibridge_trio.simulate.scenario.scenario import Scenario
+from aibridge_trio.simulate.scenario.settings import parse_settings
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers
 
@@ -40,10 +41,10 @@ def parsed(text: str) -> Scenario:
 def play(given: Scenario | str, policy: str = "aibridge", seed: int = 1, **settings: Any) -> Outcome:
     """Play it to its end, see that nothing is left over, and return what came of it."""
     given = given if isinstance(given, Scenario) else parsed(given)
-    told = setting.read(" ".join(f"{name}={value}" for name, value in settings.items()))
-    one = Play(given, wishes(given, seed), policy, given.settings | told, seed)
+    told = parse_settings(" ".join(f"{name}={value}" for name, value in settings.items()))
+    one = Play(given, requests(given, seed), policy, given.settings | told, seed)
     outcome = one.run(policy)
-    assert one.provider.in_flight == one.door.waiting == one.door.held == 0
+    assert one.provider.in_flight == one.policy.waiting == one.policy.held == 0
     assert outcome.served + outcome.gave_up + outcome.left == outcome.wanted
     return outcome
 
@@ -53,22 +54,28 @@ def shipped(name: str) -> Scenario:
     return plan.shipped(name)
 
 
-def wish(given: Scenario, caller: int = 0, luck: int = 7, born: float = 0.0, tokens: int = 100) -> Wish:
-    """Return one wish of a scenario's first group."""
-    return Wish(born, caller, given.groups[0], given.model.prompt_tokens, tokens, luck)
+def played(*names: str, seed: int = 1) -> list[Played]:
+    """Play shipped scenarios under every policy."""
+    compared = plan.variants(",".join(POLICIES), "", "")
+    return [plan.play(shipped(name), compared, seed) for name in names]
 
 
-class Ear:
-    """Hears what a provider says, and when."""
+def a_request(given: Scenario, caller: int = 0, seed: int = 7, born: float = 0.0, tokens: int = 100) -> Request:
+    """Return one request of a scenario's first group."""
+    return Request(born, caller, given.groups[0], given.model.prompt_tokens, tokens, seed)
+
+
+class RecordingListener:
+    """Records the events of calls, with their times."""
 
     def __init__(self, clock: Any) -> None:
         self.clock = clock
-        self.heard: list[tuple[Any, ...]] = []
+        self.events: list[tuple[Any, ...]] = []
 
-    def first(self, call: Call) -> None:
+    def first_token(self, call: Call) -> None:
         self._note("first", call)
 
-    def ended(self, call: Call) -> None:
+    def completed(self, call: Call) -> None:
         self._note("ended", call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
@@ -81,9 +88,9 @@ class Ear:
         self._note("overloaded", call)
 
     def _note(self, what: str | int, call: Call, *more: Any) -> None:
-        self.heard.append((round(self.clock.now, 3), what, call.wish.caller, *more))
+        self.events.append((round(self.clock.now, 3), what, call.request.caller, *more))
 
     @property
-    def said(self) -> list[Any]:
-        """What was heard, without times and callers."""
-        return [what for _, what, *_ in self.heard]
+    def kinds(self) -> list[Any]:
+        """The events, without times and callers."""
+        return [what for _, what, *_ in self.events]

@@ -61,7 +61,7 @@ def curves(path: str) -> str:
     variants = [
         plan.variants(rows[label].policy, rows[label].settings, "")[0]._replace(name=label) for label in labels
     ]
-    return svg.picture([plan.play(plan.shipped(scene), variants, 1) for scene in section.scenes])
+    return svg.draw([plan.play(plan.shipped(scene), variants, 1) for scene in section.scenes])
 
 
 def suggested(root: Path = _ROOT) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.plan import Variant
 from aibridge_trio.simulate.results.outcome import Curves, Outcome
-from aibridge_trio.simulate.scenario import settings as setting
+from aibridge_trio.simulate.scenario.settings import format_settings, parse_settings
 from tools.tuning.days import LENGTHS, day
 from tools.tuning.means import Mean, mean
 from tools.tuning.sections import Row, Section
@@ -36,7 +36,7 @@ Means = Mapping[tuple[str, str], Mean]
 
 def played(task: Task) -> Outcome:
     """Return what comes of one play, without its curves."""
-    variant = Variant("", task.policy, setting.read(task.settings))
+    variant = Variant("", task.policy, parse_settings(task.settings))
     [outcome] = plan.play(day(task.scene, task.day), [variant], task.day).outcomes
     return dataclasses.replace(outcome, curves=_NO_CURVES)
 
@@ -82,7 +82,7 @@ def _numbers() -> range:
 
 def _task(scene: str, row: Row, number: int) -> Task:
     """The same play under one name, however it is asked for: what the scenario says anyway is left out."""
-    told = setting.read(row.settings)
+    told = parse_settings(row.settings)
     given = day(scene, number).settings
     other = {name: value for name, value in sorted(told.items()) if given[name] != value}
-    return Task(scene, number, row.policy, setting.shown(other))
+    return Task(scene, number, row.policy, format_settings(other))

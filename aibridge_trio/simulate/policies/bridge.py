@@ -32,7 +32,7 @@ from aibridge_trio.simulate.policies.passthrough import PROVIDER, Policy
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario import settings
 from aibridge_trio.simulate.scenario.settings import Values
-from aibridge_trio.simulate.world import chance as luck
+from aibridge_trio.simulate.world import randomness
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
@@ -56,7 +56,7 @@ class Bridge(Policy):
         rate = self._rate if limits.queue_size else None  # which calls wait for, then
         self._places = ConcurrencyLimiter(limits, self._slots, self._wake, rate=rate)
         self._rate_due = math.inf
-        self._policy = settings.policy(values)
+        self._policy = settings.breaker_policy(values)
         chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
         self._breaker = (
             Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
@@ -87,8 +87,8 @@ class Bridge(Policy):
 
     def call(self, call: Call) -> None:
         """Take a caller's call: let it through, let it wait, or say no."""
-        now, caller = self._clock.now, call.wish.caller
-        place = call.place = Lease()
+        now, caller = self._clock.now, call.request.caller
+        place = call.lease = Lease()
         self._places.advance(now)
         if self._places.enter(place):
             self._refuse(call, AtCapacity(), "capacity")
@@ -113,11 +113,11 @@ class Bridge(Policy):
             self._go_up(call)
         self._await_the_rate()
 
-    def left(self, call: Call) -> None:
+    def cancel(self, call: Call) -> None:
         """Hear that the caller has gone: cancel its call, or let it leave the queue."""
-        if call.place:
-            self._waiting.pop(call.place, None)
-        super().left(call)
+        if call.lease:
+            self._waiting.pop(call.lease, None)
+        super().cancel(call)
 
     def _wake(self, place: Lease) -> None:
         """Go on with a call whose turn it is, once the one that made room has been dealt with."""
@@ -133,7 +133,7 @@ class Bridge(Policy):
             self._go_up(call)
 
     def _waited(self, call: Call) -> None:
-        place = call.place
+        place = call.lease
         assert place
         if place.waits:
             self._places.advance(self._clock.now)
@@ -161,7 +161,7 @@ class Bridge(Policy):
                 self._refuse(call, CredentialCooldown(PROVIDER, left), true=left)
                 return
         if self._breaker:
-            answer = self._breaker.admit(now, call.wish.caller)
+            answer = self._breaker.admit(now, call.request.caller)
             self._arm()
             if isinstance(answer, Refusal):
                 guard = "ramp" if answer.because == "ramp" else "circuit"
@@ -169,18 +169,18 @@ class Bridge(Policy):
                 return
             call.permit = answer
             self._measure.opened("ramp", now)
-        if self._clock.now + self._slow < call.wish.born + call.wish.group.patience:
+        if self._clock.now + self._slow < call.request.born + call.request.group.patience:
             self._clock.at(self._clock.now + self._slow, self._is_slow, call)
-        if call.place:
-            call.place.served = True
+        if call.lease:
+            call.lease.served = True
         self._send(call)
 
     # The ways to say no.
 
     def _no_place(self, call: Call, refusal: NoPlace) -> None:
-        place = call.place
+        place = call.lease
         assert place
-        guards: dict[str, Hashable] = {"caller_capacity": call.wish.caller}
+        guards: dict[str, Hashable] = {"caller_capacity": call.request.caller}
         guard = guards.get(refusal.reason, "queue" if refusal.reason.startswith("queue") else "capacity")
         timeout = self._limits.queue_timeout
         seconds = self._clock.now - place.since if refusal.reason == "queue_timeout" else timeout
@@ -189,18 +189,18 @@ class Bridge(Policy):
 
     def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
         """Say no, after all is given back; `guard` is what said it, or `true` how long it will go on saying it."""
-        self._over(call)
-        jitter = _JITTER * luck.chance(call.wish.luck, call.number, luck.JITTER)
+        self._release(call)
+        jitter = _JITTER * randomness.uniform(call.request.seed, call.attempt, randomness.JITTER)
         headers = said.headers(jitter)
         self._measure.refused(headers, self._clock.now, guard, true)
-        self._back.answered(call, said.status, headers)
+        self._listener.answered(call, said.status, headers)
 
     # What the provider shows.
 
-    def first(self, call: Call) -> None:
+    def first_token(self, call: Call) -> None:
         """Pass the first token on: that is health."""
         self._judge(call, SUCCESS)
-        super().first(call)
+        super().first_token(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
         """Pass an error on, and judge it."""
@@ -228,11 +228,11 @@ class Bridge(Policy):
         self._judge(call, _OVERLOADED)
         super().overloaded(call)
 
-    def _silent(self, call: Call) -> None:
+    def _timed_out(self, call: Call) -> None:
         self._judge(call, verdict.of_fault(UpstreamFault("head", "", timeout=True)))
 
     def _is_slow(self, call: Call) -> None:
-        if call.begun or call.over:
+        if call.begun or call.released:
             return
         self._judge(call, verdict.of_slowness(self._slow))
 
@@ -246,17 +246,17 @@ class Bridge(Policy):
 
     # What is given back, and what falls due.
 
-    def _over(self, call: Call) -> None:
-        if call.over:
+    def _release(self, call: Call) -> None:
+        if call.released:
             return
-        super()._over(call)
+        super()._release(call)
         now = self._clock.now
         self._judge(call, NEUTRAL)
-        if call.place:
-            self._places.leave(call.place, now)
+        if call.lease:
+            self._places.leave(call.lease, now)
             self._await_the_rate()
-            if self._measure.awaits(call.wish.caller):
-                self._measure.opened(call.wish.caller, now)
+            if self._measure.awaits(call.request.caller):
+                self._measure.opened(call.request.caller, now)
             if self._slots.free():
                 self._measure.opened("capacity", now)
             if len(self._waiting) < max(1, self._limits.queue_size):
@@ -287,10 +287,10 @@ class Bridge(Policy):
 
     def _changed(self, change: Transition) -> None:
         self._state = change.target
-        self._measure.turned(trip=change.trip)
+        self._measure.transitioned(trip=change.trip)
         if change.target is not State.OPEN:
             self._measure.opened("circuit", self._clock.now)
 
 
 def _key(call: Call) -> bytes:
-    return b"%d" % call.wish.caller
+    return b"%d" % call.request.caller

@@ -1,6 +1,6 @@
-"""What others do, as far as it is known from their code: to compare, not to imitate.
+"""Policies of other programs, as read in their code, for comparison.
 
-Both are given the best case: one breaker for all callers in one process.
+Both get their best case: one breaker for all callers, in one process.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _OVERLOADED = 529
 
 
 class GoBridge(Policy):
-    """A breaker on consecutive failures, as gobreaker's, judged by the status that was written.
+    """The Go AI Bridge: a breaker on consecutive failures (gobreaker), judged by the status sent to the caller.
 
-    Five in a row within a tumbling 10 s open it for 30 s; half-open lets three calls in, and three successes close
-    it. What ends in another interval than it began in is not counted. A broken stream and an error event in a 200
-    are successes, and so is a provider that could not be reached. Retry-After is always the whole 30 s; a call
-    above the concurrency limit is told nothing.
+    Five in a row within a tumbling interval of 10 s open it for 30 s. Half-open it admits three calls, and three
+    successes close it. A call that ends in another interval than it began in is not counted. A broken stream, an
+    error event in a 200 and an unreachable provider are successes. Retry-After is always the whole 30 s; a reject
+    above the concurrency limit has none.
     """
 
     _THRESHOLD, _INTERVAL, _TIMEOUT, _PROBES = 5, 10.0, 30.0, 3
@@ -54,11 +54,11 @@ class GoBridge(Policy):
         """Take a caller's call."""
         now = self._clock.now
         if self._held >= self._most:
-            self._no(call, _UNAVAILABLE, (), "capacity")
+            self._refuse(call, _UNAVAILABLE, (), "capacity")
             return
         self._advance()
         if self._state == "open" or (self._state == "half-open" and self._requests >= self._PROBES):
-            self._no(call, _UNAVAILABLE, ((b"retry-after", b"%d" % self._TIMEOUT),), "circuit")
+            self._refuse(call, _UNAVAILABLE, ((b"retry-after", b"%d" % self._TIMEOUT),), "circuit")
             return
         self._requests += 1
         self._held += 1
@@ -67,14 +67,14 @@ class GoBridge(Policy):
         self._send(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
-        """Count 429, 503 and 529; any other answer is a success."""
+        """Count 429, 503 and 529 as failures; any other answer is a success."""
         self._count(call, failed=status in (_TOO_MANY_REQUESTS, _UNAVAILABLE, _OVERLOADED))
         super().answered(call, status, headers, exhausted=exhausted)
 
-    def _over(self, call: Call) -> None:
-        if call.over:
+    def _release(self, call: Call) -> None:
+        if call.released:
             return
-        super()._over(call)
+        super()._release(call)
         if call.sent:
             self._count(call, failed=False)
             self._held -= 1
@@ -106,7 +106,7 @@ class GoBridge(Policy):
 
     def _become(self, state: str) -> None:
         self._state = state
-        self._measure.turned(trip=state == "open")
+        self._measure.transitioned(trip=state == "open")
         self._begin({"closed": self._INTERVAL, "open": self._TIMEOUT}.get(state, math.inf))
         if state == "open":
             self._clock.at(self._until, self._would_admit)
@@ -122,16 +122,16 @@ class GoBridge(Policy):
         if self._state == "open" and self._clock.now >= self._until:
             self._measure.opened("circuit", self._clock.now)
 
-    def _no(self, call: Call, status: int, headers: Headers, guard: str) -> None:
+    def _refuse(self, call: Call, status: int, headers: Headers, guard: str) -> None:
         self._measure.refused(headers, self._clock.now, guard)
-        self._back.answered(call, status, headers)
+        self._listener.answered(call, status, headers)
 
 
 class LiteLlm(Policy):
-    """A cooldown of 5 s after more than three failures in a minute, as LiteLLM's router has it for a deployment.
+    """LiteLLM's router, for one deployment: a cooldown of 5 s after more than three failures in a minute.
 
-    Errors and broken connections count, what breaks in a stream does not. Who comes meanwhile gets a 429 that does
-    not say when to come back; afterwards all are let in, and the next failure in the same minute cools it again.
+    Errors and failed connections count, broken streams do not. During a cooldown calls get a 429 without
+    Retry-After; after it all are admitted, and the next failure in the same minute starts another cooldown.
     """
 
     _ALLOWED, _MINUTE, _COOLDOWN = 3, 60.0, 5.0
@@ -144,30 +144,30 @@ class LiteLlm(Policy):
 
     @property
     def state(self) -> str:
-        """Whether it cools down."""
+        """`open` during a cooldown."""
         return "open" if self._clock.now < self._until else "closed"
 
     def call(self, call: Call) -> None:
         """Take a caller's call."""
         if self._clock.now < self._until:
             self._measure.refused((), self._clock.now, "circuit")
-            self._back.answered(call, _TOO_MANY_REQUESTS, ())
+            self._listener.answered(call, _TOO_MANY_REQUESTS, ())
             return
         self._send(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
-        """Count errors of the server, of authentication, and of quotas."""
+        """Count errors of the server, of authentication and of quotas as failures."""
         if status >= 500 or status in (401, 404, 408, 429):  # noqa: PLR2004 - HTTP's
             self._fail()
         super().answered(call, status, headers, exhausted=exhausted)
 
     def broke(self, call: Call, phase: Phase) -> None:
-        """Count a connection that could not be had."""
+        """Count a failed connection."""
         if not call.begun:
             self._fail()
         super().broke(call, phase)
 
-    def _silent(self, call: Call) -> None:  # noqa: ARG002 - any call's silence counts
+    def _timed_out(self, call: Call) -> None:  # noqa: ARG002 - any call's silence counts
         self._fail()
 
     def _fail(self) -> None:
@@ -178,7 +178,7 @@ class LiteLlm(Policy):
         self._failures += 1
         if self._failures > self._ALLOWED:
             if now >= self._until:
-                self._measure.turned(trip=True)
+                self._measure.transitioned(trip=True)
             self._until = now + self._COOLDOWN
             self._clock.at(self._until, self._would_admit)
 

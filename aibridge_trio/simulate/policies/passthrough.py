@@ -1,4 +1,4 @@
-"""What stands between callers and provider: here nothing but the way there and back, which others narrow."""
+"""The base of all policies, which forwards every call: what runs between callers and provider in a simulation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from aibridge_trio.simulate.world.call import Call, CallListener, CallTarget
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
 
-# What stands for the only provider of a simulation in messages and shares.
+# The name of a simulation's only provider, in rejects and as a key of limits.
 PROVIDER = "provider"
 
 
 class Policy:
-    """Lets every call through at once: no protection. An answer that does not begin in time is given up."""
+    """Forwards every call at once: no protection but the timeout for the first byte (seconds)."""
 
-    def __init__(self, clock: Clock, measure: Measure, patience: float = math.inf) -> None:
+    def __init__(self, clock: Clock, measure: Measure, first_byte_timeout: float = math.inf) -> None:
         self.callers: CallListener | None = None
         self.provider: CallTarget | None = None
         self._clock = clock
         self._measure = measure
-        self._patience = patience
+        self._first_byte_timeout = first_byte_timeout
 
     @property
     def state(self) -> str:
@@ -31,61 +31,61 @@ class Policy:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait here."""
+        """How many calls are queued."""
         return 0
 
     @property
     def held(self) -> int:
-        """How many slots are held here."""
+        """How many slots are held."""
         return 0
 
     def call(self, call: Call) -> None:
         """Take a caller's call."""
         self._send(call)
 
-    def left(self, call: Call) -> None:
-        """Hear that the caller has gone, and cancel its call."""
+    def cancel(self, call: Call) -> None:
+        """Cancel a call whose caller has gone."""
         self._cancel(call)
-        self._over(call)
+        self._release(call)
 
-    # What the provider says.
+    # Events from the provider.
 
-    def first(self, call: Call) -> None:
-        """Pass the first token on."""
+    def first_token(self, call: Call) -> None:
+        """Forward the first token."""
         call.begun = True
-        self._back.first(call)
+        self._listener.first_token(call)
 
-    def ended(self, call: Call) -> None:
-        """Pass the end on."""
+    def completed(self, call: Call) -> None:
+        """Forward the end."""
         self._measure.came_back(good=True, now=self._clock.now)
-        self._over(call)
-        self._back.ended(call)
+        self._release(call)
+        self._listener.completed(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
-        """Pass an error on."""
+        """Forward an error."""
         self._measure.came_back(good=False, now=self._clock.now)
-        self._over(call)
-        self._back.answered(call, status, headers, exhausted=exhausted)
+        self._release(call)
+        self._listener.answered(call, status, headers, exhausted=exhausted)
 
     def broke(self, call: Call, phase: Phase) -> None:
-        """Break off as well; or say so, while nothing has been passed on."""
+        """Break the answer as well; before its first token, reject the call."""
         self._measure.came_back(good=False, now=self._clock.now)
-        self._over(call)
+        self._release(call)
         if call.begun:
-            self._back.broke(call, phase)
+            self._listener.broke(call, phase)
         else:
-            self._say(call, UpstreamUnreachable(PROVIDER, phase))
+            self._reject(call, UpstreamUnreachable(PROVIDER, phase))
 
     def overloaded(self, call: Call) -> None:
-        """Pass the error event on."""
+        """Forward the error event."""
         self._measure.came_back(good=False, now=self._clock.now)
-        self._over(call)
-        self._back.overloaded(call)
+        self._release(call)
+        self._listener.overloaded(call)
 
-    # What the kinds of doors share.
+    # Shared by all policies.
 
     @property
-    def _back(self) -> CallListener:
+    def _listener(self) -> CallListener:
         assert self.callers
         return self.callers
 
@@ -93,32 +93,32 @@ class Policy:
         assert self.provider
         call.sent = True
         self._measure.sent()
-        due = self._clock.now + self._patience
-        # A caller who leaves earlier needs no alarm.
-        if due < call.wish.born + call.wish.group.patience:
-            self._clock.at(due, self._too_late, call)
+        due = self._clock.now + self._first_byte_timeout
+        # No timer for a caller that leaves earlier.
+        if due < call.request.born + call.request.group.patience:
+            self._clock.at(due, self._first_byte_due, call)
         self.provider.call(call)
 
     def _cancel(self, call: Call) -> None:
-        if call.sent and not call.over:
+        if call.sent and not call.released:
             assert self.provider
-            self.provider.left(call)
+            self.provider.cancel(call)
             self._measure.came_back(good=False, now=self._clock.now)
 
-    def _too_late(self, call: Call) -> None:
-        if call.begun or call.over:
+    def _first_byte_due(self, call: Call) -> None:
+        if call.begun or call.released:
             return
         self._cancel(call)
-        self._silent(call)
-        self._over(call)
-        self._say(call, UpstreamTimeout(PROVIDER, "head"))
+        self._timed_out(call)
+        self._release(call)
+        self._reject(call, UpstreamTimeout(PROVIDER, "head"))
 
-    def _silent(self, call: Call) -> None:
-        """Judge a provider that did not begin to answer in time."""
+    def _timed_out(self, call: Call) -> None:
+        """Judge a timeout of the first byte."""
 
-    def _over(self, call: Call) -> None:
-        """Give back what a call holds."""
-        call.over = True
+    def _release(self, call: Call) -> None:
+        """Give back all that a call holds."""
+        call.released = True
 
-    def _say(self, call: Call, reject: Reject, jitter: float = 0.0) -> None:
-        self._back.answered(call, reject.status, reject.headers(jitter))
+    def _reject(self, call: Call, reject: Reject, jitter: float = 0.0) -> None:
+        self._listener.answered(call, reject.status, reject.headers(jitter))

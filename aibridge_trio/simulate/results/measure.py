@@ -1,20 +1,20 @@
-"""What is measured while a scenario is played; docs/simulate.md defines each number."""
+"""The measurements of a run; docs/simulate.md defines each number."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 
 from aibridge_trio.simulate.results.outcome import Curves, Outcome, by_caller, fair, percentile, recovery
-from aibridge_trio.simulate.scenario.demand import Wish
+from aibridge_trio.simulate.scenario.demand import Request
 from aibridge_trio.simulate.scenario.scenario import Scenario
-from aibridge_trio.simulate.world.clients import Headers, told
+from aibridge_trio.simulate.world.clients import Headers, retry_after
 
 # Points of a curve.
 POINTS = 240
 
 
 class Measure:
-    """Hears of everything that happens, and counts it."""
+    """Counts the events of a run."""
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
@@ -24,44 +24,44 @@ class Measure:
         self._wanted_at = [0] * POINTS
         self._served_at = [0] * POINTS
         self._wasted_at = [0] * POINTS
-        # By whole seconds, for the way back.
+        # Answers that began, by second: for the recovery time.
         self._begun_at = [0] * (int(scenario.duration) + 1)
         self._waits: list[float] = []
         self._ends = {"served": 0, "gave_up": 0, "left": 0}
         self._tries = self._calls = self._wasted = self._trips = 0
         self._refused = self._unsaid = 0
-        # Until when callers were told to stay away, by what had refused them, until it admits again.
+        # Rejects whose true wait is not known yet, by the guard that rejected: when their Retry-After ends.
         self._told: dict[Hashable, list[float]] = {}
         self._errors: list[float] = []
         self._samples: list[tuple[int, int, str]] = []
 
     # The callers' side.
 
-    def wanted(self, wish: Wish) -> None:
-        """Count a wish."""
-        self._wanted[wish.caller] += 1
-        self._wanted_at[min(int(wish.born / self.step), POINTS - 1)] += 1
+    def wanted(self, request: Request) -> None:
+        """Count a request."""
+        self._wanted[request.caller] += 1
+        self._wanted_at[min(int(request.born / self.step), POINTS - 1)] += 1
 
     def tried(self) -> None:
-        """Count a call on its way to the door."""
+        """Count an attempt."""
         self._tries += 1
 
-    def served(self, wish: Wish, first_at: float, now: float) -> None:
-        """Count a wish that was fulfilled."""
+    def served(self, request: Request, first_at: float, now: float) -> None:
+        """Count a request with a complete answer."""
         self._ends["served"] += 1
-        self._served[wish.caller] += 1
-        self._waits.append(first_at - wish.born)
+        self._served[request.caller] += 1
+        self._waits.append(first_at - request.born)
         if now < self._scenario.duration:
             self._served_at[int(now / self.step)] += 1
         if first_at < self._scenario.duration:
             self._begun_at[int(first_at)] += 1
 
     def gave_up(self) -> None:
-        """Count a wish whose client has had enough."""
+        """Count a request whose client stopped retrying."""
         self._ends["gave_up"] += 1
 
     def left(self) -> None:
-        """Count a wish whose caller's patience is over."""
+        """Count a request whose caller's patience ended."""
         self._ends["left"] += 1
 
     # The provider's side.
@@ -71,17 +71,17 @@ class Measure:
         self._calls += 1
 
     def came_back(self, *, good: bool, now: float) -> None:
-        """Count what came of it: a complete answer that somebody has read, or waste."""
+        """Count the end of a call: a complete answer that its caller read, or a wasted call."""
         if not good:
             self._wasted += 1
             self._wasted_at[min(int(now / self.step), POINTS - 1)] += 1
 
-    # What the door says.
+    # The policy's rejects.
 
     def refused(self, headers: Headers, now: float, guard: Hashable, true: float | None = None) -> None:
-        """Count a reject, and remember until when it told to stay away, unless it is known how long is `true`."""
+        """Count a reject. Its wait is compared with the `true` one, or with when its `guard` admits again."""
         self._refused += 1
-        seconds = told(headers)
+        seconds = retry_after(headers)
         if seconds is None:
             self._unsaid += 1
         elif true is not None:
@@ -90,26 +90,26 @@ class Measure:
             self._told.setdefault(guard, []).append(now + seconds)
 
     def awaits(self, guard: Hashable) -> bool:
-        """Tell whether somebody was told to stay away by it, and it has not admitted since."""
+        """Tell whether rejects by this guard wait for their comparison."""
         return guard in self._told
 
     def opened(self, guard: Hashable, now: float) -> None:
-        """Hear that it would admit now whom it refused."""
+        """Compare the waits of this guard's rejects: it would admit the calls now."""
         if guard in self._told:
             self._errors += [until - now for until in self._told.pop(guard)]
 
-    def turned(self, *, trip: bool) -> None:
-        """Count a breaker's trips."""
+    def transitioned(self, *, trip: bool) -> None:
+        """Count a transition of the breaker."""
         self._trips += trip
 
     def sample(self, in_flight: int, waiting: int, state: str) -> None:
-        """Note how things stand."""
+        """Add a point to the curves."""
         self._samples.append((in_flight, waiting, state))
 
-    # What comes of it.
+    # The result.
 
     def outcome(self, name: str) -> Outcome:
-        """Return all numbers and curves."""
+        """Return all numbers and curves of the run."""
         scenario = self._scenario
         wanted, served = sum(self._wanted), self._ends["served"]
         self._waits.sort()

@@ -1,4 +1,4 @@
-"""The numbers of one play, and how they are made."""
+"""The numbers of one run, and how they are computed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Back means this share of what was begun a second before, in a window of so many seconds.
+# Recovered: answers begin at this share of the rate before, in a window of so many seconds.
 _BACK, _WINDOW = 0.9, 10
-# What comes first is a start from nothing (seconds).
+# The start-up phase, which is not representative (seconds).
 _WARM = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """How things went: a point every `step` seconds; the first three are a second, the others as they stood."""
+    """Curves with a point every `step` seconds: the first three are rates per second, the others as sampled."""
 
     step: float
     wanted: list[float]
@@ -27,7 +27,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a scenario under one policy. Seconds; None where nothing is to be said."""
+    """The result of a scenario under one policy, in seconds; None where there is nothing to measure."""
 
     name: str
     wanted: int
@@ -36,7 +36,7 @@ class Outcome:
     left: int
     goodput: float
     share: float
-    share_by_caller: float  # each caller counting the same, however much it wants
+    share_by_caller: float  # mean of the callers' shares
     tries: int
     calls: int
     wasted: int
@@ -49,25 +49,25 @@ class Outcome:
     told_p5: float | None
     told_p50: float | None
     told_p95: float | None
-    recovery: float | None  # infinite: never, as long as was looked
+    recovery: float | None  # infinite: not before the end
     curves: Curves
 
     @property
     def wasted_share(self) -> float:
-        """Which share of the calls to the provider was in vain."""
+        """The share of the calls to the provider that were wasted, 0 to 1."""
         return self.wasted / self.calls if self.calls else 0.0
 
 
 def percentile(ordered: Sequence[float], share: float) -> float | None:
-    """Return the least value that so many are not above, None of none."""
+    """Return the least value that `share` (0 to 1) of them do not exceed; None of none."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 def fair(wanted: Sequence[int], served: Sequence[int]) -> float:
-    """Return Jain's index of what callers got of their fair share: 1 is fair, 1/n is all for one of n.
+    """Return Jain's index of each caller's part of its fair share: 1 is fair, 1/n means that one of n got all.
 
-    The fair share is what max-min fairness makes of all that was served: everybody the same, but nobody more than
-    they wanted. Relative to demand alone, who asks for ten times as much would be owed ten times as much.
+    The fair share is max-min fair: the same for each caller, but at most its demand. Relative to demand alone, a
+    caller that asks for ten times as much would be owed ten times as much.
     """
     demands = [(want, got) for want, got in zip(wanted, served, strict=True) if want]
     total = sum(got for _, got in demands)
@@ -79,13 +79,13 @@ def fair(wanted: Sequence[int], served: Sequence[int]) -> float:
 
 
 def by_caller(wanted: Sequence[int], served: Sequence[int]) -> float:
-    """Return which share of a caller's wishes is fulfilled, on average of the callers."""
+    """Return the mean over callers of the share of their requests that were served."""
     parts = [got / want for want, got in zip(wanted, served, strict=True) if want]
     return sum(parts) / len(parts) if parts else 1.0
 
 
 def _level(wants: Sequence[int], total: float) -> float:
-    """Return up to where wants are met if `total` is shared out like water."""
+    """Return the max-min fair level: the most that one caller gets of `total`."""
     left = total
     for number, want in enumerate(wants):
         level = left / (len(wants) - number)
@@ -96,9 +96,9 @@ def _level(wants: Sequence[int], total: float) -> float:
 
 
 def recovery(begun: Sequence[int], troubles: Sequence[tuple[float, float]], duration: float) -> float | None:
-    """Return how long after the last trouble answers began at 90 % of the rate before the first one.
+    """Return seconds from the end of the last trouble until answers begin at 90 % of the rate before the first.
 
-    `begun` are answers that began, by second. None without a trouble that has a before and an after.
+    `begun` are answers that began, by second. None without a trouble, or without enough time before or after it.
     """
     if not troubles:
         return None

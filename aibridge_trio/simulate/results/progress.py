@@ -1,4 +1,4 @@
-"""What is being played, on a terminal's stderr; nothing of it anywhere else."""
+"""The progress line on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self, TextIO
 
 
 class Progress:
-    """One line that changes, and is gone at the end. Without a stream, or off a terminal, it says nothing."""
+    """One line that changes, and is removed at the end. Nothing is written without a stream or off a terminal."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream if stream is not None and stream.isatty() else None
@@ -19,12 +19,12 @@ class Progress:
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
         self.clear()
 
-    def say(self, text: str) -> None:
-        """Put a text in place of the one before it."""
+    def show(self, text: str) -> None:
+        """Replace the line's text."""
         self._write(text)
 
     def clear(self) -> None:
-        """Take it away, so that something else can be written there."""
+        """Remove the line, so that other output can take its place."""
         if self._width:
             self._write("")
             self._put("\r")

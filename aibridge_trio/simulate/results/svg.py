@@ -29,7 +29,7 @@ path { fill: none; stroke-width: 1.5; } .grid { stroke: #d5dbe1; } .shade { fill
 """
 
 
-def picture(plays: Sequence[Played]) -> str:
+def draw(plays: Sequence[Played]) -> str:
     """Return small multiples: a panel per scenario, a colour per variant."""
     columns = min(_COLUMNS, len(plays)) or 1
     wide = 1 if columns == _COLUMNS else 2

@@ -1,4 +1,4 @@
-"""Who wants what, when: drawn once, so that every policy sees the same."""
+"""The requests of a scenario: drawn once, so that every policy gets the same."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from random import Random
 from typing import NamedTuple
 
 from aibridge_trio.simulate.scenario.scenario import Crowd, Group, Scenario
-from aibridge_trio.simulate.world.chance import lognormal
+from aibridge_trio.simulate.world.randomness import lognormal
 
 
-class Wish(NamedTuple):
-    """One answer that one caller wants; `luck` decides whatever chance decides about it."""
+class Request(NamedTuple):
+    """One request of one caller; `seed` determines all random decisions about it."""
 
     born: float
     caller: int
     group: Group
     prompt: int
     tokens: int
-    luck: int
+    seed: int
 
 
-def wishes(scenario: Scenario, seed: int) -> list[Wish]:
-    """Return all wishes of a scenario, in the order in which they come."""
-    found: list[Wish] = []
+def requests(scenario: Scenario, seed: int) -> list[Request]:
+    """Return all requests of a scenario, in order of time."""
+    found: list[Request] = []
     first = 0
     for number, group in enumerate(scenario.groups):
         found += _of_group(scenario, group, first, Random(f"{seed}/demand/{number}"))  # noqa: S311 - no secret
         first += group.count
-    found.sort(key=lambda wish: (wish.born, wish.caller, wish.luck))
+    found.sort(key=lambda request: (request.born, request.caller, request.seed))
     return found
 
 
-def _of_group(scenario: Scenario, group: Group, first: int, chance: Random) -> Iterator[Wish]:
+def _of_group(scenario: Scenario, group: Group, first: int, random: Random) -> Iterator[Request]:
     crowds = [crowd for crowd in scenario.crowds if crowd.group in ("", group.name)]
     model = scenario.model
-    # A Poisson process at the highest rate there is; where the rate is lower, some are left out.
+    # A Poisson process at the highest rate, thinned where the rate is lower.
     highest = max([1.0, *(crowd.times for crowd in crowds)])
     rate = group.count * group.requests_per_minute / 60 * highest
     now = 0.0
     while rate:
-        now += chance.expovariate(rate)
+        now += random.expovariate(rate)
         if now >= scenario.duration:
             return
-        caller = first + int(chance.random() * group.count)
-        length = lognormal(model.answer_tokens, model.answer_tokens_spread, chance.random() or 0.5)
-        luck, kept = chance.getrandbits(64), chance.random() * highest
+        caller = first + int(random.random() * group.count)
+        length = lognormal(model.answer_tokens, model.answer_tokens_spread, random.random() or 0.5)
+        request_seed, kept = random.getrandbits(64), random.random() * highest
         if kept < _times(crowds, now):
-            yield Wish(now, caller, group, model.prompt_tokens, max(1, round(length)), luck)
+            yield Request(now, caller, group, model.prompt_tokens, max(1, round(length)), request_seed)
 
 
 def _times(crowds: list[Crowd], now: float) -> float:

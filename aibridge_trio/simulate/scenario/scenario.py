@@ -15,7 +15,7 @@ from aibridge_trio.config import units as u
 from aibridge_trio.config.units import InvalidValue, Unit, choice
 from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted
-from aibridge_trio.simulate.scenario.settings import KNOWN, Values, default
+from aibridge_trio.simulate.scenario.settings import KNOWN, Values, default_settings
 from aibridge_trio.simulate.scenario.toml_table import Table
 from aibridge_trio.simulate.world.clients import CLIENTS, Client
 
@@ -94,7 +94,7 @@ class Scenario:
     crowds: tuple[Crowd, ...]
     model: Model
     phases: tuple[Phase, ...]
-    settings: Values = field(default_factory=default)
+    settings: Values = field(default_factory=default_settings)
     left_out: str = ""
 
     @property
@@ -292,4 +292,4 @@ def _phases(table: Table, duration: float) -> list[Phase]:
 
 def _settings(table: Table) -> Values:
     table.end(tuple(KNOWN))
-    return default() | {key: table.read(key, KNOWN[key].unit, KNOWN[key].example) for key in table}
+    return default_settings() | {key: table.read(key, KNOWN[key].unit, KNOWN[key].example) for key in table}

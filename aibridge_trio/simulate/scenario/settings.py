@@ -55,12 +55,12 @@ _OPTIONS = {option.name: option for option in (*_ONLY_HERE, *OPTIONS)}
 KNOWN: dict[str, Option] = {name: _OPTIONS[name] for name in _SHOWN}
 
 
-def default() -> Values:
+def default_settings() -> Values:
     """Return what is in force if nothing is said."""
     return {name: option.unit.parse(option.default or "") for name, option in KNOWN.items()}
 
 
-def read(text: str) -> Values:
+def parse_settings(text: str) -> Values:
     """Return settings written as `max_concurrency=50 queue_size=100`. Raises InvalidValue."""
     values: Values = {}
     for word in text.split():
@@ -79,7 +79,7 @@ def read(text: str) -> Values:
     return values
 
 
-def shown(values: Values) -> str:
+def format_settings(values: Values) -> str:
     """Return settings as they would be written."""
     return " ".join(f"{name}={KNOWN[name].show(value)}" for name, value in values.items())
 
@@ -89,7 +89,7 @@ def limits(values: Values) -> Limits:
     return policies.limits(_settings(values))
 
 
-def policy(values: Values) -> BreakerPolicy:
+def breaker_policy(values: Values) -> BreakerPolicy:
     """Return what the breaker is told."""
     tried = {name: values[f"circuit_breaker_{name}"] for name in ("growth", "stretch")}
     return replace(policies.policy(_settings(values)), **tried)

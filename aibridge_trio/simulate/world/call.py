@@ -1,4 +1,4 @@
-"""One try: a call on its way from a caller to the provider, and what either side hears of it."""
+"""One attempt: a call from a caller to the provider, and the events that either side receives about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from aibridge_trio.core.breaker.permit import Permit
     from aibridge_trio.core.limits.concurrency import Lease
     from aibridge_trio.errors import Phase
-    from aibridge_trio.simulate.scenario.demand import Wish
+    from aibridge_trio.simulate.scenario.demand import Request
     from aibridge_trio.simulate.world.clients import Headers
 
 # Where a call is at the provider.
@@ -16,51 +16,54 @@ OUTSIDE, QUEUED, SILENT, WORKING, STREAMING, GONE = range(6)
 
 
 class Call:
-    """One try of a wish; each room keeps what it must know about it in its own field."""
+    """One attempt of a request. Callers, policy and provider each keep their own state of it in their fields."""
 
-    __slots__ = ("begun", "caller", "end", "judged", "number", "over", "permit", "place", "sent", "stage", "wish")
+    __slots__ = (
+        *("attempt", "begun", "caller", "end", "judged", "lease"),
+        *("permit", "released", "request", "sent", "stage"),
+    )
 
-    def __init__(self, wish: Wish, number: int, caller: Any = None) -> None:
-        self.wish = wish
-        self.number = number
-        self.caller = caller  # who waits for it: the crowd's
+    def __init__(self, request: Request, attempt: int, caller: Any = None) -> None:
+        self.request = request
+        self.attempt = attempt
+        self.caller = caller  # the callers': the request's state
         self.stage = OUTSIDE  # the provider's
         self.end = 0.0  # when its answer will be complete: the provider's
-        self.sent = False  # whether it has gone up: the door's, as the next ones
-        self.begun = False  # whether its caller has a first token
-        self.over = False  # whether all of it has been given back
-        self.judged = False  # whether its verdict is out, or can only be a relapse
-        self.place: Lease | None = None  # the bridge's
-        self.permit: Permit | Any = None  # the breaker's, whoever's that is
+        self.sent = False  # whether it went to the provider: the policy's, like all below
+        self.begun = False  # whether its caller received the first token
+        self.released = False  # whether all that it held has been given back
+        self.judged = False  # whether a verdict was recorded
+        self.lease: Lease | None = None
+        self.permit: Permit | Any = None
 
     def __repr__(self) -> str:
-        return f"<Call {self.number} of a wish of caller {self.wish.caller}, stage {self.stage}>"
+        return f"<Call {self.attempt} of a request of caller {self.request.caller}, stage {self.stage}>"
 
 
 class CallListener(Protocol):
-    """Who calls a provider, or a door, and is told what comes of it."""
+    """Receives the events of calls: callers those of a policy, a policy those of the provider."""
 
-    def first(self, call: Call) -> None:
-        """The answer has begun: its first content is here."""
+    def first_token(self, call: Call) -> None:
+        """The answer has begun: its first content arrived."""
 
-    def ended(self, call: Call) -> None:
+    def completed(self, call: Call) -> None:
         """The answer is complete."""
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
-        """An error came as the whole answer; `exhausted` says that waiting never helps."""
+        """The whole answer is an error; `exhausted` means that waiting never helps."""
 
     def broke(self, call: Call, phase: Phase) -> None:
-        """There was no connection, or it broke."""
+        """The connection failed or broke."""
 
     def overloaded(self, call: Call) -> None:
         """The 200 ends with an error event: overloaded."""
 
 
 class CallTarget(Protocol):
-    """Who can be called."""
+    """Takes calls: a policy, or the provider."""
 
     def call(self, call: Call) -> None:
         """Begin to answer."""
 
-    def left(self, call: Call) -> None:
-        """Hear that nobody waits for it any more."""
+    def cancel(self, call: Call) -> None:
+        """Stop: the caller has gone."""

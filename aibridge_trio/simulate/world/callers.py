@@ -1,4 +1,4 @@
-"""The callers: each wish is tried as its client tries, while its caller is patient, and ends exactly once."""
+"""The callers: each request is attempted as its client retries, until its caller's patience ends; it ends once."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 
 from aibridge_trio.errors import Phase
 from aibridge_trio.simulate.results.measure import Measure
-from aibridge_trio.simulate.scenario.demand import Wish
+from aibridge_trio.simulate.scenario.demand import Request
 from aibridge_trio.simulate.world.call import Call, CallTarget
-from aibridge_trio.simulate.world.chance import BACKOFF, chance
 from aibridge_trio.simulate.world.clients import BROKEN, Headers
 from aibridge_trio.simulate.world.engine import Clock
+from aibridge_trio.simulate.world.randomness import BACKOFF, uniform
 
-WAITING, READING, OVER = range(3)
+WAITING, READING, DONE = range(3)
 
 
-class Caller:
-    """One wish on its way."""
+class PendingRequest:
+    """The state of one request: its attempts so far, and the current call."""
 
-    __slots__ = ("breaks", "call", "first_at", "retries", "state", "wish")
+    __slots__ = ("breaks", "call", "first_at", "request", "retries", "state")
 
-    def __init__(self, wish: Wish) -> None:
-        self.wish = wish
+    def __init__(self, request: Request) -> None:
+        self.request = request
         self.state = WAITING
         self.call: Call | None = None
         self.retries = 0
@@ -30,92 +30,92 @@ class Caller:
 
 
 class Callers:
-    """All wishes, each at its time; calls `door`, and hears from it what comes of its calls."""
+    """Issues all requests, each at its time, to `target`, and receives the events of its calls."""
 
-    def __init__(self, wishes: Sequence[Wish], clock: Clock, measure: Measure) -> None:
-        self.door: CallTarget | None = None
+    def __init__(self, requests: Sequence[Request], clock: Clock, measure: Measure) -> None:
+        self.target: CallTarget | None = None
         self._clock = clock
         self._measure = measure
-        self._coming = iter(wishes)
-        self._let_come()
+        self._coming = iter(requests)
+        self._schedule_next()
 
     # What callers do.
 
-    def _let_come(self) -> None:
-        """Let the next wish come at its time; one by one, so that few things are to come at any time."""
-        wish = next(self._coming, None)
-        if wish is not None:
-            self._clock.at(wish.born, self._come, wish)
+    def _schedule_next(self) -> None:
+        """Schedule the next request; one at a time, which keeps the heap small."""
+        request = next(self._coming, None)
+        if request is not None:
+            self._clock.at(request.born, self._come, request)
 
-    def _come(self, wish: Wish) -> None:
-        self._let_come()
-        caller = Caller(wish)
-        self._measure.wanted(wish)
-        self._clock.at(wish.born + wish.group.patience, self._lose_patience, caller)
+    def _come(self, request: Request) -> None:
+        self._schedule_next()
+        caller = PendingRequest(request)
+        self._measure.wanted(request)
+        self._clock.at(request.born + request.group.patience, self._end_patience, caller)
         self._try(caller)
 
-    def _try(self, caller: Caller) -> None:
-        if caller.state == OVER:
+    def _try(self, caller: PendingRequest) -> None:
+        if caller.state == DONE:
             return
-        assert self.door
-        caller.call = Call(caller.wish, caller.retries + caller.breaks, caller)
+        assert self.target
+        caller.call = Call(caller.request, caller.retries + caller.breaks, caller)
         self._measure.tried()
-        self.door.call(caller.call)
+        self.target.call(caller.call)
 
-    def _try_again(self, caller: Caller, seconds: float | None) -> None:
+    def _try_again(self, caller: PendingRequest, seconds: float | None) -> None:
         caller.call = None
         caller.state = WAITING
-        now, until = self._clock.now, caller.wish.born + caller.wish.group.patience
+        now, until = self._clock.now, caller.request.born + caller.request.group.patience
         if seconds is None or until <= now:
-            caller.state = OVER
+            caller.state = DONE
             self._measure.gave_up()
         elif now + seconds < until:
             self._clock.at(now + seconds, self._try, caller)
-        # Who would sleep beyond their patience lose it first.
+        # Otherwise its patience ends before the next attempt.
 
-    def _lose_patience(self, caller: Caller) -> None:
+    def _end_patience(self, caller: PendingRequest) -> None:
         if caller.state != WAITING:
             return
-        caller.state = OVER
+        caller.state = DONE
         self._measure.left()
         if caller.call:
-            assert self.door
+            assert self.target
             call, caller.call = caller.call, None
-            self.door.left(call)
+            self.target.cancel(call)
 
-    # What callers hear.
+    # Events of their calls.
 
-    def first(self, call: Call) -> None:
-        """Read what comes."""
+    def first_token(self, call: Call) -> None:
+        """Begin to read."""
         call.caller.state = READING
         call.caller.first_at = self._clock.now
 
-    def ended(self, call: Call) -> None:
-        """Be content."""
+    def completed(self, call: Call) -> None:
+        """Count the request as served."""
         caller = call.caller
-        caller.state, caller.call = OVER, None
-        self._measure.served(call.wish, caller.first_at, self._clock.now)
+        caller.state, caller.call = DONE, None
+        self._measure.served(call.request, caller.first_at, self._clock.now)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:  # noqa: ARG002 - clients do not look
-        """Try again, if that is what the client does."""
+        """Retry if the client does."""
         caller = call.caller
-        luck = chance(call.wish.luck, call.number, BACKOFF)
-        seconds = call.wish.group.client.again(status, headers, caller.retries, luck)
+        quantile = uniform(call.request.seed, call.attempt, BACKOFF)
+        seconds = call.request.group.client.retry_delay(status, headers, caller.retries, quantile)
         caller.retries += 1
         self._try_again(caller, seconds)
 
     def broke(self, call: Call, phase: Phase) -> None:
-        """Try again, if that is what the client does; of those who have begun to read, few do."""
-        caller, client = call.caller, call.wish.group.client
-        luck = chance(call.wish.luck, call.number, BACKOFF)
+        """Retry if the client does; few clients do after the first token."""
+        caller, client = call.caller, call.request.group.client
+        quantile = uniform(call.request.seed, call.attempt, BACKOFF)
         if phase != "stream":
-            seconds = client.again(BROKEN, (), caller.retries, luck)
+            seconds = client.retry_delay(BROKEN, (), caller.retries, quantile)
             caller.retries += 1
         else:
-            seconds = client.backoff(caller.breaks, luck) if caller.breaks < client.streams else None
+            seconds = client.backoff(caller.breaks, quantile) if caller.breaks < client.streams else None
             caller.breaks += 1
         self._try_again(caller, seconds)
 
     def overloaded(self, call: Call) -> None:
-        """Take it for an answer that broke."""
+        """Handle it as an answer that broke."""
         self.broke(call, "stream")

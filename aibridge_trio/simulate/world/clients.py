@@ -39,13 +39,13 @@ class Client:
     shorter: float = 0.0
     longer: float = 0.0
 
-    def again(self, status: int, headers: Headers, retries: int, chance: float) -> float | None:
+    def retry_delay(self, status: int, headers: Headers, retries: int, chance: float) -> float | None:
         """Return after how many seconds it tries again, None if it gives up; it has retried so often already."""
         if retries >= self.retries:
             return None
         if status == BROKEN:
             return self.backoff(retries, chance) if self.transport else None
-        seconds = told(headers)
+        seconds = retry_after(headers)
         if seconds is not None and seconds > self.longest_told and self.beyond == "stop":
             return None
         word = _value(headers, b"x-should-retry") if self.believes else None
@@ -64,7 +64,7 @@ class Client:
         return status in self.statuses or (self.server_errors and status >= 500)  # noqa: PLR2004 - HTTP's
 
 
-def told(headers: Headers) -> float | None:
+def retry_after(headers: Headers) -> float | None:
     """Return how many seconds an answer tells to stay away, as the SDKs read it: milliseconds first."""
     if milliseconds := _value(headers, b"retry-after-ms"):
         return float(milliseconds) / 1000

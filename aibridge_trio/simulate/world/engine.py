@@ -1,4 +1,4 @@
-"""Virtual time: what happens next. What falls due together happens in the order in which it was asked for."""
+"""Virtual time: a heap of scheduled calls. Calls for the same time run in the order of their scheduling."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Protocol
 
 
 class Clock(Protocol):
-    """What the rooms of a simulation ask of time; in seconds."""
+    """Time, as the parts of a simulation use it; in seconds."""
 
     @property
     def now(self) -> float:
-        """The time it is."""
+        """The current time."""
 
     def at(self, when: float, do: Callable[[Any], None], what: Any = None) -> None:
-        """Do something then."""
+        """Call `do(what)` at this time."""
 
 
 class Engine:
-    """A heap of what is to come. Nothing is ever taken out of it: who is called asks whether it still matters."""
+    """A heap of scheduled calls. None is removed before its time: a callback checks whether it is still needed."""
 
     __slots__ = ("_count", "_due", "now")
 
@@ -29,12 +29,12 @@ class Engine:
         self._due: list[tuple[float, int, Callable[[Any], None], Any]] = []
 
     def at(self, when: float, do: Callable[[Any], None], what: Any = None) -> None:
-        """Do something then, or as soon as all is done that is due now."""
+        """Call `do(what)` at this time; if it has passed, after the calls that are due now."""
         self._count += 1
         heappush(self._due, (max(when, self.now), self._count, do, what))
 
     def run(self) -> int:
-        """Go on until nothing is left to do; return how many things were done."""
+        """Run until no call is left; return how many ran."""
         due = self._due
         done = 0
         while due:

@@ -1,4 +1,4 @@
-"""A provider's quota: so much a minute for a key, refilled steadily."""
+"""A provider's quotas: a token bucket of requests and one of tokens for each key."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from aibridge_trio.simulate.scenario.scenario import Model
 
 
 class Bucket:
-    """Holds at most `size`, refilled by `rate` a second; begins full."""
+    """A token bucket of `size`, refilled by `rate` a second; full at first."""
 
     __slots__ = ("_at", "_level", "_rate", "_size")
 
@@ -17,20 +17,20 @@ class Bucket:
         self._at = 0.0
 
     def wait(self, amount: float, now: float) -> float:
-        """Return in how many seconds there will be so much, 0 if there is; more than fits counts as all of it."""
+        """Return seconds until it holds `amount`, 0 if it does; an amount above its size counts as its size."""
         self._level = min(self._size, self._level + (now - self._at) * self._rate)
         self._at = now
         lacking = min(amount, self._size) - self._level
-        # Less than a millionth is what floats leave over.
+        # Less than a millionth is a rounding error.
         return lacking / self._rate if lacking > 1e-6 else 0.0  # noqa: PLR2004
 
     def take(self, amount: float) -> None:
-        """Take what there is."""
+        """Take `amount`, at most its size."""
         self._level -= min(amount, self._size)
 
 
 class Keys:
-    """The quotas of all keys: requests and tokens a minute."""
+    """The quotas of all keys, in requests and tokens a minute."""
 
     def __init__(self, model: Model) -> None:
         self._limits = (model.requests_per_minute, model.tokens_per_minute)
@@ -38,7 +38,7 @@ class Keys:
         self._keys: dict[int, tuple[Bucket | None, Bucket | None]] = {}
 
     def take(self, key: int, tokens: int, now: float) -> float:
-        """Take one request and its tokens; or nothing, and return in how many seconds there will be enough."""
+        """Take one request and its tokens, and return 0; or return seconds until there is enough of both."""
         if not any(self._limits):
             return 0.0
         buckets = self._keys.get(key)

@@ -27,7 +27,8 @@ from aibridge_trio.top.screen.text import (
     span,
     table,
 )
-from aibridge_trio.top.view import ROOMY, View, direction, fits, marked
+from aibridge_trio.top.sort_order import direction
+from aibridge_trio.top.view import ROOMY, View, fits, marked
 
 LEGEND = (
     ("STATE", "closed: all; open: none; half-open, ramp: some; off: no breaker"),
@@ -92,7 +93,7 @@ def providers(
             Column("OUT/S", 5, lambda row: _rate(row.tokens_out)),
             Column("REJ/S", 5, lambda row: _rate(row.rejects, YELLOW)),
         ]
-    head, *rows = table(columns, shown, view.sort, direction(view))
+    head, *rows = table(columns, shown, view.sort, direction(view.sort, reverse=view.reverse))
     if not shown:
         return [head, [("none matches", DIM)]]
     return [head, *(line for row, below in zip(rows, beneath, strict=True) for line in (row, *below))]

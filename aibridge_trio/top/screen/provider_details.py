@@ -22,7 +22,7 @@ from aibridge_trio.top.screen.text import (
     span,
     table,
 )
-from aibridge_trio.top.view import urgency
+from aibridge_trio.top.sort_order import urgency
 
 _MARK = "  └"
 _STYLES = {"open": RED, "half-open": YELLOW, "closed": GREEN}

@@ -1,4 +1,4 @@
-"""What is simulated is the product: its own machines, used through their own doors."""
+"""The simulated bridge is the product: its own machines, used through their public names."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.test_house import imports_of, tree_of
 
 CORE = Path(breaker.__file__).parents[1]
 SIMULATE = Path(bridge.__file__).parents[1]
-ROOMS = sorted(SIMULATE.rglob("*.py"))
-# Others' breakers, which are no machines of ours.
-FOREIGN = ("GoBridge", "LiteLlm")
+MODULES = sorted(SIMULATE.rglob("*.py"))
+# The policies of other programs, with breakers of their own.
+OTHERS = ("GoBridge", "LiteLlm")
 
 
 def classes_of(file: Path) -> list[str]:
@@ -28,10 +28,10 @@ def test_the_machines_are_the_products_own() -> None:
     """The same objects, not others of the same name."""
     in_bridge: dict[str, object] = {
         "Breaker": breaker.Breaker,
-        "Places": concurrency.ConcurrencyLimiter,
-        "Place": concurrency.Lease,
+        "ConcurrencyLimiter": concurrency.ConcurrencyLimiter,
+        "Lease": concurrency.Lease,
         "RateLimiter": rate.RateLimiter,
-        "Credentials": key_cooldowns.KeyCooldowns,
+        "KeyCooldowns": key_cooldowns.KeyCooldowns,
         "verdict": verdict,
         "CircuitOpen": errors.CircuitOpen,
         "RateLimited": errors.RateLimited,
@@ -40,31 +40,31 @@ def test_the_machines_are_the_products_own() -> None:
     }
     assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
     assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
-    assert type(settings.policy(settings.default())) is breaker.BreakerPolicy
-    assert type(settings.limits(settings.default())) is concurrency.Limits
+    assert type(settings.breaker_policy(settings.default_settings())) is breaker.BreakerPolicy
+    assert type(settings.limits(settings.default_settings())) is concurrency.Limits
 
 
 def test_no_machine_is_made_again() -> None:
     """No class in the simulator has the name of one in the core or of a reject."""
     ours = {name for file in CORE.rglob("*.py") for name in classes_of(file)}
     ours |= {kind.__name__ for kind in errors.Reject.__subclasses__()}
-    for file in ROOMS:
+    for file in MODULES:
         again = [name for name in classes_of(file) if name in ours]
         assert not again, f"{file.name} makes {again} again"
 
 
-def test_only_foreign_breakers_have_states_of_their_own() -> None:
-    """Who compares with a state's name, or keeps one, is a foreign policy or shows it."""
-    for file in ROOMS:
+def test_only_the_policies_of_others_have_states_of_their_own() -> None:
+    """Only they and the SVG, which shows states, name a breaker's state."""
+    for file in MODULES:
         words = [node.value for node in ast.walk(tree_of(file)) if isinstance(node, ast.Constant)]
         if "half-open" in words:
             assert file.stem in ("others", "svg"), file.name
-    assert classes_of(SIMULATE / "foreign.py") == list(FOREIGN)
+    assert classes_of(SIMULATE / "policies" / "others.py") == list(OTHERS)
 
 
 def test_machines_are_asked_through_their_public_names() -> None:
-    """Nothing looks inside them."""
-    for file in ROOMS:
+    """No private attribute of another object is used."""
+    for file in MODULES:
         for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
                 own = isinstance(node.value, ast.Name) and node.value.id in ("self", "super")
@@ -74,7 +74,7 @@ def test_machines_are_asked_through_their_public_names() -> None:
 
 def test_nothing_depends_on_the_world() -> None:
     """No clock, no environment, no Trio, no sets: the same seed is the same result."""
-    for file in ROOMS:
+    for file in MODULES:
         used = {module.partition(".")[0] for module in imports_of(file, everywhere=True)}
         assert not used & {"time", "datetime", "os", "trio", "threading", "uuid", "secrets", "socket"}, file.name
         for node in ast.walk(tree_of(file)):
@@ -84,8 +84,8 @@ def test_nothing_depends_on_the_world() -> None:
 
 
 def test_chance_has_a_seed() -> None:
-    """Every generator is made from the seed; nobody asks the module's own."""
-    for file in ROOMS:
+    """Every generator is made from the seed; the module's own is not used."""
+    for file in MODULES:
         for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Random":
                 assert "seed" in ast.unparse(node.args[0])

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.results.outcome import fair, percentile, recovery
-from tests.support.simulated import CALLERS, parsed
 
 
 @pytest.mark.parametrize(
@@ -54,20 +52,3 @@ def test_recovery_is_from_the_end_of_trouble_to_nine_tenths() -> None:
     assert recovery([10] * 240, [(60.0, 120.0)], 240.0) == 0.0
     assert recovery([10] * 60 + [0] * 180, [(60.0, 120.0)], 240.0) == math.inf
     assert recovery(begun, [(60.0, 240.0)], 240.0) is None  # there is no after
-
-
-def test_the_error_of_a_told_wait_is_told_minus_true() -> None:
-    """Told 30 s, admitted after 4: 26 too long; told 1 s, admitted after 3: 2 too early."""
-    measure = Measure(parsed(CALLERS))
-    measure.refused([(b"retry-after", b"30")], 10.0, "circuit")
-    assert measure.awaits("circuit")
-    measure.opened("circuit", 14.0)
-    assert not measure.awaits("circuit")
-    measure.refused([(b"retry-after-ms", b"1000")], 20.0, "circuit")
-    measure.opened("capacity", 21.0)
-    measure.opened("circuit", 23.0)
-    measure.refused([(b"retry-after-ms", b"500")], 30.0, None, 0.4)
-    measure.refused([], 30.0, "circuit")
-    outcome = measure.outcome("x")
-    assert (outcome.told_p5, outcome.told_p50, outcome.told_p95) == pytest.approx((-2.0, 0.1, 26.0))
-    assert (outcome.refused, outcome.unsaid) == (4, 1)

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from aibridge_trio.errors import CircuitOpen, RateLimited
-from aibridge_trio.simulate.world.clients import BROKEN, CLIENTS, Client, told
+from aibridge_trio.simulate.world.clients import BROKEN, CLIENTS, Client, retry_after
 
 SDKS = ("openai-python", "openai-node", "anthropic-python")
 
@@ -18,7 +18,7 @@ SDKS = ("openai-python", "openai-node", "anthropic-python")
 def again(client: str, status: int, retries: int = 0, chance: float = 0.0, **headers: str) -> float | None:
     """Return after how long a client comes back."""
     said = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return CLIENTS[client].again(status, said, retries, chance)
+    return CLIENTS[client].retry_delay(status, said, retries, chance)
 
 
 @pytest.mark.parametrize(
@@ -91,18 +91,18 @@ def test_sdks_read_milliseconds_first_and_believe_in_x_should_retry(client: str)
 def test_what_the_bridge_says_is_understood() -> None:
     """The product's own rejects: above a minute SDKs do not come back, below it they sleep what they are told."""
     short, long = RateLimited(0.25).headers(0.2), CircuitOpen("openai", "overload", 61.0).headers(0.0)
-    assert told(short) == pytest.approx(0.3)
-    assert CLIENTS["openai-python"].again(429, short, 0, 0.0) == pytest.approx(0.3)
-    assert [CLIENTS[sdk].again(503, long, 0, 0.0) for sdk in SDKS] == [None, None, None]
-    assert CLIENTS["claude-code"].again(503, long, 0, 0.0) == 0.5
+    assert retry_after(short) == pytest.approx(0.3)
+    assert CLIENTS["openai-python"].retry_delay(429, short, 0, 0.0) == pytest.approx(0.3)
+    assert [CLIENTS[sdk].retry_delay(503, long, 0, 0.0) for sdk in SDKS] == [None, None, None]
+    assert CLIENTS["claude-code"].retry_delay(503, long, 0, 0.0) == 0.5
 
 
 def test_a_client_of_ones_own() -> None:
     """Whatever its numbers."""
     client = Client(name="x", retries=1, statuses=(418,), first=3.0, longer=1.0)
-    assert client.again(418, (), 0, 0.5) == 4.5
-    assert client.again(503, (), 0, 0.5) is None
-    assert client.again(BROKEN, (), 0, 0.5) is None
+    assert client.retry_delay(418, (), 0, 0.5) == 4.5
+    assert client.retry_delay(503, (), 0, 0.5) is None
+    assert client.retry_delay(BROKEN, (), 0, 0.5) is None
 
 
 HEADERS: list[dict[str, str]] = [
@@ -133,4 +133,4 @@ def test_the_real_sdks_agree(
     if client._should_retry(response):
         expected = client._calculate_retry_timeout(2, options, response.headers)
     said = [(key.encode(), value.encode()) for key, value in headers.items()]
-    assert CLIENTS[name].again(status, said, 0, 0.0) == pytest.approx(expected)
+    assert CLIENTS[name].retry_delay(status, said, 0, 0.0) == pytest.approx(expected)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aibridge_trio.simulate.world.call import Call
-from aibridge_trio.simulate.world.chance import chance, lognormal
 from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.provider import Provider
-from aibridge_trio.simulate.world.quota import Bucket
-from tests.support.simulated import CALLERS, Ear, parsed, wish
+from tests.support.simulated import CALLERS, RecordingListener, a_request, parsed
 
 STEADY = """
 [provider]
@@ -30,23 +26,23 @@ class Stage:
         self.scenario = parsed(CALLERS + text)
         self.engine = Engine()
         self.provider = Provider(self.scenario, self.engine)
-        self.ear = Ear(self.engine)
-        self.provider.listener = self.ear
+        self.listener = RecordingListener(self.engine)
+        self.provider.listener = self.listener
         self.calls: list[Call] = []
 
     def call(
-        self, at: float = 0.0, caller: int = 0, tokens: int = 100, luck: int = 7, leaves: float = 0.0
+        self, at: float = 0.0, caller: int = 0, tokens: int = 100, seed: int = 7, leaves: float = 0.0
     ) -> None:
-        call = Call(wish(self.scenario, caller, luck, at, tokens), 0)
+        call = Call(a_request(self.scenario, caller, seed, at, tokens), 0)
         self.calls.append(call)
         self.engine.at(at, self.provider.call, call)
         if leaves:
-            self.engine.at(leaves, self.provider.left, call)
+            self.engine.at(leaves, self.provider.cancel, call)
 
     def play(self) -> list[tuple[Any, ...]]:
         self.engine.run()
         assert self.provider.in_flight == 0
-        return self.ear.heard
+        return self.listener.events
 
 
 def test_an_answer_takes_its_first_token_and_its_length() -> None:
@@ -125,7 +121,7 @@ def test_a_fault_hits_its_share_and_the_same_calls_every_time() -> None:
     def hit() -> list[int]:
         stage = Stage(STEADY + '[[phases]]\nfrom = "0s"\nfor = "1m"\nfault = "500"\nshare = 0.33\n')
         for caller in range(300):
-            stage.call(1.0, caller, luck=caller * 977)
+            stage.call(1.0, caller, seed=caller * 977)
         return [caller for _, what, caller in stage.play() if what == 500]
 
     assert 75 < len(hit()) < 125
@@ -181,27 +177,3 @@ def test_tokens_have_a_quota_too() -> None:
     heard = stage.play()
     assert [(caller, *rest) for _, what, caller, *rest in heard if what == 429] == [(2, (b"retry-after", b"10"))]
     assert (31.0, "first", 3) in heard
-
-
-@given(st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 5)), min_size=1, max_size=30))
-def test_a_bucket_never_gives_more_than_it_has(takes: list[tuple[float, float]]) -> None:
-    """In any span not more than size and refill; and the wait that it tells is enough."""
-    bucket, now, taken = Bucket(2.0, 10.0), 0.0, 0.0
-    for gap, amount in takes:
-        now += gap
-        if wait := bucket.wait(amount, now):
-            now += wait
-            assert not bucket.wait(amount, now)
-        bucket.take(amount)
-        taken += amount
-        assert taken <= 10 + 2 * now + 1e-3
-
-
-def test_chance_is_even_and_needs_no_order() -> None:
-    """The mean of many is a half, no two tries share theirs, and the median is the median."""
-    numbers = [chance(luck, number, 0) for luck in range(500) for number in range(4)]
-    assert 0.48 < sum(numbers) / len(numbers) < 0.52
-    assert len(set(numbers)) == len(numbers)
-    assert all(0 < number < 1 for number in numbers)
-    assert lognormal(3.0, 0.7, 0.5) == pytest.approx(3.0)
-    assert lognormal(3.0, 0.0, 0.99) == 3.0

@@ -31,7 +31,8 @@ from aibridge_trio.top.screen import alert
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.layout import Canvas, frame
 from aibridge_trio.top.screen.text import Frame
-from aibridge_trio.top.view import PACES, SORTS, Order, View, rows
+from aibridge_trio.top.sort_order import SORT_KEYS
+from aibridge_trio.top.view import PACES, Order, View, rows
 from tests.support.pictures import (
     FORCED_CLOSED,
     FORCED_OPEN,
@@ -278,7 +279,7 @@ VIEWS = st.builds(
     View,
     interval=st.sampled_from(PACES) | st.floats(0.1, 1e4),
     chosen=st.none() | st.sampled_from(["openai", "anthropic", "region-12", "nobody"]),
-    sort=st.sampled_from(list(SORTS)),
+    sort=st.sampled_from(list(SORT_KEYS)),
     reverse=st.booleans(),
     filter=st.sampled_from(["", "o", "日本語" * 13, "nobody"]),
     typing=st.booleans(),
@@ -458,7 +459,7 @@ def test_the_choice_is_marked_and_always_on_screen() -> None:
 
 def test_the_sorted_column_is_marked() -> None:
     """The title of the column that rows are sorted by is underlined, and beside it is where the order goes."""
-    for sort in SORTS:
+    for sort in SORT_KEYS:
         for reverse, signs in ((False, "▲▼"), (True, "▼▲")):
             drawn = frame(HEALTHY, View(sort=sort, reverse=reverse), HERE, Canvas(120, 24, UTC), NOW)
             assert [text for line in drawn.lines for text, style in line if "underline" in style] == [sort]
@@ -731,7 +732,7 @@ def test_the_help_is_whole_on_a_small_screen() -> None:
     for key in KEYS:
         assert re.search(rf"^  {re.escape(key.keys)} +{re.escape(key.does)}$", drawn, re.MULTILINE)
     explained = drawn.partition("\nColumns\n")[2]
-    assert {title for title in SORTS if not re.search(rf"\b{title}\b", explained)} == {"PROVIDER"}
+    assert {title for title in SORT_KEYS if not re.search(rf"\b{title}\b", explained)} == {"PROVIDER"}
     assert drawn.splitlines()[-1] == "any key goes back"
 
 
