@@ -58,11 +58,11 @@ class Bridge:
         self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
-        self.instances = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.caution)
-        circuits = [instance.circuits for instance in self.instances]
+        self.router = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.caution)
+        circuits = [backend.circuits for backend in self.router]
         self.ledger = Counters(
-            (instance.provider for instance in self.instances),
-            ((each.provider, scope) for each in circuits for scope in each.scoped()),
+            (backend.provider for backend in self.router),
+            ((each.provider, scope) for each in circuits for scope in each.by_scope()),
         )
         warn = partial(self.log.caution, about="connections")
         bounds = {"callers": callers_connections(settings, warn), "admin": operators_connections(warn)}
@@ -72,7 +72,7 @@ class Bridge:
             life=self.life,
             admission=self.admission,
             ledger=self.ledger,
-            instances=self.instances,
+            router=self.router,
             clock=clock,
             wall_clock=_WALL_CLOCK,
             listeners=opened,
@@ -86,10 +86,10 @@ class Bridge:
         )
         gateway = Gateway(
             life=self.life,
-            front=Prechecks(origins, callers, self.instances.hops),
+            front=Prechecks(origins, callers, self.router.hops),
             admission=self.admission,
             callers=callers,
-            instances=self.instances,
+            router=self.router,
             ahead=self.ahead,
             references=stored_references.StoredReferences(allowed=settings.stored_references),
             max_body=settings.max_body,
@@ -98,7 +98,7 @@ class Bridge:
         )
         admin = Admin(
             life=self.life,
-            instances=self.instances,
+            router=self.router,
             metrics=self.metrics,
             status=self.status,
             publish=publish,
@@ -159,9 +159,9 @@ class Bridge:
                 if self._poller:
                     timers.start_soon(self._poller.run)
                 timers.start_soon(self.admission.run)
-                for instance in self.instances:
-                    timers.start_soon(instance.circuits.run)
-                    timers.start_soon(instance.upstream.run)
+                for backend in self.router:
+                    timers.start_soon(backend.circuits.run)
+                    timers.start_soon(backend.upstream.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)
@@ -170,8 +170,8 @@ class Bridge:
                 timers.cancel_scope.cancel()
         finally:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True):
-                for instance in self.instances:
-                    await instance.upstream.aclose()
+                for backend in self.router:
+                    await backend.upstream.aclose()
             if self._poller:
                 self._poller.close()
         return 1 if forced else 0

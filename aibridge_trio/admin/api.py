@@ -59,7 +59,7 @@ class Admin:
         self,
         *,
         life: Lifecycle,
-        instances: Router,
+        router: Router,
         metrics: Metrics,
         status: Status,
         publish: Publish,
@@ -68,7 +68,7 @@ class Admin:
         token: Secret | None,
     ) -> None:
         self._life = life
-        self._instances = instances
+        self._router = router
         self._metrics = metrics
         self._status = status
         self._publish = publish
@@ -169,17 +169,17 @@ class Admin:
 
     async def _override(self, request: Request, reply: Reply) -> None:
         name = request.path.decode("latin-1").removeprefix("/breakers/")
-        instance = self._instances.get(name)
-        if instance is None:
-            known = ", ".join(each.name for each in self._instances)
+        backend = self._router.get(name)
+        if backend is None:
+            known = ", ".join(each.name for each in self._router)
             raise _Refused(404, f"no such provider; there are {known}")
         if h.media_type(request.headers) != _JSON:
             raise _Refused(415, f"send {_JSON}")
         mode = _mode(await _order(request))
-        if not instance.circuits.enabled:
+        if not backend.circuits.enabled:
             raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
-        instance.circuits.override(mode, request.client)
-        await _json(reply, {"provider": name, **self._status.breaker(instance)})
+        backend.circuits.override(mode, request.client)
+        await _json(reply, {"provider": name, **self._status.breaker(backend)})
 
 
 async def _order(request: Request) -> bytes:

@@ -182,9 +182,7 @@ class Demo:
     async def _report(self, bridge: Bridge) -> None:
         while await self._still_on(_FRAME_SECONDS):
             states = ", ".join(
-                f"{each.name} {each.circuits.statistics().state}"
-                for each in bridge.instances
-                if each.name in _PATHS
+                f"{each.name} {each.circuits.statistics().state}" for each in bridge.router if each.name in _PATHS
             )
             rejects = ", ".join(f"{count} {reason}" for reason, count in self._rejected.items())
             self._tell(

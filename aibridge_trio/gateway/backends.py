@@ -39,7 +39,7 @@ def configured(  # noqa: PLR0917 - all that they share
         shadow=shadow,
     )
 
-    def instance(provider: Provider, base_url: str, key: Secret | None, **added: str | None) -> Backend:
+    def backend(provider: Provider, base_url: str, key: Secret | None, **added: str | None) -> Backend:
         proxy = settings.proxy_for(base_url)
         return Backend(
             provider=provider,
@@ -52,8 +52,8 @@ def configured(  # noqa: PLR0917 - all that they share
     account = {"openai_organization": settings.openai_organization, "openai_project": settings.openai_project}
     return Router(
         [
-            instance(OPENAI, settings.openai_base_url, settings.openai_api_key, **account),
-            instance(ANTHROPIC, settings.anthropic_base_url, settings.anthropic_api_key),
-            instance(COPILOT, settings.copilot_base_url, None),
+            backend(OPENAI, settings.openai_base_url, settings.openai_api_key, **account),
+            backend(ANTHROPIC, settings.anthropic_base_url, settings.anthropic_api_key),
+            backend(COPILOT, settings.copilot_base_url, None),
         ]
     )

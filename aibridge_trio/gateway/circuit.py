@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import random
-from typing import Protocol, Self
+from typing import Self
 
 import trio
 
@@ -25,25 +25,6 @@ Advice = Callable[[Headers], float | None]
 Blame = Callable[[Caller, float], bool | None]
 
 
-class Judge(Protocol):
-    """Who hears what a hold has to say; a circuit."""
-
-    @property
-    def slow(self) -> Deadline | None: ...
-
-    @property
-    def clock(self) -> Callable[[], float]: ...
-
-    @property
-    def advice(self) -> Advice: ...
-
-    def take(self, hold: Attempt) -> None: ...
-
-    def judge(self, hold: Attempt, evidence: Evidence) -> Verdict: ...
-
-    def ended(self, hold: Attempt) -> None: ...
-
-
 class Attempt:
     """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
 
@@ -53,11 +34,11 @@ class Attempt:
     """
 
     __slots__ = (
-        "_answered_at",
         "_circuit",
         "_headers",
+        "_response_started_at",
         "caller",
-        "goes_on",
+        "continues",
         "own_key",
         "permit",
         "ticket",
@@ -67,7 +48,7 @@ class Attempt:
 
     def __init__(
         self,
-        circuit: Judge | None,
+        circuit: Circuit | None,
         ticket: Ticket | None = None,
         caller: Caller | None = None,
         *,
@@ -80,12 +61,12 @@ class Attempt:
         self.caller = caller
         self.own_key = own_key
         self.would_reject = would_reject
-        self.goes_on = False
+        self.continues = False
         self._circuit = circuit
         self._headers: Headers | None = None
-        self._answered_at = 0.0
+        self._response_started_at = 0.0
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Take the permit, before the last of the request goes up; CircuitOpen if there is none.
 
         A request that is being answered already is not refused any more.
@@ -93,23 +74,23 @@ class Attempt:
         if self._circuit is None or self.ticket is None or self._headers is not None:
             return
         try:
-            self._circuit.take(self)
+            self._circuit.acquire(self)
         except CircuitOpen:
             self._circuit = None  # a refused request is not judged
             raise
 
-    def sent(self) -> None:
+    def request_sent(self) -> None:
         """See that the whole request is on its way: from now on the first byte may be late."""
         if self._circuit and self._circuit.slow:
             self._circuit.slow.begin(self)
 
-    def answered(self, headers: Headers) -> None:
+    def response_started(self, headers: Headers) -> None:
         """See the head of the answer, which may say when to come back."""
         self._headers = headers
         if self._circuit:
-            self._answered_at = self._circuit.clock()
+            self._response_started_at = self._circuit.clock()
 
-    def heard(self) -> None:
+    def first_byte(self) -> None:
         """See the first byte of the answer's body."""
         if self._circuit and self._circuit.slow:
             self._circuit.slow.end(self)
@@ -118,9 +99,9 @@ class Attempt:
         """See that the first byte is late."""
         assert self._circuit
         assert self._circuit.slow
-        self.settle(verdict.of_slowness(self._circuit.slow.seconds))
+        self.report(verdict.of_slowness(self._circuit.slow.seconds))
 
-    def settle(self, evidence: Evidence | None) -> None:
+    def report(self, evidence: Evidence | None) -> None:
         """Hear evidence, if it is some; sync, so that no cancellation comes between."""
         if evidence is None or self._circuit is None:
             return
@@ -128,24 +109,24 @@ class Attempt:
         if self.verdict is None or relapse:
             self.verdict = self._circuit.judge(self, evidence)
 
-    def told(self) -> float | None:
+    def retry_after(self) -> float | None:
         """Return for how many seconds more the provider wants to be left alone, None if it has not said so."""
         if self._headers is None or self._circuit is None:
             return None
         said = self._circuit.advice(self._headers)
-        return None if said is None else max(0.0, said - (self._circuit.clock() - self._answered_at))
+        return None if said is None else max(0.0, said - (self._circuit.clock() - self._response_started_at))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, UpstreamFault):
-            self.settle(verdict.of_fault(error))
+            self.report(verdict.of_fault(error))
         if self.verdict is None:
-            self.settle(NEUTRAL)
-        self.heard()
-        if self.goes_on and self._circuit:
-            self._circuit.ended(self)
+            self.report(NEUTRAL)
+        self.first_byte()
+        if self.continues and self._circuit:
+            self._circuit.answer_ended(self)
 
 
 class Circuit:
@@ -192,23 +173,23 @@ class Circuit:
 
         What it returns takes the permit later, when the request is whole: an unfinished upload holds none.
         """
-        hold = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
+        attempt = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
         if self.enabled:
             answer = self._breaker.ask(self.clock(), caller and caller.key)
             if isinstance(answer, Refusal):
                 self._refuse(answer, would_reject)  # in shadow nothing of it counts: it should not be there
             else:
-                hold.ticket = answer
-        return hold
+                attempt.ticket = answer
+        return attempt
 
-    def take(self, hold: Attempt) -> None:
+    def acquire(self, attempt: Attempt) -> None:
         """Give a permit to a request whose last piece is about to go up, or raise CircuitOpen."""
-        ticket, hold.ticket = hold.ticket, None
-        answer = self._breaker.admit(self.clock(), hold.caller and hold.caller.key, ticket)
+        ticket, attempt.ticket = attempt.ticket, None
+        answer = self._breaker.admit(self.clock(), attempt.caller and attempt.caller.key, ticket)
         if isinstance(answer, Refusal):
-            self._refuse(answer, hold.would_reject)
+            self._refuse(answer, attempt.would_reject)
         else:
-            hold.permit = answer
+            attempt.permit = answer
             self._reschedule()
 
     def refusal(self, caller: Caller | None = None) -> CircuitOpen | None:
@@ -218,27 +199,27 @@ class Circuit:
         refusal = self._breaker.refuse(self.clock(), caller and caller.key)
         return self._open(refusal) if refusal else None
 
-    def judge(self, hold: Attempt, evidence: Evidence) -> Verdict:
+    def judge(self, attempt: Attempt, evidence: Evidence) -> Verdict:
         """Hear what a request has shown; return what it says of the provider's health."""
-        told = hold.told() if evidence.verdict is Verdict.FAILURE else None
-        if evidence.quota and hold.own_key and hold.caller:
-            evidence = self._of_own_key(evidence, hold.caller, told)
+        retry_after = attempt.retry_after() if evidence.verdict is Verdict.FAILURE else None
+        if evidence.quota and attempt.own_key and attempt.caller:
+            evidence = self._of_own_key(evidence, attempt.caller, retry_after)
         self._publish(Judged(self.provider, evidence.verdict))
-        if hold.ticket is not None:
-            self._take_early(hold, evidence)
-        if hold.permit is not None:
-            self._breaker.settle(hold.permit, evidence, self.clock(), told)
+        if attempt.ticket is not None:
+            self._acquire_early(attempt, evidence)
+        if attempt.permit is not None:
+            self._breaker.settle(attempt.permit, evidence, self.clock(), retry_after)
             self._reschedule()
-            if evidence.verdict is Verdict.SUCCESS and hold.caller:
-                hold.goes_on = True
-                self._breaker.failures.goes_on(hold.caller.key)
+            if evidence.verdict is Verdict.SUCCESS and attempt.caller:
+                attempt.continues = True
+                self._breaker.failures.goes_on(attempt.caller.key)
         return evidence.verdict
 
-    def ended(self, hold: Attempt) -> None:
+    def answer_ended(self, attempt: Attempt) -> None:
         """See the end of a request whose answer went on behind its success."""
-        assert hold.caller
-        hold.goes_on = False
-        self._breaker.failures.ended(hold.caller.key, self.clock())
+        assert attempt.caller
+        attempt.continues = False
+        self._breaker.failures.ended(attempt.caller.key, self.clock())
 
     def override(self, mode: Mode) -> bool:
         """Let the operator rule, or the breaker itself again; tell whether that is a change."""
@@ -264,23 +245,23 @@ class Circuit:
         name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
         return f"<Circuit {name} {self._breaker!r}>"
 
-    def _of_own_key(self, evidence: Evidence, owner: Caller, told: float | None) -> Evidence:
+    def _of_own_key(self, evidence: Evidence, owner: Caller, retry_after: float | None) -> Evidence:
         """Return what a caller's own key being told to wait says: of that caller, of many, or of its key alone."""
         speaks: bool | None = None
         if self._blame and self.policy:
             longest = max(self.policy.cooldown, self.policy.longest_cooldown)
-            speaks = self._blame(owner, self.policy.cooldown if told is None else min(told, longest))
+            speaks = self._blame(owner, self.policy.cooldown if retry_after is None else min(retry_after, longest))
         if speaks is None:
             return verdict.on_own_key(evidence)
         return evidence if speaks else NEUTRAL
 
-    def _take_early(self, hold: Attempt, evidence: Evidence) -> None:
+    def _acquire_early(self, attempt: Attempt, evidence: Evidence) -> None:
         """Take what is judged before it was whole for a request like others, if there is a permit for it."""
-        ticket, hold.ticket = hold.ticket, None
+        ticket, attempt.ticket = attempt.ticket, None
         if evidence.verdict is not Verdict.NEUTRAL:
-            key = hold.caller and hold.caller.key
+            key = attempt.caller and attempt.caller.key
             answer = self._breaker.admit(self.clock(), key, ticket)
-            hold.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
+            attempt.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
 
     def _refuse(self, refusal: Refusal, would_reject: OnShadowReject) -> None:
         if not self._shadow or refusal.because == "operator":

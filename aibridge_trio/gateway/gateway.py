@@ -38,7 +38,7 @@ class Gateway:
         front: Prechecks,
         admission: Admission,
         callers: CallerIdentifier,
-        instances: Router,
+        router: Router,
         ahead: ReadAhead,
         references: StoredReferences,
         max_body: int,
@@ -49,7 +49,7 @@ class Gateway:
         self._front = front
         self._admission = admission
         self._callers = callers
-        self._instances = instances
+        self._router = router
         self._ahead = ahead
         self._references = references
         self._max_body = max_body
@@ -80,22 +80,22 @@ class Gateway:
     async def _carry(self, request: Request, reply: Reply, record: Record, seat: RequestLease) -> None:
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
         seat.charge(caller, reply, record.would_reject)  # 429 rate_limit
-        target = self._instances.match(request, caller)  # 404, 400, 405
+        target = self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
         if not seat.take(caller, target.name, record.would_reject):
-            target.expect(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
+            target.precheck(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queueing(), self._life.waiting():
                 await seat.turn(h.patience(request.headers) * _OURS)
         if isinstance(target, Ping):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
-        instance, route = target.instance, target.route
-        circuits = instance.circuits
+        backend, route = target.backend, target.route
+        circuits = backend.circuits
         record.started(caller)
-        central = target.goes_with_central_key(caller) and self._references.concern(route)
+        central = target.uses_central_key(caller) and self._references.concern(route)
         if central or (circuits.by_model and route.intercepted):  # it stands in the body
-            target.expect(request, caller, self._max_body)  # 503, 429, 413
+            target.precheck(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._ahead.read(outgoing, caller) as ahead:  # 413, 400, 503 buffer_full
                 model = ahead.model if circuits.by_model and route.intercepted else None  # 400
@@ -120,20 +120,20 @@ class Gateway:
         model: str | None = None,
     ) -> None:
         """Ask the breaker, then the provider, and relay what it answers."""
-        instance, route = target.instance, target.route
-        circuits = instance.circuits
+        backend, route = target.backend, target.route
+        circuits = backend.circuits
         record.scope = circuits.scope_of(route, model)
-        own_key = instance.takes_key(caller)
+        own_key = backend.uses_own_key(caller)
         admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
-        with admitted as hold:  # 503, 429
-            record.hold = hold
+        with admitted as attempt:  # 503, 429
+            record.attempt = attempt
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             seat.served = True
             record.sent_up()
-            sending = instance.upstream.send(outgoing, record.reached, hold.sent, hold.take)
+            sending = backend.upstream.send(outgoing, record.reached, attempt.request_sent, attempt.acquire)
             async with sending as response:  # 502, 504, 413; 503 if it has opened meanwhile
                 record.answered(response.status)
-                last = await relay(response, reply, hold, route, record, secret=instance.secret_for(caller))
+                last = await relay(response, reply, attempt, route, record, secret=backend.secret_for(caller))
             record.came_back()
             await reply.send(last)
 
@@ -155,7 +155,7 @@ class Gateway:
         if reply.started:
             return
         record.reject = reject.reason
-        body = self._instances.dialect(request)(reject, record.request_id.decode("ascii"))
+        body = self._router.dialect(request)(reject, record.request_id.decode("ascii"))
         jitter = random.uniform(0, _JITTER)  # noqa: S311 - spreads callers, guards nothing
         await reply.write(reject.status, reject.headers(jitter), body)
         record.complete = True

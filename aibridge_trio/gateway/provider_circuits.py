@@ -10,7 +10,7 @@ from typing import Literal
 import trio
 
 from aibridge_trio.core.breaker import key_cooldowns
-from aibridge_trio.core.breaker.breaker import GRAVITY, BreakerPolicy, BreakerStats, Mode
+from aibridge_trio.core.breaker.breaker import SEVERITY, BreakerPolicy, BreakerStats, Mode
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
 from aibridge_trio.core.breaker.retry_after import advised
 from aibridge_trio.core.caller import Caller
@@ -117,7 +117,7 @@ class ProviderCircuits:
         self._refuse_if_all_do(self, caller, would_reject)
         return Attempt(None)
 
-    def expect(self, route: Route, caller: Caller, *, own_key: bool) -> None:
+    def precheck(self, route: Route, caller: Caller, *, own_key: bool) -> None:
         """Raise what is certain to refuse a request, before it waits or its body is read."""
         if self._credentials and own_key:
             self._let_rest(self._credentials, caller, ignore)
@@ -141,14 +141,14 @@ class ProviderCircuits:
     def statistics(self) -> BreakerStats:
         """Return the gravest of the breakers, with the trips of all."""
         told = [circuit.statistics() for circuit in self]
-        gravest = max(told, key=lambda each: (GRAVITY.index(each.state), -each.share))
+        gravest = max(told, key=lambda each: (SEVERITY.index(each.state), -each.share))
         return replace(gravest, trips=sum(each.trips for each in told))
 
-    def resting(self) -> key_cooldowns.KeyCooldownStats | None:
+    def key_cooldowns(self) -> key_cooldowns.KeyCooldownStats | None:
         """Return the keys that rest, None if none ever does."""
         return self._credentials.statistics(self._clock()) if self._credentials else None
 
-    def scoped(self) -> dict[str, Circuit]:
+    def by_scope(self) -> dict[str, Circuit]:
         """Return the breakers by scope; none where there is one for all."""
         return {scope: circuit for scope, circuit in self._circuits.items() if scope is not None}
 

@@ -44,7 +44,7 @@ class Record:
         self.provider = "none"
         self.route = "other"
         self.usage = Usage()
-        self.hold: Attempt | None = None
+        self.attempt: Attempt | None = None
         self.reject: str | None = None
         self.scope: str | None = None
         self.complete = False
@@ -119,7 +119,7 @@ class Record:
                 method=self._request.method[:_METHOD_SHOWN],
                 status=_NO_ANSWER if status is None else status,
                 reject=self.reject,
-                verdict=self.hold.verdict if self.hold else None,
+                verdict=self.attempt.verdict if self.attempt else None,
                 broken=status is not None and not complete,
                 left=left and not complete,
                 duration=self._at_provider(),

@@ -20,7 +20,13 @@ _UNENCODED = (b"", b"identity")
 
 
 async def relay(
-    response: Response, reply: Reply, hold: Attempt, route: Route, record: Record, *, secret: bytes | None = None
+    response: Response,
+    reply: Reply,
+    attempt: Attempt,
+    route: Route,
+    record: Record,
+    *,
+    secret: bytes | None = None,
 ) -> bytes:
     """Carry an answer to the caller, all but the piece that completes it, if that can be known; return it.
 
@@ -40,8 +46,8 @@ async def relay(
     length = response.length
     last, heard = b"", False
     try:
-        hold.answered(response.headers)
-        hold.settle(onlooker.head())
+        attempt.response_started(response.headers)
+        attempt.report(onlooker.head())
         head = _going_back(response.headers, length)
         answer: Response | _Masked = response
         if secret:
@@ -54,22 +60,22 @@ async def relay(
             if not heard:
                 heard = True
                 record.first_byte()
-                hold.heard()
+                attempt.first_byte()
             for evidence in onlooker.feed(piece):
-                hold.settle(evidence)
+                attempt.report(evidence)
             if reply.sent + len(piece) == length:
                 last = piece
             else:
                 await reply.send(piece)
                 if onlooker.finished:
                     record.finished = True
-        hold.settle(onlooker.end())
+        attempt.report(onlooker.end())
     except UpstreamFault as fault:
         # A provider that was kept waiting by its caller may have given up for that. What ended was said already.
         fault.neutral = fault.neutral or onlooker.finished or reply.held_up >= _SLOW_READER
         raise
     finally:
-        hold.settle(onlooker.cut())
+        attempt.report(onlooker.cut())
         record.usage = onlooker.usage
     return last
 

@@ -37,17 +37,17 @@ class Backend:
         """The name in paths, labels and messages."""
         return self.provider.name
 
-    def lends_key(self, caller: Caller) -> bool:
+    def uses_central_key(self, caller: Caller) -> bool:
         """Tell whether this caller's requests go up with the central key."""
         return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
 
     def secret_for(self, caller: Caller) -> bytes | None:
         """Return the central key if it goes up with this caller's requests."""
-        return self.key.secret.reveal().encode() if self.key and self.lends_key(caller) else None
+        return self.key.secret.reveal().encode() if self.key and self.uses_central_key(caller) else None
 
-    def takes_key(self, caller: Caller) -> bool:
+    def uses_own_key(self, caller: Caller) -> bool:
         """Tell whether this caller's own key goes up with its requests, not the central one or none at all."""
-        return caller.authenticated and not self.lends_key(caller)
+        return caller.authenticated and not self.uses_central_key(caller)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Ping:
 
     pattern: ClassVar[str] = "other"
 
-    def expect(self, request: Request, caller: Caller, max_body: int) -> None:
+    def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
         """Nothing is certain to refuse it."""
 
 
@@ -66,32 +66,32 @@ class Ping:
 class Target:
     """Where a request goes: to whom, by which row of the allow-list, and its path after the prefix."""
 
-    instance: Backend
+    backend: Backend
     route: Route
     rest: bytes
     hops: Hops
 
     @property
     def name(self) -> str:
-        """The provider instance's name."""
-        return self.instance.name
+        """The provider backend's name."""
+        return self.backend.name
 
     @property
     def pattern(self) -> str:
         """The route's pattern."""
         return self.route.pattern
 
-    def goes_with_central_key(self, caller: Caller) -> bool:
+    def uses_central_key(self, caller: Caller) -> bool:
         """Tell whether this caller's request goes up with the central key."""
-        return self.instance.lends_key(caller)
+        return self.backend.uses_central_key(caller)
 
     def encoded(self, request: Request) -> bool:
         """Tell whether the body is compressed."""
         return any(coding.strip().lower() != b"identity" for coding in request.header_values(b"content-encoding"))
 
-    def expect(self, request: Request, caller: Caller, max_body: int) -> None:
+    def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
         """Raise what is certain to refuse it, before it waits or its body is read."""
-        self.instance.circuits.expect(self.route, caller, own_key=self.instance.takes_key(caller))
+        self.backend.circuits.precheck(self.route, caller, own_key=self.backend.uses_own_key(caller))
         _framing(request, max_body)
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
@@ -103,9 +103,9 @@ class Target:
             drop |= _ACCEPT_ENCODING
             added.append((b"accept-encoding", b"identity"))
         headers = h.end_to_end(request.headers, drop)
-        if self.instance.lends_key(caller):
-            assert self.instance.key is not None
-            headers = self.instance.key.headers(headers)
+        if self.backend.uses_central_key(caller):
+            assert self.backend.key is not None
+            headers = self.backend.key.headers(headers)
         return Outgoing(
             method=request.method,
             target=self.rest + (b"?" + request.query if request.query else b""),
@@ -120,21 +120,21 @@ class Target:
 class Router:
     """All configured providers, by path."""
 
-    def __init__(self, instances: Sequence[Backend]) -> None:
-        self._instances = {instance.name: instance for instance in instances}
+    def __init__(self, backends: Sequence[Backend]) -> None:
+        self._backends = {backend.name: backend for backend in backends}
         self.hops = Hops()
 
     def __iter__(self) -> Iterator[Backend]:
-        return iter(self._instances.values())
+        return iter(self._backends.values())
 
     def get(self, name: str) -> Backend | None:
-        """Return an instance by its name."""
-        return self._instances.get(name)
+        """Return a backend by its name."""
+        return self._backends.get(name)
 
     def dialect(self, request: Request) -> Dialect:
         """Return the dialect of every reject of this request: by the first segment, OpenAI's for all others."""
-        instance = self._instances.get(providers.first_segment(request.path))
-        return instance.provider.dialect_at(request.path) if instance else OPENAI.dialect
+        backend = self._backends.get(providers.first_segment(request.path))
+        return backend.provider.dialect_at(request.path) if backend else OPENAI.dialect
 
     def match(self, request: Request, caller: Caller) -> Target | Ping:
         """Return where a request goes, or raise the reject that says why nowhere."""
@@ -145,22 +145,22 @@ class Router:
             raise BadRequest(_with(refused.message, self._hint(method, path))) from None
         if path == b"/" and method in ("GET", "HEAD"):
             return Ping()
-        known = (instance.provider for instance in self._instances.values())
+        known = (backend.provider for backend in self._backends.values())
         found = providers.find(known, method, path, slash=slash)
         if found is None:
             raise NotFound(method, path.decode("latin-1"), self._hint(method, path))
         provider, route, rest = found
         if route is None:
             return Ping(provider.name)
-        instance = self._instances[provider.name]
-        if route.own_key and instance.lends_key(caller):
+        backend = self._backends[provider.name]
+        if route.own_key and backend.uses_central_key(caller):
             raise NotFound(
                 method, path.decode("latin-1"), "it shows stored data, and is served for callers' own keys only"
             )
-        return Target(instance, route, rest, self.hops)
+        return Target(backend, route, rest, self.hops)
 
     def _hint(self, method: str, path: bytes) -> str | None:
-        known = (instance.provider for instance in self._instances.values())
+        known = (backend.provider for backend in self._backends.values())
         return hints.hint(known, method, path.decode("latin-1"))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from aibridge_trio.config.settings import PROTECTIONS
-from aibridge_trio.core.breaker.breaker import GRAVITY, State
+from aibridge_trio.core.breaker.breaker import SEVERITY, State
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.inspection.usage import TYPES
 from aibridge_trio.errors import PHASES, REASONS
@@ -139,7 +139,7 @@ class Counters:
             self.scope_states[provider, event.scope] = event.target
             self.scope_trips[provider, event.scope] += event.trip
             of_provider = (state for (name, _), state in self.scope_states.items() if name == provider)
-            self.states[provider] = max(of_provider, key=GRAVITY.index)
+            self.states[provider] = max(of_provider, key=SEVERITY.index)
 
     def _waited(self, event: Waited) -> None:
         self.waits[event.outcome,].observe(event.seconds)

@@ -136,7 +136,7 @@ class Metrics:
         yield _gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
         yield _counter("circuit_breaker_scope_trips", "Trips by scope.", of_scope, ledger.scope_trips)
         yield _counter("circuit_breaker_scope_rejects", "Refusals by scope.", of_scope, ledger.scope_refusals)
-        resting = {(each.provider,): keys for each in self._circuits if (keys := each.resting())}
+        resting = {(each.provider,): keys for each in self._circuits if (keys := each.key_cooldowns())}
         yield _gauge(
             "credentials_resting",
             "Callers' keys that rest now.",

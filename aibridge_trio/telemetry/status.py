@@ -52,7 +52,7 @@ class Status:
         life: Lifecycle,
         admission: Admission,
         ledger: Counters,
-        instances: Router,
+        router: Router,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         listeners: Mapping[str, Callable[[], connection_limit.ConnectionStats]],
@@ -63,7 +63,7 @@ class Status:
         self._life = life
         self._admission = admission
         self._ledger = ledger
-        self._instances = instances
+        self._router = router
         self._clock = clock
         self._wall_clock = wall_clock
         self._began = clock()
@@ -105,7 +105,7 @@ class Status:
             "rejects": dict(self._ledger.rejects),
             "shadow": list(self._shadow),
             "would_reject": dict(self._ledger.would_rejects),
-            "providers": [self._provider(instance) for instance in self._instances],
+            "providers": [self._provider(backend) for backend in self._router],
             "callers": [
                 {
                     "hint": tally.hint,
@@ -118,11 +118,11 @@ class Status:
             "events": list(self._events),
         }
 
-    def breaker(self, instance: Backend) -> dict[str, Any]:
+    def breaker(self, backend: Backend) -> dict[str, Any]:
         """Return one breaker, as in the document."""
-        circuits = instance.circuits
+        circuits = backend.circuits
         breaker = circuits.statistics()
-        name, ledger = instance.name, self._ledger
+        name, ledger = backend.name, self._ledger
         policy = circuits.rules.policy
         return {
             "enabled": circuits.enabled,
@@ -139,9 +139,9 @@ class Status:
                     **self._state(name, scope, circuit.statistics()),
                     "rejects": ledger.scope_refusals[name, scope],
                 }
-                for scope, circuit in circuits.scoped().items()
+                for scope, circuit in circuits.by_scope().items()
             ],
-            "credentials": _resting(circuits.resting()),
+            "credentials": _resting(circuits.key_cooldowns()),
         }
 
     def _state(self, provider: str, scope: str | None, breaker: BreakerStats) -> dict[str, Any]:
@@ -176,18 +176,18 @@ class Status:
             "wait_s": _distribution(served),
         }
 
-    def _provider(self, instance: Backend) -> dict[str, Any]:
-        name, ledger = instance.name, self._ledger
+    def _provider(self, backend: Backend) -> dict[str, Any]:
+        name, ledger = backend.name, self._ledger
         unanswered, unanswered_for = self._notes.unanswered(name)
         responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
         return {
             "name": name,
-            "type": instance.provider.name,
+            "type": backend.provider.name,
             "in_flight": ledger.in_flight[name],
             "unanswered": unanswered,
             "unanswered_for_s": _rounded(unanswered_for),
             "limit": self._admission.statistics().limits.per_provider,
-            "breaker": self.breaker(instance),
+            "breaker": self.breaker(backend),
             "upstream": {
                 "responses": _keyed(responses),
                 "errors": {phase: ledger.errors[name, phase] for phase in PHASES},

@@ -585,7 +585,7 @@ async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too(
     nothing = cast(Any, None)
     admin = Admin(
         life=Lifecycle(),
-        instances=nothing,
+        router=nothing,
         metrics=nothing,
         status=nothing,
         publish=lambda _: None,

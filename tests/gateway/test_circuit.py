@@ -25,10 +25,10 @@ class Lab:
         self.circuit = Circuit("openai", policy, clock, self.heard.append)
 
     def settle(self, *evidence: Evidence) -> None:
-        with self.circuit.admit() as hold:
-            hold.take()
+        with self.circuit.admit() as attempt:
+            attempt.acquire()
             for one in evidence:
-                hold.settle(one)
+                attempt.report(one)
 
     def trip(self) -> None:
         for _ in range(5):
@@ -48,9 +48,9 @@ class Lab:
         return [event.verdict for event in self.heard if isinstance(event, Judged)]
 
 
-def broken_after(hold: Attempt, evidence: Evidence) -> NoReturn:
+def broken_after(attempt: Attempt, evidence: Evidence) -> NoReturn:
     """Do as a stream does that shows evidence and then breaks."""
-    hold.settle(evidence)
+    attempt.report(evidence)
     raise UpstreamFault("stream", "reset")
 
 
@@ -88,8 +88,8 @@ async def test_the_timer_expires_hung_probes(lab: Lab, autojump_clock: MockClock
     await trio.sleep(30)
 
     async def hang() -> None:
-        with lab.circuit.admit() as hold:
-            hold.take()
+        with lab.circuit.admit() as attempt:
+            attempt.acquire()
             await trio.sleep_forever()
 
     async with trio.open_nursery() as nursery:
@@ -153,8 +153,8 @@ async def test_probes_that_say_nothing_are_given_back(lab: Lab, autojump_clock: 
     lab.trip()
     await trio.sleep(30)
     for _ in range(10):
-        with lab.circuit.admit() as hold:
-            hold.take()
+        with lab.circuit.admit() as attempt:
+            attempt.acquire()
             assert lab.circuit.statistics().probes == 1
     assert lab.circuit.statistics().probes == 0
     assert lab.state is State.HALF_OPEN
@@ -181,8 +181,8 @@ async def test_any_other_exception_is_neutral(lab: Lab, autojump_clock: MockCloc
 
 async def test_a_fault_after_a_success_is_a_relapse(lab: Lab, autojump_clock: MockClock) -> None:
     """A stream that began well and broke is a success and then a failure."""
-    with pytest.raises(UpstreamFault), lab.circuit.admit() as hold:
-        broken_after(hold, SUCCESS)
+    with pytest.raises(UpstreamFault), lab.circuit.admit() as attempt:
+        broken_after(attempt, SUCCESS)
     assert lab.verdicts == ["success", "failure"]
     assert lab.circuit.statistics().failures_in_window == 1
 
@@ -203,11 +203,11 @@ async def test_the_first_evidence_counts(lab: Lab, autojump_clock: MockClock, fi
 
 async def test_no_evidence_is_not_heard(lab: Lab, autojump_clock: MockClock) -> None:
     """None is no evidence: what comes after it still counts."""
-    with lab.circuit.admit() as hold:
-        hold.settle(None)
-        assert hold.verdict is None
-        hold.settle(SUCCESS)
-        hold.settle(None)
+    with lab.circuit.admit() as attempt:
+        attempt.report(None)
+        assert attempt.verdict is None
+        attempt.report(SUCCESS)
+        attempt.report(None)
     assert lab.verdicts == ["success"]
 
 
@@ -216,8 +216,8 @@ async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockCloc
     lab.trip()
     await trio.sleep(30)
     for _ in range(5):
-        with trio.move_on_after(1), lab.circuit.admit() as hold:
-            hold.take()
+        with trio.move_on_after(1), lab.circuit.admit() as attempt:
+            attempt.acquire()
             assert lab.circuit.statistics().probes == 1
             await trio.sleep_forever()
         assert lab.circuit.statistics().probes == 0
@@ -227,8 +227,8 @@ async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockCloc
 
 async def test_a_cancelled_request_keeps_its_verdict(lab: Lab, autojump_clock: MockClock) -> None:
     """A caller that leaves after the verdict takes nothing back."""
-    with trio.move_on_after(1), lab.circuit.admit() as hold:
-        hold.settle(OVERLOAD)
+    with trio.move_on_after(1), lab.circuit.admit() as attempt:
+        attempt.report(OVERLOAD)
         await trio.sleep_forever()
     assert lab.verdicts == ["failure"]
 
@@ -237,9 +237,9 @@ async def test_a_hung_probe_may_still_fail(lab: Lab, autojump_clock: MockClock) 
     """A probe that ran out of time runs on; when it breaks, the circuit opens again."""
     lab.trip()
     await trio.sleep(30)
-    hold = lab.circuit.admit()
-    hold.take()
-    with pytest.raises(UpstreamFault), hold:
+    attempt = lab.circuit.admit()
+    attempt.acquire()
+    with pytest.raises(UpstreamFault), attempt:
         await silence(100)
     assert lab.path == ["open", "half-open", "open"]
 
@@ -250,10 +250,10 @@ async def test_a_slow_probe_may_still_succeed(lab: Lab, autojump_clock: MockCloc
     await trio.sleep(30)
 
     async def answer() -> None:
-        with lab.circuit.admit() as hold:
-            hold.take()
+        with lab.circuit.admit() as attempt:
+            attempt.acquire()
             await trio.sleep(45)
-            hold.settle(SUCCESS)
+            attempt.report(SUCCESS)
 
     async with trio.open_nursery() as nursery:
         for _ in range(3):
@@ -268,14 +268,14 @@ async def test_an_unfinished_request_holds_no_permit(lab: Lab, autojump_clock: M
     """Any number may begin in half-open; the first three that are whole probe, the next are refused."""
     lab.trip()
     await trio.sleep(30)
-    holds = [lab.circuit.admit() for _ in range(10)]
+    attempts = [lab.circuit.admit() for _ in range(10)]
     assert lab.circuit.statistics().probes == 0
-    for hold in holds[:3]:
-        hold.take()
-        hold.take()  # once
+    for attempt in attempts[:3]:
+        attempt.acquire()
+        attempt.acquire()  # once
     assert lab.circuit.statistics().probes == 3
-    with pytest.raises(CircuitOpen) as caught, holds[3] as refused:
-        refused.take()
+    with pytest.raises(CircuitOpen) as caught, attempts[3] as refused:
+        refused.acquire()
     assert caught.value.wait == 1.0
     assert refused.verdict is None
     assert lab.verdicts == ["failure"] * 5
@@ -283,22 +283,22 @@ async def test_an_unfinished_request_holds_no_permit(lab: Lab, autojump_clock: M
 
 async def test_what_opened_meanwhile_refuses_what_becomes_whole(lab: Lab, autojump_clock: MockClock) -> None:
     """An upload that began while it was closed is refused at its end if it is open by then."""
-    hold = lab.circuit.admit()
+    attempt = lab.circuit.admit()
     lab.trip()
     await trio.sleep(10)
-    with pytest.raises(CircuitOpen) as caught, hold:
-        hold.take()
+    with pytest.raises(CircuitOpen) as caught, attempt:
+        attempt.acquire()
     assert caught.value.wait == 20.0
 
 
 async def test_what_is_being_answered_is_not_refused(lab: Lab, autojump_clock: MockClock) -> None:
     """A provider may answer an upload while it goes on: its end is no moment to break the answer off."""
-    hold = lab.circuit.admit()
-    hold.answered([])
+    attempt = lab.circuit.admit()
+    attempt.response_started([])
     lab.trip()
-    with hold:
-        hold.take()
-        hold.settle(SUCCESS)
+    with attempt:
+        attempt.acquire()
+        attempt.report(SUCCESS)
     assert lab.verdicts[-1] == "success"
     assert lab.state is State.OPEN
 
@@ -311,11 +311,11 @@ async def test_a_failure_before_it_is_whole_counts_if_there_is_a_permit(
     lab.trip()
     await trio.sleep(30)
     early = lab.circuit.admit()
-    for hold in [lab.circuit.admit() for _ in range(others)]:
-        hold.take()
+    for attempt in [lab.circuit.admit() for _ in range(others)]:
+        attempt.acquire()
     with early:
-        early.settle(OVERLOAD)
-        early.take()
+        early.report(OVERLOAD)
+        early.acquire()
     assert lab.path == path
     assert lab.circuit.statistics().probes == others * (len(path) == 2)
 
@@ -324,9 +324,9 @@ async def test_neutral_words_before_it_is_whole_take_nothing(lab: Lab, autojump_
     """A 413 to half an upload is no probe."""
     lab.trip()
     await trio.sleep(30)
-    with lab.circuit.admit() as hold:
-        hold.settle(NEUTRAL)
-        hold.take()
+    with lab.circuit.admit() as attempt:
+        attempt.report(NEUTRAL)
+        attempt.acquire()
         assert lab.circuit.statistics().probes == 0
     assert lab.verdicts[5:] == ["neutral"]
 
@@ -335,11 +335,11 @@ async def test_early_failures_open_it(lab: Lab, autojump_clock: MockClock) -> No
     """Refused uploads count in the window like all else; what was left behind opens nothing again."""
     late = lab.circuit.admit()
     for _ in range(5):
-        with lab.circuit.admit() as hold:
-            hold.settle(OVERLOAD)
+        with lab.circuit.admit() as attempt:
+            attempt.report(OVERLOAD)
     assert lab.path == ["open"]
     with late:
-        late.settle(OVERLOAD)
+        late.report(OVERLOAD)
     assert lab.circuit.statistics().trips == 1
 
 
@@ -353,11 +353,11 @@ async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nu
         lab.settle(SUCCESS)
     assert lab.state is State.CLOSED
 
-    def through(*holds: Attempt) -> int:
+    def through(*attempts: Attempt) -> int:
         count = 0
-        for hold in holds:
+        for attempt in attempts:
             with suppress(CircuitOpen):
-                hold.take()
+                attempt.acquire()
                 count += 1
         return count
 
@@ -380,11 +380,11 @@ async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_cloc
     late = lab.circuit.admit(would_reject=would.append)
     lab.trip()
     with late:
-        late.take()
-        late.settle(SUCCESS)
+        late.acquire()
+        late.report(SUCCESS)
     assert would == ["circuit_open"]
     with lab.circuit.admit(would_reject=would.append) as early:
-        early.take()
+        early.acquire()
     assert would == ["circuit_open"] * 2
     assert lab.path == ["open"]
 
@@ -450,9 +450,9 @@ async def test_many_tasks_trip_it_once(lab: Lab, autojump_clock: MockClock) -> N
     """A hundred requests that fail together are one trip, with one event."""
 
     async def request() -> None:
-        with lab.circuit.admit() as hold:
+        with lab.circuit.admit() as attempt:
             await trio.sleep(12)  # longer than the window
-            hold.settle(OVERLOAD)
+            attempt.report(OVERLOAD)
 
     async with trio.open_nursery() as nursery:
         for _ in range(100):
@@ -471,8 +471,8 @@ async def test_many_tasks_probe_no_more_than_allowed(lab: Lab, autojump_clock: M
     async def request() -> None:
         nonlocal admitted
         try:
-            with lab.circuit.admit() as hold:
-                hold.take()
+            with lab.circuit.admit() as attempt:
+                attempt.acquire()
                 admitted += 1
                 await trio.sleep(5)
         except CircuitOpen as refused:
@@ -510,7 +510,7 @@ def test_a_repr_tells_the_state() -> None:
 
 
 def test_a_hold_without_a_judge_hears_nothing() -> None:
-    """A hold of a request that does not vote has no verdict."""
-    hold = Attempt(None)
-    hold.settle(SUCCESS)
-    assert hold.verdict is None
+    """An attempt that does not vote has no verdict."""
+    attempt = Attempt(None)
+    attempt.report(SUCCESS)
+    assert attempt.verdict is None

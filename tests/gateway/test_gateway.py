@@ -525,7 +525,7 @@ async def test_a_bug_of_ours_is_contained_and_said(
         raise RuntimeError("sk-secret")
 
     async with network.bridge(max_concurrency=1) as bridge:
-        monkeypatch.setattr(bridge.bridge.instances, "match", broken)
+        monkeypatch.setattr(bridge.bridge.router, "match", broken)
         answer = await bridge.client.post(MESSAGES, headers={"x-api-key": "sk-secret"})
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (500, "internal_error")
         assert answer.json()["error"]["type"] == "api_error"
@@ -1060,7 +1060,7 @@ async def test_no_repr_of_ours_shows_a_secret(autojump_clock: MockClock, network
 
     def shown() -> str:
         ours = [each for each in gc.get_objects() if str(type(each).__module__).startswith("aibridge_trio")]
-        assert {"Request", "Outgoing", "Record", "Instance", "Caller", "Settings"} <= {
+        assert {"Request", "Outgoing", "Record", "Backend", "Caller", "Settings"} <= {
             type(o).__name__ for o in ours
         }
         return " ".join(map(repr, ours))

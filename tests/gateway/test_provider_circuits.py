@@ -554,9 +554,9 @@ async def test_a_body_that_was_read_ahead_goes_up_as_it_came(autojump_clock: Moc
 async def test_a_body_is_not_read_when_all_is_open(autojump_clock: MockClock, network: Network) -> None:
     """Who is certain to be refused is told before its upload."""
     async with network.bridge(**BY_MODEL) as bridge:
-        instance = bridge.bridge.instances.get("openai")
-        assert instance
-        instance.circuits.override(Mode.OPEN)
+        backend = bridge.bridge.router.get("openai")
+        assert backend
+        backend.circuits.override(Mode.OPEN)
         stream = network.dial("bridge")
         await stream.send_all(
             b"POST /openai/v1/chat/completions HTTP/1.1\r\nhost: bridge\r\ncontent-length: 9\r\n"

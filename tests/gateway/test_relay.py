@@ -16,11 +16,10 @@ from trio.testing import MockClock
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished
-from aibridge_trio.gateway.circuit import Attempt
+from aibridge_trio.gateway.circuit import Attempt, Circuit
 from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Route
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.upstream.client import Response
@@ -273,29 +272,16 @@ class Seen:
         return [evidence.verdict for evidence in self.judged]
 
 
-class Heard:
-    """Judges nothing, keeps what it hears."""
-
-    slow: Deadline | None = None
+class RecordingCircuit(Circuit):
+    """A circuit without a policy that keeps the evidence it is given."""
 
     def __init__(self, judged: list[Evidence]) -> None:
+        super().__init__("openai", None, lambda: 0.0, lambda _: None)
         self.judged = judged
 
-    def advice(self, headers: list[tuple[bytes, bytes]]) -> float | None:
-        return None
-
-    def clock(self) -> float:
-        return 0.0
-
-    def take(self, hold: Attempt) -> None:
-        pass
-
-    def judge(self, hold: Attempt, evidence: Evidence) -> Verdict:
+    def judge(self, attempt: Attempt, evidence: Evidence) -> Verdict:
         self.judged.append(evidence)
-        return evidence.verdict
-
-    def ended(self, hold: Attempt) -> None:
-        pass
+        return super().judge(attempt, evidence)
 
 
 async def carried(
@@ -317,8 +303,8 @@ async def carried(
     request = Request("POST", b"/", b"", [], None, None, body)
     record = Record(request, reply, lambda: 0.0, lambda _: None)
     route = Route("/chat/completions", intercepted=True)
-    hold = Attempt(Heard(seen.judged))
-    last = await relay(cast(Response, Spoken(pieces, headers, status)), reply, hold, route, record)
+    attempt = Attempt(RecordingCircuit(seen.judged))
+    last = await relay(cast(Response, Spoken(pieces, headers, status)), reply, attempt, route, record)
     await reply.send(last)
     seen.usage = record.usage
     return seen

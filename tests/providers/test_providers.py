@@ -26,7 +26,7 @@ ANY = "|".join(METHODS)
 KNOWN = Caller(b"key", "…wxyz", authenticated=True)
 ANONYMOUS = Caller(b"address", "203.0.113.7", authenticated=False)
 
-# The contract's table once more, as patterns of "METHOD path": (pattern, instance, intercepted, own key only).
+# The contract's table once more, as patterns of "METHOD path": (pattern, backend, intercepted, own key only).
 TABLE = [
     (r"POST /openai/v1/(chat/completions|responses|completions|responses/compact)", "openai", True, False),
     (r"(GET|HEAD) /openai/v1/models(/.+)?", "openai", False, False),
@@ -53,10 +53,10 @@ def request(method: str, path: bytes, *headers: tuple[bytes, bytes]) -> Request:
     return Request(method, path, b"", list(headers), "203.0.113.7", None, AsgiBody())
 
 
-def instances(key: str | None = None, *, forward: bool = False) -> Router:
-    """Return the three instances, with a central key (Copilot has none) or without."""
+def router_of(key: str | None = None, *, forward: bool = False) -> Router:
+    """Return the three backends, with a central key (Copilot has none) or without."""
 
-    def instance(provider: Provider) -> Backend:
+    def backend(provider: Provider) -> Backend:
         transport = httpx.MockTransport(lambda _: httpx.Response(200))
         return Backend(
             provider=provider,
@@ -66,14 +66,14 @@ def instances(key: str | None = None, *, forward: bool = False) -> Router:
             forward_caller_keys=forward,
         )
 
-    return Router([instance(provider) for provider in (OPENAI, ANTHROPIC, COPILOT)])
+    return Router([backend(provider) for provider in (OPENAI, ANTHROPIC, COPILOT)])
 
 
-INSTANCES = instances()
+ROUTER = router_of()
 
 
 def match(method: str, path: str, caller: Caller = KNOWN) -> Target | Ping:
-    return INSTANCES.match(request(method, path.encode("latin-1")), caller)
+    return ROUTER.match(request(method, path.encode("latin-1")), caller)
 
 
 # --- The allow-list
@@ -144,12 +144,12 @@ ALLOWED += [
 ]
 
 
-@pytest.mark.parametrize(("instance", "prefix", "method", "rest", "intercepted"), ALLOWED)
-def test_what_is_allowed(instance: str, prefix: str, method: str, rest: str, intercepted: bool) -> None:
-    """Every row of the allow-list leads to its instance, with the path after the prefix as it came."""
+@pytest.mark.parametrize(("backend", "prefix", "method", "rest", "intercepted"), ALLOWED)
+def test_what_is_allowed(backend: str, prefix: str, method: str, rest: str, intercepted: bool) -> None:
+    """Every row of the allow-list leads to its backend, with the path after the prefix as it came."""
     target = match(method, prefix + rest)
     assert isinstance(target, Target)
-    assert target.instance.name == instance
+    assert target.backend.name == backend
     assert target.rest == rest.encode()
     assert target.route.intercepted == intercepted
 
@@ -265,13 +265,13 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
     if isinstance(target, Ping):
         assert re.fullmatch(PROBES, line)
         return
-    found = (target.instance.name, target.route.intercepted, target.route.own_key)
+    found = (target.backend.name, target.route.intercepted, target.route.own_key)
     assert [found] == [row[1:] for row in expected]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(
-    ("path", "instance"),
+    ("path", "backend"),
     [
         ("/", "none"),
         ("/openai/v1", "openai"),
@@ -283,9 +283,9 @@ def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
         ("/copilot/", "copilot"),
     ],
 )
-def test_bare_prefixes_are_probed(method: str, path: str, instance: str) -> None:
+def test_bare_prefixes_are_probed(method: str, path: str, backend: str) -> None:
     """`/` and the bare prefixes lead nowhere: the bridge answers them itself."""
-    assert match(method, path) == Ping(instance)
+    assert match(method, path) == Ping(backend)
 
 
 def test_every_intercepted_route_is_a_post() -> None:
@@ -368,7 +368,7 @@ def test_no_path_with_a_trick_yields_a_route(method: str, path: str, tail: str, 
 def test_no_path_makes_it_raise_anything_but_a_reject(method: str, path: bytes) -> None:
     """Any bytes lead to a route, with the same bytes, or to a reject."""
     try:
-        target = INSTANCES.match(request(method, path), KNOWN)
+        target = ROUTER.match(request(method, path), KNOWN)
     except Reject:
         return
     assert isinstance(target, Target)
@@ -412,12 +412,12 @@ OWN = [
 @pytest.mark.parametrize(
     ("configured", "caller", "found"),
     [
-        (instances(), KNOWN, True),
-        (instances(), ANONYMOUS, True),
-        (instances("central"), KNOWN, False),
-        (instances("central"), ANONYMOUS, False),
-        (instances("central", forward=True), KNOWN, True),
-        (instances("central", forward=True), ANONYMOUS, False),
+        (router_of(), KNOWN, True),
+        (router_of(), ANONYMOUS, True),
+        (router_of("central"), KNOWN, False),
+        (router_of("central"), ANONYMOUS, False),
+        (router_of("central", forward=True), KNOWN, True),
+        (router_of("central", forward=True), ANONYMOUS, False),
     ],
 )
 def test_stored_data_is_never_shown_with_the_central_key(
@@ -434,7 +434,7 @@ def test_stored_data_is_never_shown_with_the_central_key(
 
 def test_a_central_key_leaves_all_other_rows() -> None:
     """With a central key everything but stored data is served."""
-    lent = instances("central")
+    lent = router_of("central")
     for _, prefix, method, rest, _ in ALLOWED:
         own = any(re.fullmatch(row[0], f"{method} {prefix}{rest}") for row in TABLE if row[3])
         if not own or (method == "POST" and rest in ("/responses/compact", "/responses/input_tokens")):
@@ -477,12 +477,12 @@ def test_central_credentials() -> None:
 )
 def test_the_first_segment_chooses_the_dialect(path: bytes, dialect: object) -> None:
     """A reject speaks the dialect of the first segment, found or not; of an unknown one OpenAI's."""
-    assert INSTANCES.dialect(request("GET", path)) is dialect
+    assert ROUTER.dialect(request("GET", path)) is dialect
 
 
 def test_unknown_segments_speak_openai_s_dialect_even_without_openai() -> None:
-    """The dialect of an unknown segment does not depend on which instances there are."""
-    alone = Router([instance for instance in INSTANCES if instance.name == "anthropic"])
+    """The dialect of an unknown segment does not depend on which backends there are."""
+    alone = Router([backend for backend in ROUTER if backend.name == "anthropic"])
     assert alone.dialect(request("GET", b"/nowhere")) is dialects.openai
     assert alone.dialect(request("GET", b"/anthropic")) is dialects.anthropic
 

@@ -136,22 +136,22 @@ async def _overrule(running: Running, draw: Random) -> None:
     """Open, close and free breakers."""
     while True:
         await trio.sleep(10 * draw.random())
-        for instance in running.bridge.instances:
-            if instance.circuits.enabled and draw.random() < 0.3:
-                instance.circuits.override(draw.choice((Mode.OPEN, Mode.CLOSE, Mode.AUTO, Mode.AUTO)))
+        for backend in running.bridge.router:
+            if backend.circuits.enabled and draw.random() < 0.3:
+                backend.circuits.override(draw.choice((Mode.OPEN, Mode.CLOSE, Mode.AUTO, Mode.AUTO)))
 
 
 async def _nothing_left(network: Pipes, running: Running, idle: int) -> None:
     """Behind the last caller slots, permits and connections are back at once, and all else in time."""
     bridge = running.bridge
-    for instance in bridge.instances:
-        if instance.circuits.enabled:
-            instance.circuits.override(Mode.AUTO)
+    for backend in bridge.router:
+        if backend.circuits.enabled:
+            backend.circuits.override(Mode.AUTO)
     await trio.sleep(1)
     admission = bridge.admission.statistics()
     assert admission.in_flight == 0, "slots are held"
     assert admission.queue.waiting == 0, "somebody waits for nothing"
-    probes = [instance.circuits.statistics().probes for instance in bridge.instances]
+    probes = [backend.circuits.statistics().probes for backend in bridge.router]
     assert probes == [0, 0, 0], "permits are held"
     assert network.pools()[0] == 0, "connections to providers are busy"
     assert network.open_ends() == network.pools()[1] + bridge.server.statistics().connections

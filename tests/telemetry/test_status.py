@@ -383,7 +383,7 @@ def alone() -> Status:
         life=Lifecycle(),
         admission=Admission(Limits(), 0, lambda: 0.0),
         ledger=Counters([]),
-        instances=Router([]),
+        router=Router([]),
         clock=lambda: 0.0,
         wall_clock=lambda: 0.0,
         listeners={},

@@ -148,7 +148,7 @@ async def nothing_left(network: Pipes, running: Running) -> None:
     bridge = running.bridge
     await wait_all_tasks_blocked()
     assert bridge.admission.statistics().in_flight == 0
-    assert [instance.circuits.statistics().probes for instance in bridge.instances] == [0, 0, 0]
+    assert [backend.circuits.statistics().probes for backend in bridge.router] == [0, 0, 0]
     assert network.pools()[0] == 0
     await trio.sleep(6)
     assert bridge.server.statistics().connections == 0
@@ -158,8 +158,8 @@ async def nothing_left(network: Pipes, running: Running) -> None:
 def half_open(running: Running) -> None:
     """Let every request be a probe, whose permit can be counted."""
     for mode in (Mode.OPEN, Mode.AUTO):
-        for instance in running.bridge.instances:
-            instance.circuits.override(mode)
+        for backend in running.bridge.router:
+            backend.circuits.override(mode)
 
 
 @pytest.mark.parametrize("done", DONE)

@@ -245,7 +245,7 @@ async def test_who_is_refused_tells_nothing_of_the_pace(autojump_clock: MockCloc
     async with crowd(network, provider, **options) as callers:
         await callers.come("a")
         await trio.sleep(3)
-        anthropic = callers.bridge.bridge.instances.get("anthropic")
+        anthropic = callers.bridge.bridge.router.get("anthropic")
         assert anthropic
         anthropic.circuits.override(Mode.OPEN)
         for _ in range(20):
@@ -336,7 +336,7 @@ async def test_nobody_waits_for_a_no_that_is_known(autojump_clock: MockClock, ne
     options["max_body"] = 1000
     async with crowd(network, Provider(5.0), **options) as callers:
         await callers.come("a")
-        anthropic = callers.bridge.bridge.instances.get("anthropic")
+        anthropic = callers.bridge.bridge.router.get("anthropic")
         assert anthropic
         anthropic.circuits.override(Mode.OPEN)
         await callers.come("b", MESSAGES)

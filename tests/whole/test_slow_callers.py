@@ -192,8 +192,8 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
     circuit = Circuit("openai", BreakerPolicy(), trio.current_time, told.append)
 
     async def ask() -> None:
-        with circuit.admit() as hold:
-            await relay(Answer(), Silent(held_up), hold, INTERCEPTED, NOTES())  # type: ignore[arg-type]
+        with circuit.admit() as attempt:
+            await relay(Answer(), Silent(held_up), attempt, INTERCEPTED, NOTES())  # type: ignore[arg-type]
 
     with pytest.raises(UpstreamFault):
         await ask()
@@ -207,14 +207,14 @@ async def test_evidence_is_heard_before_the_bytes_go_out(autojump_clock: MockClo
     circuit = Circuit("openai", BreakerPolicy(), trio.current_time, ignore)
     answer = Answer()
     answer.pieces = [b'data: {"error":{"code":"server_is_overloaded"}}\n\n']
-    with trio.CancelScope() as scope, circuit.admit() as hold:
+    with trio.CancelScope() as scope, circuit.admit() as attempt:
 
         async def leave() -> None:
-            assert hold.verdict is Verdict.FAILURE
+            assert attempt.verdict is Verdict.FAILURE
             scope.cancel()
             await trio.lowlevel.checkpoint()
 
-        await relay(answer, Silent(0.0, leave), hold, INTERCEPTED, NOTES())  # type: ignore[arg-type]
+        await relay(answer, Silent(0.0, leave), attempt, INTERCEPTED, NOTES())  # type: ignore[arg-type]
     assert scope.cancelled_caught
     assert circuit.statistics().failures_in_window == 1
 

@@ -53,7 +53,7 @@ class State(StrEnum):
 
 
 # From well to ill.
-GRAVITY = (State.CLOSED, State.HALF_OPEN, State.OPEN)
+SEVERITY = (State.CLOSED, State.HALF_OPEN, State.OPEN)
 
 
 class Mode(StrEnum):
