@@ -50,7 +50,7 @@ OF_TRAFFIC = {
 AWAITED = {"clients.md", "top.svg"}
 
 # What the picture of the way has and gateway.py leaves to others: the relay, and the end of a `with`.
-SAID_ELSEWHERE = {"hold.settle", "seat.__exit__"}
+SAID_ELSEWHERE = {"attempt.report", "seat.__exit__"}
 
 
 def metrics() -> set[str]:
