@@ -16,12 +16,12 @@ from aibridge_trio.config.settings import PROTECTIONS, Address, Bind, Settings, 
 from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged, Publish
 from aibridge_trio.gateway import stored_references
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.gateway.backends import configured
+from aibridge_trio.gateway.backend_setup import configured
+from aibridge_trio.gateway.browser_origins import Origins
 from aibridge_trio.gateway.buffering import ReadAhead
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.gateway import Gateway
-from aibridge_trio.gateway.identity import CallerIdentifier
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.gateway.origins import Origins
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import poller
 from aibridge_trio.process.core_dumps import forbid_core_dumps

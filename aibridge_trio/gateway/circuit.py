@@ -10,7 +10,7 @@ import trio
 
 from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, BreakerStats, Mode, Refusal, Transition
-from aibridge_trio.core.breaker.permit import NO_GENERATION, Permit, Ticket
+from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit, Ticket
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import CircuitOpen, UpstreamFault

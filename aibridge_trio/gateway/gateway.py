@@ -10,11 +10,11 @@ from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamT
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission, RequestLease
 from aibridge_trio.gateway.buffering import ReadAhead
-from aibridge_trio.gateway.identity import CallerIdentifier
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.prechecks import Prechecks
-from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
+from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Ping, Router, Target
 from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http import headers as h

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aibridge_trio.errors import UpgradeRefused
-from aibridge_trio.gateway.hops import Hops
-from aibridge_trio.gateway.identity import CallerIdentifier
-from aibridge_trio.gateway.origins import Origins, is_from_page, preflight, welcome
+from aibridge_trio.gateway.browser_origins import Origins, is_from_page, preflight, welcome
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
+from aibridge_trio.gateway.loop_detection import Hops
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 

@@ -21,7 +21,7 @@ from aibridge_trio.gateway.circuit import Attempt, Circuit
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
-from aibridge_trio.providers.quotas import QUOTAS
+from aibridge_trio.providers.quota_headers import QUOTAS
 
 # The scope of every model that has no name in the configuration.
 OTHER_MODELS = "other"

@@ -7,7 +7,7 @@ from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.gateway.circuit import Attempt
-from aibridge_trio.gateway.record import Record
+from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
 from aibridge_trio.providers import Route

@@ -10,11 +10,11 @@ from aibridge_trio import providers
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
 from aibridge_trio.gateway.central_key import CentralKey
-from aibridge_trio.gateway.hops import HOPS, Hops
+from aibridge_trio.gateway.loop_detection import HOPS, Hops
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
-from aibridge_trio.providers import Dialect, Provider, Route, hints
+from aibridge_trio.providers import Dialect, Provider, Route, base_url_hints
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.upstream.client import Outgoing, Upstream
 
@@ -161,7 +161,7 @@ class Router:
 
     def _hint(self, method: str, path: bytes) -> str | None:
         known = (backend.provider for backend in self._backends.values())
-        return hints.hint(known, method, path.decode("latin-1"))
+        return base_url_hints.hint(known, method, path.decode("latin-1"))
 
 
 def _with(message: str, hint: str | None) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import trio
 
 from aibridge_trio.config.settings import Network, Settings
-from aibridge_trio.process.throttled import Throttled
+from aibridge_trio.process.throttled_reports import Throttled
 
 # Why a connection is turned away: too many in all, too many of one address, no descriptor to serve it with.
 Cause = Literal["limit", "address", "descriptors"]

@@ -30,7 +30,7 @@ from aibridge_trio.events import (
     Transitioned,
 )
 from aibridge_trio.process.log_writer import LogWriter
-from aibridge_trio.process.throttled import Throttled
+from aibridge_trio.process.throttled_reports import Throttled
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}

@@ -17,7 +17,7 @@ from aibridge_trio.gateway.admission import AdmissionStats
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.server.connection_limit import ConnectionStats as OpenConnections
 from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
-from aibridge_trio.telemetry.exposition import Exposition, Family, Form
+from aibridge_trio.telemetry.exposition_format import Exposition, Family, Form
 
 _BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
 _KNOWN = range(100, 600)

@@ -19,7 +19,7 @@ from rich.control import Control
 from rich.screen import Screen
 
 from aibridge_trio.process import standard_streams
-from aibridge_trio.top.keys import Decoder
+from aibridge_trio.top.keyboard import Decoder
 from aibridge_trio.top.screen.text import Frame, knows_blocks
 
 _READ = 1024

@@ -17,7 +17,7 @@ from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import BROKEN, READ_SIZE
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Connection, Pool
-from aibridge_trio.upstream.side_task import SideTask
+from aibridge_trio.upstream.upload_task import SideTask
 
 # From here on an early answer is a refusal, and the rest of the upload is of no use.
 _FIRST_REFUSAL = 300

@@ -20,8 +20,8 @@ from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.upstream.call import Call, CallTimeouts, ConnectionLost
 from aibridge_trio.upstream.fault_causes import short_of_our_own
-from aibridge_trio.upstream.proxied import ProxiedCall
 from aibridge_trio.upstream.transport import Transport
+from aibridge_trio.upstream.via_proxy import ProxiedCall
 
 # Makes a way out, from a proxy's URL or without.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]

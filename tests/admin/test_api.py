@@ -15,8 +15,8 @@ from trio.testing import MockClock
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.config.settings import Address, Secret
 from aibridge_trio.events import Bug, Overridden
+from aibridge_trio.gateway.browser_origins import Origins
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.gateway.origins import Origins
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message
 from tests.support.network import Network, Running

@@ -11,7 +11,7 @@ from aibridge_trio.config.addresses import Address, UnixSocket
 from aibridge_trio.config.loop_check import leads_back
 from aibridge_trio.errors import LoopDetected
 from aibridge_trio.events import Finished, Started
-from aibridge_trio.gateway.hops import HOPS, Hops
+from aibridge_trio.gateway.loop_detection import HOPS, Hops
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody
 from tests.support.network import Network

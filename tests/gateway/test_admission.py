@@ -15,7 +15,7 @@ from aibridge_trio.core.limits.concurrency import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import Event, Waited, ignore
 from aibridge_trio.gateway.admission import Admission, AdmissionStats
-from aibridge_trio.gateway.identity import CallerIdentifier
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply
 

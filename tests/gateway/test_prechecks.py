@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from aibridge_trio.errors import UpgradeRefused
-from aibridge_trio.gateway.hops import Hops
-from aibridge_trio.gateway.identity import CallerIdentifier
-from aibridge_trio.gateway.origins import Origins
+from aibridge_trio.gateway.browser_origins import Origins
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
+from aibridge_trio.gateway.loop_detection import Hops
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.http.message import Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply

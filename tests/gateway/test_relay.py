@@ -17,8 +17,8 @@ from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished
 from aibridge_trio.gateway.circuit import Attempt, Circuit
-from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
+from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.providers import Route
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message

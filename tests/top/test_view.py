@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from aibridge_trio.top.keys import KEYS
+from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.sort_order import SORT_KEYS
 from aibridge_trio.top.view import PACES, Order, View, fits, marked, press, rows
 from tests.support.pictures import Said, a_picture, breaking

@@ -16,8 +16,8 @@ from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Bug, Finished, ignore
 from aibridge_trio.gateway.circuit import Circuit
-from aibridge_trio.gateway.record import Record
 from aibridge_trio.gateway.relay import relay
+from aibridge_trio.gateway.request_events import Record
 from tests.support.network import Network, Running
 
 Stream = trio.abc.Stream

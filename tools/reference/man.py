@@ -25,7 +25,7 @@ from aibridge_trio.providers import Provider
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.top.keys import KEYS
+from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen.panels import LEGEND
 from tools.reference import roff
 

@@ -29,8 +29,8 @@ from typing import Literal
 
 from aibridge_trio.core.breaker.cooldown import Cooldown
 from aibridge_trio.core.breaker.failures import Failures
-from aibridge_trio.core.breaker.permit import Permit, Ticket
-from aibridge_trio.core.breaker.ramp import Ramp
+from aibridge_trio.core.breaker.probe_permit import Permit, Ticket
+from aibridge_trio.core.breaker.recovery_ramp import Ramp
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 
 # The longest that a probe may keep others from probing (seconds).

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from aibridge_trio.core.limits.fair_queue import FairQueue
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit, Slots
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.rate_turns import RateTurns
+from aibridge_trio.core.limits.rate_waiters import RateTurns
 from aibridge_trio.core.limits.release_rate import ReleaseRate
 
 Limit = Literal["capacity", "caller_capacity", "provider_capacity", "rate_limit"]

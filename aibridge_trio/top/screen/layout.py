@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from aibridge_trio.printable import visible
 from aibridge_trio.top.data.history import Picture
-from aibridge_trio.top.keys import KEYS
+from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen import alert, panels
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.provider_details import beneath

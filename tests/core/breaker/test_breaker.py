@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, Refusal, State, Transition
-from aibridge_trio.core.breaker.permit import Permit
+from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 
 OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)

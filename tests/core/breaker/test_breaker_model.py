@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, Refusal, State, Transition
-from aibridge_trio.core.breaker.permit import Permit
+from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 
 EVIDENCE = {

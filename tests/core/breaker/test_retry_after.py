@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.breaker.retry_after import advised, duration, timestamp
-from aibridge_trio.providers.quotas import QUOTAS
+from aibridge_trio.providers.quota_headers import QUOTAS
 
 WALL = 1_795_683_600.0  # 2026-11-26T09:00:00Z
 DATE = "Thu, 26 Nov 2026 09:00:00 GMT"

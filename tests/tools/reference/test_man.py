@@ -26,7 +26,7 @@ from aibridge_trio.providers.copilot import COPILOT
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
-from aibridge_trio.top.keys import KEYS
+from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen.panels import LEGEND
 from tools.reference import man, roff
 

@@ -26,7 +26,7 @@ from rich.console import Console
 from aibridge_trio.printable import visible
 from aibridge_trio.top.data.history import History, Picture
 from aibridge_trio.top.data.parse import read
-from aibridge_trio.top.keys import KEYS
+from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen import alert
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.layout import Canvas, frame

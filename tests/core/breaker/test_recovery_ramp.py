@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.ramp import Ramp
+from aibridge_trio.core.breaker.recovery_ramp import Ramp
 
 
 def begun(span: float = 10.0) -> Ramp:

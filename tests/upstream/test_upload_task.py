@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.upstream.side_task import SideTask
+from aibridge_trio.upstream.upload_task import SideTask
 
 
 async def fail() -> None:

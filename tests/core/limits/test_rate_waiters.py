@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.rate_turns import RateTurns
+from aibridge_trio.core.limits.rate_waiters import RateTurns
 
 
 def test_without_a_limit_all_may_go() -> None:

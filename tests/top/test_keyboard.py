@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.top.keys import KEYS, Decoder
+from aibridge_trio.top.keyboard import KEYS, Decoder
 
 # Pieces of what terminals send: keys, sequences of every kind, and what is neither.
 PIECES = st.one_of(

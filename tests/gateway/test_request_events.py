@@ -11,7 +11,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Event, Finished, FirstByte
-from aibridge_trio.gateway.record import Record
+from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.message import Body, Reply, Request
 from tests.support.network import Handler, Network, Running
 

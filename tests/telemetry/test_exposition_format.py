@@ -23,7 +23,7 @@ from aibridge_trio.events import Finished
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import Counters
-from aibridge_trio.telemetry.exposition import PLAIN, Exposition, Family, Form, accepts_gzip, negotiate
+from aibridge_trio.telemetry.exposition_format import PLAIN, Exposition, Family, Form, accepts_gzip, negotiate
 from aibridge_trio.telemetry.metrics import Metrics
 from tests.support.network import Network
 

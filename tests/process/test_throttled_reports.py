@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from aibridge_trio.process.throttled import Throttled
+from aibridge_trio.process.throttled_reports import Throttled
 
 
 async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: MockClock) -> None:

@@ -9,8 +9,8 @@ from trio.testing import MockClock
 
 from aibridge_trio.events import Finished
 from aibridge_trio.providers.anthropic import ANTHROPIC
+from aibridge_trio.providers.base_url_hints import hint
 from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.hints import hint
 from aibridge_trio.providers.openai import OPENAI
 from tests.support.network import Network
 

@@ -12,7 +12,7 @@ from aibridge_trio.config.settings import Address
 from aibridge_trio.config.units import InvalidValue
 from aibridge_trio.errors import ForbiddenOrigin
 from aibridge_trio.events import Finished, Started
-from aibridge_trio.gateway.origins import Origins, is_loopback, name_of
+from aibridge_trio.gateway.browser_origins import Origins, is_loopback, name_of
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody
 from tests.support.network import MemoryWire, Network

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest
-from aibridge_trio.gateway.identity import CallerIdentifier
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.http.message import Request
 from aibridge_trio.server.asgi import AsgiBody
 
