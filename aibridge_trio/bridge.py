@@ -49,29 +49,31 @@ class Bridge:
 
     def __init__(self, settings: Settings, *, transport: TransportFactory | None = None) -> None:
         self.settings = settings
-        self._bus = EventBus()
-        publish, clock = self._bus.publish, trio.current_time
-        self.life = Lifecycle()
+        self._event_bus = EventBus()
+        publish, clock = self._event_bus.publish, trio.current_time
+        self.lifecycle = Lifecycle()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
         self.admission = Admission(policies.limits(settings), settings.rate_limit, clock, publish, shadow)
         self._poller = poller()
         self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
-        self.router = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.caution)
+        self.router = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning)
         circuits = [backend.circuits for backend in self.router]
-        self.ledger = Counters(
+        self.counters = Counters(
             (backend.provider for backend in self.router),
             ((each.provider, scope) for each in circuits for scope in each.by_scope()),
         )
-        warn = partial(self.log.caution, about="connections")
+        warn = partial(self.log.warning, about="connections")
         bounds = {"callers": callers_connections(settings, warn), "admin": operators_connections(warn)}
         opened = {name: each.statistics for name, each in bounds.items()}
-        self.metrics = Metrics(self.ledger, self.admission.statistics, circuits, lambda: self.log.dropped, opened)
+        self.metrics = Metrics(
+            self.counters, self.admission.statistics, circuits, lambda: self.log.dropped, opened
+        )
         self.status = Status(
-            life=self.life,
+            lifecycle=self.lifecycle,
             admission=self.admission,
-            ledger=self.ledger,
+            counters=self.counters,
             router=self.router,
             clock=clock,
             wall_clock=_WALL_CLOCK,
@@ -85,7 +87,7 @@ class Bridge:
             max(settings.max_buffered, 2 * settings.max_body), "model", *stored_references.WANTED
         )
         gateway = Gateway(
-            life=self.life,
+            life=self.lifecycle,
             front=Prechecks(origins, callers, self.router.hops),
             admission=self.admission,
             callers=callers,
@@ -97,7 +99,7 @@ class Bridge:
             publish=publish,
         )
         admin = Admin(
-            life=self.life,
+            lifecycle=self.lifecycle,
             router=self.router,
             metrics=self.metrics,
             status=self.status,
@@ -106,8 +108,8 @@ class Bridge:
             host=settings.admin_bind.host,
             token=settings.admin_token,
         )
-        for listener in (self.ledger, self.status, self.log, admin):
-            self._bus.subscribe(listener.handlers)
+        for listener in (self.counters, self.status, self.log, admin):
+            self._event_bus.subscribe(listener.handlers)
         report = self._report
         self.server = Server(
             HandlerApplication(gateway.handle),
@@ -129,7 +131,7 @@ class Bridge:
 
     def subscribe(self, listener: Publish) -> None:
         """Send every event to `listener`."""
-        self._bus.subscribe(dict.fromkeys(KINDS, listener))
+        self._event_bus.subscribe(dict.fromkeys(KINDS, listener))
 
     def open(self) -> None:
         """Take every address; UsageError if one is not to be had."""
@@ -196,25 +198,25 @@ class Bridge:
 
         async with trio.open_nursery() as front:
             await front.start(partial(serve, front))
-            self.life.phase = "serving"
+            self.lifecycle.phase = "serving"
             self._publish(LifecycleChanged("start", self._introduction()))
             for warning in self.settings.warnings():
-                self.log.caution(warning)
+                self.log.warning(warning)
             ready()
             front.start_soon(obey)
         return forced
 
     async def _drain(self) -> None:
         settings = self.settings
-        self.life.phase = "draining"
+        self.lifecycle.phase = "draining"
         in_flight = self.admission.statistics().in_flight
         self._publish(LifecycleChanged("drain", f"{in_flight} in flight; a second signal ends them"))
         if settings.drain_delay:
             self.server.say_goodbye()
             await trio.sleep(settings.drain_delay)
-        self.life.phase = "stopping"
+        self.lifecycle.phase = "stopping"
         self.admin_server.deafen()
-        self.server.stop(settings.graceful_timeout, self.life.dismiss)
+        self.server.stop(settings.graceful_timeout, self.lifecycle.dismiss)
 
     def _introduction(self) -> str:
         settings = self.settings
@@ -233,7 +235,7 @@ class Bridge:
         )
 
     def _publish(self, event: Event) -> None:
-        self._bus.publish(event)
+        self._event_bus.publish(event)
 
     def _report(self, error: BaseException) -> None:
         self._publish(Bug.of(error))

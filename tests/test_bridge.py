@@ -82,7 +82,7 @@ async def test_it_is_ready_when_it_serves(autojump_clock: MockClock, network: Ne
     async with network.bridge() as bridge:
         assert await ready(bridge) == 200
         assert (await bridge.client.get("/")).status_code == 200
-        assert repr(bridge.bridge.life) == "<Life serving>"
+        assert repr(bridge.bridge.lifecycle) == "<Life serving>"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class Admin:
     def __init__(
         self,
         *,
-        life: Lifecycle,
+        lifecycle: Lifecycle,
         router: Router,
         metrics: Metrics,
         status: Status,
@@ -67,7 +67,7 @@ class Admin:
         host: str,
         token: Secret | None,
     ) -> None:
-        self._life = life
+        self._lifecycle = lifecycle
         self._router = router
         self._metrics = metrics
         self._status = status
@@ -145,8 +145,8 @@ class Admin:
         await _text(reply, 200, "ok\n")
 
     async def _readyz(self, _request: Request, reply: Reply) -> None:
-        ready = self._life.phase == "serving"
-        await _text(reply, 200 if ready else 503, "ready\n" if ready else f"{self._life.phase}\n")
+        ready = self._lifecycle.phase == "serving"
+        await _text(reply, 200 if ready else 503, "ready\n" if ready else f"{self._lifecycle.phase}\n")
 
     async def _show_metrics(self, request: Request, reply: Reply) -> None:
         form = negotiate(_header(request, b"accept"))

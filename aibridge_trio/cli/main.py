@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         status = _complain(CommandError(f"cannot go on: {error.strerror or error}"), 1)
     for stream in (sys.stdout, sys.stderr):
-        standard_streams.let_go(stream)
+        standard_streams.flush_or_discard(stream)
     return status
 
 

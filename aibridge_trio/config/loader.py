@@ -54,7 +54,7 @@ class Origin:
         """`--flag`, `VARIABLE` or `FILE: key`."""
         return f"{visible(self.file)}: {self.name}" if self.kind == "file" else self.name
 
-    def spell(self, option: Option, value: str) -> str:
+    def assignment(self, option: Option, value: str) -> str:
         """How this value would be written at this place."""
         if self.kind == "environment":
             return f"{self.name}={value}"
@@ -62,7 +62,7 @@ class Origin:
             return f"{self.name} = {_TOML_FORMS.get(option.unit.toml, '{}').format(value)}"
         return f"{option.flag} {value}"
 
-    def mistake(self, problem: str, remedy: str) -> UsageError:
+    def usage_error(self, problem: str, remedy: str) -> UsageError:
         """What is wrong here and how to mend it, in one line."""
         return UsageError(f"{self.place}: {problem}; {remedy}")
 
@@ -140,9 +140,9 @@ def values(options: Iterable[Option], flags: Mapping[str, Raw], environ: Mapping
 def _read(option: Option, raw: object, origin: Origin) -> Any:
     try:
         return option.unit.parse(_text(option, raw, origin))
-    except InvalidValue as unfit:
-        example = origin.spell(option, unfit.instead or option.example)
-        raise origin.mistake(str(unfit), f"write e.g. {example}") from None
+    except InvalidValue as invalid:
+        example = origin.assignment(option, invalid.instead or option.example)
+        raise origin.usage_error(str(invalid), f"write e.g. {example}") from None
 
 
 def _value(option: Option, sources: _Sources) -> tuple[Any, Origin]:
@@ -154,7 +154,7 @@ def _value(option: Option, sources: _Sources) -> tuple[Any, Origin]:
         plain = option.unit is SECRET
         return held if plain else replace(_read(option, held.reveal(), origin), file=held.file), origin
     if option.secret_file and sources.environ.get(option.secret_file):
-        raise origin.mistake(f"{option.secret_file} is set too", "unset one of them")
+        raise origin.usage_error(f"{option.secret_file} is set too", "unset one of them")
     return _read(option, raw, origin), origin
 
 
@@ -174,7 +174,7 @@ def _text(option: Option, raw: object, origin: Origin) -> str:
     if kind is not wanted and not (kind is str and wanted is list):
         found = "another array" if isinstance(raw, list) else _TOML_NAMES.get(type(raw), "a date or a time")
         problem = f"{found} stands where {_TOML_NAMES[wanted]} belongs"
-        raise origin.mistake(problem, f"write e.g. {origin.spell(option, option.example)}")
+        raise origin.usage_error(problem, f"write e.g. {origin.assignment(option, option.example)}")
     return text
 
 
@@ -230,16 +230,16 @@ def _checked(check: Callable[..., Any], *paths: Path, origin: Origin, remedy: st
     """What `check` says of these files, its complaint made a UsageError that quotes the first name."""
     try:
         return check(*paths)
-    except InvalidValue as unfit:
-        raise origin.mistake(f"{quoted(str(paths[0]), 255)} {unfit}", remedy) from None
+    except InvalidValue as invalid:
+        raise origin.usage_error(f"{quoted(str(paths[0]), 255)} {invalid}", remedy) from None
 
 
 def _secret_from(path: Path, origin: Origin) -> Any:
     try:
         return files.secret(path)
-    except InvalidValue as unfit:
+    except InvalidValue as invalid:
         # The name isn't quoted: it may be the secret, put in the wrong place.
-        raise origin.mistake(f"the file {unfit}", "name one that holds nothing but the secret") from None
+        raise origin.usage_error(f"the file {invalid}", "name one that holds nothing but the secret") from None
 
 
 def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> None:
@@ -251,9 +251,9 @@ def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> No
         remedy = "name a PEM certificate chain and its own private key, without a passphrase"
         _checked(files.check_chain, certificate, key, origin=origins["tls_cert"], remedy=remedy)
     elif certificate:
-        raise origins["tls_cert"].mistake("the certificate has no key", "add --tls-key FILE")
+        raise origins["tls_cert"].usage_error("the certificate has no key", "add --tls-key FILE")
     elif key:
-        raise origins["tls_key"].mistake("the key has no certificate", "add --tls-cert FILE")
+        raise origins["tls_key"].usage_error("the key has no certificate", "add --tls-cert FILE")
     if authorities:
         remedy = "name a PEM file with certificates"
         _checked(files.check_authorities, authorities, origin=origins["upstream_ca"], remedy=remedy)
@@ -265,11 +265,11 @@ def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> No
 def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
     """Refuse a scope without its models, models without their scope, a queue without a limit to wait for."""
     if settings.circuit_breaker_scope == "model" and not settings.circuit_breaker_models:
-        raise origins["circuit_breaker_scope"].mistake(
+        raise origins["circuit_breaker_scope"].usage_error(
             "no model is named", "add --circuit-breaker-models NAME,... or choose another scope"
         )
     if settings.circuit_breaker_models and settings.circuit_breaker_scope != "model":
-        raise origins["circuit_breaker_models"].mistake(
+        raise origins["circuit_breaker_models"].usage_error(
             f"the scope is {settings.circuit_breaker_scope}", "add --circuit-breaker-scope model"
         )
     limits = (
@@ -279,22 +279,22 @@ def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
         settings.rate_limit,
     )
     if settings.queue_size and not any(limits):
-        raise origins["queue_size"].mistake("there is no limit to wait for", "add --max-concurrency N")
+        raise origins["queue_size"].usage_error("there is no limit to wait for", "add --max-concurrency N")
 
 
 def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
     admin, exposed = settings.admin_bind, settings.exposed()
     if two := clash(settings):  # the second could not start
         name = "admin_bind" if admin in two and origins["admin_bind"] is not DEFAULT else "bind"
-        raise origins[name].mistake(f"{two[0]} and {two[1]} are one port", "give each listener its own")
+        raise origins[name].usage_error(f"{two[0]} and {two[1]} are one port", "give each listener its own")
     if settings.has_central_key and exposed and not settings.allow_anonymous:
         port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
-        raise origins["bind"].mistake(
+        raise origins["bind"].usage_error(
             f"whoever can connect to {exposed} could use the central key",
             f"listen on loopback (--bind 127.0.0.1:{port}) or permit it (--allow-anonymous)",
         )
     if not admin.is_loopback and not settings.admin_token:
-        raise origins["admin_bind"].mistake(
+        raise origins["admin_bind"].usage_error(
             f"whoever can connect to {admin} could operate the bridge",
             f"add --admin-token-file FILE or listen on loopback (--admin-bind 127.0.0.1:{admin.port})",
         )

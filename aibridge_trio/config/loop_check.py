@@ -34,7 +34,7 @@ def check_base_urls(settings: Settings, origins: Mapping[str, Origin]) -> None:
     """Refuse a base URL that leads to the bridge itself."""
     for option in OPTIONS:
         if option.unit is BASE_URL and (own := leads_back(getattr(settings, option.name), settings.addresses())):
-            raise origins[option.name].mistake(
+            raise origins[option.name].usage_error(
                 f"it leads to the bridge itself, on {own}", "name the provider's URL"
             )
 

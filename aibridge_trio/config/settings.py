@@ -14,7 +14,7 @@ from aibridge_trio.config.addresses import BASE_URL, PROXY, Address, Bind, Netwo
 from aibridge_trio.config.conflicts import contradictions
 from aibridge_trio.config.listener_options import Listeners
 from aibridge_trio.config.option import Option, option
-from aibridge_trio.config.startup_warnings import cautions
+from aibridge_trio.config.startup_warnings import startup_warnings
 from aibridge_trio.config.units import (
     BOOLEAN,
     COUNT,
@@ -269,7 +269,7 @@ class Settings(Listeners):
 
     def warnings(self, given: Collection[str] = ()) -> tuple[str, ...]:
         """What is allowed but deserves a second look, a line each; `given` has been set, if only to a default."""
-        return (*cautions(self), *contradictions(self, given))
+        return (*startup_warnings(self), *contradictions(self, given))
 
 
 def _described() -> Iterator[Option]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PORTS = {"http": 80, "https": 443}
 
 
-def cautions(settings: Settings) -> Iterator[str]:
+def startup_warnings(settings: Settings) -> Iterator[str]:
     """Yield a line for each thing."""
     if settings.has_central_key and (exposed := settings.exposed()):
         yield f"--allow-anonymous: whoever can connect to {exposed} uses the central key"

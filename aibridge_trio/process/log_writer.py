@@ -75,7 +75,7 @@ class LogWriter:
             self._news.notify()
         self._thread.join(_LAST_WORDS)
         if self._thread.is_alive():  # a traceback, or the interpreter's last flush, would block as well
-            standard_streams.drop(self._descriptor)
+            standard_streams.discard_output(self._descriptor)
 
     def put(self, text: str) -> None:
         """Append to the buffer, or drop it if that is full."""

@@ -61,15 +61,15 @@ def prepare() -> None:
                 setattr(sys, name, _whole(stream, patience))
 
 
-def let_go(stream: TextIO) -> None:
+def flush_or_discard(stream: TextIO) -> None:
     """Flush it. Where its reader has left, see that Python does not try again at exit, and says so."""
     try:
         stream.flush()
     except OSError:
-        drop(stream.fileno())
+        discard_output(stream.fileno())
 
 
-def drop(descriptor: int) -> None:
+def discard_output(descriptor: int) -> None:
     """Let the little that is still written to a descriptor vanish."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -26,7 +26,7 @@ class Throttled(Generic[_What]):
         self._silent_until = -float("inf")
         self._news = trio.Event()
 
-    def hear(self, what: _What) -> None:
+    def add(self, what: _What) -> None:
         """Count one."""
         self._latest = what
         self._count += 1

@@ -114,7 +114,7 @@ class ConnectionLimit:
     def refuse(self, cause: Cause) -> None:
         """Count one that is turned away, and say so in the log, at once or while `run` runs."""
         self._causes[cause] += 1
-        self._turned_away.hear(cause)
+        self._turned_away.add(cause)
 
     async def run(self) -> None:
         """Write what is to be said once a second when it falls due, until cancelled."""

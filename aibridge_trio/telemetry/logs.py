@@ -69,7 +69,7 @@ class Log:
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
-            AdminRefused: lambda event: self._refused[event.cause].hear(event),
+            AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
             Bug: self._bug,
         }
@@ -127,7 +127,7 @@ class Log:
         """Return the line for lines that were dropped."""
         return self._format(self._now(), "warning", "dropped", {"lines": lines}) + "\n"
 
-    def caution(self, detail: str, about: str = "config") -> None:
+    def warning(self, detail: str, about: str = "config") -> None:
         """Write a warning of the configuration's, or of something else."""
         self._line("warning", about, {"detail": detail})
 

@@ -24,18 +24,18 @@ _KNOWN = range(100, 600)
 
 
 class Metrics:
-    """The ledger, the admission and the circuits as series; `scrape` is what /metrics answers."""
+    """The counters, the admission and the circuits as series; `scrape` is what /metrics answers."""
 
     def __init__(
         self,
-        ledger: Counters,
+        counters: Counters,
         admission: Callable[[], AdmissionStats],
         circuits: Iterable[ProviderCircuits] = (),
         lines_dropped: Callable[[], int] = lambda: 0,
         listeners: Mapping[str, Callable[[], OpenConnections]] = MappingProxyType({}),
     ) -> None:
         self._lines_dropped = lines_dropped
-        self._ledger = ledger
+        self._counters = counters
         self._circuits = tuple(circuits)
         self._admission = admission
         self._exposition = Exposition()
@@ -51,50 +51,54 @@ class Metrics:
 
     def collect(self) -> Iterator[Family]:
         """Yield each family with the values of this moment."""
-        ledger, now = self._ledger, self._admission()
-        states = {(name,): state.number for name, state in ledger.states.items()}
+        counters, now = self._counters, self._admission()
+        states = {(name,): state.number for name, state in counters.states.items()}
         yield _gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", ("provider",), states)
         yield _counter(
-            "circuit_breaker_trips", "Times a breaker opened by itself.", ("provider",), _singles(ledger.trips)
+            "circuit_breaker_trips", "Times a breaker opened by itself.", ("provider",), _singles(counters.trips)
         )
         yield _counter(
             "circuit_breaker_rejects",
             "Requests refused by an open or probing breaker.",
             ("provider",),
-            _singles(ledger.refusals),
+            _singles(counters.refusals),
         )
         yield from self._finer()
         yield from self._connections()
-        yield _counter("rejects", "Answers that the bridge gave by itself.", ("reason",), _singles(ledger.rejects))
-        would = _singles(ledger.would_rejects)
+        yield _counter(
+            "rejects", "Answers that the bridge gave by itself.", ("reason",), _singles(counters.rejects)
+        )
+        would = _singles(counters.would_rejects)
         yield _counter("would_reject", "What protections in shadow would have rejected.", ("reason",), would)
         yield _counter(
-            "requests", "All requests, rejects included.", ("provider", "route", "status"), ledger.requests
+            "requests", "All requests, rejects included.", ("provider", "route", "status"), counters.requests
         )
         of_route = ("provider", "route")
         yield _histogram(
-            "request_duration_seconds", "Time at the provider until an answer's end.", of_route, ledger.durations
+            "request_duration_seconds", "Time at the provider until an answer's end.", of_route, counters.durations
         )
         yield _histogram(
             "time_to_first_byte_seconds",
             "Time at the provider until the first byte of an answer's body.",
             of_route,
-            ledger.first_bytes,
+            counters.first_bytes,
         )
         yield _histogram(
             "caller_duration_seconds",
             "From a request's head to the end of its answer, the bridge's queue included.",
             of_route,
-            ledger.totals,
-        )
-        yield _counter("upstream_responses", "Answers of the providers.", ("provider", "status"), ledger.responses)
-        yield _counter(
-            "upstream_errors", "Where the way to a provider broke.", ("provider", "phase"), ledger.errors
+            counters.totals,
         )
         yield _counter(
-            "verdicts", "What requests said of a provider's health.", ("provider", "verdict"), ledger.verdicts
+            "upstream_responses", "Answers of the providers.", ("provider", "status"), counters.responses
         )
-        yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), ledger.tokens)
+        yield _counter(
+            "upstream_errors", "Where the way to a provider broke.", ("provider", "phase"), counters.errors
+        )
+        yield _counter(
+            "verdicts", "What requests said of a provider's health.", ("provider", "verdict"), counters.verdicts
+        )
+        yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), counters.tokens)
         build = {(__version__, platform.python_version()): 1}
         yield _gauge("build_info", "Always 1; the labels tell.", ("version", "python"), build)
         yield _gauge("requests_in_flight", "Slots taken now.", (), {(): now.in_flight})
@@ -105,9 +109,9 @@ class Metrics:
         yield _gauge("max_concurrency_per_provider", "Slots to one provider, 0 is unlimited.", (), per_provider)
         yield _gauge("queue_size", "How many may wait, 0 is no queue.", (), {(): limits.queue_size})
         yield _gauge("queue_waiting", "How many wait now.", (), {(): now.queue.waiting})
-        yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), ledger.waits)
-        yield _counter("bugs", "Faults of the bridge itself, each contained and logged.", (), {(): ledger.bugs})
-        refused = _singles(ledger.admin_refusals)
+        yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), counters.waits)
+        yield _counter("bugs", "Faults of the bridge itself, each contained and logged.", (), {(): counters.bugs})
+        refused = _singles(counters.admin_refusals)
         yield _counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
         dropped = {(): self._lines_dropped()}
         yield _counter("log_lines_dropped", "Log lines that the reader of stderr did not take.", (), dropped)
@@ -123,7 +127,7 @@ class Metrics:
 
     def _finer(self) -> Iterator[Family]:
         """Yield what stands beside a provider's breaker: ramps, scopes, keys that rest."""
-        ledger = self._ledger
+        counters = self._counters
         shares = {(each.provider,): each.statistics().share for each in self._circuits}
         yield _gauge(
             "circuit_breaker_ramp_share",
@@ -132,10 +136,10 @@ class Metrics:
             shares,
         )
         of_scope = ("provider", "scope")
-        states = {scope: state.number for scope, state in ledger.scope_states.items()}
+        states = {scope: state.number for scope, state in counters.scope_states.items()}
         yield _gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
-        yield _counter("circuit_breaker_scope_trips", "Trips by scope.", of_scope, ledger.scope_trips)
-        yield _counter("circuit_breaker_scope_rejects", "Refusals by scope.", of_scope, ledger.scope_refusals)
+        yield _counter("circuit_breaker_scope_trips", "Trips by scope.", of_scope, counters.scope_trips)
+        yield _counter("circuit_breaker_scope_rejects", "Refusals by scope.", of_scope, counters.scope_refusals)
         resting = {(each.provider,): keys for each in self._circuits if (keys := each.key_cooldowns())}
         yield _gauge(
             "credentials_resting",

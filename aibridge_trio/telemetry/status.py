@@ -49,9 +49,9 @@ class Status:
     def __init__(
         self,
         *,
-        life: Lifecycle,
+        lifecycle: Lifecycle,
         admission: Admission,
-        ledger: Counters,
+        counters: Counters,
         router: Router,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
@@ -60,9 +60,9 @@ class Status:
     ) -> None:
         self._listeners = listeners
         self._shadow = shadow
-        self._life = life
+        self._lifecycle = lifecycle
         self._admission = admission
-        self._ledger = ledger
+        self._counters = counters
         self._router = router
         self._clock = clock
         self._wall_clock = wall_clock
@@ -91,7 +91,7 @@ class Status:
             "now": round(self._wall_clock(), 3),
             "started_at": self._started_at,
             "uptime_s": round(self._clock() - self._began, 3),
-            "draining": self._life.draining,
+            "draining": self._lifecycle.draining,
             "concurrency": {
                 "limit": admission.limits.max_concurrency,
                 "in_flight": admission.in_flight,
@@ -101,10 +101,10 @@ class Status:
             "queue": self._queue(admission),
             "rate_limit": {"per_second": admission.rate_limit, "callers": admission.callers},
             "connections": {name: statistics().document() for name, statistics in self._listeners.items()},
-            "requests": {"total": self._ledger.requests.total(), "by_status": self._by_status()},
-            "rejects": dict(self._ledger.rejects),
+            "requests": {"total": self._counters.requests.total(), "by_status": self._by_status()},
+            "rejects": dict(self._counters.rejects),
             "shadow": list(self._shadow),
-            "would_reject": dict(self._ledger.would_rejects),
+            "would_reject": dict(self._counters.would_rejects),
             "providers": [self._provider(backend) for backend in self._router],
             "callers": [
                 {
@@ -122,7 +122,7 @@ class Status:
         """Return one breaker, as in the document."""
         circuits = backend.circuits
         breaker = circuits.statistics()
-        name, ledger = backend.name, self._ledger
+        name, counters = backend.name, self._counters
         policy = circuits.rules.policy
         return {
             "enabled": circuits.enabled,
@@ -130,14 +130,14 @@ class Status:
             **self._state(name, None, breaker),
             "threshold": policy.threshold if policy else None,
             "max_probes": policy.max_probes if policy else None,
-            "rejects": ledger.refusals[name],
-            "verdicts": {verdict: ledger.verdicts[name, verdict] for verdict in Verdict},
+            "rejects": counters.refusals[name],
+            "verdicts": {verdict: counters.verdicts[name, verdict] for verdict in Verdict},
             "scope": circuits.rules.scope,
             "scopes": [
                 {
                     "name": scope,
                     **self._state(name, scope, circuit.statistics()),
-                    "rejects": ledger.scope_refusals[name, scope],
+                    "rejects": counters.scope_refusals[name, scope],
                 }
                 for scope, circuit in circuits.by_scope().items()
             ],
@@ -159,9 +159,9 @@ class Status:
         }
 
     def _queue(self, admission: admissions.AdmissionStats) -> dict[str, Any]:
-        queue, limits, ledger = admission.queue, admission.limits, self._ledger
-        count = {outcome: histogram.count for (outcome,), histogram in ledger.waits.items()}
-        served = ledger.waits["served",]
+        queue, limits, counters = admission.queue, admission.limits, self._counters
+        count = {outcome: histogram.count for (outcome,), histogram in counters.waits.items()}
+        served = counters.waits["served",]
         return {
             "size": limits.queue_size,
             "timeout_s": limits.queue_timeout,
@@ -169,38 +169,38 @@ class Status:
             "callers": queue.callers,
             "pace_per_s": _rounded(queue.pace),
             "served": count["served"],
-            "full": ledger.rejects["queue_full"],
+            "full": counters.rejects["queue_full"],
             "timed_out": count["timed_out"],
-            "hopeless": ledger.rejects["queue_deadline"],
+            "hopeless": counters.rejects["queue_deadline"],
             "left": count["left"],
             "wait_s": _distribution(served),
         }
 
     def _provider(self, backend: Backend) -> dict[str, Any]:
-        name, ledger = backend.name, self._ledger
+        name, counters = backend.name, self._counters
         unanswered, unanswered_for = self._notes.unanswered(name)
-        responses = {status: count for (provider, status), count in ledger.responses.items() if provider == name}
+        responses = {status: count for (provider, status), count in counters.responses.items() if provider == name}
         return {
             "name": name,
             "type": backend.provider.name,
-            "in_flight": ledger.in_flight[name],
+            "in_flight": counters.in_flight[name],
             "unanswered": unanswered,
             "unanswered_for_s": _rounded(unanswered_for),
             "limit": self._admission.statistics().limits.per_provider,
             "breaker": self.breaker(backend),
             "upstream": {
                 "responses": _keyed(responses),
-                "errors": {phase: ledger.errors[name, phase] for phase in PHASES},
+                "errors": {phase: counters.errors[name, phase] for phase in PHASES},
             },
-            "ttfb_s": _distribution(_of_provider(name, ledger.first_bytes)),
-            "tokens": {kind: ledger.tokens[name, kind] for kind in TYPES},
-            "duration_s": _distribution(_of_provider(name, ledger.durations)),
-            "total_s": _distribution(_of_provider(name, ledger.totals)),
+            "ttfb_s": _distribution(_of_provider(name, counters.first_bytes)),
+            "tokens": {kind: counters.tokens[name, kind] for kind in TYPES},
+            "duration_s": _distribution(_of_provider(name, counters.durations)),
+            "total_s": _distribution(_of_provider(name, counters.totals)),
         }
 
     def _by_status(self) -> dict[str, int]:
         counts: Counter[int] = Counter()
-        for (_, _, status), count in self._ledger.requests.items():
+        for (_, _, status), count in self._counters.requests.items():
             counts[status] += count
         return _keyed(counts)
 

@@ -121,7 +121,7 @@ class Terminal:
             self._console.set_alt_screen(enable=False)
         except (OSError, termios.error):
             # It has gone. At exit Python would try again to write what could not be written.
-            standard_streams.drop(self._screen)
+            standard_streams.discard_output(self._screen)
         finally:
             if self._keyboard is not None and self._saved is not None:
                 with suppress(termios.error):

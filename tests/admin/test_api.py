@@ -74,7 +74,7 @@ async def test_the_probes_follow_the_bridges_life(autojump_clock: MockClock, net
     """healthz is 200 while the process runs; readyz is 503 while it starts or drains, and says which."""
     async with network.bridge(drain_delay=5.0) as bridge:
         for phase, ready in (("starting", 503), ("serving", 200), ("draining", 503), ("stopping", 503)):
-            bridge.bridge.life.phase = phase  # type: ignore[assignment]
+            bridge.bridge.lifecycle.phase = phase  # type: ignore[assignment]
             assert (await bridge.admin.get("/healthz")).status_code == 200
             answer = await bridge.admin.get("/readyz")
             assert answer.status_code == ready
@@ -584,7 +584,7 @@ async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too(
 
     nothing = cast(Any, None)
     admin = Admin(
-        life=Lifecycle(),
+        lifecycle=Lifecycle(),
         router=nothing,
         metrics=nothing,
         status=nothing,

@@ -268,8 +268,8 @@ def test_a_proxys_password_is_never_shown(password: str) -> None:
     try:
         proxy = PROXY.parse(url)
         said = f"{proxy} {proxy!r} {PROXY.show(proxy)}"
-    except InvalidValue as unfit:
-        said = str(unfit)
+    except InvalidValue as invalid:
+        said = str(invalid)
     assert "hunter2" not in said
 
 

@@ -23,12 +23,12 @@ CHOICE = units.choice("debug", "info")
 @example(text="٣s")
 @example(text="nan")
 @example(text="1e999s")
-def test_a_parser_takes_any_text_and_raises_nothing_but_unfit(unit: Unit[object], text: str) -> None:
+def test_a_parser_takes_any_text_and_raises_nothing_but_invalid_value(unit: Unit[object], text: str) -> None:
     """Whatever the text, a unit gives a value that it can show, or says in one visible line why not."""
     try:
         said = unit.show(unit.parse(text))
-    except InvalidValue as unfit:
-        said = str(unfit)
+    except InvalidValue as invalid:
+        said = str(invalid)
     assert isinstance(said, str)
     assert unit in {units.FILE, units.TEXT} or said.isprintable()
 

@@ -301,7 +301,7 @@ async def test_behind_a_trusted_proxy_its_pages_are_https(autojump_clock: MockCl
 async def test_while_it_drains_a_foreign_page_is_told_so(autojump_clock: MockClock, network: Network) -> None:
     """Draining comes first."""
     async with network.bridge(drain_delay=5.0) as bridge:
-        bridge.bridge.life.phase = "stopping"
+        bridge.bridge.lifecycle.phase = "stopping"
         answer = await bridge.client.get("/", headers={"origin": "null"})
         assert answer.headers["x-aibridge-reject"] == "shutting_down"
 

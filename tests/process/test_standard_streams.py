@@ -92,6 +92,6 @@ def test_what_is_dropped_raises_nothing(null: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "devnull", null)
     reading, writing = os.pipe()
     os.close(reading)
-    standard_streams.drop(writing)
+    standard_streams.discard_output(writing)
     assert os.write(writing, b"last words") == 10
     os.close(writing)

@@ -22,9 +22,9 @@ async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: Mo
         nursery.start_soon(repeats.run)
         await trio.testing.wait_all_tasks_blocked()
         for n in range(10):
-            repeats.hear(n)
+            repeats.add(n)
         await trio.sleep(3)
-        repeats.hear(10)
+        repeats.add(10)
         assert told == [(0, 0, 1), (1, 9, 9), (3, 10, 1)]
         nursery.cancel_scope.cancel()
 
@@ -36,8 +36,8 @@ async def test_at_the_end_nothing_is_kept_back(autojump_clock: MockClock) -> Non
     async with trio.open_nursery() as nursery:
         nursery.start_soon(repeats.run)
         await trio.testing.wait_all_tasks_blocked()
-        repeats.hear("a")
-        repeats.hear("b")
+        repeats.add("a")
+        repeats.add("b")
         nursery.cancel_scope.cancel()
     assert told == [("a", 1), ("b", 1)]
 
@@ -54,7 +54,7 @@ def test_never_twice_within_a_second_and_none_forgotten(pauses: list[float]) -> 
             nursery.start_soon(repeats.run)
             for n, pause in enumerate(pauses):
                 await trio.sleep(pause)
-                repeats.hear(n)
+                repeats.add(n)
             await trio.sleep(2)
             nursery.cancel_scope.cancel()
 

@@ -187,9 +187,9 @@ def test_what_is_kept_is_what_would_be_written(
         assert kept.text(families, form) == straight(families, form)
 
 
-def metrics(ledger: Counters) -> Metrics:
-    """The metrics of a ledger."""
-    return Metrics(ledger, Admission(Limits(), 0, lambda: 0.0).statistics)
+def metrics(counters: Counters) -> Metrics:
+    """The metrics of a counters."""
+    return Metrics(counters, Admission(Limits(), 0, lambda: 0.0).statistics)
 
 
 def test_a_provider_that_is_off_has_no_series() -> None:
@@ -206,24 +206,24 @@ def test_a_provider_that_is_off_has_no_series() -> None:
 
 async def test_two_scrapes_at_a_time_are_each_of_one_moment(autojump_clock: MockClock) -> None:
     """Others run between the pieces, and change values; each text tells the values of its own beginning."""
-    ledger = Counters([OPENAI])
-    told = metrics(ledger)
+    counters = Counters([OPENAI])
+    told = metrics(counters)
     texts: list[tuple[int, str]] = []
 
     async def scrape(form: Form) -> None:
-        began = ledger.rejects["capacity"]
+        began = counters.rejects["capacity"]
         texts.append((began, (await told.scrape(form, gzip=False)).decode()))
 
     async with trio.open_nursery() as nursery:
         for n in range(20):
             nursery.start_soon(scrape, (PLAIN, OPEN)[n % 2])
             await trio.lowlevel.checkpoint()
-            for reason in ledger.rejects:
-                ledger.rejects[reason] += 1
-            for histogram in ledger.durations.values():
+            for reason in counters.rejects:
+                counters.rejects[reason] += 1
+            for histogram in counters.durations.values():
                 histogram.observe(1.0)
-            for state in ledger.requests:
-                ledger.requests[state] += 1
+            for state in counters.requests:
+                counters.requests[state] += 1
     assert len(texts) == 20
     for began, text in texts:
         parse = open_metrics if text.endswith("# EOF\n") else plain

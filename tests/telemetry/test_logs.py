@@ -212,7 +212,7 @@ def test_the_level_is_the_least_that_is_written(level: Level, events: list[str])
 def test_a_caution_is_a_warning() -> None:
     """What the configuration allows but deserves a second look."""
     stream = io.StringIO()
-    Log("info", "json", now=lambda: NOON, stream=stream).caution("mind the gap")
+    Log("info", "json", now=lambda: NOON, stream=stream).warning("mind the gap")
     said = json.loads(stream.getvalue())
     assert (said["level"], said["event"], said["detail"]) == ("warning", "config", "mind the gap")
 

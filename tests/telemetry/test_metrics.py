@@ -402,7 +402,7 @@ async def _broken(network: Network, bridge: Running) -> None:
 
 
 async def _draining(_: Network, bridge: Running) -> None:
-    bridge.bridge.life.phase = "stopping"
+    bridge.bridge.lifecycle.phase = "stopping"
     await bridge.client.post(CHAT)
 
 

@@ -380,9 +380,9 @@ async def test_a_provider_that_hangs_is_told(autojump_clock: MockClock, network:
 def alone() -> Status:
     """Return a status that listens to no bridge."""
     return Status(
-        life=Lifecycle(),
+        lifecycle=Lifecycle(),
         admission=Admission(Limits(), 0, lambda: 0.0),
-        ledger=Counters([]),
+        counters=Counters([]),
         router=Router([]),
         clock=lambda: 0.0,
         wall_clock=lambda: 0.0,
@@ -396,9 +396,9 @@ def caller(n: int) -> Caller:
 
 
 def tell(listener: Status, event: Event) -> None:
-    """Let it and its ledger hear an event."""
+    """Let it and its counters hear an event."""
     bus = EventBus()
-    bus.subscribe(listener._ledger.handlers)
+    bus.subscribe(listener._counters.handlers)
     bus.subscribe(listener.handlers)
     bus.publish(event)
 
@@ -462,18 +462,18 @@ def test_who_is_busy_is_not_forgotten_for_who_is_idle() -> None:
 async def test_no_number_is_ever_negative(autojump_clock: MockClock, network: Network, count: int) -> None:
     """Also when more callers are busy than are kept in mind: whose row was forgotten begins at 0 again."""
     async with network.bridge() as bridge:
-        ledger = bridge.bridge.status
+        counters = bridge.bridge.status
         for n in range(count):
-            tell(ledger, Started("openai", caller(n)))
+            tell(counters, Started("openai", caller(n)))
         assert (await status(bridge))["providers"][0]["in_flight"] == count
         for n in range(count):
-            tell(ledger, finished(caller(n), started=True, reject="circuit_open" if n % 2 else None))
+            tell(counters, finished(caller(n), started=True, reject="circuit_open" if n % 2 else None))
             if n % 100 == 0:
                 await status(bridge)
         for n in range(max(0, count - 20), count):  # whose rows were the first to be forgotten come to be told
-            tell(ledger, finished(caller(n)))
+            tell(counters, finished(caller(n)))
         document = await status(bridge)
         assert document["providers"][0]["in_flight"] == 0
         assert document["providers"][0]["breaker"]["rejects"] == count // 2
         assert {row["in_flight"] for row in document["callers"]} == {0}
-        assert len(ledger._callers) <= 1000
+        assert len(counters._callers) <= 1000

@@ -408,7 +408,7 @@ async def test_upstream_timeout(autojump_clock: MockClock, network: Network, way
 async def test_shutting_down(autojump_clock: MockClock, network: Network, way: Way) -> None:
     """When it stops: 503, come back in a second."""
     async with network.bridge() as bridge:
-        bridge.bridge.life.phase = "stopping"
+        bridge.bridge.lifecycle.phase = "stopping"
         answer = await bridge.client.post(way.intercepted)
         message = "AI Bridge is shutting down. Please try again."
         assert_reject(answer, way, 503, "shutting_down", message, wait=1.0, more={"connection"})
@@ -418,7 +418,7 @@ async def test_shutting_down(autojump_clock: MockClock, network: Network, way: W
 async def test_shutting_down_closes_the_connection(autojump_clock: MockClock, network: Network) -> None:
     """What the header says is also done: the stream ends after the answer."""
     async with network.bridge() as bridge:
-        bridge.bridge.life.phase = "stopping"
+        bridge.bridge.lifecycle.phase = "stopping"
         with trio.fail_after(0.1):
             answer = await raw(network, b"GET /anthropic HTTP/1.1\r\nhost: bridge\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503 ")
@@ -582,7 +582,7 @@ async def test_the_budget_stands_on_every_answer_behind_the_rate(
         twice = await bridge.client.get("/", headers=[("x-api-key", "a"), ("x-api-key", "b")])
         assert twice.status_code == 400
         assert not RATE & twice.headers.keys()
-        bridge.bridge.life.phase = "stopping"
+        bridge.bridge.lifecycle.phase = "stopping"
         assert not RATE & (await bridge.client.get("/")).headers.keys()
 
 
