@@ -87,8 +87,8 @@ class Bridge:
             max(settings.max_buffered, 2 * settings.max_body), "model", *stored_references.WANTED
         )
         gateway = Gateway(
-            life=self.lifecycle,
-            front=Prechecks(origins, callers, self.router.hops),
+            lifecycle=self.lifecycle,
+            prechecks=Prechecks(origins, callers, self.router.hops),
             admission=self.admission,
             callers=callers,
             router=self.router,
@@ -216,7 +216,7 @@ class Bridge:
             await trio.sleep(settings.drain_delay)
         self.lifecycle.phase = "stopping"
         self.admin_server.deafen()
-        self.server.stop(settings.graceful_timeout, self.lifecycle.dismiss)
+        self.server.stop(settings.graceful_timeout, self.lifecycle.end_waits)
 
     def _introduction(self) -> str:
         settings = self.settings

@@ -10,7 +10,7 @@ import pytest
 
 from aibridge_trio.config.settings import BREAKER, CONFIG, LIMITS, OPTIONS, PROTECTIONS, Option
 from aibridge_trio.core.breaker.verdict import Verdict
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers import Provider
@@ -50,7 +50,7 @@ OF_TRAFFIC = {
 AWAITED = {"clients.md", "top.svg"}
 
 # What the picture of the way has and gateway.py leaves to others: the relay, and the end of a `with`.
-SAID_ELSEWHERE = {"attempt.report", "seat.__exit__"}
+SAID_ELSEWHERE = {"attempt.report", "lease.leave"}
 
 
 def metrics() -> set[str]:
@@ -272,9 +272,9 @@ def test_the_diagram_is_the_gateways_way() -> None:
         if name not in SAID_ELSEWHERE
     ]
     gateway = (ROOT / "aibridge_trio" / "gateway" / "gateway.py").read_text()
-    door, _, way = gateway.partition("    async def _carry")
-    before, _, after = door.partition("await self._carry")
-    story = before + way.partition("    async def _give_up")[0] + after
+    door, _, way = gateway.partition("    async def _serve")
+    before, _, after = door.partition("await self._serve")
+    story = before + way.partition("    async def _answer_error")[0] + after
     at = 0
     for call in calls:
         found = re.compile(rf"\b_?{re.escape(call)}\(").search(story, at)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from aibridge_trio.cli import main as cli
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT

@@ -77,6 +77,8 @@ UNTESTED = {
     "core.caller",
     "core.inspection.json_tokens",
     "core.inspection.wanted_members",
+    "core.limits.capacity",
+    "core.limits.lease",
     "core.limits.refusals",
     "demo.load",
     "errors.base",

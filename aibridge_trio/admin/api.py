@@ -99,7 +99,7 @@ class Admin:
     def _guard(self, request: Request) -> None:
         """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
         own = {"localhost", self._host, (request.server or "").lower()} - {""}
-        if _host_name(request.header(b"host") or b"") not in own and not self._origins.knows(request):
+        if _host_name(request.header(b"host") or b"") not in own and not self._origins.allows_host(request):
             self._publish(AdminRefused("host", request.client))
             raise _Refused(
                 403, "Host is neither this listener's address nor its name; permit it with --allowed-hosts"

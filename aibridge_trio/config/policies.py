@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.breaker.breaker import BreakerPolicy
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.lease import Limits
 
 
 def limits(settings: Settings) -> Limits:

@@ -7,7 +7,16 @@ BridgeError
 └── Reject                 an answer that the bridge gives by itself; docs/reference.md has a table of them
 """
 
-from aibridge_trio.errors.base import PHASES, BridgeError, CommandError, Phase, Reject, UpstreamFault, UsageError
+from aibridge_trio.errors.base import (
+    MAX_JITTER,
+    PHASES,
+    BridgeError,
+    CommandError,
+    Phase,
+    Reject,
+    UpstreamFault,
+    UsageError,
+)
 from aibridge_trio.errors.rejects import (
     REASONS,
     AtCapacity,
@@ -35,6 +44,7 @@ from aibridge_trio.errors.rejects import (
 )
 
 __all__ = [
+    "MAX_JITTER",
     "PHASES",
     "REASONS",
     "AtCapacity",

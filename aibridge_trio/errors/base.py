@@ -91,7 +91,7 @@ class Reject(BridgeError):
     def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
         """Return the headers that say why and when to come back.
 
-        `jitter` in 0 … 0.2 lengthens the wait, so that those who were told together come back apart.
+        `jitter` in 0 … MAX_JITTER lengthens the wait, so that those who were told together come back apart.
         Milliseconds and seconds are rounded up: early is worse than late. Above a minute SDKs are told not
         to wait inside the call, because some sleep for as long as they are told.
         """
@@ -117,5 +117,7 @@ class Reject(BridgeError):
 
 
 _SERVER_ERRORS = 500
+# Waits are lengthened by a random part, at most this one, so that refused callers do not come back together.
+MAX_JITTER = 0.2
 # What openai-node accepts as a Retry-After; anthropic-python sleeps an hour if told so.
 _LONGEST_SLEEP = 60.0

@@ -1,14 +1,14 @@
-"""The slot and the rate, in that order.
+"""A request's way through the limits: enter → charge_rate → acquire → wait_turn → leave.
 
-The slot comes first because it is the cheapest reject, and the one that must hold when all else is slow: a
-request that is turned away for want of a slot has cost no hash and no entry in a table. Where requests may wait,
-all else is asked before, and the rate is waited for as well: a request is counted when it has all that it needs.
+The slot comes first: it is the cheapest reject, and must hold when all else is slow. A request without a slot
+costs no hash and no table entry. Where requests may queue, every check that needs no wait runs before the wait,
+and the rate is charged when the request has all that it needs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from random import random
 from typing import Self
@@ -16,104 +16,127 @@ from typing import Self
 import trio
 
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.core.limits import concurrency
-from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease, Limits
-from aibridge_trio.core.limits.rate import Budget, RateLimiter
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, QueueStats
+from aibridge_trio.core.limits.lease import Lease, Limits
+from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
 from aibridge_trio.core.limits.refusals import reject
-from aibridge_trio.errors import AtCapacity, RateLimited, Reject
+from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, ignore
 from aibridge_trio.http.message import Reply
 
 
 @dataclass(frozen=True, slots=True)
 class AdmissionStats:
-    """Limits (0 is unlimited), what is in flight and waits; callers in the last second, and forgotten ones."""
+    """Limits (0 is unlimited), requests in flight and queued; callers in the last second, and evicted ones."""
 
     limits: Limits
     in_flight: int
-    queue: concurrency.QueueStats
+    queue: QueueStats
     rate_limit: int
     callers: int
     evictions: int
 
 
-class Slots:
-    """The bridge's slots, on Trio's limiter."""
-
-    def __init__(self, most: int) -> None:
-        self._limiter = trio.CapacityLimiter(most or math.inf)
-
-    def free(self) -> bool:
-        """Tell whether one is free."""
-        return self._limiter.available_tokens > 0
-
-    def take(self, holder: Hashable) -> None:
-        """Take a free one."""
-        self._limiter.acquire_on_behalf_of_nowait(holder)
-
-    def give(self, holder: Hashable) -> None:
-        """Give one back."""
-        self._limiter.release_on_behalf_of(holder)
-
-
 class RequestLease(Lease):
-    """One request's place in the bridge; leaving the context gives back what it holds."""
+    """What one request holds of the limits; leaving the context gives it back."""
 
-    __slots__ = ("_admission", "_turn", "budget")
+    __slots__ = ("_admission", "_budget", "_turn")
 
     def __init__(self, admission: Admission) -> None:
         super().__init__()
         self._admission = admission
         self._turn: trio.Event | None = None
-        self.budget: list[tuple[bytes, bytes]] = []
+        self._budget: list[tuple[bytes, bytes]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._admission.leave(self)
+        self.leave()
 
-    def charge(self, caller: Caller, reply: Reply, would_reject: OnShadowReject) -> None:
-        """Count one request against its caller's budget, which its reply will tell; or raise RateLimited.
+    def charge_rate(self, caller: Caller, reply: Reply, would_reject: OnShadowReject = ignore) -> None:
+        """Count the request against its caller's rate, or raise RateLimited; the reply gets the rate's headers.
 
-        Where it may wait for that it is not refused: what is not counted now is counted when its turn comes.
+        Where requests queue for the rate nothing is raised: what is not counted now is counted with its turn.
         """
-        self._admission.charge(self, caller, reply, would_reject)
-
-    def take(self, caller: Caller, provider: str, would_reject: OnShadowReject) -> bool:
-        """Take what the limits leave to this caller and this provider; False if it has to wait for that."""
-        return self._admission.share(self, caller, provider, would_reject)
-
-    async def turn(self, patience: float) -> None:
-        """Wait for what it lacks, for `patience` seconds at most; or raise the reject that says why not."""
         admission = self._admission
+        budget = admission.limiter.charge_rate(self, caller.key, admission.clock())
+        if budget is None:
+            return
+        if admission.rate_in_shadow:
+            if budget.wait is not None:
+                would_reject(RateLimited.reason)
+            return
+        self._budget[:] = _headers(budget)
+        reply.offer(self._budget)
+        if budget.wait is not None:
+            raise RateLimited(budget.wait, budget.spread)
+        admission.reschedule()
+
+    def acquire(self, caller: Caller, provider: str, would_reject: OnShadowReject = ignore) -> bool:
+        """Take slot, shares and rate as far as the request lacks them; return False if it must wait for one."""
+        admission = self._admission
+        acquired = admission.limiter.acquire(self, caller.key, provider, admission.clock())
+        self._update_budget()
+        for reason in self.shadowed:
+            would_reject(reason)
+        return acquired
+
+    async def wait_turn(self, max_wait: float) -> None:
+        """Queue until the request has all that it lacks, for at most `max_wait` seconds and the queue's timeout.
+
+        Raises the reject of a request that may not wait or gets no turn: QueueFull, QueueDeadline, QueueTimeout,
+        RateLimited; without a queue AtCapacity, CallerAtCapacity or ProviderAtCapacity.
+        """
+        limiter, clock = self._admission.limiter, self._admission.clock
+        began = clock()
         self._turn = turn = trio.Event()
-        began = admission.queue(self, patience)
+        if refusal := limiter.join_queue(self, began, max_wait):
+            seconds = min(max_wait, limiter.limits.queue_timeout)
+            raise reject(refusal, limiter.limits, self.provider, seconds)
+        self._admission.reschedule()
         outcome: Outcome = "left"
         try:
-            with trio.CancelScope(deadline=self.until):
+            with trio.CancelScope(deadline=self.deadline):
                 await turn.wait()
-            if self.waits or self.pushed_out:
-                admission.advance()  # its rate may have come in this moment
-            if self.waits or self.pushed_out:
+            if self.queued or self.pushed_out:
+                limiter.advance(clock())  # the rate may admit it at this very moment
+            if self.queued or self.pushed_out:
                 outcome = "pushed_out" if self.pushed_out else "timed_out"
-                raise admission.given_up(self, began)
-            # A request whose caller has left in the very moment of its turn must not go up.
+                now = clock()
+                raise reject(limiter.refusal_after_wait(self, now), limiter.limits, self.provider, now - began)
+            # A caller may leave at the very moment of its request's turn: then the request must not go up.
             await trio.lowlevel.checkpoint_if_cancelled()
             outcome = "served"
         finally:
-            admission.waited(self, began, outcome)
+            if outcome == "left":
+                limiter.uncharge_rate(self)
+            self._update_budget()
+            self._admission.publish(Waited(self.provider, clock() - began, outcome))
+
+    def leave(self) -> None:
+        """Give back all that the request holds; it leaves the queue, too."""
+        self._admission.entered -= 1
+        self._admission.limiter.leave(self, self._admission.clock())
+        self._admission.reschedule()
 
     def wake(self) -> None:
-        """See that it waits no longer."""
+        """End the wait of `wait_turn`."""
         assert self._turn is not None
         self._turn.set()
 
+    def _update_budget(self) -> None:
+        """Bring the rate's headers up to date, where the rate is charged later than `charge_rate`."""
+        limiter = self._admission.limiter
+        if limiter.queues_for_rate and limiter.rate:
+            self._budget[:] = _headers(limiter.rate.budget(self.caller, self._admission.clock()))
+            self._admission.reschedule()
+
 
 class Admission:
-    """Lets requests in: so many at once, in all, of a caller, to a provider; so many a second and caller.
+    """Concurrency limits, rate limit and queue on Trio: `enter` gives each request its lease.
 
-    `shadow` are the reasons of rejects that are only counted.
+    `shadow` are the reject reasons of the limits in shadow. `run` must run for as long as requests may queue.
     """
 
     def __init__(
@@ -124,121 +147,50 @@ class Admission:
         publish: Publish = ignore,
         shadow: Collection[str] = (),
     ) -> None:
-        self._limits = limits
-        self._inside = 0
+        self.clock = clock
+        self.publish = publish
+        self.entered = 0
+        self.rate_in_shadow = RateLimited.reason in shadow
         self._rate_limit = rate_limit
-        self._rate = RateLimiter(rate_limit, chance=random)
-        self._rate_in_shadow = RateLimited.reason in shadow
-        self._waits_for_rate = bool(rate_limit and limits.queue_size) and not self._rate_in_shadow
-        rate = self._rate if self._waits_for_rate else None
-        self._places = ConcurrencyLimiter(limits, Slots(limits.max_concurrency), _wake, shadow, rate)
+        rate = RateLimiter(rate_limit, chance=random) if rate_limit else None
+        slots = trio.CapacityLimiter(limits.max_concurrency or math.inf)
+        self.limiter = ConcurrencyLimiter(limits, slots, _wake, shadow, rate)
         self._rescheduled = trio.Event()
-        self._due = math.inf
-        self._clock = clock
-        self._publish = publish
+        self._next_due = math.inf
 
-    def place(self) -> RequestLease:
-        """Take a slot, given back at the end of the context that this returns; AtCapacity if none may be had.
+    def enter(self) -> RequestLease:
+        """Return a request's lease, with a slot if one is free; use it as a context.
 
-        Where one may wait for a slot, the context may be without one; `turn` is where it waits.
+        Raises AtCapacity if none is free and requests cannot queue.
         """
-        seat = RequestLease(self)
-        if self._waits_for_rate:
-            self.advance()  # no newcomer takes what is due to a request that waits
-        if self._places.enter(seat):
+        lease = RequestLease(self)
+        if self.limiter.enter(lease, self.clock()):
             raise AtCapacity
-        self._inside += 1
-        return seat
-
-    def take(self, caller: Caller, reply: Reply, would_reject: OnShadowReject = ignore) -> None:
-        """Count one request against its caller's budget, which its reply will tell, or raise RateLimited."""
-        if not self._rate_limit:
-            return
-        budget = self._rate.take(caller.key, self._clock())
-        if self._rate_in_shadow:
-            if budget.wait is not None:
-                would_reject(RateLimited.reason)
-            return
-        reply.offer(_headers(budget))
-        if budget.wait is not None:
-            raise RateLimited(budget.wait, budget.spread)
+        self.entered += 1
+        return lease
 
     async def run(self) -> None:
-        """Give turns to requests that wait for their caller's rate, when they fall due; until cancelled."""
+        """Give turns to requests that queue for their caller's rate, when they are due; runs until cancelled."""
         while True:
             self._rescheduled = trio.Event()
-            self._due = self._places.due()
-            with trio.CancelScope(deadline=self._due):
+            self._next_due = self.limiter.next_due()
+            with trio.CancelScope(deadline=self._next_due):
                 await self._rescheduled.wait()
-            self.advance()
+            self.limiter.advance(self.clock())
 
-    # What a seat asks for.
-
-    def charge(self, seat: RequestLease, caller: Caller, reply: Reply, would_reject: OnShadowReject) -> None:
-        """Count a seat's request now, if it need not wait for that."""
-        if not self._waits_for_rate:
-            self.take(caller, reply, would_reject)
-            return
-        self._places.charge(seat, caller.key, self._clock())
-        reply.offer(seat.budget)
-        self._tell(seat, caller.key)
-
-    def advance(self) -> None:
-        """Give turns that the rate has brought by now."""
-        self._places.advance(self._clock())
-
-    def share(self, seat: RequestLease, caller: Caller, provider: str, would_reject: OnShadowReject) -> bool:
-        """Give a seat its shares, if nothing bars that."""
-        taken = self._places.take(seat, caller.key, provider, self._clock())
-        self._tell(seat, caller.key)
-        for reason in seat.would:
-            would_reject(reason)
-        return taken
-
-    def queue(self, seat: RequestLease, patience: float) -> float:
-        """Let a seat wait, and return since when; or raise the reject that says why it may not."""
-        now = self._clock()
-        refusal = self._places.claim(seat, seat.caller, seat.provider, now, patience)
-        if refusal:
-            raise reject(refusal, self._limits, seat.provider, min(patience, self._limits.queue_timeout))
-        self._reschedule()
-        return now
-
-    def given_up(self, seat: RequestLease, began: float) -> Reject:
-        """Return the reject of one that has waited for nothing."""
-        now = self._clock()
-        return reject(self._places.give_up(seat, now), self._limits, seat.provider, now - began)
-
-    def waited(self, seat: RequestLease, began: float, outcome: Outcome) -> None:
-        """Tell how a wait ended."""
-        if outcome == "left":
-            self._places.uncount(seat)
-        self._tell(seat, seat.caller)
-        self._publish(Waited(seat.provider, self._clock() - began, outcome))
-
-    def leave(self, seat: RequestLease) -> None:
-        """Take back what a seat holds."""
-        self._inside -= 1
-        self._places.leave(seat, self._clock())
-        self._reschedule()
-
-    def _tell(self, seat: RequestLease, caller: Hashable) -> None:
-        """Put what its caller has left into the head of a seat's answer."""
-        if self._waits_for_rate:
-            seat.budget[:] = _headers(self._rate.budget(caller, self._clock()))
-            self._reschedule()
-
-    def _reschedule(self) -> None:
-        if self._places.due() < self._due:
+    def reschedule(self) -> None:
+        """Let `run` wake earlier, if the limiter is due earlier than it was."""
+        if self.limiter.next_due() < self._next_due:
             self._rescheduled.set()
 
     def statistics(self) -> AdmissionStats:
-        """Return what is in flight now."""
-        now = self._clock()
-        rate, queue = self._rate.statistics(now), self._places.statistics(now)
+        """Return the limits, and what is in flight and queued now."""
+        now, limiter = self.clock(), self.limiter
+        rate = limiter.rate.statistics(now) if limiter.rate else RateStats(callers=0, evictions=0)
+        queue = limiter.statistics(now)
         return AdmissionStats(
-            limits=self._limits,
-            in_flight=self._inside - queue.waiting,
+            limits=limiter.limits,
+            in_flight=self.entered - queue.waiting,
             queue=queue,
             rate_limit=self._rate_limit,
             callers=rate.callers,
@@ -246,7 +198,7 @@ class Admission:
         )
 
     def __repr__(self) -> str:
-        return f"<Admission in_flight={self.statistics().in_flight} {self._places!r} {self._rate!r}>"
+        return f"<Admission in_flight={self.statistics().in_flight} {self.limiter!r} {self.limiter.rate!r}>"
 
 
 def _headers(budget: Budget) -> list[tuple[bytes, bytes]]:
@@ -257,6 +209,6 @@ def _headers(budget: Budget) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _wake(place: Lease) -> None:
-    assert isinstance(place, RequestLease)
-    place.wake()
+def _wake(lease: Lease) -> None:
+    assert isinstance(lease, RequestLease)
+    lease.wake()

@@ -41,13 +41,13 @@ class Origins:
     def check_host(self, request: Request) -> None:
         """Refuse a Host that is no name of this machine's; a request without one passes."""
         host = request.header(b"host")
-        if host is None or is_loopback(host) or name_of(host) in self._hosts:
+        if host is None or is_loopback(host) or host_name(host) in self._hosts:
             return
         raise ForbiddenOrigin(f"Host {_shown(host)} is no name of this listener; permit it with --allowed-hosts")
 
-    def knows(self, request: Request) -> bool:
+    def allows_host(self, request: Request) -> bool:
         """Tell whether its Host is one of `hosts`."""
-        return bool(self._hosts) and name_of(request.header(b"host") or b"") in self._hosts
+        return bool(self._hosts) and host_name(request.header(b"host") or b"") in self._hosts
 
     def check_page(self, request: Request, *, schemes: Collection[bytes]) -> bytes | None:
         """Refuse a page of another origin; return the origin of one that is permitted, None where no page asks.
@@ -79,7 +79,7 @@ def is_from_page(request: Request) -> bool:
     return request.header(b"origin") is not None or request.header(b"sec-fetch-site") is not None
 
 
-def welcome(reply: Reply, origin: bytes) -> None:
+def allow_page(reply: Reply, origin: bytes) -> None:
     """Let a permitted page read the answer, whatever the provider says of pages."""
     reply.insist([(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _EXPOSED)])
     reply.add((b"vary", b"Origin"))
@@ -101,7 +101,7 @@ def preflight(request: Request) -> h.Headers | None:
     return headers
 
 
-def name_of(host: bytes) -> bytes:
+def host_name(host: bytes) -> bytes:
     """Return the name or address in a Host header, lower-case, without port and root dot; b"" if it has none."""
     match = _AUTHORITY.fullmatch(host.strip().lower())
     return match[1].strip(b"[]") if match else b""
@@ -109,7 +109,7 @@ def name_of(host: bytes) -> bytes:
 
 def is_loopback(host: bytes) -> bool:
     """Whether a Host header names this machine in a way that no DNS can change."""
-    name = name_of(host)
+    name = host_name(host)
     return name == b"localhost" or is_loopback_address(name.decode("latin-1"))
 
 

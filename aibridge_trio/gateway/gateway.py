@@ -1,4 +1,7 @@
-"""THE STORY: one request, from the door to the ledger."""
+"""One request from head to record: checks, admission, breaker, forwarding, relay.
+
+The comments name the rejects of each step. Their order is the one of docs/reference.md, rule D2.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,14 @@ import random
 from collections.abc import Callable
 
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.errors import InternalError, Reject, UpstreamFault, UpstreamTimeout, UpstreamUnreachable
+from aibridge_trio.errors import (
+    MAX_JITTER,
+    InternalError,
+    Reject,
+    UpstreamFault,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission, RequestLease
 from aibridge_trio.gateway.buffering import ReadAhead
@@ -21,21 +31,19 @@ from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.client import Outgoing
 
-# Waits are lengthened by up to a fifth, so that callers who were told together do not come back together.
-_JITTER = 0.2
-# Which part of a caller's patience may pass in the queue: the rest is for the provider.
-_OURS = 0.5
+# The part of a caller's timeout that its request may spend in the queue; the rest is for the provider.
+_QUEUE_PART = 0.5
 _NO_CONTENT = 204
 
 
 class Gateway:
-    """Knows the rooms and the way through them."""
+    """Handles requests, each by the same steps."""
 
     def __init__(
         self,
         *,
-        life: Lifecycle,
-        front: Prechecks,
+        lifecycle: Lifecycle,
+        prechecks: Prechecks,
         admission: Admission,
         callers: CallerIdentifier,
         router: Router,
@@ -45,8 +53,8 @@ class Gateway:
         clock: Callable[[], float],
         publish: Publish,
     ) -> None:
-        self._life = life
-        self._front = front
+        self._lifecycle = lifecycle
+        self._prechecks = prechecks
         self._admission = admission
         self._callers = callers
         self._router = router
@@ -57,36 +65,37 @@ class Gateway:
         self._publish = publish
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Carry one request from the door to the ledger."""
+        """Answer one request, and publish its record."""
         record = Record(request, reply, self._clock, self._publish)
         reply.offer([(b"x-request-id", record.request_id)])
         try:
-            self._life.admit()  # 503 shutting_down
-            preflight = self._front.check(request, reply)  # 403, 508, 426
+            self._lifecycle.admit()  # 503 shutting_down
+            preflight = self._prechecks.check(request, reply)  # 403, 508, 426
             if preflight is not None:
                 await reply.write(_NO_CONTENT, preflight, b"")
             else:
-                with self._admission.place() as seat:  # 503 capacity
-                    await self._carry(request, reply, record, seat)
+                with self._admission.enter() as lease:  # 503 capacity
+                    await self._serve(request, reply, record, lease)
             record.complete = True
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
-            await self._give_up(error, request, reply, record)  # the slot is back by now
-            error.__traceback__ = None  # its frames may hold it: no cycle is left
+        except Exception as error:  # noqa: BLE001 - an error ends this request only
+            await self._answer_error(error, request, reply, record)  # the slot is given back by now
+            error.__traceback__ = None  # its frames may refer to it: leave no reference cycle
         finally:
             record.close()
         if record.complete:
             await reply.end()
 
-    async def _carry(self, request: Request, reply: Reply, record: Record, seat: RequestLease) -> None:
+    async def _serve(self, request: Request, reply: Reply, record: Record, lease: RequestLease) -> None:
+        """Identify the caller, match the route, pass the limits, and forward; or raise the reject."""
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
-        seat.charge(caller, reply, record.would_reject)  # 429 rate_limit
+        lease.charge_rate(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
-        if not seat.take(caller, target.name, record.would_reject):
-            target.precheck(request, caller, self._max_body)  # 503, 429, 413: rather than after a wait
+        if not lease.acquire(caller, target.name, record.would_reject):
+            target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, not after it
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
-            with record.queueing(), self._life.waiting():
-                await seat.turn(h.patience(request.headers) * _OURS)
+            with record.queued(), self._lifecycle.interruptible():
+                await lease.wait_turn(h.patience(request.headers) * _QUEUE_PART)
         if isinstance(target, Ping):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
@@ -94,7 +103,7 @@ class Gateway:
         circuits = backend.circuits
         record.started(caller)
         central = target.uses_central_key(caller) and self._references.concern(route)
-        if central or (circuits.by_model and route.intercepted):  # it stands in the body
+        if central or (circuits.by_model and route.intercepted):  # these need the body
             target.precheck(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._ahead.read(outgoing, caller) as ahead:  # 413, 400, 503 buffer_full
@@ -102,24 +111,24 @@ class Gateway:
                 if central:
                     await self._references.check(ahead, encoded=target.encoded(request))  # 400, 403
                 await self._forward(
-                    request, reply, record, seat, target, caller=caller, outgoing=outgoing, model=model
+                    request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
                 )
             return
-        await self._forward(request, reply, record, seat, target, caller=caller)
+        await self._forward(request, reply, record, lease, target, caller=caller)
 
     async def _forward(
         self,
         request: Request,
         reply: Reply,
         record: Record,
-        seat: RequestLease,
+        lease: RequestLease,
         target: Target,
         *,
         caller: Caller,
         outgoing: Outgoing | None = None,
         model: str | None = None,
     ) -> None:
-        """Ask the breaker, then the provider, and relay what it answers."""
+        """Pass the breaker, send the request to the provider, and relay the answer."""
         backend, route = target.backend, target.route
         circuits = backend.circuits
         record.scope = circuits.scope_of(route, model)
@@ -128,18 +137,21 @@ class Gateway:
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
-            seat.served = True
-            record.sent_up()
-            sending = backend.upstream.send(outgoing, record.reached, attempt.request_sent, attempt.acquire)
-            async with sending as response:  # 502, 504, 413; 503 if it has opened meanwhile
+            lease.forwarded = True
+            record.went_upstream()
+            sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, attempt.acquire)
+            async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
                 record.answered(response.status)
                 last = await relay(response, reply, attempt, route, record, secret=backend.secret_for(caller))
-            record.came_back()
+            record.left_upstream()
             await reply.send(last)
 
-    async def _give_up(self, error: Exception, request: Request, reply: Reply, record: Record) -> None:
-        """Say no, in the caller's dialect; or break off, if the head is out: never a short good-looking answer."""
-        record.came_back()
+    async def _answer_error(self, error: Exception, request: Request, reply: Reply, record: Record) -> None:
+        """Answer an error in the provider's dialect.
+
+        If the head is out already the answer breaks off: it must not look complete.
+        """
+        record.left_upstream()
         match error:
             case Reject():
                 reject = error
@@ -150,12 +162,12 @@ class Gateway:
                 else:
                     reject = UpstreamUnreachable(record.provider, error.phase)
             case _:
-                record.bug(error)
+                record.failed(error)
                 reject = InternalError()
         if reply.started:
             return
         record.reject = reject.reason
         body = self._router.dialect(request)(reject, record.request_id.decode("ascii"))
-        jitter = random.uniform(0, _JITTER)  # noqa: S311 - spreads callers, guards nothing
+        jitter = random.uniform(0, MAX_JITTER)  # noqa: S311 - no secret
         await reply.write(reject.status, reject.headers(jitter), body)
         record.complete = True

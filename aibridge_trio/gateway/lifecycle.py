@@ -1,4 +1,4 @@
-"""Whether the bridge is starting, serving, draining (it still serves, and says goodbye) or stopping."""
+"""The bridge's phase: starting, serving, draining (it still serves new requests) or stopping (it refuses them)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aibridge_trio.errors import ShuttingDown
 
 
 class Lifecycle:
-    """The bridge's phase; it only ever goes forward."""
+    """The bridge's phase, which only moves forward, and the requests whose wait in the queue ends with it."""
 
     def __init__(self) -> None:
         self.phase: Literal["starting", "serving", "draining", "stopping"] = "starting"
@@ -20,17 +20,17 @@ class Lifecycle:
 
     @property
     def draining(self) -> bool:
-        """Whether a stop signal has come."""
+        """Whether a stop signal has arrived."""
         return self.phase in ("draining", "stopping")
 
     def admit(self) -> None:
-        """Let a request in, or raise ShuttingDown."""
+        """Raise ShuttingDown if new requests are refused."""
         if self.phase == "stopping":
             raise ShuttingDown
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Wait for a turn inside of this context; ShuttingDown if the bridge ends meanwhile."""
+    def interruptible(self) -> Iterator[None]:
+        """Let `end_waits` cancel what waits inside this context, which then raises ShuttingDown."""
         with trio.CancelScope() as scope:
             self._waits.add(scope)
             try:
@@ -40,12 +40,12 @@ class Lifecycle:
         if scope.cancelled_caught:
             raise ShuttingDown
 
-    def dismiss(self) -> bool:
-        """End all that wait for a turn; tell whether there were any."""
+    def end_waits(self) -> bool:
+        """Cancel all that wait inside `interruptible`; return whether there were any."""
         waits = tuple(self._waits)
         for scope in waits:
             scope.cancel()
         return bool(waits)
 
     def __repr__(self) -> str:
-        return f"<Life {self.phase}>"
+        return f"<Lifecycle {self.phase}>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aibridge_trio.errors import UpgradeRefused
-from aibridge_trio.gateway.browser_origins import Origins, is_from_page, preflight, welcome
+from aibridge_trio.gateway.browser_origins import Origins, allow_page, is_from_page, preflight
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.loop_detection import Hops
 from aibridge_trio.http import headers as h
@@ -27,7 +27,7 @@ class Prechecks:
             self._origins.check_host(request)
         answer = None
         if is_from_page(request) and (page := self._origins.check_page(request, schemes=self._schemes(request))):
-            welcome(reply, page)
+            allow_page(reply, page)
             answer = preflight(request)
         self._hops.check(request)
         if request.header(b"upgrade") is not None:

@@ -1,4 +1,4 @@
-"""The way back: bytes unchanged and as they come, verdict and usage read on the side."""
+"""Relays a provider's answer to the caller, unchanged and piece by piece; reads verdict and usage from it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from aibridge_trio.http.message import Reply
 from aibridge_trio.providers import Route
 from aibridge_trio.upstream.client import Response
 
-# A write to the caller that waits for so long (seconds) may keep the provider waiting, too.
-_SLOW_READER = 0.5
-_OURS = b"x-aibridge-"
+# A write to the caller that waits for as long (seconds) may have stalled the provider, too.
+_SLOW_CALLER = 0.5
+_OWN_PREFIX = b"x-aibridge-"
 _UNENCODED = (b"", b"identity")
 
 
@@ -28,75 +28,75 @@ async def relay(
     *,
     secret: bytes | None = None,
 ) -> bytes:
-    """Carry an answer to the caller, all but the piece that completes it, if that can be known; return it.
+    """Relay an answer, but return the piece that completes it if its length is known, instead of sending it.
 
-    A caller that has its whole answer may come again at once, and must find its slot free. So what makes the
-    answer complete (the last piece of a sized one, the end of any other) waits until nothing else is left to do.
+    A caller that has its whole answer may send its next request at once, and must find its slot free. So what
+    completes the answer (the last piece of known length, else the end) is sent after all else is done.
 
-    Evidence is heard before the bytes that hold it are passed on, because the caller may leave meanwhile. An
-    UpstreamFault leaves the reply without its end: a broken answer must not look like a short one. The `secret`
-    does not go back: not in a header, nor in the body of an error that can be read.
+    Evidence is reported before the bytes that contain it are sent, because the caller may leave meanwhile. Raises
+    UpstreamFault if the answer breaks; the reply is not ended then, so that it does not look complete. The
+    `secret` is masked in the answer's headers and in the body of an error that is not encoded.
     """
     encoding = (h.find(response.headers, b"content-encoding") or b"").strip().lower()
-    onlooker = ResponseInspector(
+    inspector = ResponseInspector(
         response.status,
         media_type=h.media_type(response.headers),
         readable=route.intercepted and encoding in _UNENCODED,
     )
     length = response.length
-    last, heard = b"", False
+    last, has_begun = b"", False
     try:
         attempt.response_started(response.headers)
-        attempt.report(onlooker.head())
-        head = _going_back(response.headers, length)
-        answer: Response | _Masked = response
+        attempt.report(inspector.head())
+        head = _returned_headers(response.headers, length)
+        source: Response | _Masked = response
         if secret:
             mask = SecretMask(secret)
             head = mask.headers(head)
             if response.status >= ERRORS_FROM and encoding in _UNENCODED:
-                answer = _Masked(response, mask)
+                source = _Masked(response, mask)
         await reply.start(response.status, head, more=response.buffered)
-        while piece := await answer.read():
-            if not heard:
-                heard = True
+        while piece := await source.read():
+            if not has_begun:
+                has_begun = True
                 record.first_byte()
                 attempt.first_byte()
-            for evidence in onlooker.feed(piece):
+            for evidence in inspector.feed(piece):
                 attempt.report(evidence)
             if reply.sent + len(piece) == length:
                 last = piece
             else:
                 await reply.send(piece)
-                if onlooker.finished:
+                if inspector.finished:
                     record.finished = True
-        attempt.report(onlooker.end())
+        attempt.report(inspector.end())
     except UpstreamFault as fault:
-        # A provider that was kept waiting by its caller may have given up for that. What ended was said already.
-        fault.neutral = fault.neutral or onlooker.finished or reply.held_up >= _SLOW_READER
+        # A caller that stalled the provider may be why it broke off; after a stream's last event nothing is lost.
+        fault.neutral = fault.neutral or inspector.finished or reply.held_up >= _SLOW_CALLER
         raise
     finally:
-        attempt.report(onlooker.cut())
-        record.usage = onlooker.usage
+        attempt.report(inspector.cut())
+        record.usage = inspector.usage
     return last
 
 
-def _going_back(headers: h.Headers, length: int | None) -> h.Headers:
-    kept = [(name, value) for name, value in h.end_to_end(headers) if not name.lower().startswith(_OURS)]
+def _returned_headers(headers: h.Headers, length: int | None) -> h.Headers:
+    kept = [(name, value) for name, value in h.end_to_end(headers) if not name.lower().startswith(_OWN_PREFIX)]
     return kept if length is None else [*kept, (b"content-length", b"%d" % length)]
 
 
 class _Masked:
-    """An answer without the secret."""
+    """An answer's body with the secret masked."""
 
     def __init__(self, response: Response, mask: SecretMask) -> None:
         self._response = response
         self._mask = mask
-        self._over = False
+        self._ended = False
 
     async def read(self) -> bytes:
-        """Return the next piece, as far as it may be passed on; b"" at a clean end."""
-        while not self._over and (piece := await self._response.read()):
+        """Return the next masked piece; b"" at a clean end."""
+        while not self._ended and (piece := await self._response.read()):
             if passed := self._mask.feed(piece):
                 return passed
-        self._over = True
+        self._ended = True
         return self._mask.end()

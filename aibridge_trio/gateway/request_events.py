@@ -30,14 +30,14 @@ class Record:
         self._reply = reply
         self._clock = clock
         self._publish = publish
-        self._opened = clock()
+        self._began = clock()
         self._started = False
-        self._reached = False
-        self._queued = 0.0
-        self._sent_up_at: float | None = None
-        self._came_back_at: float | None = None
-        self._body_waited = 0.0  # before it was sent up
-        self._body_held_up: float | None = None  # since then, until the head of the answer
+        self._connected = False
+        self._queue_seconds = 0.0
+        self._upstream_began: float | None = None
+        self._upstream_ended: float | None = None
+        self._body_wait_before = 0.0  # before it was sent up
+        self._body_wait_upstream: float | None = None  # since then, until the head of the answer
         self._first_byte: float | None = None
         self.request_id = h.sane_request_id(request.header_values(b"x-request-id")) or _new_id()
         self.caller: Caller | None = None
@@ -58,32 +58,32 @@ class Record:
         self._publish(Started(self.provider, caller))
 
     @contextmanager
-    def queueing(self) -> Iterator[None]:
+    def queued(self) -> Iterator[None]:
         """Note a wait in the queue, for as long as the context is open."""
         began = self._clock()
         try:
             yield
         finally:
-            self._queued += self._clock() - began
+            self._queue_seconds += self._clock() - began
 
-    def sent_up(self) -> None:
+    def went_upstream(self) -> None:
         """Note that the time at the provider begins: what follows connects to it, or takes a kept connection."""
-        self._sent_up_at = now = self._clock()
-        self._body_waited = self._request.body.waited(now)
+        self._upstream_began = now = self._clock()
+        self._body_wait_before = self._request.body.waited(now)
 
-    def came_back(self) -> None:
+    def left_upstream(self) -> None:
         """Note that the time at the provider is over."""
-        if self._came_back_at is None:
-            self._came_back_at = self._clock()
+        if self._upstream_ended is None:
+            self._upstream_ended = self._clock()
 
-    def reached(self) -> None:
+    def connected(self) -> None:
         """Note that a connection to the provider stands."""
-        self._reached = True
+        self._connected = True
 
     def answered(self, status: int) -> None:
         """Note the provider's status."""
         now = self._clock()
-        self._body_held_up = self._request.body.waited(now) - self._body_waited
+        self._body_wait_upstream = self._request.body.waited(now) - self._body_wait_before
         self._publish(Answered(self.provider, status))
 
     def first_byte(self) -> None:
@@ -101,7 +101,7 @@ class Record:
         self._would_reject += (reason,)
         self._publish(WouldReject(self.provider, reason))
 
-    def bug(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         """Note a fault of ours."""
         self._publish(Bug.of(error))
 
@@ -110,7 +110,7 @@ class Record:
         status = self._reply.status
         left = self._request.body.caller_left
         complete = self.complete or (self.finished and left)
-        self.came_back()
+        self.left_upstream()
         self._publish(
             Finished(
                 request_id=self.request_id.decode("ascii"),
@@ -124,14 +124,14 @@ class Record:
                 left=left and not complete,
                 duration=self._at_provider(),
                 first_byte=self._first_byte,
-                queued=self._queued,
-                total=self._clock() - self._opened,
+                queued=self._queue_seconds,
+                total=self._clock() - self._began,
                 bytes_in=self._request.body.received,
                 bytes_out=self._reply.sent,
                 caller=self.caller,
                 user_agent=_shown(self._request.header(b"user-agent") or b"", _USER_AGENT_SHOWN),
                 started=self._started,
-                reached_upstream=self._reached,
+                reached_upstream=self._connected,
                 usage=self.usage,
                 scope=self.scope,
                 would_reject=self._would_reject,
@@ -142,13 +142,13 @@ class Record:
 
     def _at_provider(self) -> float | None:
         """Return the seconds at the provider until now, or until it came back; None if it was not sent up."""
-        if self._sent_up_at is None:
+        if self._upstream_began is None:
             return None
-        until = self._clock() if self._came_back_at is None else self._came_back_at
-        held_up = self._body_held_up
+        until = self._clock() if self._upstream_ended is None else self._upstream_ended
+        held_up = self._body_wait_upstream
         if held_up is None:
-            held_up = self._request.body.waited(until) - self._body_waited
-        return max(0.0, until - self._sent_up_at - held_up)
+            held_up = self._request.body.waited(until) - self._body_wait_before
+        return max(0.0, until - self._upstream_began - held_up)
 
 
 def _new_id() -> bytes:

@@ -10,16 +10,16 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from aibridge_trio.core.limits import concurrency
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.concurrency import QueueStats
+from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
-from aibridge_trio.events import Event, Waited, ignore
+from aibridge_trio.events import Event, Waited
 from aibridge_trio.gateway.admission import Admission, AdmissionStats
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply
 
-IDLE = concurrency.QueueStats(waiting=0, callers=0, pace=None)
+IDLE = QueueStats(waiting=0, callers=0, pace=None)
 
 
 @dataclass
@@ -53,7 +53,8 @@ class Door:
     ) -> bool:
         request = Request("GET", b"/", b"", list(headers), client, None, AsgiBody())
         try:
-            self.admission.take(self.callers.identify(request), answer or reply())
+            with self.admission.enter() as lease:
+                lease.charge_rate(self.callers.identify(request), answer or reply())
         except RateLimited:
             return False
         return True
@@ -69,8 +70,8 @@ class Door:
 def test_the_nth_is_admitted_and_the_next_rejected_at_once() -> None:
     """With N allowed the N-th holds a slot, and the N+1st is rejected without waiting."""
     door = Door(max_concurrency=2)
-    with door.admission.place(), door.admission.place():
-        with pytest.raises(AtCapacity), door.admission.place():
+    with door.admission.enter(), door.admission.enter():
+        with pytest.raises(AtCapacity), door.admission.enter():
             pytest.fail("a third was admitted")
         assert door.in_flight == 2
 
@@ -78,19 +79,19 @@ def test_the_nth_is_admitted_and_the_next_rejected_at_once() -> None:
 def test_a_reject_takes_no_slot() -> None:
     """Rejects do not count: after a flood of them every slot is free (the Go AI Bridge counts them)."""
     door = Door(max_concurrency=1)
-    with door.admission.place():
+    with door.admission.enter():
         for _ in range(100):
-            with pytest.raises(AtCapacity), door.admission.place():
+            with pytest.raises(AtCapacity), door.admission.enter():
                 pass
     assert door.in_flight == 0
-    with door.admission.place():
+    with door.admission.enter():
         assert door.in_flight == 1
 
 
 def test_zero_is_unlimited() -> None:
     """With 0 everybody is admitted, and still counted."""
     door = Door(max_concurrency=0)
-    slots = [door.admission.place() for _ in range(1000)]
+    slots = [door.admission.enter() for _ in range(1000)]
     for slot in slots:
         slot.__enter__()
     assert door.in_flight == 1000
@@ -104,7 +105,7 @@ def test_the_slot_is_back_after_an_exception(error: type[BaseException]) -> None
     """Whatever goes wrong inside, the slot is given back, once."""
     door = Door(max_concurrency=1)
     for _ in range(3):
-        with pytest.raises(error), door.admission.place():
+        with pytest.raises(error), door.admission.enter():
             raise error
         assert door.in_flight == 0
 
@@ -112,7 +113,7 @@ def test_the_slot_is_back_after_an_exception(error: type[BaseException]) -> None
 async def test_the_slot_is_back_after_a_cancellation(autojump_clock: MockClock) -> None:
     """A request that is cancelled gives its slot back."""
     door = Door(max_concurrency=1)
-    with trio.move_on_after(5) as scope, door.admission.place():
+    with trio.move_on_after(5) as scope, door.admission.enter():
         await trio.sleep_forever()
     assert scope.cancelled_caught
     assert door.in_flight == 0
@@ -121,7 +122,7 @@ async def test_the_slot_is_back_after_a_cancellation(autojump_clock: MockClock) 
 async def test_one_task_may_hold_several_slots() -> None:
     """A slot belongs to a request, not to a task."""
     door = Door(max_concurrency=3)
-    with door.admission.place(), door.admission.place():
+    with door.admission.enter(), door.admission.enter():
         await trio.lowlevel.checkpoint()
         assert door.in_flight == 2
 
@@ -136,7 +137,7 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
         await trio.sleep(chance.random() * 10)
         free = inside < 5
         try:
-            with trio.move_on_after(chance.random()), door.admission.place():
+            with trio.move_on_after(chance.random()), door.admission.enter():
                 admitted, inside, most = admitted + 1, inside + 1, max(most, inside + 1)
                 assert free
                 try:
@@ -169,14 +170,14 @@ async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autoj
 
     async def wait(scope: trio.CancelScope) -> None:
         nonlocal went_up
-        with scope, admission.place() as seat:
-            assert not seat.take(caller, "openai", ignore)
-            await seat.turn(100.0)
+        with scope, admission.enter() as lease:
+            assert not lease.acquire(caller, "openai")
+            await lease.wait_turn(100.0)
             went_up = True
 
     async with trio.open_nursery() as nursery:
-        with admission.place() as first:
-            assert first.take(caller, "openai", ignore)
+        with admission.enter() as first:
+            assert first.acquire(caller, "openai")
             nursery.start_soon(wait, scope := trio.CancelScope())
             await trio.testing.wait_all_tasks_blocked()
         scope.cancel()
@@ -228,13 +229,14 @@ def test_the_reject_names_the_true_wait() -> None:
     """A rejected caller is told when exactly it will be admitted."""
     door = Door(rate_limit=1)
     caller = door.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
-    door.admission.take(caller, reply())
-    door.clock.now = 0.75
-    with pytest.raises(RateLimited) as caught:
-        door.admission.take(caller, reply())
-    assert caught.value.wait == 0.25
-    door.clock.now = 1.0
-    door.admission.take(caller, reply())
+    with door.admission.enter() as lease:
+        lease.charge_rate(caller, reply())
+        door.clock.now = 0.75
+        with pytest.raises(RateLimited) as caught:
+            lease.charge_rate(caller, reply())
+        assert caught.value.wait == 0.25
+        door.clock.now = 1.0
+        lease.charge_rate(caller, reply())
 
 
 def test_every_reply_offers_the_budget() -> None:
@@ -254,7 +256,7 @@ def test_every_reply_offers_the_budget() -> None:
 def test_statistics() -> None:
     """What is in flight, who came within the last second, and the limits stand in the statistics."""
     door = Door(max_concurrency=4, rate_limit=2)
-    with door.admission.place():
+    with door.admission.enter():
         door.take()
         door.take(client="203.0.113.8")
         assert door.admission.statistics() == AdmissionStats(
@@ -270,7 +272,7 @@ def test_a_repr_tells_the_state() -> None:
     door = Door(max_concurrency=4, rate_limit=2)
     door.take((b"authorization", b"Bearer sk-secret"))
     told = repr(door.admission)
-    assert told.startswith("<Admission in_flight=0 <Places ")
+    assert told.startswith("<Admission in_flight=0 <ConcurrencyLimiter ")
     assert told.endswith(" <RateLimiter limit=2/s callers=1>>")
     assert "secret" not in told
 
@@ -282,10 +284,10 @@ async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(a
     turns: list[tuple[str, float]] = []
 
     async def ask(name: str, scope: trio.CancelScope) -> None:
-        with scope, admission.place() as seat:
-            seat.charge(caller, reply(), ignore)
-            if not seat.take(caller, "openai", ignore):
-                await seat.turn(100.0)
+        with scope, admission.enter() as lease:
+            lease.charge_rate(caller, reply())
+            if not lease.acquire(caller, "openai"):
+                await lease.wait_turn(100.0)
             turns.append((name, trio.current_time()))
 
     gone = trio.CancelScope()
@@ -295,6 +297,6 @@ async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(a
             await trio.testing.wait_all_tasks_blocked()
         began = trio.current_time()
         await trio.sleep_until(began + 1.0)
-        admission.advance()  # b's turn, in the moment in which it leaves
+        admission.limiter.advance(trio.current_time())  # b's turn, in the moment in which it leaves
         gone.cancel()
     assert [(name, at - began) for name, at in turns] == [("a", 0.0), ("c", 1.0)]

@@ -12,7 +12,7 @@ from aibridge_trio.config.settings import Address
 from aibridge_trio.config.units import InvalidValue
 from aibridge_trio.errors import ForbiddenOrigin
 from aibridge_trio.events import Finished, Started
-from aibridge_trio.gateway.browser_origins import Origins, is_loopback, name_of
+from aibridge_trio.gateway.browser_origins import Origins, host_name, is_loopback
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody
 from tests.support.network import MemoryWire, Network
@@ -104,7 +104,7 @@ def test_names_that_were_allowed(host: bytes) -> None:
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_name_or_none(host: bytes) -> None:
     """Whatever stands in a Host is read without an error, and its name has no port."""
-    assert b"@" not in name_of(host)
+    assert b"@" not in host_name(host)
     assert is_loopback(host) in (True, False)
 
 

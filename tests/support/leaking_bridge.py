@@ -22,16 +22,16 @@ LEAKS: dict[str, Callable[[], object]] = {
     "objects": lambda: kept.extend([each] for each in range(10)),
     "bug": lambda: 1 / 0,
 }
-carry = Gateway._carry
+serve = Gateway._serve
 
 
 async def _leaking(self: Gateway, request: Request, *rest: object) -> None:
     if request.path != b"/":  # which the soak asks for before it begins
         LEAKS[os.environ["LEAK"]]()
-    await carry(self, request, *rest)  # type: ignore[arg-type]  # what it needs is not the leak's business
+    await serve(self, request, *rest)  # type: ignore[arg-type]  # what it needs is not the leak's business
 
 
 if __name__ == "__main__":
     window()
-    Gateway._carry = _leaking  # type: ignore[method-assign, assignment]  # the point of it
+    Gateway._serve = _leaking  # type: ignore[method-assign, assignment]  # the point of it
     sys.exit(main())

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from prometheus_client.registry import Collector
 from trio.testing import MockClock
 
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.events import Finished
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.openai import OPENAI

@@ -578,7 +578,9 @@ async def test_the_breakers_series_follow_it(autojump_clock: MockClock, network:
 async def test_the_limits_are_told(autojump_clock: MockClock, network: Network) -> None:
     """Slots in all, slots taken, and callers forgotten for want of room."""
     async with network.bridge(max_concurrency=7, rate_limit=5) as bridge:
-        bridge.bridge.admission._rate._max_callers = 3
+        rate = bridge.bridge.admission.limiter.rate
+        assert rate
+        rate._max_callers = 3
         assert await bridge.metric("max_concurrency") == 7
         for caller in range(5):
             await bridge.client.get("/", headers={"x-api-key": str(caller)})

@@ -1,13 +1,18 @@
-"""Who may be in flight, who waits, and who is turned away: slots, shares, rate and the queue, composed.
+"""The limiter: concurrency limits, rate limit and queue, composed.
 
-1. A request is in flight with a slot of the bridge, a share of its caller's and one of its provider's, and is
-   counted against its caller's rate then.
-2. What lacks one of them waits, if there is a queue with room, holding none and not counted; else it is refused.
-3. Nothing is free while a request waits that could use it: what is given back goes to the next in turn at once,
-   and what time gives back (the rate) when `advance` is called, at `due` at the latest.
-4. Who cannot be served in time is told at once: whose turn is expected later than it can wait.
-5. A limit in shadow refuses nobody and makes nobody wait: `would` tells what it would have done. Who lacked it
-   holds nothing of it, so that the others are counted as if that one had not come.
+The calls for one request: enter → charge_rate → acquire → (join_queue → its turn) → leave.
+
+1. A request is in flight while it holds a slot and a share of its caller's and its provider's limit. With a
+   queue it is counted against its caller's rate at that moment, else by `charge_rate`.
+2. A request that lacks one of these waits if the queue accepts it. Meanwhile it holds none of them and is not
+   counted. Without a queue it is refused.
+3. Nothing stays free while a queued request could use it: what a request gives back goes to the next in turn at
+   once, and what time gives back (the rate) when `advance` is called, which must happen by `next_due` at the
+   latest.
+4. A request whose turn is expected after its wait must end is refused at once.
+5. A limit in shadow refuses and delays no request; `Lease.shadowed` says what it would have done.
+
+The numbered rules for users are in docs/reference.md: C (concurrency and shares), Q (queue), R (rate).
 """
 
 from __future__ import annotations
@@ -16,73 +21,25 @@ import math
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, NamedTuple
 
+from aibridge_trio.core.limits.capacity import Capacity, Slots
 from aibridge_trio.core.limits.fair_queue import FairQueue
-from aibridge_trio.core.limits.keyed_limit import KeyedLimit, Slots
-from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.rate_waiters import RateTurns
+from aibridge_trio.core.limits.lease import Lease, Limit, Limits
+from aibridge_trio.core.limits.rate import Budget, RateLimiter
+from aibridge_trio.core.limits.rate_waiters import RateWaiters
+from aibridge_trio.core.limits.refusals import Refusal
 from aibridge_trio.core.limits.release_rate import ReleaseRate
 
-Limit = Literal["capacity", "caller_capacity", "provider_capacity", "rate_limit"]
-Reason = Literal[Limit, "queue_full", "queue_timeout", "queue_deadline"]
-# When to come back (seconds) where nobody knows: it depends on answers that may end at any moment.
-_SOON = 1.0
-# What is expected now says nothing of later, and that something is due this very moment is no certainty.
+# Seconds to come back after where no estimate exists: an answer may end, and free its slot, at any moment.
+_DEFAULT_WAIT = 1.0
+# Bounds of an estimated wait (seconds): an estimate says little about later than a minute, and what is due now may
+# still be late.
 _LONGEST_WAIT, _SHORTEST_WAIT = 60.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """In all, of one caller, to one provider: 0 is unlimited. A queue of 0 is none; its timeout is in seconds."""
-
-    max_concurrency: int = 0
-    per_caller: int = 0
-    per_provider: int = 0
-    queue_size: int = 0
-    queue_timeout: float = 10.0
-
-
-class Refusal(NamedTuple):
-    """No: come back after `wait` seconds. `expected` is how many its turn would have taken, 0 if that is unknown.
-
-    `spread` is what the rate limit adds to its waits, in place of the usual jitter.
-    """
-
-    reason: Reason
-    wait: float
-    expected: float = 0.0
-    spread: float | None = None
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Lease:
-    """One request's place: what it holds, and since when; or that it waits, and until when at most.
-
-    `served` is set when the request goes up to its provider: only then does it tell how long slots are held.
-    `rated_at` is when it was counted against its caller's rate.
-    """
-
-    caller: Hashable = None
-    provider: str = ""
-    slot: bool = False
-    caller_share: bool = False
-    provider_share: bool = False
-    waits: bool = False
-    pushed_out: bool = False
-    served: bool = False
-    since: float = 0.0
-    until: float = 0.0
-    rated_at: float | None = None
-    would: tuple[Limit, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<Place {'waits' if self.waits else 'in flight' if self.slot else 'outside'}>"
-
-
-@dataclass(frozen=True, slots=True)
 class QueueStats:
-    """What waits now; `pace` is how many slots become free a second, None if that is unknown."""
+    """How many requests wait, of how many callers; `pace` is slots released per second, None if unknown."""
 
     waiting: int
     callers: int
@@ -90,9 +47,10 @@ class QueueStats:
 
 
 class ConcurrencyLimiter:
-    """Gives places and takes them back. `wake` is told who waits no longer: it has its turn, or is pushed out.
+    """Gives requests their slot, shares and turn, or refuses them. `now` is in seconds on any monotonic clock.
 
-    `rate` is the rate limit that requests wait for; one that refuses at once stands elsewhere.
+    `wake` is called with each lease that stops waiting: its turn has come, or it was pushed out. `shadow` names
+    the limits in shadow. `rate` is the rate limit; with a queue requests wait for it, unless it is in shadow.
     """
 
     def __init__(
@@ -104,196 +62,186 @@ class ConcurrencyLimiter:
         rate: RateLimiter | None = None,
     ) -> None:
         self.limits = limits
-        self._slots = slots
+        self.rate = rate
+        self.queues_for_rate = bool(rate and limits.queue_size) and "rate_limit" not in shadow
         self._wake = wake
         self._shadow = frozenset(shadow)
-        self._shared = bool(limits.per_caller or limits.per_provider)
-        self._callers = KeyedLimit(limits.per_caller)
-        self._providers = KeyedLimit(limits.per_provider)
+        self._capacity = Capacity(limits, slots, shadow)
         self._queue: FairQueue[Lease] = FairQueue(limits.queue_size)
-        self._drain = ReleaseRate(limits.max_concurrency)
-        self._rate = RateTurns(rate, self._queue.waiting)
+        self._rate_waiters = RateWaiters(rate if self.queues_for_rate else None, self._queue.waiting)
+        self._release_rate = ReleaseRate(limits.max_concurrency)
 
-    def enter(self, place: Lease) -> Refusal | None:
-        """Take a slot if one is free; refuse if none is and nobody may wait."""
-        if self._slots.free():
-            self._slots.take(place)
-            place.slot = True
-        elif not self.limits.queue_size and "capacity" not in self._shadow:
-            return Refusal("capacity", _SOON)
-        return None
-
-    def charge(self, place: Lease, caller: Hashable, now: float) -> None:
-        """Count a request against its caller's rate, if it could be in flight; else it will be when it is."""
-        if place.slot or "capacity" in self._shadow:
-            self.advance(now)
-            if self._rate.has_room(caller, now):
-                place.rated_at = self._rate.admit(caller, now)
-
-    def claim(
-        self, place: Lease, caller: Hashable, provider: str, now: float, patience: float = math.inf
-    ) -> Refusal | None:
-        """Take the shares; or begin to wait (`place.waits`), for no longer than `patience`; or refuse."""
-        if self.take(place, caller, provider, now):
+    def enter(self, lease: Lease, now: float) -> Refusal | None:
+        """Take a slot if one is free. Without one the lease may still queue; refuse it if there is no queue."""
+        self.advance(now)  # what is due to a queued request is not for a new one
+        if self._capacity.acquire_slot(lease) or self.limits.queue_size or self._capacity.slots_in_shadow:
             return None
-        bars = self._bars(place, now)
-        if not self.limits.queue_size:
-            return Refusal(bars[0], _SOON)
-        return self._begin_to_wait(place, now, patience, bars)
+        return Refusal("capacity", _DEFAULT_WAIT)
 
-    def take(self, place: Lease, caller: Hashable, provider: str, now: float) -> bool:
-        """Take the shares, if nothing bars that; tell whether they were taken."""
+    def charge_rate(self, lease: Lease, caller: Hashable, now: float) -> Budget | None:
+        """Count a request against its caller's rate; return the caller's budget, None without a rate limit.
+
+        A budget with a `wait` refuses the request. Where requests queue for the rate, none is refused here: a
+        request without a slot, or beyond the rate, is counted when its turn comes.
+        """
+        if self.rate is None:
+            return None
+        if not self.queues_for_rate:
+            return self.rate.charge(caller, now)
+        if lease.slot or self._capacity.slots_in_shadow:
+            self.advance(now)
+            if self._rate_waiters.allows(caller, now):
+                lease.charged_at = self._rate_waiters.admit(caller, now)
+        return self.rate.budget(caller, now)
+
+    def acquire(self, lease: Lease, caller: Hashable, provider: str, now: float) -> bool:
+        """Take all that the lease lacks if all of it is available; return whether it was taken."""
         self.advance(now)
-        place.caller, place.provider, place.since = caller, provider, now
-        if not place.slot and self._slots.free():  # one has become free since it entered
-            self._slots.take(place)
-            place.slot = True
-        if self._bars(place, now):
+        lease.caller, lease.provider, lease.since = caller, provider, now
+        self._capacity.acquire_slot(lease)  # one may have become free since the lease entered
+        if self._missing(lease, now):
             return False
-        self._settle(place, now)
+        self._grant(lease, now)
         return True
 
-    def leave(self, place: Lease, now: float) -> None:
-        """Take back what a place holds, or let it leave the queue."""
-        if place.waits:
-            place.waits = False
-            self._queue.remove(place)
-        if place.caller_share:
-            place.caller_share = False
-            self._callers.give(place.caller)
-        if place.provider_share:
-            place.provider_share = False
-            self._providers.give(place.provider)
-        if place.slot:
-            place.slot = False
-            self._slots.give(place)
-            # What was refused tells nothing of how long slots are held, but its own is free all the same.
-            self._drain.given(place, now, tells=place.served)
-        if len(self._queue):
-            self._seat_all(now)
+    def join_queue(self, lease: Lease, now: float, max_wait: float = math.inf) -> Refusal | None:
+        """Let a lease that could not acquire wait (`lease.queued`), for at most `max_wait` seconds; or refuse it.
 
-    def uncount(self, place: Lease) -> None:
-        """Count a request no more that left in the moment of its turn."""
-        if place.rated_at is not None:
-            self._rate.give_back(place.caller, place.rated_at)
-            place.rated_at = None
-
-    def give_up(self, place: Lease, now: float) -> Refusal:
-        """Say no to one that has waited for too long, or was pushed out; it must leave."""
-        if place.pushed_out:
-            return Refusal("queue_full", self._time_to_room(now))
-        # If it comes again it is behind those that wait now, but not behind itself.
-        turns = self._queue.ahead(place.caller)
-        known = None if self._slots.free() else self._drain.wait(max(1, turns), now)
-        return Refusal("queue_timeout", _told(known))
-
-    def advance(self, now: float) -> None:
-        """Give turns to those whose rate has admitted them by now."""
-        while (caller := self._rate.next(now)) is not None:
-            while self._has_slot() and (place := self._queue.next_of(caller, partial(self._is_free, now))):
-                self._seat(place, now)
-
-    def due(self) -> float:
-        """Return when to advance at the latest; infinity if nothing falls due."""
-        return self._rate.due()
-
-    def statistics(self, now: float) -> QueueStats:
-        """Return what waits."""
-        return QueueStats(len(self._queue), self._queue.callers, self._drain.pace(now))
-
-    def __repr__(self) -> str:
-        return f"<Places {self._queue!r} {self._callers!r} {self._providers!r}>"
-
-    def _bars(self, place: Lease, now: float) -> list[Limit]:
-        """Return what a place lacks, and note what of it is in shadow."""
-        rated = place.rated_at is not None or not self._rate.limited
-        if place.slot and not self._shared and rated:
-            return []
-        lacking: list[Limit] = [] if place.slot else ["capacity"]
-        if not self._callers.has_room(place.caller):
-            lacking.append("caller_capacity")
-        if not self._providers.has_room(place.provider):
-            lacking.append("provider_capacity")
-        if not rated and not self._rate.has_room(place.caller, now):
-            lacking.append("rate_limit")
-        if not (lacking and self._shadow):
-            return lacking
-        place.would = tuple(limit for limit in lacking if limit in self._shadow)
-        return [limit for limit in lacking if limit not in self._shadow]
-
-    def _settle(self, place: Lease, now: float) -> None:
-        """Give a place that has its slot all else that it lacks."""
-        if self._shared:
-            place.caller_share = self._callers.take(place.caller)
-            place.provider_share = self._providers.take(place.provider)
-        if place.rated_at is None:
-            place.rated_at = self._rate.admit(place.caller, now)
-        if place.slot and self.limits.queue_size:
-            self._drain.taken(place, now)
-
-    def _begin_to_wait(self, place: Lease, now: float, patience: float, bars: list[Limit]) -> Refusal | None:
-        patience = min(patience, self.limits.queue_timeout)
-        if "rate_limit" in bars:
-            ahead = self._queue.waiting_in(place.caller, self._lane_is_free)
-            if budget := self._rate.refuse(place.caller, now, ahead, patience):
-                return Refusal("rate_limit", budget.wait or 0.0, spread=budget.spread)
-        if not self._queue.has_room(place.caller):
-            return Refusal("queue_full", self._time_to_room(now))
-        # When a share becomes free is its holders' business, of which slots tell nothing.
-        if "capacity" in bars and set(bars) <= {"capacity", "rate_limit"}:
-            expected = self._drain.wait(self._queue.ahead(place.caller) + 1, now)
-            if expected is not None and expected > patience:
-                return Refusal("queue_deadline", _told(expected), expected)
-        if place.rated_at is not None:  # it goes up later, and is counted then
-            self._rate.give_back(place.caller, place.rated_at)
-            place.rated_at = None
-        place.waits, place.until = True, now + patience
-        pushed_out = self._queue.push(place.caller, place.provider, place)
+        If all is available by now, the lease acquires it and does not wait.
+        """
+        if self.acquire(lease, lease.caller, lease.provider, now):
+            return None
+        missing = self._missing(lease, now)
+        if not self.limits.queue_size:
+            return Refusal(missing[0], _DEFAULT_WAIT)
+        max_wait = min(max_wait, self.limits.queue_timeout)
+        if refusal := self._refuse_wait(lease, now, max_wait, missing):
+            return refusal
+        self.uncharge_rate(lease)  # it is counted when its turn comes
+        lease.queued, lease.deadline = True, now + max_wait
+        pushed_out = self._queue.push(lease.caller, lease.provider, lease)
         if pushed_out:
-            pushed_out.waits, pushed_out.pushed_out = False, True
+            pushed_out.queued, pushed_out.pushed_out = False, True
             self._wake(pushed_out)
-        self._rate.begin(place.caller, now)
-        if place.slot:  # it may be wanted by one that came since this one was at the door
-            place.slot = False
-            self._slots.give(place)
-            self._seat_all(now)
+        self._rate_waiters.arm(lease.caller, now)
+        if self._capacity.release_slot(lease):  # a request that queued since this one entered may need it
+            self._grant_turns(now)
         return None
 
-    def _seat_all(self, now: float) -> None:
-        """Give what is free to those whose turn it is."""
-        some = any(self._lane_is_free(lane) for lane in self._queue.lanes)  # else without asking each that waits
-        while some and self._has_slot() and (place := self._queue.next(partial(self._is_free, now))):
-            self._seat(place, now)
+    def refusal_after_wait(self, lease: Lease, now: float) -> Refusal:
+        """Return the refusal of a lease whose wait is over without a turn; the lease must leave next."""
+        if lease.pushed_out:
+            return Refusal("queue_full", self._wait_for_queue_space(now))
+        # If it comes again it is behind those that wait now, but not behind itself.
+        turns = self._queue.turns_ahead(lease.caller)
+        expected = None if self._capacity.slot_free() else self._release_rate.expected_wait(max(1, turns), now)
+        return Refusal("queue_timeout", _bounded(expected))
 
-    def _seat(self, place: Lease, now: float) -> None:
-        """Let one that waited have its turn."""
-        if self._slots.free():
-            self._slots.take(place)
-            place.slot = True
-        place.waits, place.since = False, now
-        self._settle(place, now)
-        self._wake(place)
+    def uncharge_rate(self, lease: Lease) -> None:
+        """Undo a lease's `charge_rate`: its request does not go up, or not yet."""
+        if lease.charged_at is not None:
+            self._rate_waiters.refund(lease.caller, lease.charged_at)
+            lease.charged_at = None
 
-    def _has_slot(self) -> bool:
-        return self._slots.free() or "capacity" in self._shadow
+    def leave(self, lease: Lease, now: float) -> None:
+        """Give back all that a lease holds, or remove it from the queue. A second call changes nothing."""
+        if lease.queued:
+            lease.queued = False
+            self._queue.remove(lease)
+        self._capacity.release_shares(lease)
+        if self._capacity.release_slot(lease):
+            # How long a refused request held its slot says nothing about the next ones.
+            self._release_rate.released(lease, now, counts=lease.forwarded)
+        if len(self._queue):
+            self._grant_turns(now)
 
-    def _is_free(self, now: float, caller: Hashable, provider: str) -> bool:
-        has_room = self._callers.has_room(caller) or "caller_capacity" in self._shadow
-        return has_room and self._lane_is_free(provider) and self._rate.has_room(caller, now)
+    def advance(self, now: float) -> None:
+        """Give turns to the queued requests that their callers' rate admits by now."""
+        while (caller := self._rate_waiters.pop_due(now)) is not None:
+            while self._capacity.slot_available() and (
+                lease := self._queue.pop_from(caller, partial(self._can_go, now))
+            ):
+                self._grant_turn(lease, now)
 
-    def _lane_is_free(self, provider: str) -> bool:
-        return self._providers.has_room(provider) or "provider_capacity" in self._shadow
+    def next_due(self) -> float:
+        """Return when `advance` must be called next; infinity if no queued request waits for its rate."""
+        return self._rate_waiters.next_due()
 
-    def _time_to_room(self, now: float) -> float:
-        """Return after how many seconds one of those that wait is expected to have left the queue."""
-        leaves = [place.until - now for place in self._queue]
-        if self._has_slot():  # something else is waited for
-            leaves += [self._rate.due() - now, _SOON if self._shared else math.inf]
+    def statistics(self, now: float) -> QueueStats:
+        """Return the queue's length and pace."""
+        return QueueStats(len(self._queue), self._queue.callers, self._release_rate.pace(now))
+
+    def __repr__(self) -> str:
+        return f"<ConcurrencyLimiter {self._queue!r} {self._capacity!r}>"
+
+    def _missing(self, lease: Lease, now: float) -> list[Limit]:
+        """Return what a lease must wait for, and note in it what it lacks of limits in shadow."""
+        charged = lease.charged_at is not None or not self.queues_for_rate
+        if lease.slot and charged and not self._capacity.has_shares:
+            return []
+        missing = self._capacity.missing(lease)
+        if not charged and not self._rate_waiters.allows(lease.caller, now):
+            missing.append("rate_limit")
+        if not (missing and self._shadow):
+            return missing
+        lease.shadowed = tuple(limit for limit in missing if limit in self._shadow)
+        return [limit for limit in missing if limit not in self._shadow]
+
+    def _grant(self, lease: Lease, now: float) -> None:
+        """Take the shares and the rate of a lease that lacks nothing else."""
+        self._capacity.acquire_shares(lease)
+        if lease.charged_at is None:
+            lease.charged_at = self._rate_waiters.admit(lease.caller, now)
+        if lease.slot and self.limits.queue_size:
+            self._release_rate.acquired(lease, now)
+
+    def _grant_turns(self, now: float) -> None:
+        """Give turns to queued leases for as long as one of them can go."""
+        # Asked by provider first: a walk along the whole queue for nothing would be dear.
+        some = any(self._capacity.provider_available(provider) for provider in self._queue.lanes)
+        while some and self._capacity.slot_available() and (lease := self._queue.pop(partial(self._can_go, now))):
+            self._grant_turn(lease, now)
+
+    def _grant_turn(self, lease: Lease, now: float) -> None:
+        self._capacity.acquire_slot(lease)
+        lease.queued, lease.since = False, now
+        self._grant(lease, now)
+        self._wake(lease)
+
+    def _can_go(self, now: float, caller: Hashable, provider: str) -> bool:
+        """Return whether a queued request of this caller to this provider lacks nothing but perhaps a slot."""
+        return self._capacity.shares_available(caller, provider) and self._rate_waiters.allows(caller, now)
+
+    # Estimates.
+
+    def _refuse_wait(self, lease: Lease, now: float, max_wait: float, missing: list[Limit]) -> Refusal | None:
+        """Refuse a wait that the queue does not accept or that is expected to be in vain; None to let it begin."""
+        if "rate_limit" in missing:
+            ahead = self._queue.waiting_in(lease.caller, self._capacity.provider_available)
+            if budget := self._rate_waiters.refuse(lease.caller, now, ahead, max_wait):
+                return Refusal("rate_limit", budget.wait or 0.0, spread=budget.spread)
+        if not self._queue.accepts(lease.caller):
+            return Refusal("queue_full", self._wait_for_queue_space(now))
+        # For a slot only: how long slots are held does not say when a share of one caller or provider is released.
+        if "capacity" in missing and set(missing) <= {"capacity", "rate_limit"}:
+            expected = self._release_rate.expected_wait(self._queue.turns_ahead(lease.caller) + 1, now)
+            if expected is not None and expected > max_wait:
+                return Refusal("queue_deadline", _bounded(expected), expected)
+        return None
+
+    def _wait_for_queue_space(self, now: float) -> float:
+        """Return in how many seconds a queued request is expected to leave the queue."""
+        waits = [lease.deadline - now for lease in self._queue]
+        if self._capacity.slot_available():  # all wait for the rate or for shares
+            waits += [
+                self._rate_waiters.next_due() - now,
+                _DEFAULT_WAIT if self._capacity.has_shares else math.inf,
+            ]
         else:
-            leaves.append(_told(self._drain.wait(1, now)))
-        return _told(min(leaves))
+            waits.append(_bounded(self._release_rate.expected_wait(1, now)))
+        return _bounded(min(waits))
 
 
-def _told(known: float | None) -> float:
-    """Return what is told of a time that is expected, or unknown."""
-    return _SOON if known is None else min(max(known, _SHORTEST_WAIT), _LONGEST_WAIT)
+def _bounded(expected: float | None) -> float:
+    """Return the wait to tell a caller for an expected one (seconds), None if nothing is known."""
+    return _DEFAULT_WAIT if expected is None else min(max(expected, _SHORTEST_WAIT), _LONGEST_WAIT)

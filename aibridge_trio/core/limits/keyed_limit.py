@@ -1,45 +1,31 @@
-"""How much of the concurrency may be one caller's, or go to one provider."""
+"""A concurrency limit for each key: how many requests of one caller, or to one provider, may be in flight."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from typing import Protocol
-
-
-class Slots(Protocol):
-    """Counts who is in flight in all."""
-
-    def free(self) -> bool:
-        """Tell whether one is free."""
-
-    def take(self, holder: Hashable) -> None:
-        """Take a free one."""
-
-    def give(self, holder: Hashable) -> None:
-        """Give one back."""
 
 
 class KeyedLimit:
-    """At most `limit` holders under each key, 0 is unlimited; only keys that hold something are remembered."""
+    """At most `limit` holders under each key; 0 is unlimited. Only keys that hold something use memory."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held: Counter[Hashable] = Counter()
 
-    def has_room(self, key: Hashable) -> bool:
-        """Tell whether one more may hold."""
+    def available(self, key: Hashable) -> bool:
+        """Return whether `acquire` would succeed for this key, or the limit is 0."""
         return not self._limit or self._held[key] < self._limit
 
-    def take(self, key: Hashable) -> bool:
-        """Take one, if there is room; tell whether it was taken. Unlimited, there is nothing to take."""
+    def acquire(self, key: Hashable) -> bool:
+        """Take one under a key if one is available; return whether it was taken. With a limit of 0 nothing is."""
         if not self._limit or self._held[key] >= self._limit:
             return False
         self._held[key] += 1
         return True
 
-    def give(self, key: Hashable) -> None:
-        """Give one back."""
+    def release(self, key: Hashable) -> None:
+        """Give back one that was acquired under this key."""
         self._held[key] -= 1
         if not self._held[key]:
             del self._held[key]
@@ -48,4 +34,4 @@ class KeyedLimit:
         return len(self._held)
 
     def __repr__(self) -> str:
-        return f"<Share limit={self._limit} keys={len(self._held)}>"
+        return f"<KeyedLimit limit={self._limit} keys={len(self._held)}>"

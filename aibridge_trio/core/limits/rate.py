@@ -1,12 +1,12 @@
-"""The rate limit: an exact sliding log per caller, and turns that are told to the requests that it refuses.
+"""The rate limit: an exact sliding log per caller, and a turn to come back at for each refused request.
 
 A request is refused if and only if `limit` admissions of its caller lie in (now − 1 s, now]. So a caller has
-`limit` at once after a silent second, and never more than `limit` in any such span; a refused request counts
-nothing. (A token bucket or GCRA with burst N admits up to 2N − 1 in one second.)
+`limit` at once after a silent second, and never more than `limit` in any such span; a refused request is not
+counted. (A token bucket or GCRA with burst N admits up to 2N − 1 in one second.)
 
-Each refused request of a caller is told a later turn than the one before it, so that requests which were
-refused together do not come back together. A turn that was told is no reservation; if all keep to their turns,
-and no other request comes, each is admitted.
+Each refused request of a caller gets a later turn than the one before it, so that requests that were refused
+together do not come back together. A turn is no reservation; if all requests keep to their turns, and no other
+comes, each is admitted.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 _SPAN = 1.0
-# Callers remembered at once. A caller costs some 900 bytes, so some 90 MB whatever callers send.
+# Callers remembered at once: at some 900 bytes each 90 MB at most, whatever callers send.
 _MAX_CALLERS = 100_000
-# Turns lie further apart than 1/limit by so much: at exactly that, of two requests a second apart the later one
-# would be refused whenever the earlier one is a millisecond late. Clients are late by tens of them.
+# Turns lie further apart than 1/limit by this factor. At exactly 1/limit, of two requests a second apart the later
+# one is refused whenever the earlier one is a millisecond late, and clients are late by tens of milliseconds.
 _APART = 1.05
-# Chance lengthens the first wait of a line by no more than this share, as all waits.
+# The random spread is at most this part of a sequence's first wait, as the jitter of all waits is.
 _SPREAD = 0.2
-# No caller is told to stay away for longer (seconds): SDKs give up instead of waiting.
+# The longest wait that a caller gets (seconds): beyond it SDKs give up instead of waiting.
 _LONGEST_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a caller has left. Seconds: `reset` until all of it is back, `wait` until the turn of this request.
+    """What is left of a caller's rate: `remaining` of `limit`, all of it again in `reset` seconds.
 
-    `wait` is None if this request was admitted. `spread` is to be added to it: chance, below 1/limit, the same for
-    all turns of one line, so that the lines of different callers do not begin together.
+    `wait` is the time (seconds) until the turn of a refused request, None if the request was admitted. `spread`
+    is a random time below 1/limit to add to it, the same for all turns of one sequence, so that the sequences of
+    different callers do not begin together.
     """
 
     limit: int
@@ -44,15 +45,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class RateStats:
-    """Callers admitted within the last second, and how many were forgotten for want of room."""
+    """Callers with admissions within the last second, and how many were evicted because there were too many."""
 
     callers: int
     evictions: int
 
 
 @dataclass(slots=True)
-class _Line:
-    """The turns that a caller was told and that lie ahead: the last `limit` of them, which decide the next one."""
+class _Turns:
+    """A sequence of turns: the last `limit` ones of a caller that lie ahead. They decide the next one."""
 
     turns: deque[float]
     spread: float = field(default=0.0)
@@ -62,9 +63,9 @@ class _Line:
 
 
 class RateLimiter:
-    """Admits at most `limit` requests of each caller in any second; the clock is the caller's.
+    """Admits at most `limit` requests of each caller in any second.
 
-    `chance` gives a number in [0, 1).
+    `now` is passed in everywhere, in seconds on any monotonic clock. `chance` returns a random number in [0, 1).
     """
 
     def __init__(
@@ -75,23 +76,24 @@ class RateLimiter:
         self._chance = chance
         # Ordered by the last admission: expiry and eviction both take from the front.
         self._admissions: OrderedDict[Hashable, deque[float]] = OrderedDict()
-        # Ordered by the last refusal. A turn lies a minute ahead at most, so a line is forgotten a minute later.
-        self._lines: OrderedDict[Hashable, _Line] = OrderedDict()
+        # Ordered by the last refusal. A turn lies a minute ahead at most, so a sequence is forgotten a minute
+        # later.
+        self._sequences: OrderedDict[Hashable, _Turns] = OrderedDict()
         self._evictions = 0
 
-    def take(self, caller: Hashable, now: float) -> Budget:
-        """Admit one request of `caller`, or refuse it and tell it its turn."""
-        if not self.has_room(caller, now):
+    def charge(self, caller: Hashable, now: float) -> Budget:
+        """Admit and count one request of `caller`, or refuse it and give it a turn; see `Budget.wait`."""
+        if not self.allows(caller, now):
             return self.refuse(caller, now)
         self.admit(caller, now)
         return self.budget(caller, now)
 
-    def has_room(self, caller: Hashable, now: float) -> bool:
-        """Tell whether one more request of `caller` would be admitted."""
+    def allows(self, caller: Hashable, now: float) -> bool:
+        """Return whether one more request of `caller` would be admitted."""
         return len(self._times(caller, now)) < self._limit
 
     def admit(self, caller: Hashable, now: float) -> None:
-        """Count one request of a caller that has room."""
+        """Count one request of a caller, which the limit must allow."""
         self._expire(now)
         times = self._admissions.get(caller)
         if times is None:
@@ -102,8 +104,8 @@ class RateLimiter:
             self._admissions.popitem(last=False)
             self._evictions += 1
 
-    def give_back(self, caller: Hashable, at: float) -> None:
-        """Count an admission of `caller` no more: it was of this very moment, and came to nothing."""
+    def refund(self, caller: Hashable, at: float) -> None:
+        """Undo an admission of `caller` that was counted at `at`: its request did not go up."""
         times = self._admissions.get(caller)
         if times and at in times:
             times.remove(at)
@@ -111,34 +113,34 @@ class RateLimiter:
                 del self._admissions[caller]
 
     def refuse(self, caller: Hashable, now: float, ahead: int = 0) -> Budget:
-        """Refuse one request of `caller` and tell it its turn; `ahead` of its requests wait and go before it."""
+        """Refuse one request of `caller` and give it a turn, behind `ahead` queued requests of the same caller."""
         self._expire(now)
-        line = self._lines.get(caller)
-        if line is None or line.over(now):
+        sequence = self._sequences.get(caller)
+        if sequence is None or sequence.over(now):
             first = self.turn(caller, now, ahead) - now
             spread = self._chance() * min(_SPAN / self._limit, first * _SPREAD)
-            line = self._lines[caller] = _Line(deque(maxlen=self._limit), spread)
-        self._lines.move_to_end(caller)
-        turns = line.turns
-        while turns and turns[0] + line.spread <= now:
+            sequence = self._sequences[caller] = _Turns(deque(maxlen=self._limit), spread)
+        self._sequences.move_to_end(caller)
+        turns = sequence.turns
+        while turns and turns[0] + sequence.spread <= now:
             turns.popleft()
-        # As many turns as the limit lie a second apart by themselves: then the last of them decides.
+        # `limit` turns span a second by themselves: then only the last one decides.
         turn = self.turn(caller, now, ahead + len(turns) % self._limit)
         if turns:
             turn = max(turn, turns[-1] + _SPAN * _APART / self._limit)
-        turn = min(turn, now + _LONGEST_WAIT - line.spread)
+        turn = min(turn, now + _LONGEST_WAIT - sequence.spread)
         turns.append(turn)
-        if len(self._lines) > self._max_callers:
-            self._lines.popitem(last=False)
+        if len(self._sequences) > self._max_callers:
+            self._sequences.popitem(last=False)
         times = self._times(caller, now)
         reset = times[-1] + _SPAN - now if times else 0.0
-        return Budget(self._limit, self._limit - len(times), reset, turn - now, line.spread)
+        return Budget(self._limit, self._limit - len(times), reset, turn - now, sequence.spread)
 
     def turn(self, caller: Hashable, now: float, ahead: int = 0) -> float:
-        """Return when one more request is admitted, if `ahead` others are before it.
+        """Return when one more request is admitted, if `ahead` others go before it.
 
-        Each of them is admitted as early as it may be: at once while there is room, and each further one a second
-        after the one that came `limit` before it.
+        Each of them is admitted as early as possible: at once while the limit allows it, and each further one a
+        second after the one that came `limit` before it.
         """
         times = self._times(caller, now)
         seconds, index = divmod(len(times) + ahead, self._limit)
@@ -146,13 +148,13 @@ class RateLimiter:
         return since + seconds * _SPAN
 
     def budget(self, caller: Hashable, now: float) -> Budget:
-        """Return what `caller` has left."""
+        """Return what is left of a caller's rate."""
         times = self._times(caller, now)
         reset = times[-1] + _SPAN - now if times else 0.0
         return Budget(self._limit, self._limit - len(times), reset)
 
     def statistics(self, now: float) -> RateStats:
-        """Return how many callers are remembered."""
+        """Return how many callers are remembered, and how many were evicted."""
         self._expire(now)
         return RateStats(callers=len(self._admissions), evictions=self._evictions)
 
@@ -160,7 +162,7 @@ class RateLimiter:
         return f"<RateLimiter limit={self._limit}/s callers={len(self._admissions)}>"
 
     def _times(self, caller: Hashable, now: float) -> deque[float]:
-        """Return a caller's admissions of the last second; not to be changed."""
+        """Return a caller's admissions of the last second; read-only."""
         times = self._admissions.get(caller)
         if times is None:
             return _NONE
@@ -175,11 +177,11 @@ class RateLimiter:
             if times and times[-1] + _SPAN > now:
                 break
             del self._admissions[oldest]
-        while self._lines:
-            oldest = next(iter(self._lines))
-            if not self._lines[oldest].over(now):
+        while self._sequences:
+            oldest = next(iter(self._sequences))
+            if not self._sequences[oldest].over(now):
                 break
-            del self._lines[oldest]
+            del self._sequences[oldest]
 
 
 _NONE: deque[float] = deque(maxlen=0)

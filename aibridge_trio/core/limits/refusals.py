@@ -1,8 +1,10 @@
-"""What a caller is told when it finds no place: the reject for each refusal of `core.places`."""
+"""Why the limiter refuses a request, and the reject that its caller gets for each reason."""
 
 from __future__ import annotations
 
-from aibridge_trio.core.limits.concurrency import Limits, Refusal
+from typing import Literal, NamedTuple
+
+from aibridge_trio.core.limits.lease import Limit, Limits
 from aibridge_trio.errors import (
     AtCapacity,
     CallerAtCapacity,
@@ -14,23 +16,38 @@ from aibridge_trio.errors import (
     Reject,
 )
 
+Reason = Literal[Limit, "queue_full", "queue_timeout", "queue_deadline"]
+
+
+class Refusal(NamedTuple):
+    """The limiter refuses a request. Times in seconds: `wait` is when to come back.
+
+    `expected` is how long the request's turn would have taken, 0 if that is unknown. `spread` is the random time
+    that the rate limit adds to its waits in place of the usual jitter.
+    """
+
+    reason: Reason
+    wait: float
+    expected: float = 0.0
+    spread: float | None = None
+
 
 def reject(refusal: Refusal, limits: Limits, provider: str, seconds: float) -> Reject:
-    """Return the reject; `seconds` is how long the request has waited, or could have."""
-    said: Reject
+    """Return the reject for a refusal; `seconds` is how long the request has waited, or could have."""
+    result: Reject
     match refusal.reason:
+        case "capacity":
+            result = AtCapacity()
         case "caller_capacity":
-            said = CallerAtCapacity(limits.per_caller)
+            result = CallerAtCapacity(limits.per_caller)
         case "provider_capacity":
-            said = ProviderAtCapacity(provider)
+            result = ProviderAtCapacity(provider)
         case "rate_limit":
-            said = RateLimited(refusal.wait, refusal.spread)
+            result = RateLimited(refusal.wait, refusal.spread)
         case "queue_full":
-            said = QueueFull(refusal.wait)
+            result = QueueFull(refusal.wait)
         case "queue_timeout":
-            said = QueueTimeout(seconds, refusal.wait)
+            result = QueueTimeout(seconds, refusal.wait)
         case "queue_deadline":
-            said = QueueDeadline(refusal.expected, seconds, refusal.wait)
-        case _:
-            said = AtCapacity()
-    return said
+            result = QueueDeadline(refusal.expected, seconds, refusal.wait)
+    return result

@@ -1,10 +1,10 @@
-"""When slots become free: each when it has been held for as long as slots usually are.
+"""Estimated release rate: slots ÷ usual hold time.
 
-Usually is the median of the last 32 requests that went up, so that a single stream of an hour changes nothing.
-One that is held for longer is late, and expected to last as long again as it is late already: so a stall is seen
-while it lasts, and not before.
+The usual hold time is the median over the last 32 requests that went up to their provider, so that one stream of
+an hour changes nothing. A slot that is held for longer is late, and expected to be held for as long again as it
+is late already: a stall lowers the estimate while it lasts, not before.
 
-How many came free of late says nothing: on a quiet day that tells how few came.
+How many slots were released of late is no measure: on a quiet day it shows only how few requests came.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ from collections.abc import Hashable
 from heapq import heapify, heapreplace
 from statistics import median_low
 
-# Enough for a steady number, few enough to follow a change.
-_REMEMBERED = 32
+# Samples: enough for a steady median, few enough to follow a change.
+_SAMPLES = 32
 
 
 class ReleaseRate:
-    """When `slots` (0: no limit) become free, by when those that are held were taken. Times are in seconds."""
+    """Estimates when slots are released, by when the held ones were acquired; `slots` 0 is no limit."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        self._held: deque[float] = deque(maxlen=_REMEMBERED)
+        self._held: deque[float] = deque(maxlen=_SAMPLES)
         self._since: dict[Hashable, float] = {}
         self._usual: float | None = None
 
-    def taken(self, holder: Hashable, now: float) -> None:
-        """See that a slot was taken."""
+    def acquired(self, holder: Hashable, now: float) -> None:
+        """Note that a holder acquired a slot."""
         self._since[holder] = now
 
-    def given(self, holder: Hashable, now: float, *, tells: bool) -> None:
-        """See that a slot was given back, if it was taken; `tells` if others will be held as long as it was."""
+    def released(self, holder: Hashable, now: float, *, counts: bool) -> None:
+        """Note that a holder released its slot; with `counts` its hold time is a sample."""
         since = self._since.pop(holder, None)
-        if since is not None and tells:
+        if since is not None and counts:
             self._held.append(now - since)
             self._usual = median_low(self._held)
 
     def pace(self, now: float) -> float | None:
-        """Return how many become free a second, None if that is unknown.
+        """Return how many slots are released per second, None if that is unknown.
 
-        That is all of them in the time for which one is usually held; or, while all are held and none was taken
-        for longer than that, in the time since.
+        Slots ÷ usual hold time; or, while all are held and the last one was acquired longer ago than that, ÷ the
+        time since.
         """
         if not self._usual or not self._slots:
             return None
         stalled = now - next(reversed(self._since.values())) if len(self._since) >= self._slots else 0.0
         return self._slots / max(self._usual, stalled)
 
-    def wait(self, turns: int, now: float) -> float | None:
-        """Return after how many seconds so many turns (at least one) have come, None if nothing is known.
+    def expected_wait(self, turns: int, now: float) -> float | None:
+        """Return in how many seconds the last of `turns` (at least one) gets a slot, None if that is unknown.
 
-        All slots are taken, and each turn's slot is held for as long as usual.
+        Assumes that all slots are held, and that each turn holds its slot for the usual time.
         """
         usual = self._usual
         if usual is None or not self._slots:
@@ -65,4 +65,4 @@ class ReleaseRate:
         return free[0]
 
     def __repr__(self) -> str:
-        return f"<Drain slots={self._slots} held={len(self._since)} known={len(self._held)}>"
+        return f"<ReleaseRate slots={self._slots} held={len(self._since)} known={len(self._held)}>"

@@ -14,11 +14,12 @@ from aibridge_trio.core.breaker import retry_after, verdict
 from aibridge_trio.core.breaker.breaker import Breaker, Refusal, State, Transition
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence
-from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease
-from aibridge_trio.core.limits.concurrency import Refusal as NoPlace
+from aibridge_trio.core.limits import refusals
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
+from aibridge_trio.core.limits.lease import Lease
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import (
+    MAX_JITTER,
     AtCapacity,
     CircuitOpen,
     CredentialCooldown,
@@ -37,8 +38,6 @@ from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
 
-# As the gateway's: waits are lengthened by up to a fifth.
-_JITTER = 0.2
 _OVERLOADED = verdict.of_event("error", {"type": "error", "error": {"type": "overloaded_error"}})
 _EXHAUSTED = {"error": {"code": "insufficient_quota"}}
 
@@ -52,9 +51,8 @@ class Bridge(Policy):
         self._slots = InFlight(limits.max_concurrency or math.inf)
         self._waiting: dict[Lease, Call] = {}
         spread: Callable[[], float] = Random(f"{seed}/rate").random  # noqa: S311 - no secret
-        self._rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
-        rate = self._rate if limits.queue_size else None  # which calls wait for, then
-        self._places = ConcurrencyLimiter(limits, self._slots, self._wake, rate=rate)
+        rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
+        self._limiter = ConcurrencyLimiter(limits, self._slots, self._wake, rate=rate)
         self._rate_due = math.inf
         self._policy = settings.breaker_policy(values)
         chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
@@ -81,34 +79,30 @@ class Bridge(Policy):
     @property
     def held(self) -> int:
         """How many slots are held."""
-        return self._slots.held
+        return self._slots.borrowed_tokens
 
     # The way up.
 
     def call(self, call: Call) -> None:
         """Take a caller's call: let it through, let it wait, or say no."""
         now, caller = self._clock.now, call.request.caller
-        place = call.lease = Lease()
-        self._places.advance(now)
-        if self._places.enter(place):
+        lease = call.lease = Lease()
+        if self._limiter.enter(lease, now):
             self._refuse(call, AtCapacity(), "capacity")
             return
-        if self._limits.queue_size:
-            self._places.charge(place, caller, now)
-        elif self._rate:
-            budget = self._rate.take(caller, now)
-            if budget.wait is not None:
-                self._refuse(call, RateLimited(budget.wait, budget.spread), true=budget.wait)
-                return
-        refusal = self._places.claim(place, caller, PROVIDER, now)
-        if refusal:
-            self._no_place(call, refusal)
-        elif place.waits and self._breaker and (known := self._breaker.refuse(now, caller)):
-            # Nobody waits for a no that is known.
+        budget = self._limiter.charge_rate(lease, caller, now)
+        if budget and budget.wait is not None:
+            self._refuse(call, RateLimited(budget.wait, budget.spread), true=budget.wait)
+            return
+        acquired = self._limiter.acquire(lease, caller, PROVIDER, now)
+        if not acquired and (refusal := self._limiter.join_queue(lease, now)):
+            self._refuse_by_limits(call, refusal)
+        elif lease.queued and self._breaker and (known := self._breaker.refuse(now, caller)):
+            # An open breaker refuses before the wait, not after it.
             self._refuse(call, CircuitOpen(PROVIDER, known.because, known.wait), "circuit")
-        elif place.waits:
-            self._waiting[place] = call
-            self._clock.at(place.until, self._waited, call)
+        elif lease.queued:
+            self._waiting[lease] = call
+            self._clock.at(lease.deadline, self._waited, call)
         else:
             self._go_up(call)
         self._await_the_rate()
@@ -119,38 +113,38 @@ class Bridge(Policy):
             self._waiting.pop(call.lease, None)
         super().cancel(call)
 
-    def _wake(self, place: Lease) -> None:
+    def _wake(self, lease: Lease) -> None:
         """Go on with a call whose turn it is, once the one that made room has been dealt with."""
-        self._clock.at(self._clock.now, self._woken, place)
+        self._clock.at(self._clock.now, self._woken, lease)
 
-    def _woken(self, place: Lease) -> None:
-        call = self._waiting.pop(place, None)
+    def _woken(self, lease: Lease) -> None:
+        call = self._waiting.pop(lease, None)
         if call is None:
             return
-        if place.pushed_out:
-            self._no_place(call, self._places.give_up(place, self._clock.now))
+        if lease.pushed_out:
+            self._refuse_by_limits(call, self._limiter.refusal_after_wait(lease, self._clock.now))
         else:
             self._go_up(call)
 
     def _waited(self, call: Call) -> None:
-        place = call.lease
-        assert place
-        if place.waits:
-            self._places.advance(self._clock.now)
-        if place.waits:
-            del self._waiting[place]
-            self._no_place(call, self._places.give_up(place, self._clock.now))
+        lease = call.lease
+        assert lease
+        if lease.queued:
+            self._limiter.advance(self._clock.now)
+        if lease.queued:
+            del self._waiting[lease]
+            self._refuse_by_limits(call, self._limiter.refusal_after_wait(lease, self._clock.now))
 
     def _await_the_rate(self) -> None:
         """See that time gives turns, where calls wait for their caller's rate."""
-        due = self._places.due()
+        due = self._limiter.next_due()
         if due < self._rate_due:
             self._rate_due = due
             self._clock.at(due, self._rate_has_come)
 
     def _rate_has_come(self, _: None) -> None:
         self._rate_due = math.inf
-        self._places.advance(self._clock.now)
+        self._limiter.advance(self._clock.now)
         self._await_the_rate()
 
     def _go_up(self, call: Call) -> None:
@@ -172,25 +166,25 @@ class Bridge(Policy):
         if self._clock.now + self._slow < call.request.born + call.request.group.patience:
             self._clock.at(self._clock.now + self._slow, self._is_slow, call)
         if call.lease:
-            call.lease.served = True
+            call.lease.forwarded = True
         self._send(call)
 
     # The ways to say no.
 
-    def _no_place(self, call: Call, refusal: NoPlace) -> None:
-        place = call.lease
-        assert place
+    def _refuse_by_limits(self, call: Call, refusal: refusals.Refusal) -> None:
+        lease = call.lease
+        assert lease
         guards: dict[str, Hashable] = {"caller_capacity": call.request.caller}
         guard = guards.get(refusal.reason, "queue" if refusal.reason.startswith("queue") else "capacity")
         timeout = self._limits.queue_timeout
-        seconds = self._clock.now - place.since if refusal.reason == "queue_timeout" else timeout
+        seconds = self._clock.now - lease.since if refusal.reason == "queue_timeout" else timeout
         true = refusal.wait if refusal.reason == "rate_limit" else None
-        self._refuse(call, reject(refusal, self._limits, PROVIDER, seconds), guard, true)
+        self._refuse(call, refusals.reject(refusal, self._limits, PROVIDER, seconds), guard, true)
 
     def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
         """Say no, after all is given back; `guard` is what said it, or `true` how long it will go on saying it."""
         self._release(call)
-        jitter = _JITTER * randomness.uniform(call.request.seed, call.attempt, randomness.JITTER)
+        jitter = MAX_JITTER * randomness.uniform(call.request.seed, call.attempt, randomness.JITTER)
         headers = said.headers(jitter)
         self._measure.refused(headers, self._clock.now, guard, true)
         self._listener.answered(call, said.status, headers)
@@ -253,11 +247,11 @@ class Bridge(Policy):
         now = self._clock.now
         self._judge(call, NEUTRAL)
         if call.lease:
-            self._places.leave(call.lease, now)
+            self._limiter.leave(call.lease, now)
             self._await_the_rate()
             if self._measure.awaits(call.request.caller):
                 self._measure.opened(call.request.caller, now)
-            if self._slots.free():
+            if self._slots.available_tokens > 0:
                 self._measure.opened("capacity", now)
             if len(self._waiting) < max(1, self._limits.queue_size):
                 self._measure.opened("queue", now)

@@ -1,25 +1,28 @@
-"""The bridge's slots, counted."""
+"""The bridge's slots in the simulator."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 
 class InFlight:
-    """Counts who is in flight, as trio's CapacityLimiter does in the program."""
+    """Counts slots, with the methods of `trio.CapacityLimiter`: the simulator runs without Trio."""
 
-    def __init__(self, total: float) -> None:
-        self._total = total
-        self.held = 0
+    def __init__(self, total_tokens: float) -> None:
+        self.total_tokens = total_tokens
+        self.borrowed_tokens = 0
 
-    def free(self) -> bool:
-        """Tell whether one is free."""
-        return self.held < self._total
+    @property
+    def available_tokens(self) -> float:
+        """How many slots are free."""
+        return self.total_tokens - self.borrowed_tokens
 
-    def take(self, _: Hashable) -> None:
-        """Take a free one."""
-        self.held += 1
+    def acquire_on_behalf_of_nowait(self, borrower: object) -> None:
+        """Take a free slot; which call holds it is not recorded."""
+        del borrower
+        assert self.available_tokens > 0
+        self.borrowed_tokens += 1
 
-    def give(self, _: Hashable) -> None:
-        """Give one back."""
-        self.held -= 1
+    def release_on_behalf_of(self, borrower: object) -> None:
+        """Give a slot back."""
+        del borrower
+        assert self.borrowed_tokens > 0
+        self.borrowed_tokens -= 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from aibridge_trio.core.breaker.probe_permit import Permit
-    from aibridge_trio.core.limits.concurrency import Lease
+    from aibridge_trio.core.limits.lease import Lease
     from aibridge_trio.errors import Phase
     from aibridge_trio.simulate.scenario.demand import Request
     from aibridge_trio.simulate.world.clients import Headers

@@ -17,36 +17,39 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, Lease, Limits, Refusal
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
+from aibridge_trio.core.limits.lease import Lease, Limits
 from aibridge_trio.core.limits.rate import RateLimiter
+from aibridge_trio.core.limits.refusals import Refusal
 
 CALLERS = "abc"
 PROVIDERS = ("x", "y")
 SHADOWS = st.sets(st.sampled_from(["capacity", "caller_capacity", "provider_capacity"]), max_size=2)
 
 
-def holds(place: Lease) -> list[str]:
-    """Return what a place has."""
-    return [name for name in ("slot", "caller_share", "provider_share", "waits") if getattr(place, name)]
+def holds(lease: Lease) -> list[str]:
+    """Return what a lease has."""
+    return [name for name in ("slot", "caller_share", "provider_share", "queued") if getattr(lease, name)]
 
 
 class Slots:
-    """Counts slots, and does not forgive."""
+    """Counts slots, and fails on a wrong use."""
 
     def __init__(self, most: int) -> None:
         self.most = most or math.inf
         self.held: set[Hashable] = set()
 
-    def free(self) -> bool:
-        return len(self.held) < self.most
+    @property
+    def available_tokens(self) -> float:
+        return self.most - len(self.held)
 
-    def take(self, holder: Hashable) -> None:
-        assert self.free()
-        assert holder not in self.held
-        self.held.add(holder)
+    def acquire_on_behalf_of_nowait(self, borrower: Hashable) -> None:
+        assert self.available_tokens > 0
+        assert borrower not in self.held
+        self.held.add(borrower)
 
-    def give(self, holder: Hashable) -> None:
-        self.held.remove(holder)
+    def release_on_behalf_of(self, borrower: Hashable) -> None:
+        self.held.remove(borrower)
 
 
 class Door:
@@ -57,36 +60,37 @@ class Door:
         self.slots = Slots(limits.max_concurrency)
         self.woken: list[Lease] = []
         self.rate = RateLimiter(rate) if rate else None
-        self.places = ConcurrencyLimiter(limits, self.slots, self.woken.append, shadow, self.rate)
+        self.limiter = ConcurrencyLimiter(limits, self.slots, self.woken.append, shadow, self.rate)
 
     def come(
         self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf
     ) -> tuple[Lease, Refusal | None]:
-        place = Lease()
-        self.places.advance(now)
-        refusal = self.places.enter(place)
+        lease = Lease()
+        refusal = self.limiter.enter(lease, now)
         if refusal:
-            self.places.leave(place, now)
-        return place, refusal or self.claim(place, caller, provider, now, patience)
+            self.limiter.leave(lease, now)
+        return lease, refusal or self.claim(lease, caller, provider, now, patience)
 
-    def claim(self, place: Lease, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
-        self.places.charge(place, caller, now)
-        refusal = self.places.claim(place, caller, provider, now, patience)
+    def claim(self, lease: Lease, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
+        self.limiter.charge_rate(lease, caller, now)
+        refusal = None
+        if not self.limiter.acquire(lease, caller, provider, now):
+            refusal = self.limiter.join_queue(lease, now, patience)
         if refusal:
-            self.places.leave(place, now)
+            self.limiter.leave(lease, now)
         return refusal
 
     def let_pass(self, now: float, until: float) -> None:
         """Let time pass, with a look whenever one is due."""
-        while (due := self.places.due()) <= until:
+        while (due := self.limiter.next_due()) <= until:
             assert due > now, "an alarm that rings for ever"
             now = due
-            self.places.advance(now)
+            self.limiter.advance(now)
 
     def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Lease:
-        place, refusal = self.come(caller, provider, now)
+        lease, refusal = self.come(caller, provider, now)
         assert refusal is None
-        return place
+        return lease
 
 
 class Machine(RuleBasedStateMachine):
@@ -112,12 +116,12 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def enter(self) -> None:
-        place = Lease()
-        if refusal := self.door.places.enter(place):
+        lease = Lease()
+        if refusal := self.door.limiter.enter(lease, self.now):
             assert refusal.reason == "capacity"
-            assert holds(place) == []
+            assert holds(lease) == []
         else:
-            self.entered.append(place)
+            self.entered.append(lease)
 
     @precondition(lambda self: self.entered)
     @rule(
@@ -127,18 +131,18 @@ class Machine(RuleBasedStateMachine):
         patience=st.sampled_from([1.0, math.inf]),
     )
     def claim(self, data: st.DataObject, caller: str, provider: str, patience: float) -> None:
-        place = data.draw(st.sampled_from(self.entered))
-        self.entered.remove(place)
-        before = [each for each in self.here if each.waits]
-        self.told(place, self.door.claim(place, caller, provider, self.now, patience), patience, before)
+        lease = data.draw(st.sampled_from(self.entered))
+        self.entered.remove(lease)
+        before = [each for each in self.here if each.queued]
+        self.told(lease, self.door.claim(lease, caller, provider, self.now, patience), patience, before)
 
     @precondition(lambda self: self.entered)
     @rule(data=st.data())
     def somebody_is_refused_for_another_reason(self, data: st.DataObject) -> None:
-        place = data.draw(st.sampled_from(self.entered))
-        self.entered.remove(place)
-        self.door.places.leave(place, self.now)
-        assert holds(place) == []
+        lease = data.draw(st.sampled_from(self.entered))
+        self.entered.remove(lease)
+        self.door.limiter.leave(lease, self.now)
+        assert holds(lease) == []
 
     @rule(
         caller=st.sampled_from(CALLERS),
@@ -146,38 +150,38 @@ class Machine(RuleBasedStateMachine):
         patience=st.sampled_from([1.0, math.inf]),
     )
     def come(self, caller: str, provider: str, patience: float) -> None:
-        before = [place for place in self.here if place.waits]
-        place, refusal = self.door.come(caller, provider, self.now, patience)
-        self.told(place, refusal, patience, before)
+        before = [lease for lease in self.here if lease.queued]
+        lease, refusal = self.door.come(caller, provider, self.now, patience)
+        self.told(lease, refusal, patience, before)
 
-    def told(self, place: Lease, refusal: Refusal | None, patience: float, before: list[Lease]) -> None:
+    def told(self, lease: Lease, refusal: Refusal | None, patience: float, before: list[Lease]) -> None:
         if refusal:
-            assert holds(place) == []
+            assert holds(lease) == []
             assert 0 < refusal.wait <= 60.0
             if refusal.reason == "queue_deadline":
                 assert refusal.expected > min(patience, 20.0)
             if refusal.reason == "rate_limit":
                 assert refusal.wait > min(patience, 20.0)
         else:
-            self.here.append(place)
+            self.here.append(lease)
         pushed_out = [each for each in before if each.pushed_out]
         assert len(pushed_out) <= 1
         for each in pushed_out:
-            assert self.door.places.give_up(each, self.now).reason == "queue_full"
+            assert self.door.limiter.refusal_after_wait(each, self.now).reason == "queue_full"
             self.leave(each)
 
     @rule(data=st.data(), served=st.booleans())
     def somebody_leaves(self, data: st.DataObject, served: bool) -> None:
         if self.here:
-            place = data.draw(st.sampled_from(self.here))
-            place.served = served and not place.waits
-            self.leave(place)
+            lease = data.draw(st.sampled_from(self.here))
+            lease.forwarded = served and not lease.queued
+            self.leave(lease)
 
-    def leave(self, place: Lease) -> None:
-        self.here.remove(place)
-        self.door.places.leave(place, self.now)
-        assert holds(place) == []
-        self.door.places.leave(place, self.now)
+    def leave(self, lease: Lease) -> None:
+        self.here.remove(lease)
+        self.door.limiter.leave(lease, self.now)
+        assert holds(lease) == []
+        self.door.limiter.leave(lease, self.now)
 
     @rule(seconds=st.sampled_from([0.25, 0.5, 5.0]))
     def time_passes(self, seconds: float) -> None:
@@ -186,24 +190,24 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def who_has_waited_too_long_gives_up(self) -> None:
-        for place in [each for each in self.here if each.waits and each.until <= self.now]:
-            assert self.door.places.give_up(place, self.now).reason == "queue_timeout"
-            self.leave(place)
+        for lease in [each for each in self.here if each.queued and each.deadline <= self.now]:
+            assert self.door.limiter.refusal_after_wait(lease, self.now).reason == "queue_timeout"
+            self.leave(lease)
 
     @invariant()
     def limits_hold(self) -> None:
         if not hasattr(self, "door"):
             return
         limits, shadow = self.door.limits, self.door.shadow
-        inside = [place for place in self.here if not place.waits]
-        assert self.door.slots.held == {place for place in [*inside, *self.entered] if place.slot}
+        inside = [lease for lease in self.here if not lease.queued]
+        assert self.door.slots.held == {lease for lease in [*inside, *self.entered] if lease.slot}
         if "capacity" not in shadow:
-            assert all(place.slot for place in inside)
+            assert all(lease.slot for lease in inside)
         for key, limit, reason in (
             ("caller", limits.per_caller, "caller_capacity"),
             ("provider", limits.per_provider, "provider_capacity"),
         ):
-            holding = [getattr(place, key) for place in inside if getattr(place, f"{key}_share")]
+            holding = [getattr(lease, key) for lease in inside if getattr(lease, f"{key}_share")]
             assert not limit or max((holding.count(each) for each in holding), default=0) <= limit
             if limit and reason not in shadow:
                 assert len(holding) == len(inside)
@@ -212,65 +216,65 @@ class Machine(RuleBasedStateMachine):
     def who_waits_holds_nothing(self) -> None:
         if not hasattr(self, "door"):
             return
-        waiting = [place for place in self.here if place.waits]
-        assert len(waiting) == self.door.places.statistics(self.now).waiting <= self.door.limits.queue_size
-        assert all(holds(place) == ["waits"] for place in waiting)
+        waiting = [lease for lease in self.here if lease.queued]
+        assert len(waiting) == self.door.limiter.statistics(self.now).waiting <= self.door.limits.queue_size
+        assert all(holds(lease) == ["queued"] for lease in waiting)
 
     @invariant()
     def nothing_is_free_that_somebody_waits_for(self) -> None:
         if not hasattr(self, "door"):
             return
         limits, shadow = self.door.limits, self.door.shadow
-        inside = [place for place in self.here if not place.waits]
-        for place in (each for each in self.here if each.waits):
+        inside = [lease for lease in self.here if not lease.queued]
+        for lease in (each for each in self.here if each.queued):
             bars = [
                 limits.max_concurrency and len(self.door.slots.held) >= limits.max_concurrency and "capacity",
                 limits.per_caller
-                and sum(each.caller == place.caller and each.caller_share for each in inside) >= limits.per_caller
+                and sum(each.caller == lease.caller and each.caller_share for each in inside) >= limits.per_caller
                 and "caller_capacity",
                 limits.per_provider
-                and sum(each.provider == place.provider and each.provider_share for each in inside)
+                and sum(each.provider == lease.provider and each.provider_share for each in inside)
                 >= limits.per_provider
                 and "provider_capacity",
-                self.door.rate and not self.door.rate.has_room(place.caller, self.now) and "rate_limit",
+                self.door.rate and not self.door.rate.allows(lease.caller, self.now) and "rate_limit",
             ]
-            assert {bar for bar in bars if bar} - shadow, "somebody waits for nothing"
+            assert {bar for bar in bars if bar} - shadow, "somebody queued for nothing"
 
     @invariant()
     def no_second_holds_more_than_the_rate(self) -> None:
         if not (hasattr(self, "door") and self.door.rate):
             return
-        for place in self.here:
-            assert (place.rated_at is None) == place.waits, "counted, or waits"
-            if place.rated_at is not None:
-                self.admitted[place] = place.rated_at
+        for lease in self.here:
+            assert (lease.charged_at is None) == lease.queued, "counted, or queued"
+            if lease.charged_at is not None:
+                self.admitted[lease] = lease.charged_at
         most = self.door.rate.budget("", 0.0).limit
-        for place, at in self.admitted.items():
-            mine = [each for other, each in self.admitted.items() if other.caller == place.caller]
+        for lease, at in self.admitted.items():
+            mine = [each for other, each in self.admitted.items() if other.caller == lease.caller]
             assert sum(at - 1 < each <= at for each in mine) <= most
 
     @invariant()
     def no_request_overtakes_an_older_one_of_its_caller(self) -> None:
         if not hasattr(self, "door"):
             return
-        waiting = [place for place in self.here if place.waits]
-        for place in (each for each in self.here if each in self.door.woken and not each.pushed_out):
-            older = self.here[: self.here.index(place)]
-            like = [each for each in older if (each.caller, each.provider) == (place.caller, place.provider)]
+        waiting = [lease for lease in self.here if lease.queued]
+        for lease in (each for each in self.here if each in self.door.woken and not each.pushed_out):
+            older = self.here[: self.here.index(lease)]
+            like = [each for each in older if (each.caller, each.provider) == (lease.caller, lease.provider)]
             assert not any(each in waiting for each in like)
 
     @invariant()
     def who_is_woken_has_its_turn_or_is_out(self) -> None:
         if not hasattr(self, "door"):
             return
-        assert not any(place.waits for place in self.door.woken)
+        assert not any(lease.queued for lease in self.door.woken)
         assert len(self.door.woken) == len(set(self.door.woken)), "woken twice"
-        waited = {place for place in self.here if place.until and not place.waits}
+        waited = {lease for lease in self.here if lease.deadline and not lease.queued}
         assert waited <= set(self.door.woken), "seated in silence"
 
 
 def test_what_must_hold_holds() -> None:
-    """Limits; nothing held by who waits; nothing free that somebody waits for: after every step."""
+    """Limits; nothing held by who queued; nothing free that somebody queued for: after every step."""
     run_state_machine_as_test(Machine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
 
 
@@ -295,21 +299,21 @@ def test_what_is_given_back_goes_to_the_next_in_turn() -> None:
     """In the same moment: a newcomer finds nothing."""
     door = Door(Limits(1, queue_size=9))
     first, second, third = door.placed("a"), door.placed("a"), door.placed("b")
-    assert (second.waits, third.waits) == (True, True)
-    door.places.leave(first, 1.0)
+    assert (second.queued, third.queued) == (True, True)
+    door.limiter.leave(first, 1.0)
     assert door.woken == [second]
-    assert door.placed("c").waits
-    door.places.leave(second, 2.0)
+    assert door.placed("c").queued
+    door.limiter.leave(second, 2.0)
     assert door.woken == [second, third]
 
 
 def test_a_slot_that_became_free_meanwhile_is_taken() -> None:
-    """Who entered without one and claims takes it, and waits beside no free slot."""
+    """Who entered without one and claims takes it, and queued beside no free slot."""
     door = Door(Limits(1, queue_size=9))
     first, late = door.placed("a"), Lease()
-    assert door.places.enter(late) is None
-    door.places.leave(first, 1.0)
-    assert door.places.claim(late, "b", "x", 1.0) is None
+    assert door.limiter.enter(late, 0.0) is None
+    door.limiter.leave(first, 1.0)
+    assert door.limiter.acquire(late, "b", "x", 1.0)
     assert holds(late) == ["slot"]
 
 
@@ -317,21 +321,22 @@ def test_a_slot_that_who_begins_to_wait_gives_back_goes_to_who_waits_for_it() ->
     """Who entered early, and lacks a share when it claims, does not keep others from the slot that it had."""
     door = Door(Limits(2, per_provider=1, queue_size=9))
     early = Lease()
-    assert door.places.enter(early) is None
+    assert door.limiter.enter(early, 0.0) is None
     door.placed("a", "x")
     waiting = door.placed("a", "y")
-    assert waiting.waits
-    assert door.places.claim(early, "b", "x", 0.0) is None
-    assert (holds(early), door.woken) == (["waits"], [waiting])
+    assert waiting.queued
+    assert not door.limiter.acquire(early, "b", "x", 0.0)
+    assert door.limiter.join_queue(early, 0.0) is None
+    assert (holds(early), door.woken) == (["queued"], [waiting])
     assert holds(waiting) == ["slot", "provider_share"]
 
 
 def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
     """By how long slots are held, if only one is lacking; that tells nothing of a share."""
     door = Door(Limits(1, per_provider=1, queue_size=9))
-    place = door.placed("a")
-    place.served = True
-    door.places.leave(place, 4.0)
+    lease = door.placed("a")
+    lease.forwarded = True
+    door.limiter.leave(lease, 4.0)
     door.placed("a", now=4.0)
     assert door.come("b", "y", 4.0, patience=3.9)[1] == Refusal("queue_deadline", 4.0, 4.0)
     assert door.come("b", "y", 4.0, patience=4.0)[1] is None
@@ -342,8 +347,8 @@ def test_a_turn_that_would_come_too_late_is_told_at_once() -> None:
 def test_a_request_that_did_not_go_up_tells_no_pace() -> None:
     """One that was refused has held its slot for no reason that will come again."""
     door = Door(Limits(1, queue_size=9))
-    door.places.leave(door.placed("a"), 4.0)
-    assert door.places.statistics(4.0).pace is None
+    door.limiter.leave(door.placed("a"), 4.0)
+    assert door.limiter.statistics(4.0).pace is None
 
 
 def test_in_an_outage_turns_come_as_fast_as_requests_fail() -> None:
@@ -351,8 +356,8 @@ def test_in_an_outage_turns_come_as_fast_as_requests_fail() -> None:
     door = Door(Limits(1, queue_size=9))
     line = [door.placed("a"), door.placed("a"), door.placed("a")]
     for tick in range(1, 40):
-        line[0].served = True
-        door.places.leave(line.pop(0), tick / 10)
+        line[0].forwarded = True
+        door.limiter.leave(line.pop(0), tick / 10)
         line.append(door.placed("a", now=tick / 10))
     assert door.come("b", now=3.9, patience=0.05)[1] == pytest.approx(
         Refusal("queue_deadline", 0.2, 0.2), abs=1e-6
@@ -364,11 +369,11 @@ def test_what_was_refused_after_its_turn_lets_the_next_one_go() -> None:
     """A slot that was given back is free, and the late holder of before is forgotten."""
     door = Door(Limits(1, queue_size=9))
     first = door.placed("a")
-    first.served = True
+    first.forwarded = True
     line = [first, door.placed("a"), door.placed("a")]
-    door.places.leave(first, 1.0)
-    door.places.leave(line[1], 31.0)  # held for long, and refused
-    assert door.places.statistics(31.0).pace == 1.0
+    door.limiter.leave(first, 1.0)
+    door.limiter.leave(line[1], 31.0)  # held for long, and refused
+    assert door.limiter.statistics(31.0).pace == 1.0
     assert door.come("b", now=31.0, patience=1.0)[1] is None
 
 
@@ -377,15 +382,15 @@ def test_a_wait_ends(patience: float, until: float) -> None:
     """With the request's own patience or the queue's timeout, whichever is shorter, from when it began."""
     door = Door(Limits(1, queue_size=9))
     door.placed("a")
-    assert door.come("b", now=100.0, patience=patience)[0].until == until
+    assert door.come("b", now=100.0, patience=patience)[0].deadline == until
 
 
 def test_no_turn_is_expected_behind_the_timeout() -> None:
     """The queue's timeout bounds what may be expected, however patient a request is."""
     door = Door(Limits(1, queue_size=9, queue_timeout=3.0))
     first = door.placed("a")
-    first.served = True
-    door.places.leave(first, 4.0)
+    first.forwarded = True
+    door.limiter.leave(first, 4.0)
     door.placed("a", now=4.0)
     assert door.come("b", now=4.0)[1] == Refusal("queue_deadline", 4.0, 4.0)
 
@@ -394,15 +399,15 @@ def test_a_quiet_hour_makes_no_wait_long() -> None:
     """Only what is held tells when a slot becomes free, not how long ago the last one did."""
     door = Door(Limits(1, queue_size=9))
     first = door.placed("a")
-    first.served = True
-    door.places.leave(first, 1.0)
+    first.forwarded = True
+    door.limiter.leave(first, 1.0)
     for now in (3600.0, 7200.0):
         holder, waiting = door.placed("a", now=now), door.placed("b", now=now)
-        assert waiting.waits
-        assert door.places.statistics(now).pace == 1.0
+        assert waiting.queued
+        assert door.limiter.statistics(now).pace == 1.0
         assert door.come("c", now=now, patience=1.5)[1] == Refusal("queue_deadline", 2.0, 2.0)
-        for place in (waiting, holder):
-            door.places.leave(place, now)
+        for lease in (waiting, holder):
+            door.limiter.leave(lease, now)
 
 
 def test_the_pace_is_of_how_long_a_place_was_held() -> None:
@@ -410,11 +415,11 @@ def test_the_pace_is_of_how_long_a_place_was_held() -> None:
     door = Door(Limits(1, queue_size=9))
     first = door.placed("a", now=10.0)
     second = door.placed("a", now=11.0)
-    first.served = second.served = True
-    door.places.leave(first, 14.0)
-    assert door.places.statistics(14.0).pace == 1 / 4
-    door.places.leave(second, 16.0)
-    assert door.places.statistics(16.0).pace == 1 / 2
+    first.forwarded = second.forwarded = True
+    door.limiter.leave(first, 14.0)
+    assert door.limiter.statistics(14.0).pace == 1 / 4
+    door.limiter.leave(second, 16.0)
+    assert door.limiter.statistics(16.0).pace == 1 / 2
 
 
 def test_who_is_pushed_out_is_woken_and_waits_no_longer() -> None:
@@ -422,10 +427,10 @@ def test_who_is_pushed_out_is_woken_and_waits_no_longer() -> None:
     door = Door(Limits(1, queue_size=2))
     door.placed("a")
     older, younger = door.placed("b"), door.placed("b")
-    assert door.placed("c").waits
+    assert door.placed("c").queued
     assert door.woken == [younger]
-    assert (younger.pushed_out, holds(younger), older.waits) == (True, [], True)
-    assert door.places.give_up(younger, 0.0) == Refusal("queue_full", 1.0)
+    assert (younger.pushed_out, holds(younger), older.queued) == (True, [], True)
+    assert door.limiter.refusal_after_wait(younger, 0.0) == Refusal("queue_full", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -440,21 +445,21 @@ def test_the_door_refuses_only_where_nobody_may_wait(limits: Limits, shadow: str
     """Without a slot, a queue and shadow nobody comes in; with one of them it is the claim's to decide."""
     door = Door(limits, frozenset({shadow}))
     door.placed("a")
-    assert door.places.enter(Lease()) == refusal
+    assert door.limiter.enter(Lease(), 0.0) == refusal
 
 
 def test_what_waits_for_a_share_has_spent_none_of_its_rate() -> None:
-    """It was counted when it came, and is not while it waits: another request of its caller goes instead."""
+    """It was counted when it came, and is not while it queued: another request of its caller goes instead."""
     door = Door(Limits(9, per_provider=1, queue_size=9), rate=1)
     first = door.placed("b", "x")
     waiting = door.placed("a", "x")
-    assert (holds(waiting), waiting.rated_at) == (["waits"], None)
+    assert (holds(waiting), waiting.charged_at) == (["queued"], None)
     other = door.placed("a", "y")
-    assert (other.waits, other.rated_at) == (False, 0.0)
-    door.places.leave(first, 0.5)  # its share is free, its rate not yet
-    assert waiting.waits
+    assert (other.queued, other.charged_at) == (False, 0.0)
+    door.limiter.leave(first, 0.5)  # its share is free, its rate not yet
+    assert waiting.queued
     door.let_pass(0.5, 1.0)
-    assert (waiting.waits, waiting.rated_at) == (False, 1.0)
+    assert (waiting.queued, waiting.charged_at) == (False, 1.0)
 
 
 def test_a_full_queue_tells_when_there_is_room() -> None:
@@ -464,8 +469,8 @@ def test_a_full_queue_tells_when_there_is_room() -> None:
     door.placed("b")
     door.placed("c")
     assert door.come("d")[1] == Refusal("queue_full", 1.0)  # unknown
-    first.served = True
-    door.places.leave(first, 3.0)
+    first.forwarded = True
+    door.limiter.leave(first, 3.0)
     door.placed("d", now=3.0)
     assert door.come("e", now=3.0)[1] == Refusal("queue_full", 3.0)
     assert door.come("e", now=5.0)[1] == Refusal("queue_full", 1.0)
@@ -483,13 +488,13 @@ def test_a_full_queue_with_free_slots_has_room_when_the_rate_admits_one() -> Non
     for limits, wait in ((Limits(9, queue_size=2), 0.75), (Limits(9, 9, queue_size=2), 0.75)):
         door = Door(limits, rate=1)
         first = door.placed("b")
-        first.served = True
-        door.places.leave(first, 0.01)
+        first.forwarded = True
+        door.limiter.leave(first, 0.01)
         for _ in range(3):
             door.placed("a", now=1.0)
         assert door.come("a", now=1.25)[1] == Refusal("queue_full", wait)
     shared = Door(Limits(9, per_caller=1, queue_size=1))
-    shared.placed("a").served = True
+    shared.placed("a").forwarded = True
     shared.placed("a")
     assert shared.come("a", now=1.0)[1] == Refusal("queue_full", 1.0)
 
@@ -498,35 +503,35 @@ def test_who_left_in_the_moment_of_its_turn_is_not_counted() -> None:
     """The next one of its caller has that turn."""
     door = Door(Limits(9, queue_size=9), rate=1)
     _, gone, other = [door.placed("a") for _ in range(3)]
-    door.places.advance(1.0)
-    assert (gone.waits, other.waits) == (False, True)
-    door.places.uncount(gone)
-    door.places.leave(gone, 1.0)
-    assert (other.waits, other.rated_at) == (False, 1.0)
+    door.limiter.advance(1.0)
+    assert (gone.queued, other.queued) == (False, True)
+    door.limiter.uncharge_rate(gone)
+    door.limiter.leave(gone, 1.0)
+    assert (other.queued, other.charged_at) == (False, 1.0)
     assert door.rate
-    assert not door.rate.has_room("a", 1.9)
+    assert not door.rate.allows("a", 1.9)
 
 
 def test_who_waited_in_vain_is_told_when_its_turn_would_come() -> None:
     """If it came again at once: behind the others that wait, and not behind itself."""
     door = Door(Limits(1, queue_size=9, queue_timeout=100.0))
     first = door.placed("a")
-    first.served = True
+    first.forwarded = True
     line = [door.placed("b"), door.placed("c"), door.placed("c")]
-    door.places.leave(first, 4.0)
-    assert [place.waits for place in line] == [False, True, True]
-    assert door.places.give_up(line[1], 5.0) == Refusal("queue_timeout", 3.0 + 4.0)
-    assert Door(Limits(1, queue_size=9)).places.due() == math.inf
+    door.limiter.leave(first, 4.0)
+    assert [lease.queued for lease in line] == [False, True, True]
+    assert door.limiter.refusal_after_wait(line[1], 5.0) == Refusal("queue_timeout", 3.0 + 4.0)
+    assert Door(Limits(1, queue_size=9)).limiter.next_due() == math.inf
 
 
 def test_a_limit_in_shadow_says_what_it_would_have_done() -> None:
     """Who lacked it is in, holds nothing of it, and the next is counted as if it had not come."""
     door = Door(Limits(1, per_caller=1), frozenset({"capacity", "caller_capacity"}))
     first, second = door.placed("a"), door.placed("a")
-    assert (second.slot, second.caller_share, second.would) == (False, False, ("capacity", "caller_capacity"))
-    door.places.leave(first, 0.0)
+    assert (second.slot, second.caller_share, second.shadowed) == (False, False, ("capacity", "caller_capacity"))
+    door.limiter.leave(first, 0.0)
     third = door.placed("a")
-    assert (third.slot, third.caller_share, third.would) == (True, True, ())
+    assert (third.slot, third.caller_share, third.shadowed) == (True, True, ())
 
 
 @pytest.mark.parametrize(
@@ -549,12 +554,12 @@ def test_what_would_be_refused_changes_nobodys_fate(
         door, came, inside = Door(limits, shadow), list[bool](), list[Lease]()
         for event in story:
             if len(event) == 2:
-                place, refusal = door.come(*event)
+                lease, refusal = door.come(*event)
                 assert not (refusal and shadow), "a limit in shadow refuses nobody"
-                came.append(not (refusal or place.would))
-                inside.append(place)
+                came.append(not (refusal or lease.shadowed))
+                inside.append(lease)
             elif event[0] < len(inside):  # who was refused has left before
-                door.places.leave(inside[event[0]], 0.0)
+                door.limiter.leave(inside[event[0]], 0.0)
         return came
 
     assert fates(frozenset({"capacity", "caller_capacity", "provider_capacity"})) == fates(frozenset())
@@ -562,15 +567,15 @@ def test_what_would_be_refused_changes_nobodys_fate(
 
 @given(st.lists(st.sampled_from("ab"), max_size=12))
 def test_nobody_waits_for_a_slot_in_shadow(callers: list[str]) -> None:
-    """Who waits for another limit needs no slot for its turn."""
+    """Who queued for another limit needs no slot for its turn."""
     door = Door(Limits(1, per_caller=1, queue_size=99), frozenset({"capacity"}))
     holders = {caller: door.placed(caller) for caller in "ab"}
     line = [door.placed(caller) for caller in callers]
-    assert all(place.waits for place in line)
-    for place in line:
-        door.places.leave(holders[str(place.caller)], 0.0)
-        assert not place.waits
-        holders[str(place.caller)] = place
+    assert all(lease.queued for lease in line)
+    for lease in line:
+        door.limiter.leave(holders[str(lease.caller)], 0.0)
+        assert not lease.queued
+        holders[str(lease.caller)] = lease
 
 
 @pytest.mark.parametrize(
@@ -581,12 +586,12 @@ def test_nobody_waits_for_a_slot_in_shadow(callers: list[str]) -> None:
     ],
 )
 def test_a_share_in_shadow_bars_no_turn(limits: Limits, shadow: str) -> None:
-    """Who waits for a slot has its turn when one is free, though a share that is only counted is lacking."""
+    """Who queued for a slot has its turn when one is free, though a share that is only counted is lacking."""
     door = Door(limits, frozenset({shadow}))
     door.placed("a", "x")
     other, waiting = door.placed("b", "y"), door.placed("a", "x")
-    assert (waiting.waits, waiting.would) == (True, (shadow,))
-    door.places.leave(other, 0.0)
+    assert (waiting.queued, waiting.shadowed) == (True, (shadow,))
+    door.limiter.leave(other, 0.0)
     assert door.woken == [waiting]
     assert holds(waiting)[0] == "slot"
 
@@ -594,10 +599,10 @@ def test_a_share_in_shadow_bars_no_turn(limits: Limits, shadow: str) -> None:
 def test_who_is_counted_once_is_given_back_once() -> None:
     """To leave twice, or without ever having claimed, changes nothing."""
     door = Door(Limits(1, 1, 1))
-    place = Lease()
-    assert door.places.enter(place) is None
+    lease = Lease()
+    assert door.limiter.enter(lease, 0.0) is None
     for _ in range(2):
-        door.places.leave(place, 0.0)
+        door.limiter.leave(lease, 0.0)
     assert door.slots.held == set()
     assert holds(door.placed("a")) == ["slot", "caller_share", "provider_share"]
-    assert repr(place) == "<Place outside>"
+    assert repr(lease) == "<Lease idle>"

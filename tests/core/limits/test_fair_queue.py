@@ -37,7 +37,7 @@ class Naive:
     def count(self, caller: str) -> int:
         return sum(item.caller == caller for item in self.items)
 
-    def has_room(self, caller: str) -> bool:
+    def accepts(self, caller: str) -> bool:
         longest = max([self.count(each) for each in CALLERS])
         return len(self.items) < self.size or longest > self.count(caller) + 1
 
@@ -56,14 +56,14 @@ class Naive:
         self.items.append(item)
         return out
 
-    def ahead(self, caller: str) -> int:
+    def turns_ahead(self, caller: str) -> int:
         """Let one more of this caller come to a copy, and count the turns until it has its own."""
         copy, last = Naive(self.size + 1), Item(10**9, caller, "x")
         copy.items, copy.turns, copy.clock = [*self.items], {**self.turns}, self.clock
         copy.push(last)
-        return next(turns for turns in range(len(copy.items)) if copy.next(set()) == last)
+        return next(turns for turns in range(len(copy.items)) if copy.pop(set()) == last)
 
-    def next(self, blocked: set[tuple[str, str]]) -> Item | None:
+    def pop(self, blocked: set[tuple[str, str]]) -> Item | None:
         for caller in sorted({item.caller for item in self.items}, key=lambda each: self.turns[each]):
             free = [i for i in self.items if i.caller == caller and (i.caller, i.lane) not in blocked]
             if free:
@@ -86,8 +86,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(caller=st.sampled_from(CALLERS), lane=st.sampled_from(LANES))
     def push(self, caller: str, lane: str) -> None:
-        assert self.queue.has_room(caller) == self.naive.has_room(caller)
-        if not self.queue.has_room(caller):
+        assert self.queue.accepts(caller) == self.naive.accepts(caller)
+        if not self.queue.accepts(caller):
             return
         self.number += 1
         item = Item(self.number, caller, lane)
@@ -103,7 +103,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(blocked=st.sets(st.tuples(st.sampled_from(CALLERS), st.sampled_from(LANES)), max_size=4))
     def take(self, blocked: set[tuple[str, str]]) -> None:
-        assert self.queue.next(lambda caller, lane: (caller, lane) not in blocked) == self.naive.next(blocked)
+        assert self.queue.pop(lambda caller, lane: (caller, lane) not in blocked) == self.naive.pop(blocked)
 
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
@@ -123,7 +123,7 @@ class Machine(RuleBasedStateMachine):
         assert self.queue.callers == len(counts)
         assert set(self.queue.lanes) == {item.lane for item in self.naive.items}
         for caller in CALLERS:
-            assert self.queue.ahead(caller) == self.naive.ahead(caller)
+            assert self.queue.turns_ahead(caller) == self.naive.turns_ahead(caller)
 
 
 def test_the_queue_does_what_the_naive_one_does() -> None:
@@ -142,7 +142,7 @@ def filled(names: str, size: int = 1000) -> FairQueue[tuple[int, str]]:
 def served(queue: FairQueue[tuple[int, str]]) -> str:
     """Serve all; return whose turns they were."""
     turns = []
-    while item := queue.next(lambda *_: True):
+    while item := queue.pop(lambda *_: True):
         turns.append(item[1])
     return "".join(turns)
 
@@ -171,13 +171,13 @@ def test_whoever_comes_meanwhile_a_caller_that_may_go_sees_each_other_at_most_on
     seen = Counter[str]()  # turns of the others since "a" came or had its last
     for number, event in enumerate(story):
         if isinstance(event, str):
-            if queue.has_room(event):
+            if queue.accepts(event):
                 if event == "a" and not queue.waiting("a"):
                     seen.clear()
                 queue.push(event, "x", (number, event))
             continue
         blocked = event
-        if item := queue.next(lambda caller, _: caller not in blocked):  # noqa: B023 - asked at once
+        if item := queue.pop(lambda caller, _: caller not in blocked):  # noqa: B023 - asked at once
             seen[item[1]] += 1
             if item[1] == "a":
                 seen.clear()
@@ -190,11 +190,11 @@ def test_so_many_turns_are_ahead(names: str, taken: int, caller: str) -> None:
     """Exactly, whoever stands where in the round."""
     queue = filled(names)
     for _ in range(taken):
-        queue.next(lambda *_: True)
-    ahead = queue.ahead(caller)
+        queue.pop(lambda *_: True)
+    ahead = queue.turns_ahead(caller)
     queue.push(caller, "x", (999, caller))
     turns = 0
-    while queue.next(lambda *_: True) != (999, caller):
+    while queue.pop(lambda *_: True) != (999, caller):
         turns += 1
     assert turns == ahead
 
@@ -207,7 +207,7 @@ def test_turns_go_round() -> None:
 def test_own_requests_keep_their_order() -> None:
     """A caller is served in the order in which it came."""
     queue = filled("aaa")
-    assert [queue.next(lambda *_: True) for _ in range(3)] == [(0, "a"), (1, "a"), (2, "a")]
+    assert [queue.pop(lambda *_: True) for _ in range(3)] == [(0, "a"), (1, "a"), (2, "a")]
 
 
 def test_a_blocked_lane_is_passed_by() -> None:
@@ -215,16 +215,16 @@ def test_a_blocked_lane_is_passed_by() -> None:
     queue: FairQueue[str] = FairQueue(9)
     for item, lane in (("1", "x"), ("2", "y"), ("3", "x")):
         queue.push("a", lane, item)
-    assert queue.next(lambda _, lane: lane == "y") == "2"
-    assert queue.next(lambda _, lane: lane == "y") is None
-    assert [queue.next(lambda *_: True) for _ in range(2)] == ["1", "3"]
+    assert queue.pop(lambda _, lane: lane == "y") == "2"
+    assert queue.pop(lambda _, lane: lane == "y") is None
+    assert [queue.pop(lambda *_: True) for _ in range(2)] == ["1", "3"]
 
 
 @pytest.mark.parametrize(("names", "comer", "out"), [("aaaa", "b", 3), ("aaab", "c", 2), ("aabc", "d", 1)])
 def test_the_longest_line_makes_room(names: str, comer: str, out: int) -> None:
     """Its youngest leaves, if the comer has less by two or more with it."""
     queue = filled(names, size=4)
-    assert queue.has_room(comer)
+    assert queue.accepts(comer)
     assert queue.push(comer, "x", (9, comer)) == (out, "a")
 
 
@@ -234,7 +234,7 @@ def test_nobody_is_pushed_out_for_ever(names: str, comers: str) -> None:
     queue = filled(names, size=4)
     pushes = 0
     for number, name in enumerate(comers, 100):
-        if queue.has_room(name):
+        if queue.accepts(name):
             pushes += queue.push(name, "x", (number, name)) is not None
     assert pushes <= 3
 

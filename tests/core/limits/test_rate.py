@@ -19,7 +19,7 @@ from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
 
 
 def admitted(limiter: RateLimiter, caller: str, now: float) -> bool:
-    return limiter.take(caller, now).wait is None
+    return limiter.charge(caller, now).wait is None
 
 
 def test_the_limit_at_once_after_a_silent_second() -> None:
@@ -74,10 +74,10 @@ def test_callers_are_apart() -> None:
 def test_the_budget_tells_what_is_left() -> None:
     """An admission tells what remains, a refusal when the next comes and when all of it is back."""
     limiter = RateLimiter(2)
-    assert limiter.take("a", 0.0) == Budget(2, remaining=1, reset=1.0, wait=None)
-    assert limiter.take("a", 0.25) == Budget(2, remaining=0, reset=1.0, wait=None)
-    assert limiter.take("a", 0.5) == Budget(2, remaining=0, reset=0.75, wait=0.5)
-    assert limiter.take("a", 1.0) == Budget(2, remaining=0, reset=1.0, wait=None)
+    assert limiter.charge("a", 0.0) == Budget(2, remaining=1, reset=1.0, wait=None)
+    assert limiter.charge("a", 0.25) == Budget(2, remaining=0, reset=1.0, wait=None)
+    assert limiter.charge("a", 0.5) == Budget(2, remaining=0, reset=0.75, wait=0.5)
+    assert limiter.charge("a", 1.0) == Budget(2, remaining=0, reset=1.0, wait=None)
 
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 64), max_size=30))
@@ -86,11 +86,11 @@ def test_wait_leads_exactly_to_the_next_admission(limit: int, gaps: list[int]) -
     limiter, now = RateLimiter(limit), 0.0
     for gap in gaps:
         now += gap / 64
-        if limiter.has_room("a", now):
+        if limiter.allows("a", now):
             limiter.admit("a", now)
-    while limiter.has_room("a", now):
+    while limiter.allows("a", now):
         limiter.admit("a", now)
-    wait = limiter.take("a", now).wait
+    wait = limiter.charge("a", now).wait
     assert wait is not None
     assert wait == limiter.turn("a", now) - now
     assert 0 < wait <= 1
@@ -103,7 +103,7 @@ def test_wait_leads_to_the_next_admission_as_floats_add(at: float, later: float)
     """A sleep as long as told ends at an admission: no rounding sends the caller away again."""
     limiter = RateLimiter(1)
     assert admitted(limiter, "a", at)
-    wait = limiter.take("a", at + later).wait
+    wait = limiter.charge("a", at + later).wait
     assert wait is None or admitted(limiter, "a", at + later + wait)
 
 
@@ -123,15 +123,15 @@ def test_requests_that_keep_to_their_turns_are_all_admitted(
     limiter, now = RateLimiter(limit, chance=lambda: chance), 0.0
     for gap in before:
         now += gap / 64
-        limiter.take("a", now)
-    while limiter.has_room("a", now):
+        limiter.charge("a", now)
+    while limiter.allows("a", now):
         limiter.admit("a", now)
     due = limiter.turn("a", now)
     told = []
     for at in sorted(now + tick / 1000 for tick in burst):
         if at >= due:
             break
-        budget = limiter.take("a", at)
+        budget = limiter.charge("a", at)
         assert budget.wait is not None
         told.append(at + math.ceil((budget.wait + budget.spread) * 1000) / 1000)
     assert told == sorted(told)
@@ -142,7 +142,7 @@ def test_requests_that_keep_to_their_turns_are_all_admitted(
 def test_each_refused_request_is_told_a_later_turn() -> None:
     """A burst's turns lie 1/limit apart, and hardly more."""
     limiter = RateLimiter(5)
-    waits = [limiter.take("a", 10.0).wait for _ in range(40)]
+    waits = [limiter.charge("a", 10.0).wait for _ in range(40)]
     assert waits[:5] == [None] * 5
     assert waits[5:] == pytest.approx([1 + number * 1.05 / 5 for number in range(35)])
 
@@ -152,7 +152,7 @@ def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
     limiter = RateLimiter(5)
     for at in (0.0, 0.9, 0.9, 0.9, 0.9):
         assert admitted(limiter, "a", at)
-    told = [0.95 + (limiter.take("a", 0.95).wait or 0.0) for _ in range(3)]
+    told = [0.95 + (limiter.charge("a", 0.95).wait or 0.0) for _ in range(3)]
     assert told == pytest.approx([1.0, 1.9, 2.11])
 
 
@@ -161,7 +161,7 @@ def test_chance_moves_a_whole_line() -> None:
     chances = iter([0.5, 0.25])
     limiter = RateLimiter(5, chance=lambda: next(chances))
     for caller in "ab":
-        budgets = [limiter.take(caller, 0.0) for _ in range(8)][5:]
+        budgets = [limiter.charge(caller, 0.0) for _ in range(8)][5:]
         assert [budget.wait for budget in budgets] == pytest.approx([1.0, 1.21, 1.42])
         assert {budget.spread for budget in budgets} == {0.1 if caller == "a" else 0.05}
 
@@ -170,7 +170,7 @@ def test_chance_moves_a_whole_line() -> None:
 def test_chance_adds_a_fifth_at_most(limit: int, later: float, chance: float) -> None:
     """And less than 1/limit, however long the wait: for the first turn of a line as for the last."""
     limiter = RateLimiter(limit, chance=lambda: chance)
-    budgets = [limiter.take("a", 0.0) for _ in range(limit)] + [limiter.take("a", later) for _ in range(9)]
+    budgets = [limiter.charge("a", 0.0) for _ in range(limit)] + [limiter.charge("a", later) for _ in range(9)]
     for budget in budgets[limit:]:
         assert budget.wait is not None
         assert 0 <= budget.spread <= budget.wait * 0.2
@@ -180,30 +180,30 @@ def test_chance_adds_a_fifth_at_most(limit: int, later: float, chance: float) ->
 def test_turns_are_forgotten_when_they_have_passed() -> None:
     """A caller that let its turns pass, whether it kept them or not, begins a new line."""
     limiter = RateLimiter(1)
-    assert [limiter.take("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.05, 3.1])
-    assert limiter.take("a", 3.1).wait is None
-    assert limiter.take("a", 3.5).wait == pytest.approx(0.6)
+    assert [limiter.charge("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.05, 3.1])
+    assert limiter.charge("a", 3.1).wait is None
+    assert limiter.charge("a", 3.5).wait == pytest.approx(0.6)
 
 
 def test_a_caller_that_ignores_its_turns_is_told_a_minute_at_most() -> None:
     """However often it asks; and after a silent minute all that is forgotten."""
     limiter = RateLimiter(1, chance=lambda: 0.5)
     for number in range(1000):
-        budget = limiter.take("a", number / 1000)
+        budget = limiter.charge("a", number / 1000)
         assert budget.wait is None or 0 < budget.wait + budget.spread <= 60.0 + 1e-9
     assert admitted(limiter, "a", 1.0)  # as ever
-    assert limiter.take("a", 61.1).wait is None
-    assert limiter.take("a", 61.2).wait == pytest.approx(0.9)
+    assert limiter.charge("a", 61.1).wait is None
+    assert limiter.charge("a", 61.2).wait == pytest.approx(0.9)
 
 
 def test_turns_ahead_outlive_the_admissions() -> None:
     """A caller's turns are known while they lie ahead, though none of it was admitted in the last second."""
     limiter = RateLimiter(1)
     for _ in range(10):
-        limiter.take("a", 0.0)
+        limiter.charge("a", 0.0)
     assert limiter.statistics(5.5).callers == 0
     assert admitted(limiter, "a", 5.5)
-    assert limiter.take("a", 5.5).wait == pytest.approx(1 + 9 * 1.05 - 5.5)
+    assert limiter.charge("a", 5.5).wait == pytest.approx(1 + 9 * 1.05 - 5.5)
 
 
 def test_lines_are_bounded_too() -> None:
@@ -211,13 +211,13 @@ def test_lines_are_bounded_too() -> None:
     limiter = RateLimiter(1, max_callers=8)
     for number in range(100):
         for _ in range(3):
-            limiter.take(number, number / 1000)
-        assert len(limiter._lines) <= 8
+            limiter.charge(number, number / 1000)
+        assert len(limiter._sequences) <= 8
     for _ in range(100):
-        limiter.take("a", 0.2)
-    assert len(limiter._lines["a"].turns) == 1
-    limiter.take("b", 100.0)
-    assert not limiter._lines
+        limiter.charge("a", 0.2)
+    assert len(limiter._sequences["a"].turns) == 1
+    limiter.charge("b", 100.0)
+    assert not limiter._sequences
 
 
 def test_what_was_given_back_was_never_counted() -> None:
@@ -225,9 +225,9 @@ def test_what_was_given_back_was_never_counted() -> None:
     limiter = RateLimiter(2)
     limiter.admit("a", 0.0)
     limiter.admit("a", 0.5)
-    limiter.give_back("a", 0.5)
+    limiter.refund("a", 0.5)
     assert limiter.budget("a", 0.5) == Budget(2, remaining=1, reset=0.5)
-    limiter.give_back("a", 0.0)
+    limiter.refund("a", 0.0)
     assert limiter.statistics(0.5).callers == 0
     assert limiter.budget("a", 0.5) == Budget(2, remaining=2, reset=0.0)
 
@@ -238,7 +238,7 @@ def test_a_turn_behind_others_is_when_it_comes(limit: int, gaps: list[int], ahea
     limiter, now = RateLimiter(limit), 0.0
     for gap in gaps:
         now += gap / 64
-        limiter.take("a", now)
+        limiter.charge("a", now)
     expected = limiter.turn("a", now, ahead)
     for _ in range(ahead):
         now = limiter.turn("a", now)
@@ -250,7 +250,7 @@ def test_expiry_forgets_silent_callers() -> None:
     """A caller that was silent for a second costs nothing."""
     limiter = RateLimiter(1)
     for caller in "abc":
-        limiter.take(caller, 0.0)
+        limiter.charge(caller, 0.0)
     assert limiter.statistics(0.75) == RateStats(callers=3, evictions=0)
     assert limiter.statistics(1.0) == RateStats(callers=0, evictions=0)
     assert len(limiter._admissions) == 0
@@ -260,10 +260,10 @@ def test_eviction_forgets_the_least_recently_admitted() -> None:
     """Beyond the bound the caller whose last admission is oldest is forgotten, and that is counted."""
     limiter = RateLimiter(2, max_callers=2)
     for caller in "aba":
-        limiter.take(caller, 0.0)
-    limiter.take("a", 0.0)  # refused: that makes nobody more recent
-    limiter.take("b", 0.25)
-    limiter.take("c", 0.5)  # "a" was admitted last at 0.0, "b" at 0.25
+        limiter.charge(caller, 0.0)
+    limiter.charge("a", 0.0)  # refused: that makes nobody more recent
+    limiter.charge("b", 0.25)
+    limiter.charge("c", 0.5)  # "a" was admitted last at 0.0, "b" at 0.25
     assert limiter.statistics(0.5) == RateStats(callers=2, evictions=1)
     assert not admitted(limiter, "b", 0.5)
     assert admitted(limiter, "a", 0.5)
@@ -272,10 +272,10 @@ def test_eviction_forgets_the_least_recently_admitted() -> None:
 def test_a_refusal_does_not_protect_from_eviction() -> None:
     """Only admissions make a caller recent: who hammers while refused is forgotten as early as who waits."""
     limiter = RateLimiter(1, max_callers=2)
-    limiter.take("a", 0.0)
-    limiter.take("b", 0.25)
+    limiter.charge("a", 0.0)
+    limiter.charge("b", 0.25)
     assert not admitted(limiter, "a", 0.5)
-    limiter.take("c", 0.5)
+    limiter.charge("c", 0.5)
     assert not admitted(limiter, "b", 0.5)
     assert admitted(limiter, "a", 0.5)
 
@@ -285,7 +285,7 @@ def test_a_million_callers_in_bounded_memory() -> None:
     limiter = RateLimiter(10)
     rate = 250_000
     for number in range(1_000_000):
-        limiter.take(number, number / rate)
+        limiter.charge(number, number / rate)
         if number % 9_973 == 0:
             assert len(limiter._admissions) <= 100_000
     now = 999_999 / rate
@@ -297,14 +297,14 @@ def test_callers_at_an_honest_pace_are_never_evicted() -> None:
     """As many callers as there is room for within one second need no eviction, for ever."""
     limiter = RateLimiter(1, max_callers=128)
     for number in range(10_000):
-        limiter.take(number, number / 128)
+        limiter.charge(number, number / 128)
     assert limiter.statistics(9_999 / 128) == RateStats(callers=128, evictions=0)
 
 
 def test_a_repr_tells_the_state() -> None:
     """A limiter shows its limit and how many callers it knows, but none of them."""
     limiter = RateLimiter(5)
-    limiter.take("secret", 0.0)
+    limiter.charge("secret", 0.0)
     assert repr(limiter) == "<RateLimiter limit=5/s callers=1>"
 
 
@@ -339,7 +339,7 @@ class RateMachine(RuleBasedStateMachine):
     def take(self, caller: str, times: int) -> None:
         for _ in range(times):
             mine = self.recent(caller)
-            budget = self.limiter.take(caller, self.now)
+            budget = self.limiter.charge(caller, self.now)
             assert budget.limit == self.limit
             if len(mine) >= self.limit:
                 # Admitted when fewer than the limit are left, and behind turns that were told before.

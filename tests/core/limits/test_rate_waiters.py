@@ -5,57 +5,56 @@ from __future__ import annotations
 import math
 
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.core.limits.rate_waiters import RateTurns
+from aibridge_trio.core.limits.rate_waiters import RateWaiters
 
 
 def test_without_a_limit_all_may_go() -> None:
     """Nothing is counted, refused or due."""
-    turns = RateTurns(None, lambda _: True)
-    assert not turns.limited
-    assert turns.has_room("a", 0.0)
+    turns = RateWaiters(None, lambda _: True)
+    assert turns.allows("a", 0.0)
     assert turns.admit("a", 0.0) is None
     assert turns.refuse("a", 0.0, 100, 0.0) is None
-    turns.begin("a", 0.0)
-    assert (turns.due(), turns.next(1e9)) == (math.inf, None)
+    turns.arm("a", 0.0)
+    assert (turns.next_due(), turns.pop_due(1e9)) == (math.inf, None)
 
 
 def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
     """For a caller of which a request waits, and only if it is the rate that it waits for."""
     waiting = {"a", "c"}
-    turns = RateTurns(RateLimiter(1), waiting.__contains__)
-    turns.begin("c", 0.0)
-    assert turns.due() == math.inf
+    turns = RateWaiters(RateLimiter(1), waiting.__contains__)
+    turns.arm("c", 0.0)
+    assert turns.next_due() == math.inf
     assert [turns.admit(caller, at) for caller, at in (("a", 0.25), ("b", 0.5), ("c", 0.75))] == [0.25, 0.5, 0.75]
-    assert turns.due() == 1.25
-    assert [turns.next(at) for at in (1.0, 1.25, 1.5, 1.75, 2.0)] == [None, "a", None, "c", None]
-    assert repr(turns) == "<Turns <RateLimiter limit=1/s callers=3> alarms=0>"
+    assert turns.next_due() == 1.25
+    assert [turns.pop_due(at) for at in (1.0, 1.25, 1.5, 1.75, 2.0)] == [None, "a", None, "c", None]
+    assert repr(turns) == "<RateWaiters <RateLimiter limit=1/s callers=3> alarms=0>"
 
 
 def test_a_caller_has_one_alarm() -> None:
     """However many of its requests wait and go, nothing piles up."""
-    turns, now = RateTurns(RateLimiter(1), lambda _: True), 0.0
+    turns, now = RateWaiters(RateLimiter(1), lambda _: True), 0.0
     for _ in range(50):
         turns.admit("a", now)
         for _ in range(3):
-            turns.begin("a", now)
+            turns.arm("a", now)
         now += 1.0
-        assert turns.due() == now
-        assert [turns.next(now), turns.next(now)] == ["a", None]
+        assert turns.next_due() == now
+        assert [turns.pop_due(now), turns.pop_due(now)] == ["a", None]
     assert repr(turns).endswith("alarms=0>")
 
 
 def test_only_what_comes_too_late_is_refused() -> None:
     """Behind those that wait; and what it is told is later than what is told before it."""
-    turns = RateTurns(RateLimiter(1), lambda _: False)
+    turns = RateWaiters(RateLimiter(1), lambda _: False)
     turns.admit("a", 0.0)
-    assert turns.refuse("a", 0.0, 2, patience=3.0) is None
-    waits = [budget.wait for _ in range(2) if (budget := turns.refuse("a", 0.0, 2, patience=2.5))]
+    assert turns.refuse("a", 0.0, 2, max_wait=3.0) is None
+    waits = [budget.wait for _ in range(2) if (budget := turns.refuse("a", 0.0, 2, max_wait=2.5))]
     assert waits == [3.0, 4.05]
 
 
 def test_what_is_given_back_was_not_counted() -> None:
     """It makes room for the next in the same moment."""
-    turns = RateTurns(RateLimiter(1), lambda _: False)
+    turns = RateWaiters(RateLimiter(1), lambda _: False)
     turns.admit("a", 0.5)
-    turns.give_back("a", 0.5)
-    assert turns.has_room("a", 0.5)
+    turns.refund("a", 0.5)
+    assert turns.allows("a", 0.5)

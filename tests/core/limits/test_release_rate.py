@@ -14,32 +14,32 @@ from aibridge_trio.core.limits.release_rate import ReleaseRate
 
 def known(slots: int, *held: float) -> ReleaseRate:
     """Return one that has seen slots held for so long."""
-    drain = ReleaseRate(slots)
+    rate = ReleaseRate(slots)
     for number, seconds in enumerate(held):
-        drain.taken(number, 0.0)
-        drain.given(number, seconds, tells=True)
-    return drain
+        rate.acquired(number, 0.0)
+        rate.released(number, seconds, counts=True)
+    return rate
 
 
-def taken(drain: ReleaseRate, *since: float) -> ReleaseRate:
+def taken(rate: ReleaseRate, *since: float) -> ReleaseRate:
     """Let slots be taken at these times."""
     for number, at in enumerate(since):
-        drain.taken(f"holder {number}", at)
-    return drain
+        rate.acquired(f"holder {number}", at)
+    return rate
 
 
 def test_nothing_is_known_before_the_first() -> None:
     """Without a slot that was given back, or without a limit, nothing is expected."""
     assert ReleaseRate(4).pace(10.0) is None
-    assert ReleaseRate(4).wait(3, 10.0) is None
+    assert ReleaseRate(4).expected_wait(3, 10.0) is None
     unlimited = known(0, 1.0)
-    assert (unlimited.pace(1.0), unlimited.wait(1, 1.0)) == (None, None)
+    assert (unlimited.pace(1.0), unlimited.expected_wait(1, 1.0)) == (None, None)
 
 
 def test_the_example_of_ten_slots_taken_together() -> None:
     """Ten slots of three seconds, taken together, and one that comes 2.6 s later, as the eleventh in the queue."""
-    drain = taken(known(10, 3.0), *[100.0] * 10)
-    assert [drain.wait(turns, 102.6) for turns in (1, 10, 11)] == pytest.approx([0.4, 0.4, 3.4])
+    rate = taken(known(10, 3.0), *[100.0] * 10)
+    assert [rate.expected_wait(turns, 102.6) for turns in (1, 10, 11)] == pytest.approx([0.4, 0.4, 3.4])
 
 
 @pytest.mark.parametrize(("slots", "held", "pace"), [(1, [2.0], 0.5), (4, [2.0], 2.0), (2, [1.0, 3.0, 2.0], 1.0)])
@@ -51,34 +51,34 @@ def test_the_pace_is_slots_by_how_long_they_are_held(slots: int, held: list[floa
 def test_one_stream_of_an_hour_changes_nothing() -> None:
     """Neither when it has ended nor while it lasts: its slot is one that does not become free."""
     ended = taken(known(2, 3.0, 3.0, 3600.0), 5000.0, 5000.0)
-    assert (ended.wait(2, 5000.0), ended.pace(5000.0)) == (3.0, 2 / 3)
+    assert (ended.expected_wait(2, 5000.0), ended.pace(5000.0)) == (3.0, 2 / 3)
     lasts = taken(known(2, 3.0), 0.0, 600.0)
-    assert [lasts.wait(turns, 601.0) for turns in (1, 2, 3)] == [2.0, 5.0, 8.0]
+    assert [lasts.expected_wait(turns, 601.0) for turns in (1, 2, 3)] == [2.0, 5.0, 8.0]
 
 
 def test_a_second_long_stream_is_not_yet_usual() -> None:
     """Of two the shorter counts: rather an optimistic guess than a refusal for nothing."""
-    assert taken(known(1, 3600.0, 3.0), 0.0).wait(1, 1.0) == 2.0
+    assert taken(known(1, 3600.0, 3.0), 0.0).expected_wait(1, 1.0) == 2.0
 
 
 def test_a_stall_is_seen_when_it_lasts() -> None:
     """Silence for less than usual is none; then what is late is expected to be late as long again."""
-    drain = taken(known(2, 3.0), 0.0, 0.0)
-    assert [drain.wait(1, now) for now in (0.0, 2.5, 3.0, 4.0, 30.0)] == [3.0, 0.5, 0.0, 1.0, 27.0]
-    assert [drain.pace(now) for now in (0.0, 2.9, 3.0, 30.0)] == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2 / 30])
-    drain.given("holder 0", 30.0, tells=False)
-    assert drain.pace(30.0) == 2 / 3
-    drain.taken("another", 30.0)
-    assert (drain.wait(1, 30.0), drain.pace(30.0)) == (3.0, 2 / 3)
+    rate = taken(known(2, 3.0), 0.0, 0.0)
+    assert [rate.expected_wait(1, now) for now in (0.0, 2.5, 3.0, 4.0, 30.0)] == [3.0, 0.5, 0.0, 1.0, 27.0]
+    assert [rate.pace(now) for now in (0.0, 2.9, 3.0, 30.0)] == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2 / 30])
+    rate.released("holder 0", 30.0, counts=False)
+    assert rate.pace(30.0) == 2 / 3
+    rate.acquired("another", 30.0)
+    assert (rate.expected_wait(1, 30.0), rate.pace(30.0)) == (3.0, 2 / 3)
 
 
 def test_what_tells_nothing_is_free_all_the_same() -> None:
     """A slot whose holder was refused tells no time; and one that was never taken changes nothing."""
-    drain = taken(known(1, 1.0), 0.0)
-    drain.given("holder 0", 60.0, tells=False)
-    assert (drain.pace(60.0), drain.wait(1, 60.0)) == (1.0, 0.0)
-    drain.given("nobody", 60.0, tells=True)
-    assert drain.pace(60.0) == 1.0
+    rate = taken(known(1, 1.0), 0.0)
+    rate.released("holder 0", 60.0, counts=False)
+    assert (rate.pace(60.0), rate.expected_wait(1, 60.0)) == (1.0, 0.0)
+    rate.released("nobody", 60.0, counts=True)
+    assert rate.pace(60.0) == 1.0
 
 
 def test_the_last_ones_count() -> None:
@@ -90,9 +90,9 @@ def test_the_last_ones_count() -> None:
 
 def test_no_time_is_no_pace() -> None:
     """What was held for no time at all makes no infinity."""
-    drain = known(1, 0.0)
-    assert (drain.pace(5.0), drain.wait(9, 5.0)) == (None, 0.0)
-    assert repr(drain) == "<Drain slots=1 held=0 known=1>"
+    rate = known(1, 0.0)
+    assert (rate.pace(5.0), rate.expected_wait(9, 5.0)) == (None, 0.0)
+    assert repr(rate) == "<ReleaseRate slots=1 held=0 known=1>"
 
 
 def truth(free: list[float], held: list[float]) -> list[float]:
@@ -114,9 +114,9 @@ def truth(free: list[float], held: list[float]) -> list[float]:
 def test_of_steady_service_the_truth_is_known(usual: float, ages: list[float], turns: int) -> None:
     """If all are held for the same time, each turn is foreseen, whenever they were taken."""
     now = 1000.0
-    drain = taken(known(len(ages), usual), *sorted(now - age * usual for age in ages))
+    rate = taken(known(len(ages), usual), *sorted(now - age * usual for age in ages))
     expected = truth([usual * (1 - age) for age in ages], [usual] * turns)
-    assert [drain.wait(turn, now) for turn in range(1, turns + 1)] == pytest.approx(expected, abs=1e-6)
+    assert [rate.expected_wait(turn, now) for turn in range(1, turns + 1)] == pytest.approx(expected, abs=1e-6)
 
 
 @given(
@@ -131,8 +131,8 @@ def test_of_nearly_steady_service_the_truth_is_nearly_known(
     """Times that differ by a tenth of a second make each round of slots wrong by two tenths at most."""
     now = 1000.0
     taken_at = [now - part * seconds for seconds, part in slots]
-    drain = taken(known(len(slots), *held), *sorted(taken_at))
+    rate = taken(known(len(slots), *held), *sorted(taken_at))
     free = [at + seconds - now for at, (seconds, _) in zip(taken_at, slots, strict=True)]
     for turn, true in enumerate(truth(free, to_come), 1):
         rounds = math.ceil(turn / len(slots))
-        assert drain.wait(turn, now) == pytest.approx(true, abs=0.2 * rounds + 1e-6)
+        assert rate.expected_wait(turn, now) == pytest.approx(true, abs=0.2 * rounds + 1e-6)

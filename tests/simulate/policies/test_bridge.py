@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aibridge_trio import errors
 from aibridge_trio.core.breaker import breaker, key_cooldowns, verdict
-from aibridge_trio.core.limits import concurrency, rate, refusals
+from aibridge_trio.core.limits import concurrency, lease, rate, refusals
 from aibridge_trio.simulate.policies import bridge
 from aibridge_trio.simulate.scenario import settings
 from tests.test_house import imports_of, tree_of
@@ -29,19 +29,19 @@ def test_the_machines_are_the_products_own() -> None:
     in_bridge: dict[str, object] = {
         "Breaker": breaker.Breaker,
         "ConcurrencyLimiter": concurrency.ConcurrencyLimiter,
-        "Lease": concurrency.Lease,
+        "Lease": lease.Lease,
         "RateLimiter": rate.RateLimiter,
         "KeyCooldowns": key_cooldowns.KeyCooldowns,
         "verdict": verdict,
         "CircuitOpen": errors.CircuitOpen,
         "RateLimited": errors.RateLimited,
         "AtCapacity": errors.AtCapacity,
-        "reject": refusals.reject,
+        "refusals": refusals,
     }
     assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
     assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
     assert type(settings.breaker_policy(settings.default_settings())) is breaker.BreakerPolicy
-    assert type(settings.limits(settings.default_settings())) is concurrency.Limits
+    assert type(settings.limits(settings.default_settings())) is lease.Limits
 
 
 def test_no_machine_is_made_again() -> None:

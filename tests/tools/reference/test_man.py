@@ -18,7 +18,7 @@ from aibridge_trio.cli.help import facts
 from aibridge_trio.cli.parser import Command
 from aibridge_trio.config import loader
 from aibridge_trio.config.settings import OPTIONS, Option
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.anthropic import ANTHROPIC

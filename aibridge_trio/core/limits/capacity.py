@@ -1,0 +1,98 @@
+"""The three concurrency limits together: slots in all, shares per caller, shares per provider.
+
+A limit in shadow is counted but never missing: a request that finds it exhausted goes on without holding any of
+it, so that other requests are counted as if that one had not come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from typing import Protocol
+
+from aibridge_trio.core.limits.keyed_limit import KeyedLimit
+from aibridge_trio.core.limits.lease import Lease, Limit, Limits
+
+
+class Slots(Protocol):
+    """Counts the slots. In the program `trio.CapacityLimiter`, whose method names these are."""
+
+    @property
+    def available_tokens(self) -> float:
+        """How many slots are free."""
+
+    def acquire_on_behalf_of_nowait(self, borrower: object) -> None:
+        """Take a free slot."""
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        """Give back the slot that a borrower took."""
+
+
+class Capacity:
+    """Takes and gives back slots and shares. `shadow` names the limits in shadow, by their reject reasons."""
+
+    def __init__(self, limits: Limits, slots: Slots, shadow: Collection[str]) -> None:
+        self.has_shares = bool(limits.per_caller or limits.per_provider)
+        self.slots_in_shadow = "capacity" in shadow
+        self._slots = slots
+        self._callers = KeyedLimit(limits.per_caller)
+        self._providers = KeyedLimit(limits.per_provider)
+        self._callers_in_shadow = "caller_capacity" in shadow
+        self._providers_in_shadow = "provider_capacity" in shadow
+
+    def slot_free(self) -> bool:
+        """Return whether a slot is free."""
+        return self._slots.available_tokens > 0
+
+    def slot_available(self) -> bool:
+        """Return whether a request need not wait for a slot: one is free, or their limit is in shadow."""
+        return self.slots_in_shadow or self._slots.available_tokens > 0
+
+    def shares_available(self, caller: Hashable, provider: str) -> bool:
+        """Return whether a request need not wait for its shares."""
+        return self.provider_available(provider) and (self._callers_in_shadow or self._callers.available(caller))
+
+    def provider_available(self, provider: str) -> bool:
+        """Return whether a request need not wait for its provider's share."""
+        return self._providers_in_shadow or self._providers.available(provider)
+
+    def missing(self, lease: Lease) -> list[Limit]:
+        """Return the limits of which a lease holds nothing and nothing is available, those in shadow included."""
+        missing: list[Limit] = [] if lease.slot else ["capacity"]
+        if not self._callers.available(lease.caller):
+            missing.append("caller_capacity")
+        if not self._providers.available(lease.provider):
+            missing.append("provider_capacity")
+        return missing
+
+    def acquire_slot(self, lease: Lease) -> bool:
+        """Take a slot for a lease that has none, if one is free; return whether the lease has a slot now."""
+        if not lease.slot and self._slots.available_tokens > 0:
+            self._slots.acquire_on_behalf_of_nowait(lease)
+            lease.slot = True
+        return lease.slot
+
+    def release_slot(self, lease: Lease) -> bool:
+        """Give back a lease's slot; return whether it had one."""
+        if not lease.slot:
+            return False
+        lease.slot = False
+        self._slots.release_on_behalf_of(lease)
+        return True
+
+    def acquire_shares(self, lease: Lease) -> None:
+        """Take a lease's shares, as far as they are limited and available."""
+        if self.has_shares:
+            lease.caller_share = self._callers.acquire(lease.caller)
+            lease.provider_share = self._providers.acquire(lease.provider)
+
+    def release_shares(self, lease: Lease) -> None:
+        """Give back the shares that a lease holds."""
+        if lease.caller_share:
+            lease.caller_share = False
+            self._callers.release(lease.caller)
+        if lease.provider_share:
+            lease.provider_share = False
+            self._providers.release(lease.provider)
+
+    def __repr__(self) -> str:
+        return f"<Capacity callers={self._callers!r} providers={self._providers!r}>"
