@@ -12,7 +12,8 @@ import trio
 from aibridge_trio import __version__
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.config import policies
-from aibridge_trio.config.settings import PROTECTIONS, Address, Bind, Settings, UnixSocket
+from aibridge_trio.config.protections import PROTECTIONS
+from aibridge_trio.config.settings import Address, Bind, Settings, UnixSocket
 from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged, Publish
 from aibridge_trio.gateway import stored_references
 from aibridge_trio.gateway.admission import Admission

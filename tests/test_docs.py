@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aibridge_trio.config.settings import BREAKER, CONFIG, LIMITS, OPTIONS, PROTECTIONS, Option
+from aibridge_trio.config.protections import PROTECTIONS
+from aibridge_trio.config.settings import BREAKER, CONFIG, LIMITS, OPTIONS, Option
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS, Reject

@@ -69,10 +69,6 @@ OTHER_TESTS = {"real", "whole", "bench", "packaging", "test_house.py", "test_doc
 # Modules that no test file is named after yet.
 UNTESTED = {
     "cli.parser",
-    "config.listener_options",
-    "config.option",
-    "config.policies",
-    "config.suggestions",
     "core.breaker.provider_error",
     "core.caller",
     "core.inspection.json_tokens",

@@ -1,4 +1,4 @@
-"""The options of the commands beside `serve`: what to try things with, and what operates a running bridge."""
+"""The options of each command: `serve` and `check` share theirs, the others' are defined here."""
 
 from __future__ import annotations
 
@@ -25,57 +25,57 @@ CHECK_ONLY = (
         unit=BOOLEAN,
         default="false",
         help="Print only what differs from the defaults.",
-        group="What is printed",
+        group="Output",
     ),
     Option(
         name="json",
         unit=BOOLEAN,
         default="false",
-        help="Print one JSON document: of each option its value, default and source; and the warnings.",
-        group="What is printed",
+        help="Print one JSON document: each option's value, default and source, and the warnings.",
+        group="Output",
     ),
 )
 
 CHECK = (*SERVE, *CHECK_ONLY)
 
-# Named like the fields of MockOptions.
+# The names are those of MockOptions' fields.
 MOCK = (
     Option(
         name="bind",
         unit=ADDRESS,
         default="127.0.0.1:4010",
-        help="Where it listens.",
+        help="Address to listen on.",
     ),
     Option(
         name="fail",
         unit=FAILURES,
         default="",
-        help="How often to answer with this status instead; can be given again.",
+        help="Probability of answering with this error status; can be given again.",
         repeatable=True,
     ),
     Option(
         name="latency",
         unit=DURATION,
         default="0s",
-        help="How long to wait before the response head.",
+        help="Delay before the response head.",
     ),
     Option(
         name="tokens_per_second",
         unit=NUMBER,
         default="0",
-        help="The pace of an answer; 0 is as fast as possible.",
+        help="Tokens per second of a streamed answer; 0 is as fast as possible.",
     ),
     Option(
         name="tokens",
         unit=COUNT,
         default="16",
-        help="The length of an answer.",
+        help="Tokens per answer.",
     ),
     Option(
         name="seed",
         unit=COUNT,
         default=None,
-        help="Makes the failures repeatable.",
+        help="Seed of the random failures, to make them repeatable.",
     ),
 )
 
@@ -84,7 +84,7 @@ DEMO = (
         name="seconds",
         unit=SPAN,
         default="20s",
-        help="How long to play.",
+        help="How long the demo runs.",
     ),
 )
 
@@ -93,14 +93,14 @@ BREAKER = (
         name="url",
         unit=BASE_URL,
         default="http://127.0.0.1:4002",
-        help="The bridge's admin listener.",
+        help="URL of the bridge's admin listener.",
         variables=("AIBRIDGE_ADMIN_URL",),
     ),
     Option(
         name="token",
         unit=SECRET,
         default=None,
-        help="The token that the admin listener asks for.",
+        help="Token that the admin listener requires.",
         variables=("AIBRIDGE_ADMIN_TOKEN",),
         private=True,
     ),
@@ -112,13 +112,13 @@ TOP = (
         name="once",
         unit=BOOLEAN,
         default="false",
-        help="Watch for one interval, print a frame and end.",
+        help="Watch for one interval, print one frame and exit.",
     ),
     Option(
         name="json",
         unit=BOOLEAN,
         default="false",
-        help="Print the bridge's status instead, one JSON document a line.",
+        help="Print the bridge's status as JSON, one document per line.",
     ),
     Option(
         name="interval",
@@ -128,97 +128,97 @@ TOP = (
     ),
 )
 
-# Read on by the simulation, which knows the names.
+# The simulation parses these texts: it knows the names.
 _SETTINGS = Unit(str, "NAME=VALUE", "max_concurrency=50")
 _POLICIES = Unit(str, "NAME", "none")
-_PLAYED, _OWN, _TOLD = "What is played", "Your own numbers", "What is told"
+_SIMULATION, _WORKLOAD, _OUTPUT = "Simulation", "Your own numbers", "Output"
 
 SIMULATE = (
     Option(
         name="policy",
         unit=_POLICIES,
         default="aibridge,none,go-aibridge,litellm",
-        help="What stands in front of the provider: one of these or several, side by side. Can be given again.",
+        help="Which proxy the requests go through; several are compared side by side. Can be given again.",
         repeatable=True,
-        group=_PLAYED,
+        group=_SIMULATION,
     ),
     Option(
         name="setting",
         unit=_SETTINGS,
         default=None,
-        help="A setting of the bridge, in place of the scenario's; can be given again.",
+        help="Setting of the bridge, in place of the scenario's; can be given again.",
         repeatable=True,
-        group=_PLAYED,
+        group=_SIMULATION,
     ),
     Option(
         name="compare",
         unit=_SETTINGS,
         default=None,
-        help="Play the bridge with this setting as well, side by side with those given before and after it.",
+        help="Simulate the bridge with this setting too, side by side; can be given again.",
         repeatable=True,
-        group=_PLAYED,
+        group=_SIMULATION,
     ),
     Option(
         name="suggest",
         unit=BOOLEAN,
         default="false",
-        help="Try a small grid of settings instead, and print the best.",
-        group=_PLAYED,
+        help="Search a small grid of settings and print the best.",
+        group=_SIMULATION,
     ),
     Option(
         name="seed",
         unit=COUNT,
         default="1",
-        help="Decides all that is left to chance: the same seed, the same result.",
-        group=_PLAYED,
+        help="Seed of the random numbers: the same seed gives the same result.",
+        group=_SIMULATION,
     ),
     Option(
         name="callers",
         unit=POSITIVE,
         default=None,
-        help="How many callers there are, in place of the scenario's number.",
-        group=_OWN,
+        help="Number of callers, in place of the scenario's.",
+        group=_WORKLOAD,
     ),
     Option(
         name="requests_per_caller",
         unit=NUMBER,
         default=None,
-        help="How many answers each of them wants in a minute.",
-        group=_OWN,
+        help="Requests that each caller makes per minute.",
+        group=_WORKLOAD,
     ),
     Option(
         name="requests_per_minute",
         unit=COUNT,
         default=None,
-        help="The provider's quota of requests for a key; 0 is unlimited.",
-        group=_OWN,
+        help="The provider's quota of requests per minute and key; 0 is unlimited.",
+        group=_WORKLOAD,
     ),
     Option(
         name="tokens_per_minute",
         unit=COUNT,
         default=None,
-        help="The provider's quota of tokens for a key; 0 is unlimited.",
-        group=_OWN,
+        help="The provider's quota of tokens per minute and key; 0 is unlimited.",
+        group=_WORKLOAD,
     ),
     Option(
         name="duration",
         unit=SPAN,
         default=None,
-        help="How much time is simulated.",
-        group=_OWN,
+        help="Simulated time.",
+        group=_WORKLOAD,
     ),
     Option(
         name="json",
         unit=BOOLEAN,
         default="false",
-        help="Print one JSON document instead of tables, with the curves.",
-        group=_TOLD,
+        help="Print one JSON document with the curves instead of tables.",
+        group=_OUTPUT,
     ),
     Option(
         name="svg",
         unit=FILE,
         default=None,
-        help="Draw the curves into this file.",
-        group=_TOLD,
+        help="Draw the curves into this SVG file.",
+        group=_OUTPUT,
     ),
 )

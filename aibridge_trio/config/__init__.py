@@ -1,1 +1,23 @@
-"""Options, how their values are read, where each value came from, and the policies made of them."""
+"""Configuration: options, how their values are read, where each came from, and the policies made of them.
+
+Terms
+    option: one setting of a command, with its name, unit, default, variables and help.
+    unit: a kind of value, with its parser, its formatter and an example.
+    origin: where a value came from: a flag, an environment variable, the file, or the default.
+    private option: one that is read from the environment only, because `ps` shows flags.
+    protection: a limit or breaker that `--shadow` can reduce to counting.
+    requirement: what settings must meet together; a violation is an error.
+    contradiction: a setting without effect beside the others; it is a warning.
+
+Files, in reading order
+    units, addresses: parse text into values.
+    option: what an option is.
+    listener_options, limit_options, settings: all options, and `Settings`, which holds their values.
+    protections: names, reject reasons and switches of the protections.
+    origin, loader: read flags, environment and file into `Settings`.
+    files: read and check the files that settings name.
+    requirements, loop_check: errors that show only in all settings together.
+    conflicts, startup_warnings: warnings about valid settings.
+    suggestions: option names of other programs.
+    policies: make limits and breaker policies of settings.
+"""

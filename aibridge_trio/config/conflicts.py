@@ -11,21 +11,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import Address
+from aibridge_trio.config.protections import SWITCHES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from aibridge_trio.config.settings import Settings
 
-# What each protection in shadow needs to be on.
-_SWITCHES = {
-    "concurrency": "max_concurrency",
-    "concurrency-per-caller": "max_concurrency_per_caller",
-    "concurrency-per-provider": "max_concurrency_per_provider",
-    "rate": "rate_limit",
-    "breaker": "circuit_breaker",
-    "credential": "circuit_breaker",
-}
 # What the last segments of a base URL are where somebody has copied a whole endpoint.
 _ENDPOINT = re.compile(
     r"/(chat/completions|completions|responses|embeddings|models|messages|messages/count_tokens|images/generations)$"
@@ -49,12 +41,7 @@ def contradictions(settings: Settings, given: Collection[str] = ()) -> Iterator[
     yield from _without_its_protection(settings, differing | set(given))
 
 
-def counting(settings: Settings) -> list[str]:
-    """Return which protections only count: those in shadow that are on."""
-    return [name for name in settings.shadow if getattr(settings, _SWITCHES[name])]
-
-
-def clash(settings: Settings) -> tuple[Address, Address] | None:
+def conflicting_listeners(settings: Settings) -> tuple[Address, Address] | None:
     """Return two listeners of which only one can have its port, None if all can."""
     binds = [each for each in (*settings.bind, settings.admin_bind) if isinstance(each, Address) and each.port]
     pairs = ((other, one) for place, one in enumerate(binds) for other in binds[:place])
@@ -76,7 +63,7 @@ def _overlap(one: Address, other: Address) -> bool:
 
 def _nothing_to_count(settings: Settings) -> Iterator[str]:
     for name in settings.shadow:
-        switch = _SWITCHES[name]
+        switch = SWITCHES[name]
         if not getattr(settings, switch):
             yield f"--shadow {name}: there is nothing to count; {_flag(switch)} is off"
         elif name == "credential" and settings.circuit_breaker_429 != "credential":

@@ -1,4 +1,4 @@
-"""Where the bridge listens and what it asks of who calls there: the first group of the options."""
+"""The options of the listeners: addresses, certificates, and which requests they accept."""
 
 # ruff: noqa: RUF009 - option() gives a field with a frozen default
 
@@ -19,49 +19,59 @@ LISTENERS = "Listeners"
 
 @dataclass(frozen=True, kw_only=True)
 class Listeners:
-    """Addresses, certificates, and whom the listeners let in."""
+    """The values of the listeners' options; `Settings` inherits them."""
 
     bind: tuple[Bind, ...] = option(
         BINDS,
         "127.0.0.1:4001",
         LISTENERS,
-        "Where callers connect, or unix:/PATH for a unix socket; [::] is IPv4 too. Can be given again.",
+        "Address for callers, or unix:/PATH for a unix socket; [::] includes IPv4. Can be given again.",
         repeatable=True,
     )
-    bind_mode: int = option(MODE, "0660", LISTENERS, "Permissions of the unix sockets in --bind, octal.")
+    bind_mode: int = option(MODE, "0660", LISTENERS, "Permissions of the unix sockets in --bind, in octal.")
     admin_bind: Address = option(
         ADDRESS,
         "127.0.0.1:4002",
         LISTENERS,
-        "Health, metrics, status and operator actions; off loopback only with --admin-token-file.",
+        "Address of the admin listener (health, metrics, status); off loopback it needs --admin-token-file.",
     )
     admin_token_file: Path | None = option(
-        FILE, None, LISTENERS, "A file with the token that the admin listener asks for."
+        FILE, None, LISTENERS, "File with the token that the admin listener requires."
     )
-    tls_cert: Path | None = option(FILE, None, LISTENERS, "Certificate chain for callers, PEM; with --tls-key.")
-    tls_key: Path | None = option(FILE, None, LISTENERS, "Its private key, PEM, without a passphrase.")
+    tls_cert: Path | None = option(
+        FILE, None, LISTENERS, "Certificate chain of the callers' listener, PEM; needs --tls-key."
+    )
+    tls_key: Path | None = option(FILE, None, LISTENERS, "Private key of --tls-cert, PEM, without a passphrase.")
     trusted_proxies: tuple[Network, ...] = option(
-        NETWORKS, "", LISTENERS, "Networks whose X-Forwarded-For is believed."
+        NETWORKS, "", LISTENERS, "Networks of proxies whose X-Forwarded-For header is trusted."
     )
     allowed_hosts: tuple[str, ...] = option(
         HOSTS,
         "",
         LISTENERS,
-        "Names by which callers may address a loopback listener, besides loopback addresses and localhost.",
+        "Host names accepted on a loopback listener, besides loopback addresses and localhost.",
     )
     allowed_origins: tuple[str, ...] = option(
-        ORIGINS, "", LISTENERS, "Origins of web pages that may use the bridge, besides its own; null is one too."
+        ORIGINS,
+        "",
+        LISTENERS,
+        "Origins of web pages that may use the bridge, besides its own; null is one of them.",
     )
-    allow_anonymous: bool = option(BOOLEAN, "false", LISTENERS, "Permit a central key on a listener off loopback.")
+    allow_anonymous: bool = option(
+        BOOLEAN,
+        "false",
+        LISTENERS,
+        "Allow a central key although other machines can connect without a credential.",
+    )
 
     def exposed(self) -> str:
-        """Return the addresses at which other machines can call, with commas between."""
+        """Return the addresses that other machines can connect to, separated by commas."""
         return ", ".join(str(bind) for bind in self.bind if not bind.is_loopback)
 
     def addresses(self) -> tuple[Bind, ...]:
-        """All addresses that the bridge listens on."""
+        """Return all addresses that the bridge listens on."""
         return (*self.bind, self.admin_bind)
 
     def names(self) -> tuple[str, ...]:
-        """The hosts in `bind`."""
+        """Return the hosts in `bind`."""
         return tuple(bind.host for bind in self.bind if isinstance(bind, Address))

@@ -8,19 +8,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config import files
-from aibridge_trio.config.conflicts import clash
 from aibridge_trio.config.loop_check import check_base_urls
-from aibridge_trio.config.settings import CONFIG, OPTIONS, Address, Settings
+from aibridge_trio.config.origin import DEFAULT, Origin
+from aibridge_trio.config.requirements import check_requirements
+from aibridge_trio.config.settings import CONFIG, OPTIONS, Settings
 from aibridge_trio.config.suggestions import guess
 from aibridge_trio.config.units import SECRET, InvalidValue, nearest
 from aibridge_trio.errors import UsageError
-from aibridge_trio.printable import quoted, visible
+from aibridge_trio.printable import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from aibridge_trio.config.settings import Option
 
@@ -36,38 +37,6 @@ _SERVICE_LINK = re.compile(
     r"|AIBRIDGE_([A-Z0-9_]+_)?PORT=(tcp|udp|sctp)://.*",
     re.DOTALL,
 )
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a value came from; `name` is the flag, the variable or the key there."""
-
-    kind: Literal["flag", "environment", "file", "default"]
-    name: str = ""
-    file: str = ""
-
-    def __str__(self) -> str:
-        return {"file": self.place, "default": "default"}.get(self.kind) or f"{self.kind} {self.name}"
-
-    @property
-    def place(self) -> str:
-        """`--flag`, `VARIABLE` or `FILE: key`."""
-        return f"{visible(self.file)}: {self.name}" if self.kind == "file" else self.name
-
-    def assignment(self, option: Option, value: str) -> str:
-        """How this value would be written at this place."""
-        if self.kind == "environment":
-            return f"{self.name}={value}"
-        if self.kind == "file":
-            return f"{self.name} = {_TOML_FORMS.get(option.unit.toml, '{}').format(value)}"
-        return f"{option.flag} {value}"
-
-    def usage_error(self, problem: str, remedy: str) -> UsageError:
-        """What is wrong here and how to mend it, in one line."""
-        return UsageError(f"{self.place}: {problem}; {remedy}")
-
-
-DEFAULT = Origin("default")
 
 
 @dataclass(frozen=True)
@@ -109,7 +78,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
     """Read every source; `flags` are raw, by option name. Opens files, nothing else. Raises UsageError."""
     _refuse_unknown_variables(environ)
     config, origin = _value(CONFIG, _Sources(flags, environ))
-    table = _checked(files.table, config, origin=origin, remedy="name a readable TOML file") if config else {}
+    table = origin.check_file(files.table, config, remedy="name a readable TOML file") if config else {}
     _refuse_unknown_keys(str(config), table)
 
     sources = _Sources(flags, environ, str(config), table)
@@ -124,9 +93,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
         found["admin_token"] = _secret_from(token_file, origins["admin_token_file"])
 
     settings = Settings(**found)
-    _check_certificates(settings, origins)
-    _check_exposure(settings, origins)
-    _check_company(settings, origins)
+    check_requirements(settings, origins)
     check_base_urls(settings, origins)
     return Loaded(settings, origins, config)
 
@@ -179,7 +146,6 @@ def _text(option: Option, raw: object, origin: Origin) -> str:
 
 
 _PRINTABLE_BITS = 4096
-_TOML_FORMS: dict[type, str] = {str: '"{}"', list: '["{}"]'}
 _TOML_NAMES: dict[type, str] = {
     str: "a string",
     bool: "a boolean",
@@ -226,75 +192,9 @@ def _meant(name: str, known: Mapping[str, str], otherwise: str) -> str:
 # Files.
 
 
-def _checked(check: Callable[..., Any], *paths: Path, origin: Origin, remedy: str) -> Any:
-    """What `check` says of these files, its complaint made a UsageError that quotes the first name."""
-    try:
-        return check(*paths)
-    except InvalidValue as invalid:
-        raise origin.usage_error(f"{quoted(str(paths[0]), 255)} {invalid}", remedy) from None
-
-
 def _secret_from(path: Path, origin: Origin) -> Any:
     try:
         return files.secret(path)
     except InvalidValue as invalid:
         # The name isn't quoted: it may be the secret, put in the wrong place.
         raise origin.usage_error(f"the file {invalid}", "name one that holds nothing but the secret") from None
-
-
-def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    certificate, key, authorities = settings.tls_cert, settings.tls_key, settings.upstream_ca
-    for name, path in (("tls_cert", certificate), ("tls_key", key)):
-        if path:
-            _checked(files.check_readable, path, origin=origins[name], remedy="name a readable PEM file")
-    if certificate and key:
-        remedy = "name a PEM certificate chain and its own private key, without a passphrase"
-        _checked(files.check_chain, certificate, key, origin=origins["tls_cert"], remedy=remedy)
-    elif certificate:
-        raise origins["tls_cert"].usage_error("the certificate has no key", "add --tls-key FILE")
-    elif key:
-        raise origins["tls_key"].usage_error("the key has no certificate", "add --tls-cert FILE")
-    if authorities:
-        remedy = "name a PEM file with certificates"
-        _checked(files.check_authorities, authorities, origin=origins["upstream_ca"], remedy=remedy)
-
-
-# What only shows when options are seen together.
-
-
-def _check_company(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    """Refuse a scope without its models, models without their scope, a queue without a limit to wait for."""
-    if settings.circuit_breaker_scope == "model" and not settings.circuit_breaker_models:
-        raise origins["circuit_breaker_scope"].usage_error(
-            "no model is named", "add --circuit-breaker-models NAME,... or choose another scope"
-        )
-    if settings.circuit_breaker_models and settings.circuit_breaker_scope != "model":
-        raise origins["circuit_breaker_models"].usage_error(
-            f"the scope is {settings.circuit_breaker_scope}", "add --circuit-breaker-scope model"
-        )
-    limits = (
-        settings.max_concurrency,
-        settings.max_concurrency_per_caller,
-        settings.max_concurrency_per_provider,
-        settings.rate_limit,
-    )
-    if settings.queue_size and not any(limits):
-        raise origins["queue_size"].usage_error("there is no limit to wait for", "add --max-concurrency N")
-
-
-def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    admin, exposed = settings.admin_bind, settings.exposed()
-    if two := clash(settings):  # the second could not start
-        name = "admin_bind" if admin in two and origins["admin_bind"] is not DEFAULT else "bind"
-        raise origins[name].usage_error(f"{two[0]} and {two[1]} are one port", "give each listener its own")
-    if settings.has_central_key and exposed and not settings.allow_anonymous:
-        port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
-        raise origins["bind"].usage_error(
-            f"whoever can connect to {exposed} could use the central key",
-            f"listen on loopback (--bind 127.0.0.1:{port}) or permit it (--allow-anonymous)",
-        )
-    if not admin.is_loopback and not settings.admin_token:
-        raise origins["admin_bind"].usage_error(
-            f"whoever can connect to {admin} could operate the bridge",
-            f"add --admin-token-file FILE or listen on loopback (--admin-bind 127.0.0.1:{admin.port})",
-        )

@@ -12,7 +12,7 @@ from aibridge_trio.config.addresses import BASE_URL, Address, Bind, is_loopback_
 from aibridge_trio.config.settings import OPTIONS, Settings
 
 if TYPE_CHECKING:
-    from aibridge_trio.config.loader import Origin
+    from aibridge_trio.config.origin import Origin
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -1,6 +1,7 @@
-"""Every option of the bridge, once: name, default, environment, unit, help.
+"""All options of `aibridge serve`: name, unit, default, variables and help of each.
 
-Flags, variables, keys of the file, help pages and documents are all made from `OPTIONS`.
+Command-line flags, environment variables, keys of the configuration file, help pages and man pages are generated
+from `OPTIONS`. Two groups have a module of their own: `listener_options`, `limit_options`.
 """
 
 # ruff: noqa: RUF009 - option() gives a field with a frozen default
@@ -12,25 +13,24 @@ from typing import TYPE_CHECKING, Literal
 
 from aibridge_trio.config.addresses import BASE_URL, PROXY, Address, Bind, Network, UnixSocket, bypasses
 from aibridge_trio.config.conflicts import contradictions
+from aibridge_trio.config.limit_options import LIMITS, LimitOptions
 from aibridge_trio.config.listener_options import Listeners
 from aibridge_trio.config.option import Option, option
+from aibridge_trio.config.protections import described, suggestions
 from aibridge_trio.config.startup_warnings import startup_warnings
 from aibridge_trio.config.units import (
     BOOLEAN,
-    COUNT,
     DURATION,
     FILE,
     HEADER_VALUE,
     MODELS,
     POSITIVE,
     SECRET,
-    SIZE,
     SPAN,
     TEXT,
     TIMEOUT,
     Secret,
     choice,
-    several,
 )
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "BREAKER",
     "CONFIG",
+    "LIMITS",
     "OPTIONS",
-    "PROTECTIONS",
     "Address",
     "Bind",
     "Network",
@@ -54,179 +55,162 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "human", "json"]
 Scope = Literal["provider", "endpoint", "model"]
 Blame = Literal["provider", "credential"]
-# What can be in shadow, and the reason of its rejects.
-PROTECTIONS = {
-    "concurrency": "capacity",
-    "concurrency-per-caller": "caller_capacity",
-    "concurrency-per-provider": "provider_capacity",
-    "rate": "rate_limit",
-    "breaker": "circuit_open",
-    "credential": "credential_cooldown",
-}
-
 
 _HTTPS_PORT = 443
 
-LIMITS, BREAKER, PROVIDERS, UPSTREAM, LIFE = (
-    "Limits",
-    "Circuit breaker",
-    "Providers",
-    "Upstream",
-    "Life and logs",
-)
+# The groups of options, as help pages show them.
+BREAKER = "Circuit breaker"
+PROVIDERS = "Providers"
+UPSTREAM = "Upstream"
+PROCESS = "Shutdown and logs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Listeners):
-    """What the bridge is told. Durations are seconds, `math.inf` where a timeout is off; sizes are bytes."""
+class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse order of the bases
+    """The value of every option. Durations are seconds, `math.inf` for a timeout that is off; sizes are bytes."""
 
-    max_concurrency: int = option(
-        COUNT,
-        "0",
-        LIMITS,
-        "Requests in flight, per replica; 0 is unlimited.",
-        also=("CODER_AIBRIDGE_MAX_CONCURRENCY",),
-    )
-    rate_limit: int = option(
-        COUNT,
-        "0",
-        LIMITS,
-        "Requests per second and caller, per replica; 0 is off.",
-        also=("CODER_AIBRIDGE_RATE_LIMIT",),
-    )
-    max_concurrency_per_caller: int = option(
-        COUNT, "0", LIMITS, "Requests in flight of one caller; 0 is unlimited."
-    )
-    max_concurrency_per_provider: int = option(
-        COUNT, "0", LIMITS, "Requests in flight to one provider; 0 is unlimited."
-    )
-    queue_size: int = option(
-        COUNT, "0", LIMITS, "Requests that may wait for a slot, a share or their caller's rate; 0 is no queue."
-    )
-    queue_timeout: float = option(SPAN, "10s", LIMITS, "The longest wait in the queue.")
-    shadow: tuple[str, ...] = option(
-        several(*PROTECTIONS),
-        "",
-        LIMITS,
-        f"Protections that count what they would reject, and reject nothing: {', '.join(PROTECTIONS)}.",
-    )
-    # Images and long contexts in base64 stay below it: Anthropic's own limit is 32 MB.
-    max_body: int = option(SIZE, "32MiB", LIMITS, "The longest request body; longer ones get 413.")
-    max_buffered: int = option(
-        SIZE,
-        "256MiB",
-        LIMITS,
-        "All bodies together that are read before they go up, half of it for one caller alone; beyond it 503.",
-    )
-    max_connections: int = option(
-        COUNT, "0", LIMITS, "Callers' open connections; 0 is half as many as there are descriptors, 4096 at most."
-    )
-    max_connections_per_address: int = option(
-        COUNT,
-        "0",
-        LIMITS,
-        "Open connections of one address; 0 is half of all off loopback, but for trusted proxies.",
-    )
-    # Pools of clients keep idle connections for up to 90 s (hyper), balancers longer (Google's 600 s).
-    keep_alive_timeout: float = option(
-        SPAN,
-        "2m",
-        LIMITS,
-        "How long a caller's connection may idle; longer than a balancer in front keeps its own.",
-    )
-
-    circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "One circuit breaker per provider.")
+    circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "Enable a circuit breaker per provider.")
     circuit_breaker_failure_threshold: int = option(
-        POSITIVE, "5", BREAKER, "Failures inside the window that open it."
+        POSITIVE, "5", BREAKER, "Failures within the window that open the breaker."
     )
-    circuit_breaker_window: float = option(SPAN, "10s", BREAKER, "How long a failure counts.")
-    circuit_breaker_cooldown: float = option(SPAN, "30s", BREAKER, "Time open before probing.")
+    circuit_breaker_window: float = option(
+        SPAN, "10s", BREAKER, "How long a failure counts towards the threshold."
+    )
+    circuit_breaker_cooldown: float = option(
+        SPAN, "30s", BREAKER, "How long the breaker stays open before it lets probes through."
+    )
     circuit_breaker_half_open_max_requests: int = option(
-        POSITIVE, "3", BREAKER, "Probes in flight at once, and successes needed to close."
+        POSITIVE, "3", BREAKER, "Maximum probes in flight while half-open, and successful probes needed to close."
     )
 
     circuit_breaker_max_cooldown: float = option(
-        SPAN, "5m", BREAKER, "The longest cooldown: told by the provider, or after several trips in a row."
+        SPAN,
+        "5m",
+        BREAKER,
+        "Maximum cooldown, whether the provider asked for it or several trips in a row lengthened it.",
     )
     circuit_breaker_429: Blame = option(
         choice("provider", "credential"),
         "provider",
         BREAKER,
-        "Whom a 429 for a caller's own key speaks of: the provider, or that key alone, which then rests.",
+        "What a 429 on a caller's own key counts against: the provider, or only that key.",
     )
     circuit_breaker_scope: Scope = option(
-        choice("provider", "endpoint", "model"), "provider", BREAKER, "What has a breaker of its own."
+        choice("provider", "endpoint", "model"),
+        "provider",
+        BREAKER,
+        "What has a breaker of its own: each provider, each endpoint, or each model.",
     )
     circuit_breaker_models: tuple[str, ...] = option(
-        MODELS, "", BREAKER, "For scope model: names, or beginnings with *; all others share one breaker."
+        MODELS,
+        "",
+        BREAKER,
+        "For scope model: model names, or prefixes that end in *; all other models share one breaker.",
     )
     circuit_breaker_slow_first_byte: float = option(
-        TIMEOUT, "0s", BREAKER, "A first byte later than this is a failure; 0s is off."
+        TIMEOUT, "0s", BREAKER, "A first byte that arrives later than this counts as a failure; 0s is off."
     )
     circuit_breaker_ramp: float = option(
-        DURATION, "0s", BREAKER, "After closing: how long until all requests are admitted again."
+        DURATION, "0s", BREAKER, "Time from closing until all requests are admitted again; 0s is at once."
     )
 
-    openai_base_url: str = option(BASE_URL, "https://api.openai.com/v1", PROVIDERS, "OpenAI upstream.")
-    anthropic_base_url: str = option(BASE_URL, "https://api.anthropic.com", PROVIDERS, "Anthropic upstream.")
-    copilot_base_url: str = option(BASE_URL, "https://api.githubcopilot.com", PROVIDERS, "Copilot upstream.")
+    openai_base_url: str = option(BASE_URL, "https://api.openai.com/v1", PROVIDERS, "Base URL of the OpenAI API.")
+    anthropic_base_url: str = option(
+        BASE_URL, "https://api.anthropic.com", PROVIDERS, "Base URL of the Anthropic API."
+    )
+    copilot_base_url: str = option(
+        BASE_URL, "https://api.githubcopilot.com", PROVIDERS, "Base URL of the Copilot API."
+    )
     openai_api_key: Secret | None = option(
-        SECRET, None, PROVIDERS, "Central key for OpenAI.", private=("OPENAI_API_KEY",)
+        SECRET,
+        None,
+        PROVIDERS,
+        "Central key for OpenAI, sent in place of callers' own keys.",
+        private=("OPENAI_API_KEY",),
     )
     anthropic_api_key: Secret | None = option(
-        SECRET, None, PROVIDERS, "Central key for Anthropic.", private=("ANTHROPIC_API_KEY",)
+        SECRET,
+        None,
+        PROVIDERS,
+        "Central key for Anthropic, sent in place of callers' own keys.",
+        private=("ANTHROPIC_API_KEY",),
     )
     openai_organization: str | None = option(
-        HEADER_VALUE, None, PROVIDERS, "Sent beside the central key for OpenAI, as OpenAI-Organization."
+        HEADER_VALUE, None, PROVIDERS, "OpenAI-Organization header sent with the central key for OpenAI."
     )
     openai_project: str | None = option(
-        HEADER_VALUE, None, PROVIDERS, "Sent beside the central key for OpenAI, as OpenAI-Project."
+        HEADER_VALUE, None, PROVIDERS, "OpenAI-Project header sent with the central key for OpenAI."
     )
     stored_references: bool = option(
         BOOLEAN,
         "true",
         PROVIDERS,
-        "With a central key: bodies may name stored data, like previous_response_id; else they get 403.",
+        "With a central key: accept bodies that name stored data (previous_response_id); otherwise 403.",
     )
     forward_caller_keys: bool = option(
-        BOOLEAN, "false", PROVIDERS, "With a central key: still forward a credential that the caller brought."
+        BOOLEAN,
+        "false",
+        PROVIDERS,
+        "With a central key: forward the caller's own credential if the request has one.",
     )
 
     upstream_proxy: Secret | None = option(
-        PROXY, None, UPSTREAM, "Proxy to every provider; else HTTPS_PROXY.", file="AIBRIDGE_UPSTREAM_PROXY_FILE"
+        PROXY,
+        None,
+        UPSTREAM,
+        "Proxy for all providers; without it HTTPS_PROXY applies.",
+        file="AIBRIDGE_UPSTREAM_PROXY_FILE",
     )
     https_proxy: Secret | None = option(
         PROXY,
         None,
         UPSTREAM,
-        "Proxy for https:// upstreams that NO_PROXY does not name, without --upstream-proxy.",
+        "Proxy for https:// providers not listed in NO_PROXY; ignored with --upstream-proxy.",
         private=("https_proxy", "HTTPS_PROXY"),
     )
     no_proxy: str | None = option(
-        TEXT, None, UPSTREAM, "Hosts that HTTPS_PROXY is not for.", private=("no_proxy", "NO_PROXY")
+        TEXT, None, UPSTREAM, "Hosts that are reached without HTTPS_PROXY.", private=("no_proxy", "NO_PROXY")
     )
-    upstream_ca: Path | None = option(FILE, None, UPSTREAM, "Certificates to trust upstream, PEM.")
-    connect_timeout: float = option(TIMEOUT, "10s", UPSTREAM, "TCP and TLS together; 0s is off.")
-    first_byte_timeout: float = option(TIMEOUT, "10m", UPSTREAM, "Until the response head; 0s is off.")
+    upstream_ca: Path | None = option(
+        FILE, None, UPSTREAM, "CA certificates to trust for providers, besides the usual ones; PEM."
+    )
+    connect_timeout: float = option(
+        TIMEOUT, "10s", UPSTREAM, "Timeout for connecting to a provider, TCP and TLS together; 0s is off."
+    )
+    first_byte_timeout: float = option(
+        TIMEOUT, "10m", UPSTREAM, "Timeout for the provider's response head; 0s is off."
+    )
     max_duration: float = option(
-        TIMEOUT, "0s", UPSTREAM, "A request's whole time at its provider, answer included; 0s is off."
+        TIMEOUT, "0s", UPSTREAM, "Maximum duration of a request at its provider, response included; 0s is off."
     )
-    idle_timeout: float = option(TIMEOUT, "5m", UPSTREAM, "Silence in a stream; 0s is off.")
+    idle_timeout: float = option(TIMEOUT, "5m", UPSTREAM, "Timeout between two pieces of a response; 0s is off.")
 
     drain_delay: float = option(
-        DURATION, "0s", LIFE, "After a stop signal: how long requests are still served, while /readyz says 503."
+        DURATION,
+        "0s",
+        PROCESS,
+        "After a stop signal: how long new requests are still served while /readyz returns 503.",
     )
     graceful_timeout: float = option(
-        TIMEOUT, "30s", LIFE, "Then: how long running streams may take to finish; 0s is no limit."
+        TIMEOUT,
+        "30s",
+        PROCESS,
+        "After the drain delay: how long requests in flight may take to finish; 0s is no limit.",
     )
     log_level: LogLevel = option(
-        choice("debug", "info", "warning", "error"), "info", LIFE, "The least level that is logged; stderr."
+        choice("debug", "info", "warning", "error"),
+        "info",
+        PROCESS,
+        "Lowest level that is logged; logs go to stderr.",
     )
     log_format: LogFormat = option(
-        choice("auto", "human", "json"), "auto", LIFE, "auto: human on a terminal, else JSON lines."
+        choice("auto", "human", "json"),
+        "auto",
+        PROCESS,
+        "Format of log lines; auto is human on a terminal, otherwise json.",
     )
 
-    # Not an option: what `admin_token_file` held when it was read.
+    # Not an option: the content of `admin_token_file`.
     admin_token: Secret | None = None
 
     @property
@@ -235,7 +219,7 @@ class Settings(Listeners):
         return bool(self.openai_api_key or self.anthropic_api_key)
 
     def proxy_for(self, base_url: str) -> Secret | None:
-        """The proxy on the way to this upstream, None for the straight way."""
+        """Return the proxy to use for this upstream, None to connect directly."""
         if self.upstream_proxy:
             return self.upstream_proxy
         scheme, _, rest = base_url.partition("://")
@@ -244,48 +228,35 @@ class Settings(Listeners):
         return None if bypasses(self.no_proxy or "", rest.partition("/")[0], _HTTPS_PORT) else self.https_proxy
 
     def protections(self) -> tuple[str, ...]:
-        """What is on, in a few words each; what is in shadow is said to be."""
-        threshold, window = self.circuit_breaker_failure_threshold, self.circuit_breaker_window
-        said = {
-            "concurrency": self.max_concurrency and f"at most {self.max_concurrency} in flight",
-            "concurrency-per-caller": self.max_concurrency_per_caller
-            and f"{self.max_concurrency_per_caller} in flight a caller",
-            "concurrency-per-provider": self.max_concurrency_per_provider
-            and f"{self.max_concurrency_per_provider} in flight a provider",
-            "queue": self.queue_size and f"a queue of {self.queue_size}",
-            "rate": self.rate_limit and f"{self.rate_limit} requests/s a caller",
-            "breaker": self.circuit_breaker and f"circuit breakers ({threshold} failures in {window:g} s)",
-        }
-        return tuple(f"{text}{' in shadow' * (name in self.shadow)}" for name, text in said.items() if text)
+        """Return a short description of each protection that is on; one in shadow mode says so."""
+        return tuple(described(self))
 
     def suggestions(self) -> tuple[str, ...]:
-        """What this configuration could do better, a line each."""
-        keys = {"openai": self.openai_api_key, "anthropic": self.anthropic_api_key}
-        own = [name for name, key in keys.items() if self.forward_caller_keys or not key]
-        if not (own and self.circuit_breaker and self.circuit_breaker_429 == "provider"):
-            return ()
-        said = f"callers' own keys go up to {' and '.join(own)}: --circuit-breaker-429 credential"
-        return (f"{said} lets a key that is told to wait rest alone",)
+        """Return a line for each option that would improve this configuration."""
+        return tuple(suggestions(self))
 
     def warnings(self, given: Collection[str] = ()) -> tuple[str, ...]:
-        """What is allowed but deserves a second look, a line each; `given` has been set, if only to a default."""
+        """Return a line for each setting that is valid but risky, or without effect.
+
+        `given` names the options that were set explicitly, even if to their defaults.
+        """
         return (*startup_warnings(self), *contradictions(self, given))
 
 
-def _described() -> Iterator[Option]:
+def _options() -> Iterator[Option]:
     for f in fields(Settings):
-        if described := f.metadata.get("option"):
-            ours = () if described.private else (f"AIBRIDGE_{f.name.upper()}",)
-            yield replace(described, name=f.name, variables=ours + described.variables)
+        if found := f.metadata.get("option"):
+            own = () if found.private else (f"AIBRIDGE_{f.name.upper()}",)
+            yield replace(found, name=f.name, variables=own + found.variables)
 
 
-OPTIONS: tuple[Option, ...] = tuple(_described())
+OPTIONS: tuple[Option, ...] = tuple(_options())
 
 CONFIG = Option(
     name="config",
     unit=FILE,
     default=None,
     group="Configuration",
-    help="A TOML file; its keys are the flags' names with _ for -.",
+    help="Configuration file (TOML); its keys are the flags' names with _ for -.",
     variables=("AIBRIDGE_CONFIG",),
 )

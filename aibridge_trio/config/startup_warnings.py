@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import Address
-from aibridge_trio.config.conflicts import counting
+from aibridge_trio.config.protections import active_in_shadow
 from aibridge_trio.config.units import Secret
 from aibridge_trio.printable import quoted
 
@@ -24,7 +24,7 @@ def startup_warnings(settings: Settings) -> Iterator[str]:
     """Yield a line for each thing."""
     if settings.has_central_key and (exposed := settings.exposed()):
         yield f"--allow-anonymous: whoever can connect to {exposed} uses the central key"
-    if on := counting(settings):
+    if on := active_in_shadow(settings):
         yield f"--shadow: nothing is rejected by {', '.join(on)}; it is only counted"
     for flag, url, key in (
         ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),

@@ -1,4 +1,4 @@
-"""Names that other programs have for what is called otherwise here: what a user of those types first."""
+"""Option names of other programs, and the option of this program that each corresponds to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# As keys of the file are written; what is meant is an option's name.
-_MEANT = {
+# Both are spelt like keys of the configuration file.
+FOREIGN_NAMES = {
     "port": "bind",
     "host": "bind",
     "listen": "bind",
@@ -90,12 +90,15 @@ _MEANT = {
 }
 
 
-# Of a running bridge it is not asked where it listens, but where it is.
-_OF_A_RUNNING_BRIDGE = {"bind": "url", "admin_bind": "url"}
+# Commands that connect to a running bridge have --url in place of the listeners' addresses.
+_OF_CLIENTS = {"bind": "url", "admin_bind": "url"}
 
 
 def guess(name: str, known: Iterable[str]) -> str | None:
-    """Return which of the known names is meant by a flag, a variable's end or a key, None if none is."""
-    meant = _MEANT.get(name.lstrip("-").replace("-", "_").lower(), "")
-    words = {word.lower(): word for word in known}
-    return words.get(meant) or words.get(_OF_A_RUNNING_BRIDGE.get(meant, ""))
+    """Return the name in `known` that another program's flag, variable or key corresponds to, or None.
+
+    A variable is looked up without its `AIBRIDGE_` prefix.
+    """
+    meant = FOREIGN_NAMES.get(name.lstrip("-").replace("-", "_").lower(), "")
+    spelt = {each.lower(): each for each in known}
+    return spelt.get(meant) or spelt.get(_OF_CLIENTS.get(meant, ""))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from aibridge_trio.config.settings import PROTECTIONS
+from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.core.breaker.breaker import SEVERITY, State
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.inspection.usage import TYPES

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aibridge_trio.cli.check import warnings
 from aibridge_trio.config.addresses import Address
-from aibridge_trio.config.conflicts import clash
+from aibridge_trio.config.conflicts import conflicting_listeners
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import OPTIONS, Secret, Settings, UnixSocket
 from aibridge_trio.errors import UsageError
@@ -187,7 +187,7 @@ def test_listeners_that_do_not_meet_are_none(bind: str, admin: str) -> None:
 def test_only_one_port_clashes(host: str, one: int, other: int) -> None:
     """Ports that differ never do; the same one on the same host always does, unless the system chooses it."""
     settings = Settings(bind=(Address(host, one), UnixSocket("/run/x")), admin_bind=Address(host, other))
-    assert (clash(settings) is not None) == (one == other != 0)
+    assert (conflicting_listeners(settings) is not None) == (one == other != 0)
 
 
 def test_the_mistake_names_what_was_set() -> None:

@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,10 +25,8 @@ BY_NAME = {option.name: option for option in OPTIONS}
 
 @pytest.fixture
 def nothing_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let files, exposure and company pass: only where values come from matters."""
-    monkeypatch.setattr("aibridge_trio.config.loader._check_certificates", lambda *_: None)
-    monkeypatch.setattr("aibridge_trio.config.loader._check_exposure", lambda *_: None)
-    monkeypatch.setattr("aibridge_trio.config.loader._check_company", lambda *_: None)
+    """Skip the checks of files and combinations: only where values come from matters."""
+    monkeypatch.setattr("aibridge_trio.config.loader.check_requirements", lambda *_: None)
     monkeypatch.setattr(files, "secret", lambda path: f"<{path}>")
 
 
@@ -105,46 +101,6 @@ def test_every_option_with_a_flag_has_a_key(option: Option, config: Callable[[st
     expected = (value, f"{path}: {option.key}")
     assert value_of(load({"config": path}, {}), option.name) == expected
     assert value_of(load({}, {"AIBRIDGE_CONFIG": path}), option.name) == expected
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        (
-            {"circuit_breaker_scope": "model"},
-            "--circuit-breaker-scope: no model is named; add --circuit-breaker-models",
-        ),
-        (
-            {"circuit_breaker_models": "gpt-5"},
-            "--circuit-breaker-models: the scope is provider; add --",
-        ),
-        ({"queue_size": "9"}, "--queue-size: there is no limit to wait for; add --max-concurrency N"),
-        ({"shadow": "rate,concurency"}, '--shadow: "concurency" is none of '),
-        ({"circuit_breaker_models": "a,a"}, "--circuit-breaker-models: a name stands there twice"),
-        ({"circuit_breaker_models": "a b"}, '--circuit-breaker-models: "a b" is neither a model'),
-    ],
-)
-def test_what_would_do_nothing_is_a_mistake(flags: dict[str, str], said: str) -> None:
-    """An option that protects only in company is refused alone, and a word that means nothing is refused."""
-    with pytest.raises(UsageError, match=re.escape(said)):
-        load(flags, {})
-
-
-@pytest.mark.parametrize(
-    "limit",
-    ["max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider", "rate_limit"],
-)
-def test_a_queue_needs_one_limit(limit: str) -> None:
-    """Any of them is something that requests can wait for."""
-    assert load({"queue_size": "9", limit: "1"}, {}).settings.queue_size == 9
-
-
-@pytest.mark.parametrize(
-    "limit", ["max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider"]
-)
-def test_a_queue_may_wait_for_any_limit(limit: str) -> None:
-    """A queue is in good company with each of the three limits."""
-    assert load({"queue_size": "9", limit: "1"}, {}).settings.queue_size == 9
 
 
 def test_flag_before_environment_before_file_before_default(config: Callable[[str], str]) -> None:
@@ -457,72 +413,7 @@ def test_rows_show_no_secret(tmp_path: Path) -> None:
     assert loaded.settings.admin_token.reveal() == "hunter2-token"
 
 
-# Certificates.
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with an authority, two certificates and their keys."""
-    directory = tmp_path_factory.mktemp("certificates")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(directory / "ca.pem")
-    for name in ("one", "two"):
-        issued = authority.issue_cert("localhost")
-        issued.private_key_pem.write_to_path(directory / f"{name}.key")
-        issued.cert_chain_pems[0].write_to_path(directory / f"{name}.pem")
-    (directory / "rubbish.pem").write_text("-----BEGIN CERTIFICATE-----\nrubbish")
-    return directory
-
-
-def test_a_certificate_loads_with_its_key(certificates: Path) -> None:
-    """A chain with its own key, and an authority, are accepted."""
-    one, key, ca = (str(certificates / name) for name in ("one.pem", "one.key", "ca.pem"))
-    settings = load({"tls_cert": one, "tls_key": key, "upstream_ca": ca}, {}).settings
-    assert str(settings.tls_cert) == one
-
-
-@pytest.mark.parametrize(
-    ("flags", "said"),
-    [
-        ({"tls_cert": "one.pem"}, "--tls-cert: the certificate has no key; add --tls-key"),
-        ({"tls_key": "one.key"}, "--tls-key: the key has no certificate; add --tls-cert"),
-        ({"tls_cert": "none", "tls_key": "one.key"}, "--tls-cert: "),
-        ({"tls_cert": "one.pem", "tls_key": "none"}, "--tls-key: "),
-        ({"tls_cert": "one.pem", "tls_key": "two.key"}, "does not belong to the private key"),
-        ({"tls_cert": "rubbish.pem", "tls_key": "one.key"}, "does not load as PEM"),
-        ({"tls_cert": ".", "tls_key": "one.key"}, "--tls-cert: "),
-        ({"upstream_ca": "none"}, "--upstream-ca: "),
-        ({"upstream_ca": "rubbish.pem"}, "holds no certificate"),
-        ({"upstream_ca": "one.key"}, "holds no certificate"),
-    ],
-)
-def test_certificates_that_do_not_load_are_mistakes(flags: dict[str, str], said: str, certificates: Path) -> None:
-    """A missing half, a missing file, a mismatch or rubbish is found before anything starts."""
-    assert said in mistake({name: str(certificates / path) for name, path in flags.items()})
-
-
-# Exposure.
-
-
-@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"])
-def test_a_central_key_off_loopback_must_be_permitted(variable: str) -> None:
-    """An open listener with a central key is refused with both ways out, unless permitted."""
-    environ = {variable: "hunter2", "AIBRIDGE_BIND": "[::]:4001"}
-    line = mistake({}, environ)
-    assert line.startswith("AIBRIDGE_BIND: ")
-    assert "--bind 127.0.0.1:4001" in line
-    assert "--allow-anonymous" in line
-    assert load({"allow_anonymous": True}, environ).settings.warnings()
-    assert load({"bind": "localhost:1"}, environ).settings.warnings() == ()
-
-
-def test_every_address_is_looked_at_and_a_unix_socket_is_local() -> None:
-    """One open listener among several exposes the central key; a unix socket and loopback do not."""
-    environ = {"OPENAI_API_KEY": "hunter2"}
-    line = mistake({"bind": ["127.0.0.1:1", "unix:/run/b,10.0.0.1:2"]}, environ)
-    assert line.startswith("--bind: whoever can connect to 10.0.0.1:2 could use")
-    assert "--bind 127.0.0.1:2" in line
-    assert load({"bind": ["127.0.0.1:1", "unix:/run/b"]}, environ).settings.warnings() == ()
+# Lists, modes and the process environment.
 
 
 def test_several_addresses_from_flag_variable_and_file(config: Callable[[str], str]) -> None:
@@ -546,15 +437,6 @@ def test_the_mode_of_a_socket_is_text_in_the_file(config: Callable[[str], str]) 
     """TOML's integers are decimal: 660 would be taken for something else."""
     assert load({"config": config('bind_mode = "0600"')}, {}).settings.bind_mode == 0o600
     assert "bind_mode" in mistake({"config": config("bind_mode = 660")})
-
-
-def test_the_admin_listener_off_loopback_needs_a_token(tmp_path: Path) -> None:
-    """The operator's side is not opened to a network without a token."""
-    line = mistake({"admin_bind": "0.0.0.0:4002"})
-    assert line.startswith("--admin-bind: ")
-    assert "--admin-token-file" in line
-    (tmp_path / "token").write_text("t")
-    assert load({"admin_bind": "0.0.0.0:1", "admin_token_file": str(tmp_path / "token")}, {}).settings.admin_token
 
 
 def test_the_process_environment_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

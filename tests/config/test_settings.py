@@ -4,7 +4,6 @@ import math
 from dataclasses import FrozenInstanceError, fields
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -227,25 +226,3 @@ def test_an_open_listener_with_a_central_key_is_warned_about() -> None:
     assert "hunter2" not in warning
     assert Settings(bind=anywhere).warnings() == ()
     assert Settings(openai_api_key=key).warnings() == ()
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        ({}, "openai and anthropic"),
-        ({"openai_api_key": Secret("k")}, "to anthropic:"),
-        ({"anthropic_api_key": Secret("k")}, "to openai:"),
-        (
-            {"openai_api_key": Secret("k"), "anthropic_api_key": Secret("k"), "forward_caller_keys": True},
-            "openai and anthropic",
-        ),
-        ({"openai_api_key": Secret("k"), "anthropic_api_key": Secret("k")}, None),
-        ({"circuit_breaker_429": "credential"}, None),
-        ({"circuit_breaker": False}, None),
-    ],
-)
-def test_resting_keys_are_suggested_where_callers_own_go_up(options: dict[str, Any], named: str | None) -> None:
-    """One caller's quota is its own then; without a breaker, or with central keys, there is nothing to suggest."""
-    suggestions = Settings(**{"circuit_breaker": True, **options}).suggestions()
-    assert len(suggestions) == (named is not None)
-    assert all(named and named in said and "--circuit-breaker-429 credential" in said for said in suggestions)

@@ -25,7 +25,7 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.config.settings import PROTECTIONS
+from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.events import Bug, Finished, Started
 from tests.support.faulty_callers import MAX_BODY, FaultyCallers

@@ -9,7 +9,7 @@ from random import Random
 import h11
 import trio
 
-from aibridge_trio.config.settings import PROTECTIONS
+from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.http.response_parser import LAST_CHUNK, chunk
 from tests.support.peers import BROKEN, Fault, Gone, Ledger, Peer
 from tests.support.pipes import End, Pipes

@@ -1,0 +1,61 @@
+"""The protections that shadow mode knows: their names, reject reasons and switches, and which of them are on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aibridge_trio.config.settings import Settings
+
+# The names that --shadow takes, and the reason of the rejects that each protection makes.
+PROTECTIONS = {
+    "concurrency": "capacity",
+    "concurrency-per-caller": "caller_capacity",
+    "concurrency-per-provider": "provider_capacity",
+    "rate": "rate_limit",
+    "breaker": "circuit_open",
+    "credential": "credential_cooldown",
+}
+# The setting that switches each of them on.
+SWITCHES = {
+    "concurrency": "max_concurrency",
+    "concurrency-per-caller": "max_concurrency_per_caller",
+    "concurrency-per-provider": "max_concurrency_per_provider",
+    "rate": "rate_limit",
+    "breaker": "circuit_breaker",
+    "credential": "circuit_breaker",
+}
+
+
+def active_in_shadow(settings: Settings) -> list[str]:
+    """Return the protections that are on and in shadow: they count rejects without rejecting."""
+    return [name for name in settings.shadow if getattr(settings, SWITCHES[name])]
+
+
+def described(settings: Settings) -> Iterator[str]:
+    """Yield a short description of each protection that is on, and of the queue; `in shadow` is appended."""
+    threshold, window = settings.circuit_breaker_failure_threshold, settings.circuit_breaker_window
+    texts = {
+        "concurrency": settings.max_concurrency and f"at most {settings.max_concurrency} in flight",
+        "concurrency-per-caller": settings.max_concurrency_per_caller
+        and f"{settings.max_concurrency_per_caller} in flight a caller",
+        "concurrency-per-provider": settings.max_concurrency_per_provider
+        and f"{settings.max_concurrency_per_provider} in flight a provider",
+        "queue": settings.queue_size and f"a queue of {settings.queue_size}",
+        "rate": settings.rate_limit and f"{settings.rate_limit} requests/s a caller",
+        "breaker": settings.circuit_breaker and f"circuit breakers ({threshold} failures in {window:g} s)",
+    }
+    for name, text in texts.items():
+        if text:
+            yield f"{text} in shadow" if name in settings.shadow else text
+
+
+def suggestions(settings: Settings) -> Iterator[str]:
+    """Yield a line for each option that would protect better with this configuration."""
+    keys = {"openai": settings.openai_api_key, "anthropic": settings.anthropic_api_key}
+    own = [name for name, key in keys.items() if settings.forward_caller_keys or not key]
+    if own and settings.circuit_breaker and settings.circuit_breaker_429 == "provider":
+        forwarded = f"callers' own keys go up to {' and '.join(own)}: --circuit-breaker-429 credential"
+        yield f"{forwarded} pauses only the key that got the 429"
