@@ -3,7 +3,7 @@ from __future__ import annotations
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.breaker.breaker import BreakerPolicy
-from aibridge_trio.core.limits.concurrency import Limits
+from aibridge_trio.core.limits.lease import Limits
 
 
 def test_limits_are_the_settings_of_the_same_meaning() -> None:
