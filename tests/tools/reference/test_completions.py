@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,13 +7,11 @@ from typing import get_args
 
 import pytest
 
-from aibridge_trio.cli import assets
 from aibridge_trio.cli.main import HELP, commands
-from aibridge_trio.cli.parser import Command, app
+from aibridge_trio.cli.parser import Command
 from aibridge_trio.config.units import FILE
 from tests.support.shells import Bash, Fish, Shell, Zsh
-from tools.reference import bash, fish, zsh
-from tools.reference.tree import Branch, Flag, Place, Tree, settings, tree
+from tools.reference.tree import settings
 
 SCRIPTS = Path(__file__).parents[3] / "completions"
 COMMON = {"--help", "-h", "--version"}
@@ -259,32 +256,6 @@ def test_every_command_is_explained(shell: Shell) -> None:
     for command in commands():
         first = str(command.function.__doc__).splitlines()[0]
         assert shown[command.name] == ("" if isinstance(shell, Bash) else sentence(first))
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_whatever_is_said_arrives(start: Start, name: str, tmp_path: Path) -> None:
-    """Quotes, brackets, colons and all else that shells read otherwise is shown as it was written."""
-    said = """It's "a" [b] (c) {d} <e> $HOME `f` $(g) \\\\h \\:i j:k *? ~ # & ; | ! %m %%"""
-    places = (Place("mode: [it's]", ("open", "close")),)
-    flags = (Flag({"--url": said}, Place("a:b", ())), Flag({"--on": said, "--no-on": said}))
-    told = Tree({"go": said}, Branch(("",), (), (Place("command", ("go",)),)), (Branch(("go",), flags, places),))
-    writers = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
-    (tmp_path / assets.SCRIPTS[name]).write_text(writers[name](told))
-    kind, load = KINDS[name]
-    shell = start(kind, there(load, tmp_path))
-    shown = "" if name == "bash" else said
-    assert shell.offers("aibridge ") == {"go": shown}
-    assert shell.offers("aibridge go -") == {"--url": shown, "--on": shown, "--no-on": shown}
-    assert set(shell.offers("aibridge go ")) == {"open", "close"}
-
-
-def test_words_are_plain() -> None:
-    """No candidate has a character that a shell would take for its own."""
-    whole = tree(app(commands(), candidates=True))
-    for branch in (whole.trunk, *whole.branches):
-        words = [*branch.commands, *(word for _, place in branch.values for word in place.words)]
-        words += [name for flag in branch.flags for name in flag.names]
-        assert all(re.fullmatch(r"[a-z0-9.-]*|[a-z0-9_]+=[a-z]*", word) for word in words)
 
 
 # Ways to load them, and users' settings.

@@ -8,254 +8,46 @@ from __future__ import annotations
 
 import copy
 import difflib
-import io
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from rich.cells import cell_len
-from rich.console import Console
 
-from aibridge_trio.printable import visible
-from aibridge_trio.top.data.history import History, Picture
+from aibridge_trio.top.data.history import History
 from aibridge_trio.top.data.parse import read
 from aibridge_trio.top.keyboard import KEYS
-from aibridge_trio.top.screen import alert
-from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.layout import Canvas, frame
-from aibridge_trio.top.screen.text import Frame
 from aibridge_trio.top.sort_order import SORT_KEYS
-from aibridge_trio.top.view import PACES, Order, View, rows
+from aibridge_trio.top.view import Order, View, rows
 from tests.support.pictures import (
-    FORCED_CLOSED,
     FORCED_OPEN,
     HALF_OPEN,
     NOW,
     OFF,
-    OPEN,
-    RAMP,
-    RESTING,
-    UPTIME,
     Said,
-    a_caller,
     a_document,
     a_picture,
-    a_provider,
-    a_trip,
-    an_event,
     breaking,
-    draining,
     failing,
-    full,
-    limiting,
-    overrun,
-    queueing,
-    scoping,
-    shadowing,
-    silent,
-    unlimited,
-    without_rejects,
 )
-from tests.top.data.test_document import DOCUMENTS
-
-SNAPSHOTS = Path(__file__).parents[2] / "snapshots" / "top"
-HERE = Link("http://127.0.0.1:4002")
-LOW, MIDDLE, WIDE = (80, 24), (120, 40), (200, 50)
-
-
-def refusing(document: Said) -> None:
-    """Let an open breaker refuse some."""
-    document["rejects"]["circuit_open"] = document["requests"]["total"] // 9
-
-
-def in_front(*events: Said) -> Any:
-    """Let these be the latest events."""
-
-    def change(document: Said) -> None:
-        document["events"] = [*document["events"], *copy.deepcopy(list(events))]
-
-    return change
-
-
-def quiet(document: Said) -> None:
-    """Let nobody call, ever."""
-    document["callers"] = []
-    document["events"] = document["events"][:1]
-    document["concurrency"]["in_flight"] = document["rate_limit"]["callers"] = 0
-    for provider in document["providers"]:
-        provider["in_flight"] = 0
-
-
-def crowded(document: Said) -> None:
-    """Let there be twenty callers, every reason and fifty events."""
-    total = document["requests"]["total"]
-    for number, reason in enumerate(document["rejects"]):
-        document["rejects"][reason] = total // (7 + 3 * number)
-    document["callers"] = [
-        *(
-            a_caller(f"…{number:04x}", total // (4 + number), 41 * number, number % 3)
-            for number in range(0, 57, 3)
-        ),
-        a_caller("192.168.100.200", total // 3, 99_999, 50),
-    ]
-    document["events"] += [event for number in range(16) for event in a_trip("anthropic", 4000.0 + 200 * number)]
-    document["providers"][0]["upstream"] = {
-        "responses": {
-            str(status): total // each
-            for status, each in ((200, 2), (400, 90), (401, 80), (429, 9), (500, 70), (503, 12), (529, 99))
-        },
-        "errors": {"connect": 12, "head": 1234, "stream": 3},
-    }
-
-
-def twelve(document: Said) -> None:
-    """Let there be twelve providers, two of them sick."""
-    total = document["requests"]["total"]
-    document["providers"] = [a_provider(f"region-{number}", total // (number + 2)) for number in range(1, 13)]
-    breaking("region-7", **OPEN)(document)
-    breaking("region-9", **HALF_OPEN)(document)
-
-
-TRIPPED = in_front(
-    an_event(UPTIME - 4.8, "breaker", "5 failures in 10 s, last 429", "openai", source="closed", target="open")
+from tests.support.scenes import (
+    HEALTHY,
+    HERE,
+    LOW,
+    MIDDLE,
+    SCENES,
+    SHOTS,
+    SNAPSHOTS,
+    STANDARD,
+    STATES,
+    TOTALS,
+    WIDE,
+    Scene,
+    row_of,
 )
-OPENED = (breaking("openai", **OPEN), refusing, TRIPPED)
-ALL_AT_ONCE = (
-    *OPENED,
-    breaking("anthropic", **HALF_OPEN),
-    breaking("copilot", **FORCED_OPEN),
-    full,
-    draining,
-)
-# Nothing stops what fails: there is no breaker; or it counts, and has not had enough.
-SICK_OFF = (
-    *(breaking(name, **OFF) for name in ("openai", "anthropic", "copilot")),
-    failing("openai", {"529": 1.0}),
-)
-SICK_BELOW = (
-    failing("openai", {"529": 0.2, "503": 0.05, "head": 0.15}),
-    breaking("openai", failures_in_window=4),
-    # What is neutral by contract, and what is told behind a status that says 200.
-    failing("anthropic", {"500": 1.0}),
-    failing("copilot", {}, events=0.5),
-)
-SHADOWED = shadowing("concurrency", "rate")
-EVERYTHING = (
-    queueing,
-    limiting,
-    shadowing("concurrency", "concurrency-per-caller", "rate", "breaker", "credential"),
-    scoping("openai"),
-    breaking("anthropic", **RAMP, **RESTING),
-    in_front(
-        an_event(
-            UPTIME - 22,
-            "breaker",
-            "5 failures in 10 s, last 429",
-            "openai",
-            scope="gpt-4o-mini",
-            source="closed",
-            target="open",
-        )
-    ),
-)
-TYPED = "anth"
-TOTALS = ("requests ", "rejects ", "in flight ")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is looked at, and how (seconds).
-
-    `late` is how old the document is that is shown, and `silence` for how long there was no other.
-    """
-
-    picture: Picture | None
-    view: View = View()  # noqa: RUF009 - frozen
-    lost: str = ""
-    late: float = 0.4
-    silence: float | None = 0.4
-    sizes: tuple[tuple[int, int], ...] = (LOW,)
-    ascii: bool = False
-
-    def frame(self, width: int, height: int | None) -> Frame:
-        """Draw it."""
-        canvas = Canvas(width, height, UTC, self.ascii)
-        link = replace(HERE, lost=self.lost, silence=self.silence)
-        return frame(self.picture, self.view, link, canvas, NOW + self.late)
-
-    def lines(self, width: int = 80, height: int | None = 24) -> list[str]:
-        """Draw it, and return the lines."""
-        return self.frame(width, height).plain.splitlines()
-
-
-def an_override(target: str, because: str = "operator: open") -> Any:
-    """Let somebody have forced copilot, twelve and a half minutes ago."""
-    event = an_event(UPTIME - 754, "override", "operator", "copilot", target=target)
-    if target != "open":
-        return in_front(event)
-    return in_front(
-        an_event(UPTIME - 754, "breaker", because, "copilot", source="closed", target="open"),
-        event,
-    )
-
-
-HEALTHY = a_picture()
-SCENES = {
-    "healthy": Scene(HEALTHY, sizes=(LOW, MIDDLE, WIDE)),
-    "open": Scene(a_picture(*OPENED), sizes=(LOW, MIDDLE)),
-    "half-open": Scene(a_picture(breaking("openai", **HALF_OPEN)), sizes=(LOW, MIDDLE)),
-    "forced-open": Scene(a_picture(breaking("copilot", **FORCED_OPEN), an_override("open")), sizes=(LOW, MIDDLE)),
-    "forced-closed": Scene(
-        a_picture(breaking("copilot", **FORCED_CLOSED), an_override("close")), sizes=(LOW, MIDDLE)
-    ),
-    "off": Scene(a_picture(*(breaking(name, **OFF) for name in ("openai", "anthropic", "copilot")))),
-    "sick-off": Scene(a_picture(*SICK_OFF), sizes=(LOW, MIDDLE, WIDE)),
-    "sick-below": Scene(a_picture(*SICK_BELOW), sizes=(LOW, MIDDLE, WIDE)),
-    "full": Scene(a_picture(full), sizes=(LOW, MIDDLE)),
-    "no-limits": Scene(a_picture(unlimited)),
-    "draining": Scene(a_picture(draining)),
-    "all-at-once": Scene(a_picture(*ALL_AT_ONCE), sizes=(LOW, MIDDLE, WIDE)),
-    "connecting": Scene(None, silence=None),
-    "lost-at-first": Scene(None, lost="connection refused", silence=None),
-    "lost-later": Scene(a_picture(*OPENED), lost="it hung up", silence=75.0, sizes=(LOW, MIDDLE)),
-    "silent": Scene(HEALTHY, late=3.6, silence=3.6),
-    "paused": Scene(HEALTHY, View(paused=True)),
-    "help": Scene(HEALTHY, View(help=True)),
-    "asking": Scene(HEALTHY, View(chosen="anthropic", asking=Order("close", "anthropic"))),
-    "typing": Scene(HEALTHY, View(typing=True, filter=TYPED)),
-    "filtered": Scene(HEALTHY, View(filter=TYPED), sizes=(LOW, MIDDLE)),
-    "notice": Scene(HEALTHY, View(notice="openai: open, mode open")),
-    "sorted": Scene(HEALTHY, View(sort="P99", reverse=True, chosen="copilot")),
-    "no-traffic": Scene(a_picture(quiet, per_second=0.0)),
-    "just-started": Scene(a_picture(until=3.0, minutes=0.0), late=0.4 - (NOW - 3.0)),
-    "crowded": Scene(a_picture(crowded), sizes=(LOW, MIDDLE, WIDE)),
-    "twelve-providers": Scene(a_picture(twelve), View(chosen="region-12"), sizes=(LOW, (80, 12), MIDDLE)),
-    "ascii": Scene(a_picture(*ALL_AT_ONCE), ascii=True),
-    "queue": Scene(a_picture(queueing), sizes=(LOW, MIDDLE)),
-    "limits": Scene(a_picture(limiting), sizes=(LOW, MIDDLE)),
-    "shadow": Scene(a_picture(SHADOWED), sizes=(LOW, MIDDLE, WIDE)),
-    "scopes": Scene(a_picture(scoping("openai")), sizes=(LOW, MIDDLE)),
-    "ramp": Scene(a_picture(breaking("openai", **RAMP)), sizes=(LOW, MIDDLE)),
-    "credentials": Scene(a_picture(breaking("openai", **RESTING)), sizes=(LOW, MIDDLE)),
-    "everything-on": Scene(a_picture(*EVERYTHING), sizes=(LOW, MIDDLE, WIDE)),
-    "everything-on-ascii": Scene(a_picture(*EVERYTHING), ascii=True),
-    "refusing": Scene(a_picture(failing("anthropic", {"401": 1.0}), without_rejects), sizes=(LOW, MIDDLE)),
-    "unanswered": Scene(a_picture(silent("anthropic", 15, 14.0), without_rejects), sizes=(LOW, MIDDLE)),
-    "connections": Scene(a_picture(overrun), sizes=(LOW, MIDDLE)),
-    "narrow": Scene(a_picture(*OPENED), sizes=((60, 20),)),
-}
-SHOTS = {
-    f"{name}-{width}x{height}.txt": (scene, width, height)
-    for name, scene in SCENES.items()
-    for width, height in scene.sizes
-}
 
 
 @pytest.mark.parametrize("shot", SHOTS)
@@ -273,82 +65,6 @@ def test_there_are_no_other_snapshots() -> None:
 
 
 # The size
-
-
-VIEWS = st.builds(
-    View,
-    interval=st.sampled_from(PACES) | st.floats(0.1, 1e4),
-    chosen=st.none() | st.sampled_from(["openai", "anthropic", "region-12", "nobody"]),
-    sort=st.sampled_from(list(SORT_KEYS)),
-    reverse=st.booleans(),
-    filter=st.sampled_from(["", "o", "日本語" * 13, "nobody"]),
-    typing=st.booleans(),
-    paused=st.booleans(),
-    help=st.booleans(),
-    asking=st.none()
-    | st.builds(Order, st.sampled_from(["open", "close", "auto"]), st.text(max_size=99).map(visible)),
-    notice=st.sampled_from(["", "done", "x" * 300, "\x1b[31m\n日本語"]),
-)
-LOST = st.sampled_from(["", "connection refused", "\x1b[31m\nno", "x" * 300])
-PICTURES = st.sampled_from([scene.picture for scene in SCENES.values()])
-
-
-def anything(said: Any) -> Picture | None:
-    """A picture of any document."""
-    history = History()
-    history.add(read(said), NOW)
-    return history.picture(10.0)
-
-
-def holds_its_size(drawn: Frame, width: int, height: int) -> None:
-    """Hold a frame to its size and to what a terminal may be sent."""
-    lines = drawn.plain.split("\n")
-    assert lines.pop() == ""
-    assert len(lines) == len(drawn.lines) == height
-    for line in drawn.lines:
-        assert sum(cell_len(text) for text, _ in line) == width
-        assert all(text.isprintable() for text, _ in line)
-        assert cell_len("".join(text for text, _ in line)) <= width
-
-
-@given(PICTURES, VIEWS, LOST, st.integers(1, 250), st.integers(1, 80), st.booleans(), st.floats(0, 1e6))
-def test_a_frame_has_the_size_of_its_terminal(
-    picture: Picture | None, view: View, lost: str, width: int, height: int, ascii_: bool, late: float
-) -> None:
-    """Whatever is shown wherever, a frame has its height, no line is too wide, and no code is in it."""
-    link, canvas = Link("http://bridge:4002", lost), Canvas(width, height, UTC, ascii_)
-    drawn = frame(picture, view, link, canvas, NOW + late)
-    holds_its_size(drawn, width, height)
-    assert not ascii_ or drawn.plain.isascii()
-
-
-@given(DOCUMENTS, VIEWS, st.integers(1, 250), st.integers(1, 80))
-def test_any_document_can_be_drawn(said: Any, view: View, width: int, height: int) -> None:
-    """What the schema allows, a frame can hold, however strange it is."""
-    holds_its_size(frame(anything(said), view, HERE, Canvas(width, height, UTC), NOW), width, height)
-
-
-@given(PICTURES, st.integers(1, 250), st.integers(1, 80))
-def test_the_foot_is_the_last_line(picture: Picture | None, width: int, height: int) -> None:
-    """The keys are at the foot of every terminal, as far as they find room."""
-    last = frame(picture, View(), HERE, Canvas(width, height, UTC), NOW).plain.splitlines()[-1]
-    everything = "  ".join(key.short for key in KEYS if key.short)
-    assert everything.startswith(last.rstrip("…"))
-    assert last == everything or len(last) <= width < len(everything)
-    assert width < 30 or last.startswith("q quit  ? help  p pause")
-
-
-@given(PICTURES.filter(bool), st.integers(1, 250))
-def test_without_a_height_everything_is_shown(picture: Picture, width: int) -> None:
-    """Off a screen a frame is as high as what it shows, and has no foot."""
-    drawn = frame(picture, View(), HERE, Canvas(width, None, UTC), NOW).plain
-    assert "q quit" not in drawn
-    if width >= 150:
-        named = [each.name for each in picture.document.providers]
-        named += [each.hint for each in picture.document.callers]
-        named += [reason for reason, times in picture.document.rejects.items() if times]
-        named += [each.because[:20] for each in picture.document.events]
-        assert [name for name in named if name not in drawn] == []
 
 
 # What is promised
@@ -399,22 +115,6 @@ def test_nothing_that_is_promised_is_cut_short(width: int) -> None:
         assert not cut or re.search(r"\d\d:\d\d:\d\d  start  AI Bridge", line), line
 
 
-STATES: dict[str, Said] = {
-    "closed": {},
-    "OPEN": OPEN,
-    "half-open": HALF_OPEN,
-    "FORCED OPEN": FORCED_OPEN,
-    "forced closed": FORCED_CLOSED,
-    "off": OFF,
-}
-
-
-def row_of(provider: str, *changes: Any, **view: Any) -> str:
-    """The line of a provider."""
-    lines = Scene(a_picture(*changes), View(**view)).lines()
-    return next(line for line in lines if line[1:].startswith(provider))
-
-
 @pytest.mark.parametrize("word", STATES)
 def test_every_state_has_its_word(word: str) -> None:
     """A state is told from all others without any colour."""
@@ -446,17 +146,6 @@ def test_rates_since_the_start_say_so() -> None:
     assert "rates over 10s, every 1s" in Scene(HEALTHY).lines()[0]
 
 
-def test_the_choice_is_marked_and_always_on_screen() -> None:
-    """The chosen row has a mark, and in a low terminal the other rows give way to it."""
-    scene = SCENES["twelve-providers"]
-    for number in range(1, 13):
-        for height in range(8, 41):
-            view = View(chosen=f"region-{number}")
-            lines = replace(scene, view=view).lines(80, height)
-            assert any(re.match(rf"▸region-{number} ", line) for line in lines), height
-            assert {line.split()[0] for line in lines if line.startswith("▸")} == {f"▸region-{number}"}
-
-
 def test_the_sorted_column_is_marked() -> None:
     """The title of the column that rows are sorted by is underlined, and beside it is where the order goes."""
     for sort in SORT_KEYS:
@@ -466,22 +155,6 @@ def test_the_sorted_column_is_marked() -> None:
             sign = signs[sort != "PROVIDER"]
             assert re.search(rf"{sign}{sort}\b|\b{sort}{sign}", drawn.plain)
             assert len(re.findall("[▲▼]", drawn.plain)) == 1
-
-
-@pytest.mark.parametrize("height", range(9, 40))
-def test_a_low_terminal_shows_what_matters_most(height: int) -> None:
-    """Alert, totals and the sick stay; reasons stay longer than events; every block has its head."""
-    lines = SCENES["all-at-once"].lines(80, height)
-    assert lines[1].startswith("openai OPEN")
-    heads = ("PROVIDER", "UPSTREAM", "REJECTS BY", "EVENTS")
-    found = [head for head in heads if any(line.startswith(head) for line in lines)]
-    assert found[0] == "PROVIDER"
-    assert any(line.startswith("▸openai    OPEN") for line in lines)
-    if "EVENTS" in found or "UPSTREAM" in found:
-        assert "REJECTS BY" in found
-    for head in found:
-        place = next(number for number, line in enumerate(lines) if line.startswith(head))
-        assert lines[place + 1].strip()
 
 
 def test_a_filter_leaves_what_it_names() -> None:
@@ -520,120 +193,7 @@ def test_nothing_jumps_back_when_it_stands_still(still: dict[str, Any]) -> None:
     assert re.search(r"OPEN +7s +23s", "\n".join(stands))
 
 
-@pytest.mark.parametrize(
-    ("silence", "told"), [(None, ""), (0.0, ""), (2.4, ""), (2.5, "no word for 2s  "), (4.9, "no word for 4s  ")]
-)
-def test_a_silent_bridge_is_told(silence: float | None, told: str) -> None:
-    """Who speaks every second, and has not for more than two, is not shown as if nothing were the matter."""
-    line = Scene(HEALTHY, silence=silence).lines()[1]
-    assert line == f"{told}turned away rate_limit 0.1/s"
-    assert ("no word" in Scene(HEALTHY, silence=silence, lost="it hung up").lines()[1]) is False
-
-
-def test_a_lost_bridge_says_since_when() -> None:
-    """The alert says what is wrong, since when nothing has come, and that it is tried again."""
-    assert SCENES["lost-later"].lines()[1] == "NO BRIDGE: it hung up, last word 1m15s ago; trying again"
-    # Whether it is still up nobody knows.
-    assert "up 2h14m" in SCENES["lost-later"].lines()[0]
-    assert SCENES["lost-at-first"].lines()[1] == "NO BRIDGE: connection refused; trying again"
-    assert SCENES["connecting"].lines()[1] == "connecting"
-
-
 # The alert
-
-
-def alerted(*changes: Any, width: int = 200) -> str:
-    """The alert line."""
-    return Scene(a_picture(*changes)).lines(width)[1]
-
-
-def test_the_alert_names_everything_urgent() -> None:
-    """Each open breaker and what is left, draining, a full limiter, each reason's rate, each probed one."""
-    assert alerted(*ALL_AT_ONCE) == (
-        "openai OPEN, 25s left  copilot FORCED OPEN  DRAINING  FULL 50 of 50  "
-        "turned away capacity 2.1/s, circuit_open 1.4/s, rate_limit 0.1/s  anthropic is being probed"
-    )
-
-
-def test_the_alert_names_every_open_provider() -> None:
-    """However many breakers are open, each has its place."""
-    for provider in ("openai", "anthropic", "copilot"):
-        assert f"{provider} OPEN, 25s left" in alerted(*(breaking(name, **OPEN) for name in STANDARD))
-
-
-STANDARD = ("openai", "anthropic", "copilot")
-
-
-def test_the_alert_is_calm_when_all_is_well() -> None:
-    """Who turns nobody away, and has nobody sick, is well, with breakers or without."""
-    calm = "all well: nobody is turned away"
-    assert SCENES["no-traffic"].lines()[1] == calm
-    for state in (OFF, OFF | OPEN):
-        assert Scene(a_picture(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
-
-
-@pytest.mark.parametrize(
-    "breaker", [OFF, {}, {"mode": "close"}, HALF_OPEN], ids=["off", "on", "close", "half-open"]
-)
-@pytest.mark.parametrize(
-    ("parts", "events", "told"),
-    [
-        ({"529": 1.0}, 0.0, "openai 100% errors: 529 6.6/s"),
-        ({"500": 1.0}, 0.0, "openai 100% errors: 500 6.6/s"),
-        ({"429": 0.5}, 0.0, "openai 50% errors: 429 3.3/s"),
-        ({"503": 0.2, "head": 0.2}, 0.0, r"openai 4\d% errors: 503 1.4/s, head 1.4/s"),
-        ({"connect": 1.0}, 0.0, "openai 100% errors: connect 6.6/s"),
-        ({"stream": 0.1}, 0.0, r"openai \d+% errors: stream 0.\d/s"),
-        ({}, 0.25, r"openai 2\d% errors: overload event 1.\d/s"),
-    ],
-)
-def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, told: str, breaker: Said) -> None:
-    """Whatever goes wrong, and whether or not something counts it, is told, in yellow, on every screen."""
-    picture = a_picture(failing("openai", parts, events=events), breaking("openai", **breaker), without_rejects)
-    for width in (80, 200):
-        scene = Scene(picture)
-        assert re.match(told, scene.lines(width)[1])
-        (text, style), *_ = scene.frame(width, 24).lines[1]
-        assert (text.split()[0], style) == ("openai", "bold yellow")
-
-
-def test_what_is_over_is_over() -> None:
-    """Failures from before the interval stay among the totals, and alarm nobody."""
-    scene = Scene(a_picture(without_rejects))
-    assert scene.lines()[1] == "all well: nobody is turned away"
-    styles = [style for line in scene.frame(80, 24).lines for text, style in line if text.strip() == "429×131"]
-    assert styles == ["dim"]
-
-
-def test_a_breaker_that_counts_is_told() -> None:
-    """Before a breaker opens it is said how far it has come, also when the last failure is a while ago."""
-    counting = breaking("openai", failures_in_window=4)
-    assert Scene(a_picture(counting, without_rejects)).lines()[1] == "openai FAILS 4/5"
-    sick = failing("openai", {"529": 1.0})
-    assert Scene(a_picture(counting, sick, without_rejects)).lines()[1] == (
-        "openai 100% errors: 529 6.6/s, FAILS 4/5"
-    )
-
-
-def test_who_is_out_is_not_called_sick_as_well() -> None:
-    """Of an open breaker it is said that it is open, and no more."""
-    picture = a_picture(failing("openai", {"529": 1.0}), breaking("openai", **OPEN), without_rejects)
-    assert Scene(picture).lines(200)[1] == "openai OPEN, 25s left"
-
-
-def test_every_sick_provider_finds_room() -> None:
-    """On a small screen there are fewer causes rather than fewer names."""
-    lines = SCENES["sick-below"].lines(80)
-    for name in STANDARD:
-        assert re.search(rf"{name} \d+% errors", "\n".join(lines[1:3]))
-    assert "…,  " not in lines[1]
-    assert len(SCENES["sick-below"].lines(200)[1]) > 160
-
-
-def test_errors_since_the_start_say_so() -> None:
-    """One document does not tell when something went wrong."""
-    scene = Scene(a_picture(without_rejects, until=600.0, minutes=0.0), late=600.0 - NOW)
-    assert scene.lines()[1] == "errors since start: openai, anthropic, copilot"
 
 
 def test_what_comes_now_is_told_first() -> None:
@@ -654,28 +214,6 @@ def test_what_no_status_tells_is_among_the_errors(width: int) -> None:
     """Overloads behind a 200 stand in their provider's row, with a rate, as nobody counts them by themselves."""
     drawn = SCENES["sick-below"].frame(width, 40).plain
     assert re.search(r"^ copilot +3 +1\.2  200.* overload event 0\.6/s  hea", drawn, re.MULTILINE)
-
-
-def test_a_breaker_that_is_forced_closed_is_told() -> None:
-    """Nothing will stop such a provider, so it is not passed over as being well; it is not red either."""
-    scene = Scene(a_picture(quiet, breaking("openai", **FORCED_CLOSED), per_second=0.0))
-    assert scene.lines()[1] == "openai forced closed"
-
-
-@pytest.mark.parametrize(
-    ("in_flight", "limit", "is_full"), [(49, 50, False), (50, 50, True), (51, 50, True), (9, 0, False)]
-)
-def test_full_is_said_where_it_is(in_flight: int, limit: int, is_full: bool) -> None:
-    """FULL is said from the limit on, and never without a limit; the bar is full with it."""
-
-    def busy(document: Said) -> None:
-        document["concurrency"] = {"limit": limit, "in_flight": in_flight}
-
-    lines = Scene(a_picture(busy)).lines()
-    assert ("FULL" in lines[1]) == is_full
-    assert ("█" * 20 in lines[4]) == is_full
-    assert (f"{in_flight} of {limit}" if limit else f"{in_flight}, no limit") in lines[4]
-    assert ("░" in lines[4] or "█" in lines[4]) == bool(limit)
 
 
 @pytest.mark.parametrize("size", [LOW, MIDDLE, WIDE])
@@ -701,28 +239,6 @@ def test_no_rejects_without_a_name_are_told_when_they_are_over() -> None:
 
 
 # Questions, notices, help
-
-
-@pytest.mark.parametrize("mode", ["open", "close", "auto"])
-@pytest.mark.parametrize(
-    "provider", ["openai", "anthropic", "a-provider-with-a-very-long-name-indeed-and-more-of-it"]
-)
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_question_shows_how_to_answer(mode: str, provider: str, width: int) -> None:
-    """Whom it is about, and the keys for yes and no, are on every screen."""
-    foot = Scene(HEALTHY, View(asking=Order(mode, provider))).lines(width)[-1]
-    assert foot.startswith(provider[:20])
-    assert foot.endswith("  y yes  n no")
-    if width == 200:
-        assert alert.question(Order(mode, provider)) in foot
-
-
-def test_the_three_questions_differ() -> None:
-    """Nobody takes one order for another."""
-    questions = {mode: alert.question(Order(mode, "openai")) for mode in ("open", "close", "auto")}
-    assert len(set(questions.values())) == 3
-    assert "refuse" in questions["open"]
-    assert "pass" in questions["close"]
 
 
 def test_the_help_is_whole_on_a_small_screen() -> None:
@@ -756,112 +272,6 @@ def test_words_of_others_send_no_codes() -> None:
 
 
 # Colours
-
-
-def colours(drawn: Frame) -> Iterator[tuple[int, str, str]]:
-    """Line number, colour and text of all that has a colour."""
-    for number, line in enumerate(drawn.lines):
-        for text, style in line:
-            for colour in ("red", "yellow", "green"):
-                if colour in style and text.strip():
-                    yield number, colour, text
-
-
-def is_urgent(picture: Picture | None, lost: str) -> bool:
-    """Whether something is out of service."""
-    providers = picture.document.providers if picture else ()
-    breakers = [each.breaker for each in providers if each.breaker.enabled]
-    return bool(lost) or any(
-        "open" in (each.state, *(scope.state for scope in each.scopes if each.mode == "auto")) for each in breakers
-    )
-
-
-@pytest.mark.parametrize("name", SCENES)
-@pytest.mark.parametrize("size", [LOW, MIDDLE, WIDE])
-def test_red_is_an_open_breaker_or_a_lost_bridge(name: str, size: tuple[int, int]) -> None:
-    """In every scene there is red if and only if a breaker is open or the bridge is lost."""
-    scene = SCENES[name]
-    red = [text for _, colour, text in colours(scene.frame(*size)) if colour == "red"]
-    assert bool(red) == is_urgent(scene.picture, scene.lost), red
-
-
-@given(DOCUMENTS, LOST)
-def test_red_is_nothing_else(said: Any, lost: str) -> None:
-    """Whatever a bridge says, red is for what is out of service."""
-    picture = anything(said)
-    drawn = frame(picture, View(), replace(HERE, lost=lost), Canvas(120, 40, UTC), NOW)
-    assert any(colour == "red" for _, colour, _ in colours(drawn)) == is_urgent(picture, lost)
-
-
-def test_red_is_where_the_open_breaker_is() -> None:
-    """Red are the alert, the open provider's name, its state and what is left, and nothing of anybody else."""
-    drawn = SCENES["open"].frame(80, 24)
-    red = [(number, text.strip()) for number, colour, text in colours(drawn) if colour == "red"]
-    assert red == [
-        (1, "openai OPEN, 25s left"),
-        (6, "▸openai"),
-        (6, "OPEN"),
-        (6, "25s"),
-        (10, "▸openai"),
-    ]
-
-
-def test_a_full_limiter_stands_out() -> None:
-    """A full limiter is bold where all else is plain: in the alert, the bar and the number."""
-    drawn = SCENES["full"].frame(80, 24)
-    loud = [text.strip() for line in drawn.lines[:5] for text, style in line if style == "bold yellow"]
-    assert loud[:1] == ["FULL"]
-    assert loud[-2:] == ["█" * 20, "50 of 50"]
-    assert not any(style == "bold yellow" for line in Scene(HEALTHY).frame(80, 24).lines[2:] for _, style in line)
-
-
-@pytest.mark.parametrize("size", [LOW, MIDDLE, WIDE])
-def test_a_lost_bridges_picture_is_grey(size: tuple[int, int]) -> None:
-    """When the bridge is gone only the alert has a colour, and all of the last picture is still there, dimmed."""
-    scene = SCENES["lost-later"]
-    drawn = scene.frame(*size)
-    assert [(number, colour) for number, colour, _ in colours(drawn)] == [(1, "red")]
-    assert {style for line in drawn.lines[2:-1] for text, style in line if text.strip()} == {"dim"}
-    there = replace(scene, lost="", silence=0.4, view=View(paused=True)).frame(*size)
-    assert drawn.plain.splitlines()[2:] == there.plain.splitlines()[2:]
-
-
-def drawn_by_rich(drawn: Frame, **options: Any) -> str:
-    """What a console sends to a terminal."""
-    out = io.StringIO()
-    console = Console(file=out, force_terminal=True, width=80, height=24, **options)
-    console.print(drawn, end="")
-    return out.getvalue()
-
-
-CODES = re.compile(r"\x1b\[([0-9;]*)m")
-
-
-def colour_codes(sent: str) -> set[int]:
-    """Which codes for colours are in it."""
-    codes = {int(code) for found in CODES.findall(sent) for code in found.split(";") if code}
-    return {code for code in codes if 30 <= code <= 49 or 90 <= code <= 107}
-
-
-@pytest.mark.parametrize("name", SCENES)
-def test_without_colours_no_colours_are_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NO_COLOR, or a console without colours, gets the same text and no code for a colour."""
-    drawn = SCENES[name].frame(80, 24)
-    plain = drawn_by_rich(drawn, no_color=True, color_system="standard")
-    monkeypatch.setenv("NO_COLOR", "1")
-    by_variable = drawn_by_rich(drawn, color_system="standard")
-    for sent in (plain, by_variable):
-        assert colour_codes(sent) == set()
-        text = CODES.sub("", sent)
-        assert [line.rstrip() for line in text.splitlines()] == drawn.plain.splitlines()
-
-
-def test_with_colours_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Red, yellow and green are the terminal's own; no background is touched."""
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    sent = drawn_by_rich(SCENES["open"].frame(80, 24), color_system="standard")
-    assert colour_codes(sent) == {31, 32, 33}
-    assert colour_codes(drawn_by_rich(Scene(HEALTHY).frame(80, 24), color_system="standard")) == {32, 33}
 
 
 # Purity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from datetime import UTC
 from typing import Any
@@ -14,17 +13,14 @@ from hypothesis import strategies as st
 from aibridge_trio.top.data.document import Queue
 from aibridge_trio.top.data.history import History
 from aibridge_trio.top.data.parse import read
-from aibridge_trio.top.data.rates import provider_rates, queue_rates
+from aibridge_trio.top.data.rates import queue_rates
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.layout import Canvas, frame
-from aibridge_trio.top.screen.provider_details import beneath, notable
 from aibridge_trio.top.screen.text import length
 from aibridge_trio.top.view import View, rows
 from tests.support.pictures import (
     NOW,
     RAMP,
-    RESTING,
-    SCOPES,
     UPTIME,
     Said,
     a_document,
@@ -32,13 +28,12 @@ from tests.support.pictures import (
     a_scope,
     breaking,
     failing,
-    limiting,
     older,
     queueing,
     scoping,
     shadowing,
 )
-from tests.top.data.test_document import DOCUMENTS
+from tests.support.status_documents import DOCUMENTS
 
 HERE = Link("http://127.0.0.1:4002")
 
@@ -66,35 +61,7 @@ def test_an_older_bridge_looks_as_it_did(size: tuple[int, int | None]) -> None:
     assert not re.search("queue|ramp|shadow|WOULD|└|rest|/0", "\n".join(drawn[:-1]))
 
 
-def test_scopes_at_rest_take_no_room() -> None:
-    """A breaker for each model looks as one for all, as long as none of them has anything to say."""
-    resting = breaking("openai", scope="model", scopes=[a_scope("gpt-4o"), a_scope("other")])
-    assert lines(resting) == lines()
-    keys = breaking("openai", credentials={"resting": 0, "total": 9, "evictions": 0, "callers": []})
-    assert lines(keys) == lines()
-
-
 # The queue
-
-
-def test_the_queue_has_a_meter() -> None:
-    """Who waits of how many may, how long waits were, and the pace; with room also whose and at most how long."""
-    told = r"^queue     █{7}░{13} 37 of 100  wait p50 \d{3}ms p99 4\.\ds  pace 11\.4/s"
-    [narrow] = [line for line in lines(queueing) if line.startswith("queue ")]
-    [wide] = [line for line in lines(queueing, width=120) if line.startswith("queue ")]
-    assert re.fullmatch(told, narrow)
-    assert re.fullmatch(told + "  5 callers wait, at most 30s", wide)
-
-
-def test_a_queue_at_rest_has_dashes() -> None:
-    """Who has a queue in which nobody ever waited sees that there is one, and no zero rates."""
-
-    def empty(document: Said) -> None:
-        document["queue"]["size"] = 20
-
-    drawn = lines(empty, calm)
-    assert "queue     " + "░" * 20 + " 0 of 20  wait p50 -- p99 --  pace --/s" in drawn
-    assert drawn[1] == "all well: nobody is turned away"
 
 
 def test_a_queue_that_turns_away_is_an_alert() -> None:
@@ -126,28 +93,6 @@ def test_rates_of_the_queue_are_of_the_interval() -> None:
     assert queue_rates(old, old, 10.0).p50 is None
 
 
-COUNTS = st.integers(0, 1000)
-QUEUES = st.builds(
-    Queue,
-    size=COUNTS,
-    served=COUNTS,
-    full=COUNTS,
-    timed_out=COUNTS,
-    hopeless=COUNTS,
-    left=COUNTS,
-    waits=st.dictionaries(st.sampled_from([0.1, 1.0, 10.0]), COUNTS),
-)
-
-
-@given(QUEUES, QUEUES, st.sampled_from([0.0, 0.5, 10.0]))
-def test_no_rate_of_the_queue_is_negative(new: Queue, old: Queue, over: float) -> None:
-    """Whatever two documents say, rates are above 0 or not told."""
-    rates = queue_rates(new, old, over)
-    assert all(each > 0 for each in rates.turned_away.values())
-    assert (rates.served or 0) >= 0
-    assert (rates.left or 0) >= 0
-
-
 def test_a_restart_begins_the_queue_anew() -> None:
     """Counters of a bridge that began again are compared with nothing of the one before."""
     history = History()
@@ -164,55 +109,7 @@ def test_a_restart_begins_the_queue_anew() -> None:
 # Limits
 
 
-def test_limits_stand_beside_those_whom_they_limit() -> None:
-    """In flight is told of the limit for each provider and caller; with room also what the limits are."""
-    drawn = "\n".join(lines(limiting))
-    assert re.search(r"^ anthropic +20/20 +4\.2", drawn, re.MULTILINE)
-    assert re.search(r"…x7Qa .* 5/5$", drawn, re.MULTILINE)
-    assert "a provider" not in drawn
-    assert "9 of 50, 5 a caller, 20 a provider   rate limit" in "\n".join(lines(limiting, width=120))
-
-
-def test_a_limit_without_room_is_left_out() -> None:
-    """How many there are is never cut for how many there may be."""
-
-    def vast(document: Said) -> None:
-        document["concurrency"]["per_caller"] = 10_000
-        document["callers"][0]["in_flight"] = 1234
-
-    assert any(re.search(r"…x7Qa .* 1,234$", line) for line in lines(vast))
-
-
 # Scopes
-
-
-def test_scopes_that_have_something_to_say_have_rows() -> None:
-    """Each in the columns of its provider, the most urgent first, its name behind; the others have none."""
-    drawn = "\n".join(lines(scoping("openai"), width=120, height=40))
-    for told in (
-        r"^▸openai +OPEN 1/6 +22s 1m38s +0/5 +-- +6 +190 +411ms",
-        r"^  └ +OPEN +22s 1m38s +0/5 +-- +3 +131 gpt-4o-mini$",
-        r"^  └ +half-open +1s +-- +0/5 +2/3 +1 +12 o3-pro-2025-06-10$",
-        r"^  └ +ramp 40% +9s +-- +0/5 +-- +1 +40 gpt-5$",
-        r"^  └ +closed +1h15m +-- +0/5 +-- +1 +7 other$",
-        r"^  └ +closed +1h15m +-- +3/5 +-- +0 +0 gpt-5-mini$",
-    ):
-        assert re.search(told, drawn, re.MULTILINE), f"{told}\n{drawn}"
-    assert "gpt-4o\n" not in drawn
-
-
-def test_scopes_without_room_are_counted() -> None:
-    """On a small screen the last line beneath a provider says how many more there are, and of what."""
-    drawn = lines(scoping("openai"))
-    assert drawn[10] == "  └ 3 more: 1 ramp, 2 closed"
-    assert drawn[11].startswith(" anthropic")
-
-
-def test_off_a_screen_every_scope_is_told() -> None:
-    """`--once` leaves nothing out."""
-    drawn = "\n".join(lines(scoping("openai"), height=None))
-    assert "more:" not in drawn
-    assert all(name in drawn for name, *_ in SCOPES)
 
 
 def test_the_alert_names_scopes() -> None:
@@ -239,50 +136,6 @@ def test_an_override_rules_over_scopes() -> None:
     drawn = lines(scoping("openai"), forced, calm)
     assert drawn[1] == "openai FORCED OPEN"
     assert "└" not in "\n".join(drawn)
-
-
-STATES = st.sampled_from(["closed", "open", "half-open"])
-SOME = st.lists(
-    st.builds(
-        lambda state, share, trips: a_scope("a-model", state, share=share, trips=trips),
-        STATES,
-        st.sampled_from([0.0, 0.4, 1.0]),
-        st.integers(0, 2),
-    ),
-    max_size=9,
-)
-MANY = st.lists(st.tuples(SOME, st.booleans()), min_size=1, max_size=6)
-
-
-@given(MANY, st.integers(0, 12), st.integers(70, 200))
-def test_no_more_lines_than_may_be_and_nothing_uncounted(
-    many: list[tuple[list[Said], bool]], most: int, width: int
-) -> None:
-    """Together they keep to the bound, no provider has an empty line, and what is left out is counted."""
-    said = a_document(100.0)
-    said["providers"] = [copy.deepcopy(said["providers"][0]) for _ in many]
-    for provider, (scopes, rest) in zip(said["providers"], many, strict=True):
-        provider["breaker"] |= {"scopes": scopes} | (RESTING if rest else {})
-    shown = [provider_rates(each, None, 1.0) for each in read(said).providers]
-    below, everything = beneath(shown, most, 0.0, width), beneath(shown, None, 0.0, width)
-    assert sum(map(len, below)) <= most
-    having = sum(map(bool, everything))
-    assert sum(map(bool, below)) == min(having, most)
-    for row, some, every in zip(shown, below, everything, strict=True):
-        assert len(every) == len(notable(row.provider.breaker)) + bool(row.provider.breaker.keys)
-        if 0 < len(some) < len(every):
-            *before, (_, (text, _), *_) = some
-            assert text.startswith(f"{len(notable(row.provider.breaker)) - len(before)}")
-        assert all(length(line) > 0 for line in some)
-
-
-def test_what_is_chosen_stays_in_sight_beneath_scopes() -> None:
-    """The mark is on the screen, however low it is and however much stands beneath those above."""
-    changes = (scoping("openai"), breaking("anthropic", **RESTING))
-    for height in range(8, 41):
-        for chosen in ("openai", "anthropic", "copilot"):
-            drawn = lines(*changes, height=height, view=View(chosen=chosen))
-            assert any(line.startswith(f"▸{chosen}") for line in drawn), (height, chosen)
 
 
 def test_names_of_others_send_no_codes() -> None:
@@ -314,15 +167,6 @@ def test_a_ramp_is_more_urgent_than_a_closed_breaker() -> None:
 
 
 # Keys that rest
-
-
-def test_keys_that_rest_are_told() -> None:
-    """How many, in the alert; beneath the provider whose, for how long still, and how many in all."""
-    drawn = lines(breaking("openai", **RESTING), calm)
-    assert drawn[1] == "openai: 7 keys rest"
-    assert drawn[7] == "  └ 7 keys rest  …x7Qa 24s  …9fK2 11s  41 since the start, 2 forgotten"
-    one = {"resting": 1, "total": 1, "evictions": 0, "callers": [{"hint": "…x7Qa", "left_s": 5.0}]}
-    assert lines(breaking("openai", credentials=one), calm)[1] == "openai: 1 key rests"
 
 
 # What only counts
