@@ -1,6 +1,6 @@
-"""What the house tells: frozen records, told to whoever listens.
+"""What happens, as frozen events, and the bus that passes them on.
 
-The story publishes them and knows no listener; metrics, logs and status listen and know no story.
+The gateway, the admin API and the bridge publish events and know no listener; counters, logs and status subscribe.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.errors import Phase
 
-# How a wait in the queue ends.
+# How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller's request, or because
+# the caller left.
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 AdminRefusal = Literal["host", "origin", "token"]
-# So many places of a bug are told, the innermost: endless recursion has a thousand.
-_DEEPEST = 30
+# The innermost frames of a bug that are kept: endless recursion has a thousand.
+_FRAMES = 30
 ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A request of a known caller goes to a known provider."""
+    """A request has passed the limits and goes to its provider."""
 
     provider: str
     caller: Caller
@@ -37,7 +38,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A provider's head has come."""
+    """The head of a provider's answer has arrived."""
 
     provider: str
     status: int
@@ -45,7 +46,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class FirstByte:
-    """The first byte of a provider's body has come, after so many `seconds` at the provider (see `Finished`)."""
+    """The first byte of an answer's body has arrived, after `seconds` at the provider (see `Finished`)."""
 
     provider: str
     route: str
@@ -54,7 +55,7 @@ class FirstByte:
 
 @dataclass(frozen=True, slots=True)
 class Faulted:
-    """A provider could not be reached, or broke off."""
+    """A provider could not be reached, timed out or broke off; `phase` says where."""
 
     provider: str
     phase: Phase
@@ -62,7 +63,7 @@ class Faulted:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A request has said something of its provider's health."""
+    """An answer or a fault was judged as evidence of its provider's health."""
 
     provider: str
     verdict: Verdict
@@ -70,7 +71,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Transitioned:
-    """A breaker changed its state; `scope` is what of its provider it is for, None for all."""
+    """A breaker changed its state. `scope` is the part of the provider that it is for, None for the whole."""
 
     provider: str
     source: State
@@ -82,7 +83,7 @@ class Transitioned:
 
 @dataclass(frozen=True, slots=True)
 class Overridden:
-    """An operator changed a breaker's mode; `peer` is the address that the order came from, if it has one."""
+    """An operator changed a breaker's mode; `peer` is the operator's address, None over a unix socket."""
 
     provider: str
     mode: Mode
@@ -91,7 +92,7 @@ class Overridden:
 
 @dataclass(frozen=True, slots=True)
 class AdminRefused:
-    """The admin listener refused a request for its `Host`, origin or token; `peer` is where it came from."""
+    """The admin listener refused a request because of its `Host`, origin or token; `peer` is its address."""
 
     cause: AdminRefusal
     peer: str | None
@@ -99,7 +100,7 @@ class AdminRefused:
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """A request's wait in the queue is over, after so many `seconds`."""
+    """A request's wait in the queue has ended, after `seconds`."""
 
     provider: str
     seconds: float
@@ -116,7 +117,7 @@ class WouldReject:
 
 @dataclass(frozen=True, slots=True)
 class LifecycleChanged:
-    """The bridge itself: `what` happened, `detail` for people."""
+    """The bridge started, began to drain or stopped; `detail` is text for people."""
 
     what: Literal["start", "drain", "stop"]
     detail: str
@@ -124,17 +125,17 @@ class LifecycleChanged:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """Something of ours went wrong, contained to one request or connection. `where` has no values in it."""
+    """A bug of the bridge, contained to one request or connection. `where` names places in code, no values."""
 
     where: str
 
     @classmethod
     def of(cls, error: BaseException) -> Bug:
-        """Tell type and place of an exception; its message stays out, because it may quote what callers sent."""
+        """Return the event for an exception: type and places without the message, which may quote a caller."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
-        # extract_tb() would read the source files from the disk, on the event loop.
-        frames = list(traceback.walk_tb(error.__traceback__))[-_DEEPEST:]
+        # traceback.extract_tb() would read source files from the disk, and block the event loop.
+        frames = list(traceback.walk_tb(error.__traceback__))[-_FRAMES:]
         codes = [(frame.f_code, line) for frame, line in reversed(frames)]
         places = " < ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in codes)
         name = type(error).__name__
@@ -144,20 +145,20 @@ class Bug:
 
 
 class Finished(NamedTuple):
-    """One request, from the door to the ledger. Durations in seconds, sizes in bytes.
+    """One request is over. Durations in seconds, sizes in bytes.
 
-    `duration` and `first_byte` are time at the provider: from the beginning of the attempt to connect (or to use a
-    kept connection), without the waits for pieces of the caller's body before the answer's head, to the end of
-    the provider's answer and to the first byte of its body. `duration` is None for a request that was not sent up.
-    `queued` is the wait in the bridge's queue, `total` the time from the request's head to the end of its
-    answer, as the caller sees it.
+    `duration` and `first_byte` are the time at the provider: from the beginning of the attempt to connect (or to
+    use a kept connection) to the end of the answer and to the first byte of its body. Waits for pieces of the
+    caller's body before the answer's head are not in them. `duration` is None for a request that did not go
+    upstream. `queued` is the wait in the bridge's queue, `total` the time from the request's head to the end of
+    its answer, as the caller sees it.
 
-    `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` tells
-    whether a `Started` came before, `reached_upstream` whether a connection to the provider stood. `broken` is an
-    answer that began and did not come to its end, `left` that it was the caller who left. `scope` is the breaker's
-    that it fell under, `would_reject` the reasons for which protections in shadow would have rejected it, `cause`
-    why the provider gave no answer, or not all of it.
-    `path` is, of what was not found, printable and cut.
+    `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` is whether a
+    `Started` was published, `reached_upstream` whether there was a connection to the provider. `broken` is an
+    answer that began and did not end cleanly, `left` one that ended because its caller left. `scope` is the part
+    of the provider whose breaker admitted the request, `would_reject` the reject reasons of protections in
+    shadow, `cause` why the provider gave no answer or not all of it. `path` is the printable beginning of a path
+    that was not found.
     """
 
     request_id: str

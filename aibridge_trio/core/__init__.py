@@ -1,1 +1,7 @@
-"""The pure heart: state machines and tables that know no I/O, no clock and no framework."""
+"""Decisions: pure state machines. No I/O, no clock, no framework; the time is a parameter.
+
+limits/      which request may be in flight, which waits, and which is refused
+breaker/     when a provider gets no requests, and what counts as its failure
+inspection/  what a request's and an answer's bytes show: the model, tokens, errors
+caller.py    the caller, as all of them and the events know it
+"""

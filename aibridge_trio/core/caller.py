@@ -1,4 +1,4 @@
-"""A caller, as limits, events and logs know it."""
+"""The caller of a request, as limits, breakers, events and logs know it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller: `key` tells it from others, `hint` may be shown; `authenticated` if it brought a credential."""
+    """A caller: a keyed hash that identifies it, a hint that may be shown, and whether it brought a credential."""
 
     key: bytes
     hint: str

@@ -1,1 +1,27 @@
-"""One request from a caller to a provider and back: admission, routing, circuit, relay."""
+"""One request from its caller to a provider and back.
+
+Terms:
+
+lease      what a request holds of the limits (`core.limits`): slot, shares, rate
+turn       the moment at which a queued request gets what it lacks
+backend    a configured provider: base URL, key, connections, breakers
+target     where one request goes: a backend and a route, or the bridge itself
+circuit    a breaker with its timer and events
+attempt    one request at a circuit: reports what the answer shows
+record     what is published about one request
+phase      starting, serving, draining or stopping
+
+In reading order:
+
+gateway.py             all steps of a request, in their order
+prechecks.py           rejects that cost no slot: browser_origins.py (web pages), loop_detection.py, WebSockets
+admission.py           slot, rate, shares and queue: `core.limits` on Trio
+caller_identity.py     credential or address → caller
+routing.py             path → target; backend_setup.py builds the backends from the settings
+buffering.py           bodies that are read before they are sent; stored_references.py checks them
+central_key.py         the headers that go to a provider beside a central key
+provider_circuits.py   a provider's circuits and resting keys; circuit.py is one circuit
+relay.py               the answer back to the caller
+request_events.py      what is published about one request
+lifecycle.py           the bridge's phase
+"""

@@ -1,7 +1,7 @@
-"""Which web pages may use a listener: by the Host, Origin and Sec-Fetch-Site that browsers send. Pure.
+"""Which web pages may use a listener, by the Host, Origin and Sec-Fetch-Site that browsers send. Pure.
 
-A browser lets any page send a plain POST to this machine, and after DNS rebinding (a name of the page's own that
-now leads here) whatever the page likes. Programs that are no browsers send neither Origin nor Sec-Fetch-Site.
+A browser lets any page send a plain POST to this machine, and after DNS rebinding (the page's own host name
+resolves to this machine) any request. Programs that are no browsers send neither Origin nor Sec-Fetch-Site.
 
 https://fetch.spec.whatwg.org/#origin-header, https://www.w3.org/TR/fetch-metadata/
 """
@@ -20,9 +20,9 @@ from aibridge_trio.printable import quoted
 _AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^:\[\]@]+?)\.?(:[0-9]*)?")
 _NO_OTHER_SITE = frozenset({b"same-origin", b"none"})
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
-# A list of header names, as a preflight asks for them.
+# The header names that a preflight asks for.
 _NAMES = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,2000}")
-# How long (seconds) a browser may remember a preflight's answer; none remembers for longer than two hours.
+# How long (seconds) a browser may cache a preflight's answer; browsers cap it at two hours.
 _MAX_AGE = b"600"
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _EXPOSED = (
@@ -32,27 +32,28 @@ _EXPOSED = (
 
 
 class Origins:
-    """`hosts` are names of a listener besides loopback ones, `origins` the pages that may use it."""
+    """Checks browsers' requests: `hosts` are the listener's names besides loopback, `origins` allowed pages."""
 
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
         self._hosts = frozenset(host.lower().removesuffix(".").encode() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
 
     def check_host(self, request: Request) -> None:
-        """Refuse a Host that is no name of this machine's; a request without one passes."""
+        """Raise ForbiddenOrigin for a Host that is no name of the listener; a request without Host passes."""
         host = request.header(b"host")
         if host is None or is_loopback(host) or host_name(host) in self._hosts:
             return
         raise ForbiddenOrigin(f"Host {_shown(host)} is no name of this listener; permit it with --allowed-hosts")
 
     def allows_host(self, request: Request) -> bool:
-        """Tell whether its Host is one of `hosts`."""
+        """Return whether a request's Host is one of `hosts`."""
         return bool(self._hosts) and host_name(request.header(b"host") or b"") in self._hosts
 
     def check_page(self, request: Request, *, schemes: Collection[bytes]) -> bytes | None:
-        """Refuse a page of another origin; return the origin of one that is permitted, None where no page asks.
+        """Raise ForbiddenOrigin for a page of a foreign origin; return the origin of an allowed page, else None.
 
-        `schemes` are those under which browsers reach this listener.
+        `schemes` are those by which browsers reach this listener. The listener's own pages, and programs that
+        are no browsers, give None.
         """
         origins = request.header_values(b"origin")
         sites = request.header_values(b"sec-fetch-site")
@@ -75,18 +76,18 @@ class Origins:
 
 
 def is_from_page(request: Request) -> bool:
-    """Tell whether a browser says who asks."""
+    """Return whether a browser names the page that sends the request."""
     return request.header(b"origin") is not None or request.header(b"sec-fetch-site") is not None
 
 
 def allow_page(reply: Reply, origin: bytes) -> None:
-    """Let a permitted page read the answer, whatever the provider says of pages."""
+    """Let an allowed page read the answer, in place of the provider's own CORS headers."""
     reply.insist([(b"access-control-allow-origin", origin), (b"access-control-expose-headers", _EXPOSED)])
     reply.add((b"vary", b"Origin"))
 
 
 def preflight(request: Request) -> h.Headers | None:
-    """Return what a permitted page's preflight is answered with, None if this is no preflight.
+    """Return the headers of the answer to an allowed page's preflight, None if the request is no preflight.
 
     https://fetch.spec.whatwg.org/#cors-preflight-request
     """
@@ -102,19 +103,19 @@ def preflight(request: Request) -> h.Headers | None:
 
 
 def host_name(host: bytes) -> bytes:
-    """Return the name or address in a Host header, lower-case, without port and root dot; b"" if it has none."""
+    """Return the host of a Host header, in lower case, without port and root dot; b"" if it is malformed."""
     match = _AUTHORITY.fullmatch(host.strip().lower())
     return match[1].strip(b"[]") if match else b""
 
 
 def is_loopback(host: bytes) -> bool:
-    """Whether a Host header names this machine in a way that no DNS can change."""
+    """Return whether a Host header names this machine in a way that DNS cannot change."""
     name = host_name(host)
     return name == b"localhost" or is_loopback_address(name.decode("latin-1"))
 
 
 def _own(scheme: bytes, host: bytes) -> bytes:
-    """Return the origin of pages that this listener would serve under this Host."""
+    """Return the origin of a page that this listener would serve under this Host."""
     return scheme + b"://" + host.lower().removesuffix(_DEFAULT_PORTS[scheme])
 
 

@@ -1,8 +1,8 @@
-"""Who calls: from a request to a caller, the single source of truth.
+"""Identifies the caller of a request; nothing else in the bridge does.
 
-A caller is the credential it brings, `Authorization: Bearer` before `X-Api-Key`; without one it is its
-address. The credential itself is neither kept nor shown: a keyed hash (its key is made at every start) tells
-callers apart, a hint lets an operator recognize one.
+A caller is identified by its credential, `Authorization: Bearer` before `X-Api-Key`, else by its address. The
+credential is neither kept nor shown: a keyed hash (with a new key at every start) identifies the caller, and a
+hint lets an operator recognize it.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from aibridge_trio.http.message import Request
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
-# The last four characters may be shown of a credential that is at least this long.
+# The shortest credential of which the last four characters are shown.
 _HINTED_FROM = 16
-# How many hops of X-Forwarded-For are looked at, and how much of it (bytes).
+# How many hops of X-Forwarded-For are read, and how many bytes of it.
 _MOST_HOPS = 32
 _HOPS_LENGTH = 2048
 
 
 class CallerIdentifier:
-    """Turns requests into callers; believes `X-Forwarded-For` of the trusted proxies only."""
+    """Returns the caller of each request. `X-Forwarded-For` counts only from `trusted_proxies`."""
 
     def __init__(self, trusted_proxies: Sequence[Network] = ()) -> None:
         self._trusted = trusted_proxies
         self._secret = os.urandom(32)
 
     def identify(self, request: Request) -> Caller:
-        """Return the caller of a request; BadRequest for an empty or repeated credential header."""
+        """Return the caller of a request; raise BadRequest for an empty or repeated credential header."""
         credential = _credential(request)
         if credential is not None:
             return Caller(self._hash(b"key", credential), _hint(credential), authenticated=True)
@@ -42,7 +42,7 @@ class CallerIdentifier:
         return Caller(self._hash(b"address", origin.encode()), origin, authenticated=False)
 
     def behind_proxy(self, request: Request) -> bool:
-        """Tell whether it comes from a trusted proxy, or on a unix socket, where one would be."""
+        """Return whether a request comes from a trusted proxy, or over a unix socket, which a proxy may use."""
         if request.client is None:
             return True
         peer = _address(request.client) if self._trusted else None
@@ -52,7 +52,7 @@ class CallerIdentifier:
         return hashlib.blake2b(value, digest_size=16, key=self._secret, person=kind).digest()
 
     def _origin(self, request: Request) -> str:
-        """Return the address from which a request came: IPv4 as it is, IPv6 by /64, as sites are given."""
+        """Return the address that a request came from: IPv4 whole, IPv6 by /64, which is what one site gets."""
         origin = _address(request.client or "")
         if origin is None:
             return "unix" if request.client is None else "unknown"
@@ -71,12 +71,12 @@ class CallerIdentifier:
 
 
 def _last_hops(request: Request) -> list[str]:
-    """Return the last ones of `X-Forwarded-For`: their number is a caller's to choose, so it is bounded."""
+    """Return the last hops of `X-Forwarded-For`, at most 32 in 2048 bytes: callers can send any number."""
     said = b""
     for value in reversed(request.header_values(b"x-forwarded-for")):
         said = b"%b,%b" % (value[-_HOPS_LENGTH - 1 :], said) if said else value[-_HOPS_LENGTH - 1 :]
         if len(said) > _HOPS_LENGTH:
-            # The first one may be half an address.
+            # The first hop may be cut off.
             said = said[-_HOPS_LENGTH:].partition(b",")[2]
             break
     return said.decode("latin-1").rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
@@ -100,13 +100,13 @@ def _credential(request: Request) -> bytes | None:
 
 
 def _hint(credential: bytes) -> str:
-    """Show the end of a long credential, and nothing that would move a terminal's cursor."""
+    """Return the end of a long credential, with characters that a terminal would interpret replaced."""
     shown = credential[-4:].decode("latin-1") if len(credential) >= _HINTED_FROM else ""
     return "…" + "".join(char if char.isprintable() else "?" for char in shown)
 
 
 def _address(text: str) -> Address | None:
-    """Read an address as proxies write them: plain, `1.2.3.4:567`, `[::1]:567`, IPv4 mapped into IPv6."""
+    """Parse an address in the forms that proxies write: plain, `1.2.3.4:567`, `[::1]:567`, IPv4-mapped IPv6."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""What is asked of a request before it costs anything: before its slot, its credential and its caller's rate."""
+"""Checks that run before a request costs a slot, a hash of its credential or its caller's rate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EITHER = _HTTP | _HTTPS
 
 
 class Prechecks:
-    """Refuses what no limit shall spend anything on."""
+    """Rejects foreign web pages, loops and WebSockets, and answers preflights."""
 
     def __init__(self, origins: Origins, callers: CallerIdentifier, hops: Hops) -> None:
         self._origins = origins
@@ -22,7 +22,10 @@ class Prechecks:
         self._hops = hops
 
     def check(self, request: Request, reply: Reply) -> h.Headers | None:
-        """Raise the reject of a request that goes no further; return the answer to a preflight, else None."""
+        """Raise the reject of a request that fails a check; return the headers of a preflight's answer, else None.
+
+        Raises ForbiddenOrigin, LoopDetected or UpgradeRefused.
+        """
         if request.on_loopback:
             self._origins.check_host(request)
         answer = None
@@ -35,16 +38,16 @@ class Prechecks:
         return answer
 
     def _schemes(self, request: Request) -> frozenset[bytes]:
-        """Under which schemes browsers reach this listener: a proxy in front may be the one that speaks TLS."""
+        """Return the schemes by which browsers reach this listener: a proxy in front may terminate TLS."""
         if request.secure:
             return _HTTPS
         return _EITHER if self._callers.behind_proxy(request) else _HTTP
 
 
 def _refuse_websocket(offers: list[bytes]) -> None:
-    """Refuse a WebSocket, whose caller can do nothing with an ordinary answer.
+    """Raise UpgradeRefused for a WebSocket: its client cannot use an ordinary answer.
 
-    Whatever else is offered, `h2c` first of all, is ignored and HTTP/1.1 goes on (RFC 9110, 7.8).
+    Any other offer, such as `h2c`, is ignored and the request is answered in HTTP/1.1 (RFC 9110, 7.8).
     """
     protocols = (offer.partition(b"/")[0].strip().lower() for value in offers for offer in value.split(b","))
     if b"websocket" in protocols:

@@ -1,4 +1,4 @@
-"""What becomes of one request: noted as it goes, told to the house."""
+"""What is published about one request: events as they happen, and `Finished` at its end."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 
-# What clients put first is what tells them apart: product and version.
+# Characters of a User-Agent that are kept: clients put product and version first.
 _USER_AGENT_SHOWN = 64
 _METHOD_SHOWN = 16
 _PATH_SHOWN = 128
-# For a caller that got no head, as nginx has it: "client closed request".
+# The status of a caller that got no head, as in nginx: "client closed request".
 _NO_ANSWER = 499
 
 
 class Record:
-    """One request's notes."""
+    """Collects what is known about one request, and publishes it. Times come from `clock`, in seconds."""
 
     def __init__(self, request: Request, reply: Reply, clock: Callable[[], float], publish: Publish) -> None:
         self._request = request
@@ -36,8 +36,10 @@ class Record:
         self._queue_seconds = 0.0
         self._upstream_began: float | None = None
         self._upstream_ended: float | None = None
-        self._body_wait_before = 0.0  # before it was sent up
-        self._body_wait_upstream: float | None = None  # since then, until the head of the answer
+        # Seconds spent waiting for the caller's body: before the request went upstream, and from then until the
+        # head.
+        self._body_wait_before = 0.0
+        self._body_wait_upstream: float | None = None
         self._first_byte: float | None = None
         self.request_id = h.sane_request_id(request.header_values(b"x-request-id")) or _new_id()
         self.caller: Caller | None = None
@@ -48,18 +50,18 @@ class Record:
         self.reject: str | None = None
         self.scope: str | None = None
         self.complete = False
-        self.finished = False  # the last event of a stream is out: its caller has had its answer
+        self.finished = False  # the last event of a stream is sent: its caller has its answer
         self._would_reject: tuple[str, ...] = ()
         self._cause: str | None = None
 
     def started(self, caller: Caller) -> None:
-        """Note that it goes to its provider."""
+        """Publish that the request goes to its provider."""
         self._started = True
         self._publish(Started(self.provider, caller))
 
     @contextmanager
     def queued(self) -> Iterator[None]:
-        """Note a wait in the queue, for as long as the context is open."""
+        """Count the time inside this context as a wait in the queue."""
         began = self._clock()
         try:
             yield
@@ -67,46 +69,46 @@ class Record:
             self._queue_seconds += self._clock() - began
 
     def went_upstream(self) -> None:
-        """Note that the time at the provider begins: what follows connects to it, or takes a kept connection."""
+        """Begin the time at the provider: next the request connects, or takes a kept connection."""
         self._upstream_began = now = self._clock()
         self._body_wait_before = self._request.body.waited(now)
 
     def left_upstream(self) -> None:
-        """Note that the time at the provider is over."""
+        """End the time at the provider; a second call changes nothing."""
         if self._upstream_ended is None:
             self._upstream_ended = self._clock()
 
     def connected(self) -> None:
-        """Note that a connection to the provider stands."""
+        """Note that there is a connection to the provider."""
         self._connected = True
 
     def answered(self, status: int) -> None:
-        """Note the provider's status."""
+        """Publish the status of the provider's answer."""
         now = self._clock()
         self._body_wait_upstream = self._request.body.waited(now) - self._body_wait_before
         self._publish(Answered(self.provider, status))
 
     def first_byte(self) -> None:
-        """Note the first byte of the provider's body."""
+        """Publish the time to the first byte of the answer's body."""
         self._first_byte = self._at_provider() or 0.0
         self._publish(FirstByte(self.provider, self.route, self._first_byte))
 
     def faulted(self, fault: UpstreamFault) -> None:
-        """Note where the provider's side broke, and why."""
+        """Publish where the provider's side failed, and keep why."""
         self._cause = str(fault)
         self._publish(Faulted(self.provider, fault.phase))
 
     def would_reject(self, reason: str) -> None:
-        """Note that a protection in shadow would have rejected it."""
+        """Publish that a protection in shadow would have rejected the request."""
         self._would_reject += (reason,)
         self._publish(WouldReject(self.provider, reason))
 
     def failed(self, error: BaseException) -> None:
-        """Note a fault of ours."""
+        """Publish a bug of the bridge."""
         self._publish(Bug.of(error))
 
     def close(self) -> None:
-        """Tell everybody what became of it."""
+        """Publish `Finished`: what became of the request."""
         status = self._reply.status
         left = self._request.body.caller_left
         complete = self.complete or (self.finished and left)
@@ -141,7 +143,7 @@ class Record:
         )
 
     def _at_provider(self) -> float | None:
-        """Return the seconds at the provider until now, or until it came back; None if it was not sent up."""
+        """Return the seconds at the provider so far, None if the request did not go upstream."""
         if self._upstream_began is None:
             return None
         until = self._clock() if self._upstream_ended is None else self._upstream_ended

@@ -1,1 +1,28 @@
-"""Limits on concurrency and rate, and the queue. Pure."""
+"""Limits on concurrency and rate, and the queue. Pure: times are parameters, in seconds on any monotonic clock.
+
+Terms:
+
+slot        one unit of the concurrency limit in all (--max-concurrency)
+share       one unit of a caller's or a provider's concurrency limit (--max-concurrency-per-caller, -per-provider)
+lease       what one request holds: slot, shares, its charge against the rate; or its wait for them
+queue       the requests that wait for a slot, a share or their caller's rate (--queue-size)
+turn        the moment at which a queued request gets all that it lacks. Of the rate limit also: the moment at
+            which a refused request would be admitted
+lane        a queued request's provider: the part of a caller's queue that waits for the same share
+refusal     the limiter's no: a reason, and when to come back
+shadow      a limit in shadow (--shadow) only counts what it would refuse
+budget      what is left of a caller's rate in the current second
+pace        slots released per second, estimated
+
+In reading order:
+
+lease.py         the limits, and what one request holds of them
+keyed_limit.py   a concurrency limit per key
+capacity.py      slots and shares together
+rate.py          the rate limit: an exact sliding log per caller, and turns for refused requests
+rate_waiters.py  which queued requests the rate admits, and when the next one is due
+fair_queue.py    the queue: turns go round by caller
+release_rate.py  the estimate of when slots are released
+refusals.py      refusals, and the reject for each
+concurrency.py   the limiter: all of the above composed
+"""
