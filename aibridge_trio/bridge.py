@@ -24,11 +24,15 @@ from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.gateway import Gateway
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.prechecks import Prechecks
-from aibridge_trio.net.poller import poller
+from aibridge_trio.net.poller import new_poller
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import ends
 from aibridge_trio.server.asgi import HandlerApplication
-from aibridge_trio.server.connection_limit import callers_connections, operators_connections, raise_descriptors
+from aibridge_trio.server.connection_limit import (
+    admin_connection_limit,
+    caller_connection_limit,
+    raise_descriptor_limit,
+)
 from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
@@ -55,7 +59,7 @@ class Bridge:
         self.lifecycle = Lifecycle()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
         self.admission = Admission(policies.limits(settings), settings.rate_limit, clock, publish, shadow)
-        self._poller = poller()
+        self._poller = new_poller()
         self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
@@ -66,7 +70,7 @@ class Bridge:
             ((each.provider, scope) for each in circuits for scope in each.by_scope()),
         )
         warn = partial(self.log.warning, about="connections")
-        bounds = {"callers": callers_connections(settings, warn), "admin": operators_connections(warn)}
+        bounds = {"callers": caller_connection_limit(settings, warn), "admin": admin_connection_limit(warn)}
         opened = {name: each.statistics for name, each in bounds.items()}
         self.metrics = Metrics(
             self.counters, self.admission.statistics, circuits, lambda: self.log.dropped, opened
@@ -213,7 +217,7 @@ class Bridge:
         in_flight = self.admission.statistics().in_flight
         self._publish(LifecycleChanged("drain", f"{in_flight} in flight; a second signal ends them"))
         if settings.drain_delay:
-            self.server.say_goodbye()
+            self.server.close_after_responses()
             await trio.sleep(settings.drain_delay)
         self.lifecycle.phase = "stopping"
         self.admin_server.deafen()
@@ -245,7 +249,7 @@ class Bridge:
 def serve(settings: Settings) -> int:
     """Run a bridge until it is told to stop; returns the exit status, raises UsageError for a port in use."""
     forbid_core_dumps()
-    raise_descriptors()
+    raise_descriptor_limit()
 
     async def main() -> int:
         with trio.open_signal_receiver(*ends()) as signals:

@@ -87,7 +87,7 @@ class AdminClient:
                 for event in parser.feed(piece):
                     if event.name == "status":
                         hear(self._document(event.data))
-                if parser.blind:
+                if parser.overflowed:
                     raise Unreachable(self.url, _TOO_LONG)
 
     async def override(self, provider: str, mode: str) -> str:

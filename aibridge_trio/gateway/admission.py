@@ -68,7 +68,7 @@ class RequestLease(Lease):
                 would_reject(RateLimited.reason)
             return
         self._budget[:] = _headers(budget)
-        reply.offer(self._budget)
+        reply.add_defaults(self._budget)
         if budget.wait is not None:
             raise RateLimited(budget.wait, budget.spread)
         admission.reschedule()

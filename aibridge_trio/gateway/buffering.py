@@ -12,7 +12,7 @@ import trio
 from aibridge_trio.core.inspection.json_members import MemberReader
 from aibridge_trio.core.inspection.wanted_members import Value, Wanted
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
-from aibridge_trio.http.decompression import unpacker
+from aibridge_trio.http.decompression import decompressor
 from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.upstream.client import Outgoing
 
@@ -185,8 +185,8 @@ class _Look:
         self._reader = MemberReader(wanted)
         codings = [value.strip().lower() for name, value in outgoing.headers if name == b"content-encoding"]
         codings = [coding for coding in codings if coding not in {b"", b"identity"}]
-        self._unpacker = unpacker(codings[0]) if len(codings) == 1 else None
-        self.encoded = bool(codings) and not self._unpacker
+        self._decompressor = decompressor(codings[0]) if len(codings) == 1 else None
+        self.encoded = bool(codings) and not self._decompressor
         self._left = outgoing.max_body  # unpacked bytes
 
     async def at(self, piece: bytes) -> None:
@@ -195,7 +195,7 @@ class _Look:
         if self.encoded or self.fault:
             return
         try:
-            for unpacked in self._unpacker.feed(piece) if self._unpacker else (piece,):
+            for unpacked in self._decompressor.feed(piece) if self._decompressor else (piece,):
                 self._left -= len(unpacked)
                 for _ in self._reader.feed(unpacked):
                     await trio.lowlevel.checkpoint()
@@ -212,7 +212,7 @@ class _Look:
         if self.encoded:
             self.fault = "it is compressed in a way that is not read here"
             return
-        if not self.begun and not self._unpacker and (parsed := self._wanted.parse(rest)) is not None:
+        if not self.begun and not self._decompressor and (parsed := self._wanted.parse(rest)) is not None:
             self.found = parsed
             return
         await self.at(rest)

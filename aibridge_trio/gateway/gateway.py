@@ -67,7 +67,7 @@ class Gateway:
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request, and publish its record."""
         record = Record(request, reply, self._clock, self._publish)
-        reply.offer([(b"x-request-id", record.request_id)])
+        reply.add_defaults([(b"x-request-id", record.request_id)])
         try:
             self._lifecycle.admit()  # 503 shutting_down
             preflight = self._prechecks.check(request, reply)  # 403, 508, 426
@@ -95,7 +95,7 @@ class Gateway:
             target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, not after it
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queued(), self._lifecycle.interruptible():
-                await lease.wait_turn(h.patience(request.headers) * _QUEUE_PART)
+                await lease.wait_turn(h.caller_timeout(request.headers) * _QUEUE_PART)
         if isinstance(target, Ping):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return

@@ -72,7 +72,7 @@ async def relay(
         attempt.report(inspector.end())
     except UpstreamFault as fault:
         # A caller that stalled the provider may be why it broke off; after a stream's last event nothing is lost.
-        fault.neutral = fault.neutral or inspector.finished or reply.held_up >= _SLOW_CALLER
+        fault.neutral = fault.neutral or inspector.finished or reply.longest_write >= _SLOW_CALLER
         raise
     finally:
         attempt.report(inspector.cut())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Protocol
 
-from aibridge_trio.http.gzip import CODINGS, Gunzip
+from aibridge_trio.http.gzip import CODINGS, GzipDecompressor
 
 _ZSTD = b"zstd"
 # 8 MiB, the largest window that RFC 9659 lets HTTP ask for: memory that a frame's head of ten bytes may demand.
@@ -21,24 +21,24 @@ class Decompressor(Protocol):
         """Yield what a piece unpacks to, in bounded pieces; ValueError where it is not in that coding."""
 
 
-def unpacker(coding: bytes) -> Decompressor | None:
+def decompressor(coding: bytes) -> Decompressor | None:
     """Return what unpacks a `Content-Encoding`, None for one that cannot be read here."""
     if coding in CODINGS:
-        return Gunzip()
+        return GzipDecompressor()
     if coding != _ZSTD:
         return None
     try:
-        return Unzstd()
+        return ZstdDecompressor()
     except ImportError:  # Python 3.13 or older without the backport, which is not built for every platform
         return None
 
 
-class Unzstd:
-    """Zstandard; a step unpacks `most` bytes at most."""
+class ZstdDecompressor:
+    """Zstandard; a step unpacks `max_size` bytes at most."""
 
-    def __init__(self, most: int = 64 * 1024) -> None:
+    def __init__(self, max_size: int = 64 * 1024) -> None:
         self._zstd = _library()
-        self._most = most
+        self._max_size = max_size
         self._frame = self._begin()
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -47,7 +47,7 @@ class Unzstd:
             while piece or not (self._frame.eof or self._frame.needs_input):
                 if self._frame.eof:
                     self._frame = self._begin()
-                unpacked = self._frame.decompress(piece, self._most)
+                unpacked = self._frame.decompress(piece, self._max_size)
                 piece = self._frame.unused_data if self._frame.eof else b""
                 if unpacked:
                     yield unpacked

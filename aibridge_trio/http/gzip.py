@@ -11,11 +11,11 @@ CODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
 _EITHER = zlib.MAX_WBITS + 32
 
 
-class Gunzip:
-    """Takes a body piece by piece; a step unpacks `most` bytes at most."""
+class GzipDecompressor:
+    """Takes a body piece by piece; a step unpacks `max_size` bytes at most."""
 
-    def __init__(self, most: int = 64 * 1024) -> None:
-        self._most = most
+    def __init__(self, max_size: int = 64 * 1024) -> None:
+        self._max_size = max_size
         self._unpack = zlib.decompressobj(_EITHER)
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
@@ -24,11 +24,11 @@ class Gunzip:
             if self._unpack.eof:  # gzip allows several members, one behind the other
                 self._unpack = zlib.decompressobj(_EITHER)
             try:
-                unpacked = self._unpack.decompress(piece, self._most)
+                unpacked = self._unpack.decompress(piece, self._max_size)
             except zlib.error as error:
                 raise ValueError(str(error)) from None
             piece = self._unpack.unconsumed_tail or self._unpack.unused_data
             if unpacked:
                 yield unpacked
-        while len(more := self._unpack.decompress(b"", self._most)) > 0:
+        while len(more := self._unpack.decompress(b"", self._max_size)) > 0:
             yield more

@@ -1,4 +1,4 @@
-"""Headers on their way through: what stays behind, what is rebuilt, what may be believed.
+"""Headers on their way through: what dropped behind, what is rebuilt, what may be believed.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 """
@@ -28,10 +28,10 @@ _HOP_BY_HOP = frozenset(
 # Rebuilt for each hop, never copied. `Expect` has been answered by the server in front.
 _FRAMING = frozenset({b"content-length", b"host", b"expect"})
 # What `Connection` says as a rule, which names no header that could be there.
-_OF_THE_HOP = frozenset({b"keep-alive", b"close"})
+_CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close"})
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 
-_PATIENCE = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout"})
+_TIMEOUT_HEADERS = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout"})
 _SECONDS = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -40,8 +40,8 @@ _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Headers:
     """Return what may go further: neither hop-by-hop, nor framing, nor named by `Connection`, nor in `drop`."""
-    stays = _staying(drop)
-    kept = [header for header in headers if header[0].lower() not in stays]
+    dropped = _dropped(drop)
+    kept = [header for header in headers if header[0].lower() not in dropped]
     if len(kept) < len(headers):
         named = {
             token.strip().lower()
@@ -49,13 +49,13 @@ def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Header
             if name.lower() == b"connection"
             for token in value.split(b",")
         }
-        if not named <= _OF_THE_HOP:
+        if not named <= _CONNECTION_OPTIONS:
             return [header for header in kept if header[0].lower() not in named]
     return kept
 
 
 @cache
-def _staying(drop: frozenset[bytes]) -> frozenset[bytes]:
+def _dropped(drop: frozenset[bytes]) -> frozenset[bytes]:
     return _HOP_BY_HOP | _FRAMING | drop
 
 
@@ -78,12 +78,12 @@ def content_length(values: list[bytes]) -> int | None:
     return int(values[0])
 
 
-def patience(headers: Headers) -> float:
+def caller_timeout(headers: Headers) -> float:
     """Return for how many seconds a caller says it waits for an answer, infinity if it says nothing.
 
     `x-stainless-read-timeout`, and Anthropic's `x-stainless-timeout`, are what the official SDKs send.
     """
-    said = [value for name, value in headers if name.lower() in _PATIENCE and _SECONDS.fullmatch(value)]
+    said = [value for name, value in headers if name.lower() in _TIMEOUT_HEADERS and _SECONDS.fullmatch(value)]
     return min((seconds for value in said if (seconds := float(value))), default=math.inf)
 
 

@@ -27,20 +27,20 @@ class Body(ABC):
         self.received = 0
         self.caller_left = False
         self._waited = 0.0
-        self._waits_since: float | None = None
+        self._wait_began: float | None = None
 
     def __aiter__(self) -> Body:
         return self
 
     def waited(self, now: float) -> float:
         """Return for how long (seconds) pieces have been waited for, up to `now`."""
-        return self._waited + (0.0 if self._waits_since is None else now - self._waits_since)
+        return self._waited + (0.0 if self._wait_began is None else now - self._wait_began)
 
-    def _wait_begins(self, now: float) -> None:
-        self._waits_since = now
+    def _begin_wait(self, now: float) -> None:
+        self._wait_began = now
 
-    def _wait_ends(self, now: float) -> None:
-        self._waited, self._waits_since = self.waited(now), None
+    def _end_wait(self, now: float) -> None:
+        self._waited, self._wait_began = self.waited(now), None
 
     @abstractmethod
     async def __anext__(self) -> bytes:
@@ -82,8 +82,8 @@ class Reply(ABC):
     """The answer, in the order start, send …, end; without an end it breaks off, and the caller sees that."""
 
     def __init__(self) -> None:
-        self._offers: list[Headers] = []
-        self._insisted: Headers = []
+        self._defaults: list[Headers] = []
+        self._overrides: Headers = []
         self._added: Headers = []
         self.status: int | None = None
         self.sent = 0
@@ -95,17 +95,17 @@ class Reply(ABC):
         return self.status is not None
 
     @property
-    def held_up(self) -> float:
+    def longest_write(self) -> float:
         """For how long (seconds) the longest write has waited for the caller; 0 where that is unknown."""
         return 0.0
 
-    def offer(self, headers: Headers) -> None:
+    def add_defaults(self, headers: Headers) -> None:
         """Add headers to the head to come, all of them, unless it brings one of these names by itself."""
-        self._offers.append(headers)
+        self._defaults.append(headers)
 
-    def insist(self, headers: Headers) -> None:
+    def override(self, headers: Headers) -> None:
         """Let the head to come have these headers, in place of what it brings under their names."""
-        self._insisted += headers
+        self._overrides += headers
 
     def add(self, header: tuple[bytes, bytes]) -> None:
         """Add a header to the head to come, beside what it brings under the same name."""
@@ -115,13 +115,13 @@ class Reply(ABC):
         """Send the head; with `more` it may wait for a piece of the body, which follows at once."""
         self.status = status
         present = {name.lower() for name, _ in headers}
-        for offer in self._offers:
-            if present.isdisjoint(name for name, _ in offer):
-                headers = [*headers, *offer]
-        if self._insisted or self._added:
-            names = {name for name, _ in self._insisted}
+        for default in self._defaults:
+            if present.isdisjoint(name for name, _ in default):
+                headers = [*headers, *default]
+        if self._overrides or self._added:
+            names = {name for name, _ in self._overrides}
             kept = [header for header in headers if header[0].lower() not in names]
-            headers = [*kept, *self._insisted, *self._added]
+            headers = [*kept, *self._overrides, *self._added]
         await self._start(status, headers, more=more)
 
     async def send(self, piece: bytes) -> None:

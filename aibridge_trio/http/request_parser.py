@@ -22,7 +22,7 @@ _CHUNK_OVERHEAD = 32
 _STRIDE = 256
 
 _CHUNKED = b"transfer-encoding: chunked"
-_DECIDING = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+_FRAMING_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
 # Nothing that another reader could take for a second host or the beginning of a path.
 _HOST = re.compile(rb"[^\x00-\x20\x7f-\xff,/?#\\]*")
 
@@ -32,9 +32,9 @@ _VERSION_UNKNOWN = 505
 
 
 class Head(NamedTuple):
-    """A request without its body. Names are lower-case; `length` is None where the body is chunked.
+    """A request's start line and headers, names in lower case; `length` is None for a chunked body.
 
-    `expects` says that the caller waits for a 100 before it sends its body, `final` that nothing can follow on the
+    `expects_continue`: the caller waits for a 100 before it sends its body. `closes`: no request can follow on the
     same connection: the caller said so, speaks HTTP/1.0, or asked for a tunnel (CONNECT, without a body).
     """
 
@@ -43,69 +43,68 @@ class Head(NamedTuple):
     version: str
     headers: Headers
     length: int | None
-    expects: bool
-    final: bool
+    expects_continue: bool
+    closes: bool
 
     def __repr__(self) -> str:
         return f"<Head {self.method} headers={len(self.headers)} length={self.length}>"
 
 
-class Piece(NamedTuple):
+class Data(NamedTuple):
     """A part of a body."""
 
     data: bytes
 
     def __repr__(self) -> str:
-        return f"<Piece {len(self.data)}>"
+        return f"<Data {len(self.data)}>"
 
 
-class End(NamedTuple):
+class EndOfRequest(NamedTuple):
     """The end of a request."""
 
 
-class Broken(NamedTuple):
-    """What came is no request, or too much of one: the status to answer, and why. Behind it nothing is read."""
+class InvalidRequest(NamedTuple):
+    """What came is no request, or too much of one: the status to answer, and reason. Behind it nothing is read."""
 
     status: int
-    why: str
+    reason: str
 
 
-Event = Head | Piece | End | Broken
-_END: Final = End()
+Event = Head | Data | EndOfRequest | InvalidRequest
+_END: Final = EndOfRequest()
 
 
 class RequestParser:
-    """All requests of one connection.
+    """Parses all requests of one connection.
 
-    `ahead` tells that bytes behind the end of a request are kept for the next call of `feed`, `begun` that a head
-    has begun and is not complete, `over` that whatever follows is no request any more.
+    `head_begun`: part of a head has come. `closed`: no more requests are read on this connection.
     """
 
     def __init__(self) -> None:
-        self.begun = False
-        self.over = False
-        self._rest = b""
+        self.head_begun = False
+        self.closed = False
+        self._buffer = b""
         self._events: list[Event] = []
         self._pieces: list[bytes] = []
-        self._broken: Broken | None = None
+        self._error: InvalidRequest | None = None
         self._parser = httptools.HttpRequestParser(self)
-        self._raw = 0  # bytes of the head that is being read
+        self._head_size = 0  # bytes of the head that is being read
         self._in_body = False
-        self._left: int | None = 0
-        self._final = False
-        self._skipped = False
+        self._remaining: int | None = 0
+        self._closes = False
+        self._body_skipped = False
         self._overhead = 0
-        self._clear()
+        self._reset_head()
 
     @property
-    def ahead(self) -> bool:
+    def has_buffered(self) -> bool:
         """Whether bytes are kept for the next call."""
-        return bool(self._rest)
+        return bool(self._buffer)
 
     @property
-    def unfinished(self) -> int:
+    def unfinished_head(self) -> int:
         """How many bytes of a head have come that is not complete."""
-        return self._raw if self.begun else 0
+        return self._head_size if self.head_begun else 0
 
     def close(self) -> None:
         """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
@@ -113,82 +112,82 @@ class RequestParser:
 
     def feed(self, data: bytes = b"") -> list[Event]:
         """Return what these bytes hold, those kept before them, up to the end of a request."""
-        data = self._rest + data if self._rest else data
+        data = self._buffer + data if self._buffer else data
         at, size, events = 0, len(data), self._events
-        while at < size and not self.over and not (events and events[-1] is _END):
+        while at < size and not self.closed and not (events and events[-1] is _END):
             to = self._stride(data, at, size)
             self._advance(data[at:to] if at or to < size else data)
             at = to
-        self._rest = b"" if self.over or at == size else data[at:]
+        self._buffer = b"" if self.closed or at == size else data[at:]
         self._events = []
         return events
 
     def _stride(self, data: bytes, at: int, size: int) -> int:
         """Return how far to go: no further than to the end of this request, as far as that can be seen."""
-        if self._left:
-            return min(size, at + self._left)
+        if self._remaining:
+            return min(size, at + self._remaining)
         if size - at <= _STRIDE:
             return size
         empty = data.find(b"\r\n\r\n", at + _STRIDE)
         return size if empty < 0 else empty + 4
 
     def _advance(self, data: bytes) -> None:
-        chunked = self._in_body and self._left is None
+        chunked = self._in_body and self._remaining is None
         self._overhead += len(data) if chunked else 0
-        self._raw += len(data)
+        self._head_size += len(data)
         stopped: int | None = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             stopped = upgrade.args[0]
         except httptools.HttpParserError as error:
-            if not self.over:
-                self._broken = self._broken or _reason(error)
+            if not self.closed:
+                self._error = self._error or _invalid(error)
         if stopped is not None:
-            self._go_on(data[stopped:])
+            self._resume_after_upgrade(data[stopped:])
             return
         if self._in_body:
-            if self._left is None and self._overhead > _MAX_OVERHEAD:
-                self._broken = self._broken or Broken(BAD_REQUEST, "its chunks are more frame than body")
-        elif self._raw > MAX_HEAD or len(self._headers) > MAX_HEADERS:
-            self._broken = self._broken or Broken(HEAD_TOO_LONG, "its head is too long")
+            if self._remaining is None and self._overhead > _MAX_OVERHEAD:
+                self._error = self._error or InvalidRequest(BAD_REQUEST, "its chunks are more frame than body")
+        elif self._head_size > MAX_HEAD or len(self._headers) > MAX_HEADERS:
+            self._error = self._error or InvalidRequest(HEAD_TOO_LONG, "its head is too long")
         self._flush()
-        if self._broken and not self.over:
-            self._events.append(self._broken)
-            self.over, self.begun = True, False
+        if self._error and not self.closed:
+            self._events.append(self._error)
+            self.closed, self.head_begun = True, False
 
-    def _go_on(self, rest: bytes) -> None:
+    def _resume_after_upgrade(self, rest: bytes) -> None:
         """Read on in HTTP/1.1 behind an offer of another protocol (RFC 9110, 7.8), for which llhttp stops.
 
         It leaves the body out. So another parser is brought to where the body begins, by a head that is not told.
         """
-        if self._skipped:
+        if self._body_skipped:
             self._parser = httptools.HttpRequestParser(self)
-            framing = _CHUNKED if self._left is None else b"content-length: %d" % self._left
-            close = b"connection: close\r\n" if self._final else b""
+            framing = _CHUNKED if self._remaining is None else b"content-length: %d" % self._remaining
+            close = b"connection: close\r\n" if self._closes else b""
             self._parser.feed_data(b"POST / HTTP/1.1\r\n%b%b\r\n\r\n" % (close, framing))
-            self._skipped = False
-        if rest and not self.over:
+            self._body_skipped = False
+        if rest and not self.closed:
             self._advance(rest)
 
     def _flush(self) -> None:
         if self._pieces:
-            self._events.append(Piece(b"".join(self._pieces)))
+            self._events.append(Data(b"".join(self._pieces)))
             self._pieces.clear()
 
-    def _clear(self) -> None:
+    def _reset_head(self) -> None:
         self._target = b""
         self._headers: Headers = []
 
-    def _refuse(self, status: int, why: str) -> NoReturn:
-        self._broken = Broken(status, why)
+    def _reject(self, status: int, reason: str) -> NoReturn:
+        self._error = InvalidRequest(status, reason)
         raise ValueError
 
     def on_message_begin(self) -> None:
         """See the first byte of a head (llhttp calls this)."""
         if not self._in_body:
-            self.begun = True
-            self._clear()
+            self.head_begun = True
+            self._reset_head()
 
     def on_url(self, part: bytes) -> None:
         """Take a part of the target (llhttp calls this)."""
@@ -196,7 +195,7 @@ class RequestParser:
             return
         self._target += part
         if len(self._target) > MAX_HEAD:
-            self._refuse(HEAD_TOO_LONG, "its target is too long")
+            self._reject(HEAD_TOO_LONG, "its target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a line of the head; trailers are dropped (llhttp calls this)."""
@@ -210,47 +209,49 @@ class RequestParser:
         parser = self._parser
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
-            self._refuse(_VERSION_UNKNOWN, "it is neither HTTP/1.1 nor HTTP/1.0")
+            self._reject(_VERSION_UNKNOWN, "it is neither HTTP/1.1 nor HTTP/1.0")
         headers = self._headers
-        if self._raw > MAX_HEAD or len(headers) > MAX_HEADERS:
-            self._limit()
-        deciding = [header for header in headers if header[0] in _DECIDING]
-        length, chunked, expects = self._decide(version, deciding)
+        if self._head_size > MAX_HEAD or len(headers) > MAX_HEADERS:
+            self._check_limits()
+        framing = [header for header in headers if header[0] in _FRAMING_HEADERS]
+        length, chunked, expects = self._read_framing(version, framing)
         method = parser.get_method().decode("ascii")
         tunnel = method == "CONNECT"
-        self._final = tunnel or version == "1.0" or not parser.should_keep_alive()
-        self._left = 0 if tunnel else None if chunked else length
-        self._in_body, self.begun, self._overhead = True, False, 0
+        self._closes = tunnel or version == "1.0" or not parser.should_keep_alive()
+        self._remaining = 0 if tunnel else None if chunked else length
+        self._in_body, self.head_begun, self._overhead = True, False, 0
         # Behind an offer of another protocol llhttp reads no body.
-        self._skipped = parser.should_upgrade() and self._left != 0
-        waits = expects and version == "1.1" and self._left != 0
-        self._events.append(Head(method, self._target, version, self._headers, self._left, waits, self._final))
+        self._body_skipped = parser.should_upgrade() and self._remaining != 0
+        expects_continue = expects and version == "1.1" and self._remaining != 0
+        self._events.append(
+            Head(method, self._target, version, self._headers, self._remaining, expects_continue, self._closes)
+        )
 
-    def _decide(self, version: str, headers: Headers) -> tuple[int, bool, bool]:
+    def _read_framing(self, version: str, headers: Headers) -> tuple[int, bool, bool]:
         """Return the length announced, whether the body is chunked, whether a 100 is expected."""
         hosts, length, chunked, expects = 0, 0, False, False
         for name, value in headers:
             if name == b"host":
                 hosts += 1
                 if not _HOST.fullmatch(value):
-                    self._refuse(BAD_REQUEST, "its Host is malformed")
+                    self._reject(BAD_REQUEST, "its Host is malformed")
             elif name == b"content-length":
                 length = int(value)
             elif name == b"expect":
                 expects = value.lower() == b"100-continue"
             elif version == "1.0" or chunked or value.lower() != b"chunked":
-                self._refuse(BAD_REQUEST, "its Transfer-Encoding is not just chunked, or it is HTTP/1.0")
+                self._reject(BAD_REQUEST, "its Transfer-Encoding is not just chunked, or it is HTTP/1.0")
             else:
                 chunked = True
         if hosts > 1 or (not hosts and version == "1.1"):
-            self._refuse(BAD_REQUEST, "it has not exactly one Host")
+            self._reject(BAD_REQUEST, "it has not exactly one Host")
         return length, chunked, expects
 
-    def _limit(self) -> None:
+    def _check_limits(self) -> None:
         """Refuse a head that is too long; what was fed together with it may be its body."""
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         if size > MAX_HEAD or len(self._headers) > MAX_HEADERS:
-            self._refuse(HEAD_TOO_LONG, "its head is too long")
+            self._reject(HEAD_TOO_LONG, "its head is too long")
 
     def on_chunk_header(self) -> None:
         """See the beginning of a chunk (llhttp calls this)."""
@@ -258,24 +259,24 @@ class RequestParser:
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body (llhttp calls this)."""
-        if self._left is None:
+        if self._remaining is None:
             self._overhead -= len(part)
         else:
-            self._left -= len(part)
+            self._remaining -= len(part)
         self._pieces.append(part)
 
     def on_message_complete(self) -> None:
         """See the end of a request (llhttp calls this)."""
-        if self._skipped:
+        if self._body_skipped:
             return
         self._flush()
         self._events.append(_END)
-        self._in_body, self._left, self._raw = False, 0, 0
-        self.over = self._final
+        self._in_body, self._remaining, self._head_size = False, 0, 0
+        self.closed = self._closes
 
 
-def _reason(error: Exception) -> Broken:
+def _invalid(error: Exception) -> InvalidRequest:
     """What llhttp says; it quotes nothing. An error of ours in a callback is no caller's fault."""
     if error.__context__ is not None:
         raise error.__context__
-    return Broken(BAD_REQUEST, str(error))
+    return InvalidRequest(BAD_REQUEST, str(error))

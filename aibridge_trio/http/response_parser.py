@@ -25,28 +25,28 @@ _SWITCHES = "it switches protocols, and was not asked to"
 
 
 class Malformed(Exception):
-    """These bytes are no HTTP/1.1; `str()` says why."""
+    """These bytes are no HTTP/1.1; `str()` says reason."""
 
 
 class ResponseParser:
-    """One answer, bytes in. Feed it until it is `complete` or `broken`; `status` is 0 until the head has come.
+    """Parses one response. Feed it until it is `complete` or has an `error`; `status` is 0 until the head is read.
 
-    Interim answers (1xx) are passed over. `broken` says why no more of it can be read, once it can't. `length` is
+    Interim answers (1xx) are passed over. `error` says why it cannot be read any further. `length` is
     how long its head says the body is, None where something else ends it. `reusable` tells, once complete, whether
-    another request may follow on the same connection; its answer is read here too, behind a call of `renew`.
+    another request may follow on the same connection; its answer is read here too, behind a call of `reset`.
     """
 
     def __init__(self, *, to_head: bool = False) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._begin(to_head=to_head)
 
-    def renew(self, *, to_head: bool) -> None:
+    def reset(self, *, to_head: bool) -> None:
         """Begin the next answer on the same connection."""
         if self._to_head:  # llhttp waits for a body that never came
             self._parser = httptools.HttpResponseParser(self)
         self._begin(to_head=to_head)
 
-    def forget(self) -> None:
+    def close(self) -> None:
         """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
         del self._parser
 
@@ -55,33 +55,33 @@ class ResponseParser:
         self.headers: Headers = []
         self.length: int | None = None
         self.complete = False
-        self.broken = ""
+        self.error = ""
         self._to_head = to_head
         self._keeps_alive = False
         self._until_close = False
-        self._spoiled = False
+        self._excess = False
         self._interim = False
-        self._refused = ""
+        self._error = ""
         self._head_size = 0
         self._pieces: list[bytes] = []
 
     @property
     def reusable(self) -> bool:
         """Whether nothing speaks against another request on the same connection."""
-        return self.complete and self._keeps_alive and not self._spoiled
+        return self.complete and self._keeps_alive and not self._excess
 
     def feed(self, data: bytes | bytearray | memoryview) -> bytes:
         """Return what these bytes hold of the body."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self.broken = _SWITCHES
+            self.error = _SWITCHES
         except httptools.HttpParserError as error:
             # What comes behind the end is no part of this answer, nor of the next.
-            self._spoiled = True
+            self._excess = True
             if not self.complete:
                 # httptools puts an error of its own in the place of ours.
-                self.broken = self._refused or str(error)
+                self.error = self._error or str(error)
         pieces = self._pieces
         if not pieces:
             return b""
@@ -95,29 +95,29 @@ class ResponseParser:
         if self._until_close:
             self.complete = True
         elif not self.complete:
-            self.broken = "closed in the middle of the answer" if self.status else "closed before the head"
+            self.error = "closed in the middle of the answer" if self.status else "closed before the head"
 
-    def _refuse(self, why: str) -> NoReturn:
-        self._refused = why
-        raise Malformed(why)
+    def _reject(self, reason: str) -> NoReturn:
+        self._error = reason
+        raise Malformed(reason)
 
     def on_message_begin(self) -> None:
         """See the beginning of an answer; there is but one, after interim ones (llhttp calls this)."""
         self._interim = False
         if self.complete:
-            self._spoiled = True
+            self._excess = True
 
     def on_status(self, phrase: bytes) -> None:
         """Count what nobody reads (llhttp calls this)."""
         self._head_size += len(phrase)
         if self._head_size > MAX_HEAD:
-            self._refuse("its head is too long")
+            self._reject("its head is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
         self._head_size += len(name) + len(value) + 4
         if self._head_size > MAX_HEAD or len(self.headers) == MAX_HEADERS:
-            self._refuse("its head is too long")
+            self._reject("its head is too long")
         if not self.status:
             self.headers.append((name, value))
 
@@ -128,9 +128,9 @@ class ResponseParser:
         status = self._parser.get_status_code()
         if status < _FIRST_FINAL_STATUS:
             if status == _SWITCHING_PROTOCOLS:
-                self._refuse(_SWITCHES)
+                self._reject(_SWITCHES)
             if status < _FIRST_STATUS:
-                self._refuse("its status is none")
+                self._reject("its status is none")
             self._interim = True
             self.headers.clear()
             return
@@ -141,7 +141,7 @@ class ResponseParser:
                 self.length = int(value)
             elif name == b"transfer-encoding":
                 if chunked or value.strip().lower() != b"chunked":
-                    self._refuse("its transfer encoding is not chunked")
+                    self._reject("its transfer encoding is not chunked")
                 chunked = True
         self._until_close = not chunked and self.length is None and status not in _BODILESS
         self._keeps_alive = self._parser.should_keep_alive()
@@ -153,7 +153,7 @@ class ResponseParser:
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body (llhttp calls this)."""
         if self.complete:
-            self._spoiled = True
+            self._excess = True
         else:
             self._pieces.append(body)
 
@@ -179,38 +179,38 @@ def chunk(piece: bytes) -> bytes:
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Sending:
+class RequestFraming:
     """How a request's body goes out, by its headers: counted, chunked, or not at all.
 
     Raises Malformed if the body is longer or shorter than its head announces.
     """
 
     def __init__(self, headers: Headers) -> None:
-        self._left = 0
+        self._remaining = 0
         self._chunked = False
         for name, value in headers:
             match name.lower():
                 case b"content-length":
-                    self._left = int(value)
+                    self._remaining = int(value)
                 case b"transfer-encoding":
                     self._chunked = True
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether the body has its announced length; a chunked one is whole with its `end` only."""
-        return not self._chunked and not self._left
+        return not self._chunked and not self._remaining
 
     def frame(self, piece: bytes) -> bytes:
         """A piece as it goes out."""
         if self._chunked:
             return chunk(piece) if piece else b""
-        if len(piece) > self._left:
+        if len(piece) > self._remaining:
             raise Malformed("more of a body than its head announces")
-        self._left -= len(piece)
+        self._remaining -= len(piece)
         return piece
 
     def end(self) -> bytes:
         """What goes out behind the last piece."""
-        if self._left:
+        if self._remaining:
             raise Malformed("less of a body than its head announces")
         return LAST_CHUNK if self._chunked else b""

@@ -18,43 +18,43 @@ _STATUS_LINES = {
 }
 _FIRST_FINAL, _LAST = 200, 999
 _NO_CONTENT, _NOT_MODIFIED = 204, 304
-_DECIDING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 
 
-class Misframed(Exception):
+class FramingError(Exception):
     """The application contradicts itself; `str()` says how, and quotes nothing."""
 
 
 class ResponseFraming:
     """One answer on its way out. `closes` tells whether the connection ends with it.
 
-    `whole` tells that all of a sized body, or of an answer without one, has been given: with these bytes on the
+    `complete` tells that all of a sized body, or of an answer without one, has been given: with these bytes on the
     wire the answer looks complete.
     """
 
     def __init__(self, *, to_head: bool, version: str, closes: bool) -> None:
         self.closes = closes
         self._to_head = to_head
-        self._old = version == "1.0"
+        self._http10 = version == "1.0"
         self._bodiless = False
-        self._left: int | None = None
+        self._remaining: int | None = None
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether what was given so far looks complete to a reader."""
-        return self._bodiless or self._left == 0
+        return self._bodiless or self._remaining == 0
 
-    def begin(self, status: int, headers: Headers) -> bytes:
-        """The head. Raises Misframed."""
+    def head(self, status: int, headers: Headers) -> bytes:
+        """The head. Raises FramingError."""
         if not _FIRST_FINAL <= status <= _LAST:
-            raise Misframed("this is no final status")
+            raise FramingError("this is no final status")
         self._bodiless = self._to_head or status in (_NO_CONTENT, _NOT_MODIFIED)
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         for name, value in headers:
-            if name.lower() not in _DECIDING or self._passes(status, name.lower(), value):
+            if name.lower() not in _FRAMING_HEADERS or self._keeps(status, name.lower(), value):
                 lines.append(b"%b: %b\r\n" % (name, value))
-        if self._left is None and not self._bodiless:
-            if self._old:
+        if self._remaining is None and not self._bodiless:
+            if self._http10:
                 self.closes = True
             else:
                 lines.append(b"Transfer-Encoding: chunked\r\n")
@@ -62,45 +62,45 @@ class ResponseFraming:
             lines.append(b"Connection: close\r\n")
         head = b"".join(lines)
         if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
-            raise Misframed("a line of its head would end early")
+            raise FramingError("a line of its head would end early")
         return head + b"\r\n"
 
-    def _passes(self, status: int, name: bytes, value: bytes) -> bool:
+    def _keeps(self, status: int, name: bytes, value: bytes) -> bool:
         """Read a header for what it says of the framing; tell whether it goes out as it is."""
         if name == b"content-length":
-            if self._left is not None or not value.isdigit():
-                raise Misframed("its Content-Length is no number, or said twice")
-            self._left = int(value)
+            if self._remaining is not None or not value.isdigit():
+                raise FramingError("its Content-Length is no number, or said twice")
+            self._remaining = int(value)
             return status != _NO_CONTENT
         if name == b"connection" and b"close" in value.lower():
             self.closes = True
             return False
         return name != b"transfer-encoding"
 
-    def piece(self, data: bytes) -> bytes:
-        """A piece of the body. Raises Misframed."""
+    def frame(self, data: bytes) -> bytes:
+        """A piece of the body. Raises FramingError."""
         if self._bodiless or not data:
             return b""
-        if self._left is None:
-            return data if self._old else chunk(data)
-        if len(data) > self._left:
-            raise Misframed("it is longer than its Content-Length")
-        self._left -= len(data)
+        if self._remaining is None:
+            return data if self._http10 else chunk(data)
+        if len(data) > self._remaining:
+            raise FramingError("it is longer than its Content-Length")
+        self._remaining -= len(data)
         return data
 
     def end(self) -> bytes:
-        """What goes out behind the last piece. Raises Misframed."""
-        if self._bodiless or (self._old and self._left is None):
+        """What goes out behind the last piece. Raises FramingError."""
+        if self._bodiless or (self._http10 and self._remaining is None):
             return b""
-        if self._left:
-            raise Misframed("it is shorter than its Content-Length")
-        return LAST_CHUNK if self._left is None else b""
+        if self._remaining:
+            raise FramingError("it is shorter than its Content-Length")
+        return LAST_CHUNK if self._remaining is None else b""
 
 
-def refusal(status: int, why: str) -> bytes:
+def error_response(status: int, reason: str) -> bytes:
     """A whole answer that the connection gives by itself, before or instead of the application; it is the last."""
-    body = f"{HTTPStatus(status).phrase}: {why}\n".encode("ascii")
+    body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii")
     date = formatdate(usegmt=True).encode("ascii")
     framing = ResponseFraming(to_head=False, version="1.1", closes=True)
     headers = [(b"date", date), (b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
-    return framing.begin(status, headers) + framing.piece(body)
+    return framing.head(status, headers) + framing.frame(body)

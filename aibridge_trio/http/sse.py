@@ -31,11 +31,11 @@ class Parser:
         self._size = 0
         self._after_cr = False
         self._first_line = True
-        self.blind = False
+        self.overflowed = False
 
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that `piece` completes, however the bytes were cut."""
-        if self.blind or not piece:
+        if self.overflowed or not piece:
             return []
         if self._after_cr and piece[:1] == b"\n":
             piece = piece[1:]
@@ -50,7 +50,7 @@ class Parser:
             if part[-1:] in (b"\n", b"\r") and (event := self._end_of_line()):
                 events.append(event)
             if self._size > self._max_event:
-                self.blind = True
+                self.overflowed = True
                 self._line.clear()
                 self._data.clear()
                 break

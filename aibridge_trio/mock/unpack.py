@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aibridge_trio.http.decompression import unpacker
+from aibridge_trio.http.decompression import decompressor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ class Unpacking:
         self.fault: tuple[int, str] | None = None
         named = [each.strip().lower() for coding in codings for each in coding.split(b",")]
         named = [coding for coding in named if coding not in {b"", b"identity"}]
-        self._unpacker = unpacker(named[0]) if len(named) == 1 else None
-        if named and not self._unpacker:
+        self._decompressor = decompressor(named[0]) if len(named) == 1 else None
+        if named and not self._decompressor:
             said = b", ".join(named).decode("latin-1")
             self.fault = 415, f"Unsupported Content-Encoding: {said}; gzip, deflate and zstd are read."
 
@@ -30,11 +30,11 @@ class Unpacking:
         """Take the next piece."""
         if self.fault:
             return
-        if not self._unpacker:
+        if not self._decompressor:
             self.text += piece
             return
         try:
-            for unpacked in self._unpacker.feed(piece):
+            for unpacked in self._decompressor.feed(piece):
                 self.text += unpacked
                 if len(self.text) > _MOST:
                     self.fault = 413, f"The body unpacks to more than {_MOST} bytes."

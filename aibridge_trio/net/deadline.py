@@ -34,7 +34,7 @@ class Deadline:
         """See it end, if it has not expired."""
         self._due.pop(waiter, None)
 
-    def hurry(self) -> bool:
+    def expire_oldest(self) -> bool:
         """Let the wait that began first expire now; tell whether there was one."""
         if not self._due:
             return False

@@ -37,16 +37,16 @@ class Address(NamedTuple):
     where: Any
 
 
-def dialling(poller: Poller | None = None, *, silence: float = math.inf) -> Dial:
+def new_dialer(poller: Poller | None = None, *, silence: float = math.inf) -> Dial:
     """Return what opens TCP connections, of which a poller tells, if there is one.
 
     Each has threads for look-ups of its own, so that one provider's hanging name hinders no other. `silence` is
     how long (seconds) a provider may take nothing.
     """
-    names, options = Names(), socket_options(silence)
+    resolver, options = Resolver(), socket_options(silence)
 
     async def dial(host: str, port: int) -> ByteStream:
-        sock = await _first(await names.find(host, port), options)
+        sock = await _connect_first(await resolver.resolve(host, port), options)
         return TCPStream(socket.socket(fileno=sock.detach()), poller=poller)
 
     return dial
@@ -68,7 +68,7 @@ def socket_options(silence: float = math.inf) -> list[SocketOption]:
     return options
 
 
-class _Flight:
+class _Lookup:
     """A look-up that is under way, and how it ended; with neither, the request that led it has left."""
 
     def __init__(self) -> None:
@@ -77,49 +77,49 @@ class _Flight:
         self.failure: tuple[type[OSError], Any] | None = None  # no exception: it would hold this
 
 
-class Names:
+class Resolver:
     """Looks names up. Requests for the same name at the same time share a look-up, and what it finds."""
 
     def __init__(self) -> None:
         self._threads = trio.CapacityLimiter(LOOKUPS)
-        self._flights: dict[tuple[str, int], _Flight] = {}
+        self._lookups: dict[tuple[str, int], _Lookup] = {}
 
-    async def find(self, host: str, port: int) -> list[Address]:
+    async def resolve(self, host: str, port: int) -> list[Address]:
         """Return a host's addresses, in the order to be tried. Raises OSError.
 
         Shortage where every thread is taken by a look-up that hangs. An address needs no thread.
         """
         if _is_address(host):
             return _addresses(host, port, socket.AI_NUMERICHOST)
-        while flight := self._flights.get((host, port)):
-            await flight.ended.wait()
-            if flight.found:
-                return flight.found
-            if flight.failure:
-                kind, args = flight.failure
+        while lookup := self._lookups.get((host, port)):
+            await lookup.ended.wait()
+            if lookup.found:
+                return lookup.found
+            if lookup.failure:
+                kind, args = lookup.failure
                 raise kind(*args)
         return await self._look_up(host, port)
 
     async def _look_up(self, host: str, port: int) -> list[Address]:
         if self._threads.available_tokens < 1:
             raise Shortage("no thread is free to look the name up")
-        flight = self._flights[host, port] = _Flight()
+        lookup = self._lookups[host, port] = _Lookup()
         try:
-            flight.found = await trio.to_thread.run_sync(
+            lookup.found = await trio.to_thread.run_sync(
                 partial(_addresses, host, port), limiter=self._threads, abandon_on_cancel=True
             )
         except OSError as error:
-            flight.failure = type(error), error.args
+            lookup.failure = type(error), error.args
             raise
         except UnicodeError:
-            flight.failure = socket.gaierror, (socket.EAI_NONAME, "not a host's name")
-            raise socket.gaierror(*flight.failure[1]) from None
+            lookup.failure = socket.gaierror, (socket.EAI_NONAME, "not a host's name")
+            raise socket.gaierror(*lookup.failure[1]) from None
         except RuntimeError:  # the system has no thread for us
             raise Shortage("no thread can be started to look the name up") from None
         finally:
-            del self._flights[host, port]
-            flight.ended.set()
-        return flight.found
+            del self._lookups[host, port]
+            lookup.ended.set()
+        return lookup.found
 
 
 def _is_address(host: str) -> bool:
@@ -141,7 +141,7 @@ def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
     return addresses
 
 
-async def _first(addresses: list[Address], options: list[SocketOption]) -> trio.socket.SocketType:
+async def _connect_first(addresses: list[Address], options: list[SocketOption]) -> trio.socket.SocketType:
     """Connect to whichever of the addresses answers first, each with a head start before the next."""
     won: list[trio.socket.SocketType] = []
     errors: list[OSError] = []
@@ -150,7 +150,7 @@ async def _first(addresses: list[Address], options: list[SocketOption]) -> trio.
 
             async def attempt(address: Address, failed: trio.Event) -> None:
                 try:
-                    won.append(await _connected(address, options))
+                    won.append(await _connect(address, options))
                     nursery.cancel_scope.cancel()
                 except OSError as error:
                     errors.append(error)
@@ -174,7 +174,7 @@ async def _first(addresses: list[Address], options: list[SocketOption]) -> trio.
         errors.clear()  # each of them holds this frame: no cycle is left
 
 
-async def _connected(address: Address, options: list[SocketOption]) -> trio.socket.SocketType:
+async def _connect(address: Address, options: list[SocketOption]) -> trio.socket.SocketType:
     sock = trio.socket.socket(address.family, socket.SOCK_STREAM)
     try:
         for option in options:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import trio
 
 # Hears that there is something to read, whether that is followed by the end, and whether some of it is urgent.
-Ear = Callable[[bool, bool], None]
+ReadableCallback = Callable[[bool, bool], None]
 
 
 class Poller:
@@ -21,27 +21,27 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._ears: dict[int, Ear] = {}
+        self._callbacks: dict[int, ReadableCallback] = {}
 
-    def watch(self, sock: socket.socket, ear: Ear) -> None:
-        """Tell `ear` of a socket from now on, until it is forgotten."""
+    def watch(self, sock: socket.socket, callback: ReadableCallback) -> None:
+        """Tell `callback` of a socket from now on, until it is forgotten."""
         number = sock.fileno()
         self._epoll.register(number, _READABLE | select.EPOLLET)
-        self._ears[number] = ear
+        self._callbacks[number] = callback
 
-    def forget(self, sock: socket.socket) -> None:
+    def unwatch(self, sock: socket.socket) -> None:
         """Watch a socket no more; before it is closed, because its number is then another's."""
         number = sock.fileno()
-        del self._ears[number]
+        del self._callbacks[number]
         self._epoll.unregister(number)
 
     async def run(self) -> None:
-        """Tell until cancelled. An ear must neither block nor raise; it may forget other sockets."""
+        """Tell until cancelled. An callback must neither block nor raise; it may unwatch other sockets."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll)
             for number, events in self._epoll.poll(0):
-                if ear := self._ears.get(number):
-                    ear(bool(events & _ENDED), bool(events & _URGENT))
+                if callback := self._callbacks.get(number):
+                    callback(bool(events & _ENDED), bool(events & _URGENT))
 
     def close(self) -> None:
         """Let go of all of them."""
@@ -49,13 +49,13 @@ class Poller:
 
     def statistics(self) -> int:
         """Return how many sockets are watched."""
-        return len(self._ears)
+        return len(self._callbacks)
 
     def __repr__(self) -> str:
-        return f"<Poller watching={len(self._ears)}>"
+        return f"<Poller watching={len(self._callbacks)}>"
 
 
-def poller() -> Poller | None:
+def new_poller() -> Poller | None:
     """Return a poller where there are some."""
     return Poller() if hasattr(select, "epoll") else None
 

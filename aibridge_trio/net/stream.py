@@ -22,15 +22,15 @@ Buffer = bytes | bytearray | memoryview
 # What one read takes, in bytes.
 READ_SIZE = 65536
 # What the kernel takes beyond what it has sent, in bytes, so that a caller's slowness is felt early.
-_UNSENT = 16 * 1024
+_NOTSENT_LOWAT = 16 * 1024
 # Linux tells of an end that stands behind unread bytes; elsewhere only a reset shows, and an end that is next.
-_LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
-_TURNS = 8
+_PEER_LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+CHECKPOINT_EVERY = 8
 _WAITING = (BlockingIOError, InterruptedError)
 
 
 # This machine has nothing left to open a connection with: descriptors, memory. It passes when others end.
-SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
+SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 
 
 class Shortage(OSError):
@@ -38,12 +38,12 @@ class Shortage(OSError):
 
 
 # What reads and writes raise on a connection that is no more.
-BROKEN = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
+CONNECTION_ERRORS = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
-async def let_others_run(times: int) -> None:
-    """What is done without waiting, so many times by now, lets no other task run; now and then it must."""
-    if times % _TURNS:
+async def occasional_checkpoint(count: int) -> None:
+    """What is done without waiting, so many count by now, lets no other task run; now and then it must."""
+    if count % CHECKPOINT_EVERY:
         await trio.lowlevel.checkpoint_if_cancelled()
     else:
         await trio.lowlevel.checkpoint()
@@ -58,7 +58,7 @@ def _address(name: object) -> Address | None:
 
 
 class ByteStream(Protocol):
-    """One connection's bytes. Reads and writes raise one of BROKEN when it is."""
+    """One connection's bytes. Reads and writes raise one of CONNECTION_ERRORS when it is."""
 
     async def receive(self) -> bytes:
         """Wait for bytes; none are the end."""
@@ -69,7 +69,7 @@ class ByteStream(Protocol):
     async def send(self, data: bytes) -> None:
         """Send all of it."""
 
-    def silent(self) -> bool:
+    def nothing_to_read(self) -> bool:
         """Whether nothing has come that was not read: no bytes, no end."""
 
     def close(self) -> None:
@@ -80,19 +80,19 @@ class ServerStream(ByteStream, Protocol):
     """A caller's connection, and what cannot be asked of every link."""
 
     peer: Address | None
-    own: Address | None
+    local: Address | None
     secure: bool
     on_loopback: bool  # taken by a TCP listener that only programs of this machine reach
     # Called when the caller has left, be it behind bytes that nobody has read.
-    on_end: Callable[[], None] | None
+    on_peer_left: Callable[[], None] | None
 
-    async def open(self) -> None:
+    async def handshake(self) -> None:
         """Do what comes before the first byte, within a deadline."""
 
-    def left(self) -> bool:
+    def peer_left(self) -> bool:
         """Whether the caller has left, as far as that can be known before all that it sent is read."""
 
-    def finish(self) -> None:
+    def send_eof(self) -> None:
         """Tell the caller that nothing more will come."""
 
     def reset(self) -> None:
@@ -115,38 +115,38 @@ class TCPStream:
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _NOTSENT_LOWAT)
         self._sock = sock
         self._closed = False
-        self._silence: select.poll | None = None
+        self._input_poll: select.poll | None = None
         self.peer = _address(peer)
         self.on_loopback = False
         self._poller = poller
-        self.on_end: Callable[[], None] | None = None
+        self.on_peer_left: Callable[[], None] | None = None
         self._readable = False  # as far as is known
         self._ended = False  # the end is behind what can be read
         self._urgent = False  # reads stop short where urgent bytes were
         self._reads = 0
         self._reader: trio.lowlevel.Task | None = None
         if poller:
-            poller.watch(sock, self._hear)
-        self.own = _address(sock.getsockname())
+            poller.watch(sock, self._on_readable)
+        self.local = _address(sock.getsockname())
 
-    def silent(self) -> bool:
+    def nothing_to_read(self) -> bool:
         """Ask the kernel."""
         if self._closed:
             return False
-        if self._silence is None:
-            self._silence = select.poll()
-            self._silence.register(self._sock, select.POLLIN)
-        return not self._silence.poll(0)
+        if self._input_poll is None:
+            self._input_poll = select.poll()
+            self._input_poll.register(self._sock, select.POLLIN)
+        return not self._input_poll.poll(0)
 
-    def left(self) -> bool:
+    def peer_left(self) -> bool:
         """Ask the kernel."""
         if self._closed:
             return True
         poll = select.poll()
-        poll.register(self._sock, _LEFT)
+        poll.register(self._sock, _PEER_LEFT)
         if poll.poll(0):
             return True
         try:
@@ -167,14 +167,14 @@ class TCPStream:
         if not self._closed:
             self._closed = True
             if self._poller:
-                self._poller.forget(self._sock)
+                self._poller.unwatch(self._sock)
             if self._reader:
                 trio.lowlevel.reschedule(self._reader)
                 self._reader = None
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
-    async def open(self) -> None:
+    async def handshake(self) -> None:
         """Nothing comes before."""
 
     async def receive(self) -> bytes:
@@ -186,10 +186,10 @@ class TCPStream:
                 await trio.lowlevel.wait_readable(self._sock)
             elif self._readable:
                 self._reads += 1
-                await let_others_run(self._reads)
+                await occasional_checkpoint(self._reads)
             else:
                 self._reader = trio.lowlevel.current_task()
-                await trio.lowlevel.wait_task_rescheduled(self._give_up_reading)
+                await trio.lowlevel.wait_task_rescheduled(self._abort_read)
                 if self._closed:
                     raise trio.ClosedResourceError
             try:
@@ -201,17 +201,17 @@ class TCPStream:
             self._readable = self._ended or self._urgent or len(data) == READ_SIZE
             return data
 
-    def _hear(self, ended: bool, urgent: bool) -> None:
+    def _on_readable(self, ended: bool, urgent: bool) -> None:
         self._readable = True
         self._urgent = self._urgent or urgent
         self._ended = self._ended or ended
         if self._reader:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
-        if ended and self.on_end:
-            self.on_end()
+        if ended and self.on_peer_left:
+            self.on_peer_left()
 
-    def _give_up_reading(self, _: object) -> trio.lowlevel.Abort:
+    def _abort_read(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None
         return trio.lowlevel.Abort.SUCCEEDED
 
@@ -232,7 +232,7 @@ class TCPStream:
                 await trio.lowlevel.wait_writable(self._sock)
                 at += self.push(rest[at:])
 
-    def finish(self) -> None:
+    def send_eof(self) -> None:
         """Say so by TCP."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)

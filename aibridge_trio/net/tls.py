@@ -1,4 +1,4 @@
-"""TLS over any link. The ssl module does the work on bytes in memory; what it makes of them is carried here."""
+"""TLS over any stream. The ssl module does the work on bytes in memory; what it makes of them is carried here."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from typing import NoReturn
 
 import trio
 
-from aibridge_trio.net.stream import READ_SIZE, Address, Buffer, ByteStream, ServerStream, let_others_run
+from aibridge_trio.net.stream import READ_SIZE, Address, Buffer, ByteStream, ServerStream, occasional_checkpoint
 
 # What a caller has for its handshake (seconds).
 _HANDSHAKE = 10.0
 
 
 class TLSStream:
-    """An encrypted link over `link`; with a `server_name` it is the client's end, and that name is verified."""
+    """TLS over `stream`. With a `server_name` this is the client's side, and that name is verified."""
 
-    def __init__(self, link: ByteStream, context: ssl.SSLContext, server_name: str | None = None) -> None:
-        self._link = link
-        self._coming, self._going = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._object = context.wrap_bio(
-            self._coming, self._going, server_side=server_name is None, server_hostname=server_name
+    def __init__(self, stream: ByteStream, context: ssl.SSLContext, server_name: str | None = None) -> None:
+        self._stream = stream
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._ssl = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
         )
-        self._sending = trio.Lock()
+        self._send_lock = trio.Lock()
         self._reads = 0
         self._ended = False
-        self._goodbye = server_name is not None  # whether an end without one is a break
+        self._needs_close_notify = server_name is not None  # whether an end without one is a break
 
-    async def shake_hands(self) -> None:
-        """Come before the first byte. Raises one of BROKEN, a certificate that does not hold included."""
+    async def do_handshake(self) -> None:
+        """Do the TLS handshake. Raises one of CONNECTION_ERRORS, for a certificate that does not verify too."""
         while True:
             try:
-                self._object.do_handshake()
+                self._ssl.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                await self._carry()
-                if not await self._hear():
+                await self._flush()
+                if not await self._fill():
                     raise trio.BrokenResourceError from None
             except ssl.SSLError as error:
-                await self._carry()  # the alert
+                await self._flush()  # the alert
                 _broken(error)
-        await self._carry()
+        await self._flush()
 
-    async def quiet(self) -> bool:
+    async def consume_tls_messages(self) -> bool:
         """Read what has come by now, without waiting; tell whether it is nothing but TLS's own messages.
 
         Servers of TLS 1.3 send tickets behind the handshake.
@@ -51,9 +51,9 @@ class TLSStream:
         while not self._ended:
             if self._decrypted():
                 return False
-            if self._link.silent():
+            if self._stream.nothing_to_read():
                 break
-            if not await self._hear():
+            if not await self._fill():
                 self._ended = True
         return not self._ended
 
@@ -64,16 +64,16 @@ class TLSStream:
         connection may have been cut by anybody on the way (RFC 8446, 6.1; RFC 9112, 9.8), and this raises. Callers
         often leave without, which is an end: requests tell by themselves if something is missing.
         """
-        await let_others_run(self._reads)
+        await occasional_checkpoint(self._reads)
         self._reads += 1
         while not (data := self._decrypted()):
             if self._ended:
                 return b""
-            if self._going.pending:  # the provider asks for another handshake (TLS 1.2), or for a new key
-                async with self._sending:
-                    await self._carry()
-            if not await self._hear():
-                if self._goodbye:
+            if self._outgoing.pending:  # the provider asks for another handshake (TLS 1.2), or for a new key
+                async with self._send_lock:
+                    await self._flush()
+            if not await self._fill():
+                if self._needs_close_notify:
                     raise trio.BrokenResourceError("it ended without a close_notify")
                 self._ended = True
         return data
@@ -84,7 +84,7 @@ class TLSStream:
         size = 0
         while size < READ_SIZE:
             try:
-                piece = self._object.read(READ_SIZE)
+                piece = self._ssl.read(READ_SIZE)
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLZeroReturnError:
@@ -106,70 +106,70 @@ class TLSStream:
 
     async def send(self, data: bytes) -> None:
         """Send all of it; one after the other, because the order is part of the encryption."""
-        async with self._sending:
+        async with self._send_lock:
             try:
-                self._object.write(data)
+                self._ssl.write(data)
             except ssl.SSLError as error:
                 _broken(error)
-            await self._carry()
+            await self._flush()
 
-    def silent(self) -> bool:
-        """Whether neither the link nor what was read of it holds anything."""
-        return not (self._coming.pending or self._object.pending()) and self._link.silent()
+    def nothing_to_read(self) -> bool:
+        """Whether neither the stream nor what was read of it holds anything."""
+        return not (self._incoming.pending or self._ssl.pending()) and self._stream.nothing_to_read()
 
     def close(self) -> None:
-        """Close the link, without a goodbye: few wait for one."""
-        self._link.close()
+        """Close the stream, without a goodbye: few wait for one."""
+        self._stream.close()
 
-    async def _hear(self) -> bool:
-        data = await self._link.receive()
-        self._coming.write(data)
+    async def _fill(self) -> bool:
+        data = await self._stream.receive()
+        self._incoming.write(data)
         return bool(data)
 
-    async def _carry(self) -> None:
-        data = self._going.read()
-        if data and (sent := self._link.push(data)) < len(data):
-            await self._link.send(data[sent:])
+    async def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data and (sent := self._stream.push(data)) < len(data):
+            await self._stream.send(data[sent:])
 
 
 class TLSServerStream(TLSStream):
-    """A caller's wire, encrypted."""
+    """A caller's stream, encrypted."""
 
     secure = True
 
-    def __init__(self, wire: ServerStream, context: ssl.SSLContext) -> None:
-        super().__init__(wire, context)
-        self._wire = wire
-        self.peer: Address | None = wire.peer
-        self.own: Address | None = wire.own
-        self.on_loopback = wire.on_loopback
+    def __init__(self, stream: ServerStream, context: ssl.SSLContext) -> None:
+        super().__init__(stream, context)
+        self._server_stream = stream
+        self.peer: Address | None = stream.peer
+        self.local: Address | None = stream.local
+        self.on_loopback = stream.on_loopback
 
-    async def open(self) -> None:
+    async def handshake(self) -> None:
         """Shake hands."""
         with trio.move_on_after(_HANDSHAKE) as scope:
-            await self.shake_hands()
+            await self.do_handshake()
         if scope.cancelled_caught:
             raise trio.BrokenResourceError
 
     @property
-    def on_end(self) -> Callable[[], None] | None:
+    def on_peer_left(self) -> Callable[[], None] | None:
         """What is called when the caller has left."""
-        return self._wire.on_end
+        return self._server_stream.on_peer_left
 
-    @on_end.setter
-    def on_end(self, call: Callable[[], None] | None) -> None:
-        self._wire.on_end = call
+    @on_peer_left.setter
+    def on_peer_left(self, call: Callable[[], None] | None) -> None:
+        self._server_stream.on_peer_left = call
 
-    def left(self) -> bool:
-        """Ask the wire."""
-        return self._wire.left()
+    def peer_left(self) -> bool:
+        """Ask the stream."""
+        return self._server_stream.peer_left()
 
-    def finish(self) -> None:
+    def send_eof(self) -> None:
         """Say nothing: TLS cannot be closed one way, and the caller knows by the framing."""
 
     def reset(self) -> None:
-        """Reset the wire."""
-        self._wire.reset()
+        """Reset the stream."""
+        self._server_stream.reset()
 
 
 def _broken(error: ssl.SSLError) -> NoReturn:

@@ -30,9 +30,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 # quarter of a MiB: Claude Code's first request (115 kB) fits, and behind it the caller's leaving is seen.
 _READ_AHEAD = 4
 # A caller that still uploads when its answer is ready may finish within this time (seconds) …
-_DRAIN_SECONDS = 5.0
+_DISCARD_SECONDS = 5.0
 # … and this size: what the default --max-body would have let it send.
-_DRAIN_BYTES = 32 * 1024 * 1024
+_DISCARD_BYTES = 32 * 1024 * 1024
 
 
 class AsgiBody(Body):
@@ -40,45 +40,45 @@ class AsgiBody(Body):
 
     def __init__(self) -> None:
         super().__init__()
-        self._inlet, self._outlet = trio.open_memory_channel[bytes](_READ_AHEAD)
+        self._send_channel, self._receive_channel = trio.open_memory_channel[bytes](_READ_AHEAD)
         self._ended = trio.Event()
 
     async def __anext__(self) -> bytes:
-        self._wait_begins(trio.current_time())
+        self._begin_wait(trio.current_time())
         try:
             with trio.fail_after(UPLOAD_SILENCE):
-                return await self._outlet.receive()
+                return await self._receive_channel.receive()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
         except trio.TooSlowError:
             raise BodyStalled from None
         finally:
-            self._wait_ends(trio.current_time())
+            self._end_wait(trio.current_time())
 
     def discard(self) -> None:
         """Let go of what has not been read, and of all that follows."""
-        self._outlet.close()
+        self._receive_channel.close()
 
-    async def settled(self) -> None:
+    async def wait_received(self) -> None:
         """Wait until the caller has sent all of it, for no longer than the drain bounds allow."""
-        with trio.move_on_after(_DRAIN_SECONDS):
+        with trio.move_on_after(_DISCARD_SECONDS):
             await self._ended.wait()
 
-    async def _feed(self, receive: Receive) -> None:
+    async def feed(self, receive: Receive) -> None:
         """Carry messages from the server to the handler until the caller has gone."""
-        unwanted = 0
+        discarded = 0
         while (message := await receive())["type"] != "http.disconnect":
             piece: bytes = message.get("body", b"")
             self.received += len(piece)
             try:
                 if piece:
-                    await self._inlet.send(piece)
+                    await self._send_channel.send(piece)
             except trio.BrokenResourceError:
-                unwanted += len(piece)
-            if not message.get("more_body", False) or unwanted > _DRAIN_BYTES:
-                self._inlet.close()
+                discarded += len(piece)
+            if not message.get("more_body", False) or discarded > _DISCARD_BYTES:
+                self._send_channel.close()
                 self._ended.set()
-            if unwanted > _DRAIN_BYTES:
+            if discarded > _DISCARD_BYTES:
                 return
 
 
@@ -92,7 +92,7 @@ class AsgiReply(Reply):
         self._longest = 0.0
 
     @property
-    def held_up(self) -> float:
+    def longest_write(self) -> float:
         """See Reply; a server's own waits are in it."""
         return self._longest
 
@@ -105,9 +105,9 @@ class AsgiReply(Reply):
         self._longest = max(self._longest, trio.current_time() - began)
 
     async def _end(self) -> None:
-        """End it once the rest of an unwanted upload is out of the way."""
+        """EndOfRequest it once the rest of an discarded upload is out of the way."""
         self._body.discard()
-        await self._body.settled()
+        await self._body.wait_received()
         self.ended = True
         await self._message({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -134,7 +134,7 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
     async with trio.open_nursery() as nursery:
 
         async def watch() -> None:
-            await body._feed(receive)  # noqa: SLF001 - the same room
+            await body.feed(receive)
             body.caller_left = True
             # A server may tell of the end of a finished exchange from within the last send; to be cancelled there
             # would leave its connection in between.

@@ -1,8 +1,8 @@
 """One connection of a caller: one task, which reads a request, lets it be served, and reads the next.
 
 Nothing is read that nobody wants: not the next request before this one is answered, nor a body faster than it is
-taken. That the caller has left is told meanwhile by the wire. Everything that the caller is waited for has a
-deadline; writes have their own (`outlet`).
+taken. That the caller has left is told meanwhile by the stream. Everything that the caller is waited for has a
+deadline; writes have their own (`writer`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from contextlib import suppress
 
 import trio
 
-from aibridge_trio.http.request_parser import Broken, End, Head, Piece, RequestParser
-from aibridge_trio.http.response_writer import refusal
+from aibridge_trio.http.request_parser import Data, EndOfRequest, Head, InvalidRequest, RequestParser
+from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.net.stream import BROKEN, ServerStream
+from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
 from aibridge_trio.server import connection_bounds as bounds
 from aibridge_trio.server.dispatch import Service
 from aibridge_trio.server.exchange import Exchange
@@ -36,7 +36,7 @@ class Connection:
 
     def __init__(
         self,
-        wire: ServerStream,
+        stream: ServerStream,
         service: Service,
         *,
         flusher: Flusher,
@@ -44,37 +44,37 @@ class Connection:
         heads: bounds.HeadBudget,
         report: Callable[[BaseException], None],
     ) -> None:
-        self._wire = wire
+        self._stream = stream
         self._service = service
         self._idleness = idleness
         self._heads = heads
         self._report = report
-        self._outlet = ResponseWriter(wire, flusher, spawn=self._spawn, fell=self._leave)
-        self._requests = RequestParser()
-        self._queue: deque[Exchange] = deque()  # small requests come several at once
+        self._writer = ResponseWriter(stream, flusher, spawn=self._spawn, on_closed=self._caller_left)
+        self._parser = RequestParser()
+        self._queue: deque[Exchange] = deque()  # small parser come several at once
         self._incoming: Exchange | None = None  # whose body is not all here
-        self._served: Exchange | None = None
-        self._farewell: Broken | None = None  # what to say at the end, in place of an answer
-        self._stopping = self._leaving = False
-        self._over = False  # nothing more is read
-        self._draining = math.inf  # until when what still comes is thrown away
-        self._thrown = 0
-        self._patience = bounds.BODY_PATIENCE
-        self._handling = trio.CancelScope()  # ends with the caller's leaving, for who attends
-        self._opening = trio.CancelScope()
+        self._current: Exchange | None = None
+        self._error: InvalidRequest | None = None  # what to say at the end, in place of an answer
+        self._stopping = self._close_after_response = False
+        self._read_closed = False  # nothing more is read
+        self._discard_until = math.inf  # until when what still comes is thrown away
+        self._discarded = 0
+        self._body_time = bounds.BODY_TIMEOUT
+        self._serving = trio.CancelScope()  # ends with the caller's leaving, for who attends
+        self._handshake = trio.CancelScope()
         self._is_open = False
         self._nursery: trio.Nursery | None = None
 
     async def run(self) -> None:
         """Serve it to its end."""
         try:
-            with self._opening, suppress(*BROKEN):
-                await self._wire.open()
+            with self._handshake, suppress(*CONNECTION_ERRORS):
+                await self._stream.handshake()
                 self._is_open = True
             if self._is_open:
-                self._wire.on_end = self._leave
-                if self._wire.left():  # before anybody listened
-                    self._leave()
+                self._stream.on_peer_left = self._caller_left
+                if self._stream.peer_left():  # before anybody listened
+                    self._caller_left()
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
                     try:
@@ -84,216 +84,216 @@ class Connection:
                     nursery.cancel_scope.cancel()
         finally:
             # What was cut off in the middle of an answer must be seen to be.
-            cut = self._served or self._outlet.busy
-            self._outlet.close()
-            self._requests.close()
+            cut = self._current or self._writer.busy
+            self._writer.close()
+            self._parser.close()
             if cut:
-                self._wire.reset()
-            self._wire.close()
-            self._wire.on_end = None  # no cycle is left
-            self._served = self._incoming = None
+                self._stream.reset()
+            self._stream.close()
+            self._stream.on_peer_left = None  # no cycle is left
+            self._current = self._incoming = None
             self._queue.clear()
 
     def stop(self) -> None:
-        """End it: at once if it is idle, else with the answer that is under way."""
+        """EndOfRequest it: at once if it is idle, else with the answer that is under way."""
         self._stopping = True
         if not self._is_open:
-            self._opening.cancel()
-        elif not self._served:
-            self._handling.cancel()
+            self._handshake.cancel()
+        elif not self._current:
+            self._serving.cancel()
 
-    def say_goodbye(self) -> None:
+    def close_after_response(self) -> None:
         """Let the next answer that begins be the last, and say so; end nothing."""
-        self._leaving = True
+        self._close_after_response = True
 
     def expire(self) -> None:
         """See that it was idle for too long; what may have come in this very moment is not begun."""
         self.stop()
 
-    def look(self) -> None:
-        """See whether the caller has left, where the wire does not tell by itself."""
-        if self._served and self._wire.left():
-            self._leave()
+    def check_caller(self) -> None:
+        """See whether the caller has left, where the stream does not tell by itself."""
+        if self._current and self._stream.peer_left():
+            self._caller_left()
 
     def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         if self._nursery:
             self._nursery.start_soon(task)
         else:  # it is over, and nothing waits any more
-            self._outlet.close()
+            self._writer.close()
 
     # Serving
 
     async def _serve(self) -> None:
         in_step = True
-        with self._handling:
+        with self._serving:
             while in_step and (exchange := await self._next()):
-                self._served = exchange
+                self._current = exchange
                 try:
-                    await self._service(exchange, self._wire)
+                    await self._service(exchange, self._stream)
                 except Exception as error:  # noqa: BLE001 - one request's failure is its connection's, and no one else's
                     self._report(error)
-                in_step = await self._follow(exchange)
-                self._served = None
-        if self._served:
-            in_step = await self._follow(self._served)
-            self._served = None
-        if self._farewell and in_step:
-            self._outlet.keep(refusal(*self._farewell))
-        await self._outlet.empty()
+                in_step = await self._finish(exchange)
+                self._current = None
+        if self._current:
+            in_step = await self._finish(self._current)
+            self._current = None
+        if self._error and in_step:
+            self._writer.buffer(error_response(*self._error))
+        await self._writer.drain()
         # Closed with unread bytes, or before some that are on their way, TCP would take back what is on its way to
         # the caller (RFC 9112, 9.6). After its last request a caller closes at once, as a rule.
         if self._incoming:
-            self._incoming.done = True  # as far as its body is concerned: nobody takes it
-        unread = self._incoming or self._queue or self._requests.ahead or not self._wire.silent()
-        if self._farewell or self._thrown or unread or (self._requests.over and not self._wire.secure):
-            self._wire.finish()
-            # From here on bytes are counted and dropped: requests behind an unread body would be kept for no one.
-            self._requests.over = True
+            self._incoming.responded = True  # as far as its body is concerned: nobody takes it
+        unread = self._incoming or self._queue or self._parser.has_buffered or not self._stream.nothing_to_read()
+        if self._error or self._discarded or unread or (self._parser.closed and not self._stream.secure):
+            self._stream.send_eof()
+            # From here on bytes are counted and dropped: parser behind an unread body would be kept for no one.
+            self._parser.closed = True
             self._queue.clear()
-            await self._drain(lambda: False)
+            await self._discard(lambda: False)
 
-    async def _follow(self, exchange: Exchange) -> bool:
+    async def _finish(self, exchange: Exchange) -> bool:
         """Do what is left behind an answer; tell whether the caller would understand another one."""
         framing = exchange.framing
         if framing is None:
-            if exchange.caller_left and not self._farewell:
+            if exchange.caller_left and not self._error:
                 return False
             self._queue.clear()
-            self._farewell = self._farewell or Broken(_OURS, "the application did not answer")
+            self._error = self._error or InvalidRequest(_OURS, "the application did not answer")
             return True
-        if not exchange.done:
-            await self._outlet.empty()
+        if not exchange.responded:
+            await self._writer.drain()
             if exchange.head.version == "1.0":  # where a close is an end
-                self._wire.reset()
+                self._stream.reset()
             return False
         if framing.closes:
             return False
-        return exchange.whole or await self._drain(lambda: exchange.whole)
+        return exchange.received_all or await self._discard(lambda: exchange.received_all)
 
     # Reading
 
     async def _next(self) -> Exchange | None:
         """Return the next request; None when none will come, or none is to be begun."""
-        if self._requests.ahead and not self._queue:
-            self._take(b"")
+        if self._parser.has_buffered and not self._queue:
+            self._feed(b"")
         if self._expects_more():
             self._idleness.begin(self)
             try:
-                while self._expects_more() and not self._requests.begun:
+                while self._expects_more() and not self._parser.head_begun:
                     await self._read()
             finally:
                 self._idleness.end(self)
         if self._expects_more():
             await self._read_head()
-        return self._queue.popleft() if self._queue and not (self._stopping or self._over) else None
+        return self._queue.popleft() if self._queue and not (self._stopping or self._read_closed) else None
 
     async def _read_head(self) -> None:
         """Read the rest of a head."""
         held = 0
-        self._heads.begin(self._leave)
+        self._heads.begin(self._caller_left)
         try:
             with trio.move_on_after(bounds.HEAD_TIMEOUT) as scope:
                 while self._expects_more():
-                    size = self._requests.unfinished
+                    size = self._parser.unfinished_head
                     if not self._heads.grow(held, size):
-                        self._refuse(Broken(_TOO_LONG, "too many long heads are unfinished"))
+                        self._reject(InvalidRequest(_TOO_LONG, "too many long heads are unfinished"))
                         break
                     held = size
                     await self._read()
             if scope.cancelled_caught:
-                self._refuse(Broken(_TOO_SLOW, "its head came too slowly"))
+                self._reject(InvalidRequest(_TOO_SLOW, "its head came too slowly"))
         finally:
-            self._heads.end(self._leave, held)
+            self._heads.end(self._caller_left, held)
 
     def _expects_more(self) -> bool:
-        return not (self._queue or self._over or self._farewell or self._stopping)
+        return not (self._queue or self._read_closed or self._error or self._stopping)
 
     async def _read_body(self) -> None:
         """Read once, for a body that is wanted."""
-        if self._over or self._farewell:
+        if self._read_closed or self._error:
             await trio.lowlevel.checkpoint()
             return
         began = trio.current_time()
-        with trio.CancelScope(deadline=began + self._patience) as scope:
+        with trio.CancelScope(deadline=began + self._body_time) as scope:
             await self._read()
-        self._patience = min(bounds.BODY_PATIENCE, self._patience - (trio.current_time() - began))
+        self._body_time = min(bounds.BODY_TIMEOUT, self._body_time - (trio.current_time() - began))
         if scope.cancelled_caught:
-            self._refuse(Broken(_TOO_SLOW, "its body came too slowly"))
+            self._reject(InvalidRequest(_TOO_SLOW, "its body came too slowly"))
 
-    async def _drain(self, enough: Callable[[], bool]) -> bool:
+    async def _discard(self, enough: Callable[[], bool]) -> bool:
         """Throw away what still comes until that is enough; tell whether it was, within the bounds."""
-        self._draining = min(self._draining, trio.current_time() + bounds.DRAIN_SECONDS)
-        with trio.CancelScope(deadline=self._draining):
-            while not (self._over or self._thrown > bounds.DRAIN_BYTES or enough()):
-                if self._requests.ahead and not self._requests.over:
-                    self._take(b"")
+        self._discard_until = min(self._discard_until, trio.current_time() + bounds.DISCARD_SECONDS)
+        with trio.CancelScope(deadline=self._discard_until):
+            while not (self._read_closed or self._discarded > bounds.DISCARD_BYTES or enough()):
+                if self._parser.has_buffered and not self._parser.closed:
+                    self._feed(b"")
                 else:
                     await self._read()
         if enough():
-            self._draining, self._thrown = math.inf, 0
+            self._discard_until, self._discarded = math.inf, 0
         return enough()
 
     async def _read(self) -> None:
         """Read once."""
         try:
-            data = await self._wire.receive()
-        except BROKEN:
+            data = await self._stream.receive()
+        except CONNECTION_ERRORS:
             data = b""
         if data:
-            self._take(data)
+            self._feed(data)
         else:
-            self._leave()
+            self._caller_left()
 
-    def _take(self, data: bytes) -> None:
+    def _feed(self, data: bytes) -> None:
         """Take what was read."""
-        requests, incoming = self._requests, self._incoming
-        if incoming and not incoming.done:
-            self._patience += len(data) / bounds.BODY_RATE
-        if requests.over or (incoming and incoming.done):
-            self._thrown += len(data)
-        if requests.over:
+        parser, incoming = self._parser, self._incoming
+        if incoming and not incoming.responded:
+            self._body_time += len(data) / bounds.BODY_RATE
+        if parser.closed or (incoming and incoming.responded):
+            self._discarded += len(data)
+        if parser.closed:
             return
-        for event in requests.feed(data):
+        for event in parser.feed(data):
             match event:
-                case Piece():
+                case Data():
                     assert self._incoming
-                    self._incoming.take(event.data)
+                    self._incoming.add_data(event.data)
                 case Head():
                     self._begin(event)
-                case End():
+                case EndOfRequest():
                     assert self._incoming
-                    self._incoming.end()
+                    self._incoming.end_data()
                     self._incoming = None
-                case Broken():
-                    self._refuse(event)
+                case InvalidRequest():
+                    self._reject(event)
 
     def _begin(self, head: Head) -> None:
         exchange = Exchange(
             head,
-            self._outlet,
+            self._writer,
             read=self._read_body,
-            stopping=lambda: self._stopping or self._leaving,
-            cancel=self._handling.cancel,
+            stopping=lambda: self._stopping or self._close_after_response,
+            cancel=self._serving.cancel,
         )
         self._incoming = exchange
         self._queue.append(exchange)
-        self._patience = bounds.BODY_PATIENCE
+        self._body_time = bounds.BODY_TIMEOUT
 
-    def _refuse(self, broken: Broken) -> None:
-        """Read no more requests; whose own is broken has left, as far as the application is concerned."""
-        self._requests.over = True
-        self._farewell = broken
+    def _reject(self, broken: InvalidRequest) -> None:
+        """Read no more parser; whose own is broken has left, as far as the application is concerned."""
+        self._parser.closed = True
+        self._error = broken
         if incoming := self._incoming:
             incoming.leave()
             if incoming in self._queue:
                 self._queue.remove(incoming)
                 self._incoming = None
 
-    def _leave(self) -> None:
+    def _caller_left(self) -> None:
         """See that the caller has gone, or takes no more."""
-        self._over = True
+        self._read_closed = True
         self._queue.clear()
-        if self._served:
-            self._served.leave()
+        if self._current:
+            self._current.leave()
         else:
-            self._handling.cancel()
+            self._serving.cancel()

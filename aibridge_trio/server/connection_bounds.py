@@ -12,12 +12,12 @@ KEEP_ALIVE = 120.0
 HEAD_TIMEOUT = 30.0
 # A body must come: the patience with it (seconds) is used up while it is waited for, and what comes earns some
 # anew. Longer than the minute after which applications here answer a silent upload by themselves.
-BODY_PATIENCE = 75.0
+BODY_TIMEOUT = 75.0
 BODY_RATE = 500
 # What still comes behind an early answer is read and thrown away, for so long (seconds) and so much (bytes: what
 # the default --max-body would have let in): closed before, the caller might lose the answer.
-DRAIN_SECONDS = 5.0
-DRAIN_BYTES = 32 * 1024 * 1024
+DISCARD_SECONDS = 5.0
+DISCARD_BYTES = 32 * 1024 * 1024
 # Unfinished heads: what each may hold by itself, and what all of them may hold beyond that (bytes). An ordinary
 # head is shorter and comes whole. Thousands of long ones that never end would be hundreds of megabytes.
 FREE_HEAD = 8 * 1024
@@ -40,7 +40,7 @@ class HeadBudget:
         self._unfinished.pop(drop, None)
         self.grow(size, 0)
 
-    def hurry(self) -> bool:
+    def drop_oldest(self) -> bool:
         """Drop the one that began first; tell whether there was one."""
         if not self._unfinished:
             return False

@@ -59,7 +59,7 @@ class ConnectionLimit:
     """Counts connections and limits them: to `most` in all, to `per_address` of one address (0: unlimited).
 
     IPv6 addresses count by /64, as sites are given; connections by a unix socket have no address. `shares` is the
-    bound of one address that is neither this machine's nor in a network of `spared`; 0 is none. `warn` gets a line
+    bound of one address that is neither this machine's nor in a network of `exempt`; 0 is none. `warn` gets a line
     for the log when connections are turned away, at most once a second; `whose` names them in it.
     """
 
@@ -71,14 +71,14 @@ class ConnectionLimit:
         most: int = 0,
         per_address: int = 0,
         share: int = 0,
-        spared: Sequence[Network] = (),
+        exempt: Sequence[Network] = (),
     ) -> None:
         self._whose = whose
         self._warn = warn
         self._most = most or math.inf
         self._per_address = per_address or math.inf
         self._share = share or math.inf
-        self._spared = spared
+        self._exempt = exempt
         self._open = 0
         self._addresses: Counter[str] = Counter()
         self._causes: Counter[Cause] = Counter()
@@ -92,7 +92,7 @@ class ConnectionLimit:
         if address is None:
             return None
         count = self._addresses[_site(address)]
-        if count >= self._per_address or (count >= self._share and not self._is_spared(address)):
+        if count >= self._per_address or (count >= self._share and not self._is_exempt(address)):
             return "address"
         return None
 
@@ -125,7 +125,7 @@ class ConnectionLimit:
         most = f"; the most are from {busiest[0]} ({busiest[1]})" if busiest else ""
         self._warn(f"{count} connections of {self._whose} turned away: {_REASONS[cause]}; {self._open} open{most}")
 
-    def run_short(self, error: OSError) -> None:
+    def report_shortage(self, error: OSError) -> None:
         """Say in the log what this machine lacks, as accept() tells it; at most once a second."""
         if trio.current_time() >= self._shortage_said + _SILENCE:
             self._shortage_said = trio.current_time()
@@ -137,15 +137,15 @@ class ConnectionLimit:
         most = 0 if self._most == math.inf else int(self._most)
         return ConnectionStats(self._open, most, {cause: self._causes[cause] for cause in CAUSES}, busiest)
 
-    def _is_spared(self, address: str) -> bool:
+    def _is_exempt(self, address: str) -> bool:
         try:
             found = ip_address(address.partition("%")[0])
         except ValueError:
             return False
-        return found.is_loopback or any(found in network for network in self._spared)
+        return found.is_loopback or any(found in network for network in self._exempt)
 
 
-def callers_connections(settings: Settings, warn: Callable[[str], None]) -> ConnectionLimit:
+def caller_connection_limit(settings: Settings, warn: Callable[[str], None]) -> ConnectionLimit:
     """Return the bounds of callers' connections.
 
     By default idle callers take half of the descriptors at most: the other half is for their requests' ways to the
@@ -158,18 +158,18 @@ def callers_connections(settings: Settings, warn: Callable[[str], None]) -> Conn
         most=most,
         per_address=settings.max_connections_per_address,
         share=max(1, most // 2) if settings.exposed() and not settings.max_connections_per_address else 0,
-        spared=settings.trusted_proxies,
+        exempt=settings.trusted_proxies,
     )
 
 
-def operators_connections(warn: Callable[[str], None]) -> ConnectionLimit:
+def admin_connection_limit(warn: Callable[[str], None]) -> ConnectionLimit:
     """Return the bounds of the admin listener's connections: of operators, probes and scrapers."""
     return ConnectionLimit(
         "operators", warn, most=min(_MOST_OPERATORS, max(_FEWEST_OPERATORS, _descriptors() // 8))
     )
 
 
-def raise_descriptors() -> None:
+def raise_descriptor_limit() -> None:
     """Let this process open as many descriptors as it may: connections cost one or two, and shells give 1024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # macOS calls unlimited what is not

@@ -10,31 +10,31 @@ import trio
 
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Handler, Reply, Request
-from aibridge_trio.http.response_writer import Misframed
+from aibridge_trio.http.response_writer import FramingError
 from aibridge_trio.net.stream import ServerStream
 from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Scope
 from aibridge_trio.server.exchange import Exchange
 
-# Serves an exchange on a wire. What it leaves without an end is broken off.
+# Serves an exchange on a stream. What it leaves without an end is broken off.
 Service = Callable[[Exchange, ServerStream], Awaitable[None]]
 
 
-def service(app: Application, state: dict[str, Any]) -> Service:
+def service_for(app: Application, state: dict[str, Any]) -> Service:
     """Return the shortest way to an application; `state` is what its lifespan has left for its requests."""
-    return _Direct(app.handler) if isinstance(app, HandlerApplication) else _Messages(app, state)
+    return _HandlerService(app.handler) if isinstance(app, HandlerApplication) else _ASGIService(app, state)
 
 
-class _Direct:
+class _HandlerService:
     """A handler, without messages between; it is cancelled when its caller leaves."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
-    async def __call__(self, exchange: Exchange, wire: ServerStream) -> None:
-        exchange.attend()
+    async def __call__(self, exchange: Exchange, stream: ServerStream) -> None:
+        exchange.cancel_on_leave()
         head = exchange.head
         path, _, query = head.target.partition(b"?")
-        peer, own = wire.peer, wire.own
+        peer, own = stream.peer, stream.local
         request = Request(
             head.method,
             path,
@@ -43,13 +43,13 @@ class _Direct:
             peer[0] if peer else None,
             own[0] if own else None,
             exchange,
-            secure=wire.secure,
-            on_loopback=wire.on_loopback,
+            secure=stream.secure,
+            on_loopback=stream.on_loopback,
         )
-        await self._handler(request, _Answer(exchange))
+        await self._handler(request, _ExchangeReply(exchange))
 
 
-class _Answer(Reply):
+class _ExchangeReply(Reply):
     """What a handler answers."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -57,9 +57,9 @@ class _Answer(Reply):
         self._exchange = exchange
 
     @property
-    def held_up(self) -> float:
+    def longest_write(self) -> float:
         """See Reply."""
-        return self._exchange.held_up
+        return self._exchange.longest_write
 
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:
         self._exchange.start(status, headers)
@@ -74,18 +74,18 @@ class _Answer(Reply):
         await self._exchange.finish()
 
 
-class _Messages:
+class _ASGIService:
     """An ASGI application (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
 
     def __init__(self, app: Application, state: dict[str, Any]) -> None:
         self._app = app
         self._state = state
 
-    async def __call__(self, exchange: Exchange, wire: ServerStream) -> None:
-        messages = _Conversation(exchange)
-        await self._app(self._scope(exchange, wire), messages.receive, messages.send)
+    async def __call__(self, exchange: Exchange, stream: ServerStream) -> None:
+        messages = _ASGIMessages(exchange)
+        await self._app(self._scope(exchange, stream), messages.receive, messages.send)
 
-    def _scope(self, exchange: Exchange, wire: ServerStream) -> Scope:
+    def _scope(self, exchange: Exchange, stream: ServerStream) -> Scope:
         head = exchange.head
         path, _, query = head.target.partition(b"?")
         text = path.decode("ascii")
@@ -94,35 +94,35 @@ class _Messages:
             "asgi": {"spec_version": "2.3", "version": "3.0"},
             "http_version": head.version,
             "method": head.method,
-            "scheme": "https" if wire.secure else "http",
+            "scheme": "https" if stream.secure else "http",
             "path": unquote(text) if "%" in text else text,
             "raw_path": path,
             "query_string": query,
             "root_path": "",
             "headers": head.headers,
-            "client": wire.peer,
-            "server": wire.own,
+            "client": stream.peer,
+            "server": stream.local,
             "state": self._state.copy(),
-            "extensions": {"aibridge.reset": wire.reset},
+            "extensions": {"aibridge.reset": stream.reset},
         }
 
 
-class _Conversation:
+class _ASGIMessages:
     """The messages of one exchange."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._told_end = False
+        self._end_received = False
 
     async def receive(self) -> Message:
         """Return the next part of the request, or say that the caller has gone."""
         exchange = self._exchange
-        while not (exchange.caller_left or exchange.done):
-            piece = exchange.pop()
-            if piece is not None or (exchange.all_popped and not self._told_end):
-                self._told_end = exchange.all_popped
-                return {"type": "http.request", "body": piece or b"", "more_body": not self._told_end}
-            await exchange.news()
+        while not (exchange.caller_left or exchange.responded):
+            piece = exchange.pop_data()
+            if piece is not None or (exchange.body_consumed and not self._end_received):
+                self._end_received = exchange.body_consumed
+                return {"type": "http.request", "body": piece or b"", "more_body": not self._end_received}
+            await exchange.wait_for_progress()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -137,4 +137,4 @@ class _Conversation:
             case "http.response.body":
                 await self._exchange.finish(message.get("body", b""))
             case _:
-                raise Misframed("the messages of an answer are one start, bodies, and nothing behind the last")
+                raise FramingError("the messages of an answer are one start, bodies, and nothing behind the last")

@@ -10,16 +10,16 @@ import trio
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled
 from aibridge_trio.http.request_parser import Head
-from aibridge_trio.http.response_writer import CONTINUE, Misframed, ResponseFraming
+from aibridge_trio.http.response_writer import CONTINUE, FramingError, ResponseFraming
 from aibridge_trio.server.writer import ResponseWriter
 
 # To read so much that nobody wants (bytes) is cheaper than another connection. Claude Code's first request
 # (115 kB) is less.
-_CHEAPER = 256 * 1024
+_DISCARD_AT_MOST = 256 * 1024
 
 
 class Exchange(Body):
-    """One request: its head, its body as it comes, and its answer on the way to the outlet.
+    """One request: its head, its body as it comes, and its answer on the way to the writer.
 
     `read` reads on, once, for a body that is wanted; `stopping()` tells whether the connection is to end; `cancel`
     ends whoever serves it and has said that it attends.
@@ -28,7 +28,7 @@ class Exchange(Body):
     def __init__(
         self,
         head: Head,
-        outlet: ResponseWriter,
+        writer: ResponseWriter,
         *,
         read: Callable[[], Awaitable[None]],
         stopping: Callable[[], bool],
@@ -36,31 +36,31 @@ class Exchange(Body):
     ) -> None:
         super().__init__()
         self.head = head
-        self.whole = False  # all of the request has come
-        self.done = False  # all of the answer is out
+        self.received_all = False  # all of the request has come
+        self.responded = False  # all of the answer is out
         self.framing: ResponseFraming | None = None
-        self._outlet = outlet
+        self._writer = writer
         self._read = read
         self._stopping = stopping
         self._cancel = cancel
         self._pieces: deque[bytes] = deque()
-        self._expects = head.expects
-        self._attended = False
+        self._expects_continue = head.expects_continue
+        self._cancels_on_leave = False
         self._ending = False
-        self._kept = b""
+        self._withheld = b""
         self._lot: trio.lowlevel.ParkingLot | None = None
 
     # The connection's side
 
-    def take(self, piece: bytes) -> None:
+    def add_data(self, piece: bytes) -> None:
         """Take a piece of the body; behind the answer nobody wants it."""
         self.received += len(piece)
-        if not self.done:
+        if not self.responded:
             self._pieces.append(piece)
 
-    def end(self) -> None:
+    def end_data(self) -> None:
         """See the end of the request."""
-        self.whole = True
+        self.received_all = True
 
     def leave(self) -> None:
         """See that the caller has gone."""
@@ -69,43 +69,43 @@ class Exchange(Body):
             self._pieces.clear()
             self._wake()
             # In the middle of the last write nothing is left to save.
-            if self._attended and not self._ending:
+            if self._cancels_on_leave and not self._ending:
                 self._cancel()
 
     # The body
 
     async def __anext__(self) -> bytes:
-        while (piece := self.pop()) is None:
-            if self.whole:
+        while (piece := self.pop_data()) is None:
+            if self.received_all:
                 raise StopAsyncIteration
             now = trio.current_time()
-            self._wait_begins(now)
+            self._begin_wait(now)
             try:
                 # fail_after() costs twice as much as its scope
-                with trio.CancelScope(deadline=now + UPLOAD_SILENCE) as patience:
-                    await self.news()
+                with trio.CancelScope(deadline=now + UPLOAD_SILENCE) as timeout:
+                    await self.wait_for_progress()
             finally:
-                self._wait_ends(trio.current_time())
-            if patience.cancelled_caught:
+                self._end_wait(trio.current_time())
+            if timeout.cancelled_caught:
                 raise BodyStalled
         return piece
 
-    def pop(self) -> bytes | None:
+    def pop_data(self) -> bytes | None:
         """Take the next piece, if it is there."""
         return self._pieces.popleft() if self._pieces else None
 
     @property
-    def all_popped(self) -> bool:
+    def body_consumed(self) -> bool:
         """Whether no piece is left, nor will come."""
-        return self.whole and not self._pieces
+        return self.received_all and not self._pieces
 
-    async def news(self) -> None:
+    async def wait_for_progress(self) -> None:
         """Wait for a piece, the end, the caller's leaving, or the end of the answer."""
-        if self._expects and self.framing is None:
-            self._expects = False
-            self._outlet.keep(CONTINUE)
-            self._outlet.flush()
-        if not (self.whole or self.caller_left or self.done):
+        if self._expects_continue and self.framing is None:
+            self._expects_continue = False
+            self._writer.buffer(CONTINUE)
+            self._writer.flush()
+        if not (self.received_all or self.caller_left or self.responded):
             await self._read()
             return
         if self._lot is None:
@@ -114,68 +114,68 @@ class Exchange(Body):
 
     # The answer
 
-    def attend(self) -> None:
+    def cancel_on_leave(self) -> None:
         """From now on, be cancelled when the caller leaves."""
-        self._attended = True
+        self._cancels_on_leave = True
         if self.caller_left:
             self._cancel()
 
     def start(self, status: int, headers: Headers) -> None:
-        """Take the head; it goes out with what follows, or when it is flushed. Raises Misframed."""
+        """Take the head; it goes out with what follows, or when it is flushed. Raises FramingError."""
         head = self.head
-        closes = head.final or self._stopping() or self._too_much_to_come()
+        closes = head.closes or self._stopping() or self._closing_is_cheaper()
         framing = ResponseFraming(to_head=head.method == "HEAD", version=head.version, closes=closes)
-        data = framing.begin(status, headers)
+        data = framing.head(status, headers)
         self.framing = framing
-        self._outlet.begin()
-        if framing.whole:
-            self._kept = data
+        self._writer.begin()
+        if framing.complete:
+            self._withheld = data
         else:
-            self._outlet.keep(data)
+            self._writer.buffer(data)
 
     @property
-    def held_up(self) -> float:
-        """See Reply.held_up."""
-        return self._outlet.held_up
+    def longest_write(self) -> float:
+        """See Reply.longest_write."""
+        return self._writer.longest_write
 
     def flush(self, *, soon: bool = False) -> None:
         """Send what goes without waiting, now or as `soon` as the running task waits; the rest goes by itself."""
         if soon:
-            self._outlet.soon()
+            self._writer.flush_soon()
         else:
-            self._outlet.flush()
+            self._writer.flush()
 
     async def send(self, piece: bytes) -> None:
-        """Send a piece. What makes the answer look complete waits for the word that it is. Raises Misframed."""
+        """Send a piece. What makes the answer look complete waits for the word that it is. Raises FramingError."""
         framing = self._open()
-        data = framing.piece(piece)
-        if framing.whole:
-            self._kept += data
+        data = framing.frame(piece)
+        if framing.complete:
+            self._withheld += data
         elif data:
-            await self._outlet.send(data)
+            await self._writer.send(data)
 
     async def finish(self, piece: bytes = b"") -> None:
-        """End the answer, perhaps with a last piece. Raises Misframed."""
+        """EndOfRequest the answer, perhaps with a last piece. Raises FramingError."""
         framing = self._open()
-        data = self._kept + framing.piece(piece) + framing.end()
+        data = self._withheld + framing.frame(piece) + framing.end()
         self._ending = True
-        await self._outlet.send(data, last=True)
-        self.done = True
+        await self._writer.send(data, last=True)
+        self.responded = True
         self._pieces.clear()
         self._wake()
 
     def _open(self) -> ResponseFraming:
-        if self.framing is None or self.done:
-            raise Misframed("the messages of an answer are one start, bodies, and nothing behind the last")
+        if self.framing is None or self.responded:
+            raise FramingError("the messages of an answer are one start, bodies, and nothing behind the last")
         return self.framing
 
     def _wake(self) -> None:
         if self._lot:
             self._lot.unpark_all()
 
-    def _too_much_to_come(self) -> bool:
+    def _closing_is_cheaper(self) -> bool:
         """Whether the rest of the body is certain to cost more than another connection."""
-        if self.whole:
+        if self.received_all:
             return False
         length = self.head.length
-        return self._expects or (length is not None and length - self.received > _CHEAPER)
+        return self._expects_continue or (length is not None and length - self.received > _DISCARD_AT_MOST)

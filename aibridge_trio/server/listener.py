@@ -13,7 +13,7 @@ import trio
 from aibridge_trio.config.addresses import Address, is_loopback_address
 from aibridge_trio.errors import UsageError
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.stream import SHORTAGES, ServerStream, TCPStream
+from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream, TCPStream
 from aibridge_trio.net.tls import TLSServerStream
 
 # Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
@@ -39,7 +39,7 @@ class Listener(Protocol):
     """What connections come from."""
 
     async def accept(self) -> ServerStream:
-        """Wait for the next one. Raises OSError for a shortage (`SHORTAGES`), and when nothing will come again."""
+        """Wait for the next connection. Raises OSError for a shortage (SHORTAGE_ERRNOS) or a dead socket."""
 
     def close(self) -> None:
         """Let nobody in any more."""
@@ -64,14 +64,14 @@ class SocketListener:
                 await trio.lowlevel.wait_readable(self._sock)
                 continue
             except OSError as error:
-                if error.errno in SHORTAGES | _HOPELESS:
+                if error.errno in SHORTAGE_ERRNOS | _HOPELESS:
                     raise
                 await trio.lowlevel.checkpoint()
                 continue
             try:
-                return self._wire(*accepted)
+                return self._stream(*accepted)
             except OSError as error:  # it has gone already, on some systems
-                if error.errno in SHORTAGES:
+                if error.errno in SHORTAGE_ERRNOS:
                     raise
                 await trio.lowlevel.checkpoint()
 
@@ -81,11 +81,11 @@ class SocketListener:
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
-    def _wire(self, sock: socket.socket, peer: object) -> ServerStream:
+    def _stream(self, sock: socket.socket, peer: object) -> ServerStream:
         try:
-            wire = TCPStream(sock, peer, self._poller)
-            wire.on_loopback = self._on_loopback
-            return TLSServerStream(wire, self._context) if self._context else wire
+            stream = TCPStream(sock, peer, self._poller)
+            stream.on_loopback = self._on_loopback
+            return TLSServerStream(stream, self._context) if self._context else stream
         except BaseException:
             sock.close()
             raise

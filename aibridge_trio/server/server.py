@@ -18,16 +18,15 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.lifespan import Lifespan
 
-from aibridge_trio.http.response_writer import refusal
+from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.poller import poller as new_poller
-from aibridge_trio.net.stream import SHORTAGES, ServerStream
+from aibridge_trio.net.poller import Poller, new_poller
+from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream
 from aibridge_trio.server.asgi import Application
 from aibridge_trio.server.connection import Connection
 from aibridge_trio.server.connection_bounds import KEEP_ALIVE, HeadBudget
 from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats, Reserve
-from aibridge_trio.server.dispatch import service
+from aibridge_trio.server.dispatch import service_for
 from aibridge_trio.server.listener import Listener, SocketListener, take
 from aibridge_trio.server.unix_listener import UnixListener
 from aibridge_trio.server.writer import Flusher
@@ -37,7 +36,7 @@ _SHORTAGE_PAUSE = 0.1
 _UNAVAILABLE = 503
 # What answers of the last moment have to go out (seconds).
 _LAST_WORDS = 0.05
-# Where no poller tells, how often to look whether callers have left (seconds).
+# Where no poller tells, how often to check_caller whether callers have left (seconds).
 _LOOK = 0.5
 
 
@@ -71,7 +70,7 @@ class Server:
         self._poller = poller or self._own_poller
         self._config = _config(tls_cert, tls_key)
         self._context = self._config.create_ssl_context()
-        self._crowd = connections or ConnectionLimit("callers", lambda text: report(RuntimeWarning(text)))
+        self._limit = connections or ConnectionLimit("callers", lambda text: report(RuntimeWarning(text)))
         self._reserve = Reserve(reserve)
         self._evicts = evicts
         self._heads = HeadBudget()
@@ -79,17 +78,17 @@ class Server:
         self._flusher = Flusher(report)
         self._idleness = Deadline(keep_alive)
         self._state: dict[str, Any] = {}
-        self._service = service(app, self._state)
+        self._service = service_for(app, self._state)
         self._connections: set[Connection] = set()
-        self._leaving = False
-        self._deaf, self._stopping = trio.Event(), trio.Event()
+        self._closing_after_responses = False
+        self._not_listening, self._stopping = trio.Event(), trio.Event()
         self._grace = math.inf
         self._last_call: Callable[[], bool] = lambda: False
-        self._enough = trio.Event()
+        self._grace_over = trio.Event()
 
     def statistics(self) -> ConnectionStats:
         """Return what is open now."""
-        return self._crowd.statistics()
+        return self._limit.statistics()
 
     def __repr__(self) -> str:
         return f"<Server connections={len(self._connections)} stopping={self._stopping.is_set()}>"
@@ -115,37 +114,37 @@ class Server:
         self._reserve.refill()
         try:
             async with self._lifespan(), trio.open_nursery() as background:
-                for service in (self._flusher.run, self._idleness.run, self._crowd.run, self._listen):
+                for service in (self._flusher.run, self._idleness.run, self._limit.run, self._watch_callers):
                     background.start_soon(service)
                 async with trio.open_nursery() as connections:
                     await self._accept(connections, task_status)
                     for connection in self._connections:
                         connection.stop()
-                    background.start_soon(self._cut, connections.cancel_scope)
+                    background.start_soon(self._end_after_grace, connections.cancel_scope)
                 background.cancel_scope.cancel()
         finally:
             self._reserve.close()
             if self._own_poller:
                 self._own_poller.close()
 
-    async def _listen(self) -> None:
-        """Hear of the sockets, by a poller of our own if nobody lends one; without any, look for who has left."""
+    async def _watch_callers(self) -> None:
+        """Detect callers that leave: run our own poller, or without epoll check every caller now and then."""
         if self._own_poller:
             await self._own_poller.run()
         while self._poller is None:
             await trio.sleep(_LOOK)
             for connection in self._connections:
-                connection.look()
+                connection.check_caller()
 
-    def say_goodbye(self) -> None:
+    def close_after_responses(self) -> None:
         """Serve on; every answer that begins from now on is the last of its connection, and says so."""
-        self._leaving = True
+        self._closing_after_responses = True
         for connection in self._connections:
-            connection.say_goodbye()
+            connection.close_after_response()
 
-    def deafen(self) -> None:
+    def stop_listening(self) -> None:
         """Close the listeners, so that another process can have their addresses; open connections stay."""
-        self._deaf.set()
+        self._not_listening.set()
 
     def stop(self, grace: float, last_call: Callable[[], bool] = lambda: False) -> None:
         """Close the listeners; connections have `grace` seconds to finish (infinity: as long as they take).
@@ -153,13 +152,13 @@ class Server:
         Then `last_call` is called. If it is true, answers of that moment have a little time to go out.
         """
         self._grace, self._last_call = grace, last_call
-        self._deaf.set()
+        self._not_listening.set()
         self._stopping.set()
 
     def cut(self) -> None:
-        """End the grace now."""
+        """EndOfRequest the grace now."""
         self.stop(0)
-        self._enough.set()
+        self._grace_over.set()
 
     async def _accept(self, connections: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
         """Take connections in until the listeners close; return when it is time to end those that are open."""
@@ -168,7 +167,7 @@ class Server:
                 for listener in self._listeners:
                     accepting.start_soon(self._accept_all, listener, connections)
                 task_status.started()
-                await self._deaf.wait()
+                await self._not_listening.wait()
                 accepting.cancel_scope.cancel()
         finally:
             self.close()
@@ -177,46 +176,46 @@ class Server:
     async def _accept_all(self, listener: Listener, connections: trio.Nursery) -> None:
         while True:
             try:
-                wire = await listener.accept()
+                stream = await listener.accept()
             except OSError as error:
-                if error.errno not in SHORTAGES:
+                if error.errno not in SHORTAGE_ERRNOS:
                     raise
-                self._crowd.run_short(error)
+                self._limit.report_shortage(error)
                 if not self._reserve.spend():
                     await trio.sleep(_SHORTAGE_PAUSE)
                     self._reserve.refill()
                 continue
-            if cause := self._cause(wire):
-                self._turn_away(wire, cause)
+            if cause := self._cause(stream):
+                self._reject(stream, cause)
             else:
-                connections.start_soon(self._serve, self._admit(wire), wire)
+                connections.start_soon(self._serve, self._admit(stream), stream)
             await trio.lowlevel.checkpoint()
 
-    def _cause(self, wire: ServerStream) -> Cause | None:
+    def _cause(self, stream: ServerStream) -> Cause | None:
         """Return why a connection is to be turned away. The last descriptor of the reserve is for doing so."""
         if self._reserve.spent_last:
             return "descriptors"
-        cause = self._crowd.cause(_host(wire))
-        if cause == "limit" and self._evicts and (self._idleness.hurry() or self._heads.hurry()):
+        cause = self._limit.cause(_host(stream))
+        if cause == "limit" and self._evicts and (self._idleness.expire_oldest() or self._heads.drop_oldest()):
             return None
         return cause
 
-    def _admit(self, wire: ServerStream) -> Connection:
+    def _admit(self, stream: ServerStream) -> Connection:
         connection = Connection(
-            wire,
+            stream,
             self._service,
             flusher=self._flusher,
             idleness=self._idleness,
             heads=self._heads,
             report=self._report,
         )
-        if self._leaving:
-            connection.say_goodbye()
+        if self._closing_after_responses:
+            connection.close_after_response()
         self._connections.add(connection)
-        self._crowd.enter(_host(wire))
+        self._limit.enter(_host(stream))
         return connection
 
-    async def _serve(self, connection: Connection, wire: ServerStream) -> None:
+    async def _serve(self, connection: Connection, stream: ServerStream) -> None:
         """Serve one connection; whatever goes wrong in it stays in it."""
         try:
             await connection.run()
@@ -224,23 +223,23 @@ class Server:
             self._report(group)
         finally:
             self._connections.discard(connection)
-            self._crowd.leave(_host(wire))
+            self._limit.leave(_host(stream))
             self._reserve.refill()
 
-    def _turn_away(self, wire: ServerStream, cause: Cause) -> None:
+    def _reject(self, stream: ServerStream, cause: Cause) -> None:
         """Say why, as far as that goes without waiting: to wait for the one too many would be to let it in."""
-        self._crowd.refuse(cause)
-        if not wire.secure:
+        self._limit.refuse(cause)
+        if not stream.secure:
             with suppress(OSError):
-                wire.push(refusal(_UNAVAILABLE, "too many connections are open"))
-            wire.finish()
-        wire.close()
+                stream.push(error_response(_UNAVAILABLE, "too many connections are open"))
+            stream.send_eof()
+        stream.close()
         self._reserve.refill()
 
-    async def _cut(self, connections: trio.CancelScope) -> None:
-        """End what is left when the grace is over."""
+    async def _end_after_grace(self, connections: trio.CancelScope) -> None:
+        """EndOfRequest what is left when the grace is over."""
         with trio.move_on_after(self._grace) as over:
-            await self._enough.wait()
+            await self._grace_over.wait()
         if over.cancelled_caught and self._last_call():
             await trio.sleep(_LAST_WORDS)
         connections.cancel()
@@ -259,8 +258,8 @@ class Server:
             nursery.cancel_scope.cancel()
 
 
-def _host(wire: ServerStream) -> str | None:
-    return wire.peer[0] if wire.peer else None
+def _host(stream: ServerStream) -> str | None:
+    return stream.peer[0] if stream.peer else None
 
 
 def _config(tls_cert: Path | None, tls_key: Path | None) -> Config:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from aibridge_trio.net.stream import BROKEN, ServerStream
+from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
@@ -16,7 +16,7 @@ Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 WRITE_TIMEOUT = 60.0
 _WRITE_SIZE = 64 * 1024
 # A write without waiting lets no other task run. So often another may.
-_TURNS = 8
+CHECKPOINT_EVERY = 8
 
 
 class Flusher:
@@ -32,9 +32,9 @@ class Flusher:
         self._waiting: list[ResponseWriter] = []
         self._lot = trio.lowlevel.ParkingLot()
 
-    def add(self, outlet: ResponseWriter) -> None:
-        """Write this one out as soon as the running task waits."""
-        self._waiting.append(outlet)
+    def add(self, writer: ResponseWriter) -> None:
+        """Write this one out as flush_soon as the running task waits."""
+        self._waiting.append(writer)
         self._lot.unpark()
 
     async def run(self) -> None:
@@ -42,38 +42,40 @@ class Flusher:
         while True:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
-                for outlet in waiting:
+                for writer in waiting:
                     try:
-                        outlet.flush()
+                        writer.flush()
                     except Exception as error:  # noqa: BLE001 - one connection's failure is that connection's
                         self._report(error)
-                        outlet.give_up()
+                        writer.abort()
             await self._lot.park()
 
 
 class ResponseWriter:
     """The writing half of one connection.
 
-    `fell` is called once, when the caller takes no more: it left, or it was dropped. From then on the outlet is
-    `broken`, and what is sent is forgotten. `spawn` starts a task that lasts no longer than the connection.
+    `on_closed` is called once, when the caller has left or was dropped. From then on the writer is `broken` and
+    discards what is sent. `spawn` starts a task that lasts no longer than the connection.
     """
 
-    def __init__(self, wire: ServerStream, flusher: Flusher, *, spawn: Spawn, fell: Callable[[], None]) -> None:
+    def __init__(
+        self, stream: ServerStream, flusher: Flusher, *, spawn: Spawn, on_closed: Callable[[], None]
+    ) -> None:
         self.broken = False
-        self._wire = wire
+        self._stream = stream
         self._flusher = flusher
         self._spawn = spawn
-        self._fell = fell
-        self._held = bytearray()
+        self._on_closed = on_closed
+        self._buffer = bytearray()
         self._due = False
         self._writing = False
         self._written = trio.lowlevel.ParkingLot()
-        self._turns = 0
+        self._sends = 0
         self._longest = 0.0
         self._since = math.inf
 
     @property
-    def held_up(self) -> float:
+    def longest_write(self) -> float:
         """For how long (seconds) the longest write of this answer has waited for the caller to take it, so far."""
         return max(self._longest, trio.current_time() - self._since)
 
@@ -81,12 +83,12 @@ class ResponseWriter:
         """See an answer begin."""
         self._longest = 0.0
 
-    def keep(self, data: bytes) -> None:
+    def buffer(self, data: bytes) -> None:
         """Send this together with what comes next."""
-        self._held += data
+        self._buffer += data
 
-    def soon(self) -> None:
-        """Write out what is kept as soon as the running task waits, together with what else is sent until then."""
+    def flush_soon(self) -> None:
+        """Write the buffer out as soon as the running task waits."""
         if not self._due:
             self._due = True
             self._flusher.add(self)
@@ -94,89 +96,89 @@ class ResponseWriter:
     def flush(self) -> None:
         """Write out what is kept."""
         self._due = False
-        if self._held and not self._push():
-            self._spawn(self._drain)
+        if self._buffer and not self._push():
+            self._spawn(self._write_rest)
 
     async def send(self, data: bytes, *, last: bool = False) -> None:
         """Send this; returns when the kernel has it, or when nobody wants it.
 
-        What no task waits behind goes out at the end of the turn, together with all others': the `last` of an
-        answer, and whatever is sent behind `soon`. A write that finds its reader awake costs a fifth of one that
-        has to wake it, and only the first has to.
+        The `last` bytes of a response, and what is sent after `flush_soon`, go out at the end of the turn together
+        with the writes of other connections. A write to a reader that is awake costs a fifth of one that must wake
+        it, and only the first write must.
         """
-        self._turns += 1
-        if self.broken or self._turns % _TURNS == 0:
+        self._sends += 1
+        if self.broken or self._sends % CHECKPOINT_EVERY == 0:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-        self._held += data
-        if (last or self._due) and not self._writing and len(self._held) < _WRITE_SIZE:
-            self.soon()
+        self._buffer += data
+        if (last or self._due) and not self._writing and len(self._buffer) < _WRITE_SIZE:
+            self.flush_soon()
         else:
-            await self.empty()
+            await self.drain()
 
-    async def empty(self) -> None:
+    async def drain(self) -> None:
         """Send what is kept; returns when the kernel has it, or when nobody wants it."""
         if not self._push():
-            await self._drain()
+            await self._write_rest()
 
     @property
     def busy(self) -> bool:
         """Whether something has not gone out that is to."""
-        return not self.broken and bool(self._held or self._writing)
+        return not self.broken and bool(self._buffer or self._writing)
 
     def close(self) -> None:
         """Forget what has not gone out, all that follows, and whoever it belonged to: that would be a cycle."""
         self.broken = True
-        self._held.clear()
-        self._spawn = self._fell = _nobody
+        self._buffer.clear()
+        self._spawn = self._on_closed = _nobody
 
-    def give_up(self) -> None:
+    def abort(self) -> None:
         """See that the caller takes no more."""
-        self._held.clear()
+        self._buffer.clear()
         if not self.broken:
             self.broken = True
-            self._fell()
+            self._on_closed()
 
     def _push(self) -> bool:
         """Send what goes without waiting; tell whether that was all."""
         if self.broken:
-            self._held.clear()
+            self._buffer.clear()
         elif self._writing:
             return False
         else:
             try:
-                sent = self._wire.push(self._held)
-            except BROKEN:
-                self.give_up()
+                sent = self._stream.push(self._buffer)
+            except CONNECTION_ERRORS:
+                self.abort()
             else:
-                del self._held[:sent]
-        return not self._held
+                del self._buffer[:sent]
+        return not self._buffer
 
-    async def _drain(self) -> None:
+    async def _write_rest(self) -> None:
         """Send what is held, waiting for the caller to take it."""
-        while (self._held or self._writing) and not self.broken:
+        while (self._buffer or self._writing) and not self.broken:
             if self._writing:
                 await self._written.park()
                 continue
-            part = bytes(self._held[:_WRITE_SIZE])
-            del self._held[:_WRITE_SIZE]
+            part = bytes(self._buffer[:_WRITE_SIZE])
+            del self._buffer[:_WRITE_SIZE]
             self._writing = True
             self._since = trio.current_time()
             try:
                 with trio.fail_after(WRITE_TIMEOUT):
-                    await self._wire.send(part)
+                    await self._stream.send(part)
             except trio.TooSlowError:
-                self._wire.reset()
-                self.give_up()
-            except BROKEN:
-                self.give_up()
+                self._stream.reset()
+                self.abort()
+            except CONNECTION_ERRORS:
+                self.abort()
             except BaseException:
                 # Nobody knows how much of it is out, so nothing may follow.
                 self.close()
                 raise
             finally:
-                self._longest, self._since = self.held_up, math.inf
+                self._longest, self._since = self.longest_write, math.inf
                 self._writing = False
                 self._written.unpark_all()
 

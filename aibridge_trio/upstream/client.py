@@ -19,7 +19,7 @@ from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.upstream.call import Call, CallTimeouts, ConnectionLost
-from aibridge_trio.upstream.fault_causes import short_of_our_own
+from aibridge_trio.upstream.fault_causes import is_local_shortage
 from aibridge_trio.upstream.transport import Transport
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
@@ -71,7 +71,7 @@ class Upstream:
         self._host = (b"host", self._base.netloc)
         self._transport = transport
         self._timeouts = timeouts
-        self._patience = CallTimeouts(
+        self._call_timeouts = CallTimeouts(
             connect=timeouts.connect,
             sending=Deadline(timeouts.idle),  # writes that no one takes are a silence too
             head=Deadline(timeouts.first_byte),
@@ -82,26 +82,33 @@ class Upstream:
     def send(
         self,
         outgoing: Outgoing,
-        reached: Callable[[], None],
+        on_connected: Callable[[], None],
         sent: Callable[[], None] = lambda: None,
-        completing: Callable[[], None] = lambda: None,
+        on_completing: Callable[[], None] = lambda: None,
     ) -> Response:
         """Send a request, on entering what this returns.
 
-        `reached` is called when the connection stands, `completing` before what makes the request whole goes up,
-        `sent` when all of it has been taken for the connection. What `completing` raises ends the request.
+        `on_connected` is called when there is a connection, `on_completing` before the last bytes of the request
+        are sent, `sent` when the connection has taken all of them. What `on_completing` raises ends the request.
         """
         headers = [self._host, *outgoing.headers, *_framing(outgoing)]
         target = self._base_path + outgoing.target
         total = self._timeouts.total
         return Response(
-            self._call(), outgoing, target, headers, reached, sent=sent, completing=completing, total=total
+            self._call(),
+            outgoing,
+            target,
+            headers,
+            on_connected,
+            sent=sent,
+            on_completing=on_completing,
+            total=total,
         )
 
     async def run(self) -> None:
         """Keep deadlines, and close kept connections in time, until cancelled."""
         async with trio.open_nursery() as nursery:
-            for deadline in self._patience[1:]:
+            for deadline in self._call_timeouts[1:]:
                 nursery.start_soon(deadline.run)
             while True:
                 await trio.sleep(_SWEEP)
@@ -117,7 +124,7 @@ class Upstream:
 
     def _call(self) -> Call | ProxiedCall:
         if self._pool:
-            return Call(self._pool, self._patience, overlapping=True)
+            return Call(self._pool, self._call_timeouts, overlapping=True)
         times = self._timeouts
         return ProxiedCall(
             self._transport, self._base, connect=times.connect, first_byte=times.first_byte, idle=times.idle
@@ -137,25 +144,25 @@ class Response:
         outgoing: Outgoing,
         target: bytes,
         headers: h.Headers,
-        reached: Callable[[], None],
+        on_connected: Callable[[], None],
         *,
         sent: Callable[[], None],
-        completing: Callable[[], None],
+        on_completing: Callable[[], None],
         total: float,
     ) -> None:
         self._call = call
         self._total = total
         self._bound = trio.CancelScope() if total < math.inf else None
         self._sent: Callable[[], None] | None = sent
-        self._completing: Callable[[], None] | None = completing
+        self._completing: Callable[[], None] | None = on_completing
         self._announced = outgoing.length
         self._outgoing = outgoing
         self._target = target
         self._headers = headers
-        self._reached = reached
-        self._left = outgoing.max_body
+        self._on_connected = on_connected
+        self._body_left = outgoing.max_body
         self._ended = False  # all of the request's body has come
-        self._standing = False  # the connection does
+        self._is_connected = False  # the connection does
 
     @property
     def status(self) -> int:
@@ -206,7 +213,7 @@ class Response:
         if not (self._outgoing.chunked or self._announced):
             self._complete()  # its head is all of it
         try:
-            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._stands)
+            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._connected)
         except (BodyStalled, httpx.TransportError) as error:
             raise self._failure(error) from None
         if call.status < _FIRST_FINAL_STATUS:
@@ -236,9 +243,9 @@ class Response:
         self._sent = None  # the first byte is no more waited for, even if the request goes on
         return piece
 
-    def _stands(self) -> None:
-        self._standing = True
-        self._reached()
+    def _connected(self) -> None:
+        self._is_connected = True
+        self._on_connected()
         if self._ended:
             self._all_is_sent()
 
@@ -251,11 +258,11 @@ class Response:
             self._ended = True
             if self._announced is None:
                 self._complete()
-            if self._standing:
+            if self._is_connected:
                 self._all_is_sent()
             return None
-        self._left -= len(piece)
-        if self._left < 0:
+        self._body_left -= len(piece)
+        if self._body_left < 0:
             raise BodyTooLarge(self._outgoing.max_body)
         if self._announced is not None:
             self._announced -= len(piece)
@@ -265,9 +272,9 @@ class Response:
 
     def _complete(self) -> None:
         """See that what is handed out next makes the request whole."""
-        completing, self._completing = self._completing, None
-        if completing:
-            completing()
+        on_completing, self._completing = self._completing, None
+        if on_completing:
+            on_completing()
 
     def _all_is_sent(self) -> None:
         if self._sent:
@@ -284,7 +291,7 @@ class Response:
             self._call.phase,
             str(error),
             timeout=isinstance(error, httpx.TimeoutException),
-            neutral=isinstance(error, ConnectionLost) or short_of_our_own(error),
+            neutral=isinstance(error, ConnectionLost) or is_local_shortage(error),
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import trio
 
-from aibridge_trio.net.stream import SHORTAGES, Shortage
+from aibridge_trio.net.stream import SHORTAGE_ERRNOS, Shortage
 
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
@@ -23,10 +23,10 @@ def cause(error: BaseException) -> str:
     return next((words for words in said if words), "") or type(error).__name__
 
 
-def short_of_our_own(error: BaseException) -> bool:
+def is_local_shortage(error: BaseException) -> bool:
     """Tell whether this came of a shortage here, of descriptors, memory or threads, however it was wrapped."""
     return any(
-        isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGES)
+        isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGE_ERRNOS)
         for each in chain(error)
     )
 

@@ -33,16 +33,16 @@ class Origin:
 class Connection:
     """One connection to a provider. `reused` tells whether it has answered before."""
 
-    def __init__(self, link: ByteStream) -> None:
-        self.link = link
-        self.answer = ResponseParser()
+    def __init__(self, stream: ByteStream) -> None:
+        self.stream = stream
+        self.parser = ResponseParser()
         self.reused = False
         self.idle_since = 0.0
 
     def close(self) -> None:
         """Close it at once."""
-        self.link.close()
-        self.answer.forget()
+        self.stream.close()
+        self.parser.close()
 
 
 class PoolStats(NamedTuple):
@@ -69,12 +69,12 @@ class Pool:
     def __repr__(self) -> str:
         return f"<Pool {self._origin.host} busy={len(self._busy)} idle={len(self._idle)}>"
 
-    def take(self) -> Connection | None:
+    def take_idle(self) -> Connection | None:
         """Return an idle connection that has not been closed by its provider, None without one."""
         self.expire()
         while self._idle:
             connection = self._idle.pop()
-            if connection.link.silent():
+            if connection.stream.nothing_to_read():
                 connection.reused = True
                 self._busy.add(connection)
                 return connection
@@ -85,39 +85,39 @@ class Pool:
         """Open another one. Raises OSError and trio.BrokenResourceError; cancelled, it leaves nothing open.
 
         A connection that has spoken, or ended, before it was asked anything is of no use: what it says (often a
-        408) is no answer to the request that comes. Another one is opened in its place, once.
+        408) is no parser to the request that comes. Another one is opened in its place, once.
         """
         for _ in range(_DIALS):
-            if link := await self._silent_link():
+            if stream := await self._dial_silent():
                 if self._closed:
-                    link.close()
+                    stream.close()
                     raise trio.ClosedResourceError
-                connection = Connection(link)
+                connection = Connection(stream)
                 self._busy.add(connection)
                 return connection
         raise trio.BrokenResourceError("it spoke or ended before it was asked")
 
-    async def _silent_link(self) -> ByteStream | None:
+    async def _dial_silent(self) -> ByteStream | None:
         """Dial; None if there is something to read already, beside what is TLS's own."""
         origin = self._origin
-        link = await self._dial(origin.host, origin.port)
+        stream = await self._dial(origin.host, origin.port)
         try:
             if origin.tls:
-                tls = TLSStream(link, origin.tls, origin.host)
-                await tls.shake_hands()
-                silent = await tls.quiet()
-                link = tls
+                tls = TLSStream(stream, origin.tls, origin.host)
+                await tls.do_handshake()
+                silent = await tls.consume_tls_messages()
+                stream = tls
             else:
-                silent = link.silent()
+                silent = stream.nothing_to_read()
         except BaseException:
-            link.close()
+            stream.close()
             raise
         if silent:
-            return link
-        link.close()
+            return stream
+        stream.close()
         return None
 
-    def give(self, connection: Connection, *, reusable: bool) -> None:
+    def release(self, connection: Connection, *, reusable: bool) -> None:
         """Take a connection back: keep it, or close it."""
         if connection not in self._busy:  # the pool has been closed
             return

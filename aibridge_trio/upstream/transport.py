@@ -16,7 +16,7 @@ import httpx
 
 from aibridge_trio.errors import UsageError
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.net.dial import Dial, dialling, socket_options
+from aibridge_trio.net.dial import Dial, new_dialer, socket_options
 from aibridge_trio.net.poller import Poller
 from aibridge_trio.upstream.call import Call, CallTimeouts
 from aibridge_trio.upstream.fault_causes import cause
@@ -28,7 +28,7 @@ class Transport(httpx.AsyncBaseTransport):
 
     def __init__(self, context: ssl.SSLContext, dial: Dial | None = None) -> None:
         self._context = context
-        self._dial = dial or dialling()
+        self._dial = dial or new_dialer()
         self._pools: dict[tuple[bytes, bytes, int | None], Pool] = {}
 
     def pool(self, url: httpx.URL) -> Pool:
@@ -86,7 +86,7 @@ class _Body(httpx.AsyncByteStream):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        self._call.leave()
+        self._call.release()
 
 
 class Transports:
@@ -103,7 +103,7 @@ class Transports:
     def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
         """Return a pool, through a proxy (its URL) or not."""
         if proxy is None:
-            return Transport(self._context, dialling(self._poller, silence=self._silence))
+            return Transport(self._context, new_dialer(self._poller, silence=self._silence))
         return httpx.AsyncHTTPTransport(
             verify=self._context,
             proxy=proxy,

@@ -46,14 +46,14 @@ class ProxiedCall:
         self._connect = connect
         self._first_byte = first_byte
         self._idle = idle
-        self._answer: httpx.Response | None = None
-        self._standing = self._new = False  # the connection
+        self._response: httpx.Response | None = None
+        self._is_connected = self._new = False  # the connection
         self._sent_at = math.inf  # when the last byte of the request was taken
         self._size = 0  # of its body
         self._tls: ssl.SSLObject | None = None
 
     async def begin(
-        self, method: str, target: bytes, headers: Headers, source: Source, reached: Callable[[], None]
+        self, method: str, target: bytes, headers: Headers, source: Source, on_connected: Callable[[], None]
     ) -> None:
         """See Call.begin."""
         first = await source()  # before a connection is taken: the provider would wait for a slow caller
@@ -61,11 +61,11 @@ class ProxiedCall:
         # takes are a silence.
         deadline = trio.CancelScope()
 
-        def stands() -> None:
+        def connected() -> None:
             self.phase = "head"
-            self._standing = True
+            self._is_connected = True
             deadline.deadline = math.inf
-            reached()
+            on_connected()
 
         def sent(size: int) -> None:
             self._size, self._sent_at = size, trio.current_time()
@@ -75,7 +75,7 @@ class ProxiedCall:
             method,
             self._url,
             headers=headers,
-            stream=_Upload(first, source, stands, sent),
+            stream=_Upload(first, source, connected, sent),
             extensions={
                 "timeout": {"write": None if math.isinf(self._idle) else self._idle},
                 "trace": self._trace,
@@ -85,23 +85,23 @@ class ProxiedCall:
         deadline.deadline = trio.current_time() + self._connect
         with deadline:
             try:
-                self._answer = await self._transport.handle_async_request(request)
+                self._response = await self._transport.handle_async_request(request)
             except httpx.LocalProtocolError:
                 raise
             except httpx.TransportError as error:
                 raise self._fault(error) from error
-        if self._answer is None:
+        if self._response is None:
             raise httpx.ConnectTimeout("deadline") if self.phase == "connect" else httpx.ReadTimeout("deadline")
         self.phase = "stream"
-        self.status, self.headers = self._answer.status_code, self._answer.headers.raw
-        length = self._answer.headers.get("content-length", "")
-        if length.isdigit() and "transfer-encoding" not in self._answer.headers:
+        self.status, self.headers = self._response.status_code, self._response.headers.raw
+        length = self._response.headers.get("content-length", "")
+        if length.isdigit() and "transfer-encoding" not in self._response.headers:
             self.length = int(length)
-        if self.length is None and "transfer-encoding" not in self._answer.headers:
-            network = self._answer.extensions.get("network_stream")
+        if self.length is None and "transfer-encoding" not in self._response.headers:
+            network = self._response.extensions.get("network_stream")
             self._tls = network.get_extra_info("ssl_object") if network else None
-        assert isinstance(self._answer.stream, httpx.AsyncByteStream)
-        self._pieces = aiter(self._answer.stream)
+        assert isinstance(self._response.stream, httpx.AsyncByteStream)
+        self._pieces = aiter(self._response.stream)
 
     async def _trace(self, event: str, _: object) -> None:
         """Hear of httpcore that it opens a connection."""
@@ -113,7 +113,7 @@ class ProxiedCall:
         if isinstance(error, httpx.TimeoutException):
             return error
         words = _words(error)
-        lost = self._standing and not isinstance(error, httpx.ProxyError) and words != _MALFORMED
+        lost = self._is_connected and not isinstance(error, httpx.ProxyError) and words != _MALFORMED
         kept = not (self._new or self.status)
         cut_off = words == _RESET and not self.status and unread(self._size, self._sent_at)
         if lost and (kept or cut_off or math.isinf(self._sent_at)):
@@ -131,7 +131,7 @@ class ProxiedCall:
                 raise self._fault(error) from error
         if scope.cancelled_caught:
             raise httpx.ReadTimeout("deadline")
-        if piece is None and self._tls and not _said_goodbye(self._tls):
+        if piece is None and self._tls and not _got_close_notify(self._tls):
             raise httpx.RemoteProtocolError("it ended without a close_notify")
         return piece or b""
 
@@ -140,7 +140,7 @@ class ProxiedCall:
 
         A read that is cancelled before it waits unwinds them all, and closes the connection.
         """
-        if self._answer is None:
+        if self._response is None:
             return
         try:
             with trio.CancelScope() as scope, suppress(httpx.TransportError):
@@ -148,7 +148,7 @@ class ProxiedCall:
                 async for _ in self._pieces:
                     pass
         finally:
-            await self._answer.aclose()
+            await self._response.aclose()
 
 
 def _words(error: httpx.TransportError) -> str:
@@ -162,7 +162,7 @@ def _words(error: httpx.TransportError) -> str:
     return cause(error)
 
 
-def _said_goodbye(tls: ssl.SSLObject) -> bool:
+def _got_close_notify(tls: ssl.SSLObject) -> bool:
     """Tell whether a TLS connection that has ended was ended by its other side, with a close_notify."""
     try:
         return not tls.read(1)
@@ -173,17 +173,17 @@ def _said_goodbye(tls: ssl.SSLObject) -> bool:
 
 
 class _Upload(httpx.AsyncByteStream):
-    """The request's body. Who pulls at it shows how far the request has come.
+    """The request's body, which also reports the request's progress.
 
-    A transport begins to pull when the connection stands, and has pulled the last piece when the request is out.
+    A transport takes the first piece when it has a connection, and asks for one more when all is sent.
     """
 
     def __init__(
-        self, first: bytes | None, source: Source, stands: Callable[[], None], sent: Callable[[int], None]
+        self, first: bytes | None, source: Source, connected: Callable[[], None], sent: Callable[[int], None]
     ) -> None:
         self._first = first
         self._source = source
-        self._stands: Callable[[], None] | None = stands
+        self._connected_once: Callable[[], None] | None = connected
         self._sent = sent
         self._size = 0
 
@@ -191,9 +191,9 @@ class _Upload(httpx.AsyncByteStream):
         return self
 
     async def __anext__(self) -> bytes:
-        if self._stands:
-            self._stands()
-            self._stands = None
+        if self._connected_once:
+            self._connected_once()
+            self._connected_once = None
             piece = self._first
         else:
             piece = await self._source()

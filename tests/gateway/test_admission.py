@@ -221,7 +221,7 @@ def test_a_zero_rate_is_off() -> None:
     """With 0 nobody is counted, and no reply speaks of a limit."""
     door, answer = Door(rate_limit=0), reply()
     assert all(door.take(answer=answer) for _ in range(1000))
-    assert answer._offers == []
+    assert answer._defaults == []
     assert door.admission.statistics().callers == 0
 
 
@@ -246,7 +246,7 @@ def test_every_reply_offers_the_budget() -> None:
     for _ in range(3):
         answer = reply()
         door.take(answer=answer)
-        told.append(dict(answer._offers[0]))
+        told.append(dict(answer._defaults[0]))
     assert told == [
         {b"x-ratelimit-limit": b"2", b"x-ratelimit-remaining": remaining, b"x-ratelimit-reset": b"1"}
         for remaining in (b"1", b"0", b"0")

@@ -20,8 +20,8 @@ from trio.testing import MockClock
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
 from aibridge_trio.events import Finished
 from aibridge_trio.gateway.buffering import Ahead, Buffers, ReadAhead
-from aibridge_trio.http.decompression import Unzstd
-from aibridge_trio.http.gzip import Gunzip
+from aibridge_trio.http.decompression import ZstdDecompressor
+from aibridge_trio.http.gzip import GzipDecompressor
 from aibridge_trio.http.message import BodyStalled, Reply, Request
 from aibridge_trio.upstream.client import Outgoing
 from tests.support.network import Network, Running
@@ -136,7 +136,9 @@ async def test_a_violation_is_refused_unless_the_model_is_known() -> None:
 def test_unpacking_changes_nothing(coding: str, data: bytes, size: int, most: int) -> None:
     """However the bytes are cut, in bounded pieces."""
     packed, unpack = (
-        (gzip.compress(data), Gunzip(most)) if coding == "gzip" else (zstd.compress(data), Unzstd(most))
+        (gzip.compress(data), GzipDecompressor(most))
+        if coding == "gzip"
+        else (zstd.compress(data), ZstdDecompressor(most))
     )
     got: list[bytes] = []
     for at in range(0, len(packed), size):
@@ -154,7 +156,7 @@ def test_no_memory_for_a_huge_window() -> None:
     compressor = zstd.ZstdCompressor(options=wide)
     packed = compressor.compress(b"x" * 1000) + compressor.flush()
     with pytest.raises(ValueError, match="memory"):
-        list(Unzstd().feed(packed))
+        list(ZstdDecompressor().feed(packed))
 
 
 # Whose memory it is

@@ -151,9 +151,9 @@ class Upload(Body):
 
     def wait(self, began: float, ended: float | None = None) -> None:
         """Wait for a piece; without an end it is still being waited for."""
-        self._wait_begins(began)
+        self._begin_wait(began)
         if ended is not None:
-            self._wait_ends(ended)
+            self._end_wait(ended)
 
 
 class Unanswered(Reply):

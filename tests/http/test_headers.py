@@ -166,4 +166,4 @@ def test_no_media_type() -> None:
 )
 def test_a_callers_patience(headers: h.Headers, seconds: float) -> None:
     """The least of what the SDKs say of their time-outs; anything else says nothing."""
-    assert h.patience(headers) == seconds
+    assert h.caller_timeout(headers) == seconds

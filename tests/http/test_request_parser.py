@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.http.request_parser import Broken, End, Event, Head, Piece, RequestParser
+from aibridge_trio.http.request_parser import Data, EndOfRequest, Event, Head, InvalidRequest, RequestParser
 from aibridge_trio.http.response_parser import MAX_HEAD, MAX_HEADERS
 from tests.support.mutations import cut, mutated, places
 
@@ -22,14 +22,14 @@ CHUNKED = POST + b"transfer-encoding: chunked\r\n\r\n"
 
 def read(*parts: bytes) -> list[Event]:
     """All events of these parts; pieces that follow each other are one."""
-    requests, events = RequestParser(), list[Event]()
+    parser, events = RequestParser(), list[Event]()
     for part in parts:
-        found = requests.feed(part)
-        while requests.ahead:
-            found += requests.feed()
+        found = parser.feed(part)
+        while parser.has_buffered:
+            found += parser.feed()
         for event in found:
-            if isinstance(event, Piece) and events and isinstance(events[-1], Piece):
-                events[-1] = Piece(events[-1].data + event.data)
+            if isinstance(event, Data) and events and isinstance(events[-1], Data):
+                events[-1] = Data(events[-1].data + event.data)
             else:
                 events.append(event)
     return events
@@ -51,8 +51,8 @@ def test_a_request_is_a_head_pieces_and_an_end() -> None:
         b"x-a: 2\r\nX-Empty:\r\nContent-Length: 3\r\n\r\nabc"
     )
     headers = [(b"host", b"b"), (b"x-a", b"1"), (b"x-a", b"2"), (b"x-empty", b""), (b"content-length", b"3")]
-    assert head == Head("POST", b"/a%20b?c=%64", "1.1", headers, 3, expects=False, final=False)
-    assert (piece, end) == (Piece(b"abc"), End())
+    assert head == Head("POST", b"/a%20b?c=%64", "1.1", headers, 3, expects_continue=False, closes=False)
+    assert (piece, end) == (Data(b"abc"), EndOfRequest())
 
 
 def test_a_chunked_body_is_its_data() -> None:
@@ -61,17 +61,17 @@ def test_a_chunked_body_is_its_data() -> None:
     head, piece, end = read(data)
     assert isinstance(head, Head)
     assert head.length is None
-    assert (piece, end) == (Piece(b"abc0123456789"), End())
+    assert (piece, end) == (Data(b"abc0123456789"), EndOfRequest())
 
 
 def test_a_pipeline_is_read_one_by_one() -> None:
     """A call of `feed` returns one request, and keeps what stands behind it."""
-    requests = RequestParser()
-    first = requests.feed((GET + b"x-padding: " + b"x" * 300 + b"\r\n\r\n") * 100)
-    assert [type(event) for event in first] == [Head, End]
+    parser = RequestParser()
+    first = parser.feed((GET + b"x-padding: " + b"x" * 300 + b"\r\n\r\n") * 100)
+    assert [type(event) for event in first] == [Head, EndOfRequest]
     count = 1
-    while requests.ahead:
-        count += requests.feed().count(End())
+    while parser.has_buffered:
+        count += parser.feed().count(EndOfRequest())
     assert count == 100
 
 
@@ -89,18 +89,18 @@ def test_a_pipeline_is_read_one_by_one() -> None:
 )
 def test_a_head_says_whether_another_may_follow(data: bytes, final: bool) -> None:
     """Behind a close, HTTP/1.0 or a tunnel nothing is a request any more."""
-    requests = RequestParser()
-    events = requests.feed(data)
+    parser = RequestParser()
+    events = parser.feed(data)
     assert isinstance(events[0], Head)
-    assert (events[0].final, requests.over, events[1:]) == (final, final, [End()])
-    following = requests.feed(b"GET /next HTTP/1.1\r\nhost: b\r\n\r\n")
+    assert (events[0].closes, parser.closed, events[1:]) == (final, final, [EndOfRequest()])
+    following = parser.feed(b"GET /next HTTP/1.1\r\nhost: b\r\n\r\n")
     assert bool(following) is not final
 
 
 def test_who_asks_for_another_protocol_is_read_on_in_this_one() -> None:
     """An upgrade that nobody grants changes nothing: the next request is read."""
     upgrade = GET + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"
-    assert [type(event) for event in read(upgrade + GET + b"\r\n")] == [Head, End, Head, End]
+    assert [type(event) for event in read(upgrade + GET + b"\r\n")] == [Head, EndOfRequest, Head, EndOfRequest]
 
 
 OFFERS = (b"connection: upgrade\r\nupgrade: h2c\r\n", b"connection: upgrade\r\nupgrade: websocket\r\n")
@@ -124,20 +124,20 @@ def test_a_body_behind_an_offer_of_another_protocol_is_read(
     """Head, body and the requests behind it are what they are without the offer, in whatever pieces they come."""
     request = POST + offer + framing + b"\r\n\r\n" + wire
     data = request + request + GET + b"\r\n"
-    requests, events = RequestParser(), []
+    parser, events = RequestParser(), []
     for at in range(0, len(data), size):
-        events += requests.feed(data[at : at + size])
-        while requests.ahead:
-            events += requests.feed()
+        events += parser.feed(data[at : at + size])
+        while parser.has_buffered:
+            events += parser.feed()
     heads = [event for event in events if isinstance(event, Head)]
     assert [head.method for head in heads] == ["POST", "POST", "GET"]
-    assert [head.final for head in heads] == [False] * 3
+    assert [head.closes for head in heads] == [False] * 3
     assert {head.length for head in heads[:2]} == {None if b"chunked" in framing else len(body)}
     assert heads[0].headers == heads[1].headers == the_head(request).headers
     assert (b"upgrade", offer.split()[-1]) in heads[0].headers
-    assert events.count(End()) == 3
-    assert b"".join(event.data for event in events if isinstance(event, Piece)) == body * 2
-    assert not any(isinstance(event, Broken) for event in events)
+    assert events.count(EndOfRequest()) == 3
+    assert b"".join(event.data for event in events if isinstance(event, Data)) == body * 2
+    assert not any(isinstance(event, InvalidRequest) for event in events)
 
 
 def test_a_broken_body_behind_an_offer_is_broken() -> None:
@@ -146,8 +146,8 @@ def test_a_broken_body_behind_an_offer_is_broken() -> None:
     for wire in (b"x\r\n", b"1\r\nab\r\n", b"1;" + b"x" * 20_000 + b"\r\n", b"1\r\na\r\n0\r\nx: " + b"x" * 20_000):
         events = read(head + wire)
         assert isinstance(events[0], Head)
-        assert isinstance(events[-1], Broken)
-        assert End() not in events
+        assert isinstance(events[-1], InvalidRequest)
+        assert EndOfRequest() not in events
 
 
 def test_a_close_beside_an_offer_is_a_close() -> None:
@@ -155,8 +155,8 @@ def test_a_close_beside_an_offer_is_a_close() -> None:
     head = POST + b"connection: close, upgrade\r\nupgrade: h2c\r\ncontent-length: 3\r\n\r\n"
     first, piece, end = read(head + b"abc" + GET + b"\r\n")
     assert isinstance(first, Head)
-    assert first.final
-    assert (piece, end) == (Piece(b"abc"), End())
+    assert first.closes
+    assert (piece, end) == (Data(b"abc"), EndOfRequest())
 
 
 def test_who_goes_on_in_another_protocol_is_refused() -> None:
@@ -165,8 +165,8 @@ def test_who_goes_on_in_another_protocol_is_refused() -> None:
     for more in (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0", b"GET / HTTP/1.1\r\nhost: b\r\nhost: b\r\n\r\n"):
         head, end, broken = read(upgrade + more)
         assert isinstance(head, Head)
-        assert end == End()
-        assert isinstance(broken, Broken)
+        assert end == EndOfRequest()
+        assert isinstance(broken, InvalidRequest)
         assert broken.status == 400
 
 
@@ -183,18 +183,18 @@ def test_who_goes_on_in_another_protocol_is_refused() -> None:
 )
 def test_who_waits_for_a_100_is_known(data: bytes, expects: bool) -> None:
     """Only where there is a body to wait with, and not in HTTP/1.0, which has no 100."""
-    assert the_head(data).expects is expects
+    assert the_head(data).expects_continue is expects
 
 
 def test_empty_lines_before_a_request_are_nothing() -> None:
     """Old clients send one behind a body; a head has not begun with it."""
-    requests = RequestParser()
-    assert requests.feed(b"\r\n\r\n") == []
-    begun = [requests.begun]
-    assert requests.feed(b"G") == []
-    begun.append(requests.begun)
-    assert len(requests.feed(b"ET / HTTP/1.1\r\nhost: b\r\n\r\n")) == 2
-    begun.append(requests.begun)
+    parser = RequestParser()
+    assert parser.feed(b"\r\n\r\n") == []
+    begun = [parser.head_begun]
+    assert parser.feed(b"G") == []
+    begun.append(parser.head_begun)
+    assert len(parser.feed(b"ET / HTTP/1.1\r\nhost: b\r\n\r\n")) == 2
+    begun.append(parser.head_begun)
     assert begun == [False, True, False]
 
 
@@ -263,23 +263,23 @@ def test_what_two_readers_could_read_in_two_ways_is_refused(name: str) -> None:
     """However its bytes are cut: 400, and nothing behind it is a request."""
     data = SMUGGLED[name]
     for parts in ((data,), [data[n : n + 1] for n in range(len(data))]):
-        requests, events = RequestParser(), list[Event]()
+        parser, events = RequestParser(), list[Event]()
         for part in parts:
-            events += requests.feed(part)
-            while requests.ahead:
-                events += requests.feed()
+            events += parser.feed(part)
+            while parser.has_buffered:
+                events += parser.feed()
         broken = events[-1]
-        assert isinstance(broken, Broken)
+        assert isinstance(broken, InvalidRequest)
         assert broken.status == 400
-        assert requests.over
-        assert requests.feed(GET + b"\r\n") == []
+        assert parser.closed
+        assert parser.feed(GET + b"\r\n") == []
 
 
 @pytest.mark.parametrize("version", [b" HTTP/2.0", b" HTTP/0.9", b""])
 def test_other_versions_are_505(version: bytes) -> None:
     """Their framing is not ours."""
     [broken] = read(b"GET /" + version + b"\r\nhost: b\r\n\r\n")
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, InvalidRequest)
     assert broken.status == 505
 
 
@@ -299,7 +299,7 @@ def test_a_long_head_is_431(name: str, cut: int) -> None:
     """Nobody's head is kept beyond the bound, whether its end comes or not."""
     data = LONG_HEADS[name] + b"\r\n\r\n"
     broken = read(*(data[n : n + cut] for n in range(0, len(data), cut)))[-1]
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, InvalidRequest)
     assert broken.status == 431
 
 
@@ -322,15 +322,18 @@ def test_a_head_below_the_bound_is_read() -> None:
 def test_a_body_that_is_more_frame_than_body_is_refused(data: bytes, cut: int) -> None:
     """Nobody keeps a connection busy with bytes that no limit on bodies counts."""
     broken = read(*(data[n : n + cut] for n in range(0, len(data), cut)))[-1]
-    assert isinstance(broken, Broken)
+    assert isinstance(broken, InvalidRequest)
     assert broken.status == 400
 
 
 def test_small_chunks_are_no_offence() -> None:
     """A body may come byte by byte."""
     data = CHUNKED + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n"
-    assert read(data)[1:] == [Piece(b"a" * 20_000), End()]
-    assert read(*(data[n : n + 1000] for n in range(0, len(data), 1000)))[1:] == [Piece(b"a" * 20_000), End()]
+    assert read(data)[1:] == [Data(b"a" * 20_000), EndOfRequest()]
+    assert read(*(data[n : n + 1000] for n in range(0, len(data), 1000)))[1:] == [
+        Data(b"a" * 20_000),
+        EndOfRequest(),
+    ]
 
 
 # Any bytes, any cut
@@ -362,9 +365,9 @@ def test_requests_are_the_same_however_they_are_cut(sent: list[tuple[bytes, byte
     data = b"".join(request for request, _ in sent)
     events = read(*cut(data, at))
     assert events == read(data)
-    heard = b"\0".join(event.data for event in events if isinstance(event, Piece))
+    heard = b"\0".join(event.data for event in events if isinstance(event, Data))
     assert heard == b"\0".join(body for _, body in sent if body)
-    assert [type(event) for event in events].count(End) == len(sent)
+    assert [type(event) for event in events].count(EndOfRequest) == len(sent)
 
 
 # What makes parsers stumble, in any order.
@@ -382,11 +385,11 @@ pipelines = st.lists(a_request(), min_size=1, max_size=3).map(lambda each: b"".j
 
 @given(st.one_of(noise, mutated(pipelines)), places)
 def test_no_bytes_give_anything_but_events(data: bytes, at: list[int]) -> None:
-    """Heads, pieces, ends in their order, and at most one word that it is broken, at the end."""
+    """Any bytes give heads, data and ends of requests in that order, and at most one InvalidRequest, the last."""
     events = read(*cut(data, at))
     assert events == read(data)
     said = "".join(type(event).__name__[0] for event in events)
-    assert re.fullmatch(r"(HP?E)*(HP?)?B?", said)
+    assert re.fullmatch(r"(HD?E)*(HD?)?I?", said)
 
 
 def others(data: bytes) -> list[tuple[str, bytes, bytes]]:
@@ -413,12 +416,12 @@ def ours(data: bytes) -> list[tuple[str, bytes, bytes]]:
     for event in read(data):
         match event:
             case Head():
-                if event.final and any(name == b"upgrade" for name, _ in event.headers):
+                if event.closes and any(name == b"upgrade" for name, _ in event.headers):
                     break  # it is refused, and its body with it
                 head, body = event, b""
-            case Piece():
+            case Data():
                 body += event.data
-            case End():
+            case EndOfRequest():
                 found.append((head.method, head.target, body))
     return found
 

@@ -1,4 +1,4 @@
-"""Answers, read byte by byte: what is an answer, where it ends, and what else may follow on the connection."""
+"""Answers, read byte by byte: what is an parser, where it ends, and what else may follow on the connection."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 def fed(*pieces: bytes, to_head: bool = False) -> tuple[ResponseParser, bytes]:
-    """An answer after these pieces, and the body that they held."""
-    answer = ResponseParser(to_head=to_head)
-    return answer, b"".join([answer.feed(piece) for piece in pieces])
+    """An parser after these pieces, and the body that they held."""
+    parser = ResponseParser(to_head=to_head)
+    return parser, b"".join([parser.feed(piece) for piece in pieces])
 
 
 def test_a_counted_answer_ends_at_its_length() -> None:
     """Head, body, end, and the connection may be used again."""
-    answer, body = fed(OK + b"Content-Length: 3\r\nx: y\r\n\r\nabc")
-    assert (answer.status, body, answer.complete, answer.reusable, answer.broken) == (200, b"abc", True, True, "")
-    assert answer.headers == [(b"Content-Length", b"3"), (b"x", b"y")]
+    parser, body = fed(OK + b"Content-Length: 3\r\nx: y\r\n\r\nabc")
+    assert (parser.status, body, parser.complete, parser.reusable, parser.error) == (200, b"abc", True, True, "")
+    assert parser.headers == [(b"Content-Length", b"3"), (b"x", b"y")]
 
 
 def test_a_chunked_answer_ends_at_its_last_chunk() -> None:
     """Pieces come without their framing; trailers are dropped."""
-    answer, body = fed(OK + b"transfer-encoding: Chunked\r\n\r\n" + chunk(b"ab") + chunk(b"c"))
-    assert (body, answer.complete) == (b"abc", False)
-    assert answer.feed(b"0\r\nx-trailer: 1\r\n\r\n") == b""
-    assert answer.complete
-    assert answer.reusable
-    assert answer.headers == [(b"transfer-encoding", b"Chunked")]
+    parser, body = fed(OK + b"transfer-encoding: Chunked\r\n\r\n" + chunk(b"ab") + chunk(b"c"))
+    assert (body, parser.complete) == (b"abc", False)
+    assert parser.feed(b"0\r\nx-trailer: 1\r\n\r\n") == b""
+    assert parser.complete
+    assert parser.reusable
+    assert parser.headers == [(b"transfer-encoding", b"Chunked")]
 
 
 def test_an_answer_without_a_length_ends_with_the_connection() -> None:
     """Then and only then the end of the connection is the end of the answer; nothing follows."""
-    answer, body = fed(OK + b"\r\nabc")
-    assert (body, answer.complete, answer.broken) == (b"abc", False, "")
-    answer.end()
-    assert answer.complete
-    assert not answer.reusable
+    parser, body = fed(OK + b"\r\nabc")
+    assert (body, parser.complete, parser.error) == (b"abc", False, "")
+    parser.end()
+    assert parser.complete
+    assert not parser.reusable
 
 
 @pytest.mark.parametrize(
@@ -53,53 +53,53 @@ def test_an_answer_without_a_length_ends_with_the_connection() -> None:
 )
 def test_an_end_in_the_middle_is_a_break(cut: bytes) -> None:
     """Before the head, in it, and in a body that says where it ends."""
-    answer, _ = fed(cut)
-    answer.end()
-    assert answer.broken
-    assert not answer.complete
-    assert not answer.reusable
+    parser, _ = fed(cut)
+    parser.end()
+    assert parser.error
+    assert not parser.complete
+    assert not parser.reusable
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 def test_some_answers_have_no_body(status: bytes) -> None:
     """Whatever their headers say (RFC 9112, 6.3)."""
-    answer, body = fed(b"HTTP/1.1 " + status + b"\r\netag: x\r\n\r\n")
-    assert (body, answer.complete, answer.reusable) == (b"", True, True)
+    parser, body = fed(b"HTTP/1.1 " + status + b"\r\netag: x\r\n\r\n")
+    assert (body, parser.complete, parser.reusable) == (b"", True, True)
 
 
 @pytest.mark.parametrize("framing", [b"content-length: 9\r\n", b"transfer-encoding: chunked\r\n"])
 def test_an_answer_to_head_is_its_head(framing: bytes) -> None:
     """Its framing says what GET would have got; the connection may be used again if nothing follows."""
-    answer, body = fed(OK + framing + b"\r\n", to_head=True)
-    assert (answer.status, body, answer.complete, answer.reusable) == (200, b"", True, True)
-    answer, body = fed(OK + b"content-length: 2\r\n\r\nab", to_head=True)
-    assert (body, answer.complete, answer.reusable) == (b"", True, False)
+    parser, body = fed(OK + framing + b"\r\n", to_head=True)
+    assert (parser.status, body, parser.complete, parser.reusable) == (200, b"", True, True)
+    parser, body = fed(OK + b"content-length: 2\r\n\r\nab", to_head=True)
+    assert (body, parser.complete, parser.reusable) == (b"", True, False)
 
 
 def test_interim_answers_are_passed_over() -> None:
-    """100 and 103 come before the answer and leave nothing behind."""
+    """100 and 103 come before the parser and leave nothing behind."""
     interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n"
-    answer, _ = fed(interim)
-    assert (answer.status, answer.complete) == (0, False)
-    answer.feed(OK + b"content-length: 0\r\n\r\n")
-    assert (answer.status, answer.headers, answer.complete) == (200, [(b"content-length", b"0")], True)
+    parser, _ = fed(interim)
+    assert (parser.status, parser.complete) == (0, False)
+    parser.feed(OK + b"content-length: 0\r\n\r\n")
+    assert (parser.status, parser.headers, parser.complete) == (200, [(b"content-length", b"0")], True)
 
 
 @pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b"x", b"\r\nnoise", b"\0"])
 @pytest.mark.parametrize("apart", [True, False])
 def test_what_comes_behind_the_end_spoils_the_connection(more: bytes, apart: bool) -> None:
-    """The answer stands; but nobody may take those bytes for the next one."""
+    """The parser stands; but nobody may take those bytes for the next one."""
     whole = OK + b"content-length: 3\r\n\r\nabc"
-    answer, body = fed(whole, more) if apart else fed(whole + more)
-    assert (answer.status, body, answer.complete, answer.broken) == (200, b"abc", True, "")
-    assert not answer.reusable
+    parser, body = fed(whole, more) if apart else fed(whole + more)
+    assert (parser.status, body, parser.complete, parser.error) == (200, b"abc", True, "")
+    assert not parser.reusable
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n", OK + b"connection: close\r\n"])
 def test_who_says_close_is_not_used_again(head: bytes) -> None:
     """HTTP/1.0 says it by its version."""
-    answer, body = fed(head + b"content-length: 3\r\n\r\nabc")
-    assert (body, answer.complete, answer.reusable) == (b"abc", True, False)
+    parser, body = fed(head + b"content-length: 3\r\n\r\nabc")
+    assert (body, parser.complete, parser.reusable) == (b"abc", True, False)
 
 
 @pytest.mark.parametrize(
@@ -129,17 +129,17 @@ def test_who_says_close_is_not_used_again(head: bytes) -> None:
 )
 def test_what_is_no_answer_is_broken_and_has_no_status(bad: bytes) -> None:
     """Contradictory or unknown framing, folded lines, bare line feeds, other protocols, endless heads."""
-    answer, body = fed(bad)
-    assert answer.broken
-    assert "callback" not in answer.broken, "the reason is ours"
-    assert (answer.status, body, answer.complete, answer.reusable) == (0, b"", False, False)
+    parser, body = fed(bad)
+    assert parser.error
+    assert "callback" not in parser.error, "the reason is ours"
+    assert (parser.status, body, parser.complete, parser.reusable) == (0, b"", False, False)
 
 
 def test_a_bad_chunk_breaks_an_answer_in_the_middle() -> None:
     """What came before it stands."""
-    answer, body = fed(OK + b"transfer-encoding: chunked\r\n\r\n" + chunk(b"ab") + b"zz\r\n")
-    assert (answer.status, body, answer.complete) == (200, b"ab", False)
-    assert answer.broken
+    parser, body = fed(OK + b"transfer-encoding: chunked\r\n\r\n" + chunk(b"ab") + b"zz\r\n")
+    assert (parser.status, body, parser.complete) == (200, b"ab", False)
+    assert parser.error
 
 
 ANSWERS = st.sampled_from(
@@ -159,7 +159,7 @@ values = st.from_regex(re.compile(rb"[!-~\x80-\xff]{0,20}"), fullmatch=True)
 
 @st.composite
 def an_answer(draw: st.DrawFn) -> bytes:
-    """A well-formed answer, with what may stand before it and behind it."""
+    """A well-formed parser, with what may stand before it and behind it."""
     body = draw(bodies)
     hints = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * draw(st.integers(0, 2))
     status = draw(st.sampled_from([b"200 OK", b"204 No Content", b"304 Not Modified", b"429 ", b"999 X"]))
@@ -175,10 +175,10 @@ def an_answer(draw: st.DrawFn) -> bytes:
     return head + b"\r\n" + body
 
 
-def told(answer: ResponseParser, body: bytes) -> tuple[object, ...]:
-    """All that an answer tells; without a status it has no headers either."""
-    headers = answer.headers if answer.status else []
-    return answer.status, headers, body, answer.complete, answer.reusable, bool(answer.broken)
+def told(parser: ResponseParser, body: bytes) -> tuple[object, ...]:
+    """All that a parser tells; without a status it has no headers either."""
+    headers = parser.headers if parser.status else []
+    return parser.status, headers, body, parser.complete, parser.reusable, bool(parser.error)
 
 
 @given(st.one_of(an_answer(), mutated(an_answer())), places, st.booleans(), st.booleans())
@@ -190,15 +190,15 @@ def test_an_answer_is_the_same_however_it_is_cut(data: bytes, at: list[int], to_
         parts.end()
     assert told(parts, parts_body) == told(whole, body)
     if ends:
-        assert whole.complete or whole.broken
+        assert whole.complete or whole.error
 
 
 @given(an_answer())
 def test_a_well_formed_answer_is_one(data: bytes) -> None:
     """Whatever it is made of, it comes to its end."""
-    answer, _ = fed(data)
-    answer.end()
-    assert (answer.complete, answer.broken) == (True, "")
+    parser, _ = fed(data)
+    parser.end()
+    assert (parser.complete, parser.error) == (True, "")
 
 
 @given(ANSWERS, st.lists(st.integers(0, 120)))
@@ -210,15 +210,15 @@ def test_however_the_bytes_are_cut_the_answer_is_the_same(data: bytes, cuts: lis
     assert cut_body == body
     for name in ("status", "headers", "complete", "reusable"):
         assert getattr(cut, name) == getattr(whole, name)
-    assert bool(cut.broken) == bool(whole.broken)
+    assert bool(cut.error) == bool(whole.error)
 
 
 @given(st.lists(st.binary(max_size=60), max_size=8), st.booleans())
 def test_no_bytes_do_more_than_break_an_answer(pieces: list[bytes], to_head: bool) -> None:
     """Whatever a provider sends, nothing is raised."""
-    answer, _ = fed(OK + b"transfer-encoding: chunked\r\n\r\n", *pieces, to_head=to_head)
-    answer.end()
-    assert answer.complete or answer.broken
+    parser, _ = fed(OK + b"transfer-encoding: chunked\r\n\r\n", *pieces, to_head=to_head)
+    parser.end()
+    assert parser.complete or parser.error
 
 
 def test_a_request_head_goes_out_byte_for_byte() -> None:

@@ -133,7 +133,7 @@ def test_blind_after_an_event_that_is_too_long() -> None:
     """Above its bound the reader goes blind for good, and keeps nothing."""
     parser = Parser(max_event=100)
     assert parser.feed(b"data: 1\n\ndata: " + b"x" * 100) == [Event("", b"1")]
-    assert parser.blind
+    assert parser.overflowed
     assert parser.feed(b"\n\ndata: 2\n\n") == []
     assert (len(parser._line), parser._data) == (0, [])
 
@@ -142,7 +142,7 @@ def test_an_event_at_the_bound_is_read() -> None:
     """The bound itself is allowed."""
     parser = Parser(max_event=100)
     assert parser.feed(b"data: " + b"x" * 93 + b"\n\n") == [Event("", b"x" * 93)]
-    assert not parser.blind
+    assert not parser.overflowed
 
 
 def test_the_bound_is_per_event() -> None:
@@ -157,7 +157,7 @@ def test_the_bound_counts_all_lines(line: bytes) -> None:
     parser = Parser(max_event=1000)
     for _ in range(1001):
         parser.feed(line)
-    assert parser.blind
+    assert parser.overflowed
 
 
 def test_the_default_bound_is_a_mebibyte() -> None:

@@ -14,7 +14,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.net import dial
-from aibridge_trio.net.dial import LOOKUPS, Names, dialling, socket_options
+from aibridge_trio.net.dial import LOOKUPS, Resolver, new_dialer, socket_options
 from aibridge_trio.net.stream import Shortage, TCPStream
 from aibridge_trio.server.asgi import AsgiBody
 from aibridge_trio.upstream.client import Outgoing, Timeouts, Upstream
@@ -54,7 +54,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
 async def fault_of(upstream: Upstream) -> UpstreamFault:
     """Ask, and return what went wrong."""
     body = AsgiBody()
-    body._inlet.close()
+    body._send_channel.close()
     try:
         async with upstream.send(Outgoing("GET", b"/x", [], body, None, chunked=False, max_body=0), lambda: None):
             raise AssertionError
@@ -105,18 +105,18 @@ async def test_a_thread_that_cannot_start_is_our_shortage(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(trio.to_thread, "run_sync", no_thread)
     with pytest.raises(Shortage) as caught:
-        await Names().find("well.test", 80)
+        await Resolver().resolve("well.test", 80)
     assert cause(caught.value) == "no thread can be started to look the name up"
 
 
 async def test_a_name_is_looked_up_once_for_all_who_wait(resolver: Hanging) -> None:
     """Who led the look-up may leave: another takes it over."""
-    names = Names()
+    names = Resolver()
     found: list[Any] = []
 
     async def find(patience: float, host: str) -> None:
         with trio.move_on_after(patience):
-            found.append(await names.find(host, 80))
+            found.append(await names.resolve(host, 80))
 
     async with trio.open_nursery() as nursery:
         for _ in range(20):
@@ -128,17 +128,17 @@ async def test_a_name_is_looked_up_once_for_all_who_wait(resolver: Hanging) -> N
         await trio.sleep(0.01)
         nursery.start_soon(find, 0.3, "hang.test")
     assert resolver.asked.count("hang.test") == 2
-    assert not names._flights
+    assert not names._lookups
 
 
 async def test_a_failed_look_up_fails_for_all(resolver: Hanging) -> None:
     """With its reason."""
-    names = Names()
+    names = Resolver()
     said: list[str] = []
 
     async def find() -> None:
         try:
-            await names.find("nowhere.test", 80)
+            await names.resolve("nowhere.test", 80)
         except OSError as error:
             said.append(cause(error))
 
@@ -157,14 +157,14 @@ async def test_an_address_needs_no_look_up(monkeypatch: pytest.MonkeyPatch, host
         raise AssertionError
 
     monkeypatch.setattr(trio.to_thread, "run_sync", no_thread)
-    [address] = await Names().find(host, 80)
+    [address] = await Resolver().resolve(host, 80)
     assert address.where[:2] == (host, 80)
 
 
 async def test_what_is_no_name_is_not_found() -> None:
     """A label that is too long for DNS is no bug of ours."""
     with pytest.raises(OSError) as caught:
-        await Names().find("x" * 300 + ".test", 80)
+        await Resolver().resolve("x" * 300 + ".test", 80)
     assert cause(caught.value) in ("name not found", "name look-up failed: Name or service not known")
 
 
@@ -202,12 +202,12 @@ async def test_the_first_address_that_answers_is_taken(
             raise
         return sock
 
-    monkeypatch.setattr(dial, "_connected", connected)
+    monkeypatch.setattr(dial, "_connect", connected)
 
     async def race(*names: str) -> Any:
         opened.clear()
         closed.clear()
-        return await dial._first([dial.Address(socket.AF_INET, name) for name in names], [])
+        return await dial._connect_first([dial.Address(socket.AF_INET, name) for name in names], [])
 
     began = trio.current_time()
     assert (await race("refuses", "silent", "answers", "late")).name == "answers"
@@ -228,7 +228,7 @@ async def test_a_name_with_two_families_is_tried_by_turns(monkeypatch: pytest.Mo
     six = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"::{n}", 80, 0, 0)) for n in range(3)]
     four = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [*six, *four])
-    found = await Names().find("well.test", 80)
+    found = await Resolver().resolve("well.test", 80)
     assert [each.where[0] for each in found] == ["::0", "127.0.0.1", "::1", "::2"]
 
 
@@ -239,7 +239,7 @@ async def test_a_name_with_two_families_is_tried_by_turns(monkeypatch: pytest.Mo
 async def test_a_connection_notices_that_its_other_side_is_gone(silence: float, milliseconds: int) -> None:
     """Keepalive after a minute, and an end to what is never acknowledged: never before `--idle-timeout`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        link = await dialling(silence=silence)("127.0.0.1", listener.getsockname()[1])
+        link = await new_dialer(silence=silence)("127.0.0.1", listener.getsockname()[1])
         assert isinstance(link, TCPStream)
         sock = link._sock
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -17,9 +17,9 @@ from trio.testing import wait_all_tasks_blocked
 
 from aibridge_trio.net import tls
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.stream import BROKEN, ServerStream, TCPStream
+from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream, TCPStream
 from aibridge_trio.net.tls import TLSServerStream
-from aibridge_trio.server import writer as outlets
+from aibridge_trio.server import writer as writers
 from aibridge_trio.server.writer import Flusher, ResponseWriter
 
 
@@ -72,18 +72,18 @@ def drain(near: socket.socket) -> bytes:
 async def seen(wire: ServerStream) -> None:
     """Wait until it has left."""
     with trio.fail_after(5):
-        while not wire.left():
+        while not wire.peer_left():
             await trio.sleep(0.01)
 
 
 async def test_bytes_come_and_go(plain: Open) -> None:
     """Both ways, until one side says that it is the end."""
     async with plain() as (near, wire):
-        assert (wire.peer, wire.own) == (near.getsockname(), near.getpeername())
+        assert (wire.peer, wire.local) == (near.getsockname(), near.getpeername())
         near.send(b"hello")
         assert await wire.receive() == b"hello"
         assert wire.push(b"you") == 3
-        wire.finish()
+        wire.send_eof()
         await trio.lowlevel.wait_readable(near)
         assert near.recv(10) == b"you"
         assert near.recv(10) == b""
@@ -113,7 +113,7 @@ async def test_leaving_shows_behind_unread_bytes(plain: Open, how: str) -> None:
     async with plain() as (near, wire):
         near.send(b"unread")
         await trio.sleep(0.05)
-        assert not wire.left()
+        assert not wire.peer_left()
         if how == "resets":
             near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         near.close()
@@ -167,7 +167,7 @@ async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use(plain: Open) -> No
         async def wait() -> None:
             try:
                 await wire.receive()
-            except BROKEN:
+            except CONNECTION_ERRORS:
                 woken.append("reader")
 
         nursery.start_soon(wait)
@@ -175,13 +175,13 @@ async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use(plain: Open) -> No
         wire.close()
         wire.close()
         wire.reset()
-        wire.finish()
+        wire.send_eof()
         await wait_all_tasks_blocked()
         assert woken == ["reader"]
         for use in (wire.receive, partial(wire.send, b"x")):
-            with pytest.raises(BROKEN):
+            with pytest.raises(CONNECTION_ERRORS):
                 await use()
-        with pytest.raises(BROKEN):
+        with pytest.raises(CONNECTION_ERRORS):
             wire.push(b"x")
 
 
@@ -206,7 +206,7 @@ async def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> tuple[TLSS
         trio.SocketStream(trio.socket.from_stdlib_socket(near)), contexts[1], server_hostname="localhost"
     )
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(wire.open)
+        nursery.start_soon(wire.handshake)
         await client.do_handshake()
     return wire, client
 
@@ -221,7 +221,7 @@ async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContex
     assert await client.receive_some(10) == b"you"
     await trio.aclose_forcefully(client)
     await seen(wire)
-    with suppress(*BROKEN):
+    with suppress(*CONNECTION_ERRORS):
         assert await wire.receive() == b""
     wire.close()
 
@@ -247,35 +247,35 @@ async def test_a_handshake_has_its_deadline(
     monkeypatch.setattr(tls, "_HANDSHAKE", 0.05)
     near, far = pair()
     wire = TLSServerStream(TCPStream(far), contexts[0])
-    with trio.fail_after(5), pytest.raises(BROKEN):
-        await wire.open()
+    with trio.fail_after(5), pytest.raises(CONNECTION_ERRORS):
+        await wire.handshake()
     wire.close()
     near.close()
 
 
-# The outlet, over a kernel's buffers
+# The writer, over a kernel's buffers
 
 
 async def test_who_stops_reading_is_dropped_after_the_set_time(
     plain: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that the kernel takes goes out; then the time runs, and at its end the connection is reset."""
-    monkeypatch.setattr(outlets, "WRITE_TIMEOUT", 0.2)
+    monkeypatch.setattr(writers, "WRITE_TIMEOUT", 0.2)
     fallen: list[float] = []
 
     def no_tasks(_: Any) -> None:
         raise AssertionError
 
     async with plain() as (near, wire):
-        outlet = ResponseWriter(
-            wire, Flusher(no_tasks), spawn=no_tasks, fell=lambda: fallen.append(trio.current_time())
+        writer = ResponseWriter(
+            wire, Flusher(no_tasks), spawn=no_tasks, on_closed=lambda: fallen.append(trio.current_time())
         )
         with trio.fail_after(10):
-            while not outlet.broken:
+            while not writer.broken:
                 began = trio.current_time()
-                await outlet.send(b"x" * 100_000)
+                await writer.send(b"x" * 100_000)
         assert 0.15 < fallen[0] - began < 1
-        await outlet.send(b"x")
+        await writer.send(b"x")
         with pytest.raises(ConnectionResetError):
             drain(near)
 
@@ -283,9 +283,9 @@ async def test_who_stops_reading_is_dropped_after_the_set_time(
 async def test_what_is_on_its_way_is_not_out(plain: Open) -> None:
     """Nothing is kept any more when another task writes the last of it; and still it is waited for."""
     async with plain() as (near, wire), trio.open_nursery() as nursery:
-        outlet = ResponseWriter(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
-        outlet.keep(b"x" * 10_000_000)
-        outlet.flush()
+        writer = ResponseWriter(wire, Flusher(print), spawn=nursery.start_soon, on_closed=lambda: None)
+        writer.buffer(b"x" * 10_000_000)
+        writer.flush()
         heard = bytearray()
 
         async def read() -> None:
@@ -295,7 +295,7 @@ async def test_what_is_on_its_way_is_not_out(plain: Open) -> None:
 
         nursery.start_soon(read)
         with trio.fail_after(20):
-            await outlet.empty()
+            await writer.drain()
             wire.close()
 
 
@@ -303,12 +303,12 @@ async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
     """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
     fallen: list[bool] = []
     async with plain() as (near, wire):
-        outlet = ResponseWriter(wire, Flusher(print), spawn=print, fell=lambda: fallen.append(True))
-        while not outlet.broken:
+        writer = ResponseWriter(wire, Flusher(print), spawn=print, on_closed=lambda: fallen.append(True))
+        while not writer.broken:
             with trio.move_on_after(0.1):
-                await outlet.send(b"x" * 100_000)
+                await writer.send(b"x" * 100_000)
         assert not fallen, "who gave up was not the caller"
-        await outlet.send(b"y")
+        await writer.send(b"y")
         wire.close()
         assert set(drain(near)) == {ord("x")}
 
@@ -316,18 +316,18 @@ async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
 async def test_a_reader_that_pauses_holds_a_write_up(plain: Open) -> None:
     """For so long, also while it still does; the next answer on the connection begins anew."""
     async with plain() as (near, wire), trio.open_nursery() as nursery:
-        outlet = ResponseWriter(wire, Flusher(print), spawn=nursery.start_soon, fell=lambda: None)
-        await outlet.send(b"x")
-        assert outlet.held_up == 0
-        nursery.start_soon(outlet.send, b"x" * 10_000_000)
+        writer = ResponseWriter(wire, Flusher(print), spawn=nursery.start_soon, on_closed=lambda: None)
+        await writer.send(b"x")
+        assert writer.longest_write == 0
+        nursery.start_soon(writer.send, b"x" * 10_000_000)
         await trio.sleep(0.6)
-        assert outlet.held_up > 0.4
+        assert writer.longest_write > 0.4
         heard = 0
         with trio.fail_after(20):
             while heard < 10_000_001:
                 await trio.lowlevel.wait_readable(near)
                 heard += len(near.recv(1_000_000))
-        assert outlet.held_up > 0.4
-        outlet.begin()
-        assert outlet.held_up < 0.4
+        assert writer.longest_write > 0.4
+        writer.begin()
+        assert writer.longest_write < 0.4
         wire.close()

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from aibridge_trio.errors import UsageError
-from aibridge_trio.net.dial import dialling
+from aibridge_trio.net.dial import new_dialer
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
 from aibridge_trio.upstream.transport import Transport, Transports
@@ -93,7 +93,7 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> None:
 async def connect(port: int, transport: object) -> None:
     """Open a connection to the server, by the context of a way out."""
     assert isinstance(transport, Transport)
-    pool = Pool(Origin("localhost", port, transport._context), dialling())
+    pool = Pool(Origin("localhost", port, transport._context), new_dialer())
     try:
         with trio.fail_after(10):
             await pool.open()

@@ -190,7 +190,7 @@ for each in pkgutil.walk_packages(aibridge_trio.__path__, "aibridge_trio."):
         importlib.import_module(each.name)
 import httpx
 httpx.AsyncHTTPTransport(proxy="http://127.0.0.1:1")
-aibridge_trio.http.decompression.Unzstd()
+aibridge_trio.http.decompression.ZstdDecompressor()
 sys.argv = ["aibridge", "serve", "--help"]
 sys.stdout = sys.stderr
 from aibridge_trio.__main__ import main

@@ -295,8 +295,8 @@ async def test_an_offer_stands_as_a_whole_or_not_at_all(
     """Where a head brings one name of an offer, none of it is added: half of ours would contradict theirs."""
 
     async def handler(_request: Request, reply: Reply) -> None:
-        reply.offer([(b"x-id", b"i")])
-        reply.offer([(b"x-limit", b"9"), (b"x-left", b"8")])
+        reply.add_defaults([(b"x-id", b"i")])
+        reply.add_defaults([(b"x-limit", b"9"), (b"x-left", b"8")])
         given = list(headers)
         await reply.start(200, given)
         assert given == headers

@@ -1089,12 +1089,12 @@ async def test_what_comes_behind_the_answer_is_counted_and_not_kept(autojump_clo
         async def send(self, _: bytes, *, last: bool) -> None:
             assert last
 
-    head = Head("POST", b"/", "1.1", [], 100, expects=False, final=False)
+    head = Head("POST", b"/", "1.1", [], 100, expects_continue=False, closes=False)
     exchange = Exchange(head, Sink(), read=nothing, stopping=lambda: False, cancel=print)  # type: ignore[arg-type]
-    exchange.take(b"before")
+    exchange.add_data(b"before")
     exchange.start(204, [])
     await exchange.finish()
-    exchange.take(b"behind")
+    exchange.add_data(b"behind")
     assert exchange.received == 12
-    assert exchange.pop() is None
+    assert exchange.pop_data() is None
     assert not exchange._pieces

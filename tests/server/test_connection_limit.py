@@ -20,8 +20,8 @@ from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, HeadBud
 from aibridge_trio.server.connection_limit import (
     ConnectionLimit,
     Reserve,
-    callers_connections,
-    operators_connections,
+    admin_connection_limit,
+    caller_connection_limit,
     shortage,
 )
 from tests.server.test_connection import GET, OK, Serve, Site, ok, serve
@@ -74,7 +74,7 @@ def test_ipv6_counts_by_site() -> None:
 
 def test_a_share_is_for_addresses_that_are_neither_ours_nor_a_trusted_proxys() -> None:
     """A proxy in front has everyone's connections, and so has one on this machine."""
-    connections = ConnectionLimit("x", mute, share=1, spared=[ip_network("10.1.0.0/16")])
+    connections = ConnectionLimit("x", mute, share=1, exempt=[ip_network("10.1.0.0/16")])
     for address in ("10.1.2.3", "127.0.0.1", "::1", "127.9.9.9"):
         assert entered(connections, address, address, address) == [None] * 3
     assert entered(connections, "10.2.0.1", "10.2.0.1", "nonsense", "nonsense") == [None, "address"] * 2
@@ -127,7 +127,7 @@ def test_the_bounds_of_callers(
     """Half of the descriptors, 4096 at most; off loopback half of that for one address; numbers win over both."""
     monkeypatch.setattr("resource.getrlimit", lambda _: descriptors)
     most, per_address, share = expected
-    bounds = callers_connections(Settings(**options), mute)
+    bounds = caller_connection_limit(Settings(**options), mute)
     bound = min(n for n in (most, per_address, share) if n)
     causes = entered(bounds, *["10.0.0.1"] * (bound + 1))
     assert causes == [None] * bound + ["limit" if bound == most else "address"]
@@ -140,7 +140,7 @@ def test_the_bounds_of_operators(monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for most in (8, 256, 1024, -1):
         monkeypatch.setattr("resource.getrlimit", lambda _, most=most: (most, most))
-        found.append(operators_connections(mute).statistics().most)
+        found.append(admin_connection_limit(mute).statistics().most)
     assert found == [4, 32, 64, 64]
 
 

@@ -53,7 +53,7 @@ async def test_every_ipv6_address_is_every_ipv4_address_too() -> None:
         with socket.create_connection((host, port)) as caller:
             wire = await listener.accept()
             assert wire.peer == caller.getsockname()[:2]
-            assert wire.own == (host, port)
+            assert wire.local == (host, port)
             wire.close()
     listener.close()
 
@@ -99,14 +99,14 @@ async def test_a_unix_socket_serves_callers_without_addresses(path: str, mode: i
     assert stat.S_IMODE(Path(path).stat().st_mode) == mode
     with call(path) as caller:
         wire = await listener.accept()
-        assert (wire.peer, wire.own, wire.secure) == (None, None, False)
+        assert (wire.peer, wire.local, wire.secure) == (None, None, False)
         caller.sendall(b"ping")
         assert await wire.receive() == b"ping"
         assert wire.push(b"pong") == 4
         assert caller.recv(9) == b"pong"
-        assert not wire.left()
+        assert not wire.peer_left()
         caller.close()
-        assert wire.left()
+        assert wire.peer_left()
         wire.reset()
     listener.close()
     assert not os.path.lexists(path)

@@ -93,7 +93,7 @@ async def test_a_handshake_does_not_hold_up_the_end(autojump_clock: MockClock, s
     caller = Caller(None, None)  # type: ignore[arg-type]
     near, far = trio.testing.memory_stream_pair()
     wire = MemoryWire(far, "s", "10.0.0.2")
-    wire.open = trio.sleep_forever  # type: ignore[method-assign]
+    wire.handshake = trio.sleep_forever  # type: ignore[method-assign]
     site.network.listeners["s"].connect(wire)
     caller.stream = near
     await wait_all_tasks_blocked()
@@ -325,7 +325,7 @@ async def test_a_connection_that_failed_before_it_was_accepted_is_passed_over(po
     with socket.create_connection(port.getsockname()[:2]) as caller:
         wire = await listener.accept()
         assert wire.peer == caller.getsockname()
-        assert wire.own == port.getsockname()
+        assert wire.local == port.getsockname()
         wire.close()
 
 

@@ -50,9 +50,9 @@ class MemoryWire:
         self.stream = stream
         self.socket = MemorySocket()
         self.closed = False
-        self.own: tuple[str, int] | None = (host, 80)
+        self.local: tuple[str, int] | None = (host, 80)
         self.peer: tuple[str, int] | None = (peer, 4242)
-        self.on_end: Callable[[], None] | None = None
+        self.on_peer_left: Callable[[], None] | None = None
         self._listen()
 
     def _listen(self) -> None:
@@ -66,10 +66,10 @@ class MemoryWire:
         self.stream.receive_stream.put_eof = ended
 
     def _end(self) -> None:
-        if self.on_end:
-            self.on_end()
+        if self.on_peer_left:
+            self.on_peer_left()
 
-    async def open(self) -> None:
+    async def handshake(self) -> None:
         pass
 
     async def receive(self) -> bytes:
@@ -83,14 +83,14 @@ class MemoryWire:
     async def send(self, data: bytes) -> None:
         await self.stream.send_all(data)
 
-    def silent(self) -> bool:
+    def nothing_to_read(self) -> bool:
         incoming = self.stream.receive_stream._incoming  # no one else can tell without reading
         return not incoming._data and not incoming._closed
 
-    def left(self) -> bool:
+    def peer_left(self) -> bool:
         return bool(self.stream.receive_stream._incoming._closed)
 
-    def finish(self) -> None:
+    def send_eof(self) -> None:
         with suppress(trio.BrokenResourceError):
             self.stream.send_stream.close()
 
@@ -101,7 +101,7 @@ class MemoryWire:
 
     def close(self) -> None:
         self.closed = True
-        self.finish()
+        self.send_eof()
         self.stream.receive_stream.close()
 
 
@@ -163,7 +163,7 @@ class MemoryLink:
     async def send(self, data: bytes) -> None:
         await self.stream.send_all(data)
 
-    def silent(self) -> bool:
+    def nothing_to_read(self) -> bool:
         """Ask the stream's buffer, which tells of an end as well."""
         incoming = self.stream.receive_stream._incoming  # no one else can tell without reading
         return not incoming._data and not incoming._closed

@@ -160,13 +160,13 @@ class PipeWire(MemoryWire):
     def push(self, data: Buffer) -> int:
         return self.stream.push(data)
 
-    def silent(self) -> bool:
+    def nothing_to_read(self) -> bool:
         return self.stream.silent
 
-    def left(self) -> bool:
+    def peer_left(self) -> bool:
         return self.stream.left
 
-    def finish(self) -> None:
+    def send_eof(self) -> None:
         self.stream.finish()
 
     def reset(self) -> None:
@@ -183,7 +183,7 @@ class PipeLink(MemoryLink):
 
     stream: End
 
-    def silent(self) -> bool:
+    def nothing_to_read(self) -> bool:
         return self.stream.silent
 
     def close(self) -> None:

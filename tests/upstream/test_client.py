@@ -94,8 +94,8 @@ def outgoing(
     """Return a request whose body is there already."""
     body = AsgiBody()
     for piece in pieces:
-        body._inlet.send_nowait(piece)
-    body._inlet.close()
+        body._send_channel.send_nowait(piece)
+    body._send_channel.close()
     return Outgoing(method, target, headers or [], body, length, chunked, max_body)
 
 
@@ -112,7 +112,7 @@ async def slow_upload(request: Outgoing, *pieces: bytes, pause: float) -> AsyncI
 
     coming = iter(pieces)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(body._feed, receive)
+        nursery.start_soon(body.feed, receive)
         yield Outgoing(
             request.method,
             request.target,
@@ -242,12 +242,14 @@ async def test_kept_connections_are_closed_in_time(autojump_clock: MockClock, ne
 async def test_connecting_has_a_deadline(autojump_clock: MockClock, network: Network) -> None:
     """Phase connect, and nobody was told that a connection stands."""
     network.blackholes.add("openai")
-    reached: list[float] = []
+    on_connected: list[float] = []
     began = trio.current_time()
     with pytest.raises(UpstreamFault) as caught:
-        async with upstream(network, connect=10.0).send(outgoing(), lambda: reached.append(trio.current_time())):
+        async with upstream(network, connect=10.0).send(
+            outgoing(), lambda: on_connected.append(trio.current_time())
+        ):
             raise AssertionError
-    assert (caught.value.phase, caught.value.timeout, reached) == ("connect", True, [])
+    assert (caught.value.phase, caught.value.timeout, on_connected) == ("connect", True, [])
     assert trio.current_time() - began == pytest.approx(10)
 
 
@@ -609,11 +611,11 @@ async def test_reached_is_told_when_the_connection_stands_and_once(
     """Also for a connection that was kept, and for a request without a body."""
     Provider(network, prompt)
     way = upstream(network)
-    reached: list[float] = []
+    on_connected: list[float] = []
     for times in (1, 2):
-        async with way.send(outgoing(), lambda: reached.append(trio.current_time())) as response:
+        async with way.send(outgoing(), lambda: on_connected.append(trio.current_time())) as response:
             await whole(response)
-        assert len(reached) == times
+        assert len(on_connected) == times
     await way.aclose()
 
 
@@ -643,7 +645,7 @@ async def test_an_empty_piece_is_no_end(autojump_clock: MockClock) -> None:
 async def test_a_shortage_of_our_own_is_no_failure_of_the_provider(
     autojump_clock: MockClock, network: Network, number: int
 ) -> None:
-    """Without a descriptor left nobody can be reached: the caller is told, and no breaker hears of it."""
+    """Without a descriptor left nobody can be on_connected: the caller is told, and no breaker hears of it."""
 
     def refuse() -> NoReturn:
         raise OSError("all attempts failed") from ExceptionGroup("", [OSError(number, "no")])

@@ -72,9 +72,9 @@ async def told(upstream: Upstream, *pieces: bytes, pause: float = 0.0) -> Upstre
 
         async def feed() -> None:
             for piece in pieces:
-                await body._inlet.send(piece)
+                await body._send_channel.send(piece)
                 await trio.sleep(pause)
-            body._inlet.close()
+            body._send_channel.close()
 
         nursery.start_soon(feed)
         heard = b""
@@ -263,7 +263,7 @@ async def test_what_completes_a_request_waits_for_leave(through: str, chunked: b
         async with aclosing(_pieces(*pieces)) as body, way_out as upstream:
             outgoing = Outgoing("POST", b"/x", [], body, length, chunked=chunked, max_body=100)
             with pytest.raises(CircuitOpen):
-                await upstream.send(outgoing, lambda: None, completing=refuse).__aenter__()
+                await upstream.send(outgoing, lambda: None, on_completing=refuse).__aenter__()
             if chunked or length:
                 await trio.to_thread.run_sync(ended.wait, 10.0)
     assert ended.is_set() is bool(chunked or length)

@@ -163,8 +163,8 @@ class Answer:
 class Silent:
     """A reply that goes nowhere, and whose longest write has waited for so long."""
 
-    def __init__(self, held_up: float, during: Callable[[], Awaitable[None]] | None = None) -> None:
-        self.held_up = held_up
+    def __init__(self, longest_write: float, during: Callable[[], Awaitable[None]] | None = None) -> None:
+        self.longest_write = longest_write
         self.sent = 0
         self._during = during
 
@@ -182,10 +182,11 @@ NOTES: Any = type("Notes", (Record,), {"__init__": lambda self: None, "first_byt
 
 
 @pytest.mark.parametrize(
-    ("held_up", "verdicts"), [(0.0, ["success", "failure"]), (0.4, ["success", "failure"]), (7.0, ["success"])]
+    ("longest_write", "verdicts"),
+    [(0.0, ["success", "failure"]), (0.4, ["success", "failure"]), (7.0, ["success"])],
 )
 async def test_a_provider_that_was_kept_waiting_may_break_off(
-    autojump_clock: MockClock, held_up: float, verdicts: list[str]
+    autojump_clock: MockClock, longest_write: float, verdicts: list[str]
 ) -> None:
     """A reader that stops makes us stop reading: a provider that drops us for that is not down."""
     told: list[Any] = []
@@ -193,7 +194,7 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
 
     async def ask() -> None:
         with circuit.admit() as attempt:
-            await relay(Answer(), Silent(held_up), attempt, INTERCEPTED, NOTES())  # type: ignore[arg-type]
+            await relay(Answer(), Silent(longest_write), attempt, INTERCEPTED, NOTES())  # type: ignore[arg-type]
 
     with pytest.raises(UpstreamFault):
         await ask()

@@ -57,7 +57,7 @@ class ResponseInspector:
         if not self._readable:
             return None
         if self._parser:
-            return verdict.SUCCESS if self._parser.blind else verdict.NEUTRAL
+            return verdict.SUCCESS if self._parser.overflowed else verdict.NEUTRAL
         if len(self._body) > _MAX_BODY:
             return verdict.of_status(self._status)
         document = verdict.parse(self._body)
