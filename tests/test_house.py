@@ -24,6 +24,7 @@ LIBRARIES = {
     "httptools": {"http.response_parser", "http.request_parser"},
     "httpx": {
         "upstream.client",
+        "upstream.exchange",
         "upstream.call",
         "upstream.via_proxy",
         "upstream.transport",
@@ -109,6 +110,7 @@ UNTESTED = {
     "server.writer",
     "telemetry.counters",
     "upstream.call",
+    "upstream.exchange",
     "upstream.pool",
 }
 LONGEST_FILE = 300

@@ -14,7 +14,7 @@ from aibridge_trio.core.inspection.wanted_members import Value, Wanted
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
 from aibridge_trio.http.decompression import decompressor
 from aibridge_trio.http.message import BodyStalled
-from aibridge_trio.upstream.client import Outgoing
+from aibridge_trio.upstream.exchange import Outgoing
 
 # Up to here (bytes) a body is parsed as a whole, in about a millisecond.
 _SMALL = 32 * 1024

@@ -29,7 +29,7 @@ from aibridge_trio.gateway.routing import Ping, Router, Target
 from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.upstream.client import Outgoing
+from aibridge_trio.upstream.exchange import Outgoing
 
 # The part of a caller's timeout that its request may spend in the queue; the rest is for the provider.
 _QUEUE_PART = 0.5

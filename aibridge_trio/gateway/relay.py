@@ -11,7 +11,7 @@ from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
 from aibridge_trio.providers import Route
-from aibridge_trio.upstream.client import Response
+from aibridge_trio.upstream.exchange import Response
 
 # A write to the caller that waits for as long (seconds) may have stalled the provider, too.
 _SLOW_CALLER = 0.5

@@ -16,7 +16,8 @@ from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
 from aibridge_trio.providers import Dialect, Provider, Route, base_url_hints
 from aibridge_trio.providers.openai import OPENAI
-from aibridge_trio.upstream.client import Outgoing, Upstream
+from aibridge_trio.upstream.client import Upstream
+from aibridge_trio.upstream.exchange import Outgoing
 
 _OURS = frozenset({b"x-request-id", HOPS})
 _ACCEPT_ENCODING = frozenset({b"accept-encoding"})

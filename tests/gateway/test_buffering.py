@@ -23,7 +23,7 @@ from aibridge_trio.gateway.buffering import Ahead, Buffers, ReadAhead
 from aibridge_trio.http.decompression import ZstdDecompressor
 from aibridge_trio.http.gzip import GzipDecompressor
 from aibridge_trio.http.message import BodyStalled, Reply, Request
-from aibridge_trio.upstream.client import Outgoing
+from aibridge_trio.upstream.exchange import Outgoing
 from tests.support.network import Network, Running
 
 CHAT = "/openai/v1/chat/completions"

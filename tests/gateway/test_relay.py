@@ -22,7 +22,7 @@ from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.providers import Route
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message
-from aibridge_trio.upstream.client import Response
+from aibridge_trio.upstream.exchange import Response
 from tests.support.network import Handler, Network
 
 JSON = [(b"content-type", b"application/json")]

@@ -21,7 +21,8 @@ from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.events import Finished
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.server.asgi import AsgiBody, Message
-from aibridge_trio.upstream.client import Outgoing, Response, Timeouts, Upstream
+from aibridge_trio.upstream.client import Timeouts, Upstream
+from aibridge_trio.upstream.exchange import Outgoing, Response
 from aibridge_trio.upstream.transport import Transport
 from tests.support.network import Network
 

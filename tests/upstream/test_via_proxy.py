@@ -15,7 +15,8 @@ import trustme
 
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
 from aibridge_trio.server.asgi import AsgiBody
-from aibridge_trio.upstream.client import Outgoing, Timeouts, Upstream
+from aibridge_trio.upstream.client import Timeouts, Upstream
+from aibridge_trio.upstream.exchange import Outgoing
 from aibridge_trio.upstream.transport import Transports
 from tests.support.forward_proxy import a_proxy
 from tests.support.unharmed import reset

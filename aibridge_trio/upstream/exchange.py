@@ -1,0 +1,209 @@
+"""One request to a provider and its response. Their faults: UpstreamFault, BadRequest, BodyTooLarge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+import httpx
+import trio
+
+from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.message import BodyStalled
+from aibridge_trio.upstream.call import Call, ConnectionLost
+from aibridge_trio.upstream.fault_causes import is_local_shortage
+from aibridge_trio.upstream.via_proxy import ProxiedCall
+
+# What is below is no answer: nobody asked to continue, nobody asked for another protocol.
+_FIRST_FINAL_STATUS = 200
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """A request on its way up: `target` is path and query after the base URL, byte for byte."""
+
+    method: str
+    target: bytes = field(repr=False)
+    headers: h.Headers = field(repr=False)
+    body: AsyncIterator[bytes]
+    length: int | None
+    chunked: bool
+    max_body: int
+
+    @property
+    def has_body(self) -> bool:
+        """Whether there is one, be it empty."""
+        return self.chunked or self.length is not None
+
+    def framing(self) -> h.Headers:
+        """Return the headers that frame the body."""
+        if self.chunked:
+            return [(b"transfer-encoding", b"chunked")]
+        return [] if self.length is None else [(b"content-length", b"%d" % self.length)]
+
+
+class Response:
+    """A provider's answer: its head, and its body piece by piece as it comes.
+
+    It is a context. Entering sends the request and returns once the head has come; it raises UpstreamFault, or
+    BodyTooLarge or BadRequest where the caller's body is to blame. Leaving early cancels it upstream.
+    """
+
+    def __init__(
+        self,
+        call: Call | ProxiedCall,
+        outgoing: Outgoing,
+        target: bytes,
+        headers: h.Headers,
+        on_connected: Callable[[], None],
+        *,
+        sent: Callable[[], None],
+        on_completing: Callable[[], None],
+        total: float,
+    ) -> None:
+        self._call = call
+        self._total = total
+        self._bound = trio.CancelScope() if total < math.inf else None
+        self._sent: Callable[[], None] | None = sent
+        self._completing: Callable[[], None] | None = on_completing
+        self._announced = outgoing.length
+        self._outgoing = outgoing
+        self._target = target
+        self._headers = headers
+        self._on_connected = on_connected
+        self._body_left = outgoing.max_body
+        self._ended = False  # all of the request's body has come
+        self._is_connected = False  # the connection does
+
+    @property
+    def status(self) -> int:
+        """The status."""
+        return self._call.status
+
+    @property
+    def headers(self) -> h.Headers:
+        """The headers as they came."""
+        return self._call.headers
+
+    @property
+    def length(self) -> int | None:
+        """How long the head says the body is, None where its framing tells where it ends."""
+        return self._call.length
+
+    @property
+    def buffered(self) -> bool:
+        """Whether the next `read` will not wait."""
+        return self._call.buffered
+
+    async def __aenter__(self) -> Self:
+        if self._bound:
+            self._bound.__enter__()
+        try:
+            await self._begin()
+        except BaseException as error:
+            self._end_bound(error)
+            raise
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            await self._call.aclose(error)
+        except (BodyStalled, httpx.TransportError) as failure:  # of an upload beside the answer
+            self._end_bound(None)
+            raise self._failure(failure) from None
+        except BaseException as ended:
+            self._end_bound(ended)
+            raise
+        else:
+            self._end_bound(error)
+        finally:
+            del error  # it holds this frame: no cycle is left
+
+    async def _begin(self) -> None:
+        call = self._call
+        if not (self._outgoing.chunked or self._announced):
+            self._complete()  # its head is all of it
+        try:
+            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._connected)
+        except (BodyStalled, httpx.TransportError) as error:
+            raise self._failure(error) from None
+        if call.status < _FIRST_FINAL_STATUS:
+            await call.aclose()
+            raise UpstreamFault("head", f"status {call.status}")
+
+    def _end_bound(self, error: BaseException | None) -> None:
+        """Close the bound on the whole time; UpstreamFault if it was that which ended the request."""
+        bound, self._bound = self._bound, None
+        if bound is None:
+            return
+        if error is None:
+            bound.__exit__(None, None, None)
+        elif bound.__exit__(type(error), error, error.__traceback__):
+            phase = self._call.phase
+            neutral = phase == "stream" or (phase == "head" and not self._ended)
+            raise UpstreamFault(
+                phase, "--max-duration", timeout=True, neutral=neutral, bound=self._total
+            ) from None
+
+    async def read(self) -> bytes:
+        """Return the next piece, b"" at a clean end; UpstreamFault if the answer breaks or falls silent."""
+        try:
+            piece = await self._call.read()
+        except httpx.TransportError as error:
+            raise self._failure(error) from None
+        self._sent = None  # the first byte is no more waited for, even if the request goes on
+        return piece
+
+    def _connected(self) -> None:
+        self._is_connected = True
+        self._on_connected()
+        if self._ended:
+            self._all_is_sent()
+
+    async def _piece(self) -> bytes | None:
+        """Return the next piece of the request's body, None at its end."""
+        piece = await anext(self._outgoing.body, None) if self._outgoing.has_body else None
+        if self._bound and self._bound.deadline == math.inf:
+            self._bound.deadline = trio.current_time() + self._total
+        if piece is None:
+            self._ended = True
+            if self._announced is None:
+                self._complete()
+            if self._is_connected:
+                self._all_is_sent()
+            return None
+        self._body_left -= len(piece)
+        if self._body_left < 0:
+            raise BodyTooLarge(self._outgoing.max_body)
+        if self._announced is not None:
+            self._announced -= len(piece)
+            if self._announced <= 0:
+                self._complete()
+        return piece
+
+    def _complete(self) -> None:
+        """See that what is handed out next makes the request whole."""
+        on_completing, self._completing = self._completing, None
+        if on_completing:
+            on_completing()
+
+    def _all_is_sent(self) -> None:
+        if self._sent:
+            self._sent()
+            self._sent = None
+
+    def _failure(self, error: BodyStalled | httpx.TransportError) -> BadRequest | UpstreamFault:
+        match error:
+            case BodyStalled():
+                return BadRequest("request body stalled: its rest did not come in time")
+            case httpx.LocalProtocolError():
+                return BadRequest("request cannot be framed for the provider")
+        return UpstreamFault(
+            self._call.phase,
+            str(error),
+            timeout=isinstance(error, httpx.TimeoutException),
+            neutral=isinstance(error, ConnectionLost) or is_local_shortage(error),
+        )
