@@ -220,7 +220,7 @@ class Bridge:
             self.server.close_after_responses()
             await trio.sleep(settings.drain_delay)
         self.lifecycle.phase = "stopping"
-        self.admin_server.deafen()
+        self.admin_server.stop_listening()
         self.server.stop(settings.graceful_timeout, self.lifecycle.end_waits)
 
     def _introduction(self) -> str:
