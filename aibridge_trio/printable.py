@@ -1,10 +1,10 @@
-"""Text from peers, made safe for a terminal, a log line or a message."""
+"""Makes text from peers and files safe for terminals, log lines and messages."""
 
 from __future__ import annotations
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    """The text on one line and without control codes, cut at `limit` characters."""
+    """Return the text with control codes and line ends escaped, cut after `limit` characters (before escaping)."""
     cut = text if limit is None or len(text) <= limit else text[:limit] + "..."
     if cut.isprintable():
         return cut
@@ -12,5 +12,5 @@ def visible(text: str, limit: int | None = None) -> str:
 
 
 def quoted(text: str, limit: int = 60) -> str:
-    """The text as a message quotes it."""
+    """Return the text in double quotes for a message: escaped, and cut after `limit` characters."""
     return f'"{visible(text, limit)}"'

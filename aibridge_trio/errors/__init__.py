@@ -1,10 +1,20 @@
-"""Everything that goes wrong, in one tree.
+"""All errors that the bridge raises on purpose, in one tree.
 
 BridgeError
-├── UsageError             the user's: wrong usage or configuration, one line, exit status 2
-├── CommandError           a command failed at run time, one line, exit status 1
-├── UpstreamFault          the provider's side broke: in which phase, and how
-└── Reject                 an answer that the bridge gives by itself; docs/reference.md has a table of them
+├── UsageError             wrong usage or configuration: one line, exit status 2
+├── CommandError           a command failed at run time: one line, exit status 1
+├── UpstreamFault          a connection to a provider failed: in which phase, and how
+└── Reject                 a response that the bridge makes itself, in place of a provider's
+
+Terms
+    reason: the name of a reject in headers, metrics and logs; one of `REASONS`.
+    wait: the seconds until a retry helps; it becomes the Retry-After headers.
+    jitter: a random share added to the wait, so that clients rejected together do not retry together.
+    phase: the part of a request at its provider: `connect`, `head` (until the response head), `stream`.
+
+Files, in reading order
+    base: the classes of this tree, and a reject's headers.
+    rejects: every reject, with its reason, status and text.
 """
 
 from aibridge_trio.errors.base import (

@@ -1,4 +1,4 @@
-"""The roots of all errors. Of a reject: its reason, its status, and the headers that say when to come back."""
+"""The base classes of all errors, and the headers of a reject: its reason, and when to retry."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import ClassVar, Literal, get_args
 
 
 class BridgeError(Exception):
-    """The root: everything that the bridge raises on purpose."""
+    """The base of all errors that the bridge raises on purpose."""
 
 
 class UsageError(BridgeError):
-    """Wrong usage or configuration; `str()` is the one line that says what, where and how to mend it."""
+    """Wrong usage or configuration; `str()` is one line: where, what is wrong, and how to correct it."""
 
 
 class CommandError(BridgeError):
-    """A command could not do its work; `str()` is the one line that says why."""
+    """A command failed at run time; `str()` is one line with the cause."""
 
 
 Phase = Literal["connect", "head", "stream"]
@@ -23,12 +23,12 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 
 
 class UpstreamFault(BridgeError):
-    """No connection, no head in time, or an answer that broke or fell silent.
+    """A connection to a provider failed, its response head was late, or its response broke or stalled.
 
-    `phase` is where it happened; `timeout` tells silence from a break; `neutral` says that it does not show an
-    outage of the provider: a shortage here, or a connection lost for its caller's slowness. `detail` is why, in
-    printable text of bounded length, without anything that a caller sent. `bound` is the bound on the whole time
-    (seconds) if it was that which was reached.
+    `phase` is where it failed; `timeout` is True for a timeout, False for a broken connection. `neutral` is True
+    if the fault says nothing about the provider's health: the bridge ran out of a resource, or a slow caller
+    held the connection for too long. `detail` is the cause, as printable text of bounded length without anything
+    that a caller sent. `bound` is the --max-duration (seconds) if that was exceeded, else None.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class UpstreamFault(BridgeError):
 
     @property
     def cause(self) -> str:
-        """Say it in a few words, for events: one of a closed set."""
+        """A short description for events: one of a closed set."""
         return _CAUSES[self.phase, self.timeout]
 
     def __str__(self) -> str:
@@ -68,10 +68,10 @@ _CAUSES: dict[tuple[Phase, bool], str] = {
 
 
 class Reject(BridgeError):
-    """An answer that the bridge gives by itself.
+    """A response that the bridge makes itself, in place of a provider's.
 
-    `wait` is how many seconds until coming back helps, None where waiting does not. `closes` if the connection
-    must not be used again. `final` if the same request, sent again soon, would meet the same.
+    `reason` names it in headers, metrics and logs; `status` is the HTTP status. `wait` is the number of seconds
+    until a retry helps, None if waiting does not help. `closes` is True if the connection closes after it.
     """
 
     reason: ClassVar[str]
@@ -80,7 +80,7 @@ class Reject(BridgeError):
 
     @property
     def final(self) -> bool:
-        """Whether SDKs shall not try again by themselves: they would for minutes, in silence."""
+        """Whether a retry would get the same reject; `x-should-retry: false` then keeps SDKs from retrying."""
         return self.wait is None and self.status < _SERVER_ERRORS
 
     def __init__(self, message: str, *, wait: float | None = None) -> None:
@@ -89,11 +89,11 @@ class Reject(BridgeError):
         self.wait = wait
 
     def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
-        """Return the headers that say why and when to come back.
+        """Return the headers with the reason and the time to retry.
 
-        `jitter` in 0 … MAX_JITTER lengthens the wait, so that those who were told together come back apart.
-        Milliseconds and seconds are rounded up: early is worse than late. Above a minute SDKs are told not
-        to wait inside the call, because some sleep for as long as they are told.
+        `jitter` (0 to MAX_JITTER) lengthens the wait by that share, so that clients rejected together retry
+        apart. Milliseconds and seconds are rounded up, because a retry that comes too early is rejected again.
+        Above a minute `x-should-retry: false` keeps SDKs from sleeping inside the call: some sleep for any time.
         """
         headers = [(b"content-type", b"application/json"), (b"x-aibridge-reject", self.reason.encode())]
         if self.closes:
@@ -102,7 +102,7 @@ class Reject(BridgeError):
             headers.append((b"x-should-retry", b"false"))
         if self.wait is None:
             return headers
-        seconds = self._told(self.wait, jitter)
+        seconds = self._retry_after(self.wait, jitter)
         headers += [
             (b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)),
             (b"retry-after", b"%d" % max(1, math.ceil(seconds))),
@@ -111,13 +111,13 @@ class Reject(BridgeError):
             headers.append((b"x-should-retry", b"false"))
         return headers
 
-    def _told(self, wait: float, jitter: float) -> float:
-        """Return the seconds that are told."""
+    def _retry_after(self, wait: float, jitter: float) -> float:
+        """Return the seconds for the Retry-After headers."""
         return wait * (1 + jitter)
 
 
 _SERVER_ERRORS = 500
-# Waits are lengthened by a random part, at most this one, so that refused callers do not come back together.
+# The largest random share by which a wait is lengthened.
 MAX_JITTER = 0.2
-# What openai-node accepts as a Retry-After; anthropic-python sleeps an hour if told so.
+# openai-node ignores a longer Retry-After; anthropic-python sleeps for any, even an hour (seconds).
 _LONGEST_SLEEP = 60.0

@@ -1,4 +1,4 @@
-"""Every reject: its reason, status and text, once. docs/reference.md has a table of them."""
+"""All rejects: reason, status and text of each. docs/reference.md lists them in a table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aibridge_trio.printable import visible
 
 
 class AtCapacity(Reject):
-    """As many requests are in flight as are allowed."""
+    """--max-concurrency is reached: no slot is free."""
 
     reason, status = "capacity", 503
 
@@ -18,7 +18,7 @@ class AtCapacity(Reject):
 
 
 class CallerAtCapacity(Reject):
-    """This caller has as many requests in flight as one caller may have."""
+    """--max-concurrency-per-caller is reached for this caller; `limit` is its value."""
 
     reason, status = "caller_capacity", 429
 
@@ -27,7 +27,7 @@ class CallerAtCapacity(Reject):
 
 
 class ProviderAtCapacity(Reject):
-    """As many requests to this provider are in flight as are allowed."""
+    """--max-concurrency-per-provider is reached for this provider."""
 
     reason, status = "provider_capacity", 503
 
@@ -37,7 +37,7 @@ class ProviderAtCapacity(Reject):
 
 
 class QueueFull(Reject):
-    """As many requests wait as may; `wait` is how long those will take."""
+    """The queue is full; `wait` estimates the seconds until it has emptied."""
 
     reason, status = "queue_full", 503
 
@@ -46,7 +46,7 @@ class QueueFull(Reject):
 
 
 class QueueTimeout(Reject):
-    """This request has waited for its turn as long as one may."""
+    """The request has waited --queue-timeout; `waited` is that time in seconds."""
 
     reason, status = "queue_timeout", 503
 
@@ -56,20 +56,24 @@ class QueueTimeout(Reject):
 
 
 class QueueDeadline(Reject):
-    """This request's turn would come later than it may wait, or than its caller will."""
+    """The request's estimated turn comes after its deadline, so it is rejected without waiting.
+
+    `expected` is the estimated wait and `longest` the time that the request can wait, in seconds: --queue-timeout,
+    or less if its client states a shorter timeout.
+    """
 
     reason, status = "queue_deadline", 503
 
-    def __init__(self, expected: float, patience: float, wait: float) -> None:
-        said = f"AI Bridge is at capacity: a turn would come in about {expected:.3g} s, after the {patience:.3g} s"
+    def __init__(self, expected: float, longest: float, wait: float) -> None:
+        said = f"AI Bridge is at capacity: a turn would come in about {expected:.3g} s, after the {longest:.3g} s"
         super().__init__(f"{said} that this request can wait. Please try again later.", wait=wait)
 
 
 class RateLimited(Reject):
-    """This caller's budget is spent; `wait` seconds until the turn of this request.
+    """The caller has used up its rate; `wait` is the number of seconds until this request would be admitted.
 
-    `spread` seconds are added to it, in place of the jitter: turns that are told lie apart already, and a share
-    of a long wait would bring them together again. None leaves the jitter.
+    `spread` seconds replace the jitter: the waits of a caller's rejected requests differ already, and jitter in
+    proportion to a long wait would bring some of them together again. None keeps the jitter.
     """
 
     reason, status = "rate_limit", 429
@@ -78,12 +82,12 @@ class RateLimited(Reject):
         super().__init__("You've been rate limited. Please try again later.", wait=wait)
         self.spread = spread
 
-    def _told(self, wait: float, jitter: float) -> float:
-        return super()._told(wait, jitter) if self.spread is None else wait + self.spread
+    def _retry_after(self, wait: float, jitter: float) -> float:
+        return super()._retry_after(wait, jitter) if self.spread is None else wait + self.spread
 
 
 class CircuitOpen(Reject):
-    """The provider's breaker refuses; `because` is how the outage looked from here."""
+    """The provider's circuit breaker rejects the request; `because` is the cause of the outage, or the ramp."""
 
     reason, status = "circuit_open", 503
 
@@ -101,12 +105,12 @@ class CircuitOpen(Reject):
 
     @property
     def final(self) -> bool:
-        """Until its operator says otherwise, an outage that has no end to tell."""
+        """True without a wait: an operator opened the breaker, and only an operator can close it."""
         return self.wait is None
 
 
 class CredentialCooldown(Reject):
-    """The provider has told this caller's own key to wait."""
+    """The provider answered 429 to this caller's own key, and the cooldown of that key is not over."""
 
     reason, status = "credential_cooldown", 429
 
@@ -115,7 +119,7 @@ class CredentialCooldown(Reject):
 
 
 class BufferFull(Reject):
-    """Bodies that are read ahead hold as much memory as they may."""
+    """--max-buffered is reached: no memory is left to read request bodies ahead."""
 
     reason, status = "buffer_full", 503
 
@@ -124,7 +128,7 @@ class BufferFull(Reject):
 
 
 class BodyTooLarge(Reject):
-    """The request's body is longer than `limit` bytes."""
+    """The request body is longer than `limit` bytes (--max-body)."""
 
     reason, status = "body_too_large", 413
 
@@ -133,13 +137,13 @@ class BodyTooLarge(Reject):
 
 
 class ForbiddenOrigin(Reject):
-    """A web page asks that is none of the bridge's own, or under a name that is none of its listener's."""
+    """A foreign web page sent the request, or its Host is not a name of the listener (DNS rebinding)."""
 
     reason, status = "forbidden_origin", 403
 
 
 class StoredReference(Reject):
-    """The body names stored data of the central key's account, or could: `what` is the member's name, or why."""
+    """The body refers to stored data of the central key's account, or may; `what` is the member, or the cause."""
 
     reason, status = "stored_reference", 403
 
@@ -148,7 +152,7 @@ class StoredReference(Reject):
 
 
 class NotFound(Reject):
-    """No route of the allow-list."""
+    """No route of the allow-list matches method and path; `hint` names the likely mistake."""
 
     reason, status = "not_found", 404
 
@@ -161,7 +165,7 @@ _PATH_SHOWN = 200
 
 
 class LoopDetected(Reject):
-    """The request has been here before: a base URL leads back to this bridge."""
+    """The request has passed through this bridge before: a base URL leads back to it."""
 
     reason, status = "loop_detected", 508
 
@@ -170,12 +174,12 @@ class LoopDetected(Reject):
 
     @property
     def final(self) -> bool:
-        """It will come back again."""
+        """True: a retry takes the same loop."""
         return True
 
 
 class MethodNotAllowed(Reject):
-    """CONNECT and TRACE have no business here."""
+    """The method is CONNECT or TRACE, which no route supports."""
 
     reason, status = "method_not_allowed", 405
 
@@ -183,14 +187,14 @@ class MethodNotAllowed(Reject):
         super().__init__(f"method not allowed: {method}")
 
     def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
-        """Add what RFC 9110 asks of a 405: the methods that some route here allows."""
+        """Add `Allow`, which RFC 9110 (15.5.6) requires of a 405, with the methods that routes support."""
         return [*super().headers(jitter), (b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")]
 
 
 class UpgradeRefused(Reject):
-    """A WebSocket is asked for; the bridge speaks HTTP/1.1 only.
+    """The request asks for a WebSocket; the bridge supports HTTP/1.1 only.
 
-    Of all statuses only 426 makes Codex fall back to plain HTTP at once and silently.
+    Only 426 makes Codex fall back to plain HTTP at once and without an error message.
     """
 
     reason, status = "upgrade_refused", 426
@@ -199,18 +203,18 @@ class UpgradeRefused(Reject):
         super().__init__("WebSockets are not supported; use plain HTTP requests")
 
     def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
-        """Add what RFC 9110 (15.5.22) asks of a 426: the protocol that is spoken here."""
+        """Add `Upgrade`, which RFC 9110 (15.5.22) requires of a 426, with the protocol that is supported."""
         return [*super().headers(jitter), (b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade")]
 
 
 class BadRequest(Reject):
-    """Malformed in a way that could mislead the bridge or the provider."""
+    """The request is malformed in a way that the bridge and a provider could read differently."""
 
     reason, status = "bad_request", 400
 
 
 class UpstreamUnreachable(Reject):
-    """No answer: the connection failed or broke in this phase."""
+    """The provider gave no response: the connection failed or broke in `phase`."""
 
     reason, status = "upstream_unreachable", 502
 
@@ -220,7 +224,7 @@ class UpstreamUnreachable(Reject):
 
 
 class UpstreamTimeout(Reject):
-    """No answer in time, in this phase."""
+    """The provider gave no response in time; `phase` says where, `bound` is the --max-duration that ended it."""
 
     reason, status = "upstream_timeout", 504
 
@@ -231,7 +235,7 @@ class UpstreamTimeout(Reject):
 
 
 class ShuttingDown(Reject):
-    """The bridge drains; another replica, or this one after its restart, will serve."""
+    """The bridge is stopping; another replica, or this one after its restart, serves the retry."""
 
     reason, status = "shutting_down", 503
     closes = True
@@ -241,7 +245,7 @@ class ShuttingDown(Reject):
 
 
 class InternalError(Reject):
-    """A bug of the bridge, contained to this one request."""
+    """A bug of the bridge failed this request; others are not affected."""
 
     reason, status = "internal_error", 500
 

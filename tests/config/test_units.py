@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from aibridge_trio.config import addresses, units
 from aibridge_trio.config.units import InvalidValue, Secret, Unit, nearest
-from aibridge_trio.printable import quoted, visible
 from aibridge_trio.top.screen.text import span
 
-UNITS = {name: unit for room in (units, addresses) for name, unit in vars(room).items() if isinstance(unit, Unit)}
+UNITS = {
+    name: unit for module in (units, addresses) for name, unit in vars(module).items() if isinstance(unit, Unit)
+}
 CHOICE = units.choice("debug", "info")
 
 
@@ -197,14 +198,6 @@ def test_a_secret_is_visible_ascii(text: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         units.SECRET.parse(text)
     assert '"' not in str(caught.value)
-
-
-@given(st.text())
-def test_visible_text_stays_on_its_line(text: str) -> None:
-    """Quoted text holds no control code and no line's end, and is bounded."""
-    assert visible(text).isprintable()
-    assert len(visible(text).splitlines()) <= 1
-    assert len(quoted(text * 100)) <= 60 * 10 + 5
 
 
 def test_nearest() -> None:
