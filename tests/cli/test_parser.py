@@ -266,7 +266,7 @@ def test_a_commands_usage_follows_its_signature() -> None:
     assert Command(plain, "").options == ()
 
 
-def annotations(app: App) -> dict[str, Any]:
+def seen_types(app: App) -> dict[str, Any]:
     """Return the types that cyclopts sees of the options of `serve`."""
     signature = inspect.signature(cast("Callable[..., int]", app["serve"].default_command))
     return {each.name: each.annotation for each in signature.parameters.values()}
@@ -279,7 +279,7 @@ def test_candidates_give_values_types_for_completion() -> None:
         raise NotImplementedError
 
     command = Command(serve, "aibridge serve")
-    plain, typed = annotations(parser.app((command,))), annotations(parser.app((command,), candidates=True))
+    plain, typed = seen_types(parser.app((command,))), seen_types(parser.app((command,), candidates=True))
     assert plain["log_level"].__args__[0] == str | None
     assert typed["log_level"] != plain["log_level"]
     assert typed["tls_cert"] != plain["tls_cert"]
