@@ -7,6 +7,9 @@ from typing import Literal
 from aibridge_trio.errors.base import Phase, Reject
 from aibridge_trio.printable import visible
 
+# Why a breaker refuses: how the outage looked from here, or its operator, or the way back from an outage.
+OpenCause = Literal["overload", "failures", "operator", "ramp"]
+
 
 class AtCapacity(Reject):
     """--max-concurrency is reached: no slot is free."""
@@ -91,9 +94,7 @@ class CircuitOpen(Reject):
 
     reason, status = "circuit_open", 503
 
-    def __init__(
-        self, provider: str, because: Literal["overload", "failures", "operator", "ramp"], wait: float | None
-    ) -> None:
+    def __init__(self, provider: str, because: OpenCause, wait: float | None) -> None:
         state = {
             "overload": "is currently unavailable due to upstream rate limiting",
             "failures": "is currently unavailable due to upstream failures",

@@ -22,7 +22,7 @@ from aibridge_trio.net.deadline import Deadline
 Advice = Callable[[Headers], float | None]
 # Hears that a caller's own key was told to wait for so long; tells whether that speaks of its provider, too.
 # None: judge it as it would be without keys that rest.
-Blame = Callable[[Caller, float], bool | None]
+Blame = Callable[[Caller, float | None], bool | None]
 
 
 class Attempt:
@@ -175,7 +175,7 @@ class Circuit:
         """
         attempt = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
         if self.enabled:
-            answer = self._breaker.ask(self.clock(), caller and caller.key)
+            answer = self._breaker.issue_ticket(self.clock(), caller and caller.key)
             if isinstance(answer, Refusal):
                 self._refuse(answer, would_reject)  # in shadow nothing of it counts: it should not be there
             else:
@@ -196,7 +196,7 @@ class Circuit:
         """Return what a request that holds no permit and never votes is told: refused only while open."""
         if not self.enabled:
             return None
-        refusal = self._breaker.refuse(self.clock(), caller and caller.key)
+        refusal = self._breaker.refusal(self.clock(), caller and caller.key)
         return self._open(refusal) if refusal else None
 
     def judge(self, attempt: Attempt, evidence: Evidence) -> Verdict:
@@ -212,14 +212,14 @@ class Circuit:
             self._reschedule()
             if evidence.verdict is Verdict.SUCCESS and attempt.caller:
                 attempt.continues = True
-                self._breaker.failures.goes_on(attempt.caller.key)
+                self._breaker.failures.answer_continues(attempt.caller.key)
         return evidence.verdict
 
     def answer_ended(self, attempt: Attempt) -> None:
         """See the end of a request whose answer went on behind its success."""
         assert attempt.caller
         attempt.continues = False
-        self._breaker.failures.ended(attempt.caller.key, self.clock())
+        self._breaker.failures.answer_ended(attempt.caller.key, self.clock())
 
     def override(self, mode: Mode) -> bool:
         """Let the operator rule, or the breaker itself again; tell whether that is a change."""
@@ -248,9 +248,8 @@ class Circuit:
     def _of_own_key(self, evidence: Evidence, owner: Caller, retry_after: float | None) -> Evidence:
         """Return what a caller's own key being told to wait says: of that caller, of many, or of its key alone."""
         speaks: bool | None = None
-        if self._blame and self.policy:
-            longest = max(self.policy.cooldown, self.policy.longest_cooldown)
-            speaks = self._blame(owner, self.policy.cooldown if retry_after is None else min(retry_after, longest))
+        if self._blame:
+            speaks = self._blame(owner, retry_after)
         if speaks is None:
             return verdict.on_own_key(evidence)
         return evidence if speaks else NEUTRAL

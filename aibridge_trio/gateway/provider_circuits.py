@@ -12,7 +12,7 @@ import trio
 from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import SEVERITY, BreakerPolicy, BreakerStats, Mode
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
-from aibridge_trio.core.breaker.retry_after import advised
+from aibridge_trio.core.breaker.retry_after import from_headers
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
@@ -61,10 +61,10 @@ class ProviderCircuits:
         self._clock = clock
         self._wall_clock = wall_clock
         self._publish = publish
-        self._named = ModelPatterns(rules.models)
+        self._model_patterns = ModelPatterns(rules.models)
         policy = rules.policy
         self._slow = Deadline(rules.slow_first_byte) if rules.slow_first_byte < math.inf else None
-        self._credentials = KeyCooldowns(policy.window) if policy and rules.by_credential else None
+        self._key_cooldowns = KeyCooldowns(policy) if policy and rules.by_credential else None
         self._circuits = {
             scope: Circuit(
                 provider.name,
@@ -74,7 +74,7 @@ class ProviderCircuits:
                 scope=scope,
                 slow=self._slow,
                 advice=self._advice,
-                blame=self._blame if self._credentials else None,
+                blame=self._blame if self._key_cooldowns else None,
                 shadow=CircuitOpen.reason in rules.shadow,
             )
             for scope in _scopes(provider, rules)
@@ -94,7 +94,9 @@ class ProviderCircuits:
         """Return under which scope a request falls, None where there is one for all, or it does not vote."""
         if not (self.enabled and route.intercepted) or self.rules.scope == "provider":
             return None
-        return route.pattern if self.rules.scope == "endpoint" else self._named.find(model) or OTHER_MODELS
+        return (
+            route.pattern if self.rules.scope == "endpoint" else self._model_patterns.find(model) or OTHER_MODELS
+        )
 
     def admit(
         self,
@@ -109,8 +111,8 @@ class ProviderCircuits:
 
         A request that does not vote is refused while all is open, and never judged.
         """
-        if self._credentials and own_key:
-            self._let_rest(self._credentials, caller, would_reject)
+        if self._key_cooldowns and own_key:
+            self._let_rest(self._key_cooldowns, caller, would_reject)
         if route.intercepted:
             circuit = self._circuits[self.scope_of(route, model)]
             return circuit.admit(caller, own_key=own_key, would_reject=would_reject)
@@ -119,8 +121,8 @@ class ProviderCircuits:
 
     def precheck(self, route: Route, caller: Caller, *, own_key: bool) -> None:
         """Raise what is certain to refuse a request, before it waits or its body is read."""
-        if self._credentials and own_key:
-            self._let_rest(self._credentials, caller, ignore)
+        if self._key_cooldowns and own_key:
+            self._let_rest(self._key_cooldowns, caller, ignore)
         decided = route.intercepted and not self.by_model
         self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, caller, ignore)
 
@@ -146,7 +148,7 @@ class ProviderCircuits:
 
     def key_cooldowns(self) -> key_cooldowns.KeyCooldownStats | None:
         """Return the keys that rest, None if none ever does."""
-        return self._credentials.statistics(self._clock()) if self._credentials else None
+        return self._key_cooldowns.statistics(self._clock()) if self._key_cooldowns else None
 
     def by_scope(self) -> dict[str, Circuit]:
         """Return the breakers by scope; none where there is one for all."""
@@ -159,15 +161,15 @@ class ProviderCircuits:
         return f"<Circuits {self.provider} {len(self._circuits)}>"
 
     def _advice(self, headers: Headers) -> float | None:
-        return advised(headers, self._quotas, self._wall_clock())
+        return from_headers(headers, self._quotas, self._wall_clock())
 
-    def _blame(self, owner: Caller, seconds: float) -> bool | None:
-        assert self._credentials
-        many = self._credentials.cool(owner.key, owner.hint, seconds, self._clock())
+    def _blame(self, owner: Caller, retry_after: float | None) -> bool | None:
+        assert self._key_cooldowns
+        many = self._key_cooldowns.start(owner.key, owner.hint, retry_after, self._clock())
         return None if CredentialCooldown.reason in self.rules.shadow else many
 
     def _let_rest(self, resting: KeyCooldowns, owner: Caller, would_reject: OnShadowReject) -> None:
-        left = resting.left(owner.key, self._clock())
+        left = resting.remaining(owner.key, self._clock())
         if left is not None:
             self._refuse(CredentialCooldown(self.provider, left), would_reject)
 

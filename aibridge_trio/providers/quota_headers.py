@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from aibridge_trio.core.breaker.retry_after import Quotas, duration, timestamp
+from aibridge_trio.core.breaker.retry_after import QuotaHeaders, duration, timestamp
 
 # https://platform.openai.com/docs/guides/rate-limits: `x-ratelimit-reset-tokens: 6m0s`
-_OPENAI = Quotas(re.compile(rb"x-ratelimit-remaining-([a-z-]{1,40})"), b"x-ratelimit-reset-*", duration)
+_OPENAI = QuotaHeaders(re.compile(rb"x-ratelimit-remaining-([a-z-]{1,40})"), b"x-ratelimit-reset-*", duration)
 # https://docs.anthropic.com/en/api/rate-limits: `anthropic-ratelimit-tokens-reset: 2026-11-26T09:00:00Z`
-_ANTHROPIC = Quotas(
+_ANTHROPIC = QuotaHeaders(
     re.compile(rb"anthropic-ratelimit-([a-z-]{1,40})-remaining"), b"anthropic-ratelimit-*-reset", timestamp
 )
 # By the provider's name.
-QUOTAS: Mapping[str, Quotas] = {"openai": _OPENAI, "anthropic": _ANTHROPIC, "copilot": _OPENAI}
+QUOTAS: Mapping[str, QuotaHeaders] = {"openai": _OPENAI, "anthropic": _ANTHROPIC, "copilot": _OPENAI}

@@ -288,7 +288,7 @@ def _distribution(histogram: Histogram) -> dict[str, Any]:
 def _resting(keys: key_cooldowns.KeyCooldownStats | None) -> dict[str, Any] | None:
     if keys is None:
         return None
-    shown = [{"hint": key.hint, "left_s": round(key.left, 3)} for key in keys.shown]
+    shown = [{"hint": key.hint, "left_s": round(key.remaining, 3)} for key in keys.latest]
     return {"resting": keys.resting, "total": keys.total, "evictions": keys.evictions, "callers": shown}
 
 

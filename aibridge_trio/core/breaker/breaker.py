@@ -1,22 +1,25 @@
-"""The circuit breaker, as one law. Pure: `now` (seconds, monotonic) is passed in, transitions are told.
+"""The circuit breaker. Pure: `now` (seconds, monotonic) is a parameter, transitions are reported to a callback.
 
-closed     All are admitted; on the way back from an outage a growing share of them (`ramp`). Failures in
-           (now − window, now] that reach the threshold open it.
-open       All are refused until the cooldown is over (`cooldown`: as long as is configured, as the provider asks
-           for, and longer if it trips again and again); then half-open. Forced open has no end.
-half-open  At most `max_probes` probes hold permits, others are refused with a wait of one second. As many
-           successes close it, neutrals in between reset nothing; one failure opens it again.
+closed     All requests are admitted; after an outage, a growing share of them (`ramp`). Failures in
+           (now − window, now] that reach the threshold trip it.
+open       All requests are refused until the cooldown ends (`cooldown`: the configured time, longer if the
+           provider asks for more or after trips in a row); then half-open. Forced open does not end by itself.
+half-open  At most `max_probes` probes hold permits; other requests are refused with a wait of one second. As many
+           successes close it, neutral ones in between change nothing; one failure trips it.
 
-1. Every transition and every override begins a new generation and empties window and probe counts.
-2. `ask`, `admit`, `settle` and the timer call `advance` first, so a due cooldown has always been applied.
-3. A permit is taken back once. One of an older generation changes nothing, except that a provider's later word, of
-   when to come back, may extend a cooldown; it never cuts one short.
-4. A probe without a verdict after min(cooldown, 30 s) makes room for another one. It runs on, and its verdict
-   counts when it comes: healthy answers may take longer than that.
-5. A request that has succeeded may still fail, once, while that generation stands.
-6. What may be one caller's own doing counts as `failures` tells; what does not count extends no cooldown either.
-7. Forced open refuses without a timer; forced closed admits and counts but never trips; back to automatic leads
-   from forced open to half-open, from forced closed to closed and empty. Overrides are no trips.
+1. Every transition and every override begins a new generation, which clears the window and the probe counts.
+2. `issue_ticket`, `admit`, `settle` and the timer call `advance` first, which ends a cooldown that is due.
+3. A permit is settled once. A permit of an older generation changes nothing, except that a later retry hint of its
+   provider can extend a cooldown; no hint shortens one.
+4. After min(cooldown, 30 s) a probe without a verdict frees its permit for another probe. It goes on, and its
+   verdict still counts: healthy answers may take longer than that.
+5. A request that has succeeded can still fail, once, within the same generation.
+6. `failures` decides whether a caller-related failure counts; one that does not count extends no cooldown either.
+7. Forced open refuses all requests, without a timer; forced closed admits all and counts failures, but never
+   trips. Back to automatic, forced open becomes half-open, and forced closed becomes closed with an empty window.
+   Overrides are not trips.
+
+docs/breaker.md has these states and transitions as a diagram.
 """
 
 from __future__ import annotations
@@ -32,10 +35,11 @@ from aibridge_trio.core.breaker.failures import Failures
 from aibridge_trio.core.breaker.probe_permit import Permit, Ticket
 from aibridge_trio.core.breaker.recovery_ramp import Ramp
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
+from aibridge_trio.errors import OpenCause
 
-# The longest that a probe may keep others from probing (seconds).
+# How long a probe without a verdict keeps its permit, at most (seconds).
 _PROBE_DEADLINE = 30.0
-# When a refused probe should come back (seconds): a verdict may free a permit at any moment.
+# The wait of a request that finds all permits of probes taken (seconds): a verdict may free one at any moment.
 _PROBE_WAIT = 1.0
 
 
@@ -52,26 +56,22 @@ class State(StrEnum):
         return list(State).index(self)
 
 
-# From well to ill.
-SEVERITY = (State.CLOSED, State.HALF_OPEN, State.OPEN)
+SEVERITY = (State.CLOSED, State.HALF_OPEN, State.OPEN)  # from healthy to failing
 
 
 class Mode(StrEnum):
-    """Who rules: the breaker itself, or its operator."""
+    """Automatic, or overridden by the operator: forced open, forced closed."""
 
     AUTO = "auto"
     OPEN = "open"
     CLOSE = "close"
 
 
-Because = Literal["overload", "failures", "operator", "ramp"]
-
-
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """The numbers; seconds, but for counts and factors.
+    """The breaker's settings: seconds, counts, and factors. docs/tuning.md explains the defaults.
 
-    Each trip in a row lengthens the cooldown by `growth`, up to `stretch` times; docs/tuning.md shows why these.
+    Each trip in a row multiplies the cooldown by `growth`, up to `stretch`. `ramp` is 0 for all requests at once.
     """
 
     threshold: int = 5
@@ -86,7 +86,7 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One change of state, told once, in order."""
+    """One change of state, and in words why (`because`); `trip` if failures opened the breaker."""
 
     source: State
     target: State
@@ -96,17 +96,18 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No: come back after `wait` seconds (None: nobody knows); `because` is what opened it."""
+    """The request is refused: why, and after how many seconds to come back (None: unknown)."""
 
-    because: Because
+    because: OpenCause
     wait: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerStats:
-    """The breaker at one moment; `since` is when this state began, on the same clock as `now`.
+    """The breaker at one moment; `since` is when its state began, on the same clock as `now`.
 
-    `in_a_row` are trips without health between them, `share` is what a ramp admits, 1 without one.
+    `cooldown` is all of the present one (seconds, None without one), `in_a_row` the trips without a healthy spell
+    between them, `share` what the ramp admits (1 without one).
     """
 
     state: State
@@ -122,18 +123,18 @@ class BreakerStats:
 
 
 class Breaker:
-    """One breaker; `listen` is told each transition as it happens, `chance` gives a number in [0, 1)."""
+    """One breaker; `on_transition` gets each change of state, in order; `chance` is random in [0, 1)."""
 
     def __init__(
         self,
         policy: BreakerPolicy,
-        listen: Callable[[Transition], None],
+        on_transition: Callable[[Transition], None],
         now: float = 0.0,
         chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._policy = policy
         self._chance = chance
-        self._listen = listen
+        self._on_transition = on_transition
         self._state = State.CLOSED
         self._mode = Mode.AUTO
         self._since = now
@@ -147,14 +148,14 @@ class Breaker:
         self._successes = 0
         self._trips = 0
 
-    def ask(self, now: float, caller: Hashable | None = None) -> Ticket | Refusal:
-        """Say no to a request that is not whole yet, or give what `admit` takes later. A ticket holds nothing."""
-        refusal = self.refuse(now, caller) or self._full(now, caller) or self._ramp_refusal(now)
+    def issue_ticket(self, now: float, caller: Hashable | None = None) -> Ticket | Refusal:
+        """Admit a request whose body is still being read, or refuse it. A ticket takes no probe's permit."""
+        refusal = self.refusal(now, caller) or self._probes_taken(now, caller) or self._ramp_refusal(now)
         return refusal or Ticket(self._generation)
 
     def admit(self, now: float, caller: Hashable | None = None, ticket: Ticket | None = None) -> Permit | Refusal:
-        """Give a permit or say no. Who had its share of a ramp with its ticket needs no second one."""
-        if refusal := self.refuse(now, caller) or self._full(now, caller):
+        """Issue a permit, or refuse. The ramp does not apply again to a ticket of this generation."""
+        if refusal := self.refusal(now, caller) or self._probes_taken(now, caller):
             return refusal
         if ticket != Ticket(self._generation) and (refusal := self._ramp_refusal(now)):
             return refusal
@@ -163,20 +164,19 @@ class Breaker:
             self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
         return permit
 
-    def refuse(self, now: float, caller: Hashable | None = None) -> Refusal | None:
-        """Ask on behalf of a request that holds no permit: refused only while open."""
+    def refusal(self, now: float, caller: Hashable | None = None) -> Refusal | None:
+        """Return the refusal of a request that needs no permit: only an open breaker refuses it."""
         self.advance(now)
         if self._state is not State.OPEN:
             return None
-        forced = self._mode is Mode.OPEN
-        return self._no(
-            now, caller, "operator" if forced else self._opened_by, None if forced else self._until - now
-        )
+        if self._mode is Mode.OPEN:
+            return self._refuse(now, caller, "operator", None)
+        return self._refuse(now, caller, self._opened_by, self._until - now)
 
-    def settle(self, permit: Permit, evidence: Evidence, now: float, told: float | None = None) -> None:
-        """Take a permit back with what its request has shown, or hear of its later failure.
+    def settle(self, permit: Permit, evidence: Evidence, now: float, retry_after: float | None = None) -> None:
+        """Take a permit back with its evidence; or, after a success, apply a later failure.
 
-        `told` is for how many seconds more the provider wants to be left alone, if it has said so.
+        `retry_after` is the provider's retry hint in seconds from now, None without one.
         """
         self.advance(now)
         failed = evidence.verdict is Verdict.FAILURE
@@ -185,50 +185,50 @@ class Breaker:
         permit.may_relapse = not permit.returned and evidence.verdict is Verdict.SUCCESS
         permit.returned = True
         if permit.may_relapse and permit.caller is not None:
-            self.failures.answered(permit.caller, now, max(0.0, now - permit.since))
-        word = self._cooldown.word(told, now) if failed else -math.inf
-        own = permit.caller if evidence.own else None
+            self.failures.succeeded(permit.caller, now, max(0.0, now - permit.since))
+        retry_at = self._cooldown.retry_at(retry_after, now) if failed else -math.inf
+        caller = permit.caller if evidence.caller_related else None
         if permit.generation != self._generation:
-            if self.failures.blames(own, now):
-                self._until = max(self._until, word)  # where there is no cooldown, it is infinite
+            if self.failures.counts(caller, now):
+                self._until = max(self._until, retry_at)  # infinite without a cooldown
             return
         self._probes.pop(permit, None)
         if failed:
-            self._fail(evidence, word, own, now)
+            self._fail(evidence, retry_at, caller, now)
         elif evidence.verdict is Verdict.SUCCESS and self._state is State.HALF_OPEN:
             self._successes += 1
             if self._successes >= self._policy.max_probes:
-                self._become(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
+                self._enter(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
                 self._ramp.begin(now)
 
     def advance(self, now: float) -> None:
-        """Apply what has fallen due: the end of a cooldown, probes without a verdict."""
+        """Apply what is due: the end of a cooldown, deadlines of probes."""
         if self._state is State.OPEN and now >= self._until:
-            self._become(State.HALF_OPEN, "cooldown over", now)
+            self._enter(State.HALF_OPEN, "cooldown over", now)
         for permit in [probe for probe, due in self._probes.items() if due <= now]:
             del self._probes[permit]
 
     def next_due(self) -> float:
-        """Return when `advance` has something to do next, infinity if nothing is pending."""
+        """Return when `advance` next has something to do; infinity if nothing is pending."""
         return min([self._until, *self._probes.values()]) if self._probes else self._until
 
     def override(self, mode: Mode, now: float) -> None:
-        """Let the operator rule, or the breaker itself again; the mode that it has changes nothing."""
+        """Set the mode; setting the present one changes nothing."""
         self.advance(now)
         if mode is self._mode:
             return
         self._mode, before = mode, self._mode
-        self._cooldown.forget()
+        self._cooldown.reset()
         self._ramp.stop()
         if mode is Mode.OPEN:
-            self._become(State.OPEN, "operator: open", now)
+            self._enter(State.OPEN, "operator: open", now)
         elif mode is Mode.CLOSE:
-            self._become(State.CLOSED, "operator: close", now)
+            self._enter(State.CLOSED, "operator: close", now)
         else:
-            self._become(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, "operator: auto", now)
+            self._enter(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, "operator: auto", now)
 
     def statistics(self, now: float) -> BreakerStats:
-        """Return the breaker as it is at `now`."""
+        """Return the breaker's state at `now`."""
         self.advance(now)
         return BreakerStats(
             state=self._state,
@@ -236,7 +236,7 @@ class Breaker:
             since=self._since,
             cooldown_left=self._until - now if self._until < math.inf else None,
             cooldown=self._until - self._since if self._until < math.inf else None,
-            failures_in_window=self.failures.count(now),
+            failures_in_window=self.failures.total(now),
             probes=len(self._probes),
             trips=self._trips,
             in_a_row=self._cooldown.in_a_row(self._healthy(now)),
@@ -246,11 +246,11 @@ class Breaker:
     def __repr__(self) -> str:
         return f"<Breaker {self._state} mode={self._mode} generation={self._generation}>"
 
-    def _full(self, now: float, caller: Hashable | None) -> Refusal | None:
-        full = self._state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
-        return self._no(now, caller, self._opened_by, _PROBE_WAIT) if full else None
+    def _probes_taken(self, now: float, caller: Hashable | None) -> Refusal | None:
+        taken = self._state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
+        return self._refuse(now, caller, self._opened_by, _PROBE_WAIT) if taken else None
 
-    def _no(self, now: float, caller: Hashable | None, because: Because, wait: float | None) -> Refusal:
+    def _refuse(self, now: float, caller: Hashable | None, because: OpenCause, wait: float | None) -> Refusal:
         if caller is not None:
             self.failures.refused(caller, now, wait)
         return Refusal(because, wait)
@@ -258,37 +258,37 @@ class Breaker:
     def _ramp_refusal(self, now: float) -> Refusal | None:
         if self._state is not State.CLOSED or self._ramp.admit(now):
             return None
-        # Somewhere in what is left of it, so that they do not all come at its end.
-        return Refusal("ramp", max(_PROBE_WAIT, self._ramp.left(now) * self._chance()))
+        # A random part of the rest of the ramp, so that refused callers do not all come back at its end.
+        return Refusal("ramp", max(_PROBE_WAIT, self._ramp.remaining(now) * self._chance()))
 
-    def _fail(self, evidence: Evidence, word: float, own: Hashable | None, now: float) -> None:
-        self.failures.add(now, word, own)
+    def _fail(self, evidence: Evidence, retry_at: float, caller: Hashable | None, now: float) -> None:
+        self.failures.add(now, retry_at, caller)
         if self._state is State.HALF_OPEN:
-            if self.failures.blames(own, now):
-                self._trip(f"a probe failed: {evidence.cause}", evidence, word, now)
+            if self.failures.counts(caller, now):
+                self._trip(f"a probe failed: {evidence.cause}", evidence, retry_at, now)
             return
-        count = self.failures.count(now)
-        if count >= self._policy.threshold and self._mode is Mode.AUTO:
-            plural = "failure" if count == 1 else "failures"
-            because = f"{count} {plural} in {self._policy.window:g} s, last {evidence.cause}"
-            self._trip(because, evidence, self.failures.highest(now), now)
+        total = self.failures.total(now)
+        if total >= self._policy.threshold and self._mode is Mode.AUTO:
+            plural = "failure" if total == 1 else "failures"
+            because = f"{total} {plural} in {self._policy.window:g} s, last {evidence.cause}"
+            self._trip(because, evidence, self.failures.latest_retry_at(now), now)
 
-    def _trip(self, because: str, evidence: Evidence, word: float, now: float) -> None:
+    def _trip(self, because: str, evidence: Evidence, retry_at: float, now: float) -> None:
         self._trips += 1
         self._opened_by = "overload" if evidence.overload else "failures"
-        until = self._cooldown.begin(self._healthy(now), word, now)
+        until = self._cooldown.begin(self._healthy(now), retry_at, now)
         in_a_row = self._cooldown.in_a_row(0.0)
-        if until == word:
+        if until == retry_at:
             because += f"; it asks for {until - now:.3g} s"
         elif in_a_row > 1 and until > now + self._policy.cooldown:
             because += f"; trip {in_a_row} in a row, for {until - now:.3g} s"
         self._ramp.stop()
-        self._become(State.OPEN, because, now, until=until)
+        self._enter(State.OPEN, because, now, until=until)
 
     def _healthy(self, now: float) -> float:
         return now - self._since if self._state is State.CLOSED else 0.0
 
-    def _become(self, state: State, because: str, now: float, until: float = math.inf) -> None:
+    def _enter(self, state: State, because: str, now: float, until: float = math.inf) -> None:
         source, self._state = self._state, state
         self._until = until
         self._generation += 1
@@ -297,4 +297,4 @@ class Breaker:
         self._successes = 0
         if state is not source:
             self._since = now
-            self._listen(Transition(source, state, because, trip=until < math.inf))
+            self._on_transition(Transition(source, state, because, trip=until < math.inf))

@@ -1,11 +1,12 @@
-"""How long a breaker stays open: what is configured, what the provider said, and how often it has come to this.
+"""How long a breaker stays open.
 
-1. The cooldown is the longest of the configured one and of what the provider asked for, at most `longest`.
-2. Each trip without a healthy spell before it lengthens the configured part by `growth`, up to `stretch` times,
-   and adds up to a fifth by chance, so that many bridges do not probe together. It too is at most `longest`.
-3. A healthy spell is as long as the configured cooldown; each one takes back one lengthening, 64 take back all.
+1. The cooldown is the longer of the configured one and the provider's retry hint; a hint counts up to `longest`.
+2. Each trip that follows another without a healthy spell between them lengthens the configured part by the factor
+   `growth`, up to `stretch`, and adds up to a fifth by chance, so that several bridges do not probe at the same
+   time. The result is at most `longest`.
+3. A healthy spell is as long as the configured cooldown. Each one takes back one trip; 64 take back all.
 
-With `longest` at or below the configured cooldown it is constant, whatever is said.
+If `longest` is not above the configured cooldown, every cooldown is the configured one.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-_JITTER = 0.2
-# So many healthy spells take back any number of lengthenings.
+# What chance adds to a lengthened cooldown, at most; not the jitter of retry hints in rejects.
+_SPREAD = 0.2
+# After this many healthy spells all trips are forgotten, however many there were.
 _FORGOTTEN = 64
-# By then any growth has reached its stretch, and a float has not overflowed.
-_LONG_AGO = 16
+# From this exponent on any growth has reached its stretch; beyond, a float could overflow.
+_HIGHEST_EXPONENT = 16
 
 
 class Cooldown:
-    """Remembers trips in a row; seconds. `chance` gives a number in [0, 1)."""
+    """Computes when a cooldown ends, and counts the trips in a row; all times are seconds.
+
+    `base` is the configured cooldown, `chance` returns a random number in [0, 1).
+    """
 
     def __init__(
         self, base: float, longest: float, growth: float, stretch: float, chance: Callable[[], float]
@@ -31,30 +36,31 @@ class Cooldown:
         self._growth = growth
         self._stretch = stretch
         self._chance = chance
-        self._in_a_row = 0  # trips, without health between them
+        self._in_a_row = 0  # trips without a healthy spell between them
 
-    def word(self, seconds: float | None, now: float) -> float:
-        """Return until when a provider that asks for so long is left alone, minus infinity for None."""
-        if seconds is None or self._longest <= self._base:
+    def retry_at(self, retry_after: float | None, now: float) -> float:
+        """Return the time that a provider's retry hint (seconds from now) asks for; minus infinity without one."""
+        if retry_after is None or self._longest <= self._base:
             return -math.inf
-        return now + min(seconds, self._longest)
+        return now + min(retry_after, self._longest)
 
     def in_a_row(self, healthy: float) -> int:
-        """Return how many trips in a row are remembered after so many healthy seconds."""
+        """Return the number of trips in a row that count after so many healthy seconds."""
         spells = healthy / self._base
         return 0 if spells >= _FORGOTTEN else max(0, self._in_a_row - int(spells))
 
-    def begin(self, healthy: float, word: float, now: float) -> float:
-        """Trip, after so many healthy seconds and with this `word`; return when the cooldown ends."""
+    def begin(self, healthy: float, retry_at: float, now: float) -> float:
+        """Count a trip after so many healthy seconds; return when its cooldown ends, not before `retry_at`."""
         before = self.in_a_row(healthy)
         length = self._base
         if before:
-            length *= min(self._growth ** min(before, _LONG_AGO), self._stretch) * (1 + _JITTER * self._chance())
+            factor = min(self._growth ** min(before, _HIGHEST_EXPONENT), self._stretch)
+            length *= factor * (1 + _SPREAD * self._chance())
         self._in_a_row = before + 1
-        return max(now + min(length, self._longest), word)
+        return max(now + min(length, self._longest), retry_at)
 
-    def forget(self) -> None:
-        """Begin anew: the operator has taken over."""
+    def reset(self) -> None:
+        """Forget the trips: the operator has overridden the breaker."""
         self._in_a_row = 0
 
     def __repr__(self) -> str:

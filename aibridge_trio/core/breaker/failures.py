@@ -1,15 +1,16 @@
-"""Which failures may open a breaker: all of the provider's; one caller's own only where no one else is served.
+"""Which failures count against the provider: its own always; a caller-related one only with other evidence.
 
-1. A failure may be its caller's own doing: a 429 on its own key, or a wait that was too long, because how long an
-   answer takes depends on what was asked.
-2. Own failures count, unless all of those in the window are one caller's and another caller is there.
-3. Another caller is there if it was answered in the window, and for as much longer as that answer took: who
-   waits 45 s for each answer has seldom had one in the last ten. So it is while an answer to it goes on. While
-   the breaker is not closed, nobody is answered: then one that was refused is there until the window's length
-   after the moment at which it was told to come back.
+1. A failure is caller-related if its caller may have caused it: a 429 on the caller's own key, or a timeout,
+   because the time to answer depends on the question.
+2. Caller-related failures count, unless all of those in the window are of one caller while another caller is
+   present.
+3. A caller is present if it got an answer within the window. A slow answer extends that by its duration: a caller
+   whose answers take 45 s rarely gets one within ten seconds. A caller is also present while an answer to it is in
+   progress. A breaker that is not closed refuses most callers: then a refused caller is present until one window
+   after the time at which it was asked to come back.
 
-Times are seconds. What is kept is bounded: of callers the two latest of each kind, which is enough to know when
-another than a given one was there last; and whose answers go on now.
+Times are seconds. Memory is bounded: the two latest callers of each kind are enough to know when a caller other
+than a given one was last present. In addition, the callers with answers in progress are counted.
 """
 
 from __future__ import annotations
@@ -19,13 +20,11 @@ from collections import Counter
 from collections.abc import Hashable
 
 from aibridge_trio.core.breaker.window import Window
-
-# Waits are lengthened by up to a fifth before they are told.
-_JITTER = 0.2
+from aibridge_trio.errors import MAX_JITTER
 
 
-class Latest:
-    """The two callers that were seen last, and when."""
+class LatestCallers:
+    """The two callers recorded with the latest times."""
 
     __slots__ = ("_first", "_second")
 
@@ -35,11 +34,11 @@ class Latest:
 
     @property
     def caller(self) -> Hashable:
-        """The one seen last, None if there was none."""
+        """The caller with the latest time; None before the first."""
         return self._first[0]
 
-    def see(self, caller: Hashable, at: float) -> None:
-        """See a caller at this time, which may be before other times and in the future."""
+    def record(self, caller: Hashable, at: float) -> None:
+        """Record a caller at a time, which may be earlier than others and may lie in the future."""
         if caller == self._first[0]:
             self._first = (caller, max(at, self._first[1]))
         elif at > self._first[1]:
@@ -47,74 +46,77 @@ class Latest:
         elif at > self._second[1]:
             self._second = (caller, at)
 
-    def other_than(self, caller: Hashable) -> float:
-        """Return when another than this one was seen last, minus infinity for never."""
+    def last_other_than(self, caller: Hashable) -> float:
+        """Return the latest time of a caller other than this one; minus infinity if there is none."""
         return (self._second if caller == self._first[0] else self._first)[1]
 
 
 class Failures:
-    """The failures of the last `span` seconds, up to `cap` of the provider's and as many of callers' own."""
+    """The failures of the last `span` seconds: up to `cap` of the provider's and `cap` caller-related ones."""
 
     def __init__(self, span: float, cap: int) -> None:
         self._span = span
         self._cap = cap
-        self._all = Window(span, cap)
-        self._own = Window(span, cap)
-        self._failed = Latest()
-        self._answered = Latest()
-        self._refused = Latest()
-        self._going_on: Counter[Hashable] = Counter()
+        self._of_provider = Window(span, cap)
+        self._of_callers = Window(span, cap)
+        self._failed = LatestCallers()
+        self._succeeded = LatestCallers()
+        self._refused = LatestCallers()
+        self._in_progress: Counter[Hashable] = Counter()
 
-    def add(self, now: float, word: float, caller: Hashable | None) -> None:
-        """Count a failure, which is this caller's own, or the provider's (None); `word` is until when it asks."""
+    def add(self, now: float, retry_at: float, caller: Hashable | None) -> None:
+        """Record a failure: caller-related to `caller`, or the provider's (None); `retry_at` is its retry hint."""
         if caller is None:
-            self._all.add(now, word)
+            self._of_provider.add(now, retry_at)
         else:
-            self._own.add(now, word)
-            self._failed.see(caller, now)
+            self._of_callers.add(now, retry_at)
+            self._failed.record(caller, now)
 
-    def answered(self, caller: Hashable, now: float, took: float = 0.0) -> None:
-        """See a caller's success, for which it has waited so long."""
-        self._answered.see(caller, now + took)
+    def succeeded(self, caller: Hashable, now: float, took: float = 0.0) -> None:
+        """Record a caller's success, which took so many seconds."""
+        self._succeeded.record(caller, now + took)
 
-    def goes_on(self, caller: Hashable) -> None:
-        """See that an answer to this caller goes on behind its success; `ended` is to be called."""
-        self._going_on[caller] += 1
+    def answer_continues(self, caller: Hashable) -> None:
+        """Record that an answer is in progress after its success; call `answer_ended` when it is over."""
+        self._in_progress[caller] += 1
 
-    def ended(self, caller: Hashable, now: float) -> None:
-        """See the end of an answer that went on."""
-        self._going_on[caller] -= 1
-        if not self._going_on[caller]:
-            del self._going_on[caller]
-        self._answered.see(caller, now)
+    def answer_ended(self, caller: Hashable, now: float) -> None:
+        """Record the end of an answer that was in progress."""
+        self._in_progress[caller] -= 1
+        if not self._in_progress[caller]:
+            del self._in_progress[caller]
+        self._succeeded.record(caller, now)
 
     def refused(self, caller: Hashable, now: float, wait: float | None) -> None:
-        """See a caller refused, and told to come back in so many seconds."""
-        self._refused.see(caller, now + (wait or 0.0) * (1 + _JITTER))
+        """Record that a caller was refused and asked to come back in `wait` seconds."""
+        self._refused.record(caller, now + (wait or 0.0) * (1 + MAX_JITTER))
 
-    def blames(self, caller: Hashable | None, now: float) -> bool:
-        """Tell whether a failure counts that is this caller's own, or the provider's (None)."""
+    def counts(self, caller: Hashable | None, now: float) -> bool:
+        """Return whether a failure counts against the provider: one of its own (None), or one of this caller's."""
         since = now - self._span
-        if caller is None or self._failed.other_than(caller) > since:
+        if caller is None or self._failed.last_other_than(caller) > since:
             return True
-        if len(self._going_on) > (caller in self._going_on):
+        if len(self._in_progress) > (caller in self._in_progress):
             return False
-        return max(self._answered.other_than(caller), self._refused.other_than(caller)) <= since
+        present = max(self._succeeded.last_other_than(caller), self._refused.last_other_than(caller))
+        return present <= since
 
-    def count(self, now: float) -> int:
-        """Return how many count, at most `cap`."""
-        own = self._own.count(now)
-        return min(self._cap, self._all.count(now) + (own if own and self.blames(self._failed.caller, now) else 0))
+    def total(self, now: float) -> int:
+        """Return how many failures in the window count, at most `cap`."""
+        of_callers = self._of_callers.count(now)
+        if of_callers and not self.counts(self._failed.caller, now):
+            of_callers = 0
+        return min(self._cap, self._of_provider.count(now) + of_callers)
 
-    def highest(self, now: float) -> float:
-        """Return the latest word of those that count, minus infinity without one."""
-        own = self._own.highest(now) if self.blames(self._failed.caller, now) else -math.inf
-        return max(self._all.highest(now), own)
+    def latest_retry_at(self, now: float) -> float:
+        """Return the latest retry hint of the failures that count; minus infinity without one."""
+        of_callers = self._of_callers.highest(now) if self.counts(self._failed.caller, now) else -math.inf
+        return max(self._of_provider.highest(now), of_callers)
 
     def clear(self, *, closed: bool) -> None:
-        """Forget all failures, and who was refused if the breaker is closed now."""
-        self._all.clear()
-        self._own.clear()
-        self._failed = Latest()
+        """Forget the failures; if the breaker is `closed` now, forget the refused callers too."""
+        self._of_provider.clear()
+        self._of_callers.clear()
+        self._failed = LatestCallers()
         if closed:
-            self._refused = Latest()
+            self._refused = LatestCallers()

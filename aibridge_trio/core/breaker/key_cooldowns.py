@@ -1,9 +1,12 @@
-"""Callers' own keys that their provider has told to wait: one caller's quota is not everybody's illness.
+"""Callers' own keys that got a 429: one caller's quota is no outage of the provider.
 
-1. A 429 for a key cools down that key alone, until the provider's own time; a shorter word never cuts it.
-2. It counts against the provider's breaker only if three different keys or more, with this one, were told so
-   within the window: then it is no longer one caller's doing.
-3. At most `room` keys are remembered; beyond, the one that was cooled the longest ago is forgotten, and counted.
+1. A 429 for a key starts a cooldown of that key alone: as long as the provider's retry hint, at most the longest
+   cooldown of the breaker's policy; without a hint, the configured cooldown. A shorter one never cuts a longer one
+   short.
+2. The 429 counts against the provider's breaker only if it is for at least the third different key within the
+   breaker's window: so many keys at once are no longer one caller's doing.
+3. At most `capacity` keys are remembered. Beyond that, the key whose cooldown was started the longest ago is
+   evicted, and the eviction counted.
 """
 
 from __future__ import annotations
@@ -13,55 +16,62 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 
-# How many keys told to wait within the window are a provider's overload.
+from aibridge_trio.core.breaker.breaker import BreakerPolicy
+
+# So many different keys with a 429 within the window are an overload of the provider.
 _MANY = 3
-# A key costs some 400 bytes, so some 4 MB at most. Only keys that a provider has answered 429 stand here.
-_ROOM = 10_000
+# A key takes about 400 bytes, so all of them 4 MB. A key is remembered only after the provider answered it with
+# 429.
+_CAPACITY = 10_000
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Cooled:
-    """One key that rests: what may be shown of it, and for how many seconds more."""
+class CoolingKey:
+    """A key in cooldown: its printable hint, and the seconds that remain."""
 
     hint: str
-    left: float
+    remaining: float
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCooldownStats:
-    """Keys that rest now, how often one was cooled, how many were forgotten for room, and some of them."""
+    """How many keys are in cooldown, how many cooldowns began, how many keys were evicted; the `latest` keys."""
 
     resting: int
     total: int
     evictions: int
-    shown: tuple[Cooled, ...]
+    latest: tuple[CoolingKey, ...]
 
 
 class KeyCooldowns:
-    """The keys of one provider that rest; `window` in seconds."""
+    """The keys of one provider's callers that are in cooldown; `policy` is its breaker's."""
 
-    def __init__(self, window: float, room: int = _ROOM) -> None:
-        self._window = window
-        self._room = room
-        # In the order in which they were cooled.
+    def __init__(self, policy: BreakerPolicy, capacity: int = _CAPACITY) -> None:
+        self._policy = policy
+        self._longest = max(policy.cooldown, policy.longest_cooldown)
+        self._capacity = capacity
+        # In the order in which their cooldowns were started.
         self._until: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
-        # Each key stands once; what was extended meanwhile goes back when its first time comes.
+        # Each key is in it once; a key whose cooldown was extended is pushed again when its first end is due.
         self._due: list[tuple[float, bytes]] = []
-        self._told: OrderedDict[bytes, float] = OrderedDict()
+        self._limited: OrderedDict[bytes, float] = OrderedDict()  # keys by the time of their last 429
         self._total = 0
         self._evictions = 0
 
-    def left(self, key: bytes, now: float) -> float | None:
-        """Return how many seconds a key has to rest, None if it may come."""
+    def remaining(self, key: bytes, now: float) -> float | None:
+        """Return the seconds until a key's cooldown is over, None if it is in none."""
         self._expire(now)
         entry = self._until.get(key)
         return None if entry is None else entry[0] - now
 
-    def cool(self, key: bytes, hint: str, seconds: float, now: float) -> bool:
-        """Let a key rest; tell whether so many were told to that the provider itself is overloaded."""
+    def start(self, key: bytes, hint: str, retry_after: float | None, now: float) -> bool:
+        """Start a key's cooldown after a 429; return whether that 429 counts against the provider, too.
+
+        `hint` is what may be shown of the key, `retry_after` the provider's retry hint in seconds.
+        """
         self._expire(now)
-        until = now + seconds
+        until = now + (self._policy.cooldown if retry_after is None else min(retry_after, self._longest))
         known = self._until.get(key)
         if known is None and until > now:
             heapq.heappush(self._due, (until, key))
@@ -69,34 +79,34 @@ class KeyCooldowns:
         if until > now or known:
             self._until[key] = (max(until, known[0]) if known else until, hint)
             self._until.move_to_end(key)
-        if len(self._until) > self._room:
-            forgotten, _ = self._until.popitem(last=False)
+        if len(self._until) > self._capacity:
+            evicted, _ = self._until.popitem(last=False)
             self._evictions += 1
-            self._due = [entry for entry in self._due if entry[1] != forgotten]
+            self._due = [entry for entry in self._due if entry[1] != evicted]
             heapq.heapify(self._due)
-        return self._told_with(key, now) >= _MANY
+        return self._limited_with(key, now) >= _MANY
 
     def statistics(self, now: float) -> KeyCooldownStats:
-        """Return what rests at `now`."""
+        """Return the cooldowns at `now`."""
         self._expire(now)
         latest = islice(reversed(self._until.values()), _SHOWN)
         return KeyCooldownStats(
             resting=len(self._until),
             total=self._total,
             evictions=self._evictions,
-            shown=tuple(Cooled(hint, until - now) for until, hint in latest),
+            latest=tuple(CoolingKey(hint, until - now) for until, hint in latest),
         )
 
     def __repr__(self) -> str:
-        return f"<Credentials resting={len(self._until)}>"
+        return f"<KeyCooldowns resting={len(self._until)}>"
 
-    def _told_with(self, key: bytes, now: float) -> int:
-        """Count the keys told within the window, this one included; more than `_MANY` need not be kept."""
-        self._told[key] = now
-        self._told.move_to_end(key)
-        while len(self._told) > _MANY or next(iter(self._told.values())) + self._window <= now:
-            self._told.popitem(last=False)
-        return len(self._told)
+    def _limited_with(self, key: bytes, now: float) -> int:
+        """Count the keys with a 429 within the window, this one included, up to `_MANY`."""
+        self._limited[key] = now
+        self._limited.move_to_end(key)
+        while len(self._limited) > _MANY or next(iter(self._limited.values())) + self._policy.window <= now:
+            self._limited.popitem(last=False)
+        return len(self._limited)
 
     def _expire(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:

@@ -1,4 +1,4 @@
-"""What a request has of a breaker: a ticket while it isn't whole, then a permit; both of one generation."""
+"""What a request holds of a breaker: a ticket while its body is being read, then a permit."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import math
 from collections.abc import Hashable
 from typing import NewType
 
-# The generation in which a request has asked; it holds nothing.
+# The generation in which a request was admitted; it holds nothing of the breaker.
 Ticket = NewType("Ticket", int)
-# Of a request that belongs to no generation: what it shows changes nothing but the end of a cooldown.
+# Of a permit that belongs to no generation: its evidence can only extend a cooldown.
 NO_GENERATION = -1
 
 
 class Permit:
-    """Leave to make one request, of one generation, for a `caller`; given back through `Breaker.settle`.
+    """Leave to make one attempt for a `caller`, issued in one generation at `since` (seconds).
 
-    It was given at `since` (seconds).
+    `Breaker.settle` takes it back: `returned` is set then. `may_relapse`: it was settled with a success, and a
+    failure may still follow.
     """
 
     __slots__ = ("caller", "generation", "may_relapse", "returned", "since")

@@ -1,6 +1,6 @@
-"""What an error object in an answer's body says: overload, a key's quota, an empty account, or something else.
+"""Error objects in bodies: whether one means an overload, a key's quota, an exhausted account, or something else.
 
-Once an answer has begun, its status can't change: providers then put the error into the body, in many shapes. The
+Once an answer has begun, its status cannot change: providers then put the error into the body, in many shapes. The
 code may be a name or a status, as a number or as text, under several keys and in several places.
 
 * Anthropic `{"type":"error","error":{"type":"overloaded_error"}}`: https://docs.anthropic.com/en/api/errors
@@ -26,8 +26,8 @@ from typing import Any, NamedTuple
 OVERLOAD_STATUSES = frozenset({429, 503, 529})
 TOO_MANY_REQUESTS = 429
 
-# Names are compared in lower case, without what separates words, and without `error` or `exception` at their end.
-# What has one of these in it, and is no text, is such a name as well.
+# Names are compared in lower case, without the separators of words, and without a trailing `error` or `exception`.
+# A single word that contains one of these parts is such a name as well.
 _IN_OVERLOAD = ("overload", "serviceunavailable", "capacityexceeded")
 _IN_QUOTA = ("ratelimit", "ratequota", "throttl", "toomanyrequests")
 _OVERLOAD = frozenset(
@@ -45,7 +45,7 @@ _OVERLOAD = frozenset(
         "unavailable",
     }
 )
-# Those that speak of the key's quota, as a 429 does, and not of everybody's trouble.
+# Names that mean the key's quota, as a 429 does, and not an overload of the provider for all keys.
 _QUOTA = frozenset(
     {
         "ratelimit",
@@ -58,8 +58,8 @@ _QUOTA = frozenset(
         "toomanyrequests",
     }
 )
-# An error with one of these says that the account is out of money or at a limit somebody set for it: waiting
-# never helps, and the provider is well. Anthropic tells in `error.details.error_code`.
+# Codes of an account that has no credit left, or has reached a limit configured for it: waiting does not help, and
+# the provider is healthy. Anthropic sends them in `error.details.error_code`.
 # https://help.openai.com/en/articles/6614457, https://platform.claude.com/docs/en/api/rate-limits
 _EXHAUSTED = frozenset(
     {
@@ -72,28 +72,28 @@ _EXHAUSTED = frozenset(
         "enforced_spend_limit_reached",
     }
 )
-# Under these keys a name or a status may stand.
+# The keys under which a name or a status may be.
 _KEYS = (
     *("code", "type", "status", "error_code", "error_type", "status_code", "http_code", "http_status"),
     *("http_status_code", "errorCode", "errorType", "statusCode", "httpStatus", "httpStatusCode"),
 )
-# The longest name that is looked at; a status written as text.
+# The longest name that is examined; a status as text.
 _LONGEST = 64
 _STATUS = re.compile(r"(?:http[ _/-]?)?([0-9]{3})(?:[ :_-].*)?", re.IGNORECASE | re.ASCII)
-# With a text under one of the first, and without all of the second, a document holds no answer, or a part of one.
+# A document with a text under one of _TEXTS and without any of _ANSWERS holds no answer and no part of one.
 _TEXTS = ("message", "msg", "detail")
 _ANSWERS = frozenset({"candidates", "choices", "content", "data", "delta", "item", "object", "output", "response"})
 
 
-class Complaint(NamedTuple):
-    """An overload that an error speaks of: by which `code`, and whether that is one of a key's quota."""
+class OverloadReport(NamedTuple):
+    """An overload that an error reports: its `code`, and whether that means the key's `quota`."""
 
     code: str
     quota: bool
 
 
 def is_error(document: Mapping[str, Any]) -> bool:
-    """Tell whether a document is an error, or holds one."""
+    """Return whether a document is an error, or contains one."""
     return bool(
         document.get("error")
         or document.get("errors")
@@ -105,61 +105,61 @@ def is_error(document: Mapping[str, Any]) -> bool:
 
 
 def is_exhausted(document: Mapping[str, Any]) -> bool:
-    """Tell whether an error says that waiting never helps."""
+    """Return whether an error means an exhausted account: waiting does not help."""
     return any(isinstance(code, str) and code in _EXHAUSTED for code in _codes(document))
 
 
-def overload(document: Mapping[str, Any]) -> Complaint | None:
-    """Return the first code in an error that speaks of overload, None without one."""
-    return next(filter(None, map(_judged, _codes(document))), None)
+def overload(document: Mapping[str, Any]) -> OverloadReport | None:
+    """Return the first code of an error that means overload, None without one."""
+    return next(filter(None, map(_overload_code, _codes(document))), None)
 
 
 def _is_bare(document: Mapping[str, Any]) -> bool:
-    """Tell whether this speaks of overload in the place of an answer, and not under `error`."""
+    """Return whether the document reports an overload at its top, in place of an answer and without `error`."""
     return (
         any(isinstance(document.get(key), str) for key in _TEXTS)
         and _ANSWERS.isdisjoint(document)
-        and any(_judged(document.get(key)) for key in _KEYS)
+        and any(_overload_code(document.get(key)) for key in _KEYS)
     )
 
 
-def _judged(code: object) -> Complaint | None:
+def _overload_code(code: object) -> OverloadReport | None:
     if isinstance(code, str):
         code = code.strip()
         if len(code) > _LONGEST or not (code.isascii() and code.isprintable()):
             return None
         if not (status := _STATUS.fullmatch(code)):
-            return _named(code)
+            return _by_name(code)
         code = int(status[1])
     if isinstance(code, int | float) and code in OVERLOAD_STATUSES:
-        return Complaint(f"{code:.0f}", code == TOO_MANY_REQUESTS)
+        return OverloadReport(f"{code:.0f}", code == TOO_MANY_REQUESTS)
     return None
 
 
-def _named(code: str) -> Complaint | None:
+def _by_name(code: str) -> OverloadReport | None:
     name = "".join(filter(str.isalnum, code.lower())).removesuffix("error").removesuffix("exception")
     one_word = " " not in code
     quota = name in _QUOTA or (one_word and any(part in name for part in _IN_QUOTA))
     if quota or name in _OVERLOAD or (one_word and any(part in name for part in _IN_OVERLOAD)):
-        return Complaint(code, quota)
+        return OverloadReport(code, quota)
     return None
 
 
 def _codes(document: Mapping[str, Any]) -> Iterator[object]:
-    """Yield all that may be the code of an error, in any of the dialects."""
-    for place in (document, _object(document, "response"), *_choices(document)):
-        error = _object(place, "error") or _object(place, "errors")
+    """Yield every value that may be the code of an error, in any of the dialects."""
+    for level in (document, _object(document, "response"), *_choices(document)):
+        error = _object(level, "error") or _object(level, "errors")
         inner = (_object(error, key) for key in ("error", "details", "metadata"))
-        for holder in (place, error, *inner):
+        for holder in (level, error, *inner):
             for key in _KEYS:
                 if key in holder:
                     yield holder[key]
         if not error:
-            yield place.get("error")
+            yield level.get("error")
 
 
 def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """Return the object under a key, or the first in a list there."""
+    """Return the object under a key, or the first of a list there; empty without one."""
     found = document.get(key)
     if isinstance(found, list) and found:
         found = found[0]
@@ -167,6 +167,6 @@ def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def _choices(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the choices of a chat completion, or of a chunk of one."""
+    """Yield the choices of a chat completion or of one of its chunks."""
     choices = document.get("choices")
     return (choice for choice in choices if isinstance(choice, dict)) if isinstance(choices, list) else iter(())

@@ -1,8 +1,8 @@
-"""The way back from an outage: from a tenth to all of the requests, in a straight line.
+"""After an outage: from a tenth of the requests to all of them, linearly over time.
 
-Callers who were refused come back when they were told to, together with all that would have come anyway. Admitted
-all at once they would be the next outage. Shares are dealt out evenly, not by chance: of ten requests at 30 %
-three are admitted.
+Refused callers come back at the time they were given, in addition to the normal load. If all of them were admitted
+at once, they could cause the next outage. The share is applied evenly, not by chance: at 30 %, three of ten
+requests are admitted.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 
 _FIRST = 0.1
-# Tenths do not add up to a whole, in binary.
+# Ten tenths are a little less than 1 in binary floating point.
 _WHOLE = 1.0 - 1e-6
 
 
 class Ramp:
-    """Admits a growing share over `span` seconds (0: all at once), once it has begun."""
+    """Admits a share of requests that grows to 1 within `span` seconds of `begin`; a `span` of 0 admits all."""
 
     def __init__(self, span: float) -> None:
         self._span = span
@@ -28,20 +28,20 @@ class Ramp:
         self._credit = 1.0 - _FIRST
 
     def stop(self) -> None:
-        """Admit all."""
+        """Admit all requests from now on."""
         self._ends = -math.inf
 
-    def left(self, now: float) -> float:
-        """Return how many seconds are left of it."""
+    def remaining(self, now: float) -> float:
+        """Return the seconds until all requests are admitted."""
         return max(0.0, self._ends - now)
 
     def share(self, now: float) -> float:
-        """Return which share is admitted now, 1 without a ramp."""
-        left = self.left(now)
-        return 1.0 - (1.0 - _FIRST) * left / self._span if left else 1.0
+        """Return the share that is admitted now; 1 if no ramp is under way."""
+        remaining = self.remaining(now)
+        return 1.0 - (1.0 - _FIRST) * remaining / self._span if remaining else 1.0
 
     def admit(self, now: float) -> bool:
-        """Tell whether one more request is within the share."""
+        """Return whether the next request is admitted, and count it."""
         share = self.share(now)
         if share >= 1.0:
             return True

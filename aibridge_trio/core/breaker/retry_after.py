@@ -1,8 +1,8 @@
-"""What a provider says of when to come back, read from the headers of its answer.
+"""Retry hints: when to come back, from the headers of a provider's answer.
 
 `Retry-After` (seconds or a date, RFC 9110, 10.2.3), `retry-after-ms` (Azure, OpenAI), and the reset times of
-quotas of which nothing remains. The longest counts: a quota that is spent is spent whatever another header says.
-Nothing of it is trusted: what cannot be read says nothing, and no word is longer than a year.
+exhausted quotas. The longest counts: an exhausted quota stays so whatever another header says. A malformed value
+is ignored, and a hint counts as a year at most.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from aibridge_trio.http import headers as h
 
-# Reads the value of a reset header: (value, unix time now) → seconds from now, None if it says nothing.
+# Parses the value of a reset header: (value, unix time now) → seconds from now, None if malformed.
 Reset = Callable[[str, float], float | None]
 
 _LONGEST = 365 * 86_400.0
@@ -28,10 +28,11 @@ _TIMESTAMP = re.compile(
 )
 
 
-class Quotas(NamedTuple):
-    """How a provider names its quotas: what remains of one, and when it is whole again.
+class QuotaHeaders(NamedTuple):
+    """The names of a provider's quota headers.
 
-    `remaining` matches a header's name, its group is the quota; `reset` is that quota's reset header.
+    `remaining` matches the name of the header with the rest of a quota; its group is the quota's name. `reset` is
+    the name of that quota's reset header, with `*` for the quota's name; `read` parses its value.
     """
 
     remaining: re.Pattern[bytes]
@@ -39,19 +40,19 @@ class Quotas(NamedTuple):
     read: Reset
 
 
-def advised(headers: h.Headers, quotas: Quotas | None, wall: float) -> float | None:
-    """Return how many seconds to stay away, None if nothing is said.
+def from_headers(headers: h.Headers, quotas: QuotaHeaders | None, wall: float) -> float | None:
+    """Return the seconds after which to come back, None without a hint.
 
-    `wall` is the unix time, for dates in an answer that has no date of its own: a provider's clock may differ
-    from ours, and only differences on one clock are true.
+    `wall` is the unix time. It is used for an answer without a `Date` header only: the provider's clock may differ
+    from ours, so two times are compared on the same clock where possible.
     """
     names = {name.lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
     now = _date(names.get(b"date", "")) or wall
-    said = [seconds for seconds in _said(names, quotas, now) if seconds > 0]
-    return min(max(said), _LONGEST) if said else None
+    hints = [seconds for seconds in _hints(names, quotas, now) if seconds > 0]
+    return min(max(hints), _LONGEST) if hints else None
 
 
-def _said(names: dict[bytes, str], quotas: Quotas | None, now: float) -> Iterator[float]:
+def _hints(names: dict[bytes, str], quotas: QuotaHeaders | None, now: float) -> Iterator[float]:
     after = names.get(b"retry-after", "")
     if (seconds := _number(after)) is not None:
         yield seconds
@@ -69,7 +70,7 @@ def _said(names: dict[bytes, str], quotas: Quotas | None, now: float) -> Iterato
 
 
 def duration(text: str, _now: float) -> float | None:
-    """Read `6m0s`, `12ms`, `1h30m`, or bare seconds."""
+    """Parse `6m0s`, `12ms`, `1h30m`, or plain seconds; None if malformed."""
     if (seconds := _number(text)) is not None:
         return seconds
     parts = _PART.findall(text)
@@ -79,7 +80,7 @@ def duration(text: str, _now: float) -> float | None:
 
 
 def timestamp(text: str, now: float) -> float | None:
-    """Read an RFC 3339 time."""
+    """Parse an RFC 3339 time; return the seconds from `now` (unix time), None if malformed."""
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         return None
@@ -98,7 +99,7 @@ def _number(text: str) -> float | None:
 
 
 def _date(text: str) -> float | None:
-    """Read an HTTP date as unix time."""
+    """Parse an HTTP date; return its unix time, None if malformed."""
     try:
         parts = parsedate_tz(text)
         return None if parts is None else timegm((*parts[:6], 0, 0, 0)) - (parts[9] or 0)

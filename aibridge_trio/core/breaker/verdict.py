@@ -1,10 +1,10 @@
-"""What one request says of a provider's health: a status, a fault or an event in, a verdict out.
+"""The verdict of one attempt: evidence of the provider's health from a status, a fault, a body or an event.
 
-Failure   429, 503, 529; no connection, no head in time, an answer that broke or fell silent; an error in the body
-          of a 200 that says "overloaded", or one of these statuses; if asked for, a first byte that is late. Not:
-          a 429 whose code says that waiting never helps.
-Success   any other answer below 400, complete if unary, at its first content if streamed.
-Neutral   all else: until proven otherwise, nobody is to blame.
+Failure   429, 503, 529; no connection; no response head in time; an answer that breaks or stalls; an error in the
+          body of a 200 that means overload, or has one of these statuses; if configured, a late first byte. Not: a
+          429 whose code says that waiting does not help.
+Success   any other answer below 400: a unary one when it is complete, a streamed one at its first content.
+Neutral   everything else: it does not show whether the provider or the caller caused it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aibridge_trio.errors import UpstreamFault
 
 
 class Verdict(StrEnum):
-    """What one request says of a provider's health."""
+    """What one attempt shows of the provider's health."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -28,17 +28,17 @@ class Verdict(StrEnum):
 
 
 class Evidence(NamedTuple):
-    """A verdict and what it rests on.
+    """A verdict and its cause in a few words.
 
-    `overload` if the provider itself spoke of overload; `quota` if it said that this key has asked for too much;
-    `own` if it may be the doing of its caller alone, whatever key goes up.
+    `overload`: the provider itself reported an overload. `quota`: it reported that this key has made too many
+    requests. `caller_related`: the caller may have caused it, whichever key was used.
     """
 
     verdict: Verdict
     cause: str = ""
     overload: bool = False
     quota: bool = False
-    own: bool = False
+    caller_related: bool = False
 
 
 SUCCESS = Evidence(Verdict.SUCCESS)
@@ -48,28 +48,28 @@ ERRORS_FROM = 400
 
 
 def of_head(status: int) -> Evidence | None:
-    """Judge a status; None if the body has the last word (below 400, and 429)."""
+    """Judge a status; None if the body decides (below 400, and 429)."""
     if status == TOO_MANY_REQUESTS or status < ERRORS_FROM:
         return None
     return of_status(status)
 
 
 def of_status(status: int) -> Evidence:
-    """Judge an answer of which no more than its status can be known."""
+    """Judge an answer by its status alone."""
     if status in OVERLOAD_STATUSES:
         return Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == TOO_MANY_REQUESTS)
     return SUCCESS if status < ERRORS_FROM else NEUTRAL
 
 
 def on_own_key(evidence: Evidence) -> Evidence:
-    """Judge a request that went up with its caller's own key: being told to wait may be that caller's doing."""
-    return evidence._replace(own=True) if evidence.quota else evidence
+    """Return the evidence of a request with its caller's own key: a quota failure is caller-related."""
+    return evidence._replace(caller_related=True) if evidence.quota else evidence
 
 
 def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
-    """Judge a complete answer with what its body says; empty for a body that cannot be read.
+    """Judge a complete answer by its status and its body; an empty `document` is a body that is no JSON object.
 
-    Some compatible providers answer 200 with nothing but an error in the body: that counts as in a stream.
+    Some compatible providers answer 200 with an error in the body: it is judged like an error in a stream.
     """
     if status == TOO_MANY_REQUESTS and provider_error.is_exhausted(document):
         return NEUTRAL
@@ -79,21 +79,21 @@ def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
 
 
 def of_fault(fault: UpstreamFault) -> Evidence:
-    """Judge what broke on the way; a shortage of our own says nothing of the provider."""
+    """Judge a fault on the way to or from the provider; a shortage of the bridge's own is neutral."""
     if fault.neutral:
         return NEUTRAL
-    # How long a provider thinks, before its answer and in it, depends on what it was asked.
-    own = fault.timeout and fault.phase != "connect"
-    return Evidence(Verdict.FAILURE, fault.cause, own=own)
+    # How long a provider takes, before its answer and within it, depends on the question.
+    caller_related = fault.timeout and fault.phase != "connect"
+    return Evidence(Verdict.FAILURE, fault.cause, caller_related=caller_related)
 
 
 def of_slowness(seconds: float) -> Evidence:
-    """Judge an answer whose first byte has not come for so long."""
-    return Evidence(Verdict.FAILURE, f"no first byte in {seconds:g} s", own=True)
+    """Judge an answer whose first byte has not come within this time."""
+    return Evidence(Verdict.FAILURE, f"no first byte in {seconds:g} s", caller_related=True)
 
 
 def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
-    """Judge one event of a 200 stream; None if it says nothing of the provider's health."""
+    """Judge one event of a 200 stream; None if it shows nothing of the provider's health."""
     if name == "error" or provider_error.is_error(document):
         return _of_error(document)
     if not document or document.get("type") in _WITHOUT_CONTENT:
@@ -102,31 +102,32 @@ def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
 
 
 def _of_error(document: Mapping[str, Any]) -> Evidence:
-    """Judge an error in a body as its status would be in an answer's head."""
-    said = provider_error.overload(document)
-    if said is None or provider_error.is_exhausted(document):
+    """Judge an error in a body like the status that it would have in the head."""
+    overload = provider_error.overload(document)
+    if overload is None or provider_error.is_exhausted(document):
         return NEUTRAL
-    return Evidence(Verdict.FAILURE, said.code, overload=True, quota=said.quota)
+    return Evidence(Verdict.FAILURE, overload.code, overload=True, quota=overload.quota)
 
 
 def is_last(name: str, document: Mapping[str, Any]) -> bool:
-    """Tell whether an event is the last of its stream; `[DONE]`, the last of a chat's, is no document."""
+    """Return whether an event is the last of its stream; a chat's last, `[DONE]`, is not JSON and not covered."""
     kind = document.get("type")
     return name in LAST or (isinstance(kind, str) and kind in LAST) or bool(document.get("error"))
 
 
-# json.loads() looks for the encoding first; JSON between systems is UTF-8 (RFC 8259, 8.1).
+# json.loads() detects the encoding first; JSON between systems is UTF-8 (RFC 8259, 8.1).
 _decode = json.JSONDecoder().decode
 
 # What ends a stream of Messages or Responses, an error in any dialect included.
-# https://docs.anthropic.com/en/api/messages-streaming, https://platform.openai.com/docs/api-reference/responses-streaming
+# https://docs.anthropic.com/en/api/messages-streaming,
+# https://platform.openai.com/docs/api-reference/responses-streaming
 LAST = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed", "error"})
-# No set: what a provider sends as a type need not be hashable.
+# A tuple, not a set: a provider may send a type that is not hashable.
 _WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queued", "response.in_progress")
 
 
 def parse(data: bytes | bytearray) -> Mapping[str, Any]:
-    """Read a JSON object, or the first of a list, as Gemini sends errors; empty for whatever is none."""
+    """Parse a JSON object, or the first of a list (Gemini sends errors so); empty for anything else."""
     try:
         document = _decode(data.decode())
     except (ValueError, RecursionError):

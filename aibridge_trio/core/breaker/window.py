@@ -7,10 +7,9 @@ from collections import deque
 
 
 class Window:
-    """How many events lie in (now − span, now], counted up to `cap`, and the highest of their values.
+    """The events in (now − span, now], at most the last `cap`, each with a value. `span` is in seconds.
 
-    Only the last `cap` are kept, so memory is bounded however fast they come, and the answer to "have
-    `cap` been reached?" stays exact. `span` is in seconds.
+    Because only the last `cap` are kept, memory is bounded, and "are there at least `cap`?" is still exact.
     """
 
     def __init__(self, span: float, cap: int) -> None:
@@ -18,20 +17,20 @@ class Window:
         self._events: deque[tuple[float, float]] = deque(maxlen=cap)
 
     def add(self, now: float, value: float = -math.inf) -> None:
-        """Count one event at `now`."""
+        """Add an event at `now`."""
         self._events.append((now, value))
 
     def count(self, now: float) -> int:
-        """Return how many lie in the window, at most `cap`."""
+        """Return the number of events in the window, at most `cap`."""
         while self._events and self._events[0][0] + self._span <= now:
             self._events.popleft()
         return len(self._events)
 
     def highest(self, now: float) -> float:
-        """Return the highest value of the last `cap` in the window, minus infinity without one."""
+        """Return the highest value in the window, minus infinity if it is empty."""
         self.count(now)
         return max((value for _, value in self._events), default=-math.inf)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all events."""
         self._events.clear()

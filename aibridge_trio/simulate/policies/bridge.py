@@ -64,7 +64,7 @@ class Bridge(Policy):
         self._slow: float = values["circuit_breaker_slow_first_byte"]
         self._own_keys = own_keys
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
-        self._credentials = KeyCooldowns(self._policy.window) if by_key and self._breaker else None
+        self._key_cooldowns = KeyCooldowns(self._policy) if by_key and self._breaker else None
 
     @property
     def state(self) -> str:
@@ -97,7 +97,7 @@ class Bridge(Policy):
         acquired = self._limiter.acquire(lease, caller, PROVIDER, now)
         if not acquired and (refusal := self._limiter.join_queue(lease, now)):
             self._refuse_by_limits(call, refusal)
-        elif lease.queued and self._breaker and (known := self._breaker.refuse(now, caller)):
+        elif lease.queued and self._breaker and (known := self._breaker.refusal(now, caller)):
             # An open breaker refuses before the wait, not after it.
             self._refuse(call, CircuitOpen(PROVIDER, known.because, known.wait), "circuit")
         elif lease.queued:
@@ -149,8 +149,8 @@ class Bridge(Policy):
 
     def _go_up(self, call: Call) -> None:
         now = self._clock.now
-        if self._credentials:
-            left = self._credentials.left(_key(call), now)
+        if self._key_cooldowns:
+            left = self._key_cooldowns.remaining(_key(call), now)
             if left is not None:
                 self._refuse(call, CredentialCooldown(PROVIDER, left), true=left)
                 return
@@ -199,15 +199,13 @@ class Bridge(Policy):
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
         """Pass an error on, and judge it."""
         evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
-        told = retry_after.advised(list(headers), None, 0.0)
-        if evidence.quota and self._credentials:
-            longest = max(self._policy.cooldown, self._policy.longest_cooldown)
-            rest = self._policy.cooldown if told is None else min(told, longest)
-            if not self._credentials.cool(_key(call), "", rest, self._clock.now):
+        hint = retry_after.from_headers(list(headers), None, 0.0)
+        if evidence.quota and self._key_cooldowns:
+            if not self._key_cooldowns.start(_key(call), "", hint, self._clock.now):
                 evidence = NEUTRAL
         elif self._own_keys:
             evidence = verdict.on_own_key(evidence)
-        self._judge(call, evidence, told)
+        self._judge(call, evidence, hint)
         super().answered(call, status, headers, exhausted=exhausted)
 
     def broke(self, call: Call, phase: Phase) -> None:
@@ -230,10 +228,10 @@ class Bridge(Policy):
             return
         self._judge(call, verdict.of_slowness(self._slow))
 
-    def _judge(self, call: Call, evidence: Evidence, told: float | None = None) -> None:
+    def _judge(self, call: Call, evidence: Evidence, hint: float | None = None) -> None:
         """Pass on the first verdict, and a failure after a success; the breaker knows which."""
         if self._breaker and call.permit:
-            self._breaker.settle(call.permit, evidence, self._clock.now, told)
+            self._breaker.settle(call.permit, evidence, self._clock.now, hint)
             self._arm()
             if self._measure.awaits("circuit"):
                 self._look()

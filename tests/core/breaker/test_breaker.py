@@ -227,7 +227,7 @@ def test_the_timer_applies_a_due_cooldown() -> None:
     assert lab.breaker.next_due() == float("inf")
 
 
-@pytest.mark.parametrize("question", ["refuse", "statistics"])
+@pytest.mark.parametrize("question", ["refusal", "statistics"])
 def test_questions_apply_a_due_cooldown(question: str) -> None:
     """Who only asks is answered for now, not for the last verdict."""
     lab = tripped()
@@ -591,7 +591,7 @@ def test_no_relapse_after_neutral_or_failure() -> None:
 def test_passed_through_requests_are_refused_while_open() -> None:
     """Who never votes is refused while open, with what is left."""
     lab = tripped()
-    assert lab.breaker.refuse(10.0) == Refusal("overload", 20.0)
+    assert lab.breaker.refusal(10.0) == Refusal("overload", 20.0)
 
 
 def test_passed_through_requests_pass_in_half_open() -> None:
@@ -599,13 +599,13 @@ def test_passed_through_requests_pass_in_half_open() -> None:
     lab, now = half_open()
     for _ in range(3):
         lab.admitted(now)
-    assert lab.breaker.refuse(now) is None
+    assert lab.breaker.refusal(now) is None
     assert lab.breaker.statistics(now).probes == 3
 
 
 def test_passed_through_requests_pass_while_closed() -> None:
     """Who never votes passes while closed."""
-    assert Lab().breaker.refuse(0.0) is None
+    assert Lab().breaker.refusal(0.0) is None
 
 
 # --- Rule 7: the operator
@@ -617,7 +617,7 @@ def test_forced_open_has_no_timer() -> None:
     lab.breaker.override(Mode.OPEN, 0.0)
     for now in (0.0, 30.0, 1e6):
         assert lab.refused(now) == Refusal("operator", None)
-        assert lab.breaker.refuse(now) == Refusal("operator", None)
+        assert lab.breaker.refusal(now) == Refusal("operator", None)
     assert lab.breaker.next_due() == float("inf")
     assert lab.breaker.statistics(1e6).cooldown_left is None
     assert lab.path == ["open"]
@@ -966,7 +966,7 @@ def test_whom_a_ramp_refuses_comes_within_what_is_left() -> None:
     lab.breaker._chance = lambda: 0.5
     assert lab.refused(now + 20.0) == Refusal("ramp", 40.0)
     assert lab.state(now) is State.CLOSED
-    assert lab.breaker.refuse(now) is None
+    assert lab.breaker.refusal(now) is None
 
 
 def test_failures_in_a_ramp_trip_as_ever_and_end_it() -> None:
@@ -991,8 +991,8 @@ def test_an_override_ends_a_ramp() -> None:
 
 # --- What may be one caller's own doing
 
-LIMITED = Evidence(Verdict.FAILURE, "429", overload=True, quota=True, own=True)
-LATE = Evidence(Verdict.FAILURE, "no head in time", own=True)
+LIMITED = Evidence(Verdict.FAILURE, "429", overload=True, quota=True, caller_related=True)
+LATE = Evidence(Verdict.FAILURE, "no head in time", caller_related=True)
 
 
 @pytest.mark.parametrize("evidence", [LIMITED, LATE])

@@ -32,7 +32,7 @@ EVIDENCE = {
 }
 
 
-OWN = EVIDENCE[Verdict.FAILURE]._replace(own=True)
+OWN = EVIDENCE[Verdict.FAILURE]._replace(caller_related=True)
 CALLERS = st.sampled_from([None, "a", "b", "c"])
 
 
@@ -359,7 +359,7 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @rule()
     def pass_through(self) -> None:
-        refusal = self.breaker.refuse(self.now)
+        refusal = self.breaker.refusal(self.now)
         self.model.look(self.now)
         assert (refusal is not None) == (self.model.era.state is State.OPEN)
         assert refusal is None or refusal.wait == self.model.wait(self.now)

@@ -49,8 +49,8 @@ def test_chance_adds_up_to_a_fifth(chance: float, second: float) -> None:
 def test_a_word_is_kept_to_the_instant() -> None:
     """The longer of both counts, whole: what the provider asks for is neither lengthened nor cut."""
     it = cooldown(chance=0.9)
-    assert it.begin(0.0, it.word(29.0, 100.0), 100.0) == 130.0
-    assert it.begin(0.0, it.word(200.0, 100.0), 100.0) == 300.0
+    assert it.begin(0.0, it.retry_at(29.0, 100.0), 100.0) == 130.0
+    assert it.begin(0.0, it.retry_at(200.0, 100.0), 100.0) == 300.0
 
 
 @pytest.mark.parametrize(("spells", "length"), [(0.0, 45.0), (0.9, 45.0), (1.0, 45.0), (2.0, 37.5), (3.0, 30.0)])
@@ -75,7 +75,7 @@ def test_to_forget_begins_anew() -> None:
     """Behind an operator's word the next trip is the first."""
     it = cooldown()
     it.begin(0.0, -math.inf, 0.0)
-    it.forget()
+    it.reset()
     assert it.begin(0.0, -math.inf, 0.0) == 30.0
 
 
@@ -85,7 +85,7 @@ def test_to_forget_begins_anew() -> None:
 )
 def test_a_word_is_bounded(seconds: float | None, longest: float, until: float) -> None:
     """None says nothing, none is longer than the longest; with a longest below the cooldown all are mute."""
-    assert cooldown(longest).word(seconds, 100.0) == until
+    assert cooldown(longest).retry_at(seconds, 100.0) == until
 
 
 @given(
@@ -102,7 +102,7 @@ def test_it_ends_between_the_configured_and_the_longest(
     it = Cooldown(30.0, longest, 1.25, 1.5, lambda: luck)
     for healthy, told, chance in story:
         luck = chance
-        word = it.word(told, 50.0)
+        word = it.retry_at(told, 50.0)
         until = it.begin(healthy, word, 50.0)
         assert max(80.0, word) <= until <= 50.0 + max(30.0, longest)
         if told is None:

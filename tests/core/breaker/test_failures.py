@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.failures import Failures, Latest
+from aibridge_trio.core.breaker.failures import Failures, LatestCallers
 
 callers = st.sampled_from("abcd")
 steps = st.lists(
@@ -24,10 +24,10 @@ steps = st.lists(
 @given(st.lists(st.tuples(callers, st.integers(0, 50)), max_size=30), callers)
 def test_the_latest_other_is_known_from_two(seen: list[tuple[str, int]], asked: str) -> None:
     """Two callers are enough to know when another than any was last seen."""
-    latest = Latest()
+    latest = LatestCallers()
     for caller, at in seen:
-        latest.see(caller, at)
-    assert latest.other_than(asked) == max((at for caller, at in seen if caller != asked), default=-math.inf)
+        latest.record(caller, at)
+    assert latest.last_other_than(asked) == max((at for caller, at in seen if caller != asked), default=-math.inf)
 
 
 @given(steps)
@@ -48,14 +48,14 @@ def test_what_counts_is_what_the_rule_says(story: list[tuple[float, str, str, fl
                 failures.add(now, now + 20, None)
                 others.append(now)
             case "answered":
-                failures.answered(caller, now, wait or 0.0)
+                failures.succeeded(caller, now, wait or 0.0)
                 there.append((now + (wait or 0.0), caller))
             case "goes on":
-                failures.goes_on(caller)
+                failures.answer_continues(caller)
                 going_on.append(caller)
             case "ended":
                 if caller in going_on:
-                    failures.ended(caller, now)
+                    failures.answer_ended(caller, now)
                     going_on.remove(caller)
                     there.append((now, caller))
             case _:
@@ -66,9 +66,9 @@ def test_what_counts_is_what_the_rule_says(story: list[tuple[float, str, str, fl
         there_now = {name for at, name in there if at > now - 10}.union(going_on)
         alone = len(among) == 1 and bool(there_now - among)
         plain = [at for at in others if at > now - 10]
-        assert failures.count(now) == min(3, len(plain) + (0 if alone else len(fresh)))
+        assert failures.total(now) == min(3, len(plain) + (0 if alone else len(fresh)))
         words = [at + 20 for at in plain] + ([] if alone else [at + 50 for at, _ in fresh])
-        assert failures.highest(now) == max(words, default=-math.inf)
-        assert failures.blames(None, now)
+        assert failures.latest_retry_at(now) == max(words, default=-math.inf)
+        assert failures.counts(None, now)
     failures.clear(closed=True)
-    assert failures.count(now) == 0
+    assert failures.total(now) == 0

@@ -25,7 +25,7 @@ def test_the_share_grows_in_a_straight_line() -> None:
         1.0,
         1.0,
     ]
-    assert [ramp.left(100.0 + passed) for passed in (0.0, 5.0, 10.0, 99.0)] == [10.0, 5.0, 0.0, 0.0]
+    assert [ramp.remaining(100.0 + passed) for passed in (0.0, 5.0, 10.0, 99.0)] == [10.0, 5.0, 0.0, 0.0]
 
 
 @given(st.lists(st.floats(0, 12), max_size=200).map(sorted))

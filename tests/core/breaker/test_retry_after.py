@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.retry_after import advised, duration, timestamp
+from aibridge_trio.core.breaker.retry_after import duration, from_headers, timestamp
 from aibridge_trio.providers.quota_headers import QUOTAS
 
 WALL = 1_795_683_600.0  # 2026-11-26T09:00:00Z
@@ -14,7 +14,7 @@ OPENAI, ANTHROPIC = QUOTAS["openai"], QUOTAS["anthropic"]
 
 def said(*pairs: tuple[str, str], wall: float = WALL, provider: str = "openai") -> float | None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
-    return advised(headers, QUOTAS[provider], wall)
+    return from_headers(headers, QUOTAS[provider], wall)
 
 
 @pytest.mark.parametrize(
@@ -162,5 +162,5 @@ HEADER = st.tuples(
 @given(st.lists(HEADER, max_size=12), st.sampled_from([OPENAI, ANTHROPIC, None]), st.floats(-1e12, 1e12))
 def test_whatever_a_provider_sends(headers: list[tuple[bytes, bytes]], quotas: object, wall: float) -> None:
     """Nothing raises, and what is said is a time ahead of at most a year."""
-    found = advised(headers, quotas, wall)  # type: ignore[arg-type]
+    found = from_headers(headers, quotas, wall)  # type: ignore[arg-type]
     assert found is None or 0 < found <= 365 * 86400

@@ -369,7 +369,7 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
 
 def test_slowness_is_a_failure_of_no_key() -> None:
     """A late first byte says that the provider is ill, not that it or a key is overloaded."""
-    assert verdict.of_slowness(2.5) == Evidence(Verdict.FAILURE, "no first byte in 2.5 s", own=True)
+    assert verdict.of_slowness(2.5) == Evidence(Verdict.FAILURE, "no first byte in 2.5 s", caller_related=True)
 
 
 @pytest.mark.parametrize("phase", get_args(Phase))
@@ -377,11 +377,11 @@ def test_slowness_is_a_failure_of_no_key() -> None:
 def test_long_waits_may_be_their_callers_own_doing(phase: Phase, timeout: bool) -> None:
     """How long a provider thinks depends on what it was asked; a connection and a break do not."""
     evidence = verdict.of_fault(UpstreamFault(phase, "detail", timeout=timeout))
-    assert evidence.own is (timeout and phase != "connect")
+    assert evidence.caller_related is (timeout and phase != "connect")
 
 
 @pytest.mark.parametrize(("status", "own"), [(429, True), (503, False), (529, False), (200, False), (400, False)])
 def test_only_a_429_is_of_its_key(status: int, own: bool) -> None:
     """With a caller's own key a 429 may be that caller's doing, and nothing else."""
-    assert verdict.of_status(status).own is False
-    assert verdict.on_own_key(verdict.of_status(status)).own is own
+    assert verdict.of_status(status).caller_related is False
+    assert verdict.on_own_key(verdict.of_status(status)).caller_related is own
