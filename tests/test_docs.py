@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aibridge_trio import providers
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.settings import BREAKER, CONFIG, LIMITS, OPTIONS, Option
 from aibridge_trio.core.breaker.verdict import Verdict
@@ -15,9 +16,6 @@ from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers import Provider
-from aibridge_trio.providers.anthropic import ANTHROPIC
-from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.top.keyboard import KEYS
@@ -57,7 +55,7 @@ SAID_ELSEWHERE = {"attempt.report", "lease.leave"}
 def metrics() -> set[str]:
     """The name of every metric."""
     admission = Admission(Limits(), 0, lambda: 0.0)
-    exposed = Metrics(Counters([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
+    exposed = Metrics(Counters(providers.ALL), admission.statistics).render().decode()
     return set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
 
 
@@ -97,7 +95,7 @@ def test_every_metric_has_its_row() -> None:
     assert sorted(documented) == sorted(metrics())
 
 
-@pytest.mark.parametrize("provider", [OPENAI, ANTHROPIC, COPILOT], ids=lambda provider: provider.name)
+@pytest.mark.parametrize("provider", providers.ALL, ids=lambda provider: provider.name)
 def test_every_route_stands_in_its_providers_row(provider: Provider) -> None:
     """The allow-list is documented completely."""
     [row] = [row for row in REFERENCE.splitlines() if row.startswith(f"| `{provider.name}` | `{provider.prefix}`")]

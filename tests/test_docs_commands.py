@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
+from aibridge_trio import providers
 from aibridge_trio.cli import main as cli
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.providers.anthropic import ANTHROPIC
-from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
 
@@ -162,7 +160,7 @@ def test_the_patterns_find_commands() -> None:
 def test_metrics_in_documents_exist(page: Path) -> None:
     """Every metric that a page names is exposed, rules for alerts included."""
     admission = Admission(Limits(), 0, lambda: 0.0)
-    exposed = Metrics(Counters([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
+    exposed = Metrics(Counters(providers.ALL), admission.statistics).render().decode()
     known = set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
     for found in re.findall(r"\baibridge_(?!trio)\w*\w", page.read_text()):
         assert re.sub(r"_(bucket|sum|count)$", "", found) in known, found

@@ -186,10 +186,10 @@ def man(page: str = "aibridge", /) -> int:
 
 def commands() -> tuple[Command, ...]:
     """Every command, in the order of the help page."""
+    from aibridge_trio import providers
     from aibridge_trio.cli.parser import Command
-    from aibridge_trio.providers import anthropic, copilot, openai
 
-    names = tuple(each.name for each in (openai.OPENAI, anthropic.ANTHROPIC, copilot.COPILOT))
+    names = tuple(each.name for each in providers.ALL)
     others = (
         Command(serve, "aibridge serve --max-concurrency 50 --rate-limit 10 --circuit-breaker"),
         Command(top, "aibridge top"),

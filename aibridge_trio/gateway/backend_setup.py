@@ -1,9 +1,13 @@
-"""The providers, made from settings."""
+"""Backends from settings: for each provider its base URL, its central key, its connections and its breakers.
+
+A provider has the options `<name>_base_url` and, if it takes a central key, `<name>_api_key`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from aibridge_trio import providers
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.events import Publish
@@ -11,13 +15,10 @@ from aibridge_trio.gateway.central_key import central_key
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
 from aibridge_trio.gateway.routing import Backend, Router
 from aibridge_trio.providers import Provider
-from aibridge_trio.providers.anthropic import ANTHROPIC
-from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.upstream.client import Timeouts, TransportFactory, Upstream
 
 
-def configured(  # noqa: PLR0917 - all that they share
+def configured(  # noqa: PLR0917 - what all backends share
     settings: Settings,
     transport: TransportFactory,
     clock: Callable[[], float],
@@ -26,7 +27,7 @@ def configured(  # noqa: PLR0917 - all that they share
     wall_clock: Callable[[], float],
     caution: Callable[[str], None],
 ) -> Router:
-    """Return the providers that settings name; `caution` hears what deserves a second look."""
+    """Return the router with a backend for each provider; `caution` gets warnings for the operator."""
     timeouts = Timeouts(
         settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout, settings.max_duration
     )
@@ -39,21 +40,17 @@ def configured(  # noqa: PLR0917 - all that they share
         shadow=shadow,
     )
 
-    def backend(provider: Provider, base_url: str, key: Secret | None, **added: str | None) -> Backend:
+    def backend(provider: Provider) -> Backend:
+        base_url: str = getattr(settings, f"{provider.name}_base_url")
+        key: Secret | None = getattr(settings, f"{provider.name}_api_key") if provider.credential else None
+        added: dict[str, str | None] = {name: getattr(settings, name) for name in provider.account}
         proxy = settings.proxy_for(base_url)
         return Backend(
             provider=provider,
             upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
             circuits=ProviderCircuits(provider, rules, clock, publish, wall_clock),
-            key=central_key(provider, key, added, lambda said: caution(f"{provider.name}: {said}")),
+            key=central_key(provider, key, added, lambda text: caution(f"{provider.name}: {text}")),
             forward_caller_keys=settings.forward_caller_keys,
         )
 
-    account = {"openai_organization": settings.openai_organization, "openai_project": settings.openai_project}
-    return Router(
-        [
-            backend(OPENAI, settings.openai_base_url, settings.openai_api_key, **account),
-            backend(ANTHROPIC, settings.anthropic_base_url, settings.anthropic_api_key),
-            backend(COPILOT, settings.copilot_base_url, None),
-        ]
-    )
+    return Router([backend(provider) for provider in providers.ALL])

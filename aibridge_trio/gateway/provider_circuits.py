@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import trio
 
+from aibridge_trio.config.settings import Scope
 from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import SEVERITY, BreakerPolicy, BreakerStats, Mode
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
@@ -37,7 +37,7 @@ class CircuitRules:
     """
 
     policy: BreakerPolicy | None = None
-    scope: Literal["provider", "endpoint", "model"] = "provider"
+    scope: Scope = "provider"
     models: tuple[str, ...] = ()
     by_credential: bool = False
     slow_first_byte: float = math.inf

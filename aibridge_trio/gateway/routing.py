@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aibridge_trio import providers
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
 from aibridge_trio.gateway.central_key import CentralKey
@@ -14,8 +13,7 @@ from aibridge_trio.gateway.loop_detection import HOPS, Hops
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
-from aibridge_trio.providers import Dialect, Provider, Route, base_url_hints
-from aibridge_trio.providers.openai import OPENAI
+from aibridge_trio.providers import OPENAI, Dialect, Provider, Route, base_url_hints, lookup
 from aibridge_trio.upstream.client import Upstream
 from aibridge_trio.upstream.exchange import Outgoing
 
@@ -69,7 +67,7 @@ class Target:
 
     backend: Backend
     route: Route
-    rest: bytes
+    path: bytes
     hops: Hops
 
     @property
@@ -109,7 +107,7 @@ class Target:
             headers = self.backend.key.headers(headers)
         return Outgoing(
             method=request.method,
-            target=self.rest + (b"?" + request.query if request.query else b""),
+            target=self.path + (b"?" + request.query if request.query else b""),
             headers=[*headers, *added],
             body=request.body,
             length=length,
@@ -134,20 +132,20 @@ class Router:
 
     def dialect(self, request: Request) -> Dialect:
         """Return the dialect of every reject of this request: by the first segment, OpenAI's for all others."""
-        backend = self._backends.get(providers.first_segment(request.path))
+        backend = self._backends.get(lookup.first_segment(request.path))
         return backend.provider.dialect_at(request.path) if backend else OPENAI.dialect
 
     def match(self, request: Request, caller: Caller) -> Target | Ping:
         """Return where a request goes, or raise the reject that says why nowhere."""
         method, path = request.method, request.path
         try:
-            slash = providers.check_target(method, path)
+            slash = lookup.check_target(method, path)
         except BadRequest as refused:
             raise BadRequest(_with(refused.message, self._hint(method, path))) from None
         if path == b"/" and method in ("GET", "HEAD"):
             return Ping()
         known = (backend.provider for backend in self._backends.values())
-        found = providers.find(known, method, path, slash=slash)
+        found = lookup.find(known, method, path, slash=slash)
         if found is None:
             raise NotFound(method, path.decode("latin-1"), self._hint(method, path))
         provider, route, rest = found

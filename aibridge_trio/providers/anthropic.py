@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aibridge_trio.providers import Provider, dialects, intercepted, posted, readable, stored
+from aibridge_trio.providers import dialects
+from aibridge_trio.providers.provider import Provider
+from aibridge_trio.providers.route import intercepted, posted, readable, stored
 
 ANTHROPIC = Provider(
     name="anthropic",

@@ -1,7 +1,8 @@
-"""What was probably meant by a path that leads nowhere: the usual wrong base URLs, and the right ones.
+"""For a path without a route: the base URL that was probably meant.
 
-Some clients append `/chat/completions` or `/messages` to their base URL, some `/v1/chat/completions` or
-`/v1/messages`; so both are told, as ends of URLs, because only the caller knows what stands before them.
+Some clients append `/chat/completions` or `/messages` to their base URL, others `/v1/chat/completions` or
+`/v1/messages`. The hint names both base URLs, by their ends only: the bridge does not know its own host name as
+the caller sees it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from aibridge_trio.http import paths
-from aibridge_trio.providers import Provider
+from aibridge_trio.providers.provider import Provider
 
-# More than any wrong base URL has.
+# More segments than a mistaken base URL has.
 _MOST_SEGMENTS = 12
 _VERSION = "/v1"
 
 
 def hint(providers: Iterable[Provider], method: str, path: str) -> str | None:
-    """Return where the base URL should lead, None where no known path is in sight."""
+    """Return what the base URL should be, None if no end of the path is a known route."""
     plain = "/" + "/".join(segment for segment in path.split("/") if segment)
     known = tuple(providers)
     found = next(_meant(known, method, plain), None)
@@ -38,10 +39,10 @@ def hint(providers: Iterable[Provider], method: str, path: str) -> str | None:
 
 
 def _meant(providers: tuple[Provider, ...], method: str, path: str) -> Iterator[tuple[Provider, str]]:
-    """Yield providers and paths after their prefixes, the likeliest first: the longest end that is a route's."""
+    """Yield providers and paths after their prefixes, the most likely first: the longest end that is a route."""
     segments = path.split("/")[1 : _MOST_SEGMENTS + 1]
     named = path.lower()
-    # A path that names a provider is for that one.
+    # A path that contains a provider's name is meant for that provider.
     meant = [provider for provider in providers if f"/{provider.name}" in named] or providers
     for start in range(len(segments)):
         end = "/" + "/".join(segments[start:])

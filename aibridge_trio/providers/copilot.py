@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aibridge_trio.providers import Provider, any_method, dialects, intercepted, posted
+from aibridge_trio.providers import dialects
+from aibridge_trio.providers.provider import Provider
+from aibridge_trio.providers.route import any_method, intercepted, posted
 
 COPILOT = Provider(
     name="copilot",
@@ -15,5 +17,5 @@ COPILOT = Provider(
     ),
     dialect=dialects.openai,
     credential=None,
-    spoken={"/v1/messages": dialects.anthropic},
+    path_dialects={"/v1/messages": dialects.anthropic},
 )

@@ -1,4 +1,4 @@
-"""How a reject is said, so that each SDK raises the exception class its user expects."""
+"""Rejects in the providers' error formats, so that each SDK raises the exception class that its user expects."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _encode = json.JSONEncoder(check_circular=False).encode
 
 
 def openai(reject: Reject, request_id: str) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
-    """Say it as OpenAI does; the code is the reason.
+    """Return the reject as an OpenAI error; its code is the reason.
 
-    No code of OpenAI's own: Codex shows `server_is_overloaded` as "Selected model is at capacity", and hides the
-    message.
+    It is not one of OpenAI's codes: Codex shows `server_is_overloaded` as "Selected model is at capacity" and
+    hides the message.
     """
     kind = _OPENAI.get(reject.status, "invalid_request_error")
     error = {"message": reject.message, "type": kind, "param": None, "code": reject.reason}
@@ -44,7 +44,7 @@ def openai(reject: Reject, request_id: str) -> bytes:  # noqa: ARG001 - OpenAI's
 
 
 def anthropic(reject: Reject, request_id: str) -> bytes:
-    """Say it as Anthropic does."""
+    """Return the reject as an Anthropic error."""
     error = {"type": _ANTHROPIC.get(reject.status, "invalid_request_error"), "message": reject.message}
     document = {"type": "error", "message": reject.message, "error": error, "request_id": request_id}
     return _encode(document).encode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aibridge_trio.providers import Provider, any_method, dialects, intercepted, posted, readable, stored
+from aibridge_trio.providers import dialects
+from aibridge_trio.providers.provider import Provider
+from aibridge_trio.providers.route import any_method, intercepted, posted, readable, stored
 
 OPENAI = Provider(
     name="openai",
@@ -20,4 +22,5 @@ OPENAI = Provider(
     ),
     dialect=dialects.openai,
     credential=lambda key: (b"authorization", b"Bearer " + key.encode()),
+    account=("openai_organization", "openai_project"),
 )

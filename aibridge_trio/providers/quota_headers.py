@@ -1,6 +1,6 @@
-"""How providers name their quotas, and say when a spent one is whole again.
+"""The names of providers' quota headers, and how to parse the reset times in them.
 
-Apart from the other facts, because only who serves needs it.
+In a file of its own, because commands that do not serve requests need none of it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import get_args
 
-from aibridge_trio import __version__
+from aibridge_trio import __version__, providers
 from aibridge_trio.cli import main as cli
 from aibridge_trio.cli.assets import man_name
 from aibridge_trio.cli.help import usual
@@ -22,9 +22,6 @@ from aibridge_trio.cli.parser import ABOUT, Command
 from aibridge_trio.config.settings import OPTIONS, Option
 from aibridge_trio.errors import Reject
 from aibridge_trio.providers import Provider
-from aibridge_trio.providers.anthropic import ANTHROPIC
-from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen.panels import LEGEND
 from tools.reference import roff
@@ -69,7 +66,7 @@ def _filled(prose: str, command: Command | None) -> str:
         "exit": lambda: "\n".join(_exits(command)),
         "exit_in_short": lambda: re.sub(r"[,;].*\.$", ".", known["exit"](), flags=re.MULTILINE),
         "keys": lambda: "\n".join(f"`{_named(key.keys)}`\n: {_sentence(key.does)}" for key in KEYS),
-        "providers": lambda: "\n".join(map(_provider, (OPENAI, ANTHROPIC, COPILOT))),
+        "providers": lambda: "\n".join(map(_provider, providers.ALL)),
         "rejects": lambda: "\n\n".join(_rejects()),
         "settings": lambda: "\n\n".join(_grouped((each for each in OPTIONS if each.key), _setting)),
     }

@@ -116,25 +116,6 @@ def test_timestamps(text: str, seconds: float | None) -> None:
     assert timestamp(text, WALL) == seconds
 
 
-def test_only_spent_quotas_speak() -> None:
-    """Of several the longest that is spent; what remains is no reason to stay away."""
-    tokens = [("x-ratelimit-remaining-tokens", "0"), ("x-ratelimit-reset-tokens", "20s")]
-    requests = [("x-ratelimit-remaining-requests", "1"), ("x-ratelimit-reset-requests", "1h")]
-    assert said(*tokens, *requests) == 20.0
-    assert said(*requests) is None
-    assert said(*tokens[:1]) is None
-    assert said(*tokens, ("retry-after", "3")) == 20.0
-    assert said(*tokens, provider="copilot") == 20.0
-
-
-def test_anthropics_quotas() -> None:
-    """By their own names, and its times."""
-    name = "anthropic-ratelimit-input-tokens"
-    pairs = [(f"{name}-remaining", "0"), (f"{name}-reset", "2026-11-26T09:00:30Z")]
-    assert said(*pairs, provider="anthropic") == 30.0
-    assert said(*pairs, provider="openai") is None
-
-
 HEADER = st.tuples(
     st.one_of(
         st.sampled_from(

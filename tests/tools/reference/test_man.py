@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aibridge_trio import __version__
+from aibridge_trio import __version__, providers
 from aibridge_trio.cli import main as cli
 from aibridge_trio.cli.assets import man_name
 from aibridge_trio.cli.help import facts
@@ -21,9 +21,6 @@ from aibridge_trio.config.settings import OPTIONS, Option
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS, Reject
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.providers.anthropic import ANTHROPIC
-from aibridge_trio.providers.copilot import COPILOT
-from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.top.keyboard import KEYS
@@ -235,7 +232,7 @@ def test_every_key_and_column_of_the_dashboard_is_told() -> None:
 
 def test_every_route_is_told() -> None:
     """The page of serve lists what reaches a provider."""
-    for provider in (OPENAI, ANTHROPIC, COPILOT):
+    for provider in providers.ALL:
         patterns = dict.fromkeys(route.pattern for route in provider.routes)
         assert f"{provider.prefix} {', '.join(patterns)}." in words("aibridge-serve.1")
 
@@ -246,7 +243,7 @@ def test_what_a_page_names_exists(page: str) -> None:
     for name, number in re.findall(r"(aibridge[a-z.-]*)\((\d)\)", words(page)):
         assert f"{name}.{number}" in PAGES
     admission = Admission(Limits(), 0, lambda: 0.0)
-    exposed = Metrics(Counters([OPENAI, ANTHROPIC, COPILOT]), admission.statistics).render().decode()
+    exposed = Metrics(Counters(providers.ALL), admission.statistics).render().decode()
     for name in re.findall(r"\baibridge_[a-z_]+", words(page)):
         assert re.search(rf"^# TYPE {name} ", exposed, re.MULTILINE), name
     known = {
