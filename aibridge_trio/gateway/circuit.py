@@ -1,4 +1,4 @@
-"""A breaker with a clock, a timer and a voice: the shell round `core.breaker`."""
+"""A breaker in the running program: `core.breaker` with a clock, a timer and events; and one request's attempt."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, 
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 
-# What the headers of a provider's answer say of when to come back (seconds), None if nothing.
-Advice = Callable[[Headers], float | None]
-# Hears that a caller's own key was told to wait for so long; tells whether that speaks of its provider, too.
-# None: judge it as it would be without keys that rest.
-Blame = Callable[[Caller, float | None], bool | None]
+# Returns the retry hint in the headers of a provider's answer (seconds), None without one.
+ReadRetryAfter = Callable[[Headers], float | None]
+# Handles a 429 for a caller's own key, with its retry hint; returns whether it counts against the provider, too.
+# None: judge it like a 429 without key cooldowns.
+OnKeyLimited = Callable[[Caller, float | None], bool | None]
 
 
 class Attempt:
-    """One request's hold on a circuit: hears evidence, passes on the first, and a failure after a success.
+    """One request at the provider: reports its first evidence to the circuit, and a failure after a success.
 
-    It has no permit before the request is whole; a `ticket` says that it still wants one. As a context: an
-    UpstreamFault on the way out is evidence, and whatever is still held at the end goes back as neutral. Without a
-    circuit nobody judges it.
+    It has a `ticket` while the request's body is being read, and then a permit. As a context manager: an
+    UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
+    not judged.
     """
 
     __slots__ = (
@@ -67,9 +67,9 @@ class Attempt:
         self._response_started_at = 0.0
 
     def acquire(self) -> None:
-        """Take the permit, before the last of the request goes up; CircuitOpen if there is none.
+        """Acquire the permit, before the last piece of the request is sent; raises CircuitOpen if there is none.
 
-        A request that is being answered already is not refused any more.
+        A request whose answer has already begun is not refused any more.
         """
         if self._circuit is None or self.ticket is None or self._headers is not None:
             return
@@ -80,29 +80,29 @@ class Attempt:
             raise
 
     def request_sent(self) -> None:
-        """See that the whole request is on its way: from now on the first byte may be late."""
+        """Note that the whole request has been sent: from now on the first byte can be late."""
         if self._circuit and self._circuit.slow:
             self._circuit.slow.begin(self)
 
     def response_started(self, headers: Headers) -> None:
-        """See the head of the answer, which may say when to come back."""
+        """Note the head of the answer, which may have a retry hint."""
         self._headers = headers
         if self._circuit:
             self._response_started_at = self._circuit.clock()
 
     def first_byte(self) -> None:
-        """See the first byte of the answer's body."""
+        """Note the first byte of the answer's body."""
         if self._circuit and self._circuit.slow:
             self._circuit.slow.end(self)
 
     def expire(self) -> None:
-        """See that the first byte is late."""
+        """Report that the first byte is late."""
         assert self._circuit
         assert self._circuit.slow
         self.report(verdict.of_slowness(self._circuit.slow.seconds))
 
     def report(self, evidence: Evidence | None) -> None:
-        """Hear evidence, if it is some; sync, so that no cancellation comes between."""
+        """Take evidence, if there is any. Not async, so that no cancellation can come in between."""
         if evidence is None or self._circuit is None:
             return
         relapse = self.verdict is Verdict.SUCCESS and evidence.verdict is Verdict.FAILURE
@@ -110,11 +110,11 @@ class Attempt:
             self.verdict = self._circuit.judge(self, evidence)
 
     def retry_after(self) -> float | None:
-        """Return for how many seconds more the provider wants to be left alone, None if it has not said so."""
+        """Return the provider's retry hint in seconds from now, None without one."""
         if self._headers is None or self._circuit is None:
             return None
-        said = self._circuit.advice(self._headers)
-        return None if said is None else max(0.0, said - (self._circuit.clock() - self._response_started_at))
+        hint = self._circuit.read_retry_after(self._headers)
+        return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
 
     def __enter__(self) -> Self:
         return self
@@ -130,9 +130,11 @@ class Attempt:
 
 
 class Circuit:
-    """Admits requests to one provider, or to a part of it (`scope`).
+    """The breaker of one provider, or of a part of it (`scope`).
 
-    Off (`policy` None) it lets all through, and still counts verdicts. `slow` is how long a first byte may take.
+    Without a `policy` it is off: it admits all requests, and still publishes verdicts. `slow` is the timeout of
+    the first byte. `read_retry_after` reads retry hints. `on_key_limited` handles 429s on callers' own keys. With
+    `shadow` rejects are only counted.
     """
 
     def __init__(
@@ -144,8 +146,8 @@ class Circuit:
         *,
         scope: str | None = None,
         slow: Deadline | None = None,
-        advice: Advice = lambda _: None,
-        blame: Blame | None = None,
+        read_retry_after: ReadRetryAfter = lambda _: None,
+        on_key_limited: OnKeyLimited | None = None,
         shadow: bool = False,
     ) -> None:
         self.provider = provider
@@ -153,37 +155,39 @@ class Circuit:
         self.scope = scope
         self.clock = clock
         self.slow = slow if policy else None
-        self.advice = advice
-        self._blame = blame
+        self.read_retry_after = read_retry_after
+        self._on_key_limited = on_key_limited
         self._shadow = shadow
         self._publish = publish
-        self._breaker = Breaker(policy or BreakerPolicy(), self._transitioned, clock(), random)
+        self._breaker = Breaker(policy or BreakerPolicy(), self._on_transition, clock(), random)
         self._rescheduled = trio.Event()
         self._due = 0.0
 
     @property
     def enabled(self) -> bool:
-        """Whether the breaker rules."""
+        """Whether the breaker may refuse requests."""
         return self.policy is not None
 
     def admit(
         self, caller: Caller | None = None, *, own_key: bool = False, would_reject: OnShadowReject = ignore
     ) -> Attempt:
-        """Let a request begin or raise CircuitOpen. `own_key` if its caller's own key goes up.
+        """Return the attempt of a request, or raise CircuitOpen. `own_key`: it is sent with its caller's own key.
 
-        What it returns takes the permit later, when the request is whole: an unfinished upload holds none.
+        The attempt acquires its permit later, when the body has been read: an unfinished upload holds none.
         """
         attempt = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
         if self.enabled:
             answer = self._breaker.issue_ticket(self.clock(), caller and caller.key)
             if isinstance(answer, Refusal):
-                self._refuse(answer, would_reject)  # in shadow nothing of it counts: it should not be there
+                self._refuse(
+                    answer, would_reject
+                )  # in shadow: admitted without a ticket, its evidence not counted
             else:
                 attempt.ticket = answer
         return attempt
 
     def acquire(self, attempt: Attempt) -> None:
-        """Give a permit to a request whose last piece is about to go up, or raise CircuitOpen."""
+        """Give an attempt its permit before the last piece of its request is sent, or raise CircuitOpen."""
         ticket, attempt.ticket = attempt.ticket, None
         answer = self._breaker.admit(self.clock(), attempt.caller and attempt.caller.key, ticket)
         if isinstance(answer, Refusal):
@@ -193,17 +197,17 @@ class Circuit:
             self._reschedule()
 
     def refusal(self, caller: Caller | None = None) -> CircuitOpen | None:
-        """Return what a request that holds no permit and never votes is told: refused only while open."""
+        """Return the reject of a request that needs no permit, None if the breaker is not open."""
         if not self.enabled:
             return None
         refusal = self._breaker.refusal(self.clock(), caller and caller.key)
         return self._open(refusal) if refusal else None
 
     def judge(self, attempt: Attempt, evidence: Evidence) -> Verdict:
-        """Hear what a request has shown; return what it says of the provider's health."""
+        """Judge an attempt's evidence; return the verdict on the provider's health."""
         retry_after = attempt.retry_after() if evidence.verdict is Verdict.FAILURE else None
         if evidence.quota and attempt.own_key and attempt.caller:
-            evidence = self._of_own_key(evidence, attempt.caller, retry_after)
+            evidence = self._on_own_key(evidence, attempt.caller, retry_after)
         self._publish(Judged(self.provider, evidence.verdict))
         if attempt.ticket is not None:
             self._acquire_early(attempt, evidence)
@@ -216,20 +220,20 @@ class Circuit:
         return evidence.verdict
 
     def answer_ended(self, attempt: Attempt) -> None:
-        """See the end of a request whose answer went on behind its success."""
+        """Note the end of an answer that continued after its success."""
         assert attempt.caller
         attempt.continues = False
         self._breaker.failures.answer_ended(attempt.caller.key, self.clock())
 
     def override(self, mode: Mode) -> bool:
-        """Let the operator rule, or the breaker itself again; tell whether that is a change."""
+        """Set the mode; return whether it has changed."""
         before = self.statistics().mode
         self._breaker.override(mode, self.clock())
         self._reschedule()
         return mode is not before
 
     async def run(self) -> None:
-        """Keep the state true without traffic: apply cooldowns and probe deadlines when they fall due."""
+        """Apply cooldowns and deadlines of probes when they are due, without traffic too, until cancelled."""
         while True:
             self._rescheduled = trio.Event()
             self._due = self._breaker.next_due()
@@ -238,24 +242,25 @@ class Circuit:
             self._breaker.advance(self.clock())
 
     def statistics(self) -> BreakerStats:
-        """Return the breaker as it is now."""
+        """Return the breaker's present state."""
         return self._breaker.statistics(self.clock())
 
     def __repr__(self) -> str:
         name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
         return f"<Circuit {name} {self._breaker!r}>"
 
-    def _of_own_key(self, evidence: Evidence, owner: Caller, retry_after: float | None) -> Evidence:
-        """Return what a caller's own key being told to wait says: of that caller, of many, or of its key alone."""
-        speaks: bool | None = None
-        if self._blame:
-            speaks = self._blame(owner, retry_after)
-        if speaks is None:
+    def _on_own_key(self, evidence: Evidence, owner: Caller, retry_after: float | None) -> Evidence:
+        """Judge a 429 on a caller's own key: caller-related, the provider's, or that key's alone (neutral)."""
+        counts = self._on_key_limited(owner, retry_after) if self._on_key_limited else None
+        if counts is None:
             return verdict.on_own_key(evidence)
-        return evidence if speaks else NEUTRAL
+        return evidence if counts else NEUTRAL
 
     def _acquire_early(self, attempt: Attempt, evidence: Evidence) -> None:
-        """Take what is judged before it was whole for a request like others, if there is a permit for it."""
+        """Acquire a permit for an attempt that is judged before its request has been sent in full.
+
+        If the breaker refuses, the permit has no generation: the evidence can only extend a cooldown.
+        """
         ticket, attempt.ticket = attempt.ticket, None
         if evidence.verdict is not Verdict.NEUTRAL:
             key = attempt.caller and attempt.caller.key
@@ -274,6 +279,7 @@ class Circuit:
         if self._breaker.next_due() != self._due:
             self._rescheduled.set()
 
-    def _transitioned(self, change: Transition) -> None:
-        told = Transitioned(self.provider, change.source, change.target, change.because, change.trip, self.scope)
-        self._publish(told)
+    def _on_transition(self, change: Transition) -> None:
+        self._publish(
+            Transitioned(self.provider, change.source, change.target, change.because, change.trip, self.scope)
+        )

@@ -1,4 +1,4 @@
-"""A provider's breakers: one for all of it, for each endpoint, or for each named model; and keys that rest."""
+"""A provider's breakers (one, or one per endpoint or per model), and the cooldowns of its callers' own keys."""
 
 from __future__ import annotations
 
@@ -23,17 +23,20 @@ from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
 from aibridge_trio.providers.quota_headers import QUOTAS
 
-# The scope of every model that has no name in the configuration.
+# The scope of every model that the configuration does not name.
 OTHER_MODELS = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitRules:
-    """How a provider is judged; without a `policy` it is, and nothing follows.
+    """How a provider's breakers are set up.
 
-    `models` are names, or beginnings with `*`, for the scope `model`. `by_credential`: a 429 for a caller's own
-    key is that key's. `slow_first_byte` is seconds, infinity for never. `shadow` are reasons of rejects that are
-    only counted.
+    policy           Of each breaker; None for off: verdicts are published, and no request is refused.
+    scope            One breaker for the provider, one per endpoint, or one per model.
+    models           For the scope `model`: names, or prefixes that end in `*`.
+    by_credential    A 429 for a caller's own key starts that key's cooldown.
+    slow_first_byte  Seconds until a first byte is late; infinity for never.
+    shadow           Reasons of rejects that are only counted.
     """
 
     policy: BreakerPolicy | None = None
@@ -45,7 +48,7 @@ class CircuitRules:
 
 
 class ProviderCircuits:
-    """All that may refuse a request for its provider's sake."""
+    """One provider's breakers and key cooldowns; raises the rejects CircuitOpen and CredentialCooldown."""
 
     def __init__(
         self,
@@ -73,8 +76,8 @@ class ProviderCircuits:
                 publish,
                 scope=scope,
                 slow=self._slow,
-                advice=self._advice,
-                blame=self._blame if self._key_cooldowns else None,
+                read_retry_after=self._read_retry_after,
+                on_key_limited=self._on_key_limited if self._key_cooldowns else None,
                 shadow=CircuitOpen.reason in rules.shadow,
             )
             for scope in _scopes(provider, rules)
@@ -82,16 +85,16 @@ class ProviderCircuits:
 
     @property
     def enabled(self) -> bool:
-        """Whether breakers rule."""
+        """Whether breakers may refuse requests."""
         return self.rules.policy is not None
 
     @property
     def by_model(self) -> bool:
-        """Whether the request's body has to say which breaker is asked."""
+        """Whether the breaker depends on the model in the request's body."""
         return self.enabled and self.rules.scope == "model"
 
     def scope_of(self, route: Route, model: str | None) -> str | None:
-        """Return under which scope a request falls, None where there is one for all, or it does not vote."""
+        """Return the scope of a request; None if one breaker covers all, or if the route needs no permit."""
         if not (self.enabled and route.intercepted) or self.rules.scope == "provider":
             return None
         return (
@@ -107,33 +110,34 @@ class ProviderCircuits:
         own_key: bool = False,
         would_reject: OnShadowReject = ignore,
     ) -> Attempt:
-        """Let a request begin or raise CircuitOpen or CredentialCooldown. `own_key` if its caller's own goes up.
+        """Return the attempt of a request, or raise CircuitOpen or CredentialCooldown.
 
-        A request that does not vote is refused while all is open, and never judged.
+        `own_key`: it is sent with its caller's own key. A request of a route without permits is refused while all
+        breakers are open, and it is not judged.
         """
         if self._key_cooldowns and own_key:
-            self._let_rest(self._key_cooldowns, caller, would_reject)
+            self._check_key(self._key_cooldowns, caller, would_reject)
         if route.intercepted:
             circuit = self._circuits[self.scope_of(route, model)]
             return circuit.admit(caller, own_key=own_key, would_reject=would_reject)
-        self._refuse_if_all_do(self, caller, would_reject)
+        self._refuse_if_open(self, caller, would_reject)
         return Attempt(None)
 
     def precheck(self, route: Route, caller: Caller, *, own_key: bool) -> None:
-        """Raise what is certain to refuse a request, before it waits or its body is read."""
+        """Raise the reject that a request is certain to get, before it queues and before its body is read."""
         if self._key_cooldowns and own_key:
-            self._let_rest(self._key_cooldowns, caller, ignore)
+            self._check_key(self._key_cooldowns, caller, ignore)
         decided = route.intercepted and not self.by_model
-        self._refuse_if_all_do([self._circuits[self.scope_of(route, None)]] if decided else self, caller, ignore)
+        self._refuse_if_open([self._circuits[self.scope_of(route, None)]] if decided else self, caller, ignore)
 
     def override(self, mode: Mode, peer: str | None = None) -> None:
-        """Let the operator, who called from `peer`, rule over all of the provider, or the breakers again."""
+        """Set the mode of all the provider's breakers; `peer` is the address the operator's request came from."""
         changes = [circuit.override(mode) for circuit in self]
         if any(changes):
             self._publish(Overridden(self.provider, mode, peer))
 
     async def run(self) -> None:
-        """Keep all timers, until cancelled."""
+        """Run all timers until cancelled."""
         async with trio.open_nursery() as nursery:
             for circuit in self:
                 nursery.start_soon(circuit.run)
@@ -141,39 +145,40 @@ class ProviderCircuits:
                 nursery.start_soon(self._slow.run)
 
     def statistics(self) -> BreakerStats:
-        """Return the gravest of the breakers, with the trips of all."""
-        told = [circuit.statistics() for circuit in self]
-        gravest = max(told, key=lambda each: (SEVERITY.index(each.state), -each.share))
-        return replace(gravest, trips=sum(each.trips for each in told))
+        """Return the most severe state of the breakers, with the trips of all."""
+        found = [circuit.statistics() for circuit in self]
+        most_severe = max(found, key=lambda each: (SEVERITY.index(each.state), -each.share))
+        return replace(most_severe, trips=sum(each.trips for each in found))
 
     def key_cooldowns(self) -> key_cooldowns.KeyCooldownStats | None:
-        """Return the keys that rest, None if none ever does."""
+        """Return the keys in cooldown; None if keys have none."""
         return self._key_cooldowns.statistics(self._clock()) if self._key_cooldowns else None
 
     def by_scope(self) -> dict[str, Circuit]:
-        """Return the breakers by scope; none where there is one for all."""
+        """Return the breakers by scope; empty if one breaker covers all."""
         return {scope: circuit for scope, circuit in self._circuits.items() if scope is not None}
 
     def __iter__(self) -> Iterator[Circuit]:
         return iter(self._circuits.values())
 
     def __repr__(self) -> str:
-        return f"<Circuits {self.provider} {len(self._circuits)}>"
+        return f"<ProviderCircuits {self.provider} {len(self._circuits)}>"
 
-    def _advice(self, headers: Headers) -> float | None:
+    def _read_retry_after(self, headers: Headers) -> float | None:
         return from_headers(headers, self._quotas, self._wall_clock())
 
-    def _blame(self, owner: Caller, retry_after: float | None) -> bool | None:
+    def _on_key_limited(self, owner: Caller, retry_after: float | None) -> bool | None:
         assert self._key_cooldowns
         many = self._key_cooldowns.start(owner.key, owner.hint, retry_after, self._clock())
         return None if CredentialCooldown.reason in self.rules.shadow else many
 
-    def _let_rest(self, resting: KeyCooldowns, owner: Caller, would_reject: OnShadowReject) -> None:
-        left = resting.remaining(owner.key, self._clock())
-        if left is not None:
-            self._refuse(CredentialCooldown(self.provider, left), would_reject)
+    def _check_key(self, cooldowns: KeyCooldowns, owner: Caller, would_reject: OnShadowReject) -> None:
+        remaining = cooldowns.remaining(owner.key, self._clock())
+        if remaining is not None:
+            self._refuse(CredentialCooldown(self.provider, remaining), would_reject)
 
-    def _refuse_if_all_do(self, circuits: Iterable[Circuit], caller: Caller, would_reject: OnShadowReject) -> None:
+    def _refuse_if_open(self, circuits: Iterable[Circuit], caller: Caller, would_reject: OnShadowReject) -> None:
+        """Refuse a request if all these breakers are open; the soonest end of a cooldown is its wait."""
         refusals: list[CircuitOpen] = []
         for circuit in circuits:
             if (refusal := circuit.refusal(caller)) is None:

@@ -94,7 +94,12 @@ class World:
             before = len(self.transitions)
             current = self.is_current(permit)
             self.breaker.settle(permit, evidence, self.now)
-            if len(self.transitions) == before and current and evidence is SUCCESS and self.node == State.HALF_OPEN:
+            if (
+                len(self.transitions) == before
+                and current
+                and evidence is SUCCESS
+                and self.node == State.HALF_OPEN
+            ):
                 self.successes += 1
             if not permit.may_relapse:
                 self.permits.remove(permit)
@@ -141,5 +146,5 @@ def drawn() -> set[Edge]:
 
 
 def test_the_diagram_has_every_transition_and_no_other() -> None:
-    """Each change of state that the breaker can make is an arrow of the diagram, with its cause, and vice versa."""
+    """Each change of state that the breaker can make is an arrow of the diagram, with its cause, and no other."""
     assert drawn() == explored()
