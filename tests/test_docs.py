@@ -46,7 +46,7 @@ OF_TRAFFIC = {
     "aibridge_admin_refused_total",
 }
 # Made elsewhere at this moment.
-AWAITED = {"clients.md", "top.svg"}
+AWAITED = {"clients.md"}
 
 # What the picture of the way has and gateway.py leaves to others: the relay, and the end of a `with`.
 SAID_ELSEWHERE = {"attempt.report", "lease.leave"}

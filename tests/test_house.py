@@ -66,7 +66,16 @@ WINGS: dict[str, set[str]] = {
     "__main__": {"process", "cli"},
 }
 # Test files that mirror no module.
-OTHER_TESTS = {"real", "whole", "bench", "packaging", "test_house.py", "test_docs.py", "test_docs_commands.py"}
+OTHER_TESTS = {
+    "real",
+    "whole",
+    "bench",
+    "packaging",
+    "test_house.py",
+    "test_docs.py",
+    "test_docs_commands.py",
+    "test_docs_prose.py",
+}
 # Modules that no test file is named after yet.
 UNTESTED = {
     "core.breaker.provider_error",
