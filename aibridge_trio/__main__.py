@@ -1,4 +1,4 @@
-"""The program: `aibridge`, `python -m aibridge_trio`. A handler of signals comes first, before other imports."""
+"""The program: `aibridge`, `python -m aibridge_trio`. Installs signal handlers before other imports."""
 
 from aibridge_trio.process import signals
 
@@ -6,10 +6,10 @@ _INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run the command line and give its exit status."""
+    """Run the command line and return its exit status."""
     signals.catch()
     try:
-        from aibridge_trio.cli import main as cli  # noqa: PLC0415 - behind the handler
+        from aibridge_trio.cli import main as cli  # noqa: PLC0415 - after the handlers
     except KeyboardInterrupt:
         return _INTERRUPTED
     return cli.main()

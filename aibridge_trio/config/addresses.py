@@ -1,4 +1,4 @@
-"""Where things are on the network: listeners, networks, upstreams, proxies, and how each is read."""
+"""Network addresses as values of options: listeners, networks, hosts, origins, base URLs and proxies."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen: a name or an IP address without brackets, and a port; 0 lets the system choose."""
+    """An address to listen on: a host name or an IP address without brackets, and a port; 0 is any free port."""
 
     host: str
     port: int
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can connect; of names, only `localhost` is believed."""
+        """Whether only this machine can connect. Of host names only `localhost` counts."""
         if self.host.lower() == "localhost" or self.host == "::1":
             return True
         try:
@@ -40,13 +40,13 @@ class Address:
 
 @dataclass(frozen=True)
 class UnixSocket:
-    """A unix socket to listen on: the absolute path of its file."""
+    """A unix socket to listen on; `path` is absolute."""
 
     path: str
 
     @property
     def is_loopback(self) -> bool:
-        """True: only programs of this machine can connect."""
+        """True: only programs on this machine can connect."""
         return True
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ Bind = Address | UnixSocket
 
 
 def is_loopback_address(text: str) -> bool:
-    """Whether this is an address of this machine's loopback, be it IPv4 mapped into IPv6."""
+    """Whether this is a loopback address, also if it is IPv4 mapped into IPv6."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -74,7 +74,7 @@ _HIGHEST_PORT = 0xFFFF
 
 
 def _host(text: str) -> str:
-    """A name, or an IP address without brackets; a name that ends in a number must be an IPv4 address."""
+    """Return a host name, or an IP address without brackets; a name that ends in a number must be IPv4."""
     if len(text) > _LONGEST_NAME:
         raise InvalidValue("the host's name is too long")
     try:
@@ -98,7 +98,7 @@ def _address(text: str) -> Address:
     return Address(_host(match[1]), _port(match[2]))
 
 
-# A socket's path is at most so many bytes: sun_path, less its final NUL, where it is shortest (macOS, BSD).
+# The longest path of a unix socket (bytes): sun_path without its NUL, where it is shortest (macOS, BSD).
 _LONGEST_PATH = 103
 
 
@@ -117,7 +117,7 @@ def _binds(text: str) -> tuple[Bind, ...]:
     binds = tuple(_bind(item.strip()) for item in text.split(","))
     fixed = [bind for bind in binds if isinstance(bind, UnixSocket) or bind.port]
     if len(set(fixed)) < len(fixed):
-        raise InvalidValue("an address stands there twice")
+        raise InvalidValue("an address is given twice")
     return binds
 
 
@@ -150,10 +150,10 @@ def _origins(text: str) -> tuple[str, ...]:
 
 
 def _origin(text: str) -> str:
-    """An origin as browsers write it: lower-case, without the scheme's own port, or `null`."""
+    """Return an origin as browsers write it: lower-case, without the scheme's default port, or `null`."""
     origin = text.lower()
     if origin == "*":
-        raise InvalidValue("* would be every page there is", "https://app.example")
+        raise InvalidValue("* would allow every web page", "https://app.example")
     if origin == "null" or re.fullmatch(r"file://", origin):
         return origin
     if re.fullmatch(r"[a-z][a-z0-9+.-]{0,30}://[^/\\?#@\s]+/", origin):
@@ -167,7 +167,7 @@ def _origin(text: str) -> str:
 
 
 def _authority(text: str) -> str:
-    """HOST or HOST:PORT, checked, the host in lower case."""
+    """Return a valid HOST or HOST:PORT, the host in lower case."""
     match = re.fullmatch(rf"({_NAME}|{_BRACKETED})(?::({_PORT}))?", text)
     if not match:
         raise InvalidValue("the URL names no valid host")
@@ -185,17 +185,17 @@ def _base_url(text: str) -> str:
     if not separator or scheme.lower() not in {"http", "https"}:
         raise InvalidValue(f"{quoted(text)} is not a URL with http:// or https://")
     if not re.fullmatch(r"[!-~]*", rest) or "\\" in rest:
-        raise InvalidValue(f"{quoted(text)} holds something else than printable ASCII")
+        raise InvalidValue(f"{quoted(text)} has characters other than printable ASCII")
     authority, slash, path = rest.partition("/")
     return f"{scheme.lower()}://{_authority(authority)}{slash}{path}".rstrip("/")
 
 
 def _proxy(text: str) -> Secret:
-    # Nothing of it is quoted: whatever is malformed may be a part of the password.
+    # No error quotes the text: any malformed part may belong to the password.
     match = re.fullmatch(r"(?:(?i:(https?))://)?([!-~]*@)?([^@/?#]+)/?", text)
     if not match:
         raise InvalidValue("this is not a proxy's URL with http:// or https:// and a host")
-    # curl and others take HOST:PORT for a proxy that is spoken to in clear text.
+    # curl and others take HOST:PORT for http://HOST:PORT.
     scheme, userinfo = (match[1] or "http").lower(), match[2] or ""
     if set(userinfo) & set("/?#\\"):
         raise InvalidValue("the user or the password holds one of / ? # \\ that is not percent-encoded")
@@ -209,9 +209,9 @@ def _proxy(text: str) -> Secret:
 def bypasses(no_proxy: str, authority: str, port: int) -> bool:
     """Whether NO_PROXY names this host (HOST or HOST:PORT; `port` if it has none).
 
-    As curl reads it (its manual, NO_PROXY): entries with commas or spaces between; `*` is every host; a name,
-    with or without a dot or `*.` before it, stands for itself and all beneath it; an address or a network (CIDR)
-    for the addresses in it. As Go reads it, an entry may name one port. What can't be read names no host.
+    As in curl (its manual, NO_PROXY): entries are separated by commas or spaces; `*` matches every host; a name,
+    with or without a leading dot or `*.`, matches itself and its subdomains; an address or a network (CIDR)
+    matches the addresses in it. As in Go, an entry may name a port. An invalid entry matches nothing.
     """
     host, own_port = _split(authority)
     port = own_port or port
@@ -237,7 +237,7 @@ def _names(entry: str, host: str, port: int) -> bool:
 
 
 def _split(authority: str) -> tuple[str, int | None]:
-    """HOST, [HOST], HOST:PORT or an IPv6 address: the host in lower case, without brackets, and the port."""
+    """Split HOST, [HOST], HOST:PORT or an IPv6 address into the host (lower case, no brackets) and the port."""
     match = re.fullmatch(r"(\[.*\]|[^:]*):([0-9]{1,5})", authority)
     host, port = (match[1], int(match[2])) if match else (authority, None)
     return host.strip("[]").lower().rstrip("."), port

@@ -1,6 +1,6 @@
-"""Settings that contradict each other: what cannot start, and what starts and deserves a second look.
+"""Valid settings without effect beside the others: limits never reached, options of a protection that is off.
 
-One function per law. Each is one line that begins with the option and says what it does not do, and why.
+One function per check. A message is one line: the option, what it does not do, and why.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
     from aibridge_trio.config.settings import Settings
 
-# What the last segments of a base URL are where somebody has copied a whole endpoint.
+# The last segments of a base URL that is an endpoint's URL by mistake.
 _ENDPOINT = re.compile(
     r"/(chat/completions|completions|responses|embeddings|models|messages|messages/count_tokens|images/generations)$"
 )
-# Names that are looked up inside a machine, a cluster or a site, and nowhere else.
+# Domains that exist only inside a machine, a cluster or a site.
 _INSIDE = (".local", ".localhost", ".internal", ".svc", ".lan", ".home.arpa", ".localdomain", ".test")
 _ANY_IPV4, _ANY_IPV6 = str(IPv4Address(0)), "::"
 
 
 def contradictions(settings: Settings, given: Collection[str] = ()) -> Iterator[str]:
-    """Yield what starts all the same, a line each.
+    """Yield a line for each setting without effect.
 
-    `given` are names of options that something has set, if only to their defaults.
+    `given` names the options that were set explicitly, even if to their defaults.
     """
     default = type(settings)()
     differing = {
         each.name for each in fields(settings) if getattr(settings, each.name) != getattr(default, each.name)
     }
-    for law in _LAWS:
-        yield from law(settings)
+    for check in _CHECKS:
+        yield from check(settings)
     yield from _without_its_protection(settings, differing | set(given))
 
 
 def conflicting_listeners(settings: Settings) -> tuple[Address, Address] | None:
-    """Return two listeners of which only one can have its port, None if all can."""
+    """Return two listeners that cannot both bind their port, None if all can."""
     binds = [each for each in (*settings.bind, settings.admin_bind) if isinstance(each, Address) and each.port]
     pairs = ((other, one) for place, one in enumerate(binds) for other in binds[:place])
     return next(((one, other) for one, other in pairs if one.port == other.port and _overlap(one, other)), None)
 
 
 def _overlap(one: Address, other: Address) -> bool:
-    """Whether a connection to one host could be one to the other. A wildcard of IPv6 listens for IPv4, too."""
+    """Whether the two bind a common address of their port. `[::]` includes IPv4."""
     hosts = {one.host.lower(), other.host.lower()}
     if len(hosts) == 1 or _ANY_IPV6 in hosts:
         return True
@@ -58,7 +58,7 @@ def _overlap(one: Address, other: Address) -> bool:
     return _ANY_IPV4 in hosts and not any(":" in host for host in hosts)
 
 
-# The laws.
+# The checks.
 
 
 def _nothing_to_count(settings: Settings) -> Iterator[str]:
@@ -70,15 +70,15 @@ def _nothing_to_count(settings: Settings) -> Iterator[str]:
             yield f"--shadow {name}: there is nothing to count; --circuit-breaker-429 is provider"
 
 
-def _without_its_protection(settings: Settings, told: Collection[str]) -> Iterator[str]:
-    """Options that say how something works which is off."""
+def _without_its_protection(settings: Settings, given: Collection[str]) -> Iterator[str]:
+    """Options of a protection, queue or listener that is off."""
     if not settings.circuit_breaker:
-        for name in sorted(told):
+        for name in sorted(given):
             if name.startswith("circuit_breaker_"):
                 yield f"{_flag(name)}: does nothing; --circuit-breaker is off"
-    if not settings.queue_size and "queue_timeout" in told:
+    if not settings.queue_size and "queue_timeout" in given:
         yield "--queue-timeout: does nothing; --queue-size is 0, so there is no queue"
-    if "bind_mode" in told and all(isinstance(bind, Address) for bind in settings.bind):
+    if "bind_mode" in given and all(isinstance(bind, Address) for bind in settings.bind):
         yield "--bind-mode: does nothing; no unix socket is in --bind"
     if not settings.has_central_key:
         for name in ("allow_anonymous", "forward_caller_keys"):
@@ -90,7 +90,7 @@ def _without_its_protection(settings: Settings, told: Collection[str]) -> Iterat
 
 
 def _never_reached(settings: Settings) -> Iterator[str]:
-    """Limits that a smaller one hides."""
+    """Limits above another limit that is reached first."""
     for smaller, larger in (
         ("max_concurrency", "max_concurrency_per_caller"),
         ("max_concurrency", "max_concurrency_per_provider"),
@@ -106,7 +106,7 @@ def _never_reached(settings: Settings) -> Iterator[str]:
 
 
 def _base_urls(settings: Settings) -> Iterator[str]:
-    """URLs that cannot be a base: each route of a provider is appended to it."""
+    """Base URLs that give wrong URLs when a route of the provider is appended."""
     for option, url in (
         ("--openai-base-url", settings.openai_base_url),
         ("--anthropic-base-url", settings.anthropic_base_url),
@@ -127,7 +127,7 @@ def _base_urls(settings: Settings) -> Iterator[str]:
 
 
 def _clear_text(settings: Settings) -> Iterator[str]:
-    """Callers' keys on the internet; central keys are among the cautions."""
+    """Callers' keys in clear text on the internet; `startup_warnings` covers central keys."""
     for option, url, key in (
         ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),
         ("--anthropic-base-url", settings.anthropic_base_url, settings.anthropic_api_key),
@@ -140,7 +140,7 @@ def _clear_text(settings: Settings) -> Iterator[str]:
 
 
 def _is_public(host: str) -> bool:
-    """Whether the way to this host leads through the internet, as far as its name tells."""
+    """Whether this host is reached over the internet, judged by its name or address."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -148,7 +148,7 @@ def _is_public(host: str) -> bool:
     return address.is_global and not (isinstance(address, IPv6Address) and address.is_site_local)
 
 
-_LAWS: tuple[Callable[[Settings], Iterator[str]], ...] = (
+_CHECKS: tuple[Callable[[Settings], Iterator[str]], ...] = (
     _nothing_to_count,
     _never_reached,
     _base_urls,

@@ -1,6 +1,6 @@
-"""What the files that settings name must hold.
+"""Reads and checks the files that settings name.
 
-Everything raises nothing but `InvalidValue`, a sentence that begins with the file's name and leaves it out.
+Every function raises `InvalidValue` only; its text continues a sentence that begins with the file's name.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     from aibridge_trio.config.units import Secret
 
-# More than any honest file needs, so that /dev/zero ends.
+# Bounds on what is read, so that /dev/zero ends (bytes).
 _LONGEST_TABLE = 1 << 20
 _LONGEST_SECRET = 1 << 14
 _LONGEST_CERTIFICATES = 1 << 24
 
 
 def table(path: Path) -> dict[str, Any]:
-    """The TOML document in this file."""
+    """Return the TOML document in this file."""
     data = _contents(path, _LONGEST_TABLE)
     try:
-        return tomllib.loads(_without_mark(data).decode())
+        return tomllib.loads(_without_bom(data).decode())
     except UnicodeDecodeError:
         raise InvalidValue("is not UTF-8") from None
     except RecursionError:
@@ -40,21 +40,21 @@ def table(path: Path) -> dict[str, Any]:
 
 
 def secret(path: Path) -> Secret:
-    """The secret in this file, without the white space around it."""
-    text = _without_mark(_contents(path, _LONGEST_SECRET)).decode("latin-1")
+    """Return the secret in this file, without surrounding white space."""
+    text = _without_bom(_contents(path, _LONGEST_SECRET)).decode("latin-1")
     try:
         return replace(SECRET.parse(text), file=path)
     except InvalidValue:
-        raise InvalidValue("is empty, in quotes, or holds something else than visible ASCII") from None
+        raise InvalidValue("is empty, in quotes, or has characters other than visible ASCII") from None
 
 
 def check_chain(certificate: Path, key: Path) -> None:
-    """See whether certificate chain and private key load together."""
+    """Check that certificate chain and private key load and belong together."""
     asked = False
 
     def passphrase() -> str:
         nonlocal asked
-        asked = True  # without this function OpenSSL would ask at the terminal
+        asked = True  # without this function OpenSSL would prompt on the terminal
         return ""
 
     try:
@@ -68,7 +68,7 @@ def check_chain(certificate: Path, key: Path) -> None:
 
 
 def check_authorities(path: Path) -> None:
-    """See whether there are certificates in this file."""
+    """Check that the file holds at least one certificate."""
     check_readable(path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with contextlib.suppress(OSError, ValueError):
@@ -78,12 +78,12 @@ def check_authorities(path: Path) -> None:
 
 
 def check_readable(path: Path) -> None:
-    """See whether the file can be read at all."""
+    """Check that the file can be read."""
     _contents(path, _LONGEST_CERTIFICATES)
 
 
-def _without_mark(data: bytes) -> bytes:
-    """The text without the mark by which some editors begin UTF-8."""
+def _without_bom(data: bytes) -> bytes:
+    """Return the text without the byte order mark that some editors put before UTF-8."""
     return data.removeprefix(codecs.BOM_UTF8)
 
 

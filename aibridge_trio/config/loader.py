@@ -1,6 +1,6 @@
-"""From flags, environment and file to `Settings`, remembering where each value came from.
+"""Reads flags, environment and file into `Settings`, with the origin of each value.
 
-Flag before environment before file before default. Everything wrong is a `UsageError` that names its place.
+Precedence: flag, environment, file, default. Any wrong value raises a `UsageError` that names its place.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from aibridge_trio.config.settings import Option
 
-# What the command line has of an option: its text, each time it was given, or a switch.
+# An option's value from the command line: its text, a list for a repeatable flag, or a switch.
 Raw = str | list[str] | bool | None
-# The client's variables are none of the bridge's business, but no mistakes either.
+# Variables of the commands that connect to a running bridge; `serve` ignores them.
 _CLIENT_VARIABLES = ("AIBRIDGE_ADMIN_URL", "AIBRIDGE_ADMIN_TOKEN")
 
-# Kubernetes puts these into every container beside a Service called aibridge or aibridge-something.
+# Variables that Kubernetes sets in every container for a Service named aibridge or aibridge-something.
 _SERVICE_LINK = re.compile(
     r"AIBRIDGE_([A-Z0-9_]+_)?"
     r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?)=.*"
@@ -41,14 +41,14 @@ _SERVICE_LINK = re.compile(
 
 @dataclass(frozen=True)
 class Loaded:
-    """The settings in force; `origins` says of each option, by name, where its value came from."""
+    """The settings in force; `origins` has the origin of each option's value by the option's name."""
 
     settings: Settings
     origins: Mapping[str, Origin]
     config: Path | None = None
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Option, value without secrets, origin: for reading."""
+        """Yield option, value and origin as text, secrets masked."""
         yield CONFIG.label, visible(CONFIG.show(self.config)), str(self.origins[CONFIG.name])
         for option in OPTIONS:
             value = option.show(getattr(self.settings, option.name))
@@ -63,7 +63,7 @@ class _Sources:
     table: Mapping[str, Any] = field(default_factory=dict)
 
     def find(self, option: Option) -> tuple[object, Origin]:
-        """What the first source that knows the option has, raw, and where; None if none has."""
+        """Return the raw value from the first source that has one, and its origin; None if no source has."""
         if (raw := self.flags.get(option.name)) is not None:
             return raw, Origin("flag", str(option.negative if raw is False else option.flag))
         for variable in option.all_variables:
@@ -75,7 +75,7 @@ class _Sources:
 
 
 def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
-    """Read every source; `flags` are raw, by option name. Opens files, nothing else. Raises UsageError."""
+    """Return the settings; `flags` has raw values by option name. Opens files only. Raises UsageError."""
     _refuse_unknown_variables(environ)
     config, origin = _value(CONFIG, _Sources(flags, environ))
     table = origin.check_file(files.table, config, remedy="name a readable TOML file") if config else {}
@@ -86,7 +86,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
     origins = {CONFIG.name: origin}
     for option in OPTIONS:
         if option.name in {"https_proxy", "no_proxy"} and found["upstream_proxy"]:
-            origins[option.name] = DEFAULT  # out of force, so not judged either
+            origins[option.name] = DEFAULT  # not used, so not validated
         else:
             found[option.name], origins[option.name] = _value(option, sources)
     if token_file := found["admin_token_file"]:
@@ -126,12 +126,12 @@ def _value(option: Option, sources: _Sources) -> tuple[Any, Origin]:
 
 
 def _text(option: Option, raw: object, origin: Origin) -> str:
-    """The raw value as text. In the file its type must be the option's; a list may be one string too."""
+    """Return the raw value as text. A value in the file must have the option's type; a list may be a string."""
     kind, text = type(raw), str(raw) if isinstance(raw, str) else ""
     if isinstance(raw, bool):
         text = str(raw).lower()
     elif isinstance(raw, int):
-        # Python refuses to print what TOML's hexadecimals can hold.
+        # Python refuses to print integers as long as TOML's hexadecimals can be.
         text = str(raw) if raw.bit_length() < _PRINTABLE_BITS else f"{raw:#x}"
     elif isinstance(raw, list) and all(isinstance(item, str) for item in raw):
         text = ",".join(raw)
@@ -140,7 +140,7 @@ def _text(option: Option, raw: object, origin: Origin) -> str:
     wanted = option.unit.toml if origin.kind == "file" else kind
     if kind is not wanted and not (kind is str and wanted is list):
         found = "another array" if isinstance(raw, list) else _TOML_NAMES.get(type(raw), "a date or a time")
-        problem = f"{found} stands where {_TOML_NAMES[wanted]} belongs"
+        problem = f"{found} is given where {_TOML_NAMES[wanted]} is expected"
         raise origin.usage_error(problem, f"write e.g. {origin.assignment(option, option.example)}")
     return text
 
@@ -156,7 +156,7 @@ _TOML_NAMES: dict[type, str] = {
 }
 
 
-# Names that nobody knows.
+# Unknown names.
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
@@ -165,7 +165,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         known |= {name.removeprefix("AIBRIDGE_"): name for name in option.all_variables}
     for name in sorted({name for name in environ if name.startswith("AIBRIDGE_")} - {*known.values()}):
         if not _SERVICE_LINK.fullmatch(f"{name}={environ[name]}"):
-            remedy = _meant(name.removeprefix("AIBRIDGE_"), known, "unset it")
+            remedy = _did_you_mean(name.removeprefix("AIBRIDGE_"), known, "unset it")
             raise UsageError(f"{visible(name, 80)}: unknown variable; {remedy}")
 
 
@@ -176,15 +176,15 @@ def _refuse_unknown_keys(file: str, table: Mapping[str, Any]) -> None:
         if key in keys:
             continue
         what = "table" if isinstance(value, dict) else "key"
-        if key in known:  # a private one
+        if key in known:  # a private option
             remedy = f"set {known[key].label} in the environment"
         else:
-            remedy = _meant(key, keys, "remove it" if what == "key" else "write flat keys, without tables")
+            remedy = _did_you_mean(key, keys, "remove it" if what == "key" else "write flat keys, without tables")
         place = f"[{visible(key, 80)}]" if what == "table" else visible(key, 80)
         raise UsageError(f"{visible(file)}: {place}: unknown {what}; {remedy}")
 
 
-def _meant(name: str, known: Mapping[str, str], otherwise: str) -> str:
+def _did_you_mean(name: str, known: Mapping[str, str], otherwise: str) -> str:
     near = guess(name, known) or nearest(name, known)
     return f"did you mean {known[near]}?" if near else otherwise
 
@@ -196,5 +196,5 @@ def _secret_from(path: Path, origin: Origin) -> Any:
     try:
         return files.secret(path)
     except InvalidValue as invalid:
-        # The name isn't quoted: it may be the secret, put in the wrong place.
-        raise origin.usage_error(f"the file {invalid}", "name one that holds nothing but the secret") from None
+        # The path is not quoted: it may be the secret itself, given by mistake.
+        raise origin.usage_error(f"the file {invalid}", "name a file that holds only the secret") from None

@@ -1,4 +1,4 @@
-"""Refuses base URLs that lead to the bridge itself."""
+"""Rejects base URLs that lead to the bridge itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def leads_back(base_url: str, binds: Iterable[Bind]) -> Bind | None:
-    """Return the one of these addresses that a base URL leads to, as far as can be told without asking DNS."""
+    """Return the listener that a base URL leads to, None if there is none. Does not look up names in DNS."""
     match = re.fullmatch(r"(https?)://(\[[^]]*\]|[^:/]*)(?::([0-9]+))?(?:/.*)?", base_url)
     if not match:
         return None
@@ -31,7 +31,7 @@ def leads_back(base_url: str, binds: Iterable[Bind]) -> Bind | None:
 
 
 def check_base_urls(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    """Refuse a base URL that leads to the bridge itself."""
+    """Raise UsageError for a base URL that leads to the bridge itself."""
     for option in OPTIONS:
         if option.unit is BASE_URL and (own := leads_back(getattr(settings, option.name), settings.addresses())):
             raise origins[option.name].usage_error(
@@ -40,7 +40,7 @@ def check_base_urls(settings: Settings, origins: Mapping[str, Origin]) -> None:
 
 
 def _reaches(host: str, bound: str) -> bool:
-    """Whether connections to `host` come to a socket that is bound to `bound`."""
+    """Whether connections to `host` reach a socket that is bound to `bound`."""
     if host == bound:
         return True
     everywhere = _is_unspecified(bound)
@@ -59,7 +59,7 @@ def _is_unspecified(host: str) -> bool:
 
 
 def _is_here(host: str) -> bool:
-    """Whether this is the machine's own name, or one of its addresses: only those can be bound."""
+    """Whether this is the machine's own name or one of its addresses; only its own addresses can be bound."""
     if host in {socket.gethostname().lower(), socket.gethostname().lower().partition(".")[0]}:
         return True
     try:

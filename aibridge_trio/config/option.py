@@ -1,4 +1,4 @@
-"""What an option is: its name, unit, default, variables and help, once."""
+"""An option: its name, unit, default, variables and help."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """One thing that can be set. `default` is text, as a user would write it; None is none.
+    """A setting of a command. `default` is text as a user would write it, or None for no value.
 
-    `variables` are read in this order, then `secret_file`, which names a file with the value in it. Without
-    flag and key if `private`: `ps` shows flags, and a file travels. A `repeatable` flag may be given again.
+    `variables` are read in this order, then `secret_file`, a variable that names a file with the value. A
+    `private` option has neither flag nor key, because `ps` shows flags and files are copied. A `repeatable`
+    flag can be given again.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Option:
 
     @property
     def flag(self) -> str | None:
-        """`--rate-limit`."""
+        """The flag (`--rate-limit`), None if private."""
         return None if self.private else "--" + self.name.replace("_", "-")
 
     @property
@@ -41,31 +42,31 @@ class Option:
 
     @property
     def negative(self) -> str | None:
-        """`--no-circuit-breaker`, for a switch that something else than its flag could have switched on."""
+        """The flag that turns a switch off (`--no-circuit-breaker`), if a variable or the file can turn it on."""
         return f"--no-{self.flag[2:]}" if self.flag and self.switch and self.variables else None
 
     @property
     def key(self) -> str | None:
-        """The key in the configuration file: `rate_limit`."""
+        """The key in the configuration file (`rate_limit`), None if private."""
         return None if self.private else self.name
 
     @property
     def all_variables(self) -> tuple[str, ...]:
-        """The variables, and the one that names a file."""
+        """The variables, then the one that names a file."""
         return (*self.variables, self.secret_file) if self.secret_file else self.variables
 
     @property
     def label(self) -> str:
-        """What to call the option: its flag, else its variable."""
+        """The option's name in messages: its flag, else its last variable."""
         return self.flag or self.variables[-1]
 
     @property
     def example(self) -> str:
-        """A value that would do."""
+        """A valid value for examples in messages; never one that turns the option off."""
         return self.unit.example if self.default in {None, "", "0", "0s", "false"} else str(self.default)
 
     def show(self, value: object) -> str:
-        """The value as text without secrets; `none` where there is none."""
+        """Return the value as text, secrets masked; `none` if it is None or empty."""
         return "none" if value is None else self.unit.show(value) or "none"
 
 
@@ -80,9 +81,10 @@ def option(
     repeatable: bool = False,
     file: str | None = None,
 ) -> Any:
-    """Describe a field of `Settings`: its variable is AIBRIDGE_NAME, then `also`; or only `private`.
+    """Return a dataclass field that carries its option.
 
-    `file` is the variable that names a file with the value; a secret's is its own name and `_FILE`.
+    Its variables are AIBRIDGE_NAME, then `also`; a private option has the variables in `private` only. `file` is
+    the variable that names a file with the value; for a secret it is the secret's own variable and `_FILE`.
     """
     described = Option(
         name="",

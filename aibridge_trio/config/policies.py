@@ -1,4 +1,4 @@
-"""Which settings make which machine what it is: once, for the program and for the simulator."""
+"""Makes the policies of limiter and breaker from settings, for the bridge and for the simulator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aibridge_trio.core.limits.lease import Limits
 
 
 def limits(settings: Settings) -> Limits:
-    """Return what the places are told."""
+    """Return the limits of the concurrency limiter and its queue."""
     return Limits(
         max_concurrency=settings.max_concurrency,
         per_caller=settings.max_concurrency_per_caller,
@@ -19,7 +19,7 @@ def limits(settings: Settings) -> Limits:
 
 
 def policy(settings: Settings) -> BreakerPolicy:
-    """Return what a breaker is told."""
+    """Return the policy of a circuit breaker."""
     return BreakerPolicy(
         threshold=settings.circuit_breaker_failure_threshold,
         window=settings.circuit_breaker_window,

@@ -1,4 +1,4 @@
-"""What a configuration allows but deserves a second look: a line each, in the log at the start and by `check`."""
+"""Warnings about risky settings that are valid; logged at startup and printed by `aibridge check`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def startup_warnings(settings: Settings) -> Iterator[str]:
-    """Yield a line for each thing."""
+    """Yield a line for each risky setting."""
     if settings.has_central_key and (exposed := settings.exposed()):
         yield f"--allow-anonymous: whoever can connect to {exposed} uses the central key"
     if on := active_in_shadow(settings):
@@ -60,7 +60,7 @@ def _is_exposed(path: Path) -> bool:
 
 
 def _in_clear(url: str) -> str | None:
-    """Return the host of an upstream that is another machine and is called without TLS."""
+    """Return the host of an upstream that is called over the network without TLS, None otherwise."""
     scheme, _, rest = url.partition("://")
     authority = rest.partition("/")[0]
     host = authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]

@@ -1,6 +1,6 @@
-"""What a setting can be: how each kind of value is read from text and shown again.
+"""Units: the kinds of values, each with its parser and its formatter.
 
-Every parser takes any text at all and raises nothing but `InvalidValue`; `parse(show(value))` is the value.
+A parser takes any text and raises `InvalidValue` only; `parse(show(value))` is the value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class InvalidValue(ValueError):
-    """The text is no value of this kind; `str()` says why, `instead` is what was probably meant."""
+    """The text is not a value of this unit; `str()` says why, `instead` is what was probably meant."""
 
     def __init__(self, problem: str, instead: str | None = None) -> None:
         super().__init__(problem)
@@ -31,14 +31,14 @@ class InvalidValue(ValueError):
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that no repr, str or format shows; `shown` stands in its place. `file` is what it was read from."""
+    """A value that repr, str and format mask with `shown`. `file` is the file it was read from, if any."""
 
     _value: str = field(repr=False)
     shown: str = field(default="***", compare=False)
     file: Path | None = field(default=None, compare=False, repr=False)
 
     def reveal(self) -> str:
-        """The value itself: for the wire, never for a log."""
+        """Return the value itself, to send or compare it; never to log it."""
         return self._value
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Unit(Generic[T]):
-    """A kind of value. `toml` is its type in the file; `choices` are all its values, if they can be listed."""
+    """A kind of value. `toml` is its type in the file; `choices` are all its values, if they are finite."""
 
     parse: Callable[[str], T]
     metavar: str
@@ -61,11 +61,11 @@ class Unit(Generic[T]):
 
 
 def nearest(text: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant: two letters out of three are enough, as in `tpo`."""
+    """Return the closest known word, None if none is close; two letters of three are enough (`tpo` → `top`)."""
     return next(iter(difflib.get_close_matches(text[:80], known, n=1, cutoff=0.6)), None)
 
 
-# Counts and switches. The lengths are bounded, so that no number overflows and none takes long to read.
+# Counts and switches. Lengths are bounded, so that no number overflows or takes long to parse.
 
 
 _MOST_DIGITS = 18
@@ -95,7 +95,7 @@ def _boolean(text: str) -> bool:
 
 
 def choice(*words: str) -> Unit[str]:
-    """The unit of one of these words."""
+    """Return the unit whose values are these words."""
 
     def parse(text: str) -> str:
         if text not in words:
@@ -106,7 +106,7 @@ def choice(*words: str) -> Unit[str]:
 
 
 def several(*words: str) -> Unit[tuple[str, ...]]:
-    """The unit of any of these words, with commas between."""
+    """Return the unit whose values are sets of these words, separated by commas."""
 
     def parse(text: str) -> tuple[str, ...]:
         found = tuple(item.strip() for item in text.split(",")) if text else ()
@@ -122,9 +122,9 @@ def _model_names(text: str) -> tuple[str, ...]:
     names = tuple(item.strip() for item in text.split(",")) if text else ()
     for name in names:
         if not re.fullmatch(r"[!-)+-~]{1,255}\*?", name):
-            raise InvalidValue(f"{quoted(name)} is neither a model's name nor its beginning and a *")
+            raise InvalidValue(f"{quoted(name)} is neither a model name nor a prefix that ends in *")
     if len(set(names)) < len(names):
-        raise InvalidValue("a name stands there twice")
+        raise InvalidValue("a name is given twice")
     return names
 
 
@@ -147,7 +147,7 @@ def _failure(text: str) -> tuple[int, float]:
     return int(match[1]), _number(match[2])
 
 
-# Durations and sizes: a number and a unit. Decimal, because 0.1ms is not a float.
+# Durations and sizes: a number and a unit. Decimal, because 0.1 ms has no exact float.
 
 _MOST_DECIMALS = 6
 _SECONDS = {"h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
@@ -163,7 +163,7 @@ def _amount(text: str, factors: dict[str, Decimal], what: str, usual: str) -> De
     raise InvalidValue(f"{quoted(text)} is not a {what}")
 
 
-# As people and `aibridge top` write them together, from the largest unit down: 1m30s, 2h05m, 1s500ms.
+# Compound durations, from the largest unit down, as `aibridge top` shows them: 1m30s, 2h05m, 1s500ms.
 _COMPOUND = re.compile(r"(?:[0-9]{1,15}h)?(?:[0-9]{1,15}m(?!s))?(?:[0-9]{1,15}s)?(?:[0-9]{1,15}ms)?")
 _PART = re.compile(r"([0-9]+)(h|ms|m|s)")
 
@@ -195,7 +195,7 @@ def _size(text: str) -> int:
 
 
 def _in_largest(amount: Decimal, factors: dict[str, Decimal]) -> str | None:
-    """The amount in the largest unit that leaves no fraction, if one does."""
+    """Return the amount in the largest unit that gives a whole number, None if no unit does."""
     for unit, factor in factors.items():
         if amount and not amount % factor:
             return f"{int(amount / factor)}{unit}"
@@ -203,7 +203,7 @@ def _in_largest(amount: Decimal, factors: dict[str, Decimal]) -> str | None:
 
 
 def show_duration(seconds: float) -> str:
-    """`10s`, `5m`, `1.5s`, `250ms`; nothing, and a timeout that is off (infinite), is `0s`."""
+    """Return `10s`, `5m`, `1.5s`, `250ms`; zero and an infinite timeout (off) are `0s`."""
     if not seconds or math.isinf(seconds):
         return "0s"
     exact = Decimal(f"{seconds:.9f}").normalize()
@@ -213,7 +213,7 @@ def show_duration(seconds: float) -> str:
 
 
 def show_size(size: int) -> str:
-    """`32MiB`, `1000B`."""
+    """Return `32MiB`, `1000B`."""
     return _in_largest(Decimal(size), _BYTES) or f"{size}B"
 
 
@@ -242,9 +242,9 @@ def _secret(text: str) -> Secret:
     if not (value := text.strip()):
         raise InvalidValue("the secret is empty")
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'`":
-        raise InvalidValue("the secret stands in quotes, which would be sent with it")
+        raise InvalidValue("the secret is in quotes, which would be sent with it")
     if not re.fullmatch(r"[!-~]+", value):
-        raise InvalidValue("the secret holds something else than visible ASCII")
+        raise InvalidValue("the secret has characters other than visible ASCII")
     return Secret(value)
 
 
@@ -253,7 +253,7 @@ def _show_failures(failures: Iterable[tuple[int, float]]) -> str:
 
 
 def show_secret(secret: Secret) -> str:
-    """What stands in its place."""
+    """Return the masked text of a secret."""
     return secret.shown
 
 

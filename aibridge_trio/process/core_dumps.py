@@ -1,4 +1,4 @@
-"""Keys in memory stay in memory: no core dump of a process that holds them."""
+"""Disables core dumps, because the process holds keys in memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from contextlib import suppress
 
 
 def forbid_core_dumps() -> None:
-    """Set the limit for cores (core(5)) to 0: central keys are in memory, and callers' own on their way.
+    """Set the limit for core dumps (core(5)) to 0: memory holds central keys and callers' keys.
 
-    The kernel heeds it for files, systemd-coredump and apport heed it for what they are sent. `PR_SET_DUMPABLE` is
-    left alone: without it the process's own user could no longer look at its descriptors and memory maps.
+    The kernel applies the limit to files; systemd-coredump and apport apply it to the dumps they receive.
+    `PR_SET_DUMPABLE` stays as it is: cleared, it would hide /proc/PID/fd and maps from the process's own user.
     """
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

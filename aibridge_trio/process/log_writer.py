@@ -1,9 +1,9 @@
-"""A thread that writes log lines, so that a reader of stderr who has stopped reading blocks nothing but the lines.
+"""A thread that writes log lines, so that a stalled reader of stderr does not block the event loop.
 
 `write(2)` on a full pipe blocks until its reader reads, perhaps for ever, and O_NONBLOCK would be set for every
 process that shares the pipe. So the event loop only appends to a bounded buffer. Lines are written by file
-descriptor, not through `sys.stderr`: the lock of a stream that a blocked thread holds would block the
-interpreter's end.
+descriptor, not through `sys.stderr`: a blocked thread would hold the stream's lock, and the interpreter could
+not exit.
 """
 
 from __future__ import annotations
@@ -20,37 +20,39 @@ from typing import Self
 
 from aibridge_trio.process import standard_streams
 
-# What waits to be written (characters), some ten thousand lines. What does not fit is dropped and counted.
-_MOST = 4 * 1024 * 1024
-# Lines come in bursts: those of so long (seconds) are one write.
-_PAUSE = 0.01
-# At the end, how long (seconds) a reader may take for what is still in the buffer.
-_LAST_WORDS = 1.0
+# Capacity of the buffer (characters), about ten thousand lines. Lines beyond it are dropped and counted.
+_CAPACITY = 4 * 1024 * 1024
+# Lines that arrive within this time are one write (seconds).
+_BATCH = 0.01
+# How long to wait at exit until the buffer has been written (seconds).
+_FLUSH_TIMEOUT = 1.0
 _NEWLINE = 0x0A
 
 
 class LogWriter:
-    """Writes text to a file descriptor for as long as its context is open; what others print to stderr too.
+    """Writes text to a file descriptor from a thread while its context is open; redirects `sys.stderr` too.
 
-    `put` never blocks, unless no thread can be started: then it writes. `gap` makes the line that stands where so
-    many lines are missing.
+    `put` never blocks, unless no thread could be started: then it writes. `gap` formats the line that replaces
+    a number of dropped lines.
     """
 
-    def __init__(self, descriptor: int, encoding: str, gap: Callable[[int], str], most: int = _MOST) -> None:
-        self.dropped = 0  # lines in all
+    def __init__(
+        self, descriptor: int, encoding: str, gap: Callable[[int], str], capacity: int = _CAPACITY
+    ) -> None:
+        self.dropped = 0  # total lines
         self._descriptor = descriptor
         self._encoding = encoding
         self._gap = gap
-        self._most = most
+        self._capacity = capacity
         self._lines: list[str] = []
         self._size = 0
-        # Dropped lines of which no gap has told yet: in front of what is in the buffer, and behind it.
+        # Dropped lines without a gap line yet: before the buffer's content, and after it.
         self._missing_before = 0
-        self._missing_behind = 0
+        self._missing_after = 0
         self._torn = False  # the last write ended in the middle of a line
         self._idle = False
-        self._alone = False  # there is no thread
-        self._news = threading.Condition()
+        self._synchronous = False  # no thread could be started
+        self._changed = threading.Condition()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._redirect = redirect_stderr(_Printed(self.put))
@@ -58,60 +60,60 @@ class LogWriter:
     def __enter__(self) -> Self:
         try:
             self._thread.start()
-        except RuntimeError:  # a limit of processes; lines are worth more than a start that fails for want of them
-            self._alone = True
+        except RuntimeError:  # a limit on processes: write synchronously rather than fail to start
+            self._synchronous = True
         self._redirect.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write what is left, if it is taken within a second; else what follows on stderr is lost as well."""
+        """Write the rest; if that takes over a second, discard it and all later output on stderr."""
         self._redirect.__exit__(kind, error, trace)
-        if self._alone:
+        if self._synchronous:
             return
-        with self._news:
+        with self._changed:
             self._ending.set()
-            self._news.notify()
-        self._thread.join(_LAST_WORDS)
-        if self._thread.is_alive():  # a traceback, or the interpreter's last flush, would block as well
+            self._changed.notify()
+        self._thread.join(_FLUSH_TIMEOUT)
+        if self._thread.is_alive():  # a traceback, or the interpreter's last flush, would block too
             standard_streams.discard_output(self._descriptor)
 
     def put(self, text: str) -> None:
-        """Append to the buffer, or drop it if that is full."""
-        if self._alone:
+        """Append text to the buffer, or drop it if the buffer is full."""
+        if self._synchronous:
             self._write([text])
             return
-        with self._news:
-            # Behind a line that was dropped none goes in before the gap is told: the order is true.
-            if self._missing_behind or self._size + len(text) > self._most:
+        with self._changed:
+            # After a dropped line, drop all until its gap line is written: the order stays correct.
+            if self._missing_after or self._size + len(text) > self._capacity:
                 lines = text.count("\n")
                 self.dropped += lines
-                self._missing_behind += lines
+                self._missing_after += lines
                 return
             self._lines.append(text)
             self._size += len(text)
             if self._idle:
                 self._idle = False
-                self._news.notify()
+                self._changed.notify()
 
     def _run(self) -> None:
         while lines := self._next():
             self._write(lines)
-            self._ending.wait(_PAUSE)
+            self._ending.wait(_BATCH)
 
     def _next(self) -> list[str]:
-        """Wait for lines and take all of them; none when the end has come and all are written."""
-        with self._news:
-            while not (self._lines or self._missing_behind):
+        """Wait for lines and take all of them; an empty list means that the writer ends."""
+        with self._changed:
+            while not (self._lines or self._missing_after):
                 if self._ending.is_set():
                     return []
                 self._idle = True
-                self._news.wait()
+                self._changed.wait()
             self._idle = False
             lines, self._lines, self._size = self._lines, [], 0
             before, self._missing_before = self._missing_before, 0
-            behind, self._missing_behind = self._missing_behind, 0
+            behind, self._missing_after = self._missing_after, 0
         if before:
             lines.insert(0, self._gap(before))
         if behind:
@@ -130,9 +132,9 @@ class LogWriter:
                     written += os.write(self._descriptor, data[written:])
                 except BlockingIOError:  # another process that has this pipe made it non-blocking
                     _until_writable(self._descriptor)
-        except OSError:  # the reader has left, or the disk is full: perhaps the next lines get through
+        except OSError:  # the reader has left, or the disk is full; later lines may succeed
             lost = bytes(data[written:]).count(b"\n")
-            with self._news:
+            with self._changed:
                 self.dropped += lost
                 self._missing_before += lost
         if written:
@@ -141,7 +143,7 @@ class LogWriter:
 
 @contextmanager
 def unblocked_stderr() -> Iterator[None]:
-    """Let what is printed to `sys.stderr` block nothing while this context is open."""
+    """Write what is printed to `sys.stderr` from a thread while this context is open."""
     try:
         descriptor, encoding = sys.stderr.fileno(), sys.stderr.encoding
     except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
@@ -152,7 +154,7 @@ def unblocked_stderr() -> Iterator[None]:
 
 
 class _Printed(io.TextIOBase):
-    """What warnings, hooks and other threads print to `sys.stderr`."""
+    """A `sys.stderr` for warnings, hooks and other threads that passes text to `put`."""
 
     encoding = "utf-8"
 
@@ -160,7 +162,7 @@ class _Printed(io.TextIOBase):
         self._put = put
 
     def write(self, text: str) -> int:
-        """Append it to the buffer."""
+        """Pass the text on."""
         self._put(text)
         return len(text)
 

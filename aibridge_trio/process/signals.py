@@ -1,10 +1,10 @@
-"""What SIGTERM and SIGHUP do before the program waits for them: end it, with a word and a status.
+"""Handles SIGTERM and SIGHUP until a command waits for them: exit with a message and a status.
 
-The kernel drops a signal that the first process of a container has no handler for, so a handler is the program's
-first act. Nothing has been opened when it runs, or what runs (a simulation, a check) has nothing to close. Those
-commands that wait for signals replace it (`trio.open_signal_receiver`), without a moment in between.
+The kernel drops a signal for which the first process of a container has no handler, so installing one is the
+program's first act. When it runs, nothing is open yet, or the command (a simulation, a check) has nothing to
+close. Commands that wait for signals replace it with `trio.open_signal_receiver`, without a gap.
 
-Only what is built into Python is imported here: everything else takes time in which a signal would be lost.
+This module imports built-in modules only: a signal that arrives during longer imports would be lost.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import _signal  # type: ignore[import-not-found] # signal imports enum and more
 import os
 import sys
 
-# Commands for which a signal is the ordinary end.
+# Commands that run until a signal: their exit status is 0.
 _SERVICES = ("serve", "mock", "demo")
 _INTERRUPTED = 130
 
 
 def catch() -> None:
-    """Handle the signals that mean an end; SIGHUP only where it isn't ignored, as under nohup."""
+    """Install the handler for SIGTERM and SIGHUP; not for SIGHUP if it is ignored, as under nohup."""
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(_signal, name)
         if _signal.getsignal(number) is not _signal.SIG_IGN:
@@ -27,13 +27,13 @@ def catch() -> None:
 
 
 def ends() -> tuple[int, ...]:
-    """Return the signals at which a service stops: SIGHUP among them unless it is ignored."""
+    """Return the signals that stop a service; SIGHUP is one of them unless it is ignored."""
     hangup = () if _signal.getsignal(_signal.SIGHUP) is _signal.SIG_IGN else (_signal.SIGHUP,)
     return (_signal.SIGINT, _signal.SIGTERM, *hangup)
 
 
 def _end(number: int, _frame: object) -> None:
-    """End the process here and now: an exception would meet code that is not made for it."""
+    """Exit at once; an exception could be raised in code that does not expect it."""
     name = "SIGTERM" if number == _signal.SIGTERM else "SIGHUP"
     try:
         blocking = os.get_blocking(2)
@@ -41,7 +41,7 @@ def _end(number: int, _frame: object) -> None:
         try:
             os.write(2, f"aibridge: ended by {name}\n".encode())
         finally:
-            os.set_blocking(2, blocking)  # it is the shell's and other processes' too
+            os.set_blocking(2, blocking)  # the shell and other processes share it
     except OSError:
-        pass  # it is closed, or its reader does not read
+        pass  # closed, or its reader does not read
     os._exit(0 if sys.argv[1:2] and sys.argv[1] in _SERVICES else _INTERRUPTED)

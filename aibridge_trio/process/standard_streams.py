@@ -1,8 +1,8 @@
-"""Standard output and error as commands need them: they may be closed, and they may be non-blocking.
+"""Makes standard output and error usable when they are closed or non-blocking.
 
-A pipe or terminal that another program has made non-blocking (Node does, and so do some terminals) takes only a
-part of what is written, and Python then loses the rest. Here a write waits until all of it is taken. The mode is
-left as it is: it belongs to whoever shares the pipe.
+A pipe or terminal that another program has made non-blocking (Node does, and so do some terminals) accepts only
+part of a write, and Python loses the rest. Here a write waits until all of it is accepted. The mode stays as it
+is, because other processes share the pipe.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import sys
 from contextlib import suppress
 from typing import BinaryIO, TextIO, cast
 
-# For so long nobody may read before a message on stderr is given up (seconds). Output itself waits as on any pipe.
-_PATIENCE = 5.0
-# What stands behind a text stream that is a file; the latter under PYTHONUNBUFFERED.
+# Timeout of a write to stderr (seconds). A write to stdout waits without limit, as on any pipe.
+_STDERR_TIMEOUT = 5.0
+# The buffers of a text stream that writes to a file; FileIO under PYTHONUNBUFFERED.
 _FILES = (io.BufferedWriter, io.FileIO)
 
 
-class _Whole(io.RawIOBase):
-    """A descriptor that is written to the end; without `patience` (seconds) for as long as it takes."""
+class _CompleteWriter(io.RawIOBase):
+    """A descriptor whose writes are complete; each waits at most `timeout` seconds, None for no limit."""
 
-    def __init__(self, descriptor: int, patience: float | None) -> None:
+    def __init__(self, descriptor: int, timeout: float | None) -> None:
         self._descriptor = descriptor
-        self._patience = None if patience is None else patience * 1000
+        self._timeout = None if timeout is None else timeout * 1000
 
     def writable(self) -> bool:
         return True
@@ -38,31 +38,31 @@ class _Whole(io.RawIOBase):
 
     def write(self, data: object) -> int:
         rest = memoryview(data).cast("B")  # type: ignore[arg-type] # any buffer, as io calls it
-        whole = len(rest)
+        length = len(rest)
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:
                 waiting = select.poll()
                 waiting.register(self._descriptor, select.POLLOUT)
-                if not waiting.poll(self._patience):
+                if not waiting.poll(self._timeout):
                     raise
-        return whole
+        return length
 
 
 def prepare() -> None:
-    """Let who starts this with closed streams lose what is said, and see that nothing else is lost."""
-    for name, patience in (("stdout", None), ("stderr", _PATIENCE)):
+    """If stdout or stderr is closed, discard its output instead of failing; make writes to both complete."""
+    for name, timeout in (("stdout", None), ("stderr", _STDERR_TIMEOUT)):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - until the end
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - open until exit
         elif type(stream) is io.TextIOWrapper and isinstance(stream.buffer, _FILES):
             with suppress(OSError, ValueError):  # it has no descriptor
-                setattr(sys, name, _whole(stream, patience))
+                setattr(sys, name, _completing(stream, timeout))
 
 
 def flush_or_discard(stream: TextIO) -> None:
-    """Flush it. Where its reader has left, see that Python does not try again at exit, and says so."""
+    """Flush the stream. If its reader has left, discard the rest, so that Python does not fail on it at exit."""
     try:
         stream.flush()
     except OSError:
@@ -70,18 +70,18 @@ def flush_or_discard(stream: TextIO) -> None:
 
 
 def discard_output(descriptor: int) -> None:
-    """Let the little that is still written to a descriptor vanish."""
+    """Redirect the descriptor to /dev/null."""
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-    except OSError:  # a root directory with nothing in it
-        nowhere = os.memfd_create("nowhere")
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # no /dev in this root directory
+        null = os.memfd_create("nowhere")
+    os.dup2(null, descriptor)
+    os.close(null)
 
 
-def _whole(stream: io.TextIOWrapper, patience: float | None) -> io.TextIOWrapper:
+def _completing(stream: io.TextIOWrapper, timeout: float | None) -> io.TextIOWrapper:
     stream.flush()
-    raw = _Whole(stream.fileno(), patience)
+    raw = _CompleteWriter(stream.fileno(), timeout)
     return io.TextIOWrapper(
         io.BufferedWriter(raw) if isinstance(stream.buffer, io.BufferedWriter) else cast("BinaryIO", raw),
         encoding=stream.encoding,

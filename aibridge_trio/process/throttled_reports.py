@@ -1,4 +1,4 @@
-"""What may happen a thousand times a second and is told at most once a second, with how often it happened."""
+"""Reports of frequent occurrences: at most one per second, with the count."""
 
 from __future__ import annotations
 
@@ -7,48 +7,48 @@ from typing import Generic, TypeVar
 
 import trio
 
-# Between two tellings (seconds).
-_PAUSE = 1.0
+# Minimum time between two reports (seconds).
+_INTERVAL = 1.0
 
-_What = TypeVar("_What")
+_Item = TypeVar("_Item")
 
 
-class Throttled(Generic[_What]):
-    """Tells at once of what comes after a second of silence; of what follows later, while `run` runs.
+class Throttled(Generic[_Item]):
+    """Reports an item at once if a second has passed since the last report; else when it has, while `run` runs.
 
-    `tell` is given the latest, and how many there were since the last telling.
+    `report` gets the latest item, and the number of items since the last report.
     """
 
-    def __init__(self, tell: Callable[[_What, int], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[_Item, int], None]) -> None:
+        self._report = report
         self._count = 0
-        self._latest: _What | None = None
-        self._silent_until = -float("inf")
-        self._news = trio.Event()
+        self._latest: _Item | None = None
+        self._next_report = -float("inf")
+        self._added = trio.Event()
 
-    def add(self, what: _What) -> None:
-        """Count one."""
-        self._latest = what
+    def add(self, item: _Item) -> None:
+        """Count an item, and report it if one is due."""
+        self._latest = item
         self._count += 1
-        if trio.current_time() >= self._silent_until:
-            self._say()
+        if trio.current_time() >= self._next_report:
+            self._flush()
         else:
-            self._news.set()
+            self._added.set()
 
     async def run(self) -> None:
-        """Tell of what came in silence when that is over; at the end at once."""
+        """Report delayed items when the interval is over, and at once when cancelled."""
         try:
             while True:
-                await self._news.wait()
-                self._news = trio.Event()
-                await trio.sleep_until(self._silent_until)
-                self._say()
+                await self._added.wait()
+                self._added = trio.Event()
+                await trio.sleep_until(self._next_report)
+                self._flush()
         finally:
-            self._say()
+            self._flush()
 
-    def _say(self) -> None:
+    def _flush(self) -> None:
         if self._latest is not None:
-            what, count = self._latest, self._count
+            item, count = self._latest, self._count
             self._latest, self._count = None, 0
-            self._silent_until = trio.current_time() + _PAUSE
-            self._tell(what, count)
+            self._next_report = trio.current_time() + _INTERVAL
+            self._report(item, count)

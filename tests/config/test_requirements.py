@@ -37,7 +37,7 @@ def mistake(flags: dict[str, Any], environ: dict[str, str] | None = None) -> str
         ),
         ({"queue_size": "9"}, "--queue-size: there is no limit to wait for; add --max-concurrency N"),
         ({"shadow": "rate,concurency"}, '--shadow: "concurency" is none of '),
-        ({"circuit_breaker_models": "a,a"}, "--circuit-breaker-models: a name stands there twice"),
+        ({"circuit_breaker_models": "a,a"}, "--circuit-breaker-models: a name is given twice"),
         ({"circuit_breaker_models": "a b"}, '--circuit-breaker-models: "a b" is neither a model'),
     ],
 )

@@ -95,7 +95,7 @@ def test_without_a_reader_nothing_waits_and_what_is_lost_is_counted() -> None:
     """Each line is appended or dropped at once; when the reader reads again, a line tells how many are missing."""
     pipe = Pipe()
     line = "x" * 99 + "\n"
-    with draining(pipe) as go_on, LogWriter(pipe.writing, "utf-8", gap, most=50_000) as writer:
+    with draining(pipe) as go_on, LogWriter(pipe.writing, "utf-8", gap, capacity=50_000) as writer:
         began = time.perf_counter()
         put = 5_000
         for _ in range(put):
@@ -114,7 +114,7 @@ def test_without_a_reader_nothing_waits_and_what_is_lost_is_counted() -> None:
 def test_a_gap_stands_where_lines_are_missing() -> None:
     """Numbered lines rise, and where one is missing stands a gap that tells how many."""
     pipe = Pipe()
-    with draining(pipe) as go_on, LogWriter(pipe.writing, "utf-8", gap, most=20_000) as writer:
+    with draining(pipe) as go_on, LogWriter(pipe.writing, "utf-8", gap, capacity=20_000) as writer:
         for n in range(20_000):
             writer.put(f"{n}\n")
             if n == 15_000:
