@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,30 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import PATIENCE, TEXT, Bridge, Provider, a_bridge, until
+from tests.support.clients import PACKAGES, QUIET_CLAUDE, installed, ran
+from tests.support.processes import TEXT, Bridge, Provider, a_bridge, until
 from tests.support.shells import needed
 
 pytestmark = pytest.mark.real
 
-# scripts/real-clients installs them.
-_PACKAGES = Path(__file__).parents[2] / "build" / "real_clients" / "node_modules"
-# Every other host would be asked for through a proxy that isn't there.
-_LOOPBACK_ONLY = {
-    name: value
-    for names, value in (
-        (("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9"),
-        (("no_proxy",), "127.0.0.1"),
-    )
-    for each in names
-    for name in (each, each.upper())
-}
-_CLAUDE = {
-    "ANTHROPIC_API_KEY": "sk-ant-claude-code",
-    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    "DISABLE_AUTOUPDATER": "1",
-    "DISABLE_TELEMETRY": "1",
-    "DISABLE_ERROR_REPORTING": "1",
-}
 OPENAI = """
 const {OpenAI} = require("openai");
 const client = new OpenAI();
@@ -54,25 +35,6 @@ console.log((await client.messages.stream(ask).finalMessage()).content[0].text);
 """
 
 
-def ran(command: list[str], folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a client to its end, at home in a folder of its own."""
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder)} | _LOOPBACK_ONLY | environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=12 * PATIENCE,
-        check=False,
-    )
-
-
-def installed(name: str) -> str:
-    """The path of a client; without it the test is skipped, but in CI it fails."""
-    return needed(str(_PACKAGES / ".bin" / name))
-
-
 def in_node(program: str, bridge: Bridge, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a program that uses the SDKs, both pointed at the bridge."""
     installed("anthropic-ai-sdk")
@@ -80,7 +42,7 @@ def in_node(program: str, bridge: Bridge, folder: Path) -> subprocess.CompletedP
     return ran(
         [needed("node"), "-e", caught],
         folder,
-        NODE_PATH=str(_PACKAGES),
+        NODE_PATH=str(PACKAGES),
         OPENAI_BASE_URL=f"{bridge.url}/openai/v1",
         OPENAI_API_KEY="sk-node",
         ANTHROPIC_BASE_URL=f"{bridge.url}/anthropic",
@@ -101,7 +63,8 @@ def claude(bridge: Bridge, folder: Path) -> subprocess.CompletedProcess[str]:
     return ran(
         [installed("claude"), "-p", "hello"],
         folder,
-        **_CLAUDE,
+        **QUIET_CLAUDE,
+        ANTHROPIC_API_KEY="sk-ant-claude-code",
         ANTHROPIC_BASE_URL=f"{bridge.url}/anthropic",
         CLAUDE_CONFIG_DIR=str(folder),
     )
