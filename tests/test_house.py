@@ -81,7 +81,6 @@ UNTESTED = {
     "core.breaker.provider_error",
     "core.inspection.json_tokens",
     "core.inspection.wanted_members",
-    "demo.load",
     "gateway.backend_setup",
     "gateway.loop_detection",
     "http.decompression",

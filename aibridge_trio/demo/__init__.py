@@ -1,1 +1,4 @@
-"""`aibridge demo`."""
+"""`aibridge demo`: a bridge before two mock providers, with outages.
+
+show: the course of the demo · load: its callers.
+"""

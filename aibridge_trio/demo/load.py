@@ -1,4 +1,4 @@
-"""The demo's callers, and its orders to the mock providers."""
+"""The demo's callers, and requests to the mock providers' control endpoint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIMEOUT = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a caller got: status (0 for a broken answer), the bridge's reason if it was a reject, the wait told."""
+    """A request's result: status (0 for a broken answer), reason of a reject, and its Retry-After (seconds)."""
 
     status: int
     reject: str | None
@@ -20,7 +20,7 @@ class Answer:
 
 
 class Caller:
-    """Somebody who asks a provider for a short stream, again and again: the demo's load."""
+    """A caller that requests short streams: the demo's load."""
 
     def __init__(self, url: str, key: str) -> None:
         self._client = httpx.AsyncClient(
@@ -28,7 +28,7 @@ class Caller:
         )
 
     async def ask(self, path: str) -> Answer:
-        """Ask once; read to the end."""
+        """Send one request, and read its answer to the end."""
         question = {"model": "demo", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
         try:
             answer = await self._client.post(path, json=question)
@@ -38,17 +38,17 @@ class Caller:
         return Answer(answer.status_code, answer.headers.get("x-aibridge-reject"), wait)
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         await self._client.aclose()
 
 
 async def post(url: str, path: str, document: dict[str, Any]) -> None:
-    """Post a JSON document to a service of our own."""
+    """Post a JSON document to a service of the demo."""
     async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, trust_env=False) as client:
         (await client.post(path, json=document)).raise_for_status()
 
 
 async def delete(url: str, path: str) -> None:
-    """Delete something at a service of our own."""
+    """Send a DELETE to a service of the demo."""
     async with httpx.AsyncClient(base_url=url, timeout=_TIMEOUT, trust_env=False) as client:
         (await client.delete(path)).raise_for_status()

@@ -1,6 +1,6 @@
-"""The product shown: two mock providers, a bridge, a light load, and a few bad seconds for each.
+"""The demo: two mock providers, a bridge, a light load, and an outage of each provider.
 
-On a terminal it ends in `aibridge top`, with the same again and again until that is quit.
+On a terminal it ends in `aibridge top`, and repeats the outages until that is quit.
 """
 
 from __future__ import annotations
@@ -31,18 +31,19 @@ _PATHS = {"openai": "/openai/v1/chat/completions", "anthropic": "/anthropic/v1/m
 _LOOPBACK = Address("127.0.0.1", 0)
 _CALLERS = 6
 _CROWD = 40
-# How many requests the greedy caller has in flight: enough to go beyond its rate on a slow machine too.
+# Requests in flight of the greedy caller: enough to exceed its rate on a slow machine too.
 _GREEDY = 3
 _FRAME_SECONDS = 2.0
 _PATIENCE = 30.0
-# What was told last can be read before the dashboard takes the screen.
+# How long the last line is shown before the dashboard takes the screen (seconds).
 _PAUSE = 2.0
-# Columns of a screen, and where the words behind the time and the topic begin.
+# Columns of the screen, and the column where texts begin.
 _WIDTH, _INDENT = 80, 19
 
-# When, as a part of the whole, what happens to whom; None mends it.
-_PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
-    (0.15, "openai", "OUTAGE    openai answers 429 to everybody", {"status": 429}),
+# The course: when (as a share of the duration), which provider, the line to print, and the script for its mock;
+# None ends the outage.
+_COURSE: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
+    (0.15, "openai", "OUTAGE    openai answers 429 to every request", {"status": 429}),
     (0.35, "openai", "MENDED    openai is well again", None),
     (
         0.50,
@@ -56,9 +57,9 @@ _PLAY: tuple[tuple[float, str, str, dict[str, Any] | None], ...] = (
 
 
 class Demo:
-    """One showing of `seconds`; `say` gets its lines.
+    """One demo of `seconds`; `say` prints a line.
 
-    Then `watch`, if any, is called with the admin listener's URL; there is more of the same until it returns.
+    Then `watch`, if given, is called with the admin listener's URL; outages are repeated until it returns.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Demo:
         self._rejected_in: list[float] = []
 
     async def run(self) -> None:
-        """Start everything, play, stop everything."""
+        """Start mocks, bridge and load, run the course, stop everything."""
         async with trio.open_nursery() as nursery:
             urls = {name: await self._mock(nursery) for name in _PATHS}
             bridge = Bridge(
@@ -94,7 +95,7 @@ class Demo:
                     log_level="error",
                 )
             )
-            bridge.subscribe(self._hear)
+            bridge.subscribe(self._handle)
             bridge.open()
             stop, stopped = trio.open_memory_channel[int](1)
             ended = trio.Event()
@@ -105,21 +106,21 @@ class Demo:
 
             nursery.start_soon(serve)
             url = f"http://{bridge.addresses[0]}"
-            self._tell(f"START     bridge on {url} in front of two mock providers: at most 20 in flight,")
-            self._tell("          5 requests/s a caller, a breaker per provider (5 failures in 10 s open it)")
+            self._print(f"START     bridge on {url} in front of two mock providers: at most 20 in flight,")
+            self._print("          5 requests/s a caller, a breaker per provider (5 failures in 10 s open it)")
             async with trio.open_nursery() as load:
                 for number in range(_CALLERS):
                     load.start_soon(self._call, url, f"caller-{number}", 0.3)
                 for _ in range(_GREEDY):
                     load.start_soon(self._call, url, "greedy", 0.02)
                 load.start_soon(self._report, bridge)
-                await self._play(urls, load, url)
+                await self._run_course(urls, load, url)
                 if self._watch:
                     await self._show(self._watch, urls, f"http://{bridge.admin_address}")
                 self._over.set()
             await stop.send(signal.SIGTERM)
             await ended.wait()
-            self._sum_up()
+            self._print_summary()
             nursery.cancel_scope.cancel()
 
     async def _mock(self, nursery: trio.Nursery) -> str:
@@ -130,30 +131,30 @@ class Demo:
         return f"http://{host}:{port}"
 
     async def _show(self, watch: Callable[[str], Awaitable[object]], urls: dict[str, str], admin_url: str) -> None:
-        """Let the audience watch, while what happened happens again and again."""
-        self._tell(f"NOW       aibridge top --url {admin_url}; q ends it")
+        """Run `watch`, and repeat the course meanwhile."""
+        self._print(f"NOW       aibridge top --url {admin_url}; q ends it")
         await trio.sleep(_PAUSE)
         self._watched = True
-        async with trio.open_nursery() as stage:
-            stage.start_soon(self._encore, urls)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._repeat, urls)
             await watch(admin_url)
-            stage.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
         self._watched = False
 
-    async def _encore(self, urls: dict[str, str]) -> None:
+    async def _repeat(self, urls: dict[str, str]) -> None:
         while True:
-            await self._play(urls)
+            await self._run_course(urls)
 
-    async def _play(self, urls: dict[str, str], load: trio.Nursery | None = None, url: str = "") -> None:
+    async def _run_course(self, urls: dict[str, str], load: trio.Nursery | None = None, url: str = "") -> None:
         since = 0.0
-        for when, provider, line, answer in _PLAY:
+        for when, provider, line, answer in _COURSE:
             await trio.sleep((when - since) * self._seconds)
             since = when
             if provider and answer is None:
-                # However slow the machine, an outage lasts until it has been noticed.
+                # On a slow machine too an outage lasts until the breaker has opened.
                 with trio.move_on_after(_PATIENCE):
                     await self._opened[provider].wait()
-            self._tell(line)
+            self._print(line)
             if provider and answer:
                 await post(urls[provider], "/mock/script", {"answers": [{**answer, "times": 100_000}]})
             elif provider:
@@ -164,39 +165,39 @@ class Demo:
         await trio.sleep((1 - since) * self._seconds)
 
     async def _call(self, url: str, key: str, pause: float) -> None:
-        """Ask until the end, a provider by chance, and come back when told to."""
+        """Send requests to random providers until the end; after a reject wait as long as it says."""
         caller = Caller(url, f"sk-demo-0123456789-{key}")
         wait = 0.0
-        while await self._still_on(wait):
+        while await self._wait(wait):
             answer = await caller.ask(random.choice(list(_PATHS.values())))  # noqa: S311 - a load, no secret
-            # The greedy one listens to nobody.
+            # The greedy caller ignores Retry-After.
             wait = pause if key == "greedy" else max(pause, answer.wait)
         await caller.aclose()
 
-    async def _still_on(self, seconds: float) -> bool:
-        """Wait so long, or until the end; tell which. Nothing is cancelled in the middle of a request."""
+    async def _wait(self, seconds: float) -> bool:
+        """Wait `seconds`, or until the end; returns False at the end. Requests are not cancelled."""
         with trio.move_on_after(seconds):
             await self._over.wait()
         return not self._over.is_set()
 
     async def _report(self, bridge: Bridge) -> None:
-        while await self._still_on(_FRAME_SECONDS):
+        while await self._wait(_FRAME_SECONDS):
             states = ", ".join(
                 f"{each.name} {each.circuits.statistics().state}" for each in bridge.router if each.name in _PATHS
             )
             rejects = ", ".join(f"{count} {reason}" for reason, count in self._rejected.items())
-            self._tell(
+            self._print(
                 f"          served {self._served}, failed upstream {self._failed}, rejected {rejects or 'none'}; "
                 f"{bridge.admission.statistics().in_flight} in flight; {states}"
             )
 
-    def _hear(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         match event:
             case Transitioned():
                 if event.trip:
                     self._opened[event.provider].set()
                 change = f"{event.source} → {event.target}"
-                self._tell(f"BREAKER   {event.provider} {change}: {event.because}")
+                self._print(f"BREAKER   {event.provider} {change}: {event.because}")
             case Finished(reject=str(reason)):
                 self._rejected[reason] += 1
                 self._rejected_in.append(event.total)
@@ -205,28 +206,28 @@ class Demo:
             case Finished():
                 self._served += 1
 
-    def _sum_up(self) -> None:
+    def _print_summary(self) -> None:
         rejected = self._rejected.total()
         middle = sorted(self._rejected_in)[len(self._rejected_in) // 2] * 1000 if self._rejected_in else 0.0
-        self._tell(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
+        self._print(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
         if rejected:
-            self._tell(f"          half of these within {middle:.2f} ms, each told why and when to come back")
+            self._print(f"          half of these within {middle:.2f} ms, each told why and when to come back")
 
-    def _tell(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         if not self._watched:
             for each in _wrapped(f"{trio.current_time() - self._began:5.1f} s  {line}"):
                 self._say(each)
 
 
 def _wrapped(line: str) -> list[str]:
-    """As many lines as it needs, each on a screen of the usual width, further ones beneath what is said."""
+    """Wrap a line to the screen's width, with further lines indented to the text."""
     return textwrap.wrap(
         line, _WIDTH, subsequent_indent=" " * _INDENT, drop_whitespace=True, break_long_words=False
     )
 
 
 def run(seconds: float) -> int:
-    """Play for so long; returns the exit status."""
+    """Run the demo for `seconds`; returns the exit status."""
 
     def say(line: str) -> None:
         sys.stdout.write(line + "\n")

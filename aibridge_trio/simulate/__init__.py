@@ -1,4 +1,13 @@
-"""`aibridge simulate`: what settings do under load and in failures, in virtual time, on the product's machines."""
+"""`aibridge simulate`: what settings do under load and in failures, in virtual time, with the product's code.
+
+Files in reading order: plan (which scenarios under which variants) · scenario/ (scenario files, settings, the
+requests of callers) · run (one scenario under one policy) · world/ (engine: virtual time; callers and clients;
+calls; the provider, its quotas; randomness) · policies/ (passthrough: none; bridge: the product; others) ·
+results/ (measure, outcome, report, svg, progress) · grid_search (--suggest).
+
+scenario: callers, a provider and its faults · policy: what runs between callers and provider · variant: a policy
+with settings · request: what one caller wants · call: one attempt of a request · outcome: the numbers of a run.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +39,7 @@ def run(
     json: bool,
     svg: Path | None,
 ) -> int:
-    """Play scenarios and tell what came of them; returns the exit status. Raises UsageError, CommandError."""
+    """Run scenarios and write their results; returns the exit status. Raises UsageError, CommandError."""
     numbers = Numbers(callers, requests_per_caller, requests_per_minute, tokens_per_minute, duration)
     scenarios = [plan.scaled(each, numbers) for each in plan.find(names)]
     variants = plan.variants(policy, setting or "", compare or "")
@@ -67,7 +76,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def _say(text: str) -> None:
-    """Write it at once: the next scenario may take its time. Whatever the terminal's encoding."""
+    """Write and flush, because the next scenario may take long; replaces what the encoding lacks."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     sys.stdout.flush()

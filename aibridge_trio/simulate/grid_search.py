@@ -1,4 +1,4 @@
-"""A small grid of settings, tried one by one; which of them is best, and by what."""
+"""--suggest: a small grid of settings, run one by one, and ranked."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _BREAKER = {
     "circuit_breaker_max_cooldown": ("30s", "5m"),
     "circuit_breaker_ramp": ("0s", "20s"),
 }
-# So many of the best are shown.
+# How many of the best are shown.
 _SHOWN = 5
-# Of what the provider has room for.
+# Limits to try, as shares of the provider's capacity.
 _PARTS = (0.5, 0.8, 1.0)
-# Of the line that shows how far it is.
+# The width of the progress line.
 _WIDTH = 79
 
 
 class Point(NamedTuple):
-    """Settings, and what came of them in each scenario."""
+    """Settings, and their outcome in each scenario."""
 
     settings: Values
     outcomes: tuple[Outcome, ...]
 
     @property
     def rank(self) -> tuple[float, float, int, float]:
-        """What the criterion compares, the least first; over all scenarios, each counting the same."""
+        """The values that CRITERION compares, the least first: means over all scenarios."""
         many = len(self.outcomes)
         share = sum(each.share_by_caller for each in self.outcomes) / many
         wasted = sum(each.wasted_share for each in self.outcomes) / many
@@ -50,20 +50,20 @@ class Point(NamedTuple):
 
 
 def points(axes: Mapping[str, Sequence[str]]) -> Iterator[Values]:
-    """Yield every combination of values; `axes` are written as a user would write them."""
+    """Yield every combination of values; `axes` have values as a user writes them."""
     names = list(axes)
     for texts in product(*axes.values()):
         yield parse_settings(" ".join(f"{name}={text}" for name, text in zip(names, texts, strict=True)))
 
 
 def tried(scenarios: Sequence[Scenario], settings: Values, seed: int) -> Point:
-    """Return what comes of some settings."""
+    """Run all scenarios with some settings."""
     variant = Variant(AIBRIDGE, AIBRIDGE, settings)
     return Point(settings, tuple(plan.play(each, [variant], seed).outcomes[0] for each in scenarios))
 
 
 def basis(scenarios: Sequence[Scenario]) -> str:
-    """Say of what the limits that are tried are parts: whose slots, and in which scenario they are the fewest."""
+    """Return a text on the capacity that the tried limits are shares of: which one, and of which scenario."""
     room, because, name = min((*_room(each), each.name) for each in scenarios)
     parts = ", ".join(f"{part:.0%}" for part in _PARTS)
     where = f" in {name}, the fewest" if len(scenarios) > 1 else ""
@@ -71,10 +71,10 @@ def basis(scenarios: Sequence[Scenario]) -> str:
 
 
 def suggested(scenarios: Sequence[Scenario], told: Values, seed: int, progress: Progress = SILENT) -> list[Point]:
-    """Return points of a small grid, the best first; settings that were told stay as they are.
+    """Return the points of a small grid, the best first; settings that were given are fixed.
 
-    First the limits on what is in flight, with the breaker as it comes; with the best of those the limit on each
-    caller's rate; with the best of those the breaker.
+    First the concurrency limits and the queue, with the default breaker; then, with the best of those, the rate
+    limit; then the breaker.
     """
     base: Values = {"circuit_breaker": True, **told}
     free = _free(limits(scenarios), told)
@@ -86,13 +86,13 @@ def suggested(scenarios: Sequence[Scenario], told: Values, seed: int, progress: 
         settings = [
             each for point in points(_free(axes, told)) if _other(each := chosen | point) != _other(chosen)
         ]
-        # The simplest of equals stays: what was found first.
+        # Of equal points the one found first stays, which is the simplest.
         found = sorted([*found, *_best(scenarios, settings, seed, progress)], key=lambda point: point.rank)
     return found
 
 
 def text(found: Sequence[Point]) -> str:
-    """Return the best of them in words, and the command that sets the first."""
+    """Return a text with the best points, and the command for the first."""
     lines = [f"Of {len(found)} settings the best, by: {CRITERION}.", ""]
     for point in found[:_SHOWN]:
         share, wasted, _, wait = point.rank
@@ -102,7 +102,7 @@ def text(found: Sequence[Point]) -> str:
 
 
 def _other(settings: Values) -> Values:
-    """Leave out what would be in force anyway."""
+    """Leave out settings that equal their default."""
     default = default_settings()
     return {name: value for name, value in settings.items() if default[name] != value}
 
@@ -126,7 +126,7 @@ def _best(scenarios: Sequence[Scenario], settings: Sequence[Values], seed: int, 
 
 
 def _makes_sense(settings: Values) -> bool:
-    """Tell whether there is something to wait for, if there is a queue: the program refuses one without."""
+    """Tell whether a queue has a limit to wait for; the program refuses one without."""
     told = default_settings() | settings
     names = ("max_concurrency", "max_concurrency_per_caller", "max_concurrency_per_provider", "rate_limit")
     return not told["queue_size"] or any(told[name] for name in names)
@@ -137,7 +137,7 @@ def _free(axes: Mapping[str, Sequence[str]], told: Mapping[str, Any]) -> dict[st
 
 
 def limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
-    """Return limits to try: round what the provider can take at once, or else what is in flight on a good day."""
+    """Return limits to try: around the provider's capacity, or else around the calls in flight without faults."""
     room = min(_room(each)[0] for each in scenarios)
     most = [str(max(1, round(room * part))) for part in _PARTS]
     callers = max(each.callers for each in scenarios)
@@ -150,7 +150,7 @@ def limits(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
 
 
 def rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
-    """Return rates to try where callers share a quota: what each could always have, and 4 and 10 times it."""
+    """Return rates to try if callers share a quota: each one's equal share, and 4 and 10 times it."""
     quotas = [
         each.model.requests_per_minute / 60 / each.callers
         for each in scenarios
@@ -162,9 +162,9 @@ def rates(scenarios: Sequence[Scenario]) -> dict[str, Sequence[str]]:
 
 
 def _room(scenario: Scenario) -> tuple[int, str]:
-    """Return how many calls the provider has room for, and why so many.
+    """Return the provider's capacity in calls, and a text on where it comes from.
 
-    That is its slots, or what is in flight where its quota ends, or else twice what is in flight if all goes well.
+    It is the provider's slots, or the calls in flight at its quota, or twice those in flight without faults.
     """
     model = scenario.model
     quota = 0 if model.own_keys else model.requests_per_minute
@@ -177,12 +177,12 @@ def _room(scenario: Scenario) -> tuple[int, str]:
 
 
 def _in_flight(scenario: Scenario) -> float:
-    """Return how many calls are in flight if all goes well (Little's law)."""
+    """Return the calls in flight without faults (Little's law)."""
     return sum(group.count * group.requests_per_minute for group in scenario.groups) / 60 * _latency(scenario)
 
 
 def _latency(scenario: Scenario) -> float:
-    """Return how long an answer takes on average; the mean of a lognormal is above its median."""
+    """Return the mean time of an answer (seconds); the mean of a lognormal is above its median."""
     model = scenario.model
     first = model.first_token * math.exp(model.first_token_spread**2 / 2)
     return first + model.answer_tokens * math.exp(model.answer_tokens_spread**2 / 2) / model.tokens_per_second

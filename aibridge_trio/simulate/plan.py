@@ -1,4 +1,4 @@
-"""Which scenarios are played, under which policies and settings, and what they are called."""
+"""Which scenarios are run, under which variants (policy and settings), and the variants' names."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Group, Scenario
 from aibridge_trio.simulate.scenario.settings import Values, format_settings, parse_settings
 
-# Beside the code; in the order of a tour.
+# The shipped scenarios, in the order in which all are run.
 SHIPPED = (
     *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
     *("herd", "long-streams"),
 )
 _HERE = Path(__file__).parent / "scenario" / "shipped"
-# Reads beside the code wherever that is: in the binary it is in a zip.
+# Reads files beside the code, which is in a zip in the binary.
 _read = globals()["__loader__"].get_data
 
 
 class Variant(NamedTuple):
-    """One column of a comparison: a policy, and of the bridge's settings those that differ from the scenario's."""
+    """One column of a comparison: a policy, and the settings that differ from the scenario's."""
 
     name: str
     policy: str
@@ -37,7 +37,7 @@ class Variant(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """An operator's own numbers, in place of the scenarios'; None leaves them."""
+    """Numbers from the command line that replace the scenario's; None keeps them."""
 
     callers: int | None = None
     requests_per_caller: float | None = None
@@ -47,7 +47,7 @@ class Numbers(NamedTuple):
 
 
 class Played(NamedTuple):
-    """A scenario and what came of it under each variant."""
+    """A scenario and its outcomes under each variant."""
 
     scenario: Scenario
     outcomes: tuple[Outcome, ...]
@@ -75,7 +75,7 @@ def shipped(name: str) -> Scenario:
 
 
 def scaled(given: Scenario, numbers: Numbers) -> Scenario:
-    """Return a scenario with an operator's own numbers in it. Raises UsageError."""
+    """Return a scenario with the numbers replaced. Raises UsageError."""
     model = given.model
     if numbers.requests_per_minute is not None:
         model = dataclasses.replace(model, requests_per_minute=numbers.requests_per_minute)
@@ -96,7 +96,7 @@ def scaled(given: Scenario, numbers: Numbers) -> Scenario:
 
 
 def _left_out(given: Scenario, duration: float) -> str:
-    """Say which phases and crowds begin after the end, empty if none does."""
+    """Return a text on phases and crowds that begin after the end, "" if none does."""
     said = []
     for name, found in (("phase", given.phases), ("crowd", given.crowds)):
         starts = [each.start for each in found if each.start >= duration]
@@ -115,7 +115,7 @@ def _scaled(group: Group, numbers: Numbers, callers: int) -> Group:
 
 
 def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
-    """Return what is compared: each policy, and the bridge once for each of `compared`. Raises UsageError.
+    """Return the variants: each policy, and the bridge once for each of `compared`. Raises UsageError.
 
     Settings are written as `NAME=VALUE NAME=VALUE`; those to be compared stand behind commas.
     """

@@ -1,4 +1,4 @@
-"""One scenario, played under one policy."""
+"""One scenario run under one policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,13 @@
-"""`aibridge top`: a live dashboard of a running bridge; one frame of it; or its status as lines of JSON."""
+"""`aibridge top`: a live dashboard of a running bridge; one frame of it; or its status as lines of JSON.
+
+Files in reading order: dashboard (documents, keys and signals in, frames out) · data/ (status documents, rates) ·
+view (what keys change) · sort_order (of the providers) · screen/ (a picture as a frame) · keyboard
+(bytes to keys) · terminal (full screen, restored at the end) · plain (without a screen).
+
+document: one answer of `/status` · picture: the latest document with rates over an interval · frame: lines of text
+for one screen · alert: the line below the title that names what is urgent · order: a confirmed change of a
+breaker.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +28,14 @@ _INTERRUPTED = 130
 
 def run(*, url: str, token: Secret | None, once: bool, json: bool, interval: float) -> int:
     """Show the bridge at `url`, a frame every `interval` seconds; returns the exit status. Raises CommandError."""
-    operator = AdminClient(url, token)
+    client = AdminClient(url, token)
     if json:
-        trio.run(plain.tell, operator, interval, once)
+        trio.run(plain.print_json, client, interval, once)
         return 0
     if once or not on_terminal():
-        trio.run(plain.show, operator, interval, on_terminal())
+        trio.run(plain.print_frame, client, interval, on_terminal())
         return 0
-    return 0 if trio.run(watch, operator, interval) else _INTERRUPTED
+    return 0 if trio.run(watch, client, interval) else _INTERRUPTED
 
 
 def on_terminal() -> bool:
@@ -34,8 +43,8 @@ def on_terminal() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
-async def watch(operator: AdminClient, interval: float) -> bool:
-    """Show it on this terminal until told to end; returns whether it was quit, and not interrupted."""
+async def watch(client: AdminClient, interval: float) -> bool:
+    """Run the dashboard on this terminal; returns whether it was quit, not interrupted."""
     keyboard = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else None
-    dashboard = Dashboard(operator, Terminal(sys.stdout, keyboard), View(interval=interval))
+    dashboard = Dashboard(client, Terminal(sys.stdout, keyboard), View(interval=interval))
     return await dashboard.run()

@@ -1,4 +1,4 @@
-"""The dashboard at work: documents and keys come in, frames go out."""
+"""The running dashboard: receives status documents, keys and signals, and draws frames."""
 
 from __future__ import annotations
 
@@ -18,151 +18,151 @@ from aibridge_trio.top.screen.layout import Canvas, frame
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import Order, View, press, rows
 
-# Rates over less are too nervous to read (seconds).
+# Rates over shorter intervals fluctuate too much (seconds).
 SHORTEST_INTERVAL = 10.0
-# How often it is looked whether time alone has made a frame due; what happens is drawn when it does (seconds).
+# How often the clock is checked for a frame that is due by time alone (seconds).
 _TICK = 0.25
-# However much happens, frames are so far apart (seconds).
+# The shortest time between frames (seconds).
 _SHORTEST_PAUSE = 0.05
-# So long a notice stands in the place of the keys (seconds).
+# How long a notice replaces the line of keys (seconds).
 _NOTICE = 5.0
-# Signals come in twos and threads, as when a terminal is closed: so long the last one waits for others (seconds).
-_LAST = 0.01
+# A closing terminal sends several signals; how long to wait for further ones at the end (seconds).
+_SIGNAL_GRACE = 0.01
 
 
 class Dashboard:
-    """One showing of a bridge on a terminal."""
+    """The dashboard of one bridge on one terminal."""
 
-    def __init__(self, operator: AdminClient, terminal: Terminal, view: View) -> None:
-        self._operator = operator
+    def __init__(self, client: AdminClient, terminal: Terminal, view: View) -> None:
+        self._client = client
         self._terminal = terminal
         self._view = view
         self._width = 0
         self._history = History()
-        self._link = Link(operator.url)
-        self._heard: float | None = None
-        # What is shown while paused. Time stands still in it, and in the last word of a bridge that is lost.
-        self._still: Picture | None = None
+        self._link = Link(client.url)
+        self._received_at: float | None = None
+        # The picture shown while paused. Its time stands still, as does the last picture of a lost bridge.
+        self._frozen: Picture | None = None
         self._paused_at = self._lost_at = math.inf
-        self._noticed = 0.0
+        self._notice_since = 0.0
         self._drawn = -math.inf
         self._due = False
-        self._alarm = trio.Event()
-        self._orders = 0
+        self._wake = trio.Event()
+        self._pending_orders = 0
         self._ending = ""
         self._failure: CommandError | None = None
-        self._over = trio.Event()
+        self._ended = trio.Event()
 
     async def run(self) -> bool:
-        """Show until told to end; returns whether it was quit, and not interrupted.
+        """Run until quit or interrupted; returns whether it was quit.
 
-        Raises CommandError if the bridge refused to be watched, or did not confirm an order.
+        Raises CommandError if the bridge refused the connection, or did not confirm an order.
         """
         with trio.open_signal_receiver(*_SIGNALS) as signals, self._terminal:
             async with trio.open_nursery() as nursery:
                 self._draw()
                 nursery.start_soon(self._follow)
                 nursery.start_soon(self._tick)
-                nursery.start_soon(self._type, nursery)
-                nursery.start_soon(self._obey, signals)
-                await self._over.wait()
+                nursery.start_soon(self._read_keys, nursery)
+                nursery.start_soon(self._handle_signals, signals)
+                await self._ended.wait()
                 nursery.cancel_scope.cancel()
-            # Those that nobody took would be sent again when nobody receives them, and end the process.
-            with trio.move_on_after(_LAST):
+            # A signal left in the receiver would be raised again after it closes, and end the process.
+            with trio.move_on_after(_SIGNAL_GRACE):
                 async for _ in signals:
                     pass
         if self._failure:
             raise self._failure
         return self._view.end == "quit"
 
-    # What comes from the bridge.
+    # Documents from the bridge.
 
     async def _follow(self) -> None:
         while True:
             try:
-                await self._operator.follow(self._hear)
-                self._lose(HUNG_UP)
-            except Refused as refused:
+                await self._client.follow(self._receive)
+                self._set_lost(HUNG_UP)
+            except Refused as error:
                 if self._history.picture(SHORTEST_INTERVAL) is None:
-                    self._failure = refused
-                    self._over.set()
-                self._lose(refused.why)
-            except Unreachable as gone:
-                self._lose(gone.why)
-            except Unreadable as strange:
-                self._lose(str(strange))
+                    self._failure = error
+                    self._ended.set()
+                self._set_lost(error.why)
+            except Unreachable as error:
+                self._set_lost(error.why)
+            except Unreadable as error:
+                self._set_lost(str(error))
             await trio.sleep(RETRY)
 
-    def _hear(self, said: Any) -> None:
+    def _receive(self, document: Any) -> None:
         now = trio.current_time()
-        happened = self._history.add(read(said), now) or bool(self._link.lost) or self._link.silent
+        changed = self._history.add(read(document), now) or bool(self._link.lost) or self._link.silent
         self._link = replace(self._link, lost="")
-        self._heard, self._lost_at = now, math.inf
-        if happened or now - self._drawn >= self._view.interval * (1 - EARLY):
-            self._show()
+        self._received_at, self._lost_at = now, math.inf
+        if changed or now - self._drawn >= self._view.interval * (1 - EARLY):
+            self._request_frame()
 
-    def _lose(self, why: str) -> None:
+    def _set_lost(self, why: str) -> None:
         self._link = replace(self._link, lost=why)
         self._lost_at = min(self._lost_at, trio.current_time())
-        self._show()
+        self._request_frame()
 
-    # What comes from the operator.
+    # Keys, orders and signals of the user.
 
-    async def _type(self, nursery: trio.Nursery) -> None:
+    async def _read_keys(self, nursery: trio.Nursery) -> None:
         while True:
             for key in await self._terminal.keys():
                 asked = self._view.asking
                 self._press(key, nursery)
                 if self._view.asking and not asked:
-                    # Nobody has seen the question yet: what came together with it, in a paste, is no answer.
+                    # The user has not seen the question yet: keys that came with it, as in a paste, are no answer.
                     break
-            self._show()
+            self._request_frame()
 
     def _press(self, key: str, nursery: trio.Nursery) -> None:
         picture = self._picture()
         shown = [row.provider.name for row in rows(self._view, picture)] if picture else []
         paused = self._view.paused
         self._view, order = press(self._view, key, shown, self._width)
-        self._noticed = trio.current_time()
+        self._notice_since = trio.current_time()
         if self._view.paused and not paused:
-            self._still, self._paused_at = picture, self._moment()
+            self._frozen, self._paused_at = picture, self._shown_time()
         elif not self._view.paused:
-            self._still, self._paused_at = None, math.inf
+            self._frozen, self._paused_at = None, math.inf
         if order:
-            self._orders += 1
-            nursery.start_soon(self._carry_out, order)
+            self._pending_orders += 1
+            nursery.start_soon(self._execute, order)
         if self._view.end:
             self._end(self._view.end)
 
     def _end(self, how: str) -> None:
-        """End it; but what was confirmed is carried out first, unless the end is asked for twice."""
-        if self._orders and not self._ending:
+        """End after confirmed orders are executed; the second call ends at once."""
+        if self._pending_orders and not self._ending:
             self._ending = how
             self._view = replace(self._view, end="", notice="waiting for the bridge; the same again gives up")
-            self._show()
+            self._request_frame()
         else:
-            if self._orders:
+            if self._pending_orders:
                 self._failure = CommandError(
                     "the last order was not confirmed; see aibridge top, or aibridge breaker"
                 )
             self._view = replace(self._view, end=how)
-            self._over.set()
+            self._ended.set()
 
-    async def _carry_out(self, order: Order) -> None:
+    async def _execute(self, order: Order) -> None:
         try:
-            notice = await self._operator.override(order.provider, order.mode)
+            notice = await self._client.override(order.provider, order.mode)
         except (Refused, Unreachable) as error:
             notice = f"{order.provider}: not done, {error.why}"
             if self._ending:
                 self._failure = CommandError(notice)
-        self._orders -= 1
+        self._pending_orders -= 1
         self._view = replace(self._view, notice=notice)
-        self._noticed = trio.current_time()
-        if self._ending and not self._orders:
+        self._notice_since = trio.current_time()
+        if self._ending and not self._pending_orders:
             self._end(self._ending)
-        self._show()
+        self._request_frame()
 
-    async def _obey(self, signals: Any) -> None:
+    async def _handle_signals(self, signals: Any) -> None:
         async for number in signals:
             if number == signal.SIGTSTP:
                 self._terminal.suspend()
@@ -170,59 +170,61 @@ class Dashboard:
                 self._terminal.retake()
             elif number != signal.SIGWINCH:
                 self._end("interrupted")
-            self._show()
+            self._request_frame()
 
-    # What is seen.
+    # Frames.
 
-    def _show(self) -> None:
-        """Draw what has happened: now, or as soon as the next frame may follow the last one."""
+    def _request_frame(self) -> None:
+        """Draw a frame now, or as soon as _SHORTEST_PAUSE after the last one is over."""
         if trio.current_time() >= self._drawn + _SHORTEST_PAUSE:
             self._draw()
         else:
             self._due = True
-            self._alarm.set()
+            self._wake.set()
 
     async def _tick(self) -> None:
-        """Draw what had to wait; and when nothing came: countdowns go on, and the bridge's silence is seen."""
+        """Draw postponed frames, and frames without new documents: countdowns, and a bridge that falls silent."""
         while True:
-            self._alarm = trio.Event()
+            self._wake = trio.Event()
             if not self._due:
                 with trio.move_on_after(_TICK):
-                    await self._alarm.wait()
+                    await self._wake.wait()
             if self._due:
                 await trio.sleep_until(self._drawn + _SHORTEST_PAUSE)
             now = trio.current_time()
-            if self._view.notice and not self._ending and now >= self._noticed + _NOTICE:
+            if self._view.notice and not self._ending and now >= self._notice_since + _NOTICE:
                 self._view = replace(self._view, notice="")
                 self._due = True
             late = now >= self._drawn + self._view.interval + _TICK
-            # Else nobody would see it before the next frame, which may be a minute away.
-            fell_silent = self._listened().silent and not self._link.silent
+            # The next frame may be a minute away.
+            fell_silent = self._current_link().silent and not self._link.silent
             if self._due or late or fell_silent:
-                self._show()
+                self._request_frame()
 
     def _picture(self) -> Picture | None:
-        """What is known; it stands still while paused."""
-        return self._still or self._history.picture(max(SHORTEST_INTERVAL, self._view.interval))
+        """The current picture, or the frozen one while paused."""
+        return self._frozen or self._history.picture(max(SHORTEST_INTERVAL, self._view.interval))
 
-    def _moment(self) -> float:
-        """The time of what is shown."""
+    def _shown_time(self) -> float:
+        """The time that the picture is shown as of."""
         return min(trio.current_time(), self._paused_at, self._lost_at)
 
-    def _listened(self) -> Link:
-        """The way to the bridge as it is now; `_link` is how it was drawn."""
-        return replace(self._link, silence=None if self._heard is None else trio.current_time() - self._heard)
+    def _current_link(self) -> Link:
+        """The connection as it is now; `_link` is as it was drawn."""
+        return replace(
+            self._link, silence=None if self._received_at is None else trio.current_time() - self._received_at
+        )
 
     def _draw(self) -> None:
-        self._link = self._listened()
+        self._link = self._current_link()
         try:
             self._width, height = self._terminal.size()
             canvas = Canvas(self._width, height, ascii=self._terminal.ascii)
-            self._terminal.draw(frame(self._picture(), self._view, self._link, canvas, self._moment()))
+            self._terminal.draw(frame(self._picture(), self._view, self._link, canvas, self._shown_time()))
         except OSError:
-            # The terminal has gone, and whoever looked at it.
+            # The terminal has gone.
             self._view = replace(self._view, end="interrupted")
-            self._over.set()
+            self._ended.set()
         self._drawn, self._due = trio.current_time(), False
 
 

@@ -1,4 +1,4 @@
-"""What a terminal sends, as keys, and what each key is for. Pure."""
+"""Decodes bytes from a terminal into keys; the list of keys and their effects. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Keys that do one thing, as a reader calls them; `short` is how the last line of the screen puts it."""
+    """Keys with one effect; `short` is the text for the screen's last line."""
 
     keys: str
     does: str
@@ -45,20 +45,20 @@ _NAMES = {
     b"\x1b": "escape",
 }
 _ESC, _INTERRUPT, _BELL = 0x1B, 0x03, 0x07
-# Cancel and substitute end whatever sequence they come in (ECMA-48 8.3.6, 8.3.148).
+# CAN and SUB end any sequence (ECMA-48 8.3.6, 8.3.148).
 _CANCELS = (0x18, 0x1A)
-# No sequence that is known here is longer; of one that is, the rest is of no interest.
+# No known sequence is longer; the rest of a longer one is dropped.
 _MAX_SEQUENCE = 32
-# The bytes of a mouse's position behind `ESC [ M` (xterm, "X10 compatibility mode"): any at all.
+# The bytes of a mouse position after `ESC [ M` (xterm, "X10 compatibility mode"), of any value.
 _POSITION = 3
 _PASTE, _PASTED = b"\x1b[200~", b"\x1b[201~"
-# So long may the rest of an arrow key be on its way before its first byte is taken for Esc; and so long that of a
-# sequence which has certainly begun, because nobody types these (seconds).
+# How long to wait for the rest of a sequence (seconds): after a single ESC, which may be the Esc key; and after
+# bytes that a user does not type.
 _ESCAPE, _REST = 0.05, 1.0
 
 
 class _State(Enum):
-    """What the next byte belongs to; each is the name of the method that reads it."""
+    """What the next byte belongs to; the value is the name of the method that reads it."""
 
     GROUND = "_ground"
     ESCAPE = "_escape"
@@ -77,29 +77,29 @@ _OPENERS = {ord("["): _State.CSI, ord("O"): _State.SS3} | dict.fromkeys(b"PX]^_"
 class Decoder:
     """Bytes in, keys out: printable characters as themselves, the others by name. A pure state machine.
 
-    Every control sequence is read whole, known or not, wherever a read cuts it: CSI, SS3, OSC and the other
-    strings of ECMA-48, reports of a mouse, and bracketed pastes. Of these only arrows are keys. Ctrl-C is one
-    within any of them. Memory is bounded, whatever comes.
+    Every control sequence is read as a whole, known or not, across reads: CSI, SS3, OSC and the other strings of
+    ECMA-48, mouse reports and bracketed pastes. Of these only arrows are keys. Ctrl-C is a key within any of them.
+    Memory is bounded.
 
-    An arrow begins with the byte that Esc alone is. So at the end of what was read an Esc stays `pending`, until
-    more comes or `flush` says that nothing does.
+    An arrow begins with the byte of the Esc key. So an ESC at the end of the input stays `pending` until more
+    bytes come, or `flush` decides that it is the Esc key.
     """
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="ignore")
         self._state = _State.GROUND
-        # What has come of a sequence, as far as it is of interest.
+        # The beginning of the current sequence, up to _MAX_SEQUENCE bytes.
         self._text = b""
         self._pasting = False
 
     @property
     def pending(self) -> bool:
-        """Whether there is the beginning of a sequence, or of a paste."""
+        """Whether a sequence or a paste has begun and not ended."""
         return self._state is not _State.GROUND or self._pasting
 
     @property
-    def patience(self) -> float:
-        """For how long the rest of what is pending may be on its way (seconds)."""
+    def timeout(self) -> float:
+        """How long to wait for the rest of what is pending (seconds)."""
         return _ESCAPE if self._state is _State.ESCAPE and not self._pasting else _REST
 
     def feed(self, data: bytes) -> list[str]:
@@ -107,7 +107,7 @@ class Decoder:
         return [key for byte in data for key in self._read(byte)]
 
     def flush(self) -> list[str]:
-        """Return what the pending beginning is by itself."""
+        """End what is pending; returns the Esc key if it was a single ESC."""
         escape = self._state is _State.ESCAPE and not self._pasting
         self._begin(_State.GROUND)
         self._pasting = False
@@ -129,7 +129,7 @@ class Decoder:
         self._state, self._text = state, b""
         self._utf8.reset()
 
-    # What each state makes of a byte.
+    # One method per state, called with the next byte.
 
     def _ground(self, byte: int) -> Iterator[str]:
         if byte == _ESC:
@@ -158,7 +158,7 @@ class Decoder:
             yield from self._broken(byte)
 
     def _shifted(self, byte: int) -> Iterator[str]:
-        """SS3: one byte; some terminals put modifiers in front of it."""
+        """SS3: one byte; some terminals send modifiers before it."""
         if ord("0") <= byte <= ord("?"):
             self._keep(byte)
         elif ord("@") <= byte <= ord("~"):
@@ -170,7 +170,7 @@ class Decoder:
         self._text = (self._text + bytes([byte]))[:_MAX_SEQUENCE]
 
     def _end(self, byte: int) -> Iterator[str]:
-        """A sequence is complete, but for what some have behind their end."""
+        """A sequence is complete; some are followed by further bytes."""
         whole = self._text + bytes([byte])
         self._begin({b"\x1b[M": _State.MOUSE, b"\x1b[[": _State.CONSOLE}.get(whole, _State.GROUND))
         self._pasting = whole == _PASTE
@@ -178,13 +178,13 @@ class Decoder:
             yield _NAMES[whole]
 
     def _broken(self, byte: int) -> Iterator[str]:
-        """A sequence that does not go on like this is dropped, what broke it is not."""
+        """Drop an invalid sequence, but read the byte that broke it."""
         self._begin(_State.GROUND)
         if byte not in _CANCELS:
             yield from self._ground(byte)
 
     def _string(self, byte: int) -> Iterator[str]:
-        """OSC and its like: whatever it holds, up to ST, or to BEL as xterm ends them."""
+        """OSC and other strings: any bytes up to ST, or to BEL as xterm ends them."""
         if byte == _ESC:
             self._state = _State.STRING_ESCAPE
         elif byte == _BELL or byte in _CANCELS:
@@ -192,7 +192,7 @@ class Decoder:
         return iter(())
 
     def _string_escape(self, byte: int) -> Iterator[str]:
-        """ST is two bytes; any other escape ends the string, and begins a sequence of its own."""
+        """ST is two bytes; any other ESC ends the string and begins a new sequence."""
         if byte == ord("\\"):
             self._begin(_State.GROUND)
             return iter(())
@@ -208,12 +208,12 @@ class Decoder:
         return iter(())
 
     def _console(self, byte: int) -> Iterator[str]:
-        """`ESC [ [ A` to `E` are the first function keys of Linux' console."""
+        """`ESC [ [ A` to `E` are the first function keys of the Linux console."""
         self._begin(_State.GROUND)
         return iter(()) if byte in b"ABCDE" else self._ground(byte)
 
     def _paste(self, byte: int) -> None:
-        """What is pasted is no key; only its end is looked for."""
+        """Skip pasted bytes up to the end of the paste."""
         self._text = (self._text + bytes([byte]))[-len(_PASTED) :]
         if self._text == _PASTED:
             self._pasting = False

@@ -1,4 +1,4 @@
-"""The bridge's state without a screen: one frame, or a document a line. Without control codes off a terminal."""
+"""Output without a screen: one frame, or a line of JSON per document. No control codes off a terminal."""
 
 from __future__ import annotations
 
@@ -17,56 +17,56 @@ from aibridge_trio.top.screen.layout import Canvas, frame
 from aibridge_trio.top.screen.text import knows_blocks
 from aibridge_trio.top.view import View
 
-# What rates of alerts are worked out over, as in the dashboard (seconds).
+# The interval of the rates in alerts, as in the dashboard (seconds).
 _RATES_OVER = 10.0
 
 
-async def show(operator: AdminClient, interval: float, styled: bool) -> None:
+async def print_frame(client: AdminClient, interval: float, styled: bool) -> None:
     """Print one frame, as high as it needs to be; unless `styled`, without control codes.
 
-    It watches for an `interval`, because one document tells nothing of now. Raises CommandError without a bridge.
+    Receives documents for an `interval` first: rates need two. Raises CommandError without a bridge.
     """
-    history = await _watched(operator, interval)
-    # Variables that force colours do not make a terminal of a pipe.
+    history = await _watched(client, interval)
+    # Environment variables that force colors have no effect on a pipe.
     console = Console(highlight=False, force_terminal=styled)
     canvas = Canvas(width=console.width, height=None, ascii=not knows_blocks(sys.stdout.encoding))
     view = View(interval=interval)
-    shown = frame(history.picture(interval), view, Link(operator.url), canvas, trio.current_time())
+    shown = frame(history.picture(interval), view, Link(client.url), canvas, trio.current_time())
     if styled:
         console.print(shown, end="")
     else:
         sys.stdout.write(shown.plain)
 
 
-async def _watched(operator: AdminClient, interval: float) -> History:
-    """What the bridge said in so many seconds, or at least once."""
+async def _watched(client: AdminClient, interval: float) -> History:
+    """Receive documents for `interval` seconds, at least one."""
     history = History()
     enough = trio.CancelScope()
     began = trio.current_time()
 
-    def hear(said: Any) -> None:
+    def receive(document: Any) -> None:
         now = trio.current_time()
-        history.add(read(said), now)
+        history.add(read(document), now)
         picture = history.picture(interval)
-        # By this clock, because what the rates are over may stay shorter, and every wait has an end.
+        # By this clock: the rates' own interval may stay shorter for ever.
         lasted = now - began >= min(interval, LONGEST_INTERVAL) * (1 - EARLY)
         if lasted and picture and not picture.since_start:
             enough.cancel()
 
     try:
         with enough:
-            await operator.follow(hear)
-    except Unreadable as strange:
-        raise Unreachable(operator.url, str(strange)) from None
+            await client.follow(receive)
+    except Unreadable as error:
+        raise Unreachable(client.url, str(error)) from None
     except Unreachable:
         if history.picture(interval) is None:
             raise
     if history.picture(interval) is None:
-        raise Unreachable(operator.url, HUNG_UP)
+        raise Unreachable(client.url, HUNG_UP)
     return history
 
 
-async def tell(operator: AdminClient, interval: float, once: bool) -> None:
+async def print_json(client: AdminClient, interval: float, once: bool) -> None:
     """Print a document every `interval`, and each that tells of an event; says on stderr when the bridge is gone.
 
     Beside what the bridge says of itself there are `alerts`: what the dashboard's headline would say. Raises
@@ -74,48 +74,48 @@ async def tell(operator: AdminClient, interval: float, once: bool) -> None:
     """
     history = History()
     if once:
-        _write(_alerted(history, await operator.status(), operator.url))
+        _write(_with_alerts(history, await client.status(), client.url))
         return
-    told: float | None = None
+    printed_at: float | None = None
     events: Any = None
     lost = ""
 
-    def hear(said: Any) -> None:
-        nonlocal told, events, lost
+    def receive(document: Any) -> None:
+        nonlocal printed_at, events, lost
         now = trio.current_time()
-        said = _alerted(history, said, operator.url)
-        if told is None or now - told >= interval * (1 - EARLY) or said.get("events") != events:
-            _write(said)
-            told, events = now, said.get("events")
+        document = _with_alerts(history, document, client.url)
+        if printed_at is None or now - printed_at >= interval * (1 - EARLY) or document.get("events") != events:
+            _write(document)
+            printed_at, events = now, document.get("events")
         lost = ""
 
     while True:
         try:
-            await operator.follow(hear)
-            if told is None:
-                raise Unreachable(operator.url, HUNG_UP)  # noqa: TRY301 - as if it had never answered
+            await client.follow(receive)
+            if printed_at is None:
+                raise Unreachable(client.url, HUNG_UP)  # noqa: TRY301 - as if it had never answered
             why = HUNG_UP
         except (Refused, Unreachable) as error:
-            if told is None:
+            if printed_at is None:
                 raise
             why = error.why
         if not lost:
-            sys.stderr.write(f"aibridge: no bridge at {operator.url} ({why}); trying again\n")
+            sys.stderr.write(f"aibridge: no bridge at {client.url} ({why}); trying again\n")
         lost = why
         await trio.sleep(RETRY)
 
 
-def _alerted(history: History, said: Any, url: str) -> Any:
+def _with_alerts(history: History, document: Any, url: str) -> Any:
     """The document with what the headline says of it, part by part; none where all is well."""
     now = trio.current_time()
     try:
-        history.add(read(said), now)
+        history.add(read(document), now)
     except Unreadable:
-        return said
+        return document
     picture = history.picture(_RATES_OVER)
-    return said if picture is None else {**said, "alerts": alerts(picture, Link(url), now)}
+    return document if picture is None else {**document, "alerts": alerts(picture, Link(url), now)}
 
 
-def _write(said: Any) -> None:
-    sys.stdout.write(json.dumps(said, separators=(",", ":")) + "\n")
+def _write(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The operator's terminal: taken over, drawn on, listened to, and given back as it was, however it ends."""
+"""The terminal: taken over for full-screen output and single keys, and restored however the program ends."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _READ = 1024
 
 
 class Terminal:
-    """Full screen, without echo, key by key. A context manager; nothing of it is async but waiting for keys.
+    """A terminal in full screen, without echo, key by key. A context manager.
 
     When the terminal has gone, `draw` and `size` raise OSError; leaving does not.
     """
 
     def __init__(self, screen: TextIO, keyboard: int | None) -> None:
-        # Variables that force or forbid colours do not decide whether this is a terminal.
+        # Environment variables on colors don't decide whether this is a terminal.
         self._console = Console(file=screen, highlight=False, force_terminal=True)
         self._screen = screen.fileno()
         self._keyboard = keyboard
@@ -41,10 +41,10 @@ class Terminal:
         self._decoder = Decoder()
 
     def __enter__(self) -> None:
-        self._take()
+        self._acquire()
 
     def __exit__(self, *_: object) -> None:
-        self._give_back()
+        self._restore()
 
     def size(self) -> tuple[int, int]:
         """Return columns and rows, as they are now."""
@@ -52,39 +52,39 @@ class Terminal:
         return (columns, rows) if columns and rows else (80, 24)
 
     def draw(self, frame: Frame) -> None:
-        """Draw over what is there; nothing while the terminal takes nothing, as after Ctrl-S."""
+        """Draw a frame over the last one; skip it while the terminal accepts no output, as after Ctrl-S."""
         if not select.select([], [self._screen], [], 0)[1]:
             return
         self._console.size = self.size()
-        with self._console:  # written in one go
+        with self._console:  # one write
             self._console.control(Control.home())
             self._console.print(Screen(frame), end="")
 
     async def keys(self) -> list[str]:
-        """Wait for keys; "interrupt" when the keyboard has gone. Without a keyboard, for ever."""
+        """Wait for keys; "interrupt" if the keyboard has gone. Without a keyboard waits for ever."""
         if self._keyboard is None:
             await trio.sleep_forever()
         keys: list[str] = []
         while not keys:
-            seconds = self._decoder.patience if self._decoder.pending else math.inf
-            with trio.move_on_after(seconds) as patience:
+            seconds = self._decoder.timeout if self._decoder.pending else math.inf
+            with trio.move_on_after(seconds) as waiting:
                 keys = await self._read()
-            if patience.cancelled_caught:
+            if waiting.cancelled_caught:
                 keys = self._decoder.flush()
         return keys
 
     def suspend(self) -> None:
-        """Give the terminal back, stop this process as Ctrl-Z does, and take it over again afterwards.
+        """Restore the terminal, stop this process as Ctrl-Z does, and take the terminal over again when continued.
 
-        Where there is no shell that could continue it, the system does not stop it.
+        Without a shell that could continue it, the system does not stop the process.
         """
-        self._give_back()
-        with _unhandled(signal.SIGTSTP):
+        self._restore()
+        with _default_handlers(signal.SIGTSTP):
             os.kill(os.getpid(), signal.SIGTSTP)
-        self._take()
+        self._acquire()
 
     def retake(self) -> None:
-        """Take the screen over again after somebody else stopped and continued this process."""
+        """Take the screen over again after another process stopped and continued this one."""
         self._enter()
 
     async def _read(self) -> list[str]:
@@ -98,39 +98,39 @@ class Terminal:
             data = b""
         return self._decoder.feed(data) if data else ["interrupt"]
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         if self._keyboard is not None:
-            # In the background the terminal is the shell's, and so are its modes: this waits for `fg`.
-            with _unhandled():
-                _insist(termios.tcflow, self._keyboard, termios.TCOON)
+            # In the background this call stops the process until `fg`: the modes are the shell's meanwhile.
+            with _default_handlers():
+                _retry_on_signal(termios.tcflow, self._keyboard, termios.TCOON)
             self._saved = termios.tcgetattr(self._keyboard)
         self._enter()
 
     def _enter(self) -> None:
         if self._keyboard is not None:
-            _insist(tty.setcbreak, self._keyboard, termios.TCSANOW)
+            _retry_on_signal(tty.setcbreak, self._keyboard, termios.TCSANOW)
         self._console.set_alt_screen(enable=True)
         self._console.show_cursor(show=False)
 
-    def _give_back(self) -> None:
+    def _restore(self) -> None:
         try:
-            # What Ctrl-S has stopped goes on, or the next write would wait for Ctrl-Q.
+            # Resume output that Ctrl-S stopped, or the next write would block until Ctrl-Q.
             for action in (termios.TCOOFF, termios.TCOON):
-                _insist(termios.tcflow, self._screen, action)
+                _retry_on_signal(termios.tcflow, self._screen, action)
             self._console.show_cursor(show=True)
             self._console.set_alt_screen(enable=False)
         except (OSError, termios.error):
-            # It has gone. At exit Python would try again to write what could not be written.
+            # The terminal has gone. Discard buffered output, which Python would try to write at exit.
             standard_streams.discard_output(self._screen)
         finally:
             if self._keyboard is not None and self._saved is not None:
                 with suppress(termios.error):
-                    _insist(termios.tcsetattr, self._keyboard, termios.TCSANOW, self._saved)
+                    _retry_on_signal(termios.tcsetattr, self._keyboard, termios.TCSANOW, self._saved)
 
 
 @contextmanager
-def _unhandled(*more: signal.Signals) -> Iterator[None]:
-    """Let signals that end a program do so at once: the terminal is not ours, so there is nothing to give back."""
+def _default_handlers(*more: signal.Signals) -> Iterator[None]:
+    """Restore default handlers of ending signals while the terminal is not ours and needs no restoring."""
     ends = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, *more)
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in ends}
     try:
@@ -140,8 +140,8 @@ def _unhandled(*more: signal.Signals) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _insist(call: Callable[..., object], *arguments: object) -> None:
-    """Call again when a signal came in between, as SIGCONT does after a wait in the background."""
+def _retry_on_signal(call: Callable[..., object], *arguments: object) -> None:
+    """Retry a terminal call that a signal interrupted, as SIGCONT does after a stop in the background."""
     while True:
         try:
             call(*arguments)

@@ -192,7 +192,7 @@ def test_no_click_or_answer_is_a_key(sent: bytes) -> None:
 def test_what_never_ends_is_given_up(begun: bytes) -> None:
     """After a second without a byte what has begun is dropped, and the next key is a key; Ctrl-C always is one."""
     decoder = Decoder()
-    assert (decoder.feed(begun), decoder.pending, decoder.patience) == ([], True, 1.0)
+    assert (decoder.feed(begun), decoder.pending, decoder.timeout) == ([], True, 1.0)
     assert (decoder.flush(), decoder.pending, decoder.feed(b"q")) == ([], False, ["q"])
     assert keys(begun + b"\x03") == keys(begun, b"\x03") == ["interrupt"]
     assert keys(begun + b"\x03q") == ["interrupt", "q"]

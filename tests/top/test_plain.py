@@ -28,7 +28,7 @@ async def test_the_pace_of_json(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await plain.tell(Bridge("http://x"), interval=1.05, once=False)
+        await plain.print_json(Bridge("http://x"), interval=1.05, once=False)
     told = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["quarter"] for line in told] == [0, 4, 6, 10, 14, 18]
 
@@ -48,7 +48,7 @@ async def test_a_lost_bridge_is_told_once(
             raise Unreachable(self.url, "connection refused")
 
     with pytest.raises(KeyboardInterrupt):
-        await plain.tell(Bridge("http://x"), interval=1.0, once=False)
+        await plain.print_json(Bridge("http://x"), interval=1.0, once=False)
     assert capsys.readouterr().err == "aibridge: no bridge at http://x (connection refused); trying again\n" * 2
 
 
@@ -65,5 +65,5 @@ async def test_one_frame_comes_in_time(
                 await trio.sleep(1.0)
 
     with trio.fail_after(1000):
-        await plain.show(Bridge("http://x"), interval, styled=False)
+        await plain.print_frame(Bridge("http://x"), interval, styled=False)
     assert trio.current_time() == pytest.approx(lasts, rel=0.11)

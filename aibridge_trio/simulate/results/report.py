@@ -1,4 +1,4 @@
-"""What came of it, for reading: a table per scenario; and for other programs: one JSON document."""
+"""Results as a table per scenario, or as one JSON document."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST_NAME = 72
 
 
 def table(played: Played) -> str:
-    """Return a scenario's table, with what it is about above it."""
+    """Return a scenario's table, below a line that describes it."""
     scenario = played.scenario
     wanted = played.outcomes[0].wanted / scenario.duration if played.outcomes else 0.0
     about = f"{scenario.name}: {scenario.about}".removesuffix(": ")

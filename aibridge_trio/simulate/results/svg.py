@@ -1,4 +1,4 @@
-"""The curves of scenarios side by side, as one SVG that can be read on a dark page and on a light one."""
+"""The curves of scenarios side by side, as one SVG for dark and light pages."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from aibridge_trio.simulate.results.outcome import Outcome
 
 _COLOURS = ("#2f9e6e", "#d9822b", "#4a90d9", "#a06cd5", "#c9a227", "#d64f7f", "#5aa9a4", "#8a94a6")
 _STATES = {"open": "#d64545", "half-open": "#e0b100"}
-# Points that are averaged: a few seconds, so that chance does not hide what happens.
+# Points of the moving average: a few seconds, against noise.
 _SMOOTH = 5
 _COLUMNS = 3
 _LEFT, _RIGHT, _TOP, _GAP = 44, 16, 42, 22
 _HIGH, _BAND = 90, 8
-# Plain rules, no variables: some of what shows SVG knows no more.
+# Plain rules, no variables: some SVG viewers support no more.
 _STYLE = """
 svg { font: 11px system-ui, sans-serif; } text { fill: #1f2933; } .title { font-weight: 600; }
 path { fill: none; stroke-width: 1.5; } .grid { stroke: #d5dbe1; } .shade { fill: #f3e4e4; }
@@ -79,7 +79,7 @@ def _panel(played: Played, wide: int, points: int) -> Iterator[str]:
     good = [_smooth(each.curves.goodput) for each in outcomes]
     yield from _axis("answers/s", _TOP, across, top := _most([wanted, *good]))
     yield _line(wanted, top, _TOP, wide, 'class="wanted"')
-    # The first lies on top.
+    # The first variant is drawn last, on top.
     for number, line in reversed(list(enumerate(good))):
         yield _line(line, top, _TOP, wide, f'stroke="{_colour(number)}"')
     flying: list[Sequence[float]] = [each.curves.in_flight for each in outcomes]
@@ -109,7 +109,7 @@ def _line(values: Sequence[float], most: float, top: int, wide: int, how: str) -
 
 
 def _states(outcome: Outcome, top: int, wide: int, number: int) -> Iterator[str]:
-    """A band from left to right: how the breaker stood."""
+    """A band of the breaker's states over time."""
     yield f'<rect x="{_LEFT - 8}" y="{top}" width="5" height="{_BAND - 2}" fill="{_colour(number)}"/>'
     states = [*outcome.curves.state, ""]
     since = 0
@@ -129,7 +129,7 @@ def _smooth(values: Sequence[float]) -> list[float]:
 
 
 def _most(lines: Sequence[Sequence[float]]) -> float:
-    """A round number that nothing is above."""
+    """A round number that is at least the maximum."""
     most = max((max(line, default=0.0) for line in lines), default=0.0)
     size = 1.0
     while size < most:

@@ -1,1 +1,1 @@
-"""Scenario files, settings and demand."""
+"""Scenario files, settings, and the requests of callers."""

@@ -1,6 +1,6 @@
-"""What is played: who asks for what, what the provider can do and when it can't, and how the bridge is set.
+"""A scenario: groups of callers, crowds, the provider, its phases of faults, and the bridge's settings.
 
-A scenario is a TOML file; docs/simulate.md has every key. Durations are seconds here.
+Scenarios are TOML files; docs/simulate.md has every key. Durations are seconds.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from aibridge_trio.simulate.scenario.settings import KNOWN, Values, default_sett
 from aibridge_trio.simulate.scenario.toml_table import Table
 from aibridge_trio.simulate.world.clients import CLIENTS, Client
 
-# A number of callers or of requests from which on a typing error is likelier than patience.
+# Larger numbers are likely typing errors, and would take hours.
 _MOST_CALLERS = 100_000
 _MOST_REQUESTS = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Callers of one kind, each with so many requests a minute, at random moments.
+    """Callers of one kind, each with `requests_per_minute` at random times.
 
-    `patience` is for how many seconds one waits for the first token, retries included.
+    `patience` is how long a caller waits for the first token, retries included (seconds).
     """
 
     name: str
@@ -40,7 +40,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """For a while the callers (of one group, or all) ask `times` as often."""
+    """A time in which callers (of one group, or all) send `times` as many requests."""
 
     start: float
     end: float
@@ -50,7 +50,7 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What the provider can do, and how it says no; medians and the spreads of their logarithms. 0 is no limit."""
+    """The provider: capacity, latencies (medians, and spreads of their logarithms), errors, quotas; 0 is none."""
 
     slots: int
     when_full: str
@@ -71,13 +71,13 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What is wrong with the provider for a while, and with which share of the calls."""
+    """A fault of the provider for a time, with the share of calls that it affects."""
 
     start: float
     end: float
     fault: str
     share: float
-    retry_after: float | None  # infinite: until this phase is over
+    retry_after: float | None  # infinite: until the end of the phase
     cuts: bool
     slower: float
     slots: int | None
@@ -85,7 +85,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """All of it; `settings` are the bridge's. `left_out` says what of the file begins after the end."""
+    """A whole scenario; `settings` are the bridge's. `left_out` is a text on parts that begin after the end."""
 
     name: str
     about: str
@@ -99,13 +99,13 @@ class Scenario:
 
     @property
     def troubles(self) -> list[tuple[float, float]]:
-        """From when to when something is out of the ordinary: phases and crowds, in order."""
+        """Start and end of each phase and crowd, in order."""
         spans = [(phase.start, phase.end) for phase in self.phases]
         return sorted([*spans, *((crowd.start, crowd.end) for crowd in self.crowds)])
 
     @property
     def callers(self) -> int:
-        """How many there are."""
+        """The number of callers."""
         return sum(group.count for group in self.groups)
 
 
@@ -180,7 +180,7 @@ def parsed(file: str, raw: dict[str, Any]) -> Scenario:
 
 
 def check_size(scenario: Scenario, file: str) -> None:
-    """Refuse what would take hours. Raises UsageError."""
+    """Refuse a scenario that would take hours. Raises UsageError."""
     table = Table(file, "", {})
     if scenario.callers > _MOST_CALLERS:
         raise table.mistake("callers", f"more than {_MOST_CALLERS:,} in all", "simulate fewer")
@@ -233,7 +233,7 @@ def _crowds(table: Table, names: list[str], duration: float) -> list[Crowd]:
 
 
 def _spans(table: Table, duration: float) -> list[tuple[float, float]]:
-    """Return from when to when: once, or `every` so often until the end."""
+    """Return start and end: once, or repeated with the period `every` until the end."""
     start = table.take("from", u.DURATION)
     length = table.take("for", u.SPAN)
     every = table.take("every", u.SPAN, math.inf)
@@ -277,7 +277,7 @@ def _phases(table: Table, duration: float) -> list[Phase]:
     spans = _spans(table, duration)
     fault = table.take("fault", _FAULT, "none")
     share = table.take("share", _SHARE, 1.0)
-    # None is a value here: it says nothing of when to come back.
+    # NaN stands for a missing key: None is a value, an error without Retry-After.
     retry_after = table.take("retry_after", _WORD, math.nan)
     cuts = table.take("cuts", u.BOOLEAN, default=False)
     slower = table.take("slower", u.NUMBER, 1.0)

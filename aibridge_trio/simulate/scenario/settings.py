@@ -1,4 +1,4 @@
-"""The bridge's settings, by the product's own names and units; and the machines that are made from them."""
+"""The bridge's settings in a simulation, with the product's names and units; and the policies made from them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from aibridge_trio.core.breaker.breaker import BreakerPolicy
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.printable import quoted
 
-# By name; as `Settings` holds them.
+# Values by name, of the same types as in `Settings`.
 Values = dict[str, Any]
 
-# What the machines can do and the program has no option for: to be tried here.
+# Parameters without an option of the program, which can be tried in simulations.
 _ONLY_HERE = (
     Option(
         name="circuit_breaker_growth",
@@ -30,7 +30,7 @@ _ONLY_HERE = (
         help="How many cooldowns that makes at most.",
     ),
 )
-# What a simulation can show; the rest of the options says nothing of load.
+# The settings that matter in a simulation.
 _SHOWN = (
     "max_concurrency",
     "rate_limit",
@@ -56,7 +56,7 @@ KNOWN: dict[str, Option] = {name: _OPTIONS[name] for name in _SHOWN}
 
 
 def default_settings() -> Values:
-    """Return what is in force if nothing is said."""
+    """Return the defaults."""
     return {name: option.unit.parse(option.default or "") for name, option in KNOWN.items()}
 
 
@@ -80,17 +80,17 @@ def parse_settings(text: str) -> Values:
 
 
 def format_settings(values: Values) -> str:
-    """Return settings as they would be written."""
+    """Return settings as a user writes them."""
     return " ".join(f"{name}={KNOWN[name].show(value)}" for name, value in values.items())
 
 
 def limits(values: Values) -> Limits:
-    """Return what the places are told."""
+    """Return the limits of the concurrency limiter and the queue."""
     return policies.limits(_settings(values))
 
 
 def breaker_policy(values: Values) -> BreakerPolicy:
-    """Return what the breaker is told."""
+    """Return the breaker's policy."""
     tried = {name: values[f"circuit_breaker_{name}"] for name in ("growth", "stretch")}
     return replace(policies.policy(_settings(values)), **tried)
 

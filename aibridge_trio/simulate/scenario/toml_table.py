@@ -1,4 +1,4 @@
-"""One table of a scenario file, read key by key. What is wrong is a UsageError: where, what, how to mend it."""
+"""One table of a scenario file, read key by key. Mistakes are UsageErrors: where, what, and how to fix it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Table:
-    """Hands out what stands in a table. `end` complains of keys that nobody asked for."""
+    """Returns values by key. `end` refuses keys that were not read."""
 
     def __init__(self, file: str, name: str, raw: Mapping[str, Any]) -> None:
         self.file = file
@@ -59,7 +59,7 @@ class Table:
         return [Table(self.file, f"[[{key}]] {number}", each) for number, each in enumerate(found, 1)]
 
     def end(self, known: Sequence[str] = ()) -> None:
-        """Refuse keys that nobody asked for, and that are not `known` either."""
+        """Refuse keys that were not read and are not `known`. Raises UsageError."""
         allowed = [*self._known, *known]
         for key in self._raw:
             if key not in allowed:
@@ -69,7 +69,7 @@ class Table:
                 )
 
     def mistake(self, key: str, problem: str, remedy: str) -> UsageError:
-        """Return what is wrong with a key, and how to mend it, in one line."""
+        """Return the error for a key: the problem and the remedy, in one line."""
         return UsageError(
             f"{visible(self.file)}: {self.name + ' ' if self.name else ''}{key}: {problem}; {remedy}"
         )
@@ -91,6 +91,6 @@ def _text(raw: Any) -> str:
 
 
 def _form(text: str) -> str:
-    """Return a value as TOML has it."""
+    """Return a value as TOML text."""
     plain = text in ("true", "false") or text.replace(".", "", 1).isdigit()
     return text if plain else f'"{text}"'

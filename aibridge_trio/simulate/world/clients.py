@@ -1,6 +1,6 @@
-"""How clients come back: the retries of the SDKs and agents, as data.
+"""The retry behavior of SDKs and agents, as data.
 
-Read in their code (openai-python 3.54, anthropic-python 2.12, openai-node, Codex) or observed (Claude Code 2.1).
+From their code (openai-python 3.54, anthropic-python 2.12, openai-node, Codex) or observed (Claude Code 2.1).
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from math import inf
 from typing import Literal
 
 Headers = Sequence[tuple[bytes, bytes]]
-# What stands for a status where none came: no connection, or one that broke.
+# The status of a failed or broken connection.
 BROKEN = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """When it tries again, and after how long.
+    """When a client retries, and after how long.
 
-    `statuses` are retried, and those from 500 on if `server_errors`. A Retry-After up to `longest_told` seconds is
-    slept; above it `beyond` says what. Without one it sleeps `first`·`factor`ⁿ, at most `longest`, changed by a
-    share between −`shorter` and +`longer`. `streams` is how often it tries again after an answer that broke.
+    It retries `statuses`, and those from 500 on if `server_errors`. It obeys a Retry-After of up to `longest_told`
+    seconds; above that `beyond` decides. Without one it waits `first`·`factor`ⁿ seconds, at most `longest`,
+    changed randomly by a share between −`shorter` and +`longer`. `streams` is how often it retries after a broken
+    stream. `believes` means that it obeys x-should-retry.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Client:
     longer: float = 0.0
 
     def retry_delay(self, status: int, headers: Headers, retries: int, chance: float) -> float | None:
-        """Return after how many seconds it tries again, None if it gives up; it has retried so often already."""
+        """Return seconds until the next attempt, None if it gives up, after `retries` earlier ones."""
         if retries >= self.retries:
             return None
         if status == BROKEN:
@@ -56,7 +57,7 @@ class Client:
         return self.backoff(retries, chance)
 
     def backoff(self, retries: int, chance: float) -> float:
-        """Return what it sleeps of its own accord."""
+        """Return its own wait, without a Retry-After (seconds)."""
         seconds = min(self.first * self.factor**retries, self.longest)
         return seconds * (1 - self.shorter + (self.shorter + self.longer) * chance)
 
@@ -65,7 +66,7 @@ class Client:
 
 
 def retry_after(headers: Headers) -> float | None:
-    """Return how many seconds an answer tells to stay away, as the SDKs read it: milliseconds first."""
+    """Return the seconds of retry-after-ms, else of Retry-After, in the order of the SDKs."""
     if milliseconds := _value(headers, b"retry-after-ms"):
         return float(milliseconds) / 1000
     seconds = _value(headers, b"retry-after")
@@ -102,7 +103,7 @@ CLIENTS = {
             shorter=0.1,
             longer=0.1,
         ),
-        # Observed: 9 to 10 requests in 150 s, whatever it was told.
+        # Observed: 9 to 10 requests in 150 s, whatever Retry-After says.
         Client(
             name="claude-code",
             retries=9,

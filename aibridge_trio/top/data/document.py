@@ -1,6 +1,6 @@
-"""A status document as frozen records: what `/status` says. Durations are seconds.
+"""A status document as frozen records, as `/status` sends it. Durations are seconds.
 
-The defaults are those of older bridges, which do not tell so much: what is not told is off.
+Defaults are for older bridges, whose documents have fewer fields: what is missing is off.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One of the breakers of a provider that has several: of an endpoint, or of a model.
+    """One breaker of a provider with breakers by scope: of an endpoint, or of a model.
 
-    `left` is None unless it is open with an end, `cooldown` the whole of that. `share` is what a ramp
-    admits, 0 to 1. `because` is why it is in this state, "" if that is not known.
+    `left` is the rest of the cooldown and `cooldown` the whole, None unless it is open with an end. `share` is
+    what a ramp admits, 0 to 1. `because` is the reason of the state, "" if unknown.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """Callers' own keys that rest: how many now, how often in all, how many were forgotten; the latest by hint."""
+    """Callers' keys in cooldown: how many now, how often in total, how many were evicted; the latest by hint."""
 
     now: int
     total: int
@@ -53,15 +53,15 @@ class Resting:
 
     @property
     def words(self) -> str:
-        """How many rest now, as a sentence."""
+        """How many rest now, as text."""
         return "1 key rests" if self.now == 1 else f"{self.now} keys rest"
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """A provider's breaker. `left` is None unless it is open with an end; threshold and probes 0 without one.
+    """A provider's breaker. `left` is None unless it is open with an end; threshold and probes are 0 if disabled.
 
-    Where there are `scopes` it is the gravest of them. `keys` is None where no key rests by itself.
+    With `scopes` it is the most urgent of them. `keys` is None unless keys have cooldowns of their own.
     """
 
     enabled: bool
@@ -100,7 +100,7 @@ class Breaker:
 
     @property
     def deciding(self) -> tuple[Scope, ...]:
-        """The scopes, where each of them decides for itself; none where an operator has decided for all."""
+        """The scopes, unless an operator forced the whole breaker."""
         return self.scopes if self.enabled and self.mode == "auto" else ()
 
 
@@ -108,8 +108,8 @@ class Breaker:
 class Provider:
     """A provider's counters since the bridge's start; `first_bytes` is cumulative, by upper bound in seconds.
 
-    `unanswered` of those in flight have no byte of their answer, and no answer has begun or ended for
-    `unanswered_for` seconds; None where none is unanswered.
+    `unanswered` of the requests in flight have no byte of an answer, and no answer has begun or ended for
+    `unanswered_for` seconds (None if there are none).
     """
 
     name: str
@@ -126,7 +126,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A caller by its masked hint, which need not be unique."""
+    """A caller by its masked key, which need not be unique."""
 
     hint: str
     requests: int
@@ -136,7 +136,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that an operator may have to know; `at` is Unix time."""
+    """An event; `at` is Unix time."""
 
     at: float
     kind: str
@@ -149,9 +149,9 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Where callers wait for a place; `size` 0 is no queue. `pace` is places that became free a second.
+    """The queue; `size` 0 is none. `pace` is slots that became free per second.
 
-    `waits` of those who had their turn are cumulative, by upper bound in seconds.
+    `waits` of served requests are cumulative, by upper bound in seconds.
     """
 
     size: int = 0
@@ -172,10 +172,10 @@ _NO_QUEUE = Queue()
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """A listener's connections: how many are open, of how many.
+    """A listener's connections: how many are open, and their limit.
 
-    `refused` are those since the start, by cause; `busiest` is the address with
-    most of them, and how many these are.
+    `refused` are counts since the start, by cause; `busiest` is the address with most connections, and their
+    number.
     """
 
     open: int = 0
@@ -191,7 +191,7 @@ _NO_CONNECTIONS = Connections()
 class Document:
     """One answer of `/status`. `started_at` (Unix time) names the process; limits are 0 for none.
 
-    `statuses` are what callers got, by status, rejects included.
+    `statuses` counts callers' answers by status, rejects included.
     """
 
     version: str
@@ -223,5 +223,5 @@ def _ramp(share: float) -> str:
 
 
 def percent(share: float) -> str:
-    """`40%`, `<1%`: rounded down, so that not all is never 100%."""
+    """Return `40%`, `<1%`: rounded down, so that only all is 100%."""
     return f"{math.floor(100 * share) or '<1'}%"

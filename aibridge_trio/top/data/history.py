@@ -1,7 +1,6 @@
-"""What changed between documents: rates, and the last minutes. Pure: `at` is passed in, in seconds.
+"""The last minutes of status documents: rates over an interval, and spans for sparklines. Pure: time is passed in.
 
-Counters are those of one process. After a restart of the bridge they begin at 0 again, and so do rates: nothing
-negative, and nothing counted twice.
+Counters start at 0 when the bridge restarts, and so do rates: they are never negative and count nothing twice.
 """
 
 from __future__ import annotations
@@ -14,39 +13,39 @@ from dataclasses import dataclass
 from aibridge_trio.top.data.document import Caller, Document
 from aibridge_trio.top.data.rates import ProviderRates, QueueRates, per_second, provider_rates, queue_rates
 
-# The minutes that sparklines show, in seconds.
+# The time that sparklines show (seconds).
 TRACE = 300.0
-# The longest interval that rates are worked out over (seconds): documents are kept for as long at one a second,
-# a little shorter where transitions send more in between.
+# The longest interval of rates (seconds). Documents are kept for as long at one per second, a little shorter if
+# transitions send more.
 LONGEST_INTERVAL = 240.0
 _KEPT = int(LONGEST_INTERVAL)
 _MAX_SPANS = 3000
-# What came within less (seconds) is joined with what came before: a burst of documents neither pushes the minutes
-# out nor looks like a peak. A span that is long already is left as it is.
+# Shorter spans (seconds) are joined with the one before, unless that is long: a burst of documents neither
+# displaces earlier spans nor looks like a peak.
 _BRIEF, _LONG = 0.5, 2.0
-# A rate over less than this says more about chance than about the bridge (seconds).
+# Rates over a shorter time are mostly noise (seconds).
 _SHORTEST = 0.9
-# Documents come a little early or late; so much of the interval may be missing.
+# Documents come a little early or late: this share of the interval may be missing.
 _SLACK = 0.05
-# The bridge's clock is found on ours by the quickest of so many documents …
+# The bridge's clock is mapped to ours by the quickest of so many documents.
 _QUICKEST_OF = 60
-# … and when it turns out to be so much earlier (seconds), one of the clocks stood still: in a sleep.
+# If the mapping moves by more than this (seconds), one of the machines was suspended.
 _SLEPT = 5.0
-# Two documents of one millisecond are told apart by so much (seconds).
+# The least time between two documents (seconds).
 _INSTANT = 1e-6
-# A bridge that began so much (seconds) before its predecessor's last word did not follow it: it is another one.
+# A bridge that started more than this (seconds) before the last document is another bridge, not a restart.
 _LATE = 2.0
-# How many callers a document names at most.
-_TOLD_CALLERS = 20
-# The status of a caller that left before it had an answer.
+# Callers in a document at most.
+_MOST_CALLERS = 20
+# The status of requests whose caller left before an answer.
 _LEFT = "499"
-# A caller with fewer requests (in the interval) has had bad luck, and is not starved.
+# A caller with fewer requests in the interval is not called starved.
 _FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What came in between two documents, `start` to `end`: the bridge's times, on this program's clock."""
+    """Counts between two documents, from `start` to `end`: the bridge's times, mapped to this program's clock."""
 
     start: float
     end: float
@@ -58,10 +57,10 @@ class Span:
 class Picture:
     """Everything that a frame shows of the bridge.
 
-    Rates are per second over the last `over` seconds, or since the start of the bridge (`since_start`), as long
-    as there is nothing else to compare with. `received` is when the newest document came, by this program's clock.
-    `refused` and `admin_refused` are connections, by cause. `left` are callers that went before an answer came.
-    `starved` is the caller with the largest share of rejects among its requests, and that share (0 to 1).
+    Rates are per second over the last `over` seconds, or since the start of the bridge (`since_start`) before
+    there is a second document. `received` is when the newest document came, on this program's clock. `refused` and
+    `admin_refused` are connections, by cause. `left` is the rate of callers that left before an answer. `starved`
+    is the caller with the largest share of rejects among its requests, and that share (0 to 1).
     """
 
     document: Document
@@ -88,18 +87,18 @@ class History:
     def __init__(self) -> None:
         self._documents: deque[Document] = deque(maxlen=_KEPT)
         self._spans: deque[Span] = deque(maxlen=_MAX_SPANS)
-        # When the bridge's uptime was 0, on our clock, as each document tells it: they come late, never early.
+        # The bridge's start on our clock, computed from each document; late documents give later values.
         self._origins: deque[float] = deque(maxlen=_QUICKEST_OF)
         self._received = 0.0
-        # When the newest document was true, on our clock: the end of the last span.
+        # The time of the newest document on our clock: the end of the last span.
         self._true_at = 0.0
 
     def add(self, document: Document, at: float) -> bool:
-        """Take the next document, received at `at`; tells whether it says of something that happened."""
+        """Add the next document, received at `at`; returns whether it has a restart, an event or a drain."""
         last = self._documents[-1] if self._documents else None
         began = at - document.uptime
         if last is None or restarted(last, document):
-            # Of one that had been there before, nobody knows when it counted what.
+            # For a bridge that ran before, the times of its counts are unknown.
             if last and began >= self._received - _LATE:
                 self._note(_nothing_before(document), document, max(self._true_at, began), at)
             self._true_at = at
@@ -154,7 +153,7 @@ class History:
         )
 
     def _baseline(self, interval: float) -> Document | None:
-        """The newest document that is old enough, else the oldest that is of any use."""
+        """The newest document that is at least an interval old, else the oldest usable one."""
         new = self._documents[-1]
         useful = [each for each in self._documents if new.uptime - each.uptime >= _SHORTEST]
         enough = [each for each in useful if new.uptime - each.uptime >= interval * (1 - _SLACK)]
@@ -178,10 +177,10 @@ def restarted(old: Document, new: Document) -> bool:
 def levels(
     spans: Sequence[Span], count: Callable[[Span], int], *, columns: int, now: float, minutes: float = TRACE
 ) -> list[float | None]:
-    """Rates of the last minutes in so many columns, the newest last; None where nothing is known.
+    """Return rates of the last minutes in so many columns, the newest last; None where nothing is known.
 
-    Columns begin at multiples of their width, so that the picture moves on and does not flicker. What came in
-    between two documents is taken to have come evenly.
+    Columns begin at multiples of their width, so that the sparkline moves and does not flicker. Counts are spread
+    evenly over their span.
     """
     width = minutes / columns
     last = math.floor(now / width)
@@ -203,7 +202,7 @@ def _joins(last: Span, span: Span) -> bool:
 
 
 def _nothing_before(document: Document) -> Document:
-    """The same process at its start, when nothing had been counted."""
+    """The document of the same process at its start, with counters at 0."""
     return Document(
         version=document.version,
         now=document.now - document.uptime,
@@ -227,7 +226,7 @@ def _by_reason(new: Mapping[str, int], base: Mapping[str, int], over: float) -> 
 
 
 def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Caller, float | None], ...]:
-    """Callers, the busiest of the interval first. Two with one hint cannot be told apart, so have no rate."""
+    """Callers, the busiest of the interval first. Callers with the same hint are ambiguous and have no rate."""
     before = {caller.hint: caller.requests for caller in base.callers}
     hints = [
         *Counter(each.hint for each in new.callers).items(),
@@ -236,11 +235,11 @@ def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Cal
     ambiguous = {hint for hint, times in hints if times > 1}
 
     def rate(caller: Caller) -> float | None:
-        # Only the busiest are told: who was not among them may have been there all the same.
-        if caller.hint in ambiguous or (caller.hint not in before and len(base.callers) >= _TOLD_CALLERS):
+        # The document names only the busiest: a caller that is new in it may have been there before.
+        if caller.hint in ambiguous or (caller.hint not in before and len(base.callers) >= _MOST_CALLERS):
             return None
         gained = caller.requests - before.get(caller.hint, 0)
-        # Who was forgotten and came back is counted from 0 again.
+        # A caller that was evicted and came back is counted from 0 again.
         return per_second(gained if gained >= 0 else caller.requests, over)
 
     rated = [(caller, rate(caller)) for caller in new.callers]
@@ -248,7 +247,7 @@ def _caller_rates(new: Document, base: Document, over: float) -> tuple[tuple[Cal
 
 
 def _starved(new: Document, base: Document) -> tuple[str, float] | None:
-    """The caller that gets the fewest answers; one that cannot be told apart, or was not known before, is none."""
+    """The caller with the largest share of rejects; ambiguous and new callers are left out."""
     hints = Counter(each.hint for document in (new, base) for each in document.callers)
     before = {each.hint: each for each in base.callers if hints[each.hint] == 2}  # noqa: PLR2004 - once in each
     shares = [

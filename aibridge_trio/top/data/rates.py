@@ -1,4 +1,4 @@
-"""A provider, and the queue, between two documents: rates, percentiles, and what goes wrong. Pure."""
+"""Rates, percentiles and failures of a provider, and of the queue, between two documents. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from aibridge_trio.top.data.document import Provider, Queue
 
-# Statuses by which a provider says that it has too much to do.
+# Statuses of an overloaded provider.
 OVERLOADED = ("429", "503", "529")
-# What a cache is told: an answer like any other.
+# A conditional request's answer: neither a failure nor a refusal.
 _NOT_MODIFIED = "304"
-# What a failure is called that an answer of 200 has in its stream.
+# The name of a failure inside the stream of a 200.
 _EVENT = "overload event"
 
 
@@ -20,7 +20,7 @@ _EVENT = "overload event"
 class ProviderRates:
     """A provider over the displayed interval; None where there was nothing to measure.
 
-    `statuses` and `errors`, by phase, hold what came; `events` are overloads told in a stream that began well.
+    `statuses` are rates of answers, `errors` of upstream errors by phase, `events` of overloads inside a 200.
     """
 
     provider: Provider
@@ -36,36 +36,36 @@ class ProviderRates:
 
     @property
     def faults(self) -> dict[str, float]:
-        """What goes wrong with it and is no status: how often a second, by phase or event."""
+        """Rates of failures without a status, by phase or event."""
         return dict(self.errors) | ({_EVENT: self.events} if self.events else {})
 
     @property
     def failures(self) -> dict[str, float]:
-        """All that goes wrong with it: how often a second, by status, phase or event, the most frequent first."""
+        """Rates of all failures, by status, phase or event, the most frequent first."""
         found = {status: each for status, each in self.statuses.items() if is_failure(status)} | self.faults
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
     @property
     def share(self) -> float:
-        """Which part of what it was asked went wrong, 0 to 1."""
+        """The share of requests that failed, 0 to 1."""
         failed = sum(self.failures.values())
         return min(1.0, failed / self._asked) if self._asked else float(failed > 0)
 
     @property
     def refusals(self) -> dict[str, float]:
-        """By status, which part of what it was asked it refused, or sent elsewhere; the largest first."""
+        """By status, the share of requests that the provider refused or redirected; the largest first."""
         found = {status: each / self._asked for status, each in self.statuses.items() if is_refusal(status)}
         return dict(sorted(found.items(), key=lambda each: -each[1]))
 
     @property
     def _asked(self) -> float:
-        """How much it was asked a second. An error of the phase `stream`, and an event, come after a status."""
+        """Requests per second. Errors of the phase `stream` and events follow a status, which counts."""
         return sum(self.statuses.values()) + sum(each for phase, each in self.errors.items() if phase != "stream")
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRates:
-    """The queue over the displayed interval; `turned_away` holds what was, by how. Percentiles are of waits."""
+    """The queue over the displayed interval; `turned_away` are reject rates by kind. Percentiles are of waits."""
 
     served: float | None
     left: float | None
@@ -75,7 +75,7 @@ class QueueRates:
 
 
 def is_failure(status: str) -> bool:
-    """Tell whether a status says that the provider, not the caller, is in trouble."""
+    """Tell whether a status is a failure of the provider, not a mistake of the caller."""
     return status in OVERLOADED or (len(status) == len("500") and status.startswith("5"))
 
 
@@ -85,7 +85,7 @@ def is_refusal(status: str) -> bool:
 
 
 def provider_rates(new: Provider, old: Provider | None, over: float) -> ProviderRates:
-    """Compare a provider with what it was `over` seconds ago, or with nothing if it was not there."""
+    """Compare a provider with itself `over` seconds earlier, or with zero counters."""
 
     def gained(pick: Callable[[Provider], Mapping[str, int]]) -> dict[str, int]:
         before = pick(old) if old else {}
@@ -100,7 +100,8 @@ def provider_rates(new: Provider, old: Provider | None, over: float) -> Provider
     first_bytes = {
         bound: count - (old.first_bytes.get(bound, 0) if old else 0) for bound, count in new.first_bytes.items()
     }
-    # Every verdict of failure has one of three reasons, and two of them are counted by themselves.
+    # A failure verdict has one of three reasons: a status, an upstream error, or an event; the first two are
+    # counted.
     verdicts = gained(lambda each: each.breaker.verdicts).get("failure", 0)
     events = verdicts - sum(statuses.get(each, 0) for each in OVERLOADED) - sum(errors.values())
     return ProviderRates(
@@ -118,7 +119,7 @@ def provider_rates(new: Provider, old: Provider | None, over: float) -> Provider
 
 
 def queue_rates(new: Queue, old: Queue, over: float) -> QueueRates:
-    """Compare the queue with what it was `over` seconds ago."""
+    """Compare the queue with itself `over` seconds earlier."""
     away = {
         "full": new.full - old.full,
         "hopeless": new.hopeless - old.hopeless,
@@ -135,14 +136,14 @@ def queue_rates(new: Queue, old: Queue, over: float) -> QueueRates:
 
 
 def per_second(count: float, over: float) -> float | None:
-    """The rate of so many in so many seconds, never negative; None if there was no time."""
+    """Return the rate per second, at least 0; None over no time."""
     return max(0.0, count) / over if over > 0 else None
 
 
 def quantile(q: float, buckets: Mapping[float, int]) -> float | None:
     """Estimate a quantile from a cumulative histogram by upper bound, as Prometheus does; None if it is empty.
 
-    Within a bucket values are taken to lie evenly. Infinite when it lies above the last finite bound.
+    Assumes even distribution within a bucket. Infinite above the last finite bound.
     https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
     """
     bounds = sorted(buckets)

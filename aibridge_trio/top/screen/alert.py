@@ -1,4 +1,4 @@
-"""The line that answers the operator's first question: is anybody turned away, by what, and who is sick. Pure."""
+"""The alert below the title: open breakers, rejects, silent and failing providers, most urgent first. Pure."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ _QUESTIONS = {
 }
 
 
-# The stream speaks every second: who is silent for so long may be stuck (seconds).
+# The status stream sends a document every second; without one for this long the bridge may hang (seconds).
 _SILENCE = 2.5
-# What matters most may need two lines; more would push away what explains it.
+# Lines of the alert at most; more would displace the tables that explain it.
 _MOST = 2
-# Where no line has an end.
+# A width that no line reaches.
 _UNBOUNDED = 10_000
-# The longest name of a scope, in cells.
+# The longest name of a scope (cells).
 _LONGEST_SCOPE = 30
-# What the queue tells in more words.
+# Reject reasons that the queue's own part of the alert covers.
 _OF_QUEUE = ("queue_full", "queue_timeout", "queue_deadline")
-# Of each sick provider so many causes, as far as there is room for all; they stand in its row, too. The last is
-# without its rate: which status it is matters more than how often it comes.
+# Causes named for each failing provider: the most that fit for all providers; its row has all. With 0 one cause is
+# named without its rate: the status matters more than its frequency.
 _CAUSES = (3, 1, 0)
-# Rejects for what providers' errors say already, with the phase.
+# Reject reasons that the providers' errors cover, with their phase.
 _OF_UPSTREAM = ("upstream_unreachable", "upstream_timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The way to the bridge; `lost` says what is wrong with it, "" if nothing is.
+    """The connection to the bridge; `lost` is what is wrong with it, "" if nothing is.
 
-    `silence` is for how long nothing has come of it (seconds), None if nothing ever has.
+    `silence` is the time since the last document (seconds), None before the first.
     """
 
     url: str
@@ -66,12 +66,12 @@ class Link:
 
     @property
     def silent(self) -> bool:
-        """Whether it is strange that nothing comes; of a bridge that is lost it is not."""
+        """Whether documents are overdue on a connection that is not lost."""
         return not self.lost and self.silence is not None and self.silence >= _SILENCE
 
 
 def lines(picture: Picture | None, link: Link, now: float, width: int) -> list[Line]:
-    """The most urgent first, in one line or two."""
+    """Return the alert in one or two lines, the most urgent part first."""
     if link.lost:
         last = "" if link.silence is None else f", last word {span(link.silence)} ago"
         return [[(f"NO BRIDGE: {visible(link.lost)}{last}; trying again", RED)]]
@@ -81,17 +81,17 @@ def lines(picture: Picture | None, link: Link, now: float, width: int) -> list[L
     silent: list[Line] = [[(f"no word for {span(link.silence)}", f"bold {YELLOW}")]] if link.silent else []
     tries = [_packed([*silent, *_parts(picture, now, causes)], width) for causes in _CAUSES]
     best = min(tries, key=lambda packed: sum(max(0, length(line) - width) for line in packed))
-    best = best or [[("all well", GREEN), (": nobody is turned away", DIM)]]
+    best = best or [[("all well", GREEN), (": no rejects", DIM)]]
     if not calm:
         return best
-    # Who is not protected must know that, however much else there is to say.
+    # The shadow is always shown: an operator must not take it for protection.
     if length(best[-1]) + 2 + length(calm) > width:
         return [*best, calm]
     return [*best[:-1], [*best[-1], ("  ", PLAIN), *calm]]
 
 
 def alerts(picture: Picture, link: Link, now: float) -> list[str]:
-    """Return the same as `lines`, a text for each of its parts; nothing if all is well."""
+    """Return the parts of the alert as plain texts; none if all is well."""
     parts = _parts(picture, now, _CAUSES[0])
     shadow = _shadow(picture, _UNBOUNDED)
     silent = [f"no word for {span(link.silence)}"] if link.silent else []
@@ -99,7 +99,7 @@ def alerts(picture: Picture, link: Link, now: float) -> list[str]:
 
 
 def _shadow(picture: Picture, width: int) -> Line:
-    """What only counts, by name as far as these find room."""
+    """The protections in shadow, by name if there is room."""
     shadow = picture.document.shadow
     if not shadow:
         return []
@@ -109,7 +109,7 @@ def _shadow(picture: Picture, width: int) -> Line:
 
 
 def _packed(parts: Sequence[Line], width: int) -> list[Line]:
-    """Each part in the first line that has room for it."""
+    """Put each part into the first line with room for it."""
     packed: list[Line] = []
     for part in parts:
         line = next((line for line in packed if length(line) + 2 + length(part) <= width), None)
@@ -126,7 +126,9 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     document = picture.document
     parts: list[Line] = []
     counts_only = "breaker" in document.shadow
-    parts += [[part] for row in picture.providers for part in _out(row.provider, age, counts_only=counts_only)]
+    parts += [
+        [part] for row in picture.providers for part in _open_breaker(row.provider, age, counts_only=counts_only)
+    ]
     for row in picture.providers:
         parts += symptoms.unanswered(row, age)
     if not picture.since_start:
@@ -136,20 +138,20 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     parts += symptoms.refused(picture)
     if document.limit and document.in_flight >= document.limit:
         parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
-    turning = picture.queue.turned_away if document.queue.size and not picture.since_start else {}
-    if turning:
-        told = ", ".join(
-            f"{how} {rate(each)}/s" for how, each in sorted(turning.items(), key=lambda each: -each[1])
+    queue_rejects = picture.queue.turned_away if document.queue.size and not picture.since_start else {}
+    if queue_rejects:
+        details = ", ".join(
+            f"{how} {rate(each)}/s" for how, each in sorted(queue_rejects.items(), key=lambda each: -each[1])
         )
-        parts.append([("queue turns away", f"bold {YELLOW}"), (f" {told}", PLAIN)])
-    said = (*_OF_QUEUE,) * bool(turning) + _OF_UPSTREAM * any(row.errors for row in picture.providers)
+        parts.append([("queue turns away", f"bold {YELLOW}"), (f" {details}", PLAIN)])
+    said = (*_OF_QUEUE,) * bool(queue_rejects) + _OF_UPSTREAM * any(row.errors for row in picture.providers)
     reasons = {reason: each for reason, each in picture.reasons.items() if reason not in said}
-    away = sorted(((each, reason) for reason, each in reasons.items() if each), reverse=True)
-    if away and picture.since_start:
-        # That may have been days ago.
-        parts.append([(f"turned away since start: {', '.join(reason for _, reason in away)}", DIM)])
-    elif away:
-        named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in away)
+    rejects = sorted(((each, reason) for reason, each in reasons.items() if each), reverse=True)
+    if rejects and picture.since_start:
+        # Since the start, which may be days ago.
+        parts.append([(f"turned away since start: {', '.join(reason for _, reason in rejects)}", DIM)])
+    elif rejects:
+        named = ", ".join(f"{reason} {rate(each)}/s" for each, reason in rejects)
         parts.append([("turned away", f"bold {YELLOW}"), (f" {named}", PLAIN)])
     parts += symptoms.starved(picture)
     parts += symptoms.given_up(picture)
@@ -157,8 +159,8 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
     if picture.since_start:
         parts += _refusing(picture)
     for row in picture.providers:
-        parts += _returning(row.provider)
-    # It answers, but whatever happens nothing will stop it.
+        parts += _recovering(row.provider)
+    # A breaker that is forced closed protects nothing.
     parts += [
         [(f"{row.provider.name} forced closed", YELLOW)]
         for row in picture.providers
@@ -173,35 +175,35 @@ def _refusing(picture: Picture) -> list[Line]:
 
 
 def _failing(picture: Picture, causes: int) -> list[Line]:
-    """Who is sick but not out of service: without a breaker, below its threshold, or in a way that it lets be."""
-    # Of several breakers some may be closed.
+    """Providers that fail but are in service: no breaker, below its threshold, or failures it doesn't count."""
+    # With breakers by scope some may be closed.
     answering = [
         row for row in picture.providers if _state(row.provider) != "open" or row.provider.breaker.deciding
     ]
     if picture.since_start:
         failed = ", ".join(row.provider.name for row in answering if row.failures)
         return [[(f"errors since start: {failed}", DIM)]] if failed else []
-    return [_sick(row, causes) for row in answering if row.failures or _counting(row.provider)]
+    return [_failing_provider(row, causes) for row in answering if row.failures or _counting(row.provider)]
 
 
-def _sick(row: ProviderRates, causes: int) -> Line:
+def _failing_provider(row: ProviderRates, causes: int) -> Line:
     breaker, failures = row.provider.breaker, row.failures
-    told = [f"{what} {rate(each)}/s" for what, each in failures.items()][:causes]
-    told = told if causes else list(failures)[:1]
-    told += ["…"] if 0 < causes < len(failures) else []
-    told += [f"FAILS {breaker.failures}/{breaker.threshold}"] if _counting(row.provider) else []
+    details = [f"{what} {rate(each)}/s" for what, each in failures.items()][:causes]
+    details = details if causes else list(failures)[:1]
+    details += ["…"] if 0 < causes < len(failures) else []
+    details += [f"FAILS {breaker.failures}/{breaker.threshold}"] if _counting(row.provider) else []
     share = f" {math.floor(100 * row.share) or '<1'}% errors" if failures else ""
-    colon = ":" if share and told else ""
-    return [(f"{row.provider.name}{share}", f"bold {YELLOW}"), (f"{colon} {', '.join(told)}".rstrip(), PLAIN)]
+    colon = ":" if share and details else ""
+    return [(f"{row.provider.name}{share}", f"bold {YELLOW}"), (f"{colon} {', '.join(details)}".rstrip(), PLAIN)]
 
 
 def _counting(provider: Provider) -> bool:
-    """Whether its breaker has begun to count failures, and may open of them."""
+    """Whether its breaker has failures in its window."""
     return _state(provider) == "closed" and provider.breaker.mode == "auto" and provider.breaker.failures > 0
 
 
 def question(order: Order) -> str:
-    """What is asked before an order is carried out."""
+    """Return the question that confirms an order."""
     return f"{order.provider}: {_QUESTIONS[order.mode]}"
 
 
@@ -209,7 +211,7 @@ def _state(provider: Provider) -> str:
     return provider.breaker.state if provider.breaker.enabled else ""
 
 
-def _out(provider: Provider, age: float, *, counts_only: bool) -> list[Cell]:
+def _open_breaker(provider: Provider, age: float, *, counts_only: bool) -> list[Cell]:
     breaker = provider.breaker
     scopes = [each for each in breaker.deciding if each.state == "open"]
     if not scopes and _state(provider) != "open":
@@ -223,13 +225,13 @@ def _out(provider: Provider, age: float, *, counts_only: bool) -> list[Cell]:
     if first.in_a_row > 1 and first.cooldown is not None:
         again = f" of {span(math.ceil(first.cooldown))}, {first.in_a_row} in a row"
     said = f"OPEN, {remaining(first.left, age, first.cooldown)} left{again}{why}"
-    # In shadow it refuses nobody, unless its operator has said so.
+    # In shadow it rejects nothing, unless forced open.
     name = _named(provider, scopes)
     return [(f"{name} would be {said}", YELLOW) if counts_only else (f"{name} {said}", RED)]
 
 
-def _returning(provider: Provider) -> list[Line]:
-    """Which of its breakers let some pass, and which of its callers' keys rest."""
+def _recovering(provider: Provider) -> list[Line]:
+    """Its half-open and ramping breakers, and resting keys."""
     breaker, parts = provider.breaker, list[Line]()
     probed = [each for each in breaker.deciding if each.state == "half-open"]
     if probed or _state(provider) == "half-open":
@@ -244,7 +246,7 @@ def _returning(provider: Provider) -> list[Line]:
 
 
 def _named(provider: Provider, scopes: Sequence[Scope]) -> str:
-    """The provider, and which of its breakers is meant where it has several."""
+    """The provider's name, with the first scope if its breakers are by scope."""
     if not scopes:
         return provider.name
     name = scopes[0].name

@@ -1,6 +1,6 @@
-"""The whole screen: from a picture of the bridge and a view of it to a frame. Pure.
+"""The layout of the screen: a picture of the bridge and the view make a frame. Pure.
 
-Blocks have an order on the screen and another of importance: in a low terminal the less important ones give way.
+Blocks have an order on the screen and a rank; in a low terminal blocks of higher rank numbers are shortened first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen import alert, panels
 from aibridge_trio.top.screen.alert import Link
-from aibridge_trio.top.screen.provider_details import beneath
+from aibridge_trio.top.screen.provider_details import detail_lines
 from aibridge_trio.top.screen.text import BOLD, DIM, PLAIN, YELLOW, Frame, Line, clip, fit, grey, length, span
 from aibridge_trio.top.screen.totals import totals
 from aibridge_trio.top.view import View, marked, rows
@@ -24,9 +24,9 @@ from aibridge_trio.top.view import View, marked, rows
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """Where it is drawn: cells (without a height everything is shown), the time zone of events, only ASCII or not.
+    """What is drawn on: a size in cells (no height: all lines), the time zone of events, and whether only ASCII.
 
-    Without a `zone` times are the machine's local ones.
+    Without a `zone` times are local.
     """
 
     width: int = 80
@@ -37,9 +37,9 @@ class Canvas:
 
 @dataclass(slots=True)
 class _Block:
-    """Lines that belong together. It is of use from `least` on, and good with `good`; `rank` 0 matters most.
+    """Lines that belong together: at least `least`, better `good`; rank 0 is the most important.
 
-    If not all of them find room, the head does, and the line with the number `keep`.
+    A shortened block keeps its head and line number `keep`.
     """
 
     rank: int
@@ -50,26 +50,26 @@ class _Block:
     given: int = 0
 
     def shown(self) -> list[Line]:
-        """As many lines as it was given."""
+        """Return the lines that fit into the space given."""
         first = max(1, self.keep - self.given + 2)
         return [*self.lines[:1], *self.lines[first : first + self.given - 1]]
 
 
-# One line in so many may say more of single providers.
+# One line in so many may be a detail line of a provider.
 _BENEATH = 8
-# With less behind the reasons, columns stand beside each other too narrowly for three of them.
+# Cells right of the reasons from which on callers and events stand beside each other.
 _WIDE = 115
 
 
 def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: float) -> Frame:
-    """Draw what is known at `now` (the clock of `picture.received`, seconds), which may stand still."""
+    """Draw a frame as of `now` (seconds, on the clock of `picture.received`), which may stand still."""
     age = max(0.0, now - picture.received) if picture else 0.0
     lines = [_title(picture, view, link, canvas, age)]
     if view.help:
         lines += _help()
     else:
         lines += alert.lines(picture, link, now, canvas.width)
-        # The foot has its line already.
+        # One line is the foot's.
         room = None if canvas.height is None else max(0, canvas.height - 1 - len(lines))
         body = _dashboard(picture, view, canvas, age, room) if picture else []
         lines += grey(body) if link.lost else body
@@ -84,13 +84,13 @@ def _dashboard(picture: Picture, view: View, canvas: Canvas, age: float, room: i
     shown = rows(view, picture)
     whole = totals(picture, width, picture.received + age)
     most = None if canvas.height is None else canvas.height // _BENEATH
-    below = beneath(shown, most, age, width)
+    below = detail_lines(shown, most, age, width)
     providers = panels.providers(view, shown, below, age, width)
     upstream = panels.upstream(view, shown, width)
     reasons, callers = panels.reasons(picture, width), panels.callers(picture, view)
     events = panels.events(picture, view, canvas.zone)
     names = [row.provider.name for row in shown]
-    # The first line is the head.
+    # Line 0 is the head.
     keep = names.index(chosen) + 1 if (chosen := marked(view, names)) else 0
     above = sum(len(lines) for lines in below[: max(0, keep - 1)])
     stack = [
@@ -107,7 +107,7 @@ def _dashboard(picture: Picture, view: View, canvas: Canvas, age: float, room: i
 
 
 def _stacked(stack: Sequence[_Block], height: int | None) -> list[Line]:
-    """The blocks below each other in so many lines, with empty lines between them if there is room."""
+    """Stack blocks into so many lines, with empty lines between them if there is room."""
     if height is None:
         return [line for block in stack for line in ([], *block.lines)]
     left = height

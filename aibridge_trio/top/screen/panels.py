@@ -1,4 +1,4 @@
-"""The parts of the screen, each as lines: providers, upstream, reasons, callers, events. Pure."""
+"""The tables of the screen: providers, upstream, reject reasons, callers, events. Pure."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ LEGEND = (
     ("REJ/S, WOULD/S", "refused a second; what shadow would refuse, and does not"),
 )
 
-# What protects always has a line, so that nothing at all can be told from nothing known.
+# Protections whose line is always shown, also without rejects.
 _PROTECTIONS = ("capacity", "rate_limit", "circuit_open")
 _STYLES = {"open": RED, "half-open": YELLOW, "closed": GREEN}
-# What has happened is not red: it may be over.
+# Events are never red: they may be over.
 _PAST = {"open": YELLOW, "half-open": YELLOW, "closed": GREEN, "close": YELLOW}
-# Widths of what stands side by side: three columns of UPSTREAM, its errors; the reasons, the callers.
+# Widths of blocks that stand side by side (cells): three columns of UPSTREAM, its errors; reasons, callers.
 _LOAD, _ERRORS = 27, 26
-# Farther apart the eye loses the line.
+# Wider gaps make rows hard to follow.
 _WIDEST_STATUSES = 64
 _REASONS, _REASONS_AND_WOULD, _CALLERS = 35, 49, 43
 
@@ -56,7 +56,7 @@ _REASONS, _REASONS_AND_WOULD, _CALLERS = 35, 49, 43
 def providers(
     view: View, shown: Sequence[ProviderRates], beneath: Sequence[Sequence[Line]], age: float, width: int
 ) -> list[Line]:
-    """A row per provider: what its breaker does, and how it answers; and the lines beneath it.
+    """Return a row per provider with its breaker and latencies, and the detail lines below it.
 
     The document is `age` seconds old.
     """
@@ -100,7 +100,7 @@ def providers(
 
 
 def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Line]:
-    """A row per provider: what it is asked, and what comes back, what goes wrong now first."""
+    """Return a row per provider: requests in flight, answers by status, errors; current failures first."""
     columns: list[Column[ProviderRates]] = [
         _name(view, shown, "UPSTREAM"),
         Column("IN FLIGHT", 9, lambda row: _limited(row.provider.in_flight, row.provider.limit, 9)),
@@ -110,11 +110,11 @@ def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Lin
     both = width >= ROOMY
     statuses: list[Line] = [
         [("STATUSES", BOLD)],
-        *(_told(row.provider.responses, row.statuses, is_failure, both=both) for row in shown),
+        *(_counts(row.provider.responses, row.statuses, is_failure, both=both) for row in shown),
     ]
     failed: list[Line] = [
         [("ERRORS", BOLD)],
-        *(_told(row.provider.errors, row.faults, lambda _: True, both=both) for row in shown),
+        *(_counts(row.provider.errors, row.faults, lambda _: True, both=both) for row in shown),
     ]
     return beside(
         width,
@@ -125,7 +125,7 @@ def upstream(view: View, shown: Sequence[ProviderRates], width: int) -> list[Lin
 
 
 def reasons(picture: Picture, width: int) -> list[Line]:
-    """Rejects by reason, the most frequent now first; and beside them what would be rejected, and is not."""
+    """Return rejects by reason, the currently most frequent first, and what shadow would reject."""
     rejects, would = picture.document.rejects, picture.document.would_reject
     named = [
         reason
@@ -155,7 +155,7 @@ def reasons(picture: Picture, width: int) -> list[Line]:
 
 
 def callers(picture: Picture, view: View) -> list[Line]:
-    """How many are refused who have no name yet, and the busiest callers of the interval."""
+    """Return the busiest callers of the interval, and the rate of rejects without a caller."""
     shown = [row for row in picture.callers if fits(view, row[0].hint)]
     columns: list[Column[tuple[Caller, float | None]]] = [
         Column("BUSIEST CALLER", 15, lambda row: (row[0].hint, PLAIN), right=False),
@@ -165,14 +165,14 @@ def callers(picture: Picture, view: View) -> list[Line]:
         Column("ACTIVE", 6, lambda row: _limited(row[0].in_flight, picture.document.per_caller, 6)),
     ]
     head, *rows = table(columns, shown)
-    # The limiter is asked before it is known who calls: just when it is full, its rejects are nobody's.
+    # The concurrency limit is checked before the caller is identified, so its rejects have no caller.
     unnamed = picture.reasons.get("capacity")
     note: list[Line] = [[(f"{rate(unnamed)}/s refused at capacity, names unknown", YELLOW)]] if unnamed else []
     return [head, *note, *rows]
 
 
 def events(picture: Picture, view: View, zone: tzinfo | None) -> list[Line]:
-    """The latest first."""
+    """Return events, the latest first."""
     shown = [
         each for each in reversed(picture.document.events) if fits(view, each.provider, each.scope, each.because)
     ]
@@ -180,23 +180,23 @@ def events(picture: Picture, view: View, zone: tzinfo | None) -> list[Line]:
 
 
 def side_by_side(picture: Picture, width: int, left: Sequence[Line], *others: Sequence[Line]) -> list[Line]:
-    """Reasons, callers, and events where there is room for them."""
+    """Return reasons, callers and perhaps events side by side."""
     widths = (reasons_width(picture, width), _CALLERS, 0)
     return beside(width, *zip(widths, (left, *others), strict=False))
 
 
 def reasons_width(picture: Picture, width: int) -> int:
-    """How wide the reasons are on a screen of this width."""
+    """Return the width of the reasons on a screen of this width."""
     return _REASONS_AND_WOULD if _shadowed(picture) and width >= ROOMY else _REASONS
 
 
 def _shadowed(picture: Picture) -> bool:
-    """Whether something counts what it would reject."""
+    """Whether a protection is in shadow, or was."""
     return bool(picture.document.shadow) or any(picture.document.would_reject.values())
 
 
 def _limited(in_flight: int, limit: int, width: int) -> Cell:
-    """How many, of how many there may be, if there is room for that."""
+    """The number in flight, with its limit if there is room."""
     alone = count(in_flight)
     both = f"{alone}/{count(limit)}" if limit else alone
     full = bool(limit) and in_flight >= limit
@@ -204,7 +204,7 @@ def _limited(in_flight: int, limit: int, width: int) -> Cell:
 
 
 def _name(view: View, shown: Sequence[ProviderRates], title: str = "PROVIDER") -> Column[ProviderRates]:
-    """The names, the chosen one with a mark."""
+    """The column of names, with a mark at the selected one."""
     chosen = marked(view, [row.provider.name for row in shown])
 
     def cell(row: ProviderRates) -> Cell:
@@ -217,12 +217,12 @@ def _name(view: View, shown: Sequence[ProviderRates], title: str = "PROVIDER") -
 def _style(breaker: Breaker) -> str:
     if not breaker.enabled:
         return DIM
-    # Forced closed, nothing protects it; in a ramp not all pass.
+    # Forced closed it protects nothing; ramping it rejects some.
     return YELLOW if breaker.ramping or breaker.word == "forced closed" else _STYLES.get(breaker.state, PLAIN)
 
 
 def _word(breaker: Breaker) -> str:
-    """What is out of service is written large, so that it needs no colour; of several, with how many these are."""
+    """The state; OPEN is in capitals, for screens without colors, with a count if breakers are by scope."""
     if out := sum(each.state == "open" for each in breaker.deciding):
         return f"OPEN {out}/{len(breaker.deciding)}"
     return breaker.word.upper() if breaker.enabled and breaker.state == "open" else breaker.word
@@ -245,10 +245,12 @@ def _rate(per_second: float | None, style: str = PLAIN) -> Cell:
     return rate(per_second), style if per_second else DIM
 
 
-def _told(totals: Mapping[str, int], now: Mapping[str, float], bad: Callable[[str], bool], *, both: bool) -> Line:
-    """What came, by name: what comes now first, and of that what is bad; with rates, and `both` with totals."""
+def _counts(
+    totals: Mapping[str, int], now: Mapping[str, float], bad: Callable[[str], bool], *, both: bool
+) -> Line:
+    """Counts by name: current ones first, failures before others, with rates; with totals if `both`."""
     line: Line = []
-    # Not of everything is there a total.
+    # Some have a rate and no total.
     named = {*now, *(name for name, total in totals.items() if total)}
     for name in sorted(named, key=lambda name: (name not in now, not bad(name), -now.get(name, 0.0), name)):
         ever = f"×{count(totals[name])}" if name in totals and (both or name not in now) else ""

@@ -1,4 +1,4 @@
-"""What stands beneath a provider's row: what its breakers by scope have to say, and keys that rest. Pure."""
+"""The lines below a provider's row: its breakers by scope, and resting keys. Pure."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _MARK = "  └"
 _STYLES = {"open": RED, "half-open": YELLOW, "closed": GREEN}
 
 
-def beneath(shown: Sequence[ProviderRates], most: int | None, age: float, width: int) -> list[list[Line]]:
-    """Return the lines beneath each of the providers, at most `most` of all together, as far as there are so many.
+def detail_lines(shown: Sequence[ProviderRates], most: int | None, age: float, width: int) -> list[list[Line]]:
+    """Return the lines below each provider, at most `most` in total.
 
-    The first has as many as leave one for each of the others. The document is `age` seconds old.
+    Earlier providers get lines first, but each later one keeps one. The document is `age` seconds old.
     """
-    told = [_told(row.provider.breaker, age, width) for row in shown]
+    details = [_lines(row.provider.breaker, age, width) for row in shown]
     if most is None:
-        return told
-    left, waiting = most, sum(map(bool, told))
+        return details
+    left, waiting = most, sum(map(bool, details))
     found: list[list[Line]] = []
-    for row, lines in zip(shown, told, strict=True):
+    for row, lines in zip(shown, details, strict=True):
         waiting -= bool(lines)
         room = min(left, max(1, left - waiting))
         kept = lines if len(lines) <= room else _cut(row.provider.breaker, lines, room)
@@ -48,18 +48,18 @@ def beneath(shown: Sequence[ProviderRates], most: int | None, age: float, width:
 
 
 def notable(breaker: Breaker) -> list[Scope]:
-    """Return the breakers of a provider that are not at rest, or have opened, the most urgent first."""
+    """Return the breakers by scope that are not closed, ever opened or have failures; most urgent first."""
     found = [each for each in breaker.deciding if each.word != "closed" or each.trips or each.failures]
     return sorted(found, key=lambda each: (urgency(each), -each.rejects, -each.failures, -each.trips))
 
 
-def _told(breaker: Breaker, age: float, width: int) -> list[Line]:
+def _lines(breaker: Breaker, age: float, width: int) -> list[Line]:
     keys = breaker.keys
     return _rows(breaker, notable(breaker), age, width) + ([_keys(keys, age)] if keys and keys.now else [])
 
 
 def _rows(breaker: Breaker, scopes: Sequence[Scope], age: float, width: int) -> list[Line]:
-    """A row per scope in the columns of its provider, the name where the provider has what no scope has."""
+    """A row per scope in the providers' columns; its name is in the columns that scopes don't have."""
     columns: list[Column[Scope]] = [
         Column("", 10, lambda _: (_MARK, DIM), right=False),
         Column("", 13, lambda each: (_word(each), _style(each)), right=False),
@@ -87,13 +87,13 @@ def _keys(keys: Resting, age: float) -> Line:
 
 
 def _cut(breaker: Breaker, lines: list[Line], room: int) -> list[Line]:
-    """As many of the lines as find room; the last says how many scopes, and keys, are not among them."""
+    """The lines that fit; the last one counts the scopes and keys that do not."""
     if room <= 0:
         return []
     rest = notable(breaker)[room - 1 :]
     states = Counter("ramp" if each.ramping else each.state for each in rest)
-    told = ", ".join(f"{many} {state}" for state, many in states.items())
-    more: Line = [(f"{_MARK} ", DIM), (f"{len(rest)}{' more' if room > 1 else ''}: {told}", PLAIN)]
+    details = ", ".join(f"{many} {state}" for state, many in states.items())
+    more: Line = [(f"{_MARK} ", DIM), (f"{len(rest)}{' more' if room > 1 else ''}: {details}", PLAIN)]
     if breaker.keys and breaker.keys.now:
         more.append((f"  {breaker.keys.words}", YELLOW))
     return [*lines[: room - 1], more]

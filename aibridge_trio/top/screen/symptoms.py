@@ -1,7 +1,7 @@
-"""What keeps callers from answers and is no breaker's doing: each symptom as a part of the headline. Pure.
+"""Symptoms besides open breakers, each as a part of the alert: silent or refusing providers, connections. Pure.
 
-Nothing here is a state that the bridge knows of itself. It is read off what became of requests and connections
-within the displayed interval, so it shows within seconds, and is over as soon.
+The bridge has no state for them. They are derived from the requests and connections of the displayed interval, so
+they appear and disappear within seconds.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen.text import DIM, PLAIN, YELLOW, Line, fit, rate, span
 
-# So long may several requests be without an answer, and a single one, before that is strange (seconds). A model
-# that thinks answers nothing for longer than the former; several of them at once rarely do.
+# A provider is silent when several requests, or a single one, have no answer for so long (seconds). One reasoning
+# model may take longer than the former; several at once rarely do.
 _SEVERAL, _ALONE = 5.0, 30.0
-# From this share of its answers on, a status says something of the provider, of its key or of its URL, and not of
-# a caller that makes mistakes now and then.
+# From this share of the answers on, a status points at the provider, its key or its URL, not at single callers.
 _REFUSALS = 0.1
-# From this share of its requests on, a caller is kept from its answers; and callers give up.
+# Shares of requests from which a caller is starved (rejected), and from which callers give up (499).
 _MOST, _GIVEN_UP = 0.5, 0.2
-# The longest address or hint, in cells.
+# The longest address or hint (cells).
 _LONGEST_NAME = 30
 _STRONG = f"bold {YELLOW}"
-# What is written of a cause for which connections were refused.
+# Texts for causes of refused connections.
 _CAUSES = {"limit": "at the limit", "address": "too many of one address", "descriptors": "out of descriptors"}
 
 
 def unanswered(row: ProviderRates, age: float) -> list[Line]:
-    """Return that a provider is silent; the document is `age` seconds old."""
+    """Return a part if a provider is silent; the document is `age` seconds old."""
     provider = row.provider
     if provider.unanswered_for is None or not provider.unanswered:
         return []
@@ -42,7 +41,7 @@ def unanswered(row: ProviderRates, age: float) -> list[Line]:
 
 
 def refusing(row: ProviderRates, *, since_start: bool) -> list[Line]:
-    """Return by which statuses a provider refuses what it is asked, each with its share of all answers."""
+    """Return a part with the statuses by which a provider refuses requests, and their shares of all answers."""
     shares = {status: share for status, share in row.refusals.items() if share >= _REFUSALS}
     if not shares:
         return []
@@ -54,7 +53,7 @@ def refusing(row: ProviderRates, *, since_start: bool) -> list[Line]:
 
 
 def refused(picture: Picture) -> list[Line]:
-    """Return that connections were refused, for which causes, and which address has the most."""
+    """Return parts on refused connections: their causes, and the address with the most connections."""
     document, lines = picture.document, list[Line]()
     for whose, connections, rates in (
         ("connections", document.callers_connections, picture.refused),
@@ -65,8 +64,8 @@ def refused(picture: Picture) -> list[Line]:
             lines.append([(f"{whose} refused since start: {', '.join(now)}", DIM)])
         elif now:
             causes = sorted(now, key=lambda cause: -now[cause])
-            told = ", ".join(f"{_CAUSES.get(cause, cause)} {rate(now[cause])}/s" for cause in causes)
-            lines.append([(f"{whose} refused", _STRONG), (f" {told}{_busiest(connections)}", PLAIN)])
+            named = ", ".join(f"{_CAUSES.get(cause, cause)} {rate(now[cause])}/s" for cause in causes)
+            lines.append([(f"{whose} refused", _STRONG), (f" {named}{_busiest(connections)}", PLAIN)])
         elif connections.max and connections.open >= connections.max:
             whole = f" {connections.open} of {connections.max}{_busiest(connections)}"
             lines.append([(f"{whose.upper()} FULL", _STRONG), (whole, PLAIN)])
@@ -74,7 +73,7 @@ def refused(picture: Picture) -> list[Line]:
 
 
 def given_up(picture: Picture) -> list[Line]:
-    """Return that callers hang up before they have an answer."""
+    """Return a part if many callers hang up before their answer."""
     share = picture.left / picture.requests if picture.requests else 0.0
     if picture.since_start or share < _GIVEN_UP:
         return []
@@ -82,7 +81,7 @@ def given_up(picture: Picture) -> list[Line]:
 
 
 def starved(picture: Picture) -> list[Line]:
-    """Return which caller gets more rejects than answers."""
+    """Return a part on a caller with more rejects than answers."""
     if picture.since_start or picture.starved is None or picture.starved[1] < _MOST:
         return []
     hint, share = picture.starved
@@ -90,7 +89,7 @@ def starved(picture: Picture) -> list[Line]:
 
 
 def reason(because: str) -> str:
-    """Return what of a breaker's reason finds room behind its name: `last 503`, `probe: 503`."""
+    """Shorten the reason of a breaker's state: `last 503`, `probe failed: 503`."""
     said = because.partition(";")[0]
     _, last, cause = said.rpartition("last ")
     if last:

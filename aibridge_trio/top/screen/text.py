@@ -1,6 +1,6 @@
-"""What lines on a terminal are made of: styled text, cells of a width, bars, sparklines, short numbers. Pure."""
+"""Building blocks of lines: styled text in cells, tables, bars, sparklines, short numbers. Pure."""
 
-# ruff: noqa: PLR2004 - a unit ends where its number would need one cell more; the docstrings say how many there are
+# ruff: noqa: PLR2004 - a unit ends where its number would need one cell more; docstrings name the widths
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rich.style import Style
 
 T = TypeVar("T")
 
-# Red is for what is out of service and for a lost bridge, nothing else.
+# Red marks open breakers and a lost bridge, nothing else.
 RED, YELLOW, GREEN, DIM, BOLD, PLAIN = "bold red", "yellow", "green", "dim", "bold", ""
 NOTHING = "--"
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-# Same widths, for terminals that know no more.
+# ASCII characters of the same width, for terminals without UTF-8.
 _ASCII = str.maketrans("▁▂▃▄▅▆▇█░→…▸↑↓×▲▼└", "_.:-=+*#.>~>^vx/\\`")
 
 Cell = tuple[str, str]
@@ -31,14 +31,14 @@ Line = list[Cell]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Lines of (text, style), ready to be drawn; no line is wider than what it was made for."""
+    """Lines of (text, style), as wide as the canvas they were made for."""
 
     lines: tuple[Line, ...]
     ascii: bool = False
 
     @property
     def plain(self) -> str:
-        """The text alone."""
+        """The text without styles."""
         return "".join("".join(self._text(text) for text, _ in line).rstrip() + "\n" for line in self.lines)
 
     def _text(self, text: str) -> str:
@@ -54,12 +54,12 @@ class Frame:
 
 
 def knows_blocks(encoding: str | None) -> bool:
-    """Tell whether text in this encoding can hold blocks and arrows."""
+    """Tell whether this encoding has blocks and arrows."""
     return "utf" in (encoding or "").lower()
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly so many cells, cut with an ellipsis if it is longer."""
+    """Return the text in exactly `width` cells, cut with an ellipsis if longer."""
     if width <= 0:
         return ""
     if cell_len(text) > width:
@@ -70,7 +70,7 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 
 
 def clip(line: Line, width: int) -> Line:
-    """The line in exactly so many cells, cut with an ellipsis if it is longer."""
+    """Return the line in exactly `width` cells, cut with an ellipsis if longer."""
     clipped: Line = []
     for number, (text, style) in enumerate(line):
         length = cell_len(text)
@@ -87,12 +87,12 @@ def clip(line: Line, width: int) -> Line:
 
 
 def length(line: Line) -> int:
-    """How many cells it takes."""
+    """Return the width in cells."""
     return sum(cell_len(text) for text, _ in line)
 
 
 def beside(width: int, *blocks: tuple[int, Sequence[Line]]) -> list[Line]:
-    """Blocks from left to right, each with its width and a gap of two behind it; the last takes what is left."""
+    """Put blocks side by side, each with its width and a gap of two cells; the last gets the remaining width."""
     lines: list[Line] = []
     for row in zip_longest(*(block for _, block in blocks), fillvalue=()):
         line: Line = []
@@ -108,13 +108,13 @@ def beside(width: int, *blocks: tuple[int, Sequence[Line]]) -> list[Line]:
 
 
 def grey(lines: Iterable[Line]) -> list[Line]:
-    """The same lines, as what was: without colours."""
+    """Return the lines dimmed, without colors."""
     return [[(text, DIM) for text, _ in line] for line in lines]
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """A column of a table: title, width in cells, and what it shows of a row."""
+    """A column of a table: title, width in cells, and the cell of a row."""
 
     title: str
     width: int
@@ -125,16 +125,16 @@ class Column(Generic[T]):
 def table(
     columns: Sequence[Column[T]], rows: Iterable[T], marked: str | None = None, sign: str = ""
 ) -> list[Line]:
-    """A head and a line per row; the column that is `marked` has its title underlined, and beside it the sign."""
+    """Return a head and a line per row; the `marked` column's title is underlined, with the sign beside it."""
     head: Line = []
     before = ""
     for column in columns:
         its, style = (sign, "bold underline") if column.title == marked else ("", BOLD)
-        # Only the word is underlined, not the cells around it.
+        # Underline the word, not the padding.
         title = fit(column.title, min(column.width, cell_len(column.title)))
         after = " " * (column.width - cell_len(title))
         if column.right:
-            # Where the title fills its column, the sign takes the blank in front of it.
+            # If the title fills its column, the sign replaces the blank before it.
             before, after = before + after, ""
             its = its if before else ""
             head += [(before[len(its) :], PLAIN), (its, BOLD), (title, style)]
@@ -153,14 +153,14 @@ def table(
 
 
 def bar(part: int, whole: int, width: int) -> str:
-    """A bar of so many cells; something is never nothing, and only all is full."""
+    """Return a bar of `width` cells: at least one is full if part > 0, all are only if part = whole."""
     cells = min(width, width * part // whole) if whole else 0
     cells = max(1, cells) if part > 0 and whole else cells
     return "█" * cells + "░" * (width - cells)
 
 
 def sparkline(values: Sequence[float | None]) -> str:
-    """A cell per value, the highest of them full; the lowest block is 0, a space is unknown."""
+    """Return a cell per value, scaled to the highest; the lowest block is 0, a space is unknown."""
     top = max((value for value in values if value is not None), default=0.0)
 
     def block(value: float | None) -> str:
@@ -173,7 +173,7 @@ def sparkline(values: Sequence[float | None]) -> str:
 
 def count(number: float) -> str:
     """`1,042`, `123k`, `4.5M`: at most six cells."""
-    # Six digits and a comma would be seven cells.
+    # Six digits and a comma need seven cells.
     return f"{number:,.0f}" if number < 99_999.5 else _scaled(number)
 
 
@@ -207,7 +207,7 @@ def span(seconds: float | None) -> str:
     days, hour = divmod(hours, 24)
     if days > 9999:
         return "ages"
-    # From ten on, the smaller unit says little and would be a sixth cell.
+    # From ten on the smaller unit is dropped: it would need a sixth cell.
     for number, unit, rest in (
         (days, "d", f"{hour:02}h"),
         (hours, "h", f"{minute:02}m"),
@@ -219,7 +219,7 @@ def span(seconds: float | None) -> str:
 
 
 def remaining(left: float, age: float, whole: float | None = None) -> str:
-    """What is left `age` seconds after it was told: as a `span`, rounded up, and never more than the whole."""
+    """Return `left` minus `age` seconds as a `span`, rounded up, at most `whole`."""
     rest = math.ceil(max(0.0, left - age))
     return span(rest if whole is None else min(rest, math.ceil(whole)))
 

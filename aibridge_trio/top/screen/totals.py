@@ -1,4 +1,4 @@
-"""The bridge as a whole: requests and rejects, what is in flight, and who waits. Pure."""
+"""The lines on the whole bridge: requests, rejects, requests in flight, the queue. Pure."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from aibridge_trio.top.screen.text import (
 )
 from aibridge_trio.top.view import ROOMY
 
-# More columns would be less than three seconds each: nothing but flicker.
+# More columns would be shorter than three seconds each, which flickers.
 _LONGEST_TRACE = 100
-# On a narrower screen than this lines are cut, from the right (cells).
+# On narrower screens lines are cut at the right (cells).
 _USUAL = 80
 # The cells of a meter.
 _BAR = 20
 
 
 def totals(picture: Picture, width: int, now: float) -> list[Line]:
-    """Requests and rejects with their last minutes, the concurrency as a bar, the rate limit, the queue if any."""
+    """Return requests and rejects with sparklines, the concurrency as a bar, the rate limit, the queue if any."""
     document = picture.document
     room = min(max(5, width - 47), _LONGEST_TRACE)
     minutes = f"{TRACE / 60:.0f} min"
@@ -64,7 +64,7 @@ def _in_flight(document: Document, width: int) -> Line:
     gauge = bar(document.in_flight, limit, _BAR) if limit else ""
     rate_limit = f"{document.rate_limit}/s a caller" if document.rate_limit else "off"
     active = f", {document.active_callers} active" if document.rate_limit else ""
-    # Where there is less room, these stand beside those whom they limit.
+    # On narrower screens they are in the tables of callers and providers.
     each = (("a caller", document.per_caller), ("a provider", document.per_provider))
     limits = "".join(f", {most} {whose}" for whose, most in each if most) if width >= ROOMY else ""
     line: Line = [
@@ -76,14 +76,14 @@ def _in_flight(document: Document, width: int) -> Line:
         (rate_limit, PLAIN),
         (active, DIM),
     ]
-    # What is cut would be read as something else; without these the rest is still true.
+    # A cut number would be misread; drop whole parts instead.
     for spare in ((limits, DIM), (f"{gauge} ", f"bold {YELLOW}" if full else GREEN), (active, DIM)):
         line = line if length(line) <= max(width, _USUAL) else [cell for cell in line if cell != spare]
     return line
 
 
 def _queue(queue: Queue, rates: QueueRates, width: int) -> Line:
-    """Who waits, for how long those did who had their turn, and how soon places become free."""
+    """The queue: requests that wait, wait times, and the pace at which slots become free."""
     full = queue.waiting >= queue.size
     style = f"bold {YELLOW}" if full else YELLOW if queue.waiting else DIM
     line: Line = [

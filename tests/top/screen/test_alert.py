@@ -71,7 +71,7 @@ def test_the_alert_names_every_open_provider() -> None:
 
 def test_the_alert_is_calm_when_all_is_well() -> None:
     """Who turns nobody away, and has nobody sick, is well, with breakers or without."""
-    calm = "all well: nobody is turned away"
+    calm = "all well: no rejects"
     assert SCENES["no-traffic"].lines()[1] == calm
     for state in (OFF, OFF | OPEN):
         assert Scene(a_picture(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
@@ -105,7 +105,7 @@ def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, tol
 def test_what_is_over_is_over() -> None:
     """Failures from before the interval stay among the totals, and alarm nobody."""
     scene = Scene(a_picture(without_rejects))
-    assert scene.lines()[1] == "all well: nobody is turned away"
+    assert scene.lines()[1] == "all well: no rejects"
     styles = [style for line in scene.frame(80, 24).lines for text, style in line if text.strip() == "429×131"]
     assert styles == ["dim"]
 

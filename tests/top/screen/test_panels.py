@@ -80,7 +80,7 @@ def test_what_a_queue_did_long_ago_alarms_nobody() -> None:
     def once(document: Said) -> None:
         document["queue"] |= {"size": 20, "full": 9, "hopeless": 3, "timed_out": 1}
 
-    assert lines(once, calm)[1] == "all well: nobody is turned away"
+    assert lines(once, calm)[1] == "all well: no rejects"
 
 
 def test_rates_of_the_queue_are_of_the_interval() -> None:
@@ -176,7 +176,7 @@ def test_shadow_is_said_calmly_as_long_as_it_is_on() -> None:
     """Which protections only count stands behind all else, dim, also when nothing else is to say."""
     only = "shadow: concurrency, rate only count"
     shadow = shadowing("concurrency", "rate")
-    assert lines(shadow, calm)[1] == f"all well: nobody is turned away  {only}"
+    assert lines(shadow, calm)[1] == f"all well: no rejects  {only}"
     assert lines(shadowing("breaker"), calm)[1].endswith("  shadow: breaker only counts")
     drawn = frame(a_picture(shadow), View(), HERE, Canvas(), NOW)
     assert (only, "dim") in drawn.lines[1]

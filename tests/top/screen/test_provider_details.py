@@ -14,7 +14,7 @@ from aibridge_trio.top.data.parse import read
 from aibridge_trio.top.data.rates import provider_rates
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.layout import Canvas, frame
-from aibridge_trio.top.screen.provider_details import beneath, notable
+from aibridge_trio.top.screen.provider_details import detail_lines, notable
 from aibridge_trio.top.screen.text import length
 from aibridge_trio.top.view import View
 from tests.support.pictures import (
@@ -107,7 +107,7 @@ def test_no_more_lines_than_may_be_and_nothing_uncounted(
     for provider, (scopes, rest) in zip(said["providers"], many, strict=True):
         provider["breaker"] |= {"scopes": scopes} | (RESTING if rest else {})
     shown = [provider_rates(each, None, 1.0) for each in read(said).providers]
-    below, everything = beneath(shown, most, 0.0, width), beneath(shown, None, 0.0, width)
+    below, everything = detail_lines(shown, most, 0.0, width), detail_lines(shown, None, 0.0, width)
     assert sum(map(len, below)) <= most
     having = sum(map(bool, everything))
     assert sum(map(bool, below)) == min(having, most)

@@ -37,7 +37,7 @@ from tests.support.pictures import (
 )
 
 HERE = Link("http://127.0.0.1:4002", silence=0.0)
-WELL = "all well: nobody is turned away"
+WELL = "all well: no rejects"
 
 
 def headline(picture: Picture, *, late: float = 0.0, width: int = 200) -> str:

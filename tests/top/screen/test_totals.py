@@ -48,7 +48,7 @@ def test_a_queue_at_rest_has_dashes() -> None:
 
     drawn = lines(empty, calm)
     assert "queue     " + "░" * 20 + " 0 of 20  wait p50 -- p99 --  pace --/s" in drawn
-    assert drawn[1] == "all well: nobody is turned away"
+    assert drawn[1] == "all well: no rejects"
 
 
 def test_limits_stand_beside_those_whom_they_limit() -> None:
