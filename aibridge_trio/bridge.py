@@ -28,11 +28,8 @@ from aibridge_trio.net.poller import new_poller
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import ends
 from aibridge_trio.server.asgi import HandlerApplication
-from aibridge_trio.server.connection_limit import (
-    admin_connection_limit,
-    caller_connection_limit,
-    raise_descriptor_limit,
-)
+from aibridge_trio.server.connection_limit import admin_connection_limit, caller_connection_limit
+from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log

@@ -1,4 +1,4 @@
-"""Bodies that are compressed (RFC 9110 8.4.1, RFC 8878), unpacked as they come and never all at once."""
+"""Decompression of bodies (RFC 9110 8.4.1, RFC 8878) piece by piece, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, Protocol
 from aibridge_trio.http.gzip import CODINGS, GzipDecompressor
 
 _ZSTD = b"zstd"
-# 8 MiB, the largest window that RFC 9659 lets HTTP ask for: memory that a frame's head of ten bytes may demand.
+# 8 MiB, the largest window that RFC 9659 allows in HTTP: a frame header of ten bytes can demand this memory.
 _WINDOW_LOG = 23
 
 
 class Decompressor(Protocol):
-    """Takes a body piece by piece, in one coding."""
+    """Decompresses a body of one content coding."""
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Yield what a piece unpacks to, in bounded pieces; ValueError where it is not in that coding."""
+        """Yield the decompressed data of a piece, in bounded pieces. Raises ValueError for malformed data."""
 
 
 def decompressor(coding: bytes) -> Decompressor | None:
-    """Return what unpacks a `Content-Encoding`, None for one that cannot be read here."""
+    """Return a decompressor for a `Content-Encoding`, None for one that is not supported."""
     if coding in CODINGS:
         return GzipDecompressor()
     if coding != _ZSTD:
@@ -34,7 +34,7 @@ def decompressor(coding: bytes) -> Decompressor | None:
 
 
 class ZstdDecompressor:
-    """Zstandard; a step unpacks `max_size` bytes at most."""
+    """Decompresses Zstandard; yields at most `max_size` bytes at a time."""
 
     def __init__(self, max_size: int = 64 * 1024) -> None:
         self._zstd = _library()
@@ -42,7 +42,7 @@ class ZstdDecompressor:
         self._frame = self._begin()
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Yield what a piece unpacks to, frame by frame."""
+        """See Decompressor. A body may consist of several frames."""
         try:
             while piece or not (self._frame.eof or self._frame.needs_input):
                 if self._frame.eof:
@@ -60,9 +60,9 @@ class ZstdDecompressor:
 
 
 def _library() -> Any:
-    """Return zstd: of the standard library from Python 3.14 on, before that its backport."""
+    """Return the zstd module: from the standard library as of Python 3.14, before that the backport."""
     if sys.version_info >= (3, 14):
         return import_module("compression.zstd")
-    from backports import zstd  # noqa: PLC0415 - 10 ms that few need
+    from backports import zstd  # noqa: PLC0415 - takes 10 ms, and few bodies need it
 
     return zstd

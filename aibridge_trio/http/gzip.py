@@ -1,27 +1,27 @@
-"""What a body says that is compressed with gzip or deflate, unpacked as it comes and never all at once."""
+"""Decompression of gzip and deflate bodies piece by piece, in bounded memory."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 
-# Codings of RFC 9110 8.4.1 that this reads.
+# The content codings (RFC 9110 8.4.1) that this decompresses.
 CODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
-# The window's size, and: find out whether it is gzip (RFC 1952) or zlib (RFC 1950).
+# The window size, plus 32: detect gzip (RFC 1952) or zlib (RFC 1950) by the header.
 _EITHER = zlib.MAX_WBITS + 32
 
 
 class GzipDecompressor:
-    """Takes a body piece by piece; a step unpacks `max_size` bytes at most."""
+    """Decompresses gzip and zlib; yields at most `max_size` bytes at a time."""
 
     def __init__(self, max_size: int = 64 * 1024) -> None:
         self._max_size = max_size
         self._unpack = zlib.decompressobj(_EITHER)
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """Yield what a piece unpacks to, in bounded pieces; ValueError where it is not compressed like that."""
+        """Yield the decompressed data of a piece, in bounded pieces. Raises ValueError for malformed data."""
         while piece:
-            if self._unpack.eof:  # gzip allows several members, one behind the other
+            if self._unpack.eof:  # gzip allows several members in sequence
                 self._unpack = zlib.decompressobj(_EITHER)
             try:
                 unpacked = self._unpack.decompress(piece, self._max_size)

@@ -1,4 +1,4 @@
-"""Headers on their way through: what dropped behind, what is rebuilt, what may be believed.
+"""Headers on their way through a proxy: which are forwarded, which are rebuilt, which values are valid.
 
 https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 """
@@ -14,7 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 _HOP_BY_HOP = frozenset(
     {
         b"connection",
-        b"http2-settings",  # RFC 7540, 3.2.1: beside an offer of h2c
+        b"http2-settings",  # RFC 7540, 3.2.1: comes with `Upgrade: h2c`
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authorization",
@@ -25,9 +25,9 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# Rebuilt for each hop, never copied. `Expect` has been answered by the server in front.
+# Rebuilt for each hop, never copied. Our server has already responded to `Expect`.
 _FRAMING = frozenset({b"content-length", b"host", b"expect"})
-# What `Connection` says as a rule, which names no header that could be there.
+# The usual values of `Connection`, which name no other header to drop.
 _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close"})
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 
@@ -39,7 +39,7 @@ _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
 def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Headers:
-    """Return what may go further: neither hop-by-hop, nor framing, nor named by `Connection`, nor in `drop`."""
+    """Return the headers to forward: not hop-by-hop, nor framing, nor named by `Connection`, nor in `drop`."""
     dropped = _dropped(drop)
     kept = [header for header in headers if header[0].lower() not in dropped]
     if len(kept) < len(headers):
@@ -65,12 +65,12 @@ def find(headers: Headers, name: bytes) -> bytes | None:
 
 
 def sane_request_id(values: list[bytes]) -> bytes | None:
-    """Return the caller's request id if there is one and it is visible ASCII of at most 128 bytes."""
+    """Return the caller's request id if there is exactly one, of visible ASCII, at most 128 bytes long."""
     return values[0] if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]) else None
 
 
 def content_length(values: list[bytes]) -> int | None:
-    """Return the length announced, None without one; ValueError if it is no number, or there are several."""
+    """Return the Content-Length, None without one. Raises ValueError if it is no number or repeated."""
     if not values:
         return None
     if len(values) > 1 or not _DIGITS.fullmatch(values[0]):
@@ -79,7 +79,7 @@ def content_length(values: list[bytes]) -> int | None:
 
 
 def caller_timeout(headers: Headers) -> float:
-    """Return for how many seconds a caller says it waits for an answer, infinity if it says nothing.
+    """Return the read timeout (seconds) that a caller announces, infinity without one.
 
     `x-stainless-read-timeout`, and Anthropic's `x-stainless-timeout`, are what the official SDKs send.
     """
@@ -88,6 +88,6 @@ def caller_timeout(headers: Headers) -> float:
 
 
 def media_type(headers: Headers) -> str:
-    """Return the bare media type of an answer, lower-case, without parameters."""
+    """Return the media type of a response in lower case, without parameters."""
     value = find(headers, b"content-type") or b""
     return value.partition(b";")[0].strip().lower().decode("latin-1")

@@ -1,4 +1,4 @@
-"""A request and its reply, as every handler sees them, whoever carries their bytes."""
+"""A request and its reply as handlers see them, independent of the server that transports them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from email.utils import formatdate
 
 from aibridge_trio.http.headers import Headers
 
-# The longest silence (seconds) of a caller in the middle of its upload. nginx's client_body_timeout.
+# How long (seconds) a caller may send nothing during its upload, like nginx's client_body_timeout.
 UPLOAD_SILENCE = 60.0
 
 
 class BodyStalled(Exception):
-    """The caller began to send a body and fell silent."""
+    """The caller stopped sending its body for longer than UPLOAD_SILENCE."""
 
 
 class Body(ABC):
-    """A request's body: iterate over it once, or not at all.
+    """A request's body: iterate over it at most once.
 
-    `received` is how many bytes of it have come, `caller_left` whether its caller has gone.
+    `received` is how many bytes have arrived, `caller_left` whether the caller has left.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Body(ABC):
         return self
 
     def waited(self, now: float) -> float:
-        """Return for how long (seconds) pieces have been waited for, up to `now`."""
+        """Return how long (seconds) the handler has waited for pieces, up to `now`."""
         return self._waited + (0.0 if self._wait_began is None else now - self._wait_began)
 
     def _begin_wait(self, now: float) -> None:
@@ -44,22 +44,22 @@ class Body(ABC):
 
     @abstractmethod
     async def __anext__(self) -> bytes:
-        """Return the next piece; BodyStalled when none comes in time."""
+        """Return the next piece. Raises BodyStalled when none arrives in time."""
 
 
 @dataclass(slots=True)
 class Request:
-    """What the caller sent. Header names are lower-case; path and query are the bytes that came."""
+    """A caller's request. Header names are lower-case; path and query are the bytes as received."""
 
     method: str
     path: bytes
     query: bytes = field(repr=False)
     headers: Headers = field(repr=False)
     client: str | None  # the peer's address
-    server: str | None  # ours, as the peer sees it; None on a unix socket
+    server: str | None  # the address that the caller connected to; None on a unix socket
     body: Body
-    secure: bool = False  # in TLS
-    on_loopback: bool = False  # to a TCP listener that only programs of this machine reach
+    secure: bool = False  # over TLS
+    on_loopback: bool = False  # received by a TCP listener on a loopback address
     _index: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -73,13 +73,13 @@ class Request:
         """Return all values of a header, in order."""
         if name not in self._index:
             return []
-        if len(self._index) == len(self.headers):  # none comes twice
+        if len(self._index) == len(self.headers):  # no name is repeated
             return [self._index[name]]
         return [value for key, value in self.headers if key == name]
 
 
 class Reply(ABC):
-    """The answer, in the order start, send …, end; without an end it breaks off, and the caller sees that."""
+    """The response, in the order start, send …, end. Without an end it is cut off, which the caller notices."""
 
     def __init__(self) -> None:
         self._defaults: list[Headers] = []
@@ -91,28 +91,28 @@ class Reply(ABC):
 
     @property
     def started(self) -> bool:
-        """Whether the head has gone out."""
+        """Whether the head has been sent."""
         return self.status is not None
 
     @property
     def longest_write(self) -> float:
-        """For how long (seconds) the longest write has waited for the caller; 0 where that is unknown."""
+        """How long (seconds) the longest write has waited for the caller; 0 where that is unknown."""
         return 0.0
 
     def add_defaults(self, headers: Headers) -> None:
-        """Add headers to the head to come, all of them, unless it brings one of these names by itself."""
+        """Add headers to the head to come: all of them, or none if it has one of their names already."""
         self._defaults.append(headers)
 
     def override(self, headers: Headers) -> None:
-        """Let the head to come have these headers, in place of what it brings under their names."""
+        """Set headers of the head to come, in place of those with the same names."""
         self._overrides += headers
 
     def add(self, header: tuple[bytes, bytes]) -> None:
-        """Add a header to the head to come, beside what it brings under the same name."""
+        """Add a header to the head to come, beside those with the same name."""
         self._added.append(header)
 
     async def start(self, status: int, headers: Headers, *, more: bool = False) -> None:
-        """Send the head; with `more` it may wait for a piece of the body, which follows at once."""
+        """Send the head. With `more`, a piece of the body follows at once, and the head may wait for it."""
         self.status = status
         present = {name.lower() for name, _ in headers}
         for default in self._defaults:
@@ -130,16 +130,16 @@ class Reply(ABC):
         await self._send(piece)
 
     async def end(self) -> None:
-        """End it cleanly."""
+        """End the response cleanly."""
         await self._end()
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole answer of our own, and end it."""
+        """Send a complete response of our own."""
         await self.write(status, headers, body)
         await self.end()
 
     async def write(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send all of an answer of our own, sized and dated, but for its end."""
+        """Send a response of our own, with Content-Length and Date, without ending it."""
         date = formatdate(usegmt=True).encode()
         headers = [*headers, (b"date", date), (b"content-length", b"%d" % len(body))]
         await self.start(status, headers, more=True)
@@ -147,15 +147,15 @@ class Reply(ABC):
 
     @abstractmethod
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:
-        """Carry the head."""
+        """Transport the head."""
 
     @abstractmethod
     async def _send(self, piece: bytes) -> None:
-        """Carry a piece of the body."""
+        """Transport a piece of the body."""
 
     @abstractmethod
     async def _end(self) -> None:
-        """Set `ended`, and carry the end."""
+        """Set `ended`, and transport the end."""
 
 
 Handler = Callable[[Request, Reply], Awaitable[None]]

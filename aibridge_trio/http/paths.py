@@ -1,7 +1,7 @@
-"""Whether a path means the same to every reader. Pure.
+"""Checks that a request path means the same to every reader. Pure.
 
-Another reader of the same path may decode it, once or again and again, and resolve what then are dots, slashes or
-parameters into a path that the allow-list has not seen. So what is decoded must be plain at once.
+Another server may decode the path once more, and resolve dots, slashes or parameters in the result into a path
+that the allow-list has not seen. So a path must be unambiguous after decoding it once.
 
 https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
 """
@@ -14,19 +14,19 @@ from urllib.parse import unquote_to_bytes
 
 from aibridge_trio.errors import BadRequest
 
-# All that makes a second look necessary; most paths have nothing of it.
+# What makes the full check necessary; most paths contain none of it.
 _SUSPECT = re.compile(rb"[^!-~]|[%\\#;?]|//|/[.]+(/|$)")
 _ESCAPES = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
-# Nobody needs to write these in another way, but who wants to be read in two.
+# Encoded dots and backslashes: no client needs them, and readers differ on them.
 _DISGUISED = re.compile(rb"%2e|%5c", re.IGNORECASE)
 _SLASH = re.compile(rb"%2f", re.IGNORECASE)
-# Empty ones inside, and dots; some systems cut blanks off. The last may be empty: that is a slash at the end.
+# Empty segments, and dot segments; some systems strip spaces. The last may be empty: a trailing slash.
 _UNFIT_SEGMENT = re.compile(r"/(?=/)|/[. ]+(?=/|$)")
 _FORBIDDEN = frozenset("%\\#;?")
 
 
 def check(path: bytes) -> bool:
-    """Refuse a path that is not plain; return whether it holds an encoded slash, which some routes allow."""
+    """Raise BadRequest for an ambiguous path; return whether it has an encoded slash, which some routes allow."""
     if not _SUSPECT.search(path):
         return False
     if not _ESCAPES.fullmatch(path) or _DISGUISED.search(path) or not is_plain(path):
@@ -35,12 +35,12 @@ def check(path: bytes) -> bool:
 
 
 def is_plain(path: bytes) -> bool:
-    """Tell whether what a path decodes to is text without dot segments, empty ones or anything to decode again."""
+    """Return whether the decoded path is text without dot or empty segments, or anything to decode again."""
     try:
         text = unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:  # overlong forms are none either
+    except UnicodeDecodeError:  # also for overlong forms
         return False
-    # What some systems take compatible characters for, like the full-width dot.
+    # NFKC: some systems replace compatibility characters, like the full-width dot.
     return all(
         form.isprintable()
         and _FORBIDDEN.isdisjoint(form)

@@ -1,8 +1,9 @@
-"""What a caller sends, as HTTP/1.1, on llhttp: bytes in, events out. Pure.
+"""Parses callers' HTTP/1.1 requests with llhttp: bytes in, events out. Pure.
 
-llhttp (httptools) reads strictly: a bare LF, an obs-fold, a NUL, Content-Length beside Transfer-Encoding, a bad
-chunk are errors. What it leaves to its driver is here: one coding only, none in HTTP/1.0, exactly one Host,
-limits, and a stop at the end of each request, because llhttp would go through a whole pipeline at once.
+llhttp (httptools) is strict: a bare LF, an obs-fold, a NUL, Content-Length beside Transfer-Encoding, or a bad
+chunk is an error. This module adds what llhttp leaves to its caller: `chunked` is the only transfer coding, and
+none is allowed in HTTP/1.0; exactly one Host; limits; and a stop after each request, because llhttp would parse a
+whole pipeline at once.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ import httptools
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.response_parser import MAX_HEAD, MAX_HEADERS
 
-# What a chunked body may have beside its chunks and their sizes: extensions and trailers, which nobody reads.
+# What a chunked body may hold beside data and chunk sizes (bytes): extensions and trailers, which are ignored.
 _MAX_OVERHEAD = 16 * 1024
 _CHUNK_OVERHEAD = 32
-# Heads and chunks are fed up to an empty line, so that at most so many bytes (some ten requests) are read too far.
+# Heads and chunks are fed up to an empty line, so at most this many bytes (some ten requests) are parsed ahead.
 _STRIDE = 256
 
 _CHUNKED = b"transfer-encoding: chunked"
 _FRAMING_HEADERS = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
-# Nothing that another reader could take for a second host or the beginning of a path.
+# No character that another reader could take for a second host or the start of a path.
 _HOST = re.compile(rb"[^\x00-\x20\x7f-\xff,/?#\\]*")
 
 BAD_REQUEST = 400
@@ -64,7 +65,7 @@ class EndOfRequest(NamedTuple):
 
 
 class InvalidRequest(NamedTuple):
-    """What came is no request, or too much of one: the status to answer, and reason. Behind it nothing is read."""
+    """The bytes are no request, or exceed a limit: the status to respond with, and why. The last event."""
 
     status: int
     reason: str
@@ -98,20 +99,20 @@ class RequestParser:
 
     @property
     def has_buffered(self) -> bool:
-        """Whether bytes are kept for the next call."""
+        """Whether bytes behind the end of a request are kept for the next call of `feed`."""
         return bool(self._buffer)
 
     @property
     def unfinished_head(self) -> int:
-        """How many bytes of a head have come that is not complete."""
+        """The size so far (bytes) of a head that is not complete."""
         return self._head_size if self.head_begun else 0
 
     def close(self) -> None:
-        """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
+        """Break the reference cycle with llhttp's parser. Nothing can be fed any more."""
         del self._parser
 
     def feed(self, data: bytes = b"") -> list[Event]:
-        """Return what these bytes hold, those kept before them, up to the end of a request."""
+        """Return the events in these bytes and those kept from before, up to the end of a request."""
         data = self._buffer + data if self._buffer else data
         at, size, events = 0, len(data), self._events
         while at < size and not self.closed and not (events and events[-1] is _END):
@@ -123,7 +124,7 @@ class RequestParser:
         return events
 
     def _stride(self, data: bytes, at: int, size: int) -> int:
-        """Return how far to go: no further than to the end of this request, as far as that can be seen."""
+        """Return the position to parse to: not past the end of this request, as far as that is known."""
         if self._remaining:
             return min(size, at + self._remaining)
         if size - at <= _STRIDE:
@@ -157,9 +158,10 @@ class RequestParser:
             self.closed, self.head_begun = True, False
 
     def _resume_after_upgrade(self, rest: bytes) -> None:
-        """Read on in HTTP/1.1 behind an offer of another protocol (RFC 9110, 7.8), for which llhttp stops.
+        """Continue in HTTP/1.1 after an `Upgrade` header (RFC 9110, 7.8), at which llhttp stops.
 
-        It leaves the body out. So another parser is brought to where the body begins, by a head that is not told.
+        llhttp skips the body of such a request. So a new parser is fed a head that announces the same body, and
+        produces no event for it.
         """
         if self._body_skipped:
             self._parser = httptools.HttpRequestParser(self)
@@ -184,13 +186,13 @@ class RequestParser:
         raise ValueError
 
     def on_message_begin(self) -> None:
-        """See the first byte of a head (llhttp calls this)."""
+        """Begin a head (called by llhttp)."""
         if not self._in_body:
             self.head_begun = True
             self._reset_head()
 
     def on_url(self, part: bytes) -> None:
-        """Take a part of the target (llhttp calls this)."""
+        """Add a part of the target (called by llhttp)."""
         if self._in_body:
             return
         self._target += part
@@ -198,12 +200,12 @@ class RequestParser:
             self._reject(HEAD_TOO_LONG, "its target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a line of the head; trailers are dropped (llhttp calls this)."""
+        """Add a header; trailers are dropped (called by llhttp)."""
         if not self._in_body:
             self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
-        """Decide how the request ends, and whether another may follow (llhttp calls this)."""
+        """Determine the body's framing, and whether another request can follow (called by llhttp)."""
         if self._in_body:
             return
         parser = self._parser
@@ -220,7 +222,7 @@ class RequestParser:
         self._closes = tunnel or version == "1.0" or not parser.should_keep_alive()
         self._remaining = 0 if tunnel else None if chunked else length
         self._in_body, self.head_begun, self._overhead = True, False, 0
-        # Behind an offer of another protocol llhttp reads no body.
+        # After an `Upgrade` header llhttp reads no body.
         self._body_skipped = parser.should_upgrade() and self._remaining != 0
         expects_continue = expects and version == "1.1" and self._remaining != 0
         self._events.append(
@@ -228,7 +230,7 @@ class RequestParser:
         )
 
     def _read_framing(self, version: str, headers: Headers) -> tuple[int, bool, bool]:
-        """Return the length announced, whether the body is chunked, whether a 100 is expected."""
+        """Return the Content-Length, whether the body is chunked, and whether a 100 is expected."""
         hosts, length, chunked, expects = 0, 0, False, False
         for name, value in headers:
             if name == b"host":
@@ -248,17 +250,17 @@ class RequestParser:
         return length, chunked, expects
 
     def _check_limits(self) -> None:
-        """Refuse a head that is too long; what was fed together with it may be its body."""
+        """Reject a head that is too long. The bytes fed with it are not counted: they may be its body."""
         size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._headers)
         if size > MAX_HEAD or len(self._headers) > MAX_HEADERS:
             self._reject(HEAD_TOO_LONG, "its head is too long")
 
     def on_chunk_header(self) -> None:
-        """See the beginning of a chunk (llhttp calls this)."""
+        """Allow for the size line of a chunk (called by llhttp)."""
         self._overhead -= _CHUNK_OVERHEAD
 
     def on_body(self, part: bytes) -> None:
-        """Take a part of the body (llhttp calls this)."""
+        """Add a part of the body (called by llhttp)."""
         if self._remaining is None:
             self._overhead -= len(part)
         else:
@@ -266,7 +268,7 @@ class RequestParser:
         self._pieces.append(part)
 
     def on_message_complete(self) -> None:
-        """See the end of a request (llhttp calls this)."""
+        """End a request (called by llhttp)."""
         if self._body_skipped:
             return
         self._flush()
@@ -276,7 +278,7 @@ class RequestParser:
 
 
 def _invalid(error: Exception) -> InvalidRequest:
-    """What llhttp says; it quotes nothing. An error of ours in a callback is no caller's fault."""
+    """Return llhttp's error, which quotes nothing of the request. Re-raise an exception of our callbacks."""
     if error.__context__ is not None:
         raise error.__context__
     return InvalidRequest(BAD_REQUEST, str(error))

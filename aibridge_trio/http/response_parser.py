@@ -1,8 +1,8 @@
-"""HTTP/1.1 as bytes, on llhttp: what a provider answers, read; what it is asked, written. Pure.
+"""Parses providers' HTTP/1.1 responses with llhttp, and writes requests to them. Pure.
 
-llhttp (httptools) reads strictly: a bare LF, an obs-fold, Content-Length beside Transfer-Encoding, a bad chunk
-are errors. What it leaves to its driver is here: answers to HEAD, bodies that end with the connection, bytes
-behind the end, limits.
+llhttp (httptools) is strict: a bare LF, an obs-fold, Content-Length beside Transfer-Encoding, or a bad chunk is an
+error. This module adds what llhttp leaves to its caller: responses to HEAD, bodies that end with the connection,
+bytes behind the end, and limits.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import httptools
 
 from aibridge_trio.http.headers import Headers
 
-# A head in bytes and in lines, either way: what nginx and Node allow, times four. Providers send some thirty
-# headers, SDKs some twenty.
+# The limits for a head, of requests and responses, in bytes and in lines: four times those of nginx and Node.
+# Providers send some thirty headers, SDKs some twenty.
 MAX_HEAD = 64 * 1024
 MAX_HEADERS = 256
-# Answers without a body, whatever their headers say (RFC 9112, 6.3).
+# Responses without a body, whatever their headers say (RFC 9112, 6.3).
 _BODILESS = (204, 304)
 _FIRST_STATUS, _FIRST_FINAL_STATUS = 100, 200
 _SWITCHING_PROTOCOLS = 101
@@ -25,15 +25,15 @@ _SWITCHES = "it switches protocols, and was not asked to"
 
 
 class Malformed(Exception):
-    """These bytes are no HTTP/1.1; `str()` says reason."""
+    """A message is not valid HTTP/1.1; `str()` says why."""
 
 
 class ResponseParser:
     """Parses one response. Feed it until it is `complete` or has an `error`; `status` is 0 until the head is read.
 
-    Interim answers (1xx) are passed over. `error` says why it cannot be read any further. `length` is
+    Interim responses (1xx) are skipped. `error` says why it cannot be read any further. `length` is
     how long its head says the body is, None where something else ends it. `reusable` tells, once complete, whether
-    another request may follow on the same connection; its answer is read here too, behind a call of `reset`.
+    another request may follow on the same connection; `reset` prepares for its response.
     """
 
     def __init__(self, *, to_head: bool = False) -> None:
@@ -41,13 +41,13 @@ class ResponseParser:
         self._begin(to_head=to_head)
 
     def reset(self, *, to_head: bool) -> None:
-        """Begin the next answer on the same connection."""
+        """Begin the next response on the same connection."""
         if self._to_head:  # llhttp waits for a body that never came
             self._parser = httptools.HttpResponseParser(self)
         self._begin(to_head=to_head)
 
     def close(self) -> None:
-        """Let go of the parser, which holds this as well as is held by it. Nothing more can be fed."""
+        """Break the reference cycle with llhttp's parser. Nothing can be fed any more."""
         del self._parser
 
     def _begin(self, *, to_head: bool) -> None:
@@ -67,20 +67,20 @@ class ResponseParser:
 
     @property
     def reusable(self) -> bool:
-        """Whether nothing speaks against another request on the same connection."""
+        """Whether another request may follow on the same connection."""
         return self.complete and self._keeps_alive and not self._excess
 
     def feed(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Return what these bytes hold of the body."""
+        """Parse these bytes; return the part of the body in them."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self.error = _SWITCHES
         except httptools.HttpParserError as error:
-            # What comes behind the end is no part of this answer, nor of the next.
+            # Bytes behind the end belong neither to this response nor to the next.
             self._excess = True
             if not self.complete:
-                # httptools puts an error of its own in the place of ours.
+                # httptools replaces our exception by its own.
                 self.error = self._error or str(error)
         pieces = self._pieces
         if not pieces:
@@ -90,7 +90,7 @@ class ResponseParser:
         return body
 
     def end(self) -> None:
-        """Take the end of the connection: for the end of the body if that is how it ends, else for a break."""
+        """Handle the end of the connection: the end of the body if it has no other framing, else an error."""
         self._keeps_alive = False
         if self._until_close:
             self.complete = True
@@ -102,19 +102,19 @@ class ResponseParser:
         raise Malformed(reason)
 
     def on_message_begin(self) -> None:
-        """See the beginning of an answer; there is but one, after interim ones (llhttp calls this)."""
+        """Begin a response; a second one after a final one is an excess (called by llhttp)."""
         self._interim = False
         if self.complete:
             self._excess = True
 
     def on_status(self, phrase: bytes) -> None:
-        """Count what nobody reads (llhttp calls this)."""
+        """Count the reason phrase towards the head's limit (called by llhttp)."""
         self._head_size += len(phrase)
         if self._head_size > MAX_HEAD:
             self._reject("its head is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a line of the head; those behind the body are counted and dropped (llhttp calls this)."""
+        """Add a header; trailers are counted and dropped (called by llhttp)."""
         self._head_size += len(name) + len(value) + 4
         if self._head_size > MAX_HEAD or len(self.headers) == MAX_HEADERS:
             self._reject("its head is too long")
@@ -122,7 +122,7 @@ class ResponseParser:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Decide how the body ends (llhttp calls this)."""
+        """Determine how the body ends (called by llhttp)."""
         if self.complete:
             return
         status = self._parser.get_status_code()
@@ -146,24 +146,24 @@ class ResponseParser:
         self._until_close = not chunked and self.length is None and status not in _BODILESS
         self._keeps_alive = self._parser.should_keep_alive()
         if self._to_head:
-            # llhttp cannot be told, and would take what follows for the body.
+            # llhttp has no way to learn this, and would take what follows for the body.
             self.complete = True
         self.status = status
 
     def on_body(self, body: bytes) -> None:
-        """Take a piece of the body (llhttp calls this)."""
+        """Add a piece of the body (called by llhttp)."""
         if self.complete:
             self._excess = True
         else:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
-        """See the end (llhttp calls this)."""
+        """End the response, unless it is an interim one (called by llhttp)."""
         self.complete = self.complete or not self._interim
 
 
 def request_head(method: str, target: bytes, headers: Headers) -> bytes:
-    """The head of a request. Raises Malformed if a part of it would end a line."""
+    """Return the head of a request. Raises Malformed if a part of it contains a line break."""
     lines = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target), *map(b": ".join, headers), b"\r\n"]
     head = b"\r\n".join(lines)
     if not head.count(b"\r") == head.count(b"\n") == len(lines) or b"\0" in head or b" " in target:
@@ -172,7 +172,7 @@ def request_head(method: str, target: bytes, headers: Headers) -> bytes:
 
 
 def chunk(piece: bytes) -> bytes:
-    """A piece of a chunked body; an empty one would end it."""
+    """Return a chunk of a chunked body. An empty piece would end the body."""
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
@@ -180,7 +180,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class RequestFraming:
-    """How a request's body goes out, by its headers: counted, chunked, or not at all.
+    """Frames a request's body as its headers say: by length, in chunks, or no body.
 
     Raises Malformed if the body is longer or shorter than its head announces.
     """
@@ -197,11 +197,11 @@ class RequestFraming:
 
     @property
     def complete(self) -> bool:
-        """Whether the body has its announced length; a chunked one is whole with its `end` only."""
+        """Whether the body has its announced length; a chunked one is complete only with its `end`."""
         return not self._chunked and not self._remaining
 
     def frame(self, piece: bytes) -> bytes:
-        """A piece as it goes out."""
+        """Return a piece as it is sent."""
         if self._chunked:
             return chunk(piece) if piece else b""
         if len(piece) > self._remaining:
@@ -210,7 +210,7 @@ class RequestFraming:
         return piece
 
     def end(self) -> bytes:
-        """What goes out behind the last piece."""
+        """Return what is sent after the last piece."""
         if self._remaining:
             raise Malformed("less of a body than its head announces")
         return LAST_CHUNK if self._chunked else b""

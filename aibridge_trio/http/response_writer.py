@@ -1,7 +1,7 @@
-"""How an answer goes out in HTTP/1.1: its head, its pieces, its end. Pure.
+"""Frames HTTP/1.1 responses to callers: head, pieces, end. Pure.
 
-An application says what it answers; where the answer ends is said here: by its length if it gave one, else by
-chunks, in HTTP/1.0 by the end of the connection. What contradicts its own framing never goes out as a whole.
+The framing is determined here: by the Content-Length that the application sets, else by chunks, in HTTP/1.0 by the
+end of the connection. A response that contradicts its own framing never looks complete.
 """
 
 from __future__ import annotations
@@ -22,15 +22,11 @@ _FRAMING_HEADERS = frozenset({b"content-length", b"transfer-encoding", b"connect
 
 
 class FramingError(Exception):
-    """The application contradicts itself; `str()` says how, and quotes nothing."""
+    """The application's response contradicts its own framing; `str()` says how, without quoting it."""
 
 
 class ResponseFraming:
-    """One answer on its way out. `closes` tells whether the connection ends with it.
-
-    `complete` tells that all of a sized body, or of an answer without one, has been given: with these bytes on the
-    wire the answer looks complete.
-    """
+    """The framing of one response. `closes` says whether the connection ends with it."""
 
     def __init__(self, *, to_head: bool, version: str, closes: bool) -> None:
         self.closes = closes
@@ -41,11 +37,11 @@ class ResponseFraming:
 
     @property
     def complete(self) -> bool:
-        """Whether what was given so far looks complete to a reader."""
+        """Whether the bytes so far look like a complete response: the body has its length, or there is none."""
         return self._bodiless or self._remaining == 0
 
     def head(self, status: int, headers: Headers) -> bytes:
-        """The head. Raises FramingError."""
+        """Return the head. Raises FramingError."""
         if not _FIRST_FINAL <= status <= _LAST:
             raise FramingError("this is no final status")
         self._bodiless = self._to_head or status in (_NO_CONTENT, _NOT_MODIFIED)
@@ -66,7 +62,7 @@ class ResponseFraming:
         return head + b"\r\n"
 
     def _keeps(self, status: int, name: bytes, value: bytes) -> bool:
-        """Read a header for what it says of the framing; tell whether it goes out as it is."""
+        """Apply a framing header; return whether it is sent as it is."""
         if name == b"content-length":
             if self._remaining is not None or not value.isdigit():
                 raise FramingError("its Content-Length is no number, or said twice")
@@ -78,7 +74,7 @@ class ResponseFraming:
         return name != b"transfer-encoding"
 
     def frame(self, data: bytes) -> bytes:
-        """A piece of the body. Raises FramingError."""
+        """Return a piece of the body as it is sent. Raises FramingError."""
         if self._bodiless or not data:
             return b""
         if self._remaining is None:
@@ -89,7 +85,7 @@ class ResponseFraming:
         return data
 
     def end(self) -> bytes:
-        """What goes out behind the last piece. Raises FramingError."""
+        """Return what is sent after the last piece. Raises FramingError."""
         if self._bodiless or (self._http10 and self._remaining is None):
             return b""
         if self._remaining:
@@ -98,7 +94,7 @@ class ResponseFraming:
 
 
 def error_response(status: int, reason: str) -> bytes:
-    """A whole answer that the connection gives by itself, before or instead of the application; it is the last."""
+    """Return a complete response from the server itself, not the application; it closes the connection."""
     body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii")
     date = formatdate(usegmt=True).encode("ascii")
     framing = ResponseFraming(to_head=False, version="1.1", closes=True)

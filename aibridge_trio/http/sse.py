@@ -1,4 +1,4 @@
-"""Server-sent events: bytes in, events out, in bounded memory.
+"""Parses server-sent events: bytes in, events out, in bounded memory.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The longest event that is read, in bytes. Text deltas are a few hundred; what is longer is a picture.
+# The longest event that is parsed (bytes). Text deltas take a few hundred bytes, images more than this.
 MAX_EVENT = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
@@ -21,7 +21,7 @@ class Event:
 
 
 class Parser:
-    """Looks on at a stream; goes blind, for good, at the first event above `max_event` bytes."""
+    """Parses one stream. `overflowed` is set at the first event above `max_event` bytes; parsing stops there."""
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
         self._max_event = max_event
@@ -34,7 +34,7 @@ class Parser:
         self.overflowed = False
 
     def feed(self, piece: bytes) -> list[Event]:
-        """Return the events that `piece` completes, however the bytes were cut."""
+        """Return the events that `piece` completes; pieces may split events anywhere."""
         if self.overflowed or not piece:
             return []
         if self._after_cr and piece[:1] == b"\n":

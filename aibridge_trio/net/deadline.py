@@ -1,4 +1,4 @@
-"""One patience for many waits: nothing is armed when one begins and nothing disarmed when it ends."""
+"""One timeout for many concurrent waits, cheaper than a cancel scope for each."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import trio
 
 
 class Waiter(Protocol):
-    """Whoever waits."""
+    """The owner of a wait."""
 
     def expire(self) -> None:
-        """See that this has taken too long. Not an await."""
+        """Handle the timeout. Synchronous."""
 
 
 class Deadline:
-    """Waits that may all last equally long (`seconds`), so that the first to begin is the first to be overdue.
+    """A timeout of `seconds` for any number of waits. The wait that began first is the first to expire.
 
-    `run` must be running for anything to expire. A cancel scope round each wait does the same at ten times the
-    cost.
+    Waits expire only while `run` is running. A cancel scope around each wait would cost ten times as much.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -27,15 +26,15 @@ class Deadline:
         self._due: OrderedDict[Waiter, float] = OrderedDict()
 
     def begin(self, waiter: Waiter) -> None:
-        """See a wait begin; it must not be waiting."""
+        """Begin a wait; `waiter` must have none."""
         self._due[waiter] = trio.current_time() + self.seconds
 
     def end(self, waiter: Waiter) -> None:
-        """See it end, if it has not expired."""
+        """End the wait, if it has not expired."""
         self._due.pop(waiter, None)
 
     def expire_oldest(self) -> bool:
-        """Let the wait that began first expire now; tell whether there was one."""
+        """Expire the wait that began first; return whether there was one."""
         if not self._due:
             return False
         waiter, _ = self._due.popitem(last=False)
@@ -43,7 +42,7 @@ class Deadline:
         return True
 
     async def run(self) -> None:
-        """Let waits expire until cancelled."""
+        """Expire overdue waits until cancelled."""
         while True:
             now = trio.current_time()
             while self._due and next(iter(self._due.values())) <= now:
@@ -52,7 +51,7 @@ class Deadline:
             await trio.sleep_until(next(iter(self._due.values()), now + self.seconds))
 
     def statistics(self) -> int:
-        """Return how many wait."""
+        """Return the number of waits."""
         return len(self._due)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Opens TCP connections: names looked up on threads of their own, addresses tried side by side (RFC 8305)."""
+"""Opens TCP connections: names resolved in separate threads, addresses tried in parallel (RFC 8305)."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ import trio
 from aibridge_trio.net.poller import Poller
 from aibridge_trio.net.stream import ByteStream, Shortage, TCPStream
 
-# How many look-ups may run at once for one provider. A hanging one can't be ended: it keeps its thread until the
-# system gives up, after the request that wanted it has. Requests for one name share a look-up.
+# How many look-ups may run at once for one provider. A hanging look-up cannot be cancelled: it keeps its thread
+# until the system gives up, which is later than the request. Requests for one name share a look-up.
 LOOKUPS = 8
-# How long (seconds) the next address waits for the one before (RFC 8305, 5).
+# How long (seconds) an address is tried before the next one is started too (RFC 8305, 5).
 _HEAD_START = 0.25
-# TCP keepalive, because NAT forgets silent connections after minutes: after so many seconds of silence, so often,
-# so many probes. The same as for callers.
+# TCP keepalive, because NAT drops silent connections after minutes: idle time and interval (seconds), probes. The
+# same as for callers.
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-# The least time (seconds) in which a provider's machine may acknowledge nothing, or take nothing.
+# How long (seconds) a provider's machine may acknowledge or take nothing, at least.
 _UNACKNOWLEDGED = 120.0
 
-# Opens a link to a host and a port. Raises OSError.
+# Opens a connection to a host and a port. Raises OSError.
 Dial = Callable[[str, int], Awaitable[ByteStream]]
 SocketOption = tuple[int, int, int]
 
 
 class Address(NamedTuple):
-    """Where a host is: an address family, and what `connect` takes."""
+    """One address of a host: the address family, and the argument of `connect`."""
 
     family: int
     where: Any
 
 
 def new_dialer(poller: Poller | None = None, *, silence: float = math.inf) -> Dial:
-    """Return what opens TCP connections, of which a poller tells, if there is one.
+    """Return a function that opens TCP connections, watched by `poller` if there is one.
 
-    Each has threads for look-ups of its own, so that one provider's hanging name hinders no other. `silence` is
-    how long (seconds) a provider may take nothing.
+    Each dialer has its own threads for look-ups, so a hanging look-up for one provider does not delay another.
+    `silence` is how long (seconds) a provider may take nothing.
     """
     resolver, options = Resolver(), socket_options(silence)
 
@@ -53,10 +53,10 @@ def new_dialer(poller: Poller | None = None, *, silence: float = math.inf) -> Di
 
 
 def socket_options(silence: float = math.inf) -> list[SocketOption]:
-    """Return what is set on a socket to a provider: keepalive, and an end to what is never acknowledged.
+    """Return the socket options for connections to providers: keepalive, and TCP_USER_TIMEOUT.
 
     TCP_USER_TIMEOUT also ends a connection whose other side takes nothing, so it is no shorter than `silence`
-    (seconds); without an end to that, none is set.
+    (seconds); for an infinite `silence` it is not set.
     """
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for name, value in _KEEPALIVE.items():
@@ -69,25 +69,27 @@ def socket_options(silence: float = math.inf) -> list[SocketOption]:
 
 
 class _Lookup:
-    """A look-up that is under way, and how it ended; with neither, the request that led it has left."""
+    """A running look-up and its result. Neither addresses nor a failure: the request that ran it was cancelled."""
 
     def __init__(self) -> None:
         self.ended = trio.Event()
         self.found: list[Address] = []
-        self.failure: tuple[type[OSError], Any] | None = None  # no exception: it would hold this
+        self.failure: tuple[type[OSError], Any] | None = (
+            None  # not the exception, which would refer to this object
+        )
 
 
 class Resolver:
-    """Looks names up. Requests for the same name at the same time share a look-up, and what it finds."""
+    """Resolves names. Concurrent requests for the same name share a look-up and its result."""
 
     def __init__(self) -> None:
         self._threads = trio.CapacityLimiter(LOOKUPS)
         self._lookups: dict[tuple[str, int], _Lookup] = {}
 
     async def resolve(self, host: str, port: int) -> list[Address]:
-        """Return a host's addresses, in the order to be tried. Raises OSError.
+        """Return a host's addresses in the order to try them. Raises OSError.
 
-        Shortage where every thread is taken by a look-up that hangs. An address needs no thread.
+        Raises Shortage if hanging look-ups occupy all threads. A literal address needs no thread.
         """
         if _is_address(host):
             return _addresses(host, port, socket.AI_NUMERICHOST)
@@ -114,7 +116,7 @@ class Resolver:
         except UnicodeError:
             lookup.failure = socket.gaierror, (socket.EAI_NONAME, "not a host's name")
             raise socket.gaierror(*lookup.failure[1]) from None
-        except RuntimeError:  # the system has no thread for us
+        except RuntimeError:  # the system starts no more threads
             raise Shortage("no thread can be started to look the name up") from None
         finally:
             del self._lookups[host, port]
@@ -131,7 +133,7 @@ def _is_address(host: str) -> bool:
 
 
 def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
-    """Ask the system. The second address is of another family than the first, if there is one (RFC 8305, 4)."""
+    """Resolve with getaddrinfo; put an address of the other family second, if there is one (RFC 8305, 4)."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     addresses = [Address(family, where) for family, _, _, _, where in found]
     other = next((each for each in addresses if each.family != addresses[0].family), None)
@@ -142,7 +144,7 @@ def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
 
 
 async def _connect_first(addresses: list[Address], options: list[SocketOption]) -> trio.socket.SocketType:
-    """Connect to whichever of the addresses answers first, each with a head start before the next."""
+    """Connect to the address that answers first; each is started _HEAD_START after the one before."""
     won: list[trio.socket.SocketType] = []
     errors: list[OSError] = []
     try:
@@ -164,14 +166,14 @@ async def _connect_first(addresses: list[Address], options: list[SocketOption]) 
         if won:
             return won.pop(0)
     finally:
-        for sock in won:  # not needed, or not wanted any more
+        for sock in won:  # connected too late, or cancelled
             sock.close()
     try:
         if len(errors) == 1:
             raise errors[0]
         raise OSError("no address answers") from ExceptionGroup("", errors)
     finally:
-        errors.clear()  # each of them holds this frame: no cycle is left
+        errors.clear()  # each refers to this frame: break the cycle
 
 
 async def _connect(address: Address, options: list[SocketOption]) -> trio.socket.SocketType:

@@ -1,7 +1,7 @@
-"""Tells of sockets that have something to read: armed once in the life of a socket, not once per read.
+"""Reports sockets that have something to read, with one registration per socket instead of one per read.
 
-Trio arms and disarms a socket each time somebody waits for it, in two system calls and some Python. Here a
-socket is armed when it opens (epoll, edge-triggered), and Trio waits for one thing only: news of any of them.
+Trio registers and unregisters a socket for each wait, with two system calls and some Python. Here a socket is
+registered once (epoll, edge-triggered), and Trio waits for the one epoll descriptor.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from collections.abc import Callable
 
 import trio
 
-# Hears that there is something to read, whether that is followed by the end, and whether some of it is urgent.
+# Called when there is something to read, with: is the end of the stream behind it, and is some of it urgent data.
 ReadableCallback = Callable[[bool, bool], None]
 
 
 class Poller:
-    """Watches sockets while `run` runs. Linux only: elsewhere there is none, and Trio itself waits for each."""
+    """Watches sockets while `run` is running. Linux only: on other systems Trio waits for each socket itself."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._callbacks: dict[int, ReadableCallback] = {}
 
     def watch(self, sock: socket.socket, callback: ReadableCallback) -> None:
-        """Tell `callback` of a socket from now on, until it is forgotten."""
+        """Call `callback` for a socket from now on, until `unwatch`."""
         number = sock.fileno()
         self._epoll.register(number, _READABLE | select.EPOLLET)
         self._callbacks[number] = callback
 
     def unwatch(self, sock: socket.socket) -> None:
-        """Watch a socket no more; before it is closed, because its number is then another's."""
+        """Stop watching a socket. To be called before it is closed, because its number may then be reused."""
         number = sock.fileno()
         del self._callbacks[number]
         self._epoll.unregister(number)
 
     async def run(self) -> None:
-        """Tell until cancelled. An callback must neither block nor raise; it may unwatch other sockets."""
+        """Call the callbacks until cancelled. They must not block or raise; they may unwatch other sockets."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll)
             for number, events in self._epoll.poll(0):
@@ -44,11 +44,11 @@ class Poller:
                     callback(bool(events & _ENDED), bool(events & _URGENT))
 
     def close(self) -> None:
-        """Let go of all of them."""
+        """Stop watching all sockets."""
         self._epoll.close()
 
     def statistics(self) -> int:
-        """Return how many sockets are watched."""
+        """Return the number of watched sockets."""
         return len(self._callbacks)
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ class Poller:
 
 
 def new_poller() -> Poller | None:
-    """Return a poller where there are some."""
+    """Return a poller, None on systems without epoll."""
     return Poller() if hasattr(select, "epoll") else None
 
 

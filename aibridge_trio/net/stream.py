@@ -1,4 +1,4 @@
-"""Byte streams without a Trio stream between: TCP, and what cannot be asked of every stream."""
+"""Byte streams directly on sockets: the interfaces that connections use, and TCP."""
 
 from __future__ import annotations
 
@@ -15,34 +15,38 @@ import trio
 from aibridge_trio.net.poller import Poller
 
 Address = tuple[str, int]
-# How a socket for both shows IPv4 addresses (RFC 4291, 2.5.5.2).
+# How a dual-stack socket writes IPv4 addresses (RFC 4291, 2.5.5.2).
 _MAPPED = "::ffff:"
 Buffer = bytes | bytearray | memoryview
 
-# What one read takes, in bytes.
+# The most that one read returns (bytes).
 READ_SIZE = 65536
-# What the kernel takes beyond what it has sent, in bytes, so that a caller's slowness is felt early.
+# How much unsent data the kernel buffers (bytes): little, so that a slow caller is noticed early.
 _NOTSENT_LOWAT = 16 * 1024
-# Linux tells of an end that stands behind unread bytes; elsewhere only a reset shows, and an end that is next.
+# Linux reports an end of stream behind unread bytes; other systems only a reset, or an end that is next.
 _PEER_LEFT = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+# Operations without a wait between two full checkpoints.
 CHECKPOINT_EVERY = 8
 _WAITING = (BlockingIOError, InterruptedError)
 
 
-# This machine has nothing left to open a connection with: descriptors, memory. It passes when others end.
+# This machine lacks descriptors or memory for a connection. The condition passes when other connections end.
 SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 
 
 class Shortage(OSError):
-    """Something else is short here, and it is nobody's on the other side; `str()` says what."""
+    """Another resource of this machine is exhausted; not the peer's fault. `str()` says which."""
 
 
-# What reads and writes raise on a connection that is no more.
+# What reads and writes raise on a broken or closed connection.
 CONNECTION_ERRORS = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
 async def occasional_checkpoint(count: int) -> None:
-    """What is done without waiting, so many count by now, lets no other task run; now and then it must."""
+    """Let other tasks run at each CHECKPOINT_EVERY-th `count`, else only check for cancellation.
+
+    Operations that need no wait would otherwise never let another task run.
+    """
     if count % CHECKPOINT_EVERY:
         await trio.lowlevel.checkpoint_if_cancelled()
     else:
@@ -50,7 +54,7 @@ async def occasional_checkpoint(count: int) -> None:
 
 
 def _address(name: object) -> Address | None:
-    """A socket's name as host and port, IPv4 out of IPv6 as IPv4; None for a unix socket's."""
+    """Return a socket address as host and port, IPv4-mapped IPv6 as IPv4; None for a unix socket."""
     match name:
         case (str(host), int(port), *_):
             return (host.removeprefix(_MAPPED) if "." in host else host), port
@@ -58,54 +62,53 @@ def _address(name: object) -> Address | None:
 
 
 class ByteStream(Protocol):
-    """One connection's bytes. Reads and writes raise one of CONNECTION_ERRORS when it is."""
+    """The bytes of one connection. Reads and writes raise one of CONNECTION_ERRORS when it is broken or closed."""
 
     async def receive(self) -> bytes:
-        """Wait for bytes; none are the end."""
+        """Wait for bytes and return them; b"" is the end of the stream."""
 
     def push(self, data: Buffer) -> int:
-        """Send what can be sent without waiting; return how many bytes that were."""
+        """Send what can be sent without waiting; return the number of bytes."""
 
     async def send(self, data: bytes) -> None:
         """Send all of it."""
 
     def nothing_to_read(self) -> bool:
-        """Whether nothing has come that was not read: no bytes, no end."""
+        """Whether a read would wait: there are neither bytes nor an end to read."""
 
     def close(self) -> None:
-        """Close it; who waits for it is woken. Not an await: it is called where nothing may come between."""
+        """Close the connection; a task that waits for it is woken. Synchronous: no other task runs between."""
 
 
 class ServerStream(ByteStream, Protocol):
-    """A caller's connection, and what cannot be asked of every link."""
+    """A caller's connection, with what the server needs beyond ByteStream."""
 
     peer: Address | None
     local: Address | None
     secure: bool
-    on_loopback: bool  # taken by a TCP listener that only programs of this machine reach
-    # Called when the caller has left, be it behind bytes that nobody has read.
+    on_loopback: bool  # accepted by a TCP listener on a loopback address
+    # Called when the caller has left, even if bytes that it sent before are unread.
     on_peer_left: Callable[[], None] | None
 
     async def handshake(self) -> None:
-        """Do what comes before the first byte, within a deadline."""
+        """Prepare the connection for the first byte, within a timeout."""
 
     def peer_left(self) -> bool:
-        """Whether the caller has left, as far as that can be known before all that it sent is read."""
+        """Whether the caller has left, as far as that is known before all of its bytes are read."""
 
     def send_eof(self) -> None:
-        """Tell the caller that nothing more will come."""
+        """Signal to the caller that nothing more will be sent."""
 
     def reset(self) -> None:
-        """Close it at once, so that the caller sees a break."""
+        """Reset the connection, so that the caller notices the break."""
 
 
 class TCPStream:
-    """TCP, or a unix socket, which has no addresses.
+    """A TCP or unix socket; a unix socket has no addresses.
 
-    It goes to the socket without a Trio stream between: a stream yields at each read and write.
-
-    With a poller, that tells when there is something to read; without, Trio is asked each time. One task may wait
-    to read.
+    It calls the socket directly, because a Trio stream would yield at each read and write. With a poller, the
+    poller reports when there is something to read; without, Trio waits for each read. Only one task may wait to
+    read.
     """
 
     secure = False
@@ -123,9 +126,9 @@ class TCPStream:
         self.on_loopback = False
         self._poller = poller
         self.on_peer_left: Callable[[], None] | None = None
-        self._readable = False  # as far as is known
-        self._ended = False  # the end is behind what can be read
-        self._urgent = False  # reads stop short where urgent bytes were
+        self._readable = False  # as far as the poller has reported
+        self._ended = False  # the peer has ended the stream, perhaps behind unread bytes
+        self._urgent = False  # urgent data make reads return less than there is
         self._reads = 0
         self._reader: trio.lowlevel.Task | None = None
         if poller:
@@ -133,7 +136,7 @@ class TCPStream:
         self.local = _address(sock.getsockname())
 
     def nothing_to_read(self) -> bool:
-        """Ask the kernel."""
+        """See the interface: asks the kernel."""
         if self._closed:
             return False
         if self._input_poll is None:
@@ -142,7 +145,7 @@ class TCPStream:
         return not self._input_poll.poll(0)
 
     def peer_left(self) -> bool:
-        """Ask the kernel."""
+        """See the interface: asks the kernel."""
         if self._closed:
             return True
         poll = select.poll()
@@ -157,13 +160,13 @@ class TCPStream:
             return True
 
     def reset(self) -> None:
-        """Close without lingering."""
-        with suppress(OSError):  # it may have ended by itself
+        """Reset by closing without lingering."""
+        with suppress(OSError):  # it may have ended already
             self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close()
 
     def close(self) -> None:
-        """Close the socket; who waits for it is woken."""
+        """Close the socket; a task that waits for it is woken."""
         if not self._closed:
             self._closed = True
             if self._poller:
@@ -175,7 +178,7 @@ class TCPStream:
             self._sock.close()
 
     async def handshake(self) -> None:
-        """Nothing comes before."""
+        """Nothing to do for TCP."""
 
     async def receive(self) -> bytes:
         """Wait for bytes."""
@@ -197,7 +200,8 @@ class TCPStream:
             except _WAITING:
                 self._readable = False
                 continue
-            # What comes behind a short read is told anew; the end may have been told together with the bytes.
+            # After a short read the poller reports again; but it may have reported the end together with these
+            # bytes.
             self._readable = self._ended or self._urgent or len(data) == READ_SIZE
             return data
 
@@ -216,7 +220,7 @@ class TCPStream:
         return trio.lowlevel.Abort.SUCCEEDED
 
     def push(self, data: Buffer) -> int:
-        """Give the kernel what it takes."""
+        """Pass to the kernel what it takes."""
         try:
             return self._sock.send(data)
         except _WAITING:
@@ -233,6 +237,6 @@ class TCPStream:
                 at += self.push(rest[at:])
 
     def send_eof(self) -> None:
-        """Say so by TCP."""
+        """Shut the sending side down."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)

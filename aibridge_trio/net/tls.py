@@ -1,4 +1,4 @@
-"""TLS over any stream. The ssl module does the work on bytes in memory; what it makes of them is carried here."""
+"""TLS over any byte stream: moves bytes between the ssl module's memory buffers and the stream."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import trio
 
 from aibridge_trio.net.stream import READ_SIZE, Address, Buffer, ByteStream, ServerStream, occasional_checkpoint
 
-# What a caller has for its handshake (seconds).
-_HANDSHAKE = 10.0
+# How long (seconds) a caller's handshake may take.
+_HANDSHAKE_TIMEOUT = 10.0
 
 
 class TLSStream:
@@ -26,7 +26,7 @@ class TLSStream:
         self._send_lock = trio.Lock()
         self._reads = 0
         self._ended = False
-        self._needs_close_notify = server_name is not None  # whether an end without one is a break
+        self._needs_close_notify = server_name is not None  # an end without close_notify is an error
 
     async def do_handshake(self) -> None:
         """Do the TLS handshake. Raises one of CONNECTION_ERRORS, for a certificate that does not verify too."""
@@ -44,9 +44,9 @@ class TLSStream:
         await self._flush()
 
     async def consume_tls_messages(self) -> bool:
-        """Read what has come by now, without waiting; tell whether it is nothing but TLS's own messages.
+        """Read what has arrived, without waiting; return whether it was only TLS's own messages.
 
-        Servers of TLS 1.3 send tickets behind the handshake.
+        TLS 1.3 servers send session tickets after the handshake.
         """
         while not self._ended:
             if self._decrypted():
@@ -58,18 +58,18 @@ class TLSStream:
         return not self._ended
 
     async def receive(self) -> bytes:
-        """Wait for bytes.
+        """Wait for bytes and return them; b"" is the end of the stream.
 
-        A provider says goodbye (close_notify) before it ends the connection: without, an answer that ends with its
-        connection may have been cut by anybody on the way (RFC 8446, 6.1; RFC 9112, 9.8), and this raises. Callers
-        often leave without, which is an end: requests tell by themselves if something is missing.
+        On the client's side an end without close_notify raises: a response that ends with its connection may have
+        been cut off by an attacker (RFC 8446, 6.1; RFC 9112, 9.8). On the server's side it is a normal end: many
+        callers send none, and the framing of requests shows whether one is complete.
         """
         await occasional_checkpoint(self._reads)
         self._reads += 1
         while not (data := self._decrypted()):
             if self._ended:
                 return b""
-            if self._outgoing.pending:  # the provider asks for another handshake (TLS 1.2), or for a new key
+            if self._outgoing.pending:  # the peer asks for a renegotiation (TLS 1.2) or a key update
                 async with self._send_lock:
                     await self._flush()
             if not await self._fill():
@@ -79,7 +79,7 @@ class TLSStream:
         return data
 
     def _decrypted(self) -> bytes:
-        """Return what can be read without waiting: all of it, because a record holds little."""
+        """Return all that can be read without waiting: a single record holds little."""
         pieces: list[bytes] = []
         size = 0
         while size < READ_SIZE:
@@ -92,7 +92,7 @@ class TLSStream:
             except ssl.SSLError as error:
                 if not pieces:
                     _broken(error)
-                break  # it says so again
+                break  # the next read raises it again
             if not piece:
                 self._ended = True
                 break
@@ -101,11 +101,11 @@ class TLSStream:
         return b"".join(pieces)
 
     def push(self, data: Buffer) -> int:  # noqa: ARG002
-        """Nothing: what is encrypted must go out to its last byte, and that may wait."""
+        """Send nothing: encrypted bytes must be sent completely, which may need a wait."""
         return 0
 
     async def send(self, data: bytes) -> None:
-        """Send all of it; one after the other, because the order is part of the encryption."""
+        """Send all of it; under a lock, because TLS records must be sent in the order of encryption."""
         async with self._send_lock:
             try:
                 self._ssl.write(data)
@@ -114,11 +114,11 @@ class TLSStream:
             await self._flush()
 
     def nothing_to_read(self) -> bool:
-        """Whether neither the stream nor what was read of it holds anything."""
+        """See ByteStream: neither the underlying stream nor the buffers hold anything."""
         return not (self._incoming.pending or self._ssl.pending()) and self._stream.nothing_to_read()
 
     def close(self) -> None:
-        """Close the stream, without a goodbye: few wait for one."""
+        """Close the underlying stream without a close_notify: few peers wait for one."""
         self._stream.close()
 
     async def _fill(self) -> bool:
@@ -133,7 +133,7 @@ class TLSStream:
 
 
 class TLSServerStream(TLSStream):
-    """A caller's stream, encrypted."""
+    """TLS on a caller's connection."""
 
     secure = True
 
@@ -145,15 +145,15 @@ class TLSServerStream(TLSStream):
         self.on_loopback = stream.on_loopback
 
     async def handshake(self) -> None:
-        """Shake hands."""
-        with trio.move_on_after(_HANDSHAKE) as scope:
+        """Do the TLS handshake, within _HANDSHAKE_TIMEOUT. Raises one of CONNECTION_ERRORS."""
+        with trio.move_on_after(_HANDSHAKE_TIMEOUT) as scope:
             await self.do_handshake()
         if scope.cancelled_caught:
             raise trio.BrokenResourceError
 
     @property
     def on_peer_left(self) -> Callable[[], None] | None:
-        """What is called when the caller has left."""
+        """See ServerStream."""
         return self._server_stream.on_peer_left
 
     @on_peer_left.setter
@@ -161,14 +161,14 @@ class TLSServerStream(TLSStream):
         self._server_stream.on_peer_left = call
 
     def peer_left(self) -> bool:
-        """Ask the stream."""
+        """See ServerStream: asks the underlying stream."""
         return self._server_stream.peer_left()
 
     def send_eof(self) -> None:
-        """Say nothing: TLS cannot be closed one way, and the caller knows by the framing."""
+        """Do nothing: TLS has no half-close, and the framing shows the caller that nothing follows."""
 
     def reset(self) -> None:
-        """Reset the stream."""
+        """Reset the underlying stream."""
         self._server_stream.reset()
 
 

@@ -1,12 +1,11 @@
-"""One HTTP exchange over ASGI: a request with a bounded read-ahead, a reply, and an eye on the caller.
+"""One HTTP exchange over ASGI: a request with a bounded read-ahead, a reply, and a watch on the caller.
 
-Any ASGI server may stand in front; our own calls the handler without messages between. What this room adds to the
-protocol:
+Any ASGI server can call this; our own calls the handler directly. Beyond the protocol:
 
-* somebody always waits in `receive()`, because that is the only place where a server tells that the caller
-  has gone; the handler is cancelled then;
-* a body that the handler does not want is read and thrown away, up to a bound, before the answer ends: a
-  server that closes with unread bytes resets the connection, and the caller may lose the answer.
+* One task always waits in `receive()`, the only place where a server reports that the caller has left. The handler
+  is then cancelled.
+* A body that the handler does not read is read and discarded, up to a bound, before the response ends. A server
+  that closes with unread bytes resets the connection, and the caller may lose the response.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ Send = Callable[[Message], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# Messages read ahead of the handler. Servers pass what one read of a socket gave, 64 KiB as a rule, so a
-# quarter of a MiB: Claude Code's first request (115 kB) fits, and behind it the caller's leaving is seen.
+# Messages read ahead of the handler. Servers usually pass one read of a socket, 64 KiB, so this is a quarter of a
+# MiB: Claude Code's first request (115 kB) fits, and a caller that leaves after it is noticed.
 _READ_AHEAD = 4
-# A caller that still uploads when its answer is ready may finish within this time (seconds) …
+# A caller that still uploads when its response is ready may finish within this time (seconds) …
 _DISCARD_SECONDS = 5.0
 # … and this size: what the default --max-body would have let it send.
 _DISCARD_BYTES = 32 * 1024 * 1024
 
 
 class AsgiBody(Body):
-    """The body as messages bring it."""
+    """A request body made of ASGI messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,16 +55,16 @@ class AsgiBody(Body):
             self._end_wait(trio.current_time())
 
     def discard(self) -> None:
-        """Let go of what has not been read, and of all that follows."""
+        """Discard what has not been read, and all that follows."""
         self._receive_channel.close()
 
     async def wait_received(self) -> None:
-        """Wait until the caller has sent all of it, for no longer than the drain bounds allow."""
+        """Wait until the caller has sent the whole body, within the bounds on discarding."""
         with trio.move_on_after(_DISCARD_SECONDS):
             await self._ended.wait()
 
     async def feed(self, receive: Receive) -> None:
-        """Carry messages from the server to the handler until the caller has gone."""
+        """Pass messages from the server to the handler until the caller has left."""
         discarded = 0
         while (message := await receive())["type"] != "http.disconnect":
             piece: bytes = message.get("body", b"")
@@ -83,7 +82,7 @@ class AsgiBody(Body):
 
 
 class AsgiReply(Reply):
-    """The reply as messages carry it."""
+    """A reply made of ASGI messages."""
 
     def __init__(self, send: Send, body: AsgiBody) -> None:
         super().__init__()
@@ -93,7 +92,7 @@ class AsgiReply(Reply):
 
     @property
     def longest_write(self) -> float:
-        """See Reply; a server's own waits are in it."""
+        """See Reply; the server's own waits are included."""
         return self._longest
 
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:  # noqa: ARG002 - a message of its own either way
@@ -113,9 +112,9 @@ class AsgiReply(Reply):
 
 
 async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler) -> None:
-    """Run `handler` for one HTTP request; it is cancelled when the caller has gone.
+    """Run `handler` for one HTTP request; it is cancelled when the caller leaves.
 
-    A WebSocket's opening is a GET like any other, which may be answered but never accepted.
+    A WebSocket handshake is handled as the GET that it is: it gets a response and is never accepted.
     """
     if scope["type"] == "websocket":
         receive, send = _without_socket(receive), _denying(send)
@@ -136,8 +135,8 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
         async def watch() -> None:
             await body.feed(receive)
             body.caller_left = True
-            # A server may tell of the end of a finished exchange from within the last send; to be cancelled there
-            # would leave its connection in between.
+            # A server may report the disconnect of a finished exchange from within the last send; a cancellation
+            # there would leave its connection in an undefined state.
             if not reply.ended:
                 nursery.cancel_scope.cancel()
 
@@ -147,7 +146,7 @@ async def exchange(scope: Scope, receive: Receive, send: Send, handler: Handler)
 
 
 def _without_socket(receive: Receive) -> Receive:
-    """Read a WebSocket's opening as a request without a body, where a server makes a WebSocket of it."""
+    """Translate a WebSocket handshake into a request without a body."""
     types = {"websocket.connect": "http.request", "websocket.disconnect": "http.disconnect"}
 
     async def translated() -> Message:
@@ -157,7 +156,7 @@ def _without_socket(receive: Receive) -> Receive:
 
 
 def _denying(send: Send) -> Send:
-    """Answer a WebSocket's opening with plain HTTP (ASGI's Websocket Denial Response)."""
+    """Respond to a WebSocket handshake with plain HTTP (ASGI's Websocket Denial Response)."""
 
     async def translated(message: Message) -> None:
         await send({**message, "type": f"websocket.{message['type']}"})
@@ -166,7 +165,7 @@ def _denying(send: Send) -> Send:
 
 
 class HandlerApplication:
-    """An ASGI application that gives every request to `handler`. A server that knows how may call that itself."""
+    """An ASGI application that passes every request to `handler`. Our own server calls the handler directly."""
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
@@ -179,7 +178,7 @@ class HandlerApplication:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    """Say yes to a server that asks; what lives is in the bridge's own nursery."""
+    """Acknowledge startup and shutdown; nothing is tied to them, because tasks run in the bridge's nursery."""
     while True:
         phase = (await receive())["type"]
         await send({"type": f"{phase}.complete"})

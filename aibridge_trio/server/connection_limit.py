@@ -1,16 +1,10 @@
-"""The open connections of a server: how many, from which addresses, and whether one more is let in."""
+"""Counts the open connections of a server by address, and limits them."""
 
 from __future__ import annotations
 
-import errno
 import math
-import os
-import resource
-import socket
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal
@@ -19,24 +13,25 @@ import trio
 
 from aibridge_trio.config.settings import Network, Settings
 from aibridge_trio.process.throttled_reports import Throttled
+from aibridge_trio.server.descriptors import descriptor_limit, shortage
 
-# Why a connection is turned away: too many in all, too many of one address, no descriptor to serve it with.
+# Why a connection is rejected: too many in all, too many from one address, no descriptor left to serve it.
 Cause = Literal["limit", "address", "descriptors"]
 CAUSES: tuple[Cause, ...] = ("limit", "address", "descriptors")
-# How often (seconds) a shortage is written to the log.
-_SILENCE = 1.0
+# How often (seconds) a shortage is logged at most.
+_LOG_INTERVAL = 1.0
 _SITE = 64
-# Callers' connections by default, however many descriptors there are: each costs some 50 KiB, and more.
+# The default limit of callers' connections, however many descriptors there are: each takes 50 KiB or more.
 _MOST_CALLERS = 4096
-# Operators' connections; where descriptors are few, an eighth of them, but so many at least.
+# Limit of the admin listener's connections: an eighth of the descriptors, within these bounds.
 _MOST_OPERATORS, _FEWEST_OPERATORS = 64, 4
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStats:
-    """Connections that are open, at most how many may be (0: unlimited), and how many were turned away, by cause.
+    """Open connections, the limit (0: unlimited), and how many connections were rejected, by cause.
 
-    `busiest` is the address that has the most open, and how many those are; None without any.
+    `busiest` is the address with the most open connections, and their number; None without any.
     """
 
     connections: int
@@ -46,21 +41,21 @@ class ConnectionStats:
 
     @property
     def refused(self) -> int:
-        """How many were turned away in all."""
+        """How many connections were rejected in all."""
         return sum(self.causes.values())
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON's types, for `/status`."""
+        """Return the statistics as JSON types, for `/status`."""
         busiest = self.busiest and dict(zip(("address", "open"), self.busiest, strict=True))
         return {"open": self.connections, "max": self.most, "refused": dict(self.causes), "busiest": busiest}
 
 
 class ConnectionLimit:
-    """Counts connections and limits them: to `most` in all, to `per_address` of one address (0: unlimited).
+    """Counts connections and limits them: to `most` in all, and to `per_address` from one address (0: unlimited).
 
-    IPv6 addresses count by /64, as sites are given; connections by a unix socket have no address. `shares` is the
-    bound of one address that is neither this machine's nor in a network of `exempt`; 0 is none. `warn` gets a line
-    for the log when connections are turned away, at most once a second; `whose` names them in it.
+    IPv6 addresses count by /64, the size of a site; connections by unix socket have no address. `share` limits
+    each address that is neither loopback nor in one of the `exempt` networks (0: unlimited). `warn` gets a log
+    line, at most once a second, when connections are rejected; `whose` names the connections in it.
     """
 
     def __init__(
@@ -86,7 +81,7 @@ class ConnectionLimit:
         self._turned_away: Throttled[Cause] = Throttled(self._tell)
 
     def cause(self, address: str | None) -> Cause | None:
-        """Return why a connection from this address can't be let in now; None if it can."""
+        """Return why a connection from this address has to be rejected now; None if it can be admitted."""
         if self._open >= self._most:
             return "limit"
         if address is None:
@@ -97,13 +92,13 @@ class ConnectionLimit:
         return None
 
     def enter(self, address: str | None) -> None:
-        """Count one that is let in."""
+        """Count a connection that is admitted."""
         self._open += 1
         if address is not None:
             self._addresses[_site(address)] += 1
 
     def leave(self, address: str | None) -> None:
-        """Count one that has ended."""
+        """Count a connection that has ended."""
         self._open -= 1
         if address is not None:
             site = _site(address)
@@ -112,12 +107,12 @@ class ConnectionLimit:
                 del self._addresses[site]
 
     def refuse(self, cause: Cause) -> None:
-        """Count one that is turned away, and say so in the log, at once or while `run` runs."""
+        """Count a rejected connection, and log it: at once, or together with others while `run` runs."""
         self._causes[cause] += 1
         self._turned_away.add(cause)
 
     async def run(self) -> None:
-        """Write what is to be said once a second when it falls due, until cancelled."""
+        """Write the throttled log lines when they are due, until cancelled."""
         await self._turned_away.run()
 
     def _tell(self, cause: Cause, count: int) -> None:
@@ -126,13 +121,13 @@ class ConnectionLimit:
         self._warn(f"{count} connections of {self._whose} turned away: {_REASONS[cause]}; {self._open} open{most}")
 
     def report_shortage(self, error: OSError) -> None:
-        """Say in the log what this machine lacks, as accept() tells it; at most once a second."""
-        if trio.current_time() >= self._shortage_said + _SILENCE:
+        """Log what this machine lacks, by an error of accept(); at most once a second."""
+        if trio.current_time() >= self._shortage_said + _LOG_INTERVAL:
             self._shortage_said = trio.current_time()
             self._warn(f"{shortage(error)}; connections of {self._whose} wait or are turned away until others end")
 
     def statistics(self) -> ConnectionStats:
-        """Return what is open now."""
+        """Return the connections that are open now."""
         busiest = max(self._addresses.items(), key=lambda each: each[1], default=None)
         most = 0 if self._most == math.inf else int(self._most)
         return ConnectionStats(self._open, most, {cause: self._causes[cause] for cause in CAUSES}, busiest)
@@ -146,12 +141,13 @@ class ConnectionLimit:
 
 
 def caller_connection_limit(settings: Settings, warn: Callable[[str], None]) -> ConnectionLimit:
-    """Return the bounds of callers' connections.
+    """Return the limit for callers' connections.
 
-    By default idle callers take half of the descriptors at most: the other half is for their requests' ways to the
-    providers. Off loopback one address has half of them at most, so that it can't lock the others out.
+    By default idle callers take at most half of the descriptors: the other half is for connections to providers.
+    On a listener that is reachable from outside, one address has at most half of them, so it cannot lock others
+    out.
     """
-    most = settings.max_connections or max(1, min(_MOST_CALLERS, _descriptors() // 2))
+    most = settings.max_connections or max(1, min(_MOST_CALLERS, descriptor_limit() // 2))
     return ConnectionLimit(
         "callers",
         warn,
@@ -163,68 +159,10 @@ def caller_connection_limit(settings: Settings, warn: Callable[[str], None]) -> 
 
 
 def admin_connection_limit(warn: Callable[[str], None]) -> ConnectionLimit:
-    """Return the bounds of the admin listener's connections: of operators, probes and scrapers."""
+    """Return the limit for the admin listener: operators, health probes and scrapers."""
     return ConnectionLimit(
-        "operators", warn, most=min(_MOST_OPERATORS, max(_FEWEST_OPERATORS, _descriptors() // 8))
+        "operators", warn, most=min(_MOST_OPERATORS, max(_FEWEST_OPERATORS, descriptor_limit() // 8))
     )
-
-
-def raise_descriptor_limit() -> None:
-    """Let this process open as many descriptors as it may: connections cost one or two, and shells give 1024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # macOS calls unlimited what is not
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _descriptors() -> int:
-    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if most == resource.RLIM_INFINITY else most
-
-
-class Reserve:
-    """Descriptors that are kept back once it is filled, to accept with when there is none left."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: list[int] = []
-
-    @property
-    def spent_last(self) -> bool:
-        """Whether there was a reserve, and none of it is left."""
-        return self._size > 0 and not self._kept
-
-    def spend(self) -> bool:
-        """Free one; tell whether there was one."""
-        if self._kept:
-            os.close(self._kept.pop())
-            return True
-        return False
-
-    def refill(self) -> None:
-        """Keep as many as it is to hold, as far as there are."""
-        if len(self._kept) == self._size:
-            return
-        with suppress(OSError):
-            while len(self._kept) < self._size:
-                # Not of /dev/null: a root directory with nothing in it has none.
-                self._kept.append(socket.socket(socket.AF_UNIX).detach())
-
-    def close(self) -> None:
-        """Free all of them, for good."""
-        self._size = 0
-        while self.spend():
-            pass
-
-
-def shortage(error: OSError) -> str:
-    """What the machine lacks, in plain words."""
-    match error.errno:
-        case errno.EMFILE:
-            most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            return f"out of file descriptors (limit {most}; raise it with ulimit -n or LimitNOFILE=)"
-        case errno.ENFILE:
-            return "this machine is out of file descriptors (fs.file-max)"
-    return f"this machine is short of memory for sockets ({error.strerror or error})"
 
 
 _REASONS: dict[Cause, str] = {
@@ -235,7 +173,7 @@ _REASONS: dict[Cause, str] = {
 
 
 def _site(address: str) -> str:
-    """Return what an address counts as: IPv4 as it is, IPv6 by /64."""
+    """Return what an address is counted as: IPv4 as it is, IPv6 by its /64."""
     if ":" not in address:
         return address
     try:

@@ -1,4 +1,4 @@
-"""Who serves an exchange: a handler of ours, or any ASGI application."""
+"""Calls the application for an exchange: our own handler directly, any other one over ASGI."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from aibridge_trio.net.stream import ServerStream
 from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Scope
 from aibridge_trio.server.exchange import Exchange
 
-# Serves an exchange on a stream. What it leaves without an end is broken off.
+# Responds to an exchange. A response that it leaves without an end is cut off.
 Service = Callable[[Exchange, ServerStream], Awaitable[None]]
 
 
 def service_for(app: Application, state: dict[str, Any]) -> Service:
-    """Return the shortest way to an application; `state` is what its lifespan has left for its requests."""
+    """Return the service that calls `app`; `state` is its lifespan state, copied into each request's scope."""
     return _HandlerService(app.handler) if isinstance(app, HandlerApplication) else _ASGIService(app, state)
 
 
 class _HandlerService:
-    """A handler, without messages between; it is cancelled when its caller leaves."""
+    """Calls a handler without ASGI messages; the handler is cancelled when its caller leaves."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -34,14 +34,14 @@ class _HandlerService:
         exchange.cancel_on_leave()
         head = exchange.head
         path, _, query = head.target.partition(b"?")
-        peer, own = stream.peer, stream.local
+        peer, local = stream.peer, stream.local
         request = Request(
             head.method,
             path,
             query,
             head.headers,
             peer[0] if peer else None,
-            own[0] if own else None,
+            local[0] if local else None,
             exchange,
             secure=stream.secure,
             on_loopback=stream.on_loopback,
@@ -50,7 +50,7 @@ class _HandlerService:
 
 
 class _ExchangeReply(Reply):
-    """What a handler answers."""
+    """The Reply that a handler gets."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class _ExchangeReply(Reply):
 
 
 class _ASGIService:
-    """An ASGI application (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+    """Calls an ASGI application (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
 
     def __init__(self, app: Application, state: dict[str, Any]) -> None:
         self._app = app
@@ -108,14 +108,14 @@ class _ASGIService:
 
 
 class _ASGIMessages:
-    """The messages of one exchange."""
+    """The ASGI messages of one exchange."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._end_received = False
 
     async def receive(self) -> Message:
-        """Return the next part of the request, or say that the caller has gone."""
+        """Return the next part of the request, or http.disconnect when the caller has left."""
         exchange = self._exchange
         while not (exchange.caller_left or exchange.responded):
             piece = exchange.pop_data()
@@ -126,7 +126,7 @@ class _ASGIMessages:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Take a part of the answer. A caller that has gone is no error: `receive()` tells of it."""
+        """Take a part of the response. A caller that has left is no error here: `receive()` reports it."""
         match message["type"]:
             case "http.response.start" if self._exchange.framing is None:
                 await trio.lowlevel.checkpoint_if_cancelled()
@@ -137,4 +137,4 @@ class _ASGIMessages:
             case "http.response.body":
                 await self._exchange.finish(message.get("body", b""))
             case _:
-                raise FramingError("the messages of an answer are one start, bodies, and nothing behind the last")
+                raise FramingError("a response is one start, then bodies, and nothing after the last of them")

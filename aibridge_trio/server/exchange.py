@@ -1,4 +1,4 @@
-"""One request on a connection and its answer: the connection feeds it as it is asked to, a service serves it."""
+"""One request on a connection and its response: the connection feeds it on demand, a service responds."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aibridge_trio.http.request_parser import Head
 from aibridge_trio.http.response_writer import CONTINUE, FramingError, ResponseFraming
 from aibridge_trio.server.writer import ResponseWriter
 
-# To read so much that nobody wants (bytes) is cheaper than another connection. Claude Code's first request
-# (115 kB) is less.
+# Discarding up to this much of an unread body (bytes) costs less than a new connection. Claude Code's first
+# request (115 kB) is below.
 _DISCARD_AT_MOST = 256 * 1024
 
 
 class Exchange(Body):
-    """One request: its head, its body as it comes, and its answer on the way to the writer.
+    """One request: its head, its body as it arrives, and its response on the way to the writer.
 
-    `read` reads on, once, for a body that is wanted; `stopping()` tells whether the connection is to end; `cancel`
-    ends whoever serves it and has said that it attends.
+    `read` reads once from the connection, for more of the body. `stopping()` returns whether the connection is to
+    end after this response. `cancel` cancels the service, if it has called `cancel_on_leave`.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class Exchange(Body):
     ) -> None:
         super().__init__()
         self.head = head
-        self.received_all = False  # all of the request has come
-        self.responded = False  # all of the answer is out
+        self.received_all = False  # the request is complete
+        self.responded = False  # the response is complete
         self.framing: ResponseFraming | None = None
         self._writer = writer
         self._read = read
@@ -53,22 +53,22 @@ class Exchange(Body):
     # The connection's side
 
     def add_data(self, piece: bytes) -> None:
-        """Take a piece of the body; behind the answer nobody wants it."""
+        """Add a piece of the body; after the response it is discarded."""
         self.received += len(piece)
         if not self.responded:
             self._pieces.append(piece)
 
     def end_data(self) -> None:
-        """See the end of the request."""
+        """Mark the request as complete."""
         self.received_all = True
 
     def leave(self) -> None:
-        """See that the caller has gone."""
+        """Mark the caller as gone; cancel the service if it has asked for that."""
         if not self.caller_left:
             self.caller_left = True
             self._pieces.clear()
             self._wake()
-            # In the middle of the last write nothing is left to save.
+            # During the last write there is no work left to save.
             if self._cancels_on_leave and not self._ending:
                 self._cancel()
 
@@ -91,16 +91,16 @@ class Exchange(Body):
         return piece
 
     def pop_data(self) -> bytes | None:
-        """Take the next piece, if it is there."""
+        """Return the next piece that has arrived, None without one."""
         return self._pieces.popleft() if self._pieces else None
 
     @property
     def body_consumed(self) -> bool:
-        """Whether no piece is left, nor will come."""
+        """Whether the whole body has been taken."""
         return self.received_all and not self._pieces
 
     async def wait_for_progress(self) -> None:
-        """Wait for a piece, the end, the caller's leaving, or the end of the answer."""
+        """Wait for a piece, the end of the request, the caller's leaving, or the end of the response."""
         if self._expects_continue and self.framing is None:
             self._expects_continue = False
             self._writer.buffer(CONTINUE)
@@ -112,16 +112,16 @@ class Exchange(Body):
             self._lot = trio.lowlevel.ParkingLot()
         await self._lot.park()
 
-    # The answer
+    # The response
 
     def cancel_on_leave(self) -> None:
-        """From now on, be cancelled when the caller leaves."""
+        """Have the service cancelled when the caller leaves, from now on."""
         self._cancels_on_leave = True
         if self.caller_left:
             self._cancel()
 
     def start(self, status: int, headers: Headers) -> None:
-        """Take the head; it goes out with what follows, or when it is flushed. Raises FramingError."""
+        """Buffer the head; it is sent with what follows, or when it is flushed. Raises FramingError."""
         head = self.head
         closes = head.closes or self._stopping() or self._closing_is_cheaper()
         framing = ResponseFraming(to_head=head.method == "HEAD", version=head.version, closes=closes)
@@ -139,14 +139,14 @@ class Exchange(Body):
         return self._writer.longest_write
 
     def flush(self, *, soon: bool = False) -> None:
-        """Send what goes without waiting, now or as `soon` as the running task waits; the rest goes by itself."""
+        """Write without waiting, now or as `soon` as the running task waits; another task sends the rest."""
         if soon:
             self._writer.flush_soon()
         else:
             self._writer.flush()
 
     async def send(self, piece: bytes) -> None:
-        """Send a piece. What makes the answer look complete waits for the word that it is. Raises FramingError."""
+        """Send a piece; what makes the response look complete is withheld until `finish`. Raises FramingError."""
         framing = self._open()
         data = framing.frame(piece)
         if framing.complete:
@@ -155,7 +155,7 @@ class Exchange(Body):
             await self._writer.send(data)
 
     async def finish(self, piece: bytes = b"") -> None:
-        """EndOfRequest the answer, perhaps with a last piece. Raises FramingError."""
+        """End the response, optionally with a last piece. Raises FramingError."""
         framing = self._open()
         data = self._withheld + framing.frame(piece) + framing.end()
         self._ending = True
@@ -166,7 +166,7 @@ class Exchange(Body):
 
     def _open(self) -> ResponseFraming:
         if self.framing is None or self.responded:
-            raise FramingError("the messages of an answer are one start, bodies, and nothing behind the last")
+            raise FramingError("a response is one start, then bodies, and nothing after the last of them")
         return self.framing
 
     def _wake(self) -> None:
@@ -174,7 +174,7 @@ class Exchange(Body):
             self._lot.unpark_all()
 
     def _closing_is_cheaper(self) -> bool:
-        """Whether the rest of the body is certain to cost more than another connection."""
+        """Whether reading the rest of the body would cost more than a new connection."""
         if self.received_all:
             return False
         length = self.head.length

@@ -1,4 +1,4 @@
-"""Where callers knock: a port that is taken, and the connections that come in by it."""
+"""Listens on a TCP port and accepts connections."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from aibridge_trio.net.poller import Poller
 from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream, TCPStream
 from aibridge_trio.net.tls import TLSServerStream
 
-# Connections that the kernel completes before the bridge accepts them: room for a flash crowd.
+# Connections that the kernel completes before the bridge accepts them, for bursts of new callers.
 BACKLOG = 1024
-# A caller whose kernel acknowledges nothing for this long (milliseconds) is dropped by ours.
+# A caller whose kernel acknowledges nothing for this long (milliseconds) is dropped by our kernel.
 _UNACKNOWLEDGED_MS = 90_000
-# TCP keepalive, because NAT forgets silent connections after minutes: after so many seconds of silence, so often,
-# so many probes. All of them fit into the time above, which would cut them short.
+# TCP keepalive, because NAT drops silent connections after minutes: idle time and interval (seconds), probes. All
+# of them fit into _UNACKNOWLEDGED_MS.
 _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
-# What getaddrinfo says of names; `create_server` passes the number on and not the class.
+# Errors of getaddrinfo; `create_server` passes the number on, not the class.
 _UNRESOLVED = {value for name, value in vars(socket).items() if name.startswith("EAI_")}
 _REASONS = {
     errno.EADDRINUSE: "the port is in use; stop the program that holds it or choose another port",
@@ -31,22 +31,22 @@ _REASONS = {
     errno.EADDRNOTAVAIL: "this machine has no such address",
     errno.EAFNOSUPPORT: "this machine has no addresses of this kind; for IPv4 write 0.0.0.0",
 }
-# The socket itself is of no use any more. All else that accept() says is one connection's bad luck.
-_HOPELESS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EFAULT})
+# Errors of accept() after which the socket is unusable. All others concern the one connection.
+_UNUSABLE = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP, errno.EFAULT})
 
 
 class Listener(Protocol):
-    """What connections come from."""
+    """A source of connections."""
 
     async def accept(self) -> ServerStream:
         """Wait for the next connection. Raises OSError for a shortage (SHORTAGE_ERRNOS) or a dead socket."""
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Accept no more connections."""
 
 
 class SocketListener:
-    """A TCP port; with a TLS context, connections are encrypted."""
+    """Listens on a socket; with a TLS context, connections are encrypted."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, poller: Poller | None = None) -> None:
         sock.setblocking(False)
@@ -64,24 +64,24 @@ class SocketListener:
                 await trio.lowlevel.wait_readable(self._sock)
                 continue
             except OSError as error:
-                if error.errno in SHORTAGE_ERRNOS | _HOPELESS:
+                if error.errno in SHORTAGE_ERRNOS | _UNUSABLE:
                     raise
                 await trio.lowlevel.checkpoint()
                 continue
             try:
-                return self._stream(*accepted)
-            except OSError as error:  # it has gone already, on some systems
+                return self._accepted(*accepted)
+            except OSError as error:  # some systems report here that the caller has left
                 if error.errno in SHORTAGE_ERRNOS:
                     raise
                 await trio.lowlevel.checkpoint()
 
     def close(self) -> None:
-        """Give the port back."""
+        """Close the socket."""
         if self._sock.fileno() >= 0:
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
-    def _stream(self, sock: socket.socket, peer: object) -> ServerStream:
+    def _accepted(self, sock: socket.socket, peer: object) -> ServerStream:
         try:
             stream = TCPStream(sock, peer, self._poller)
             stream.on_loopback = self._on_loopback
@@ -92,9 +92,9 @@ class SocketListener:
 
 
 def take(host: str, port: int, *, option: str, dual: bool = True) -> socket.socket:
-    """Take a port; a UsageError names `option` when that can't be done.
+    """Return a socket that listens on a port. Raises UsageError, which names `option`.
 
-    With `dual`, `::` stands for every IPv4 address too.
+    With `dual`, `::` also stands for every IPv4 address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     dual = dual and family == socket.AF_INET6 and IPv6Address(host).is_unspecified and socket.has_dualstack_ipv6()

@@ -1,8 +1,8 @@
-"""Connections from their beginning to their end.
+"""Opens listeners, accepts connections, and stops them gracefully.
 
-A `Server` is opened (ports are taken, or a UsageError raised), run in a nursery, and stopped: its listeners
-close, connections may finish within a grace period, the rest is cut. The configuration, TLS and lifespan are
-hypercorn's; its worker has no place for a connection of somebody else's, so the loop that accepts is here.
+A `Server` is opened (it binds its ports, or raises UsageError), run in a nursery, and stopped: its listeners
+close, connections may finish within a grace period, the rest is cut. The lifespan protocol is hypercorn's. The
+accept loop is our own, because hypercorn's worker cannot serve connections of another implementation.
 """
 
 from __future__ import annotations
@@ -25,30 +25,32 @@ from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream
 from aibridge_trio.server.asgi import Application
 from aibridge_trio.server.connection import Connection
 from aibridge_trio.server.connection_bounds import KEEP_ALIVE, HeadBudget
-from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats, Reserve
+from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats
+from aibridge_trio.server.descriptors import Reserve
 from aibridge_trio.server.dispatch import service_for
 from aibridge_trio.server.listener import Listener, SocketListener, take
 from aibridge_trio.server.unix_listener import UnixListener
 from aibridge_trio.server.writer import Flusher
 
-# With nothing left to accept with, how long to wait for connections to end (seconds).
+# Pause before accepting again (seconds) when no descriptor is left.
 _SHORTAGE_PAUSE = 0.1
 _UNAVAILABLE = 503
-# What answers of the last moment have to go out (seconds).
-_LAST_WORDS = 0.05
-# Where no poller tells, how often to check_caller whether callers have left (seconds).
-_LOOK = 0.5
+# How long the last responses may take to go out (seconds).
+_LAST_RESPONSES = 0.05
+# How often to check for callers that have left where there is no poller (seconds).
+_CHECK_INTERVAL = 0.5
 
 
 class Server:
-    """Listeners that call one ASGI application.
+    """Serves one ASGI application on any number of listeners.
 
-    `report` is told what went wrong inside one connection; it ends that connection and no more. `connections`
-    counts and limits them; by default there is no limit. If it `evicts`, the one that idles longest, or else
-    is the slowest to send a head, makes room for another. With no descriptor left, `reserve` of them are there to
-    accept with; the last is for turning away. It lets one idle for `keep_alive` seconds. A `poller`, which
-    somebody else runs, tells what there is to read.
-    The application can reset its TCP connection by the scope's extension `aibridge.reset`.
+    `report` gets exceptions of single connections; each ends its connection and no other. `connections` counts and
+    limits them; by default there is no limit. With `evicts`, a connection above the limit replaces the one that
+    has idled longest, or else the one that has been sending a head for longest. `reserve` descriptors are kept
+    back for accepting when no other is left; the last of them is used to reject. A connection may idle for
+    `keep_alive` seconds. `poller`, if given, is run by its owner.
+
+    The application can reset its TCP connection with the scope's extension `aibridge.reset`.
     """
 
     def __init__(
@@ -87,25 +89,25 @@ class Server:
         self._grace_over = trio.Event()
 
     def statistics(self) -> ConnectionStats:
-        """Return what is open now."""
+        """Return the connections that are open now."""
         return self._limit.statistics()
 
     def __repr__(self) -> str:
         return f"<Server connections={len(self._connections)} stopping={self._stopping.is_set()}>"
 
     def open(self, host: str, port: int, *, option: str, dual: bool = True) -> tuple[str, int]:
-        """Listen on a port too, and return where; a UsageError names `option` when that can't be done."""
+        """Listen on a port, and return its address. Raises UsageError, which names `option`."""
         sock = take(host, port, option=option, dual=dual)
         self._listeners.append(SocketListener(sock, self._context, self._poller))
         address: tuple[str, int] = sock.getsockname()[:2]
         return address
 
     def open_unix(self, path: str, mode: int, *, option: str) -> None:
-        """Listen on a unix socket too, its file made with this mode. Raises UsageError likewise."""
+        """Listen on a unix socket, its file created with `mode`. Raises UsageError, which names `option`."""
         self._listeners.append(UnixListener(path, mode, self._context, self._poller, option=option))
 
     def close(self) -> None:
-        """Give ports and sockets back."""
+        """Close all listeners."""
         for listener in self._listeners:
             listener.close()
 
@@ -132,36 +134,36 @@ class Server:
         if self._own_poller:
             await self._own_poller.run()
         while self._poller is None:
-            await trio.sleep(_LOOK)
+            await trio.sleep(_CHECK_INTERVAL)
             for connection in self._connections:
                 connection.check_caller()
 
     def close_after_responses(self) -> None:
-        """Serve on; every answer that begins from now on is the last of its connection, and says so."""
+        """Go on serving; each response that begins from now on closes its connection, and says so."""
         self._closing_after_responses = True
         for connection in self._connections:
             connection.close_after_response()
 
     def stop_listening(self) -> None:
-        """Close the listeners, so that another process can have their addresses; open connections stay."""
+        """Close the listeners, so that another process can bind their addresses; open connections stay."""
         self._not_listening.set()
 
     def stop(self, grace: float, last_call: Callable[[], bool] = lambda: False) -> None:
         """Close the listeners; connections have `grace` seconds to finish (infinity: as long as they take).
 
-        Then `last_call` is called. If it is true, answers of that moment have a little time to go out.
+        Then `last_call` is called. If it returns True, responses of that moment have a short time to go out.
         """
         self._grace, self._last_call = grace, last_call
         self._not_listening.set()
         self._stopping.set()
 
     def cut(self) -> None:
-        """EndOfRequest the grace now."""
+        """End the grace period now."""
         self.stop(0)
         self._grace_over.set()
 
     async def _accept(self, connections: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
-        """Take connections in until the listeners close; return when it is time to end those that are open."""
+        """Accept connections until the listeners close; return when open connections are to end."""
         try:
             async with trio.open_nursery() as accepting:
                 for listener in self._listeners:
@@ -192,7 +194,7 @@ class Server:
             await trio.lowlevel.checkpoint()
 
     def _cause(self, stream: ServerStream) -> Cause | None:
-        """Return why a connection is to be turned away. The last descriptor of the reserve is for doing so."""
+        """Return why to reject a connection, None to admit it. The reserve's last descriptor is for rejecting."""
         if self._reserve.spent_last:
             return "descriptors"
         cause = self._limit.cause(_host(stream))
@@ -216,10 +218,10 @@ class Server:
         return connection
 
     async def _serve(self, connection: Connection, stream: ServerStream) -> None:
-        """Serve one connection; whatever goes wrong in it stays in it."""
+        """Serve one connection; its exceptions end no other."""
         try:
             await connection.run()
-        except* Exception as group:  # noqa: BLE001 - one connection's failure is that connection's
+        except* Exception as group:  # noqa: BLE001 - a failure ends its own connection, and no other
             self._report(group)
         finally:
             self._connections.discard(connection)
@@ -227,7 +229,7 @@ class Server:
             self._reserve.refill()
 
     def _reject(self, stream: ServerStream, cause: Cause) -> None:
-        """Say why, as far as that goes without waiting: to wait for the one too many would be to let it in."""
+        """Send the reason as far as that needs no wait: waiting would keep the connection open after all."""
         self._limit.refuse(cause)
         if not stream.secure:
             with suppress(OSError):
@@ -237,16 +239,16 @@ class Server:
         self._reserve.refill()
 
     async def _end_after_grace(self, connections: trio.CancelScope) -> None:
-        """EndOfRequest what is left when the grace is over."""
+        """Cancel the remaining connections when the grace period is over."""
         with trio.move_on_after(self._grace) as over:
             await self._grace_over.wait()
         if over.cancelled_caught and self._last_call():
-            await trio.sleep(_LAST_WORDS)
+            await trio.sleep(_LAST_RESPONSES)
         connections.cancel()
 
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
-        """Tell the application when serving begins and ends; one that does not listen is served all the same."""
+        """Run the application's lifespan; an application without lifespan support is served all the same."""
         lifespan = Lifespan(ASGIWrapper(self._app), self._config, self._state)  # type: ignore[arg-type] # its own names for ASGI
         async with trio.open_nursery() as nursery:
             await nursery.start(lifespan.handle_lifespan)

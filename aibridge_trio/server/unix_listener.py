@@ -1,4 +1,4 @@
-"""Where callers of this machine knock: a unix socket, which is a file."""
+"""Listens on a unix socket, which is a file, for callers of this machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from aibridge_trio.server.listener import BACKLOG, SocketListener
 
 
 class UnixListener(SocketListener):
-    """A unix socket; its file is made with this mode, and removed when it closes.
+    """Listens on a unix socket; its file is created with `mode`, and removed on close.
 
-    A socket's file on which no program listens any more is replaced. Raises UsageError, which names `option`.
+    A stale socket file, on which no program listens, is replaced. Raises UsageError, which names `option`.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class UnixListener(SocketListener):
         self._file = _identity(path)
 
     def close(self) -> None:
-        """Remove the file, if it is still this one's, and close the socket."""
+        """Close the socket and remove its file, unless another program has replaced it."""
         if self._file is not None and _identity(self._path) == self._file:
             with suppress(OSError):
                 Path(self._path).unlink()
@@ -51,7 +51,7 @@ def _take(path: str, mode: int) -> socket.socket:
             Path(path).unlink()
             sock.bind(path)
         try:
-            # Before it listens no program can connect, whatever the process's umask made of the file.
+            # Set the mode before listening: until then no program can connect, whatever the umask is.
             Path(path).chmod(mode)
             sock.listen(BACKLOG)
         except BaseException:
@@ -64,7 +64,7 @@ def _take(path: str, mode: int) -> socket.socket:
 
 
 def _is_stale(path: str) -> bool:
-    """Whether this is a socket's file, and no program listens on it."""
+    """Whether the file is a socket on which no program listens."""
     if not stat.S_ISSOCK(Path(path).lstat().st_mode):
         raise FileExistsError(errno.EEXIST, "")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

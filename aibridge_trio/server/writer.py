@@ -1,4 +1,4 @@
-"""Bytes on their way to a caller: few writes, and none that waits for ever."""
+"""The writing half of a connection: few writes, each with a timeout."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
+from aibridge_trio.net.stream import CHECKPOINT_EVERY, CONNECTION_ERRORS, ServerStream
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
 
-# A caller whose kernel takes nothing more for this long is dropped (seconds): it has stopped reading. The time
-# is for each so many bytes, so that a slow reader of a long answer is none who stopped.
+# A caller that takes nothing for this long (seconds) has stopped reading, and is dropped. The timeout applies per
+# chunk of _WRITE_SIZE bytes, so a slow reader is not taken for a stalled one.
 WRITE_TIMEOUT = 60.0
 _WRITE_SIZE = 64 * 1024
-# A write without waiting lets no other task run. So often another may.
-CHECKPOINT_EVERY = 8
 
 
 class Flusher:
-    """Writes out what was kept during one turn of Trio's loop. One task for all connections of a server.
+    """Writes out what was buffered during one turn of Trio's loop. One task for all connections of a server.
 
-    A head is followed by its first piece and its end without a wait between, as a rule; together they are one
-    write. But an application may wait after its head, and then the head must go out. `report` is told of failures
-    of ours, which end that one connection.
+    Most responses send head, first piece and end without a wait between: together they are one write. If the
+    application waits after the head, the head must go out alone. `report` gets exceptions; each ends its
+    connection.
     """
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:
@@ -33,19 +31,19 @@ class Flusher:
         self._lot = trio.lowlevel.ParkingLot()
 
     def add(self, writer: ResponseWriter) -> None:
-        """Write this one out as flush_soon as the running task waits."""
+        """Flush this writer as soon as the running task waits."""
         self._waiting.append(writer)
         self._lot.unpark()
 
     async def run(self) -> None:
-        """Do so until cancelled."""
+        """Flush writers until cancelled."""
         while True:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
                 for writer in waiting:
                     try:
                         writer.flush()
-                    except Exception as error:  # noqa: BLE001 - one connection's failure is that connection's
+                    except Exception as error:  # noqa: BLE001 - a failure ends its own connection, and no other
                         self._report(error)
                         writer.abort()
             await self._lot.park()
@@ -76,15 +74,15 @@ class ResponseWriter:
 
     @property
     def longest_write(self) -> float:
-        """For how long (seconds) the longest write of this answer has waited for the caller to take it, so far."""
+        """How long (seconds) the longest write of this response has waited for the caller so far."""
         return max(self._longest, trio.current_time() - self._since)
 
     def begin(self) -> None:
-        """See an answer begin."""
+        """Begin a response: `longest_write` starts at 0."""
         self._longest = 0.0
 
     def buffer(self, data: bytes) -> None:
-        """Send this together with what comes next."""
+        """Send this together with what follows."""
         self._buffer += data
 
     def flush_soon(self) -> None:
@@ -94,13 +92,13 @@ class ResponseWriter:
             self._flusher.add(self)
 
     def flush(self) -> None:
-        """Write out what is kept."""
+        """Write the buffer out; a task sends what cannot be sent without waiting."""
         self._due = False
         if self._buffer and not self._push():
             self._spawn(self._write_rest)
 
     async def send(self, data: bytes, *, last: bool = False) -> None:
-        """Send this; returns when the kernel has it, or when nobody wants it.
+        """Send this; return when the kernel has taken it, or the caller is gone.
 
         The `last` bytes of a response, and what is sent after `flush_soon`, go out at the end of the turn together
         with the writes of other connections. A write to a reader that is awake costs a fifth of one that must wake
@@ -118,30 +116,30 @@ class ResponseWriter:
             await self.drain()
 
     async def drain(self) -> None:
-        """Send what is kept; returns when the kernel has it, or when nobody wants it."""
+        """Send the buffer; return when the kernel has taken it, or the caller is gone."""
         if not self._push():
             await self._write_rest()
 
     @property
     def busy(self) -> bool:
-        """Whether something has not gone out that is to."""
+        """Whether bytes are still to be sent."""
         return not self.broken and bool(self._buffer or self._writing)
 
     def close(self) -> None:
-        """Forget what has not gone out, all that follows, and whoever it belonged to: that would be a cycle."""
+        """Discard what is buffered and all that follows; drop the callbacks, which would form a cycle."""
         self.broken = True
         self._buffer.clear()
-        self._spawn = self._on_closed = _nobody
+        self._spawn = self._on_closed = _ignore
 
     def abort(self) -> None:
-        """See that the caller takes no more."""
+        """Discard the buffer and stop sending: the caller takes no more."""
         self._buffer.clear()
         if not self.broken:
             self.broken = True
             self._on_closed()
 
     def _push(self) -> bool:
-        """Send what goes without waiting; tell whether that was all."""
+        """Send what can be sent without waiting; return whether that was all."""
         if self.broken:
             self._buffer.clear()
         elif self._writing:
@@ -156,7 +154,7 @@ class ResponseWriter:
         return not self._buffer
 
     async def _write_rest(self) -> None:
-        """Send what is held, waiting for the caller to take it."""
+        """Send the rest of the buffer, waiting for the caller to take it."""
         while (self._buffer or self._writing) and not self.broken:
             if self._writing:
                 await self._written.park()
@@ -174,7 +172,7 @@ class ResponseWriter:
             except CONNECTION_ERRORS:
                 self.abort()
             except BaseException:
-                # Nobody knows how much of it is out, so nothing may follow.
+                # How much of it was sent is unknown, so nothing may follow.
                 self.close()
                 raise
             finally:
@@ -183,5 +181,5 @@ class ResponseWriter:
                 self._written.unpark_all()
 
 
-def _nobody(*_: object) -> None:
-    """Stand for who is not there any more."""
+def _ignore(*_: object) -> None:
+    """Replace the callbacks of a closed writer."""

@@ -1,4 +1,4 @@
-"""One request to a provider and its parser, on a connection of its pool."""
+"""One request to a provider and its response, on a connection of the provider's pool."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Connection, Pool
 from aibridge_trio.upstream.upload_task import SideTask
 
-# From here on an early parser is a refusal, and the rest of the upload is of no use.
-_FIRST_REFUSAL = 300
+# As of this status an early response is a rejection, and the rest of the upload is not sent.
+_FIRST_REJECTION = 300
 
-# A program that stops reading leaves its kernel's receive buffer full: so much (bytes) may have been taken and not
-# read, and so long (seconds) the end of it may have been on its way.
+# When a provider's program stops reading, its kernel may have taken this much (bytes) that the program has not
+# read, and the end of the request may have been in flight for this long (seconds).
 _UNREAD = 64 * 1024
 _IN_FLIGHT = 1.0
 
-# Gives the next piece of a request's body, None at its end.
+# Returns the next piece of a request's body, None at its end.
 Source = Callable[[], Awaitable[bytes | None]]
 
 
 class ConnectionLost(httpx.ReadError):
-    """An established connection ended in a way that says nothing of the provider's health.
+    """An established connection ended in a way that says nothing about the provider's health.
 
-    Either it had answered before and ended without a byte of this parser: providers close idle connections, and a
-    request may meet that on its way. Or the request had not been wholly sent: its caller paused for longer than
-    the provider waits, or the body is longer than something on the way lets through. Whether the request was
-    processed is unknown.
+    Either the connection had carried a response before, and ended without a byte of this one: providers close idle
+    connections, and a request may meet that. Or the request was not completely sent: its caller paused for longer
+    than the provider waits, or the body exceeds a limit on the way. Whether the provider processed the request is
+    unknown.
     """
 
 
 class CallTimeouts(NamedTuple):
-    """How long a call waits: to connect (seconds), for its bytes to be taken, for the head, for each piece."""
+    """The timeouts of a call: to connect (seconds), to send, for the head, for each piece of the body."""
 
     connect: float
     sending: Deadline
@@ -51,16 +51,16 @@ class CallTimeouts(NamedTuple):
 
 
 class Call:
-    """One request and its parser, on one connection of a pool.
+    """One request and its response, on one connection of a pool.
 
-    `begin` sends it and waits for the head of the parser, which may come before all is sent; `read` returns the
-    body piece by piece; `release`, at any time, lets go of the connection: a cancelled request leaves nothing
-    behind, and its connection closes at once, so that the provider stops. `phase` tells how far it has come.
-    Raises httpx.TransportError.
+    `begin` sends the request and waits for the head of the response, which may come before all is sent. `read`
+    returns the body piece by piece. `release`, at any time, gives the connection up: it closes at once unless the
+    response is complete, so the provider stops generating. `phase` is how far the call has come. Methods raise
+    httpx.TransportError.
 
-    With `overlapping` the rest of the body goes up beside the parser, by a task that `begin` starts and `aclose`
-    ends, both called by one task (see Beside); it ends with the parser. Without, `begin` returns when all is sent.
-    In either case a refusal (status 300 and above) ends the upload.
+    With `overlapping`, the rest of the request's body is sent while the response is read, by a task that `begin`
+    starts and `aclose` ends; one task must call both (see SideTask). Without, `begin` returns when all is sent.
+    In either case a rejection (status 300 and above) ends the upload.
     """
 
     def __init__(self, pool: Pool, timeouts: CallTimeouts, *, overlapping: bool = False) -> None:
@@ -77,9 +77,9 @@ class Call:
         self._complete = False
         self._received = False
         self._expired = False
-        self._sent_at = math.inf  # when the last byte of the request was taken
-        self._size = 0  # of the request, as far as it was sent
-        self._upload_refused = False  # the provider takes no more of it
+        self._sent_at = math.inf  # when the kernel took the last byte of the request
+        self._size = 0  # of the request, as far as sent (bytes)
+        self._upload_refused = False  # the provider takes no more of the request
 
     @property
     def buffered(self) -> bool:
@@ -89,9 +89,9 @@ class Call:
     async def begin(
         self, method: str, target: bytes, headers: Headers, source: Source, on_connected: Callable[[], None]
     ) -> None:
-        """Send a request whose body `source` gives; `on_connected` is called when the connection stands."""
+        """Send a request with the body from `source`; `on_connected` is called when there is a connection."""
         head, framing = _head(method, target, headers), response_parser.RequestFraming(headers)
-        piece = await source()  # before a connection is taken: the provider would wait for a slow caller
+        piece = await source()  # before a connection is taken: a provider must not wait for a slow caller
         self._connection = connection = self._pool.take_idle() or await self._open()
         connection.parser.reset(to_head=method == "HEAD")
         try:
@@ -109,7 +109,7 @@ class Call:
         self.phase = "stream"
 
     async def read(self) -> bytes:
-        """Return the next piece of the body: what one read of the connection gave; b"" at its end."""
+        """Return the next piece of the body, from one read of the connection; b"" at the end."""
         if not self.buffered:
             self._timeouts.reading.begin(self)
             try:
@@ -126,7 +126,7 @@ class Call:
         return piece
 
     def release(self) -> None:
-        """Let go of the connection: it is kept if all was sent and all was read, else closed."""
+        """Give the connection up: the pool keeps it if all was sent and read, else it is closed."""
         connection, self._connection = self._connection, None
         if connection:
             self._pool.release(connection, reusable=self._sent and connection.parser.reusable)
@@ -134,14 +134,14 @@ class Call:
             self._upload.stop()
 
     async def aclose(self, error: BaseException | None = None) -> None:
-        """Leave; `error` is what ends the call from outside. Raises what ended the upload."""
+        """Release the connection and end the upload, raising its exception. `error` ends the call from outside."""
         self.release()
         if self._upload:
             upload, self._upload = self._upload, None
             await upload.close(error)
 
     def expire(self) -> None:
-        """See that a wait has taken too long: it ends with the connection."""
+        """See Waiter: close the connection, which ends the wait."""
         self._expired = True
         if self._connection:
             self._connection.stream.close()
@@ -157,21 +157,21 @@ class Call:
 
     @property
     def _sent(self) -> bool:
-        """Whether all of the request was taken."""
+        """Whether the request is completely sent."""
         return self._sent_at < math.inf
 
     async def _send_and_listen(self, data: bytes, source: Source, framing: response_parser.RequestFraming) -> None:
         self._upload = upload = SideTask()
         await upload.start(lambda: self._send_all(data, source, framing))
         await self._listen()
-        if self.status >= _FIRST_REFUSAL and not self._sent:
+        if self.status >= _FIRST_REJECTION and not self._sent:
             upload.stop()
         if not self._overlapping:
             self._upload = None
             await upload.close(None)
 
     async def _send_all(self, data: bytes, source: Source | None, framing: response_parser.RequestFraming) -> None:
-        """Send the head and the body; the head of the parser is waited for from then on."""
+        """Send the head and the body, then start the timeout for the head of the response."""
         await self._send(data)
         while source and not self._upload_refused and (piece := await source()) is not None:
             await self._send(_framed(framing, piece))
@@ -183,7 +183,7 @@ class Call:
             self._timeouts.head.begin(self)
 
     async def _send(self, data: bytes) -> None:
-        """Send, unless the provider reads no more: its parser may be on its way all the same."""
+        """Send, unless the provider reads no more; its response may still arrive."""
         if not self._connection:
             self._upload_refused = True
         if not data or self._upload_refused:
@@ -204,7 +204,7 @@ class Call:
             self._upload_refused = True
 
     async def _listen(self) -> None:
-        """Wait for the head of the parser."""
+        """Wait for the head of the response."""
         try:
             while not self.status:
                 await self._read()
@@ -212,7 +212,7 @@ class Call:
             self._timeouts.head.end(self)
 
     async def _read(self) -> None:
-        """Read once: parts of the head, pieces of the body, or the end."""
+        """Read once: a part of the head or of the body, or the end."""
         if self._connection is None:
             raise httpx.ReadError("the rest was left")
         connection = self._connection
@@ -244,15 +244,15 @@ class Call:
         return httpx.RemoteProtocolError(said)
 
     def _cut_off(self, why: str | Exception) -> bool:
-        """Whether a reset came while the provider's kernel may have held what its program had not read.
+        """Whether a reset came while the provider may not have read the whole request.
 
-        That the last byte was taken here says little of a long request: most of it may still have been on the way.
+        That our kernel took the last byte says little about a long request: most of it may be in flight.
         """
         return isinstance(why, ConnectionError) and not self._received and unread(self._size, self._sent_at)
 
 
 def unread(size: int, sent_at: float) -> bool:
-    """Tell whether the end of a request of this size (bytes) may still be on its way, or in the kernel there."""
+    """Return whether the end of a request of `size` bytes may be in flight, or unread in the provider's kernel."""
     return size > _UNREAD and trio.current_time() - sent_at < _IN_FLIGHT
 
 

@@ -1,7 +1,7 @@
-"""One request to one provider: what goes up, deadlines on every phase, faults by table.
+"""Sends requests to one provider, with a timeout for each phase.
 
-Nothing is put between that knows better: `httpx.AsyncClient` would add headers, keep one cookie jar for all
-callers, and rewrite the path after the allow-list has looked at it.
+It uses a transport without `httpx.AsyncClient`, which would add headers, share one cookie jar between all callers,
+and rewrite the path after the allow-list has checked it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from aibridge_trio.upstream.exchange import Outgoing, Response
 from aibridge_trio.upstream.transport import Transport
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
-# Makes a way out, from a proxy's URL or without.
+# Makes a transport, through a proxy (its URL) or direct.
 TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
-# How often (seconds) it is looked for kept connections that are too old.
-_SWEEP = 10.0
+# How often (seconds) expired idle connections are closed.
+_EXPIRY_INTERVAL = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds, infinity for none.
+    """The timeouts of a request in seconds, infinity for none.
 
-    TCP and TLS; the head, once the request is out; silence in an answer; all of it together.
+    connect: TCP and TLS. first_byte: from the end of the request to the head of the response. idle: between pieces
+    of the response. total: the whole request.
     """
 
     connect: float = 10.0
@@ -39,7 +40,7 @@ class Timeouts:
 
 
 class Upstream:
-    """The way to one provider's base URL. Deadlines hold while `run` runs."""
+    """Sends requests to one provider's base URL. Timeouts apply only while `run` is running."""
 
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport, timeouts: Timeouts) -> None:
         self._base = httpx.URL(base_url)
@@ -49,7 +50,7 @@ class Upstream:
         self._timeouts = timeouts
         self._call_timeouts = CallTimeouts(
             connect=timeouts.connect,
-            sending=Deadline(timeouts.idle),  # writes that no one takes are a silence too
+            sending=Deadline(timeouts.idle),  # writes that the provider does not take
             head=Deadline(timeouts.first_byte),
             reading=Deadline(timeouts.idle),
         )
@@ -62,10 +63,10 @@ class Upstream:
         sent: Callable[[], None] = lambda: None,
         on_completing: Callable[[], None] = lambda: None,
     ) -> Response:
-        """Send a request, on entering what this returns.
+        """Return the response; entering it sends the request.
 
         `on_connected` is called when there is a connection, `on_completing` before the last bytes of the request
-        are sent, `sent` when the connection has taken all of them. What `on_completing` raises ends the request.
+        are sent, `sent` when the connection has taken them. An exception of `on_completing` ends the request.
         """
         headers = [self._host, *outgoing.headers, *outgoing.framing()]
         target = self._base_path + outgoing.target
@@ -82,17 +83,17 @@ class Upstream:
         )
 
     async def run(self) -> None:
-        """Keep deadlines, and close kept connections in time, until cancelled."""
+        """Apply timeouts, and close expired idle connections, until cancelled."""
         async with trio.open_nursery() as nursery:
             for deadline in self._call_timeouts[1:]:
                 nursery.start_soon(deadline.run)
             while True:
-                await trio.sleep(_SWEEP)
-                if self._pool:  # httpx's own transport looks at its own
+                await trio.sleep(_EXPIRY_INTERVAL)
+                if self._pool:  # httpx's own transport does this by itself
                     self._pool.expire()
 
     async def aclose(self) -> None:
-        """Close the connections that are kept."""
+        """Close the idle connections."""
         await self._transport.aclose()
 
     def __repr__(self) -> str:

@@ -17,13 +17,13 @@ from aibridge_trio.upstream.call import Call, ConnectionLost
 from aibridge_trio.upstream.fault_causes import is_local_shortage
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
-# What is below is no answer: nobody asked to continue, nobody asked for another protocol.
+# Statuses below are interim: no request asked to continue or to switch protocols.
 _FIRST_FINAL_STATUS = 200
 
 
 @dataclass(slots=True)
 class Outgoing:
-    """A request on its way up: `target` is path and query after the base URL, byte for byte."""
+    """A request to a provider. `target` is path and query after the base URL, as sent."""
 
     method: str
     target: bytes = field(repr=False)
@@ -35,7 +35,7 @@ class Outgoing:
 
     @property
     def has_body(self) -> bool:
-        """Whether there is one, be it empty."""
+        """Whether the request has a body, even an empty one."""
         return self.chunked or self.length is not None
 
     def framing(self) -> h.Headers:
@@ -46,10 +46,10 @@ class Outgoing:
 
 
 class Response:
-    """A provider's answer: its head, and its body piece by piece as it comes.
+    """A provider's response: its head, and its body piece by piece.
 
-    It is a context. Entering sends the request and returns once the head has come; it raises UpstreamFault, or
-    BodyTooLarge or BadRequest where the caller's body is to blame. Leaving early cancels it upstream.
+    It is an async context manager. Entering it sends the request and waits for the head. It raises UpstreamFault,
+    or BodyTooLarge or BadRequest if the cause is the caller's body. Leaving it early cancels the request upstream.
     """
 
     def __init__(
@@ -75,22 +75,22 @@ class Response:
         self._headers = headers
         self._on_connected = on_connected
         self._body_left = outgoing.max_body
-        self._ended = False  # all of the request's body has come
-        self._is_connected = False  # the connection does
+        self._ended = False  # the request's body is complete
+        self._is_connected = False
 
     @property
     def status(self) -> int:
-        """The status."""
+        """The status code."""
         return self._call.status
 
     @property
     def headers(self) -> h.Headers:
-        """The headers as they came."""
+        """The headers as received."""
         return self._call.headers
 
     @property
     def length(self) -> int | None:
-        """How long the head says the body is, None where its framing tells where it ends."""
+        """The Content-Length of the body, None where its framing is another."""
         return self._call.length
 
     @property
@@ -111,7 +111,7 @@ class Response:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             await self._call.aclose(error)
-        except (BodyStalled, httpx.TransportError) as failure:  # of an upload beside the answer
+        except (BodyStalled, httpx.TransportError) as failure:  # of an upload during the response
             self._end_bound(None)
             raise self._failure(failure) from None
         except BaseException as ended:
@@ -120,12 +120,12 @@ class Response:
         else:
             self._end_bound(error)
         finally:
-            del error  # it holds this frame: no cycle is left
+            del error  # it refers to this frame: break the cycle
 
     async def _begin(self) -> None:
         call = self._call
         if not (self._outgoing.chunked or self._announced):
-            self._complete()  # its head is all of it
+            self._complete()  # the head is the whole request
         try:
             await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._connected)
         except (BodyStalled, httpx.TransportError) as error:
@@ -135,7 +135,7 @@ class Response:
             raise UpstreamFault("head", f"status {call.status}")
 
     def _end_bound(self, error: BaseException | None) -> None:
-        """Close the bound on the whole time; UpstreamFault if it was that which ended the request."""
+        """Close the scope of the total timeout; raise UpstreamFault if the timeout ended the request."""
         bound, self._bound = self._bound, None
         if bound is None:
             return
@@ -149,12 +149,12 @@ class Response:
             ) from None
 
     async def read(self) -> bytes:
-        """Return the next piece, b"" at a clean end; UpstreamFault if the answer breaks or falls silent."""
+        """Return the next piece, b"" at a clean end. Raises UpstreamFault for a broken or stalled response."""
         try:
             piece = await self._call.read()
         except httpx.TransportError as error:
             raise self._failure(error) from None
-        self._sent = None  # the first byte is no more waited for, even if the request goes on
+        self._sent = None  # the head has come, even if the request is still being sent
         return piece
 
     def _connected(self) -> None:
@@ -185,7 +185,7 @@ class Response:
         return piece
 
     def _complete(self) -> None:
-        """See that what is handed out next makes the request whole."""
+        """Report that the next piece completes the request."""
         on_completing, self._completing = self._completing, None
         if on_completing:
             on_completing()

@@ -1,4 +1,4 @@
-"""Why a call failed, in a few words for the log: taken from exceptions, and never from what a caller sent."""
+"""Why a call failed, in a few words for the log; taken from exceptions, never from what a caller sent."""
 
 from __future__ import annotations
 
@@ -15,16 +15,13 @@ _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 def cause(error: BaseException) -> str:
-    """Return what an exception of a connection says, or the first in its chain of causes that says something.
-
-    Of one that says nothing by itself, its type.
-    """
+    """Return the message of an exception, or of the first in its chain of causes that has one; else its type."""
     said = (_words(each) for each in chain(error))
     return next((words for words in said if words), "") or type(error).__name__
 
 
 def is_local_shortage(error: BaseException) -> bool:
-    """Tell whether this came of a shortage here, of descriptors, memory or threads, however it was wrapped."""
+    """Return whether the cause is a shortage of descriptors, memory or threads on this machine."""
     return any(
         isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGE_ERRNOS)
         for each in chain(error)
@@ -56,7 +53,7 @@ def _of_system(error: OSError) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that it came of, those of a group one after the other, each once."""
+    """Yield an exception and all of its causes, including those in groups, each once."""
     seen: set[int] = set()
     rest = [error]
     while rest:

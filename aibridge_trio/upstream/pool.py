@@ -1,4 +1,4 @@
-"""Connections to one provider: opened when needed, kept for the next request, never waited for."""
+"""A pool of connections to one provider: opened on demand, kept for reuse, never waited for."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from aibridge_trio.net.dial import Dial
 from aibridge_trio.net.stream import ByteStream
 from aibridge_trio.net.tls import TLSStream
 
-# How long (seconds) an idle connection is kept. Providers close theirs after 60 to 400.
+# How long (seconds) an idle connection is kept. Providers close idle connections after 60 to 400.
 _EXPIRY = 50.0
 
-# How many connections are opened for one request, where a provider speaks before it is asked.
+# How many connections are opened for one request if a provider sends data before the request.
 _DIALS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a provider listens; with a TLS context its connections are encrypted and its name is verified."""
+    """A provider's address; with a TLS context, connections are encrypted and its name is verified."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class Origin:
 
 
 class Connection:
-    """One connection to a provider. `reused` tells whether it has answered before."""
+    """One connection to a provider. `reused`: it has carried a response before."""
 
     def __init__(self, stream: ByteStream) -> None:
         self.stream = stream
@@ -53,7 +53,7 @@ class PoolStats(NamedTuple):
 
 
 class Pool:
-    """Takes and gives connections in constant time; the youngest is reused first, old ones are closed."""
+    """Takes and releases connections in constant time; reuses the youngest first, and closes expired ones."""
 
     def __init__(self, origin: Origin, dial: Dial) -> None:
         self._origin = origin
@@ -63,14 +63,14 @@ class Pool:
         self._closed = False
 
     def statistics(self) -> PoolStats:
-        """Return what is open now."""
+        """Return the connections that are open now."""
         return PoolStats(len(self._busy), len(self._idle))
 
     def __repr__(self) -> str:
         return f"<Pool {self._origin.host} busy={len(self._busy)} idle={len(self._idle)}>"
 
     def take_idle(self) -> Connection | None:
-        """Return an idle connection that has not been closed by its provider, None without one."""
+        """Return an idle connection that its provider has not closed, None without one."""
         self.expire()
         while self._idle:
             connection = self._idle.pop()
@@ -82,10 +82,10 @@ class Pool:
         return None
 
     async def open(self) -> Connection:
-        """Open another one. Raises OSError and trio.BrokenResourceError; cancelled, it leaves nothing open.
+        """Open a connection. Raises OSError and trio.BrokenResourceError; leaves nothing open if cancelled.
 
-        A connection that has spoken, or ended, before it was asked anything is of no use: what it says (often a
-        408) is no parser to the request that comes. Another one is opened in its place, once.
+        A connection that has sent data or ended before the request is not used: the data (often a 408) would be
+        taken for the response. It is replaced once.
         """
         for _ in range(_DIALS):
             if stream := await self._dial_silent():
@@ -98,7 +98,7 @@ class Pool:
         raise trio.BrokenResourceError("it spoke or ended before it was asked")
 
     async def _dial_silent(self) -> ByteStream | None:
-        """Dial; None if there is something to read already, beside what is TLS's own."""
+        """Dial; return None if there is something to read already, other than TLS's own messages."""
         origin = self._origin
         stream = await self._dial(origin.host, origin.port)
         try:
@@ -118,7 +118,7 @@ class Pool:
         return None
 
     def release(self, connection: Connection, *, reusable: bool) -> None:
-        """Take a connection back: keep it, or close it."""
+        """Return a connection to the pool, which keeps or closes it."""
         if connection not in self._busy:  # the pool has been closed
             return
         self._busy.discard(connection)
@@ -129,13 +129,13 @@ class Pool:
             connection.close()
 
     def expire(self) -> None:
-        """Close what has been idle for too long."""
+        """Close expired idle connections."""
         oldest = trio.current_time() - _EXPIRY
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.popleft().close()
 
     def close(self) -> None:
-        """Close all of them, and keep none that is given or opened later."""
+        """Close all connections, and keep none that is released or opened later."""
         self._closed = True
         for connection in (*self._busy, *self._idle):
             connection.close()

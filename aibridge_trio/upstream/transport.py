@@ -1,7 +1,7 @@
-"""An httpx transport of our own: HTTP/1.1 on llhttp, one pool per origin.
+"""An httpx transport: HTTP/1.1 on llhttp, with one pool per origin.
 
-What it has over httpx's own: a connection is taken and given back in constant time and nothing waits in line; a
-cancelled request closes its connection at once; an answer that comes before the upload is done is an answer.
+Differences from httpx's own: taking and releasing a connection takes constant time and nothing queues; a cancelled
+request closes its connection at once; a response that arrives before the upload is complete is used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aibridge_trio.upstream.pool import Origin, Pool
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Calls by way of one pool per origin. As an httpx transport it knows no deadline; its callers may cancel."""
+    """Sends requests through one pool per origin. It applies no timeouts; callers may cancel."""
 
     def __init__(self, context: ssl.SSLContext, dial: Dial | None = None) -> None:
         self._context = context
@@ -41,7 +41,7 @@ class Transport(httpx.AsyncBaseTransport):
         return self._pools[key]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; returns its answer once the head has come, with the body as a stream."""
+        """Send a request; return its response when the head has come, with the body as a stream."""
         call = Call(self.pool(request.url), CallTimeouts(math.inf, *(Deadline(math.inf) for _ in range(3))))
         assert isinstance(request.stream, httpx.AsyncByteStream)
         body = aiter(request.stream)
@@ -52,13 +52,13 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             await call.begin(request.method, request.url.raw_path, request.headers.raw, source, lambda: None)
         except BaseException:
-            if isinstance(body, AsyncGenerator):  # httpx's bodies are: what is left of one is not the collector's
+            if isinstance(body, AsyncGenerator):  # as httpx's bodies are: not left to the garbage collector
                 await body.aclose()
             raise
         return httpx.Response(call.status, headers=call.headers, stream=_Body(call))
 
     def expire(self) -> None:
-        """Close what has been idle for too long, where no request comes by to do it."""
+        """Close expired idle connections, for times without requests."""
         for pool in self._pools.values():
             pool.expire()
 
@@ -72,7 +72,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a call's answer, as httpx has it."""
+    """The body of a call's response as an httpx stream."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -90,7 +90,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 class Transports:
-    """Makes ways out, each a pool of connections; they share one TLS context, with one more CA or without.
+    """Makes transports, which share one TLS context. `ca_file` adds certificate authorities to it.
 
     `silence` is how long (seconds) a provider may take nothing of what is sent.
     """
@@ -101,16 +101,16 @@ class Transports:
         self._silence = silence
 
     def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
-        """Return a pool, through a proxy (its URL) or not."""
+        """Return a transport, through a proxy (its URL) or direct."""
         if proxy is None:
             return Transport(self._context, new_dialer(self._poller, silence=self._silence))
         return httpx.AsyncHTTPTransport(
             verify=self._context,
             proxy=proxy,
-            # HTTP/1.1 only: over HTTP/2 a cancel does not reach the provider, which goes on and bills.
+            # HTTP/1.1 only: over HTTP/2 a cancellation does not reach the provider, which goes on and bills.
             http2=False,
             socket_options=socket_options(self._silence),
-            # No queue inside: how much is in flight is the admission's to say.
+            # No queue in the pool: admission limits the requests in flight.
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )
 

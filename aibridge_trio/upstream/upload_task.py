@@ -1,4 +1,4 @@
-"""One task beside the task that starts it, where no `async with` can stand round both."""
+"""A task that runs beside the task that starts it, where no `async with` can enclose both."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import trio
 class SideTask:
     """A nursery with one task, opened by `start` and closed by `close`, both called by the same task.
 
-    This is a nursery like any other: a cancel scope of that task that opens between the two calls must close
-    there. An exception of the task cancels the task that started it, and is raised by `close`, not wrapped in a
-    group.
+    As with any nursery, a cancel scope that the caller opens between the two calls must close before `close`. An
+    exception of the task cancels the caller, and is raised by `close`, not wrapped in a group.
     """
 
     def __init__(self) -> None:
@@ -27,14 +26,14 @@ class SideTask:
         nursery.start_soon(self._run, work)
 
     def stop(self) -> None:
-        """Cancel the task. Not an await."""
+        """Cancel the task. Synchronous."""
         self._working.cancel()
 
     async def close(self, error: BaseException | None) -> None:
-        """Wait for the task, which is cancelled if an `error` of the task that started it ends both.
+        """Wait for the task; cancel it first if an `error` of the caller ends both.
 
-        Raises what the task raised. An `error` that is a cancellation from elsewhere is raised as trio's nurseries
-        raise it; any other is the caller's to raise.
+        Raises the task's exception. An `error` that is a cancellation is raised as trio's nurseries raise it; any
+        other is the caller's to raise.
         """
         nursery, self._nursery = self._nursery, None
         if nursery is None:
@@ -54,7 +53,7 @@ class SideTask:
             try:
                 raise failure
             finally:
-                del failure, error  # they hold this frame: no cycle is left
+                del failure, error  # they refer to this frame: break the cycle
 
     async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The way to a provider through somebody's proxy: one call on httpx's own transport, which knows CONNECT."""
+"""One request to a provider through an HTTP proxy, on httpx's own transport, which supports CONNECT."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aibridge_trio.upstream.fault_causes import cause
 
 _MALFORMED = "malformed answer"
 _RESET = "reset by peer"
-# How messages of httpx's parser begin that tell of an end.
+# How httpx's messages about a closed connection begin.
 _ENDS = {
     "Server disconnected": "closed before the head",
     "peer closed connection": "closed in the middle of the answer",
@@ -25,7 +25,7 @@ _ENDS = {
 
 
 class ProxiedCall:
-    """One request and its answer; to its user it is a `Call`. Timeouts are seconds, infinity for none."""
+    """One request and its response, with the interface of `Call`. Timeouts are in seconds, infinity for none."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class ProxiedCall:
     ) -> None:
         """See Call.begin."""
         first = await source()  # before a connection is taken: the provider would wait for a slow caller
-        # From when all is out the head is waited for; before that the caller sets the pace, and writes that no one
-        # takes are a silence.
+        # The timeout for the head starts when all is sent. Before that the caller sets the pace, and the write
+        # timeout applies.
         deadline = trio.CancelScope()
 
         def connected() -> None:
@@ -104,12 +104,12 @@ class ProxiedCall:
         self._pieces = aiter(self._response.stream)
 
     async def _trace(self, event: str, _: object) -> None:
-        """Hear of httpcore that it opens a connection."""
+        """Called by httpcore: note that it opens a connection."""
         if event == "connection.connect_tcp.started":
             self._new = True
 
     def _fault(self, error: httpx.TransportError) -> httpx.TransportError:
-        """Return what broke, with its cause for a message; ConnectionLost by the rules of Call."""
+        """Return the exception with its cause as the message; ConnectionLost under the same rules as Call."""
         if isinstance(error, httpx.TimeoutException):
             return error
         words = _words(error)
@@ -125,7 +125,7 @@ class ProxiedCall:
         piece: bytes | None = b""
         with trio.move_on_after(self._idle) as scope:
             try:
-                while piece == b"":  # an empty piece is no end
+                while piece == b"":  # an empty piece is not the end
                     piece = await anext(self._pieces, None)
             except httpx.TransportError as error:
                 raise self._fault(error) from error
@@ -136,9 +136,9 @@ class ProxiedCall:
         return piece or b""
 
     async def aclose(self, __: BaseException | None = None) -> None:
-        """Let go of the rest. Not by closing: httpx's nested generators would be left to the collector.
+        """Discard the rest. Closing alone would leave httpx's nested generators to the garbage collector.
 
-        A read that is cancelled before it waits unwinds them all, and closes the connection.
+        A read that is cancelled before it waits unwinds all of them, and closes the connection.
         """
         if self._response is None:
             return
@@ -152,7 +152,7 @@ class ProxiedCall:
 
 
 def _words(error: httpx.TransportError) -> str:
-    """Return why; httpx's parser may quote what came, which is not for the log."""
+    """Return the cause in words. httpx's parser may quote the response, which must not be logged."""
     said = str(error)
     if isinstance(error, httpx.ProxyError):
         status, _, _ = said.partition(" ")  # what follows is the proxy's own text
@@ -163,7 +163,7 @@ def _words(error: httpx.TransportError) -> str:
 
 
 def _got_close_notify(tls: ssl.SSLObject) -> bool:
-    """Tell whether a TLS connection that has ended was ended by its other side, with a close_notify."""
+    """Return whether a TLS connection ended with a close_notify of its peer."""
     try:
         return not tls.read(1)
     except ssl.SSLZeroReturnError:
@@ -205,7 +205,7 @@ class _Upload(httpx.AsyncByteStream):
 
 
 class _ExactURL(httpx.URL):
-    """A URL whose path and query go out as they came: httpx would resolve dots and quote again.
+    """A URL whose path and query are sent unchanged: httpx would resolve dots and quote again.
 
     (The `target` extension does the same, but breaks the CONNECT of a proxied connection.)
     """

@@ -17,13 +17,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.config.settings import Address, Settings, UnixSocket
 from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, HeadBudget
-from aibridge_trio.server.connection_limit import (
-    ConnectionLimit,
-    Reserve,
-    admin_connection_limit,
-    caller_connection_limit,
-    shortage,
-)
+from aibridge_trio.server.connection_limit import ConnectionLimit, admin_connection_limit, caller_connection_limit
+from aibridge_trio.server.descriptors import Reserve, shortage
 from tests.server.test_connection import GET, OK, Serve, Site, ok, serve
 from tests.support.network import MemoryListener, MemoryWire, Network
 
