@@ -104,7 +104,7 @@ class AsgiReply(Reply):
         self._longest = max(self._longest, trio.current_time() - began)
 
     async def _end(self) -> None:
-        """EndOfRequest it once the rest of an discarded upload is out of the way."""
+        """End the response, after the rest of an unread upload has been discarded."""
         self._body.discard()
         await self._body.wait_received()
         self.ended = True
