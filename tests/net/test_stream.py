@@ -244,7 +244,7 @@ async def test_a_handshake_has_its_deadline(
     contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who connects and says nothing is not waited for."""
-    monkeypatch.setattr(tls, "_HANDSHAKE", 0.05)
+    monkeypatch.setattr(tls, "_HANDSHAKE_TIMEOUT", 0.05)
     near, far = pair()
     wire = TLSServerStream(TCPStream(far), contexts[0])
     with trio.fail_after(5), pytest.raises(CONNECTION_ERRORS):
