@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import trio
@@ -16,11 +12,9 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.config.settings import Address, Settings, UnixSocket
-from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, HeadBudget
 from aibridge_trio.server.connection_limit import ConnectionLimit, admin_connection_limit, caller_connection_limit
-from aibridge_trio.server.descriptors import Reserve, shortage
-from tests.server.test_connection import GET, OK, Serve, Site, ok, serve
-from tests.support.network import MemoryListener, MemoryWire, Network
+from tests.server.test_connection import GET, OK, Site, ok, serve
+from tests.support.network import Network
 
 __all__ = ["serve"]
 
@@ -164,107 +158,7 @@ async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(a
     assert (found.refused, found.busiest) == (25, ("10.0.0.1", 2))
 
 
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [
-        (errno.EMFILE, "out of file descriptors (limit 64; raise it with ulimit -n or LimitNOFILE=)"),
-        (errno.ENFILE, "this machine is out of file descriptors (fs.file-max)"),
-        (errno.ENOMEM, "this machine is short of memory for sockets (no)"),
-    ],
-)
-def test_a_shortage_is_called_what_it_is(monkeypatch: pytest.MonkeyPatch, number: int, said: str) -> None:
-    """An operator reads which limit to raise."""
-    monkeypatch.setattr("resource.getrlimit", lambda _: (64, 128))
-    assert shortage(OSError(number, "no")) == said
-
-
 # Descriptors kept back
-
-
-class Short(MemoryListener):
-    """Has no descriptor to accept with, unless the reserve has freed one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.free = 10**6
-
-    async def accept(self) -> MemoryWire:
-        wire = await super().accept()
-        while self.free <= 0:
-            self._again(wire)
-            raise OSError(errno.EMFILE, "no more")
-        self.free -= 1
-        return wire
-
-    def _again(self, wire: MemoryWire) -> None:
-        self._inlet.send_nowait(wire)
-
-
-def test_a_reserve_needs_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is filled where there is no /dev, as in a root directory with the binary alone."""
-    monkeypatch.setattr(os, "open", Mock(side_effect=FileNotFoundError))
-    reserve = Reserve(2)
-    reserve.refill()
-    assert not reserve.spent_last
-    assert [reserve.spend() for _ in range(3)] == [True, True, False]
-
-
-@pytest.mark.parametrize(("reserve", "served"), [(1, 0), (3, 2)])
-async def test_with_no_descriptor_left_a_few_are_served_and_the_rest_told(
-    autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch, reserve: int, served: int
-) -> None:
-    """One of the reserve lets another in; the last is for turning away; then it is kept back again."""
-    short = Short()
-
-    class Fake(Reserve):
-        def spend(self) -> bool:
-            spent = super().spend()
-            short.free += spent
-            return spent
-
-        def refill(self) -> None:
-            while len(self._kept) < self._size and short.free > 0:
-                self._kept.append(os.open(os.devnull, os.O_RDONLY))
-                short.free -= 1
-
-    monkeypatch.setattr("aibridge_trio.server.server.Reserve", Fake)
-    said: list[str] = []
-    site = Site(network, ok, connections=ConnectionLimit("callers", said.append), reserve=reserve)
-    network.listeners["s"] = short
-    site.server._listeners = [short]
-    await network.nursery.start(site.server.run)
-    short.free = 0
-    for wire_closed in [False] * served + [True] * 3:
-        caller = await site.call(GET)
-        if wire_closed:
-            short.free += 1  # the one that was turned away is closed
-        await trio.sleep(1)
-        assert caller.heard().startswith(b"HTTP/1.1 503 " if wire_closed else OK)
-        assert caller.closed is wire_closed
-    assert site.server.statistics().causes["descriptors"] == 3
-    assert site.reports == []
-    assert any(line.startswith("out of file descriptors") for line in said)
-
-
-def descriptors() -> int:
-    """How many this process has open."""
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def test_a_reserve_gives_everything_back() -> None:
-    """Descriptors of this process."""
-    before = descriptors()
-    reserve = Reserve(5)
-    assert not reserve.spend()
-    reserve.refill()
-    assert descriptors() == before + 5
-    assert [reserve.spend() for _ in range(6)] == [True] * 5 + [False]
-    assert reserve.spent_last
-    reserve.refill()
-    reserve.close()
-    reserve.refill()
-    assert descriptors() == before
-    assert not reserve.spent_last
 
 
 # Unfinished heads
@@ -284,45 +178,3 @@ async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
     assert [each.closed for each in silent] == [True, True, False]
     assert site.server.statistics().refused == 0
     assert site.reports == []
-
-
-@given(st.lists(st.integers(0, 64 * 1024), max_size=9), st.integers(0, 300_000))
-def test_heads_share_a_budget(sizes: list[int], budget: int) -> None:
-    """What is beyond the free part is taken once, however it grew, and given back."""
-    heads = HeadBudget(budget)
-    granted = 0
-    held = []
-    for size in sizes:
-        beyond = max(0, size - FREE_HEAD)
-        assert heads.grow(0, size) is (granted + beyond <= budget)
-        if granted + beyond <= budget:
-            granted += beyond
-            held.append(size)
-    for size in held:
-        assert heads.grow(size, size)
-        assert heads.grow(size, 0)
-    assert heads.grow(0, FREE_HEAD + budget)
-
-
-async def test_long_heads_that_do_not_end_are_bounded_in_all(autojump_clock: MockClock, serve: Serve) -> None:
-    """Beyond the budget one gets 431; ordinary heads are served all the same; those who leave make room."""
-    site = await serve(ok)
-    long = b"GET / HTTP/1.1\r\nhost: s\r\nx: " + b"x" * 60_000
-    fit = ALL_HEADS // (len(long) - FREE_HEAD)
-    callers = [await site.call(long) for _ in range(fit)]
-    beyond = await site.call(long)
-    assert beyond.heard().startswith(b"HTTP/1.1 431 ")
-    assert not any(caller.closed for caller in callers)
-    assert (await site.call(GET)).heard() == OK
-    slow = await site.call(GET[:-4])
-    await slow.say(b"\r\n\r\n")
-    await wait_all_tasks_blocked()
-    assert slow.heard() == OK
-    await callers[0].say(b"\r\n\r\n")
-    await callers[1].leave()
-    await wait_all_tasks_blocked()
-    assert callers[0].heard() == OK
-    for _ in range(2):
-        assert (await site.call(long)).heard() == b""
-    await trio.sleep(31)
-    assert callers[2].heard().startswith(b"HTTP/1.1 408 ")

@@ -1,0 +1,166 @@
+"""One request on a connection and its response: continue, body, framing."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.http.request_parser import Head
+from aibridge_trio.server.asgi import HandlerApplication, Message, Receive, Scope, Send
+from aibridge_trio.server.exchange import Exchange
+from tests.server.test_connection import GET, OK, Serve, answer, ok, piece, post, serve, start, whole_body
+
+__all__ = ["serve"]
+
+
+async def test_a_100_is_sent_when_the_body_is_wanted(autojump_clock: MockClock, serve: Serve) -> None:
+    """Not before the application asks for it, and once."""
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        await trio.sleep(10)
+        assert await whole_body(receive) == b"abc"
+        await answer(send)
+
+    caller = await (await serve(app)).call(post(3, b"expect: 100-continue"))
+    await trio.sleep(9)
+    assert caller.heard() == b""
+    await trio.sleep(2)
+    assert caller.heard() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    await caller.say(b"a")
+    await trio.sleep(1)
+    await caller.say(b"bc")
+    await trio.sleep(1)
+    assert caller.heard() == OK
+
+
+async def test_a_100_is_not_sent_for_a_body_that_is_there(autojump_clock: MockClock, serve: Serve) -> None:
+    """Who did not wait need not be told to go on."""
+    caller = await (await serve(ok)).call(post(3, b"expect: 100-continue") + b"abc")
+    assert caller.heard() == OK
+
+
+async def test_a_100_is_not_sent_behind_a_head(autojump_clock: MockClock, serve: Serve) -> None:
+    """Once an answer has begun, it is too late to ask for anything."""
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        await send(start())
+        assert await whole_body(receive) == b"abc"
+        await send(piece(b"", more=False))
+
+    caller = await (await serve(app)).call(post(3, b"expect: 100-continue"))
+    await caller.say(b"abc")
+    await wait_all_tasks_blocked()
+    said = caller.heard()
+    assert b" 100 " not in said
+    assert said.endswith(b"0\r\n\r\n")
+
+
+async def test_a_body_that_is_refused_is_not_asked_for(autojump_clock: MockClock, serve: Serve) -> None:
+    """The answer says that the connection ends, because nobody knows whether the body will come."""
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await answer(send, b"no", 413)
+
+    caller = await (await serve(app)).call(post(3, b"expect: 100-continue"))
+    said = caller.heard()
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert b"Connection: close" in said
+    assert b"100 Continue" not in said
+
+
+@pytest.mark.parametrize(
+    ("messages", "complete"),
+    [
+        ([start(), piece(b"abc")], b"0\r\n\r\n"),
+        ([start((b"content-length", b"3")), piece(b"abc")], b"abc"),
+        ([start((b"content-length", b"3")), piece(b"abcd", more=False)], b"abc"),
+        ([start((b"content-length", b"3")), piece(b"ab", more=False)], b"abc"),
+        ([start((b"content-length", b"0"))], b"\r\n\r\n"),
+        ([start(status=204)], b"\r\n\r\n"),
+        ([start(), start()], b"0\r\n\r\n"),
+    ],
+)
+async def test_an_answer_that_broke_does_not_look_whole(
+    autojump_clock: MockClock, serve: Serve, messages: list[Message], complete: bytes
+) -> None:
+    """Whatever is missing or too much, what completes an answer goes out with its end, and with nothing else."""
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        for message in messages:
+            await send(message)
+            await trio.sleep(0.1)
+
+    caller = await (await serve(app)).call(GET)
+    await trio.sleep(1)
+    assert not caller.heard().endswith(complete)
+    assert caller.closed
+
+
+async def test_a_head_is_answered_without_a_body(autojump_clock: MockClock, serve: Serve) -> None:
+    """And the next request stands on its own."""
+    caller = await (await serve(ok)).call(GET.replace(b"GET", b"HEAD") + GET)
+    assert caller.heard() == OK.removesuffix(b"ok") + OK
+
+
+async def test_who_leaves_in_the_middle_of_the_last_write_ends_nothing(
+    autojump_clock: MockClock, serve: Serve
+) -> None:
+    """The handler has said all; what it does behind its answer is done."""
+    ended: list[str] = []
+
+    async def handler(_: Request, reply: Reply) -> None:
+        try:
+            await reply.write(200, [], b"x" * 200_000)
+            await reply.end()
+            ended.append("whole")
+        except BaseException:
+            ended.append("cut")
+            raise
+
+    site = await serve(HandlerApplication(handler))
+    caller = await site.call()
+    taken = trio.Event()
+
+    async def send(_: bytes) -> None:
+        await taken.wait()
+        raise trio.BrokenResourceError
+
+    caller.wire.push = lambda _: 0
+    caller.wire.send = send
+    await caller.say(GET)
+    await wait_all_tasks_blocked()
+    assert ended == []
+    caller.wire.stream.receive_stream.put_eof()
+    await wait_all_tasks_blocked()
+    taken.set()
+    await wait_all_tasks_blocked()
+    assert ended == ["whole"]
+
+
+async def test_what_comes_behind_the_answer_is_counted_and_not_kept(autojump_clock: MockClock) -> None:
+    """Nobody takes it any more."""
+
+    async def nothing() -> None:
+        await trio.lowlevel.checkpoint()
+
+    class Sink:
+        def begin(self) -> None:
+            pass
+
+        def keep(self, _: bytes) -> None:
+            pass
+
+        async def send(self, _: bytes, *, last: bool) -> None:
+            assert last
+
+    head = Head("POST", b"/", "1.1", [], 100, expects_continue=False, closes=False)
+    exchange = Exchange(head, Sink(), read=nothing, stopping=lambda: False, cancel=print)  # type: ignore[arg-type]
+    exchange.add_data(b"before")
+    exchange.start(204, [])
+    await exchange.finish()
+    exchange.add_data(b"behind")
+    assert exchange.received == 12
+    assert exchange.pop_data() is None
+    assert not exchange._pieces
