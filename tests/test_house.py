@@ -83,9 +83,6 @@ UNTESTED = {
     "core.inspection.wanted_members",
     "gateway.backend_setup",
     "gateway.loop_detection",
-    "http.decompression",
-    "http.gzip",
-    "http.message",
     "mock.app",
     "mock.catalogue",
     "mock.chat",
@@ -101,16 +98,7 @@ UNTESTED = {
     "mock.tools",
     "mock.turn",
     "mock.unpack",
-    "net.poller",
-    "server.connection_bounds",
-    "server.dispatch",
-    "server.exchange",
-    "server.unix_listener",
-    "server.writer",
     "telemetry.counters",
-    "upstream.call",
-    "upstream.exchange",
-    "upstream.pool",
 }
 LONGEST_FILE = 300
 
