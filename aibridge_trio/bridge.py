@@ -19,7 +19,7 @@ from aibridge_trio.gateway import stored_references
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.backend_setup import configured
 from aibridge_trio.gateway.browser_origins import Origins
-from aibridge_trio.gateway.buffering import ReadAhead
+from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.gateway import Gateway
 from aibridge_trio.gateway.lifecycle import Lifecycle
@@ -85,7 +85,7 @@ class Bridge:
         callers = CallerIdentifier(settings.trusted_proxies)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         # A body of --max-body fits for whoever holds nothing else.
-        self.ahead = ReadAhead(
+        self.body_buffer = BodyBuffer(
             max(settings.max_buffered, 2 * settings.max_body), "model", *stored_references.WANTED
         )
         gateway = Gateway(
@@ -94,7 +94,7 @@ class Bridge:
             admission=self.admission,
             callers=callers,
             router=self.router,
-            ahead=self.ahead,
+            body_buffer=self.body_buffer,
             references=stored_references.StoredReferences(allowed=settings.stored_references),
             max_body=settings.max_body,
             clock=clock,

@@ -19,7 +19,7 @@ from aibridge_trio.errors import (
 )
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission, RequestLease
-from aibridge_trio.gateway.buffering import ReadAhead
+from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.prechecks import Prechecks
@@ -47,7 +47,7 @@ class Gateway:
         admission: Admission,
         callers: CallerIdentifier,
         router: Router,
-        ahead: ReadAhead,
+        body_buffer: BodyBuffer,
         references: StoredReferences,
         max_body: int,
         clock: Callable[[], float],
@@ -58,7 +58,7 @@ class Gateway:
         self._admission = admission
         self._callers = callers
         self._router = router
-        self._ahead = ahead
+        self._body_buffer = body_buffer
         self._references = references
         self._max_body = max_body
         self._clock = clock
@@ -102,14 +102,14 @@ class Gateway:
         backend, route = target.backend, target.route
         circuits = backend.circuits
         record.started(caller)
-        central = target.uses_central_key(caller) and self._references.concern(route)
+        central = target.uses_central_key(caller) and self._references.applies_to(route)
         if central or (circuits.by_model and route.intercepted):  # these need the body
             target.precheck(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
-            with await self._ahead.read(outgoing, caller) as ahead:  # 413, 400, 503 buffer_full
-                model = ahead.model if circuits.by_model and route.intercepted else None  # 400
+            with await self._body_buffer.read(outgoing, caller) as buffered:  # 413, 400, 503 buffer_full
+                model = buffered.model if circuits.by_model and route.intercepted else None  # 400
                 if central:
-                    await self._references.check(ahead, encoded=target.encoded(request))  # 400, 403
+                    await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
                 await self._forward(
                     request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
                 )

@@ -1,7 +1,8 @@
-"""Detects a request that comes back, alone or through other bridges.
+"""Detects requests that return to this bridge, directly or through other bridges.
 
-Each bridge on a request's way adds itself to a header (RFC 9110, 7.6.3 has `Via` for that, which providers may act
-on, and which does not go up beside a central key). A chain of bridges works; one that sees itself again refuses.
+Each bridge adds its own mark to a header of the requests it sends. (RFC 9110, 7.6.3 has `Via` for that, but
+providers may act on it, and it is not sent beside a central key.) Chains of bridges work; a bridge that finds its
+own mark rejects the request.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from aibridge_trio.errors import LoopDetected
 from aibridge_trio.http.message import Request
 
 HOPS = b"x-aibridge-hops"
-# More bridges than anybody puts one behind the other.
+# More bridges than a sensible chain has.
 _MOST = 8
 
 
 class Hops:
-    """This bridge's mark on the requests that it sends on."""
+    """This bridge's mark: random, and unique to the process."""
 
     def __init__(self) -> None:
         self._own = os.urandom(8).hex().encode()
 
     def check(self, request: Request) -> None:
-        """Refuse a request that was here before, or has come through too many bridges."""
+        """Raise LoopDetected if the request has this bridge's mark, or too many others."""
         if request.header(HOPS) is None:
             return
         hops = _hops(request)
@@ -31,7 +32,7 @@ class Hops:
             raise LoopDetected
 
     def mark(self, request: Request) -> tuple[bytes, bytes]:
-        """Return the header with all hops so far, and this one."""
+        """Return the header with the marks so far, and this bridge's."""
         if request.header(HOPS) is None:
             return HOPS, self._own
         return HOPS, b", ".join([*_hops(request), self._own])

@@ -1,4 +1,4 @@
-"""The configured providers: where each is, whose key it takes, its breaker, and what goes up to it."""
+"""From a request to its backend: the provider as configured, whose key is used, and the headers that are sent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One configured provider. Without a central `key` callers' own credentials go up as they came."""
+    """One provider as configured. Without a central `key` callers' own credentials are sent on as they came."""
 
     provider: Provider
     upstream: Upstream
@@ -37,33 +37,33 @@ class Backend:
         return self.provider.name
 
     def uses_central_key(self, caller: Caller) -> bool:
-        """Tell whether this caller's requests go up with the central key."""
+        """Return whether this caller's requests are sent with the central key."""
         return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
 
     def secret_for(self, caller: Caller) -> bytes | None:
-        """Return the central key if it goes up with this caller's requests."""
+        """Return the central key if this caller's requests are sent with it, else None."""
         return self.key.secret.reveal().encode() if self.key and self.uses_central_key(caller) else None
 
     def uses_own_key(self, caller: Caller) -> bool:
-        """Tell whether this caller's own key goes up with its requests, not the central one or none at all."""
+        """Return whether this caller's requests are sent with its own key, not the central one or none."""
         return caller.authenticated and not self.uses_central_key(caller)
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """A request of `/` or a bare prefix, which real clients make before any other; answered here."""
+    """A request of `/` or a bare prefix, which clients make before others; the bridge itself answers it."""
 
     name: str = "none"
 
     pattern: ClassVar[str] = "other"
 
     def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
-        """Nothing is certain to refuse it."""
+        """Do nothing: a ping is never rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: to whom, by which row of the allow-list, and its path after the prefix."""
+    """Where a request goes: its backend, its route, and its path after the prefix."""
 
     backend: Backend
     route: Route
@@ -81,24 +81,24 @@ class Target:
         return self.route.pattern
 
     def uses_central_key(self, caller: Caller) -> bool:
-        """Tell whether this caller's request goes up with the central key."""
+        """Return whether this caller's request is sent with the central key."""
         return self.backend.uses_central_key(caller)
 
     def encoded(self, request: Request) -> bool:
-        """Tell whether the body is compressed."""
+        """Return whether the body has a content coding."""
         return any(coding.strip().lower() != b"identity" for coding in request.header_values(b"content-encoding"))
 
     def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
-        """Raise what is certain to refuse it, before it waits or its body is read."""
+        """Raise the reject that it is certain to get, before it queues and before its body is read."""
         self.backend.circuits.precheck(self.route, caller, own_key=self.backend.uses_own_key(caller))
         _framing(request, max_body)
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
-        """Return the request as it goes up; BodyTooLarge or BadRequest before anything has been sent."""
+        """Return the request to send; raises BodyTooLarge or BadRequest for its framing."""
         length, chunked = _framing(request, max_body)
         drop = _OURS
         added: h.Headers = [(b"x-request-id", request_id), self.hops.mark(request)]
-        if self.route.intercepted:  # so that the answer can be read in passing
+        if self.route.intercepted:  # so that the answer can be inspected
             drop |= _ACCEPT_ENCODING
             added.append((b"accept-encoding", b"identity"))
         headers = h.end_to_end(request.headers, drop)
@@ -131,12 +131,12 @@ class Router:
         return self._backends.get(name)
 
     def dialect(self, request: Request) -> Dialect:
-        """Return the dialect of every reject of this request: by the first segment, OpenAI's for all others."""
+        """Return the dialect of a request's rejects: by its path's first segment, OpenAI's for unknown ones."""
         backend = self._backends.get(lookup.first_segment(request.path))
         return backend.provider.dialect_at(request.path) if backend else OPENAI.dialect
 
     def match(self, request: Request, caller: Caller) -> Target | Ping:
-        """Return where a request goes, or raise the reject that says why nowhere."""
+        """Return where a request goes; raises BadRequest, MethodNotAllowed or NotFound."""
         method, path = request.method, request.path
         try:
             slash = lookup.check_target(method, path)
@@ -168,7 +168,7 @@ def _with(message: str, hint: str | None) -> str:
 
 
 def _framing(request: Request, max_body: int) -> tuple[int | None, bool]:
-    """Return the length announced, and whether the body is chunked; GET and the like have neither."""
+    """Return the announced length and whether the body is chunked; a request without a body has neither."""
     encodings = request.header_values(b"transfer-encoding")
     try:
         length = h.content_length(request.header_values(b"content-length"))

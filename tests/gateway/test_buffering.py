@@ -18,7 +18,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
 from aibridge_trio.events import Finished
-from aibridge_trio.gateway.buffering import Ahead, Buffers, ReadAhead
+from aibridge_trio.gateway.buffering import BodyBuffer, BufferedBody, BufferMemory
 from aibridge_trio.http.message import BodyStalled, Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing
 from tests.support.network import Network, Running
@@ -53,14 +53,14 @@ def outgoing(body: AsyncIterator[bytes], coding: bytes = b"", max_body: int = 1 
     return Outgoing("POST", b"/", headers, body, None, chunked=True, max_body=max_body)
 
 
-async def read(body: bytes, coding: bytes = b"", size: int = 1000) -> Ahead:
+async def read(body: bytes, coding: bytes = b"", size: int = 1000) -> BufferedBody:
     """Read a body, and give its memory back."""
-    reader = ReadAhead(1 << 22, "model")
+    reader = BodyBuffer(1 << 22, "model")
     request = outgoing(Pieces(body, size), coding)
-    with await reader.read(request, "a") as ahead:
+    with await reader.read(request, "a") as buffered:
         assert b"".join([piece async for piece in request.body]) == body
-    assert reader.buffers.used == 0
-    return ahead
+    assert reader.memory.used == 0
+    return buffered
 
 
 # What a body says
@@ -73,13 +73,13 @@ DOCUMENT = json.dumps({"messages": ["x" * 20_000, "y\n" * 20_000], "model": "gpt
 @pytest.mark.parametrize("body", [DOCUMENT, b'{"model":"gpt-5"}'])
 async def test_a_body_goes_up_as_it_came(body: bytes, size: int) -> None:
     """In pieces that are neither tiny nor joined to one, byte for byte, and its model is known."""
-    reader = ReadAhead(1 << 22, "model")
+    reader = BodyBuffer(1 << 22, "model")
     request = outgoing(Pieces(body, size))
-    with await reader.read(request, "a") as ahead:
-        assert ahead.model == "gpt-5"
-        assert reader.buffers.used == len(body)
+    with await reader.read(request, "a") as buffered:
+        assert buffered.model == "gpt-5"
+        assert reader.memory.used == len(body)
         got = [piece async for piece in request.body]
-        assert reader.buffers.used == 0
+        assert reader.memory.used == 0
     assert b"".join(got) == body
     assert all(len(piece) >= min(16_384, size) for piece in got[:-1])
 
@@ -100,19 +100,19 @@ async def test_a_bomb_is_not_unpacked() -> None:
     """Unpacking ends at --max-body."""
     for bomb in (b'{"x":"' + b" " * 50_000_000, b'{"x":' + b" " * 50_000_000):
         for packed, coding in ((gzip.compress(bomb), b"gzip"), (zstd.compress(bomb), b"zstd")):
-            ahead = await read(packed, coding)
-            assert ahead.fault == "it unpacks to more than --max-body"
+            buffered = await read(packed, coding)
+            assert buffered.fault == "it unpacks to more than --max-body"
             with pytest.raises(BadRequest):
-                _ = ahead.model
+                _ = buffered.model
 
 
 async def test_what_is_not_unpacked_asks_for_no_model() -> None:
     """Other codings, and several, are the provider's to read; a lie about the coding is refused."""
     for coding in (b"br", b"aws-chunked", b"gzip, gzip", b"unknown"):
-        ahead = await read(b"\x28\xb5\x2f\xfd", coding)
-        assert ahead.encoded
-        assert ahead.fault
-        assert ahead.model is None
+        buffered = await read(b"\x28\xb5\x2f\xfd", coding)
+        assert buffered.encoded
+        assert buffered.fault
+        assert buffered.model is None
     assert (await read(b'{"model":"a"}', b"identity")).model == "a"
     for lie in (b'{"model":"a"}', gzip.compress(DOCUMENT)[:-200] + b"x" * 200):
         with pytest.raises(BadRequest):
@@ -134,44 +134,44 @@ async def test_a_violation_is_refused_unless_the_model_is_known() -> None:
 
 async def test_memory_comes_back_whatever_happens() -> None:
     """A body that stalls, is too long, is cancelled, or is never sent; and piece by piece while it goes up."""
-    reader = ReadAhead(1 << 20, "model")
+    reader = BodyBuffer(1 << 20, "model")
     with pytest.raises(BadRequest):
         await reader.read(outgoing(Pieces(DOCUMENT, stalls=True)), "a")
-    assert reader.buffers.used == 0
+    assert reader.memory.used == 0
     with pytest.raises(BodyTooLarge):
         await reader.read(outgoing(Pieces(DOCUMENT), max_body=10_000), "a")
-    assert reader.buffers.used == 0
+    assert reader.memory.used == 0
     with trio.move_on_after(0):
         await reader.read(outgoing(Pieces(DOCUMENT)), "a")
-    assert reader.buffers.used == 0
+    assert reader.memory.used == 0
     request = outgoing(Pieces(DOCUMENT))
     with await reader.read(request, "a"):
         held = []
         async for _ in request.body:
-            held.append(reader.buffers.used)
+            held.append(reader.memory.used)
             if len(held) == 3:
                 break
         assert held == sorted(held, reverse=True)
         assert held[-1] < len(DOCUMENT)
-    assert reader.buffers.used == 0
-    assert not reader.buffers._held
+    assert reader.memory.used == 0
+    assert not reader.memory._held
 
 
 async def test_one_owner_leaves_half() -> None:
     """An owner holds no more than is free besides; a body too many is refused, and its memory given back."""
-    reader = ReadAhead(100_000, "model")
+    reader = BodyBuffer(100_000, "model")
     body = b" " * 25_000
     first = [await reader.read(outgoing(Pieces(body)), "a") for _ in range(2)]
     with pytest.raises(BufferFull):
         await reader.read(outgoing(Pieces(body)), "a")
-    assert reader.buffers.used == 50_000
+    assert reader.memory.used == 50_000
     other = await reader.read(outgoing(Pieces(body)), "b")
     with pytest.raises(BufferFull):
         await reader.read(outgoing(Pieces(body)), "b")
-    for ahead in (*first, other):
-        with ahead:
+    for buffered in (*first, other):
+        with buffered:
             pass
-    assert reader.buffers.used == 0
+    assert reader.memory.used == 0
 
 
 class Owners(RuleBasedStateMachine):
@@ -179,48 +179,48 @@ class Owners(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.buffers = Buffers(100)
-        self.open: list[tuple[int, Ahead]] = []
-        self.sizes: dict[Ahead, int] = {}
+        self.memory = BufferMemory(100)
+        self.open: list[tuple[int, BufferedBody]] = []
+        self.sizes: dict[BufferedBody, int] = {}
 
     @rule(owner=st.integers(0, 4))
     def begin(self, owner: int) -> None:
         """Begin one."""
-        ahead = Ahead(self.buffers, owner)
-        self.open.append((owner, ahead))
-        self.sizes[ahead] = 0
+        buffered = BufferedBody(self.memory, owner)
+        self.open.append((owner, buffered))
+        self.sizes[buffered] = 0
 
     @rule(which=st.integers(0, 9), size=st.integers(1, 60))
     def keep(self, which: int, size: int) -> None:
         """Add to one: refused exactly where the law says."""
         if not self.open:
             return
-        owner, ahead = self.open[which % len(self.open)]
+        owner, buffered = self.open[which % len(self.open)]
         held = sum(self.sizes[each] for who, each in self.open if who == owner)
         fits = held + size <= 100 - sum(self.sizes.values()) - size
         try:
-            ahead.keep(b"x" * size)
+            buffered.append(b"x" * size)
         except BufferFull:
             assert not fits
         else:
             assert fits
-            self.sizes[ahead] += size
+            self.sizes[buffered] += size
 
     @rule(which=st.integers(0, 9))
     def leave(self, which: int) -> None:
         """End one, twice."""
         if self.open:
-            _, ahead = self.open.pop(which % len(self.open))
-            del self.sizes[ahead]
+            _, buffered = self.open.pop(which % len(self.open))
+            del self.sizes[buffered]
             for _ in range(2):
-                with ahead:
+                with buffered:
                     pass
 
     @invariant()
     def counted(self) -> None:
         """Memory is what the open ones hold, and never all of it."""
-        assert self.buffers.used == sum(self.sizes.values()) < 100
-        assert set(self.buffers._held) == {owner for owner, ahead in self.open if self.sizes[ahead]}
+        assert self.memory.used == sum(self.sizes.values()) < 100
+        assert set(self.memory._held) == {owner for owner, buffered in self.open if self.sizes[buffered]}
 
 
 TestOwners = Owners.TestCase
@@ -243,7 +243,7 @@ class Provider:
 
 def used(bridge: Running) -> int:
     """Return how much memory bodies take."""
-    return bridge.bridge.ahead.buffers.used
+    return bridge.bridge.body_buffer.memory.used
 
 
 EVASIONS = {
