@@ -1,1 +1,21 @@
-"""What requests and responses say, read in bounded memory. Pure."""
+"""What requests and answers contain, read in bounded memory and work. Pure: no I/O.
+
+Terms:
+
+answer          a provider's response; unary (one body) or streamed (server-sent events).
+inspection      reading an answer while it passes, unchanged, to the caller.
+evidence        what an answer shows of the provider's health (`core.breaker`).
+usage           token counts that the provider reports in an answer.
+member          a name and its value at the top level of a JSON request body.
+fault           why a body's members are not known in full.
+
+In reading order:
+
+response        inspects one answer: evidence and usage.
+usage           token counts in the providers' formats.
+secret_mask     hides the central key in an error that quotes it.
+wanted_members  names to look for in a request body, and the values to expect.
+json_members    reads these members from a body that arrives in pieces.
+json_tokens     patterns of JSON's tokens.
+model           matches a model's name with configured patterns.
+"""

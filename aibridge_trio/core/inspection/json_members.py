@@ -1,9 +1,9 @@
-"""Members of a JSON object's top level, read from a request's body as it comes, in bounded memory and work.
+"""Members of a JSON object's top level, read from a request's body as it arrives, in bounded memory and work.
 
-The grammar is RFC 8259's, and its first violation ends the reading. Three things beyond it are read because
-parsers in wide use read them: a UTF-8 byte order mark, `NaN` and `Infinity`, and any byte in a string. Otherwise
-a body could show its members to a provider and hide them from the bridge. For the same reason nothing limits depth
-or the length of numbers. Names are decoded before they are compared; of several members with one name the last
+The grammar is that of RFC 8259; reading ends at the first violation. Three extensions are accepted because widely
+used parsers accept them: a UTF-8 byte order mark, `NaN` and `Infinity`, and any byte in a string. Otherwise a body
+could show a member to the provider and hide it from the bridge. For the same reason depth and the length of
+numbers are not limited. Names are decoded before they are compared; of several members with one name, the last
 counts.
 """
 
@@ -26,20 +26,20 @@ from aibridge_trio.core.inspection.json_tokens import (
 )
 from aibridge_trio.core.inspection.wanted_members import MEANING, Kind, Value, Wanted
 
-# Bytes that are looked at between two pauses, and steps of the interpreter: each takes below a millisecond.
+# Bytes, and steps of the reader, between two pauses: either takes less than a millisecond.
 _SLICE = 16 * 1024
 _STEPS = 256
-# Steps that all of a body may take. A message or a tool takes about ten, however long it is; a body beyond
-# this is built to be expensive.
+# Steps that a whole body may take. A message or a tool takes about ten, however long it is; only a body made to be
+# expensive takes more.
 MAX_STEPS = 100_000
 
 
-# A number that is cut off is kept as it is up to here (bytes).
+# A number at the end of a piece is kept unchanged up to this length (bytes).
 _SHORT = 64
 
 
 class _State(Enum):
-    """What comes next."""
+    """What the grammar expects next."""
 
     BEGIN = auto()
     FIRST_NAME = auto()
@@ -55,10 +55,10 @@ _CLOSERS = {b"}"[0]: _OBJECT, b"]"[0]: _ARRAY}
 
 
 class MemberReader:
-    """Takes a body piece by piece; `found` is what was read until now.
+    """Reads a body piece by piece; `found` has the wanted members read so far.
 
-    `done` says that reading is over: the object ended, the body is no object, or `fault` says why nobody can know
-    what stands in the rest.
+    `done`: the object has ended, the body is not an object, or there is a `fault`, which says why the rest cannot
+    be read.
     """
 
     def __init__(self, wanted: Wanted) -> None:
@@ -67,18 +67,18 @@ class MemberReader:
         self.fault: str | None = None
         self._wanted = wanted
         self._state = _State.BEGIN
-        self._open = bytearray()  # the containers that are open, by their first byte
-        self._in_text = False
+        self._open = bytearray()  # the open containers, by their first bytes
+        self._in_string = False
         self._text = bytearray()
         self._name: str | None = None
         self._rest = b""
-        self._at = 0  # of `_rest`, in the body
+        self._at = 0  # offset of `_rest` in the body
         self._steps = 0
-        self._spare = 0  # bytes of this slice that may still be looked at in vain
-        self._characters: str | None = None  # this slice, once it is needed as text
+        self._spare = 0  # bytes of this slice that may still be parsed in vain
+        self._characters: str | None = None  # this slice as text, once that is needed
 
     def feed(self, piece: bytes) -> Iterator[None]:
-        """Look at the next piece; pause after each step, which takes below a millisecond."""
+        """Read the next piece; yield after each slice, which takes less than a millisecond."""
         for start in range(0, len(piece), _SLICE):
             if self.done:
                 return
@@ -94,18 +94,18 @@ class MemberReader:
                 if self._steps > MAX_STEPS:
                     self._fail("it is too intricate")
                     return
-                at = self._text_step(data, at) if self._in_text else self._step(data, at)
+                at = self._string_step(data, at) if self._in_string else self._step(data, at)
             self._at += at
             yield
 
     def close(self) -> None:
-        """See the end of the body."""
+        """Note the end of the body."""
         if not self.done and (self._rest or self._state is not _State.BEGIN):
             self._fail(f"it ends at byte {self._at}, within its JSON")
         self.done = True
 
     def _step(self, data: bytes, at: int) -> int:
-        """Read as much as one pattern can; return where that ends."""
+        """Read as much as one pattern matches; return the end of it."""
         if space := SPACE.match(data, at):
             at = space.end()
         if at == len(data):
@@ -147,7 +147,7 @@ class MemberReader:
             self._state = _State.NAME
             return run.end()
         if data[at] == b'"'[0]:
-            return self._begin_text(data, at)
+            return self._begin_string(data, at)
         if data[at] == b"}"[0] and self._state is _State.FIRST_NAME:
             return self._after(data, at)
         return self._violation(at)
@@ -166,7 +166,7 @@ class MemberReader:
                 return run.end()
         match data[at : at + 1]:
             case b'"':
-                return self._begin_text(data, at)
+                return self._begin_string(data, at)
             case b"[" | b"{":
                 if self._name is not None:
                     self._found(Kind.OPAQUE)
@@ -181,7 +181,7 @@ class MemberReader:
         return self._word(data, at)
 
     def _container(self, data: bytes, at: int) -> int:
-        """Return where a container ends, 0 if it does not end here or is no JSON."""
+        """Return the end of a container, 0 if it does not end in this slice or is not JSON."""
         if self._spare <= 0:
             return 0
         if self._characters is None:
@@ -215,13 +215,13 @@ class MemberReader:
         self.done = not self._open
         return at + 1
 
-    def _begin_text(self, data: bytes, at: int) -> int:
+    def _begin_string(self, data: bytes, at: int) -> int:
         self._text.clear()
-        self._in_text = True
-        return at + 1 if at + 1 == len(data) else self._text_step(data, at + 1)
+        self._in_string = True
+        return at + 1 if at + 1 == len(data) else self._string_step(data, at + 1)
 
-    def _text_step(self, data: bytes, at: int) -> int:
-        """Go on in a text, to its end or the end of what is there."""
+    def _string_step(self, data: bytes, at: int) -> int:
+        """Read on in a string, to its end or the end of the slice."""
         match = REST_OF_TEXT.match(data, at)
         end = match.end() if match else at
         if len(self._open) == 1 and len(self._text) < LONGEST_RAW:
@@ -229,14 +229,14 @@ class MemberReader:
         if end == len(data):
             return end
         if data[end] == b'"'[0]:
-            self._end_of_text()
+            self._end_of_string()
             return end + 1
         if PART_OF_ESCAPE.fullmatch(data, end):
             return self._keep(data, end)
         return self._violation(end)
 
-    def _end_of_text(self) -> None:
-        self._in_text = False
+    def _end_of_string(self) -> None:
+        self._in_string = False
         top = len(self._open) == 1
         if self._state in {_State.FIRST_NAME, _State.NAME}:
             if top:
@@ -254,7 +254,7 @@ class MemberReader:
         self._name = None
 
     def _keep(self, data: bytes, at: int) -> int:
-        """Look at the rest again when more of it is there; a long number is kept as a short one."""
+        """Keep the rest until the next slice; a long number is shortened."""
         rest = data[at:]
         self._rest = rest if len(rest) <= _SHORT else shortened(rest)
         self._at -= len(rest)

@@ -1,4 +1,4 @@
-"""JSON's tokens (RFC 8259) as patterns of bytes, whole and cut off."""
+"""Patterns of JSON's tokens (RFC 8259) as bytes, complete and cut off."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _ESCAPE = rb'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})'
 _INSIDE = rb'(?:[^"\\]++|' + _ESCAPE + rb")*+"
 STRING = rb'"' + _INSIDE + rb'"'
 _NUMBER = rb"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
-# What follows shows that a number has ended.
+# The byte after a number shows that the number has ended.
 _WORD = rb"(?:" + _NUMBER + rb"|true|false|null|NaN|-?Infinity)(?=[ \t\n\r,\]}])"
 _LITERALS = (b"true", b"false", b"null", b"NaN", b"Infinity", b"-Infinity")
 
 
 def _nested(value: bytes) -> bytes:
-    """Return a pattern of a value, or of an array or object of such values."""
+    """Return a pattern for a value, or for an array or object of such values."""
     comma = rb"(?:," + WS + rb"(?![\]}])|(?=[\]}]))"
     member = STRING + WS + rb":" + WS + value
     items, members = (WS + rb"(?:" + each + WS + comma + rb")*+" for each in (value, member))
@@ -35,19 +35,19 @@ _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3})?$")
 _LONG_DIGITS = re.compile(rb"([0-9]{2})[0-9]+")
 BOM = b"\xef\xbb\xbf"
 DECODER = json.JSONDecoder(strict=False)
-# Reads a container that ends within what is there, three times as fast; its numbers may be of any length.
+# Parses a container that ends in the same slice three times as fast; its numbers may have any length.
 SKIP = json.JSONDecoder(strict=False, parse_int=float)
 
-# How much of a text is kept, in characters. A longer one is cut here, so that its beginning can be compared.
+# The length (characters) at which a string is cut; it is longer than any string it is compared with.
 LONGEST_TEXT = 257
-# What that takes at most while it is escaped: twelve bytes, `\ud83d\ude00`, for a character.
+# Its length in bytes when escaped: at most twelve for a character, as `\ud83d\ude00`.
 LONGEST_RAW = 12 * LONGEST_TEXT
 
 
 def decoded(raw: bytearray) -> str:
-    """Return what a text says, cut to LONGEST_TEXT; a byte that is no UTF-8 is a replacement character."""
+    """Return a string's value, cut to LONGEST_TEXT; bytes that are not UTF-8 become replacement characters."""
     text = bytes(raw[:LONGEST_RAW]).decode("utf-8", "replace")
-    if len(raw) >= LONGEST_RAW:  # an escape at its end may be cut
+    if len(raw) >= LONGEST_RAW:  # its last escape may be incomplete
         text = _CUT_ESCAPE.sub(r"\1", text)
     if "\\" in text:
         text = str(DECODER.decode(f'"{text}"'))
@@ -55,10 +55,10 @@ def decoded(raw: bytearray) -> str:
 
 
 def is_part_of_word(rest: bytes) -> bool:
-    """Tell whether a number or a literal may go on behind this."""
+    """Return whether this may be the beginning of a number or a literal."""
     return bool(_NUMBER_SO_FAR.fullmatch(rest)) or any(literal.startswith(rest) for literal in _LITERALS)
 
 
 def shortened(number: bytes) -> bytes:
-    """Return a number that is as good as this one at its end, and has no long rows of digits."""
+    """Return a number without long runs of digits that can continue exactly as this one can."""
     return _LONG_DIGITS.sub(rb"\1", number)

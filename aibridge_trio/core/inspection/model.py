@@ -1,4 +1,4 @@
-"""Names of models that have a breaker of their own."""
+"""Patterns of model names."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 
 class ModelPatterns:
-    """Model names that are known: exact ones, and ones that end in `*`, of which the longest fits best."""
+    """Exact model names, and prefixes that end in `*`; an exact name comes first, then the longest prefix."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._exact = frozenset(name for name in patterns if not name.endswith("*"))
         self._prefixes = sorted((name for name in patterns if name.endswith("*")), key=len, reverse=True)
 
     def find(self, model: str | None) -> str | None:
-        """Return the pattern that a model falls under, None for all others."""
+        """Return the pattern that matches a model, None if none does."""
         if model is None:
             return None
         if model in self._exact:

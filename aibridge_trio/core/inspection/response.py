@@ -1,4 +1,4 @@
-"""Looks on at an answer as it passes, for its verdict and its usage, in bounded memory."""
+"""Inspects an answer while it passes to the caller: evidence for the breaker, and usage; in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from aibridge_trio.core.breaker.verdict import Evidence
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.http import sse
 
-# What is kept of a unary answer, in bytes: the same bound as for one event of a stream.
+# The part of a unary answer that is kept (bytes): the bound of one event of a stream.
 _MAX_BODY = sse.MAX_EVENT
 _DONE = b"[DONE]"
-# Of these is an event after the first content that has to be parsed.
+# An event after the first content is parsed only if it has one of these.
 _MARKS = re.compile(
     rb'"(?:errors?|code|usage|message_stop|response\.(?:completed|incomplete|failed))"|[Oo]verload|[Tt]hrottl'
 )
 
 
 class ResponseInspector:
-    """Reads one answer on the side: `head`, then `feed` for each piece, then `end` if it ended cleanly.
+    """Inspects one answer: `head`, then `feed` for each piece, then `end` if it ended cleanly.
 
-    Each returns evidence as soon as there is some. An answer that is encoded all the same, or
-    that nobody asked to read, is judged by its head. `finished` tells whether a stream has come to the event that
-    is its last by its dialect: clients hang up there.
+    Each method returns evidence as soon as there is some. An answer that is not `readable` (it has a content
+    coding, or its route is not intercepted) is judged by its head. `finished`: a stream has reached the event that
+    is the last in its dialect, after which clients may close the connection.
     """
 
     def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
@@ -38,22 +38,22 @@ class ResponseInspector:
         self.finished = False
 
     def head(self) -> Evidence | None:
-        """Judge the status, as far as it goes alone."""
+        """Judge the status; None if the body decides."""
         return verdict.of_head(self._status) if self._readable else verdict.of_status(self._status)
 
     def feed(self, piece: bytes) -> list[Evidence]:
-        """Look at one piece of the body; return the evidence in it, in order."""
+        """Read one piece of the body; return its evidence, in order."""
         if not self._readable:
             return []
         if self._parser is None:
             if len(self._body) <= _MAX_BODY:
                 self._body += piece
             return []
-        seen = (self._look_at(event) for event in self._parser.feed(piece))
+        seen = (self._inspect(event) for event in self._parser.feed(piece))
         return [evidence for evidence in seen if evidence is not None]
 
     def end(self) -> Evidence | None:
-        """Judge a complete answer: a stream without content proves nothing."""
+        """Judge a complete answer; a stream without content is neutral."""
         if not self._readable:
             return None
         if self._parser:
@@ -65,15 +65,15 @@ class ResponseInspector:
         return verdict.of_body(self._status, document)
 
     def cut(self) -> Evidence | None:
-        """Judge an answer that was left before its end: a 429 is one, whatever the rest would have said."""
+        """Judge an answer that was not read to its end: an overload status is a failure, whatever follows."""
         return verdict.of_status(self._status) if self._status in OVERLOAD_STATUSES else None
 
-    def _look_at(self, event: sse.Event) -> Evidence | None:
-        # After the first content only errors and usage matter: the other events need no parsing.
+    def _inspect(self, event: sse.Event) -> Evidence | None:
+        # After the first content only errors and usage matter; other events are not parsed.
         if event.data == _DONE:
             self.finished = True
             return None
-        if self._content_seen and not _matters_late(event):
+        if self._content_seen and not _may_matter(event):
             return None
         document = verdict.parse(event.data)
         self.finished = self.finished or verdict.is_last(event.name, document)
@@ -86,5 +86,5 @@ class ResponseInspector:
         return evidence
 
 
-def _matters_late(event: sse.Event) -> bool:
+def _may_matter(event: sse.Event) -> bool:
     return event.name in verdict.LAST or _MARKS.search(event.data) is not None

@@ -1,42 +1,42 @@
-"""A secret that a provider says back is not passed on: bytes in, as many bytes out. Pure."""
+"""Replaces a secret in an answer by asterisks, so that a provider that quotes it does not disclose it."""
 
 from __future__ import annotations
 
 from aibridge_trio.http.headers import Headers
 
-# How much of a body is looked at (bytes): more than any provider's error has.
-_LOOKED_AT = 64 * 1024
+# The part of a body that is searched (bytes): more than any provider's error has.
+_SEARCHED = 64 * 1024
 
 
 class SecretMask:
-    """Hides a secret in one answer, wherever its pieces are cut."""
+    """Masks a secret in one answer, however the answer is cut into pieces; its length does not change."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self._stars = b"*" * len(secret)
+        self._mask = b"*" * len(secret)
         self._held = b""
-        self._left = _LOOKED_AT
+        self._left = _SEARCHED
 
     def headers(self, headers: Headers) -> Headers:
-        """Return the headers without it."""
-        return [(name, value.replace(self._secret, self._stars)) for name, value in headers]
+        """Return the headers with the secret masked."""
+        return [(name, value.replace(self._secret, self._mask)) for name, value in headers]
 
     def feed(self, piece: bytes) -> bytes:
-        """Return what can be passed on; the beginning of what may be the secret is held."""
+        """Return the bytes that can be passed on; a possible beginning of the secret is held back."""
         if self._left <= 0:
             return self.end() + piece
         self._left -= len(piece)
-        data = (self._held + piece).replace(self._secret, self._stars)
-        at = len(data) - self._beginning(data)
+        data = (self._held + piece).replace(self._secret, self._mask)
+        at = len(data) - self._overlap(data)
         self._held = data[at:]
         return data[:at]
 
     def end(self) -> bytes:
-        """Return what was held."""
+        """Return the bytes that were held back."""
         held, self._held = self._held, b""
         return held
 
-    def _beginning(self, data: bytes) -> int:
-        """Return how long an end of these bytes the secret begins with."""
+    def _overlap(self, data: bytes) -> int:
+        """Return the length of the longest end of these bytes with which the secret begins."""
         longest = min(len(self._secret) - 1, len(data))
         return next((size for size in range(longest, 0, -1) if data.endswith(self._secret[:size])), 0)

@@ -1,7 +1,7 @@
-"""Token counts, read from whatever a provider reports.
+"""Token counts from a provider's answer.
 
-Counts are disjoint, so that they add up: where a provider includes cached tokens in its input (OpenAI), they
-are taken out of it.
+The counts are disjoint, so that they add up: where a provider includes cached tokens in its input (OpenAI), they
+are subtracted.
 
 https://docs.anthropic.com/en/api/messages, https://platform.openai.com/docs/api-reference/chat/object
 """
@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 TYPES = ("input", "output", "cache_read", "cache_write")
-# No answer has more; what claims to is not believed.
+# No answer has more tokens; a higher count is ignored.
 _MOST = 10**9
 
 
 class Usage(NamedTuple):
-    """Tokens of one answer."""
+    """The tokens of one answer, by type."""
 
     input: int = 0
     output: int = 0

@@ -1,4 +1,4 @@
-"""Names of members to look for in a JSON object, and what is told of their values."""
+"""Names of members to look for in a JSON object, and how their values are represented."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aibridge_trio.core.inspection.json_tokens import DECODER, LONGEST_TEXT, SPA
 
 
 class Kind(Enum):
-    """What a value is whose content is not read: a number, an array or an object."""
+    """Stands for a value whose content is not read: a number, an array or an object."""
 
     OPAQUE = auto()
 
@@ -19,7 +19,7 @@ MEANING: dict[bytes, Value] = {b"true": True, b"false": False, b"null": None}
 
 
 class Wanted:
-    """Names of members to look for, made ready once for all readers."""
+    """Names of members to look for, compiled to patterns once for all readers."""
 
     def __init__(self, *names: str) -> None:
         self.names = frozenset(names)
@@ -35,9 +35,9 @@ class Wanted:
         self.top = run(plain + member)
 
     def parse(self, body: bytes) -> dict[str, Value] | None:
-        """Return what a MemberReader finds in a whole body, None where only that can tell.
+        """Return what a MemberReader finds in a complete body; None for a body that only a MemberReader can read.
 
-        A tenth of the work, in one step: for a small body.
+        It takes a tenth of the time, but in one step: for small bodies.
         """
         try:
             text = body.decode().removeprefix("\ufeff")
