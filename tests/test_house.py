@@ -78,11 +78,6 @@ OTHER_TESTS = {
 }
 # Modules that no test file is named after yet.
 UNTESTED = {
-    "core.breaker.provider_error",
-    "core.inspection.json_tokens",
-    "core.inspection.wanted_members",
-    "gateway.backend_setup",
-    "gateway.loop_detection",
     "mock.app",
     "mock.catalogue",
     "mock.chat",
