@@ -1,7 +1,8 @@
-"""The bridge: the product's own machines, in the order in which a request meets them.
+"""The bridge: the program's own limiter, breaker and key cooldowns, in the order in which a request meets them.
 
-slot → rate → shares, or a turn in the queue if the breaker is not open → key at rest → breaker → provider; and
-what the provider shows is judged by the product's own table. Only what is asynchronous there is an event here.
+slot → rate → shares, or a turn in the queue if the breaker is not open → key cooldown → breaker → provider.
+Answers are judged by the program's own rules. What the program does in tasks is done here in events of the
+simulated clock.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _EXHAUSTED = {"error": {"code": "insufficient_quota"}}
 
 
 class Bridge(Policy):
-    """The product, set as `values` say; `seed` decides what it leaves to chance."""
+    """The program with the settings in `values`; `seed` determines its random choices."""
 
     def __init__(self, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
@@ -73,18 +74,18 @@ class Bridge(Policy):
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for their turn."""
+        """The number of calls in the queue."""
         return len(self._waiting)
 
     @property
     def held(self) -> int:
-        """How many slots are held."""
+        """The number of slots in use."""
         return self._slots.borrowed_tokens
 
-    # The way up.
+    # Admission.
 
     def call(self, call: Call) -> None:
-        """Take a caller's call: let it through, let it wait, or say no."""
+        """Take a caller's call: forward it, queue it, or refuse it."""
         now, caller = self._clock.now, call.request.caller
         lease = call.lease = Lease()
         if self._limiter.enter(lease, now):
@@ -104,17 +105,17 @@ class Bridge(Policy):
             self._waiting[lease] = call
             self._clock.at(lease.deadline, self._waited, call)
         else:
-            self._go_up(call)
-        self._await_the_rate()
+            self._forward(call)
+        self._schedule_rate_turn()
 
     def cancel(self, call: Call) -> None:
-        """Hear that the caller has gone: cancel its call, or let it leave the queue."""
+        """Cancel the call of a caller that has left, in the queue too."""
         if call.lease:
             self._waiting.pop(call.lease, None)
         super().cancel(call)
 
     def _wake(self, lease: Lease) -> None:
-        """Go on with a call whose turn it is, once the one that made room has been dealt with."""
+        """Continue a call whose turn it is, after the event that released its slot."""
         self._clock.at(self._clock.now, self._woken, lease)
 
     def _woken(self, lease: Lease) -> None:
@@ -124,7 +125,7 @@ class Bridge(Policy):
         if lease.pushed_out:
             self._refuse_by_limits(call, self._limiter.refusal_after_wait(lease, self._clock.now))
         else:
-            self._go_up(call)
+            self._forward(call)
 
     def _waited(self, call: Call) -> None:
         lease = call.lease
@@ -135,19 +136,19 @@ class Bridge(Policy):
             del self._waiting[lease]
             self._refuse_by_limits(call, self._limiter.refusal_after_wait(lease, self._clock.now))
 
-    def _await_the_rate(self) -> None:
-        """See that time gives turns, where calls wait for their caller's rate."""
+    def _schedule_rate_turn(self) -> None:
+        """Schedule the next turn of calls that wait for their caller's rate."""
         due = self._limiter.next_due()
         if due < self._rate_due:
             self._rate_due = due
-            self._clock.at(due, self._rate_has_come)
+            self._clock.at(due, self._rate_is_due)
 
-    def _rate_has_come(self, _: None) -> None:
+    def _rate_is_due(self, _: None) -> None:
         self._rate_due = math.inf
         self._limiter.advance(self._clock.now)
-        self._await_the_rate()
+        self._schedule_rate_turn()
 
-    def _go_up(self, call: Call) -> None:
+    def _forward(self, call: Call) -> None:
         now = self._clock.now
         if self._key_cooldowns:
             left = self._key_cooldowns.remaining(_key(call), now)
@@ -169,7 +170,7 @@ class Bridge(Policy):
             call.lease.forwarded = True
         self._send(call)
 
-    # The ways to say no.
+    # Rejects.
 
     def _refuse_by_limits(self, call: Call, refusal: refusals.Refusal) -> None:
         lease = call.lease
@@ -182,17 +183,20 @@ class Bridge(Policy):
         self._refuse(call, refusals.reject(refusal, self._limits, PROVIDER, seconds), guard, true)
 
     def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
-        """Say no, after all is given back; `guard` is what said it, or `true` how long it will go on saying it."""
+        """Refuse a call, after everything is released.
+
+        `guard` is the protection that refuses it; or `true` is the time (seconds) for which it would still refuse.
+        """
         self._release(call)
         jitter = MAX_JITTER * randomness.uniform(call.request.seed, call.attempt, randomness.JITTER)
         headers = said.headers(jitter)
         self._measure.refused(headers, self._clock.now, guard, true)
         self._listener.answered(call, said.status, headers)
 
-    # What the provider shows.
+    # Evidence.
 
     def first_token(self, call: Call) -> None:
-        """Pass the first token on: that is health."""
+        """Pass the first token on; it is a success."""
         self._judge(call, SUCCESS)
         super().first_token(call)
 
@@ -209,8 +213,8 @@ class Bridge(Policy):
         super().answered(call, status, headers, exhausted=exhausted)
 
     def broke(self, call: Call, phase: Phase) -> None:
-        """Break off, or say so; and judge it."""
-        # Under load connections are kept ones, and one that ends before a byte of its answer says nothing.
+        """Pass a broken answer on, and judge it."""
+        # Under load connections are reused; one that ends before the first byte of an answer is neutral.
         self._judge(call, verdict.of_fault(UpstreamFault(phase, "", neutral=phase == "head")))
         super().broke(call, phase)
 
@@ -229,14 +233,14 @@ class Bridge(Policy):
         self._judge(call, verdict.of_slowness(self._slow))
 
     def _judge(self, call: Call, evidence: Evidence, hint: float | None = None) -> None:
-        """Pass on the first verdict, and a failure after a success; the breaker knows which."""
+        """Settle the call's permit; the breaker takes the first verdict, and a failure after a success."""
         if self._breaker and call.permit:
             self._breaker.settle(call.permit, evidence, self._clock.now, hint)
             self._arm()
             if self._measure.awaits("circuit"):
-                self._look()
+                self._record_open()
 
-    # What is given back, and what falls due.
+    # Release, and timers.
 
     def _release(self, call: Call) -> None:
         if call.released:
@@ -246,7 +250,7 @@ class Bridge(Policy):
         self._judge(call, NEUTRAL)
         if call.lease:
             self._limiter.leave(call.lease, now)
-            self._await_the_rate()
+            self._schedule_rate_turn()
             if self._measure.awaits(call.request.caller):
                 self._measure.opened(call.request.caller, now)
             if self._slots.available_tokens > 0:
@@ -255,7 +259,7 @@ class Bridge(Policy):
                 self._measure.opened("queue", now)
 
     def _arm(self) -> None:
-        """See that the breaker's time passes without calls."""
+        """Schedule the breaker's next due time."""
         assert self._breaker
         due = self._breaker.next_due()
         if due != self._due:
@@ -268,8 +272,8 @@ class Bridge(Policy):
             self._breaker.advance(self._clock.now)
             self._arm()
 
-    def _look(self) -> None:
-        """Tell those who wait for the breaker when it would admit one of them."""
+    def _record_open(self) -> None:
+        """Record the time at which the breaker would admit a refused caller."""
         assert self._breaker
         now = self._clock.now
         seen = self._breaker.statistics(now)
