@@ -1,4 +1,4 @@
-"""Bodies that are read before they go up: what they say, and the memory that they take."""
+"""Bodies that are read before they are sent: their members, and their memory."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ async def test_memory_comes_back_whatever_happens() -> None:
 
 
 async def test_one_owner_leaves_half() -> None:
-    """An owner holds no more than is free besides; a body too many is refused, and its memory given back."""
+    """An owner holds no more than remains free; a further body is rejected, and its memory released."""
     reader = BodyBuffer(100_000, "model")
     body = b" " * 25_000
     first = [await reader.read(outgoing(Pieces(body)), "a") for _ in range(2)]
@@ -196,7 +196,7 @@ class Owners(RuleBasedStateMachine):
         if not self.open:
             return
         owner, buffered = self.open[which % len(self.open)]
-        held = sum(self.sizes[each] for who, each in self.open if who == owner)
+        held = sum(self.sizes[each] for holder, each in self.open if holder == owner)
         fits = held + size <= 100 - sum(self.sizes.values()) - size
         try:
             buffered.append(b"x" * size)
@@ -218,7 +218,7 @@ class Owners(RuleBasedStateMachine):
 
     @invariant()
     def counted(self) -> None:
-        """Memory is what the open ones hold, and never all of it."""
+        """The memory in use is that of the open bodies, and never all of it."""
         assert self.memory.used == sum(self.sizes.values()) < 100
         assert set(self.memory._held) == {owner for owner, buffered in self.open if self.sizes[buffered]}
 
@@ -230,7 +230,7 @@ TestOwners = Owners.TestCase
 
 
 class Provider:
-    """Answers what it is told to, and remembers."""
+    """Gives the configured answer, and records requests."""
 
     def __init__(self, status: int = 200) -> None:
         self.status = status
@@ -288,7 +288,7 @@ async def test_nothing_evades_its_models_breaker(
 
 
 async def test_unfinished_uploads_share_a_budget(autojump_clock: MockClock, network: Network) -> None:
-    """Forty callers that upload without end hold no more than --max-buffered; the rest is told to come back."""
+    """Forty endless uploads hold no more than --max-buffered; the others are rejected with a wait."""
     provider = Provider()
     await network.answer("openai", provider)
     async with network.bridge(**BY_MODEL, max_body=100_000, max_buffered=400_000) as bridge:

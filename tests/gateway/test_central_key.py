@@ -47,9 +47,9 @@ STAYS = [
 ]
 
 
-def key(told: list[str] | None = None) -> CentralKey:
+def key(warnings: list[str] | None = None) -> CentralKey:
     found = central_key(
-        OPENAI, Secret(KEY), {"openai_project": "proj_1", "openai_organization": None}, (told or []).append
+        OPENAI, Secret(KEY), {"openai_project": "proj_1", "openai_organization": None}, (warnings or []).append
     )
     assert found
     return found
@@ -72,17 +72,17 @@ def test_what_stays_behind(name: str) -> None:
 
 
 def test_each_name_is_told_once_and_few_are_remembered() -> None:
-    """Names are callers' to choose: nothing grows with them, and no credential's is told."""
-    told: list[str] = []
-    central = central_key(OPENAI, Secret(KEY), {}, told.append)
+    """Callers choose the names: memory does not grow with them, and no warning names a credential header."""
+    warnings: list[str] = []
+    central = central_key(OPENAI, Secret(KEY), {}, warnings.append)
     assert central
     for _ in range(3):
         central.headers([(b"cookie", b"secret"), (b"authorization", b"x"), (b"accept", b"x")])
-    assert told == ['header "cookie" is not sent beside the central key']
+    assert warnings == ['header "cookie" is not sent beside the central key']
     for number in range(10_000):
         assert len(central.headers([(b"x-%d" % number, b""), (b"x" * 5000, b"")])) == 1
-    assert len(told) < 300
-    assert sum(map(len, told)) < 100_000
+    assert len(warnings) < 300
+    assert sum(map(len, warnings)) < 100_000
 
 
 @given(

@@ -18,11 +18,11 @@ OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
 
 
 class Lab:
-    """A circuit and what it has told."""
+    """A circuit and its events."""
 
     def __init__(self, policy: BreakerPolicy | None, clock: Callable[[], float] = trio.current_time) -> None:
-        self.heard: list[Event] = []
-        self.circuit = Circuit("openai", policy, clock, self.heard.append)
+        self.events: list[Event] = []
+        self.circuit = Circuit("openai", policy, clock, self.events.append)
 
     def settle(self, *evidence: Evidence) -> None:
         with self.circuit.admit() as attempt:
@@ -41,11 +41,11 @@ class Lab:
 
     @property
     def path(self) -> list[str]:
-        return [event.target for event in self.heard if isinstance(event, Transitioned)]
+        return [event.target for event in self.events if isinstance(event, Transitioned)]
 
     @property
     def verdicts(self) -> list[str]:
-        return [event.verdict for event in self.heard if isinstance(event, Judged)]
+        return [event.verdict for event in self.events if isinstance(event, Judged)]
 
 
 def broken_after(attempt: Attempt, evidence: Evidence) -> NoReturn:
@@ -72,7 +72,7 @@ async def lab(nursery: trio.Nursery) -> Lab:
 
 
 async def test_the_timer_ends_the_cooldown_without_traffic(lab: Lab, autojump_clock: MockClock) -> None:
-    """With nobody asking, open becomes half-open at the end of the cooldown, to the instant."""
+    """Without any request, open becomes half-open exactly at the end of the cooldown."""
     await trio.sleep(3)
     lab.trip()
     await trio.sleep(29.75)
@@ -115,7 +115,7 @@ async def test_the_timer_starts_anew_after_each_trip(lab: Lab, autojump_clock: M
 
 
 async def test_the_timer_of_an_overridden_cooldown_is_off(lab: Lab, autojump_clock: MockClock) -> None:
-    """A cooldown that the operator ended wakes nobody."""
+    """A cooldown that the operator ended has no timer."""
     lab.trip()
     await trio.sleep(1)
     lab.circuit.override(Mode.OPEN)
@@ -143,13 +143,13 @@ async def test_the_timer_sleeps_until_something_is_due(
 
 
 async def test_a_hold_gives_back_neutral_in_its_exit(lab: Lab, autojump_clock: MockClock) -> None:
-    """Who says nothing of the provider's health gives its permit back as neutral, once."""
+    """An attempt without evidence ends as neutral, once."""
     lab.settle()
-    assert lab.heard == [Judged("openai", Verdict.NEUTRAL)]
+    assert lab.events == [Judged("openai", Verdict.NEUTRAL)]
 
 
 async def test_probes_that_say_nothing_are_given_back(lab: Lab, autojump_clock: MockClock) -> None:
-    """In half-open any number of requests may end without a verdict: each makes room for the next."""
+    """In half-open any number of attempts may end without a verdict: each frees its permit."""
     lab.trip()
     await trio.sleep(30)
     for _ in range(10):
@@ -196,7 +196,7 @@ async def test_a_relapse_passes_once(lab: Lab, autojump_clock: MockClock) -> Non
 
 @pytest.mark.parametrize("first", [NEUTRAL, OVERLOAD])
 async def test_the_first_evidence_counts(lab: Lab, autojump_clock: MockClock, first: Evidence) -> None:
-    """After neutral or failure nothing that follows is heard."""
+    """After a neutral or a failure later evidence does not count."""
     lab.settle(first, SUCCESS, OVERLOAD, NEUTRAL)
     assert lab.verdicts == [first.verdict]
 
@@ -212,7 +212,7 @@ async def test_no_evidence_is_not_heard(lab: Lab, autojump_clock: MockClock) -> 
 
 
 async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockClock) -> None:
-    """A caller that leaves before a verdict blames nobody, and its permit is back at once."""
+    """When a caller leaves before a verdict, the attempt is neutral, and its permit is free at once."""
     lab.trip()
     await trio.sleep(30)
     for _ in range(5):
@@ -375,7 +375,7 @@ async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nu
 async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_clock: MockClock) -> None:
     """Once for each request, early or late."""
     lab = Lab(BreakerPolicy())
-    lab.circuit = Circuit("openai", BreakerPolicy(), trio.current_time, lab.heard.append, shadow=True)
+    lab.circuit = Circuit("openai", BreakerPolicy(), trio.current_time, lab.events.append, shadow=True)
     would: list[str] = []
     late = lab.circuit.admit(would_reject=would.append)
     lab.trip()
@@ -393,7 +393,7 @@ async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_cloc
 
 
 async def test_refusals_name_provider_and_wait(lab: Lab, autojump_clock: MockClock) -> None:
-    """A refused request learns who is ill, how, and what is left of the cooldown."""
+    """A reject names the provider and the cause, and has the rest of the cooldown as its wait."""
     lab.trip()
     await trio.sleep(10)
     with pytest.raises(
@@ -406,15 +406,15 @@ async def test_refusals_name_provider_and_wait(lab: Lab, autojump_clock: MockClo
 async def test_a_refused_request_is_not_judged(lab: Lab, autojump_clock: MockClock) -> None:
     """Our own reject is no verdict."""
     lab.trip()
-    lab.heard.clear()
+    lab.events.clear()
     with pytest.raises(CircuitOpen), lab.circuit.admit():
         pytest.fail("admitted while open")
     assert lab.circuit.refusal() is not None
-    assert lab.heard == []
+    assert lab.events == []
 
 
 async def test_who_does_not_vote_passes_in_half_open(lab: Lab, autojump_clock: MockClock) -> None:
-    """A passed-through request is refused only while open, and holds no permit."""
+    """A request without a permit is refused only while open."""
     assert lab.circuit.refusal() is None
     lab.trip()
     assert isinstance(lab.circuit.refusal(), CircuitOpen)
@@ -423,7 +423,7 @@ async def test_who_does_not_vote_passes_in_half_open(lab: Lab, autojump_clock: M
     assert lab.circuit.statistics().probes == 0
 
 
-# --- What is told
+# --- Events
 
 
 async def test_events_are_told_once_and_in_order(lab: Lab, autojump_clock: MockClock) -> None:
@@ -436,7 +436,7 @@ async def test_events_are_told_once_and_in_order(lab: Lab, autojump_clock: MockC
     lab.circuit.override(Mode.OPEN)
     judged, succeeded = Judged("openai", Verdict.FAILURE), Judged("openai", Verdict.SUCCESS)
     closed, opened, half = State.CLOSED, State.OPEN, State.HALF_OPEN
-    assert lab.heard == [
+    assert lab.events == [
         *[judged] * 5,
         Transitioned("openai", closed, opened, "5 failures in 10 s, last 503", trip=True),
         Transitioned("openai", opened, half, "cooldown over", trip=False),
@@ -489,7 +489,7 @@ async def test_many_tasks_probe_no_more_than_allowed(lab: Lab, autojump_clock: M
 
 
 async def test_off_lets_all_through_and_still_counts(autojump_clock: MockClock) -> None:
-    """With breakers off nobody is refused, nothing trips, and verdicts are told all the same."""
+    """Without a policy no request is refused, nothing trips, and verdicts are published."""
     lab = Lab(None)
     assert not lab.circuit.enabled
     for _ in range(100):

@@ -36,14 +36,14 @@ class Provider:
         self.status = status
         self.headers = headers or {}
         self.head_after = self.body_after = 0.0
-        self.ill: set[bytes] = set()  # keys that are told to wait, if it isn't everybody
+        self.ill: set[bytes] = set()  # the keys that get a 429; empty for all
         self.bodies: list[bytes] = []
 
     async def __call__(self, request: Request, reply: Reply) -> None:
         self.bodies.append(b"".join([piece async for piece in request.body]))
-        told = not self.ill or request.header(b"authorization") in self.ill or b"ill" in self.bodies[-1]
-        status = self.status if told else 200
-        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()] if told else []
+        ill = not self.ill or request.header(b"authorization") in self.ill or b"ill" in self.bodies[-1]
+        status = self.status if ill else 200
+        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()] if ill else []
         await trio.sleep(self.head_after)
         await reply.start(status, [*JSON, *headers])
         await trio.sleep(self.body_after)
@@ -171,9 +171,9 @@ async def test_trips_in_a_row_take_longer_and_health_takes_that_back(
         provider.status = 503
         await fail(bridge)
         assert breaker(bridge)["cooldown_s"] == 30
-    told = [event.because for event in bridge.told(Transitioned) if event.trip]
-    assert told[0] == "2 failures in 10 s, last 503"
-    assert told[1].startswith("a probe failed: 503; trip 2 in a row, for ")
+    causes = [event.because for event in bridge.told(Transitioned) if event.trip]
+    assert causes[0] == "2 failures in 10 s, last 503"
+    assert causes[1].startswith("a probe failed: 503; trip 2 in a row, for ")
 
 
 async def test_a_word_counts_from_its_head(autojump_clock: MockClock, network: Network) -> None:
@@ -224,7 +224,7 @@ async def test_a_429_of_a_callers_own_key_is_that_keys(autojump_clock: MockClock
         assert await bridge.metric("credentials_resting", provider="openai") == 1
         assert await bridge.metric("credential_cooldowns_total", provider="openai") == 1
         await trio.sleep(20)
-        provider.ill = {b"nobody"}
+        provider.ill = {b"no key"}
         assert (await bridge.client.post(CHAT, headers=ALICE)).status_code == 200
         assert breaker(bridge)["credentials"]["resting"] == 0
     assert bridge.told(Finished)[0].verdict == "neutral"
@@ -355,7 +355,7 @@ async def test_another_caller_is_there_while_it_waits_for_long_answers(
 
 
 async def test_one_caller_at_its_quota_does_not_keep_it_open(autojump_clock: MockClock, network: Network) -> None:
-    """It opens with nobody else there; when others come back in half-open they close it."""
+    """It opens without another caller; in half-open other callers close it."""
     provider = Provider(429, {"retry-after": "60"})
     provider.ill = {ALICE["authorization"].encode()}
     await network.answer("openai", provider)
@@ -374,7 +374,7 @@ async def test_one_caller_at_its_quota_does_not_keep_it_open(autojump_clock: Moc
 async def test_a_429_of_the_central_key_or_of_no_key_always_counts(
     autojump_clock: MockClock, network: Network, own_key: bool
 ) -> None:
-    """Whoever asks and whoever is answered: it is everybody's key."""
+    """Whichever caller gets the 429: the central key is all callers' key."""
     provider = Provider(429)
     provider.ill = {b"never"}
     await network.answer("openai", provider)
@@ -423,7 +423,7 @@ async def test_one_callers_long_answers_open_nothing_while_others_are_answered(
         assert breaker(bridge)["state"] == "closed"
         for _ in range(2):
             nursery.start_soon(ask, bridge)
-        await trio.sleep(12)  # and nobody else in the window
+        await trio.sleep(12)  # and no other caller in the window
         assert breaker(bridge)["state"] == "open"
         nursery.cancel_scope.cancel()
 
@@ -552,7 +552,7 @@ async def test_a_body_that_was_read_ahead_goes_up_as_it_came(autojump_clock: Moc
 
 
 async def test_a_body_is_not_read_when_all_is_open(autojump_clock: MockClock, network: Network) -> None:
-    """Who is certain to be refused is told before its upload."""
+    """A request that is certain to be refused is rejected before its upload."""
     async with network.bridge(**BY_MODEL) as bridge:
         backend = bridge.bridge.router.get("openai")
         assert backend
@@ -656,9 +656,9 @@ async def test_a_ramp_admits_more_and_more(autojump_clock: MockClock, network: N
         assert breaker(bridge)["share"] == 0.1
 
         async def admitted() -> float:
-            told = [reason(await bridge.client.post(CHAT)) for _ in range(100)]
-            assert set(told) <= {"200", "circuit_open"}
-            return told.count("200") / 100
+            found = [reason(await bridge.client.post(CHAT)) for _ in range(100)]
+            assert set(found) <= {"200", "circuit_open"}
+            return found.count("200") / 100
 
         assert await admitted() == pytest.approx(0.1, abs=0.011)
         answers = [await bridge.client.post(CHAT) for _ in range(2)]  # of which one is refused
@@ -676,7 +676,7 @@ async def test_a_ramp_admits_more_and_more(autojump_clock: MockClock, network: N
 
 
 async def test_a_breaker_in_shadow_refuses_nobody(autojump_clock: MockClock, network: Network) -> None:
-    """It opens, probes and closes as ever, and counts whom it would have refused."""
+    """It opens, probes and closes as usual, and counts the requests it would have refused."""
     provider = Provider(503)
     await network.answer("openai", provider)
     async with network.bridge(**RULES, shadow=("breaker",)) as bridge:
@@ -695,7 +695,7 @@ async def test_a_breaker_in_shadow_refuses_nobody(autojump_clock: MockClock, net
 
 
 async def test_a_resting_key_in_shadow_is_served(autojump_clock: MockClock, network: Network) -> None:
-    """The credential's cooldown is counted and refuses nobody; its 429s are the provider's, as without it."""
+    """A key's cooldown is counted and refuses no request; its 429s count as without key cooldowns."""
     provider = Provider(429, {"retry-after": "20"})
     await network.answer("openai", provider)
     async with network.bridge(**BY_KEY, shadow=("credential",)) as bridge:
@@ -706,7 +706,7 @@ async def test_a_resting_key_in_shadow_is_served(autojump_clock: MockClock, netw
 
 
 async def test_an_operators_word_is_no_shadow(autojump_clock: MockClock, network: Network) -> None:
-    """Who takes a provider out of service means it, also while its breaker only counts."""
+    """Forced open refuses all requests, also while the breaker is in shadow."""
     await network.answer("openai", Provider())
     async with network.bridge(**RULES, shadow=("breaker",)) as bridge:
         await bridge.admin.post("/breakers/openai", json={"mode": "open"})

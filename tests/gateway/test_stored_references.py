@@ -36,7 +36,7 @@ async def ask(network: Network, path: str, content: bytes, *, keys: bool = True,
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("body", "answer"),
     [
         (b'{"background":true}', "bad_request"),
         (b'{"b\\u0061ckground" : true}', "bad_request"),
@@ -49,12 +49,12 @@ async def ask(network: Network, path: str, content: bytes, *, keys: bool = True,
     ],
 )
 async def test_no_answer_in_the_background(
-    autojump_clock: MockClock, network: Network, said: bytes, told: str
+    autojump_clock: MockClock, network: Network, body: bytes, answer: str
 ) -> None:
     """It could not be polled; on other routes, and with a caller's own key, bodies are not read."""
-    assert await ask(network, RESPONSES, said) == told
-    assert await ask(network, CHAT, said) == "200"
-    assert await ask(network, RESPONSES, said, keys=False) == "200"
+    assert await ask(network, RESPONSES, body) == answer
+    assert await ask(network, CHAT, body) == "200"
+    assert await ask(network, RESPONSES, body, keys=False) == "200"
 
 
 def nested(name: str, value: object = "id_1") -> bytes:

@@ -45,7 +45,7 @@ KNOWN = (OPENAI, ANTHROPIC, COPILOT)
     ],
 )
 def test_the_usual_wrong_base_urls(method: str, path: str, right: str, base: str) -> None:
-    """Without a version, with two, without a prefix, with a slash too many: the right one is told."""
+    """Without a version, with two, without a prefix, with an extra slash: the hint has the right base URL."""
     said = hint(KNOWN, method, path)
     assert said
     assert f"the path is {right}: " in said + " "
@@ -75,7 +75,7 @@ def test_nothing_is_said_where_nothing_is_known(method: str, path: str) -> None:
     st.text(max_size=60), st.lists(st.sampled_from(["openai", "v1", "messages", "", "models", "x"]), max_size=30)
 )
 def test_any_path_is_read(text: str, parts: list[str]) -> None:
-    """Whatever it is; and what is told leads to a route."""
+    """For any path; the path in a hint leads to a route."""
     for path in (text, "/" + "/".join(parts)):
         said = hint(KNOWN, "POST", path)
         if said:

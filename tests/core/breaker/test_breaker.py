@@ -47,7 +47,7 @@ def test_since_is_the_beginning_of_the_state() -> None:
     """The statistics tell since when a state has lasted."""
     lab = tripped(at=4.0)
     assert lab.breaker.statistics(9.0).since == 4.0
-    assert lab.breaker.statistics(50.0).since == 50.0  # noticed when somebody asked
+    assert lab.breaker.statistics(50.0).since == 50.0  # applied by the next call
 
 
 # --- Closed: the window
@@ -118,7 +118,7 @@ def test_the_time_of_the_verdict_counts() -> None:
 
 
 def test_failures_without_a_status_open_it_too() -> None:
-    """A provider that cannot be reached trips like one that says so, and the reason is told apart."""
+    """A provider that cannot be reached trips it like one that reports overload; the refusal has another cause."""
     lab = Lab()
     for _ in range(5):
         lab.settle(lab.admitted(0.0), BROKEN, 0.0)
@@ -172,7 +172,7 @@ def test_questions_apply_a_due_cooldown(question: str) -> None:
 
 
 def test_an_override_applies_a_due_cooldown() -> None:
-    """An operator who closes after the cooldown closes a half-open breaker."""
+    """An override after the cooldown closes a half-open breaker."""
     lab = tripped()
     lab.breaker.override(Mode.CLOSE, 30.0)
     assert [(change.source, change.target) for change in lab.transitions[1:]] == [
@@ -255,7 +255,7 @@ def test_a_transition_empties_the_counts(target: State) -> None:
 
 
 def test_retry_after_is_what_is_left() -> None:
-    """A refused caller is told what is left of the cooldown, not all of it."""
+    """A refusal's wait is the rest of the cooldown, not all of it."""
     lab = tripped(at=100.0)
     assert [lab.refused(now).wait for now in (100.0, 110.0, 129.5)] == [30.0, 20.0, 0.5]
     assert lab.breaker.statistics(110.0).cooldown_left == 20.0
@@ -514,7 +514,7 @@ def test_relapse_after_time_out_dies_with_its_generation() -> None:
 
 
 def test_no_relapse_after_neutral_or_failure() -> None:
-    """Who gave its permit back by neutral or failure has had its say."""
+    """After a neutral or a failure a permit's later evidence does not count."""
     lab = Lab()
     for evidence in (NEUTRAL, OVERLOAD):
         permit = lab.admitted(0.0)

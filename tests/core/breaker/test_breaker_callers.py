@@ -56,7 +56,7 @@ def test_others_failures_always_count() -> None:
 
 
 def test_own_failures_do_not_push_others_out_of_the_window() -> None:
-    """What does not count takes no room from what does."""
+    """Failures that do not count do not displace those that do."""
     lab = Lab()
     lab.meet("other", SUCCESS, 0.0)
     lab.fail(1, 1, 1, 1)
@@ -110,7 +110,7 @@ def test_one_caller_does_not_keep_it_open() -> None:
 
 
 def test_one_caller_alone_reopens_it() -> None:
-    """With nobody else there its own failures are all that is known."""
+    """Without another caller its failures are the only evidence, and count."""
     lab = Lab(BreakerPolicy())
     lab.meet("one", LIMITED, *[0] * 5)
     lab.refused(10.0, "one")
@@ -119,7 +119,7 @@ def test_one_caller_alone_reopens_it() -> None:
 
 
 def test_who_was_refused_is_expected_for_so_long() -> None:
-    """Until the moment it was told, a fifth of chance and a window later; then nobody else is there."""
+    """Until its wait, a fifth of it and a window are over; after that no other caller is present."""
     lab = Lab(BreakerPolicy())
     lab.fail(*[0] * 5)
     lab.refused(10.0, "other")  # 20 s: from 30 to 34 s
@@ -152,7 +152,7 @@ def test_a_callers_refusal_is_forgotten_when_it_closes() -> None:
 
 
 def test_in_a_row_is_forgotten_with_health() -> None:
-    """What is told of trips in a row grows less while it is closed, one for each cooldown."""
+    """While it is closed, the number of trips in a row shrinks by one for each cooldown."""
     lab = Lab(BreakerPolicy())
     now = 0.0
     for _ in range(100):
@@ -162,5 +162,5 @@ def test_in_a_row_is_forgotten_with_health() -> None:
     assert lab.breaker.statistics(now).in_a_row == 100
     for _ in range(3):
         lab.settle(lab.admitted(now), SUCCESS, now)
-    told = [lab.breaker.statistics(now + seconds).in_a_row for seconds in (0, 29, 30, 90, 30 * 63, 30 * 64, 1e9)]
-    assert told == [100, 100, 99, 97, 37, 0, 0]
+    found = [lab.breaker.statistics(now + seconds).in_a_row for seconds in (0, 29, 30, 90, 30 * 63, 30 * 64, 1e9)]
+    assert found == [100, 100, 99, 97, 37, 0, 0]

@@ -43,7 +43,7 @@ def test_the_cooldown_is_the_longest_of_what_was_said(words: tuple[float | None,
 
 
 def test_a_word_ages_with_its_failure() -> None:
-    """What a failure outside the window was told counts no more; inside, it counts from when it was told."""
+    """The hint of a failure outside the window no longer counts; inside, it counts from the failure's time."""
     lab = Lab(HEARS)
     lab.fail(0.0, retry_after=100.0)
     lab.fail(10.0, retry_after=40.0)
@@ -53,7 +53,7 @@ def test_a_word_ages_with_its_failure() -> None:
 
 
 def test_a_probes_word_is_its_own() -> None:
-    """In half-open the cooldown is what the probe that failed was told."""
+    """In half-open the hint of the failed probe decides the cooldown."""
     lab, now = half_open(HEARS)
     lab.settle(lab.admitted(now), OVERLOAD, now, 200.0)
     assert left(lab, now) == 200.0
@@ -86,8 +86,8 @@ def test_a_later_longer_word_extends_and_no_word_cuts() -> None:
     lab = Lab(HEARS)
     late = [lab.admitted(0.0) for _ in range(4)]
     lab.fail(0.0, 0.0)
-    for permit, told, seconds in zip(late, (60.0, 10.0, None, 1000.0), (60.0, 60.0, 60.0, 300.0), strict=True):
-        lab.settle(permit, OVERLOAD, 5.0, told)
+    for permit, hint, seconds in zip(late, (60.0, 10.0, None, 1000.0), (60.0, 60.0, 60.0, 300.0), strict=True):
+        lab.settle(permit, OVERLOAD, 5.0, hint)
         assert left(lab, 5.0) == seconds
     lab.settle(late[0], OVERLOAD, 6.0, 290.0)
     assert left(lab, 6.0) == 299.0
@@ -131,7 +131,7 @@ def test_trips_in_a_row_take_longer() -> None:
 
 
 def test_a_longest_cooldown_below_the_stretch_is_the_bound() -> None:
-    """Lengthening ends there, too; and at or below the configured one nothing is lengthened or heard."""
+    """It bounds lengthened cooldowns too; at or below the configured one, all cooldowns are the configured one."""
     assert again(tripped(BreakerPolicy(threshold=2, longest_cooldown=40.0)), 3) == [37.5, 40.0, 40.0]
     assert again(tripped(PLAIN), 3) == [30.0] * 3
     lab = Lab(PLAIN)
@@ -141,8 +141,8 @@ def test_a_longest_cooldown_below_the_stretch_is_the_bound() -> None:
 
 def test_chance_lengthens_by_a_fifth_at_most() -> None:
     """All but the first, so that many bridges do not probe together."""
-    told: list[Transition] = []
-    breaker = Breaker(HEARS, told.append, 0.0, lambda: 0.5)
+    transitions: list[Transition] = []
+    breaker = Breaker(HEARS, transitions.append, 0.0, lambda: 0.5)
     for _ in range(2):
         permit = breaker.admit(0.0)
         assert isinstance(permit, Permit)
@@ -169,7 +169,7 @@ def test_health_takes_lengthening_back(healthy: float, seconds: float) -> None:
 
 
 def test_an_override_forgets_trips_in_a_row() -> None:
-    """Who takes over begins anew."""
+    """After an override the next cooldown is the configured one."""
     lab = tripped(HEARS)
     again(lab, 3)
     for mode in (Mode.CLOSE, Mode.AUTO):

@@ -116,15 +116,15 @@ def explored() -> set[Edge]:
         for action in world.actions():
             after = deepcopy(world)
             after.act(action)
-            told = after.transitions[len(world.transitions) :]
-            assert len(told) <= 1
+            made = after.transitions[len(world.transitions) :]
+            assert len(made) <= 1
             if after.node != world.node:
                 # An override that does not change the state is no transition.
-                because = told[0].because if told else action.replace("override ", "operator: ")
+                because = made[0].because if made else action.replace("override ", "operator: ")
                 edges.add((world.node, after.node, cause_of(because)))
-                assert [each.trip for each in told] in ([], [after.node == State.OPEN])
+                assert [each.trip for each in made] in ([], [after.node == State.OPEN])
             else:
-                assert not told
+                assert not made
             after.transitions.clear()
             if after.key() not in seen:
                 seen.add(after.key())

@@ -42,7 +42,7 @@ class Said:
 
     at: float
     verdict: Verdict
-    told: float | None = None
+    retry_after: float | None = None
     own: str | None = None
 
 
@@ -91,14 +91,14 @@ class Era:
 
 
 class Model:
-    """Says what the contract says."""
+    """The contract's rules, in the plainest code."""
 
     def __init__(self, policy: BreakerPolicy) -> None:
         self.policy = policy
         self.mode = Mode.AUTO
         self.eras = [Era(State.CLOSED, 0.0)]
         self.overrides: set[int] = set()  # which eras an operator began
-        self.refused: list[tuple[float, str]] = []  # until when each was told to stay away, since it was closed
+        self.refused: list[tuple[float, str]] = []  # each refused caller, and when it may come back
 
     @property
     def era(self) -> Era:
@@ -145,9 +145,9 @@ class Model:
 
     def until(self, word: Said) -> float:
         """Until when a word asks for peace."""
-        if word.told is None or self.policy.longest_cooldown <= self.policy.cooldown:
+        if word.retry_after is None or self.policy.longest_cooldown <= self.policy.cooldown:
             return -math.inf
-        return word.at + min(word.told, self.policy.longest_cooldown)
+        return word.at + min(word.retry_after, self.policy.longest_cooldown)
 
     def ramp_refuses(self, now: float) -> bool:
         """Whether what was admitted on the way back is all of the share so far."""
@@ -203,18 +203,18 @@ class Model:
             self.era.asked.append(now)
             if self.ramp_refuses(now):
                 return (1.0,)
-        patience = min(self.policy.cooldown, 30.0) if self.era.state is State.HALF_OPEN else math.inf
-        call = Call(now, now + patience, caller)
+        deadline = min(self.policy.cooldown, 30.0) if self.era.state is State.HALF_OPEN else math.inf
+        call = Call(now, now + deadline, caller)
         self.era.calls.append(call)
         return call
 
     def settle(
-        self, call: Call, verdict: Verdict, now: float, told: float | None = None, *, own: bool = False
+        self, call: Call, verdict: Verdict, now: float, retry_after: float | None = None, *, own: bool = False
     ) -> None:
         """Write it down; then see whether the era has ended by it, or will later."""
         self.look(now)
         before = len(call.votes())
-        said = Said(now, verdict, told, call.caller if own else None)
+        said = Said(now, verdict, retry_after, call.caller if own else None)
         call.said.append(said)
         if len(call.votes()) == before:
             return
@@ -227,13 +227,13 @@ class Model:
             State.HALF_OPEN: self.blames(said, now),
         }[self.era.state]
         if verdict is Verdict.FAILURE and trip:
-            heard = [said]
+            counted_words = [said]
             if self.era.state is State.CLOSED:
                 kinds = [
                     [word for word in self.counted(now) if (word.own is None) is plain] for plain in (True, False)
                 ]
-                heard = [word for kind in kinds for word in kind[-self.policy.threshold :]]
-            ends = max([now + self.length(now), *map(self.until, heard)])
+                counted_words = [word for kind in kinds for word in kind[-self.policy.threshold :]]
+            ends = max([now + self.length(now), *map(self.until, counted_words)])
             self.begin(Era(State.OPEN, now, ends=ends, trip=True))
         elif self.era.state is State.HALF_OPEN and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes:
             self.begin(Era(State.CLOSED, now, recovered=True))
@@ -259,7 +259,7 @@ class Model:
 
 
 class BreakerMachine(RuleBasedStateMachine):
-    """Both breakers hear the same story, and must tell the same."""
+    """Both breakers get the same calls, and must answer alike."""
 
     @initialize(
         threshold=st.integers(1, 4),
@@ -281,8 +281,8 @@ class BreakerMachine(RuleBasedStateMachine):
         operator: bool,
     ) -> None:
         policy = BreakerPolicy(threshold, window, cooldown, max_probes, longest, ramp=ramp)
-        self.told: list[Transition] = []
-        self.breaker = Breaker(policy, self.told.append)
+        self.transitions: list[Transition] = []
+        self.breaker = Breaker(policy, self.transitions.append)
         self.model = Model(policy)
         self.calls: list[tuple[Permit, Call]] = []
         self.now = 0.0
@@ -322,20 +322,24 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.model.settle(call, verdict, self.now)
 
     @precondition(lambda self: self.calls)
-    @rule(data=st.data(), verdict=st.sampled_from(Verdict), told=st.sampled_from([None, 0.25, 20.0, 60.0, 1e6]))
-    def settle(self, data: st.DataObject, verdict: Verdict, told: float | None) -> None:
+    @rule(
+        data=st.data(),
+        verdict=st.sampled_from(Verdict),
+        retry_after=st.sampled_from([None, 0.25, 20.0, 60.0, 1e6]),
+    )
+    def settle(self, data: st.DataObject, verdict: Verdict, retry_after: float | None) -> None:
         permit, call = data.draw(st.sampled_from(self.calls[-8:]))
-        self.breaker.settle(permit, EVIDENCE[verdict], self.now, told)
-        self.model.settle(call, verdict, self.now, told)
+        self.breaker.settle(permit, EVIDENCE[verdict], self.now, retry_after)
+        self.model.settle(call, verdict, self.now, retry_after)
 
-    @rule(caller=CALLERS, times=st.integers(1, 5), told=st.sampled_from([None, 60.0]))
-    def own_failures(self, caller: str | None, times: int, told: float | None) -> None:
+    @rule(caller=CALLERS, times=st.integers(1, 5), retry_after=st.sampled_from([None, 60.0]))
+    def own_failures(self, caller: str | None, times: int, retry_after: float | None) -> None:
         for _ in range(times):
             before = len(self.calls)
             self.admit(1, caller)
             for permit, call in self.calls[before:]:
-                self.breaker.settle(permit, OWN, self.now, told)
-                self.model.settle(call, Verdict.FAILURE, self.now, told, own=True)
+                self.breaker.settle(permit, OWN, self.now, retry_after)
+                self.model.settle(call, Verdict.FAILURE, self.now, retry_after, own=True)
 
     @precondition(lambda self: any(not call.said for _, call in self.calls))
     @rule(verdict=st.sampled_from(Verdict))
@@ -346,11 +350,11 @@ class BreakerMachine(RuleBasedStateMachine):
                 self.model.settle(call, verdict, self.now)
 
     @precondition(lambda self: any(call.said for _, call in self.calls))
-    @rule(data=st.data(), told=st.sampled_from([None, 0.25, 100.0]), own=st.booleans())
-    def late_failure(self, data: st.DataObject, told: float | None, own: bool) -> None:
+    @rule(data=st.data(), retry_after=st.sampled_from([None, 0.25, 100.0]), own=st.booleans())
+    def late_failure(self, data: st.DataObject, retry_after: float | None, own: bool) -> None:
         permit, call = data.draw(st.sampled_from([pair for pair in self.calls if pair[1].said]))
-        self.breaker.settle(permit, OWN if own else EVIDENCE[Verdict.FAILURE], self.now, told)
-        self.model.settle(call, Verdict.FAILURE, self.now, told, own=own)
+        self.breaker.settle(permit, OWN if own else EVIDENCE[Verdict.FAILURE], self.now, retry_after)
+        self.model.settle(call, Verdict.FAILURE, self.now, retry_after, own=own)
 
     @rule()
     def the_timer_rings(self) -> None:
@@ -407,18 +411,20 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @invariant()
     def both_tell_the_same_transitions(self) -> None:
-        assert [(change.source, change.target, change.trip) for change in self.told] == self.model.transitions()
+        assert [
+            (change.source, change.target, change.trip) for change in self.transitions
+        ] == self.model.transitions()
 
     @invariant()
     def transitions_follow_from_one_another(self) -> None:
-        states = [State.CLOSED, *(change.target for change in self.told)]
-        assert [change.source for change in self.told] == states[:-1]
+        states = [State.CLOSED, *(change.target for change in self.transitions)]
+        assert [change.source for change in self.transitions] == states[:-1]
 
     @invariant()
     def trips_only_grow_and_are_the_trips_told(self) -> None:
         assert self.breaker._trips >= self.trips
         self.trips = self.breaker._trips
-        assert self.trips == sum(change.trip for change in self.told)
+        assert self.trips == sum(change.trip for change in self.transitions)
 
     @invariant()
     def probes_never_exceed_the_maximum(self) -> None:

@@ -96,10 +96,10 @@ def test_the_mode_that_it_has_changes_nothing(mode: Mode) -> None:
     lab.breaker.override(mode, 0.0)
     if mode is not Mode.OPEN:
         lab.fail(0.0, 0.0)
-    before, told = lab.breaker.statistics(0.0), list(lab.transitions)
+    before, transitions = lab.breaker.statistics(0.0), list(lab.transitions)
     lab.breaker.override(mode, 0.0)
     assert lab.breaker.statistics(0.0) == before
-    assert lab.transitions == told
+    assert lab.transitions == transitions
 
 
 def test_auto_on_an_open_breaker_changes_nothing() -> None:

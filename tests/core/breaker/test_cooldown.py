@@ -100,12 +100,12 @@ def test_it_ends_between_the_configured_and_the_longest(
     """Whatever happens: never before the configured cooldown, never beyond the longest, never before the word."""
     luck = 0.0
     it = Cooldown(30.0, longest, 1.25, 1.5, lambda: luck)
-    for healthy, told, chance in story:
+    for healthy, hint, chance in story:
         luck = chance
-        word = it.retry_at(told, 50.0)
+        word = it.retry_at(hint, 50.0)
         until = it.begin(healthy, word, 50.0)
         assert max(80.0, word) <= until <= 50.0 + max(30.0, longest)
-        if told is None:
+        if hint is None:
             assert until <= 50.0 + 30.0 * 1.5 * 1.2
 
 

@@ -1,4 +1,4 @@
-"""Keys that rest, against a naive table."""
+"""Key cooldowns, against a naive table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = [bytes([n]) for n in range(6)]
 
 
 class Machine(RuleBasedStateMachine):
-    """The table keeps until when each key rests, in the order in which they were told; no heap, no expiry."""
+    """The table has the end of each key's cooldown, in the order of their last 429; no heap, no expiry."""
 
     @initialize(window=st.sampled_from([1.0, 10.0]), capacity=st.integers(1, 6))
     def begin(self, window: float, capacity: int) -> None:
@@ -25,7 +25,7 @@ class Machine(RuleBasedStateMachine):
         self.window, self.capacity = window, capacity
         self.now = 0.0
         self.until: dict[bytes, float] = {}
-        self.told: dict[bytes, float] = {}
+        self.limited: dict[bytes, float] = {}
         self.evictions = 0
 
     @rule(seconds=st.sampled_from([0.25, 1.0, 5.0, 30.0]))
@@ -42,8 +42,8 @@ class Machine(RuleBasedStateMachine):
             del resting[next(iter(resting))]
             self.evictions += 1
         self.until = resting
-        self.told[key] = self.now
-        many = sum(self.now - at < self.window for at in self.told.values()) >= 3
+        self.limited[key] = self.now
+        many = sum(self.now - at < self.window for at in self.limited.values()) >= 3
         assert self.cooldowns.start(key, key.hex(), seconds, self.now) == many
 
     @rule(key=st.sampled_from(KEYS))
@@ -65,15 +65,15 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_keys_rest_as_in_the_naive_table() -> None:
-    """In any story of 429s and time the same keys rest, for as long, and the same are many."""
+    """After any sequence of 429s and waits, the same keys are in cooldown for the same time."""
     run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None))
 
 
 def test_three_different_keys_are_many() -> None:
-    """One key often is one; the third within the window makes it the provider's trouble, a fourth all the more."""
+    """One key counts once, however often; from the third key in the window on, 429s count against the provider."""
     cooldowns = KeyCooldowns(POLICY)
-    told = [cooldowns.start(key, "", 60.0, now) for key, now in zip(b"aaabcd", range(6), strict=True)]  # type: ignore[arg-type]
-    assert told == [False, False, False, False, True, True]
+    counted = [cooldowns.start(key, "", 60.0, now) for key, now in zip(b"aaabcd", range(6), strict=True)]  # type: ignore[arg-type]
+    assert counted == [False, False, False, False, True, True]
     assert not cooldowns.start(b"e", "", 60.0, 100.0)
 
 
@@ -90,7 +90,7 @@ def test_a_key_rests_as_long_as_its_provider_asks(hint: float | None, longest: f
 
 
 def test_the_total_is_of_keys_that_began_to_rest() -> None:
-    """A longer word for a key that rests is no second rest; one behind its end is; nothing to wait for is none."""
+    """A longer hint extends a cooldown; a 429 after its end begins another; a hint of 0 begins none."""
     cooldowns = KeyCooldowns(POLICY)
     for key, seconds, now in ((b"a", 5.0, 0.0), (b"a", 50.0, 1.0), (b"b", 0.0, 1.0), (b"b", 5.0, 1.0)):
         cooldowns.start(key, "", seconds, now)
@@ -100,7 +100,7 @@ def test_the_total_is_of_keys_that_began_to_rest() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """However many keys are told, so many are remembered, and the heap is no longer than the table."""
+    """However many keys get a 429, at most `capacity` are remembered, and the heap is no longer than the table."""
     cooldowns = KeyCooldowns(POLICY, capacity=100)
     for n in range(1000):
         cooldowns.start(b"%d" % n, "", 60.0, 0.0)

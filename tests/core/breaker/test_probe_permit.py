@@ -1,4 +1,4 @@
-"""Who holds a permit, on connections in memory: only requests that are whole."""
+"""Permits of probes, on connections in memory: only requests that were sent in full hold one."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ async def chunks(pieces: int) -> AsyncIterator[bytes]:
 async def test_a_whole_request_holds_one(
     autojump_clock: MockClock, network: Network, content: Callable[[], Any], headers: dict[str, str]
 ) -> None:
-    """From when its last piece goes up until the provider has answered; one caller alone may hold them all."""
+    """From its last piece until the provider's answer; one caller may hold all permits."""
     provider, answers, slowly = Provider(), trio.Event(), False
     held: list[int] = []
 
@@ -154,7 +154,7 @@ async def test_a_whole_request_holds_one(
 async def test_an_upload_that_ends_without_a_permit_is_refused_and_broken_off(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Its caller is told; the provider never sees it whole, and it is nobody's verdict."""
+    """Its caller gets a reject; the provider never gets all of it, and it has no verdict."""
     provider = Provider()
     await network.answer("openai", provider)
     async with network.bridge(**BREAKER) as bridge:

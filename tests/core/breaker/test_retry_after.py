@@ -59,7 +59,7 @@ def test_dates_are_read_by_the_answers_own_clock(wall: float) -> None:
     ("zone", "seconds"), [("GMT", 120.0), ("+0000", 120.0), ("-0000", 120.0), ("+0001", 60.0), ("-0100", 3720.0)]
 )
 def test_a_date_is_read_in_its_zone(zone: str, seconds: float) -> None:
-    """HTTP knows GMT alone; who writes another is understood all the same."""
+    """HTTP dates are in GMT; other zones are accepted."""
     assert said(("date", DATE), ("retry-after", f"Thu, 26 Nov 2026 09:02:00 {zone}")) == seconds
 
 
@@ -112,7 +112,7 @@ def test_durations(text: str, seconds: float | None) -> None:
     ],
 )
 def test_timestamps(text: str, seconds: float | None) -> None:
-    """RFC 3339, with a zone; without one nobody knows."""
+    """RFC 3339, with a zone; a time without one is malformed."""
     assert timestamp(text, WALL) == seconds
 
 
@@ -142,6 +142,6 @@ HEADER = st.tuples(
 
 @given(st.lists(HEADER, max_size=12), st.sampled_from([OPENAI, ANTHROPIC, None]), st.floats(-1e12, 1e12))
 def test_whatever_a_provider_sends(headers: list[tuple[bytes, bytes]], quotas: object, wall: float) -> None:
-    """Nothing raises, and what is said is a time ahead of at most a year."""
+    """Nothing raises, and a hint is positive and at most a year."""
     found = from_headers(headers, quotas, wall)  # type: ignore[arg-type]
     assert found is None or 0 < found <= 365 * 86400

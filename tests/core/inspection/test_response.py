@@ -181,7 +181,7 @@ def test_an_event_named_error_is_read_after_content_whatever_its_data() -> None:
     assert evidence.verdict is Verdict.FAILURE
 
 
-def test_evidence_in_one_piece_is_heard_in_order() -> None:
+def test_evidence_in_one_piece_comes_in_order() -> None:
     """Content and overload in one piece are what they are in two: a success, then a failure."""
     onlooker = stream()
     evidence = onlooker.feed(chunk({"content": "Hi"}) + event({"error": {"code": "slow_down"}}))
@@ -244,7 +244,7 @@ def test_a_unary_answer_succeeds_when_complete() -> None:
 
 
 def test_a_unary_answer_cut_short_is_no_success() -> None:
-    """Who leaves before the end has heard nothing of the provider's health."""
+    """An answer that was not read to its end shows nothing of the provider's health."""
     onlooker = unary()
     onlooker.feed(b"{")
     assert onlooker.cut() is None
