@@ -227,6 +227,18 @@ def test_the_layers_are_the_wings() -> None:
             assert rows[wing] <= rows[imported], f"{wing} imports {imported}"
 
 
+def test_the_waiting_requests_sequence_is_the_gateways() -> None:
+    """What a waiting request calls in the second picture is called in gateway.py, in that order."""
+    gateway = (ROOT / "aibridge_trio" / "gateway" / "gateway.py").read_text()
+    text, at = picture("A request that waits"), 0
+    calls = re.findall(r"(\w+\.\w+)\(\)", text)
+    for call in calls:
+        found = re.compile(rf"\b_?{re.escape(call)}\(").search(gateway, at)
+        assert found, call
+        at = found.end()
+    assert len(calls) > 5
+
+
 def test_what_is_to_be_found_is_there() -> None:
     """Every file and folder that architecture.md names in its table exists."""
     page = (ROOT / "docs" / "architecture.md").read_text()
@@ -235,6 +247,15 @@ def test_what_is_to_be_found_is_there() -> None:
     for name in named:
         assert (ROOT / "aibridge_trio" / name).exists() or (ROOT / name).exists(), name
     assert len(named) > 30
+
+
+def test_recipes_name_files_that_exist() -> None:
+    """Every file and folder of the recipes in CONTRIBUTING.md is there."""
+    recipes = (ROOT / "CONTRIBUTING.md").read_text().partition("## Recipes")[2]
+    named = re.findall(r"`((?:\w+/)+(?:[\w.]+)?|\w+\.py)`", recipes)
+    for name in named:
+        assert (ROOT / "aibridge_trio" / name).exists() or (ROOT / name).exists(), name
+    assert len(named) > 40
 
 
 def test_the_threats_have_tests() -> None:
