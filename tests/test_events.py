@@ -12,31 +12,31 @@ ANSWERED = Answered("openai", 200)
 
 
 def raised(error: Exception) -> Exception:
-    """Return an exception that has been on its way."""
+    """Return an exception that was raised and caught."""
     with pytest.raises(type(error)) as caught:
         raise error
     return caught.value
 
 
-def test_every_listener_hears_every_event_in_order() -> None:
-    """Each event goes to all listeners, first come first told, before the next."""
-    bus, heard = EventBus(), list[tuple[str, Event]]()
-    bus.subscribe(dict.fromkeys(KINDS, lambda event: heard.append(("a", event))))
-    bus.subscribe({Answered: lambda event: heard.append(("b", event))})
+def test_every_handler_gets_its_events_in_order() -> None:
+    """Each event goes to all handlers of its kind, in the order of subscription, before the next event."""
+    bus, handled = EventBus(), list[tuple[str, Event]]()
+    bus.subscribe(dict.fromkeys(KINDS, lambda event: handled.append(("a", event))))
+    bus.subscribe({Answered: lambda event: handled.append(("b", event))})
     other = Answered("openai", 503)
     bus.publish(ANSWERED)
     bus.publish(other)
-    assert heard == [("a", ANSWERED), ("b", ANSWERED), ("a", other), ("b", other)]
+    assert handled == [("a", ANSWERED), ("b", ANSWERED), ("a", other), ("b", other)]
 
 
-def test_nobody_need_listen() -> None:
-    """The story may be told to nobody."""
+def test_an_event_without_handlers_is_ignored() -> None:
+    """Publishing without listeners does nothing."""
     EventBus().publish(ANSWERED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_events_are_frozen(kind: type) -> None:
-    """What has been told cannot be changed: every event is a frozen record."""
+    """An event cannot be changed once it is published."""
     if is_dataclass(kind):
         event, name = object.__new__(kind), fields(kind)[0].name
     else:
@@ -46,28 +46,28 @@ def test_events_are_frozen(kind: type) -> None:
 
 
 def test_every_event_is_in_the_union() -> None:
-    """Every record of the room is part of `Event`: listeners can match on all of them."""
+    """Every record of the module is part of `Event`."""
     kinds = [kind for kind in vars(events).values() if getattr(kind, "__module__", "") == events.__name__]
     records = {kind for kind in kinds if is_dataclass(kind) or hasattr(kind, "_fields")}
     assert records == set(KINDS)
 
 
-def test_a_bug_tells_type_and_place() -> None:
-    """A bug says what kind of exception it was, and where, innermost first."""
+def test_a_bug_names_type_and_places() -> None:
+    """A bug names the exception's type and its places, innermost first."""
     where = Bug.of(raised(ZeroDivisionError("x"))).where
     assert where.startswith("ZeroDivisionError at test_events.py:")
     assert where.endswith(" raised")
 
 
-def test_a_bug_tells_no_values() -> None:
-    """A bug says nothing of what the exception says, which may quote what callers sent."""
+def test_a_bug_contains_no_values() -> None:
+    """A bug has nothing of the exception's message, which may quote what callers sent."""
     error = raised(ValueError("Bearer sk-secret"))
     error.add_note("sk-noted")
     assert "sk-" not in repr(Bug.of(error))
 
 
 def test_a_bug_looks_into_groups() -> None:
-    """Of a nursery's group the first exception is told."""
+    """Of an exception group the first exception is named."""
     group = raised(ExceptionGroup("outer", [ExceptionGroup("inner", [raised(KeyError("sk-secret"))])]))
     where = Bug.of(group).where
     assert where.startswith("KeyError at ")
@@ -80,7 +80,7 @@ def test_a_bug_that_was_never_raised() -> None:
 
 
 def test_a_bug_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its place is told without the disk, which could hold up the event loop."""
+    """Its places are found without reading files, which could block the event loop."""
     error = raised(KeyError("x"))
 
     def read(*_: object) -> None:
@@ -93,7 +93,7 @@ def test_a_bug_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_bug_in_endless_recursion_is_a_short_line() -> None:
-    """The innermost places are told, and there is a bound to them."""
+    """The innermost places are named, up to a bound."""
 
     def deeper() -> None:
         deeper()

@@ -40,15 +40,15 @@ def reply() -> Reply:
     return AsgiReply(nowhere, AsgiBody())
 
 
-class Door:
-    """An admission and the callers that come to it."""
+class Harness:
+    """An admission and its callers."""
 
     def __init__(self, max_concurrency: int = 0, rate_limit: int = 0) -> None:
         self.clock = Clock()
         self.callers = CallerIdentifier()
         self.admission = Admission(Limits(max_concurrency), rate_limit, self.clock)
 
-    def take(
+    def charge(
         self, *headers: tuple[bytes, bytes], client: str = "203.0.113.7", answer: Reply | None = None
     ) -> bool:
         request = Request("GET", b"/", b"", list(headers), client, None, AsgiBody())
@@ -69,67 +69,67 @@ class Door:
 
 def test_the_nth_is_admitted_and_the_next_rejected_at_once() -> None:
     """With N allowed the N-th holds a slot, and the N+1st is rejected without waiting."""
-    door = Door(max_concurrency=2)
-    with door.admission.enter(), door.admission.enter():
-        with pytest.raises(AtCapacity), door.admission.enter():
+    harness = Harness(max_concurrency=2)
+    with harness.admission.enter(), harness.admission.enter():
+        with pytest.raises(AtCapacity), harness.admission.enter():
             pytest.fail("a third was admitted")
-        assert door.in_flight == 2
+        assert harness.in_flight == 2
 
 
 def test_a_reject_takes_no_slot() -> None:
     """Rejects do not count: after a flood of them every slot is free (the Go AI Bridge counts them)."""
-    door = Door(max_concurrency=1)
-    with door.admission.enter():
+    harness = Harness(max_concurrency=1)
+    with harness.admission.enter():
         for _ in range(100):
-            with pytest.raises(AtCapacity), door.admission.enter():
+            with pytest.raises(AtCapacity), harness.admission.enter():
                 pass
-    assert door.in_flight == 0
-    with door.admission.enter():
-        assert door.in_flight == 1
+    assert harness.in_flight == 0
+    with harness.admission.enter():
+        assert harness.in_flight == 1
 
 
 def test_zero_is_unlimited() -> None:
-    """With 0 everybody is admitted, and still counted."""
-    door = Door(max_concurrency=0)
-    slots = [door.admission.enter() for _ in range(1000)]
+    """With 0 every request is admitted, and still counted."""
+    harness = Harness(max_concurrency=0)
+    slots = [harness.admission.enter() for _ in range(1000)]
     for slot in slots:
         slot.__enter__()
-    assert door.in_flight == 1000
+    assert harness.in_flight == 1000
     for slot in slots:
         slot.__exit__(None, None, None)
-    assert door.in_flight == 0
+    assert harness.in_flight == 0
 
 
 @pytest.mark.parametrize("error", [ValueError, AtCapacity, KeyboardInterrupt])
 def test_the_slot_is_back_after_an_exception(error: type[BaseException]) -> None:
     """Whatever goes wrong inside, the slot is given back, once."""
-    door = Door(max_concurrency=1)
+    harness = Harness(max_concurrency=1)
     for _ in range(3):
-        with pytest.raises(error), door.admission.enter():
+        with pytest.raises(error), harness.admission.enter():
             raise error
-        assert door.in_flight == 0
+        assert harness.in_flight == 0
 
 
 async def test_the_slot_is_back_after_a_cancellation(autojump_clock: MockClock) -> None:
     """A request that is cancelled gives its slot back."""
-    door = Door(max_concurrency=1)
-    with trio.move_on_after(5) as scope, door.admission.enter():
+    harness = Harness(max_concurrency=1)
+    with trio.move_on_after(5) as scope, harness.admission.enter():
         await trio.sleep_forever()
     assert scope.cancelled_caught
-    assert door.in_flight == 0
+    assert harness.in_flight == 0
 
 
 async def test_one_task_may_hold_several_slots() -> None:
     """A slot belongs to a request, not to a task."""
-    door = Door(max_concurrency=3)
-    with door.admission.enter(), door.admission.enter():
+    harness = Harness(max_concurrency=3)
+    with harness.admission.enter(), harness.admission.enter():
         await trio.lowlevel.checkpoint()
-        assert door.in_flight == 2
+        assert harness.in_flight == 2
 
 
 async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> None:
     """Whatever comes and goes, never more than N are inside, and a free slot is never refused."""
-    door, chance = Door(max_concurrency=5), random.Random(1)
+    harness, chance = Harness(max_concurrency=5), random.Random(1)
     inside, most, admitted, rejected = 0, 0, 0, 0
 
     async def request() -> None:
@@ -137,7 +137,7 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
         await trio.sleep(chance.random() * 10)
         free = inside < 5
         try:
-            with trio.move_on_after(chance.random()), door.admission.enter():
+            with trio.move_on_after(chance.random()), harness.admission.enter():
                 admitted, inside, most = admitted + 1, inside + 1, max(most, inside + 1)
                 assert free
                 try:
@@ -158,10 +158,10 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
     assert most == 5
     assert admitted + rejected == 500
     assert rejected > 0
-    assert door.in_flight == 0
+    assert harness.in_flight == 0
 
 
-async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autojump_clock: MockClock) -> None:
+async def test_a_request_whose_caller_left_at_its_turn_does_not_go_up(autojump_clock: MockClock) -> None:
     """The slot became free, and before the task that waited for it ran again, it was cancelled."""
     told: list[Event] = []
     admission = Admission(Limits(1, queue_size=5), 0, trio.current_time, told.append)
@@ -190,62 +190,62 @@ async def test_a_caller_that_left_in_the_moment_of_its_turn_does_not_go_up(autoj
 
 
 def test_by_bearer() -> None:
-    """Tokens are told apart, wherever they come from."""
-    door = Door(rate_limit=1)
-    assert door.take((b"authorization", b"Bearer one"))
-    assert not door.take((b"authorization", b"bearer one"), client="198.51.100.1")
-    assert door.take((b"authorization", b"Bearer two"))
+    """Each token has its own rate, whatever address it comes from."""
+    harness = Harness(rate_limit=1)
+    assert harness.charge((b"authorization", b"Bearer one"))
+    assert not harness.charge((b"authorization", b"bearer one"), client="198.51.100.1")
+    assert harness.charge((b"authorization", b"Bearer two"))
 
 
 def test_by_api_key() -> None:
-    """API keys are told apart; the same credential in the other header is the same caller."""
-    door = Door(rate_limit=1)
-    assert door.take((b"x-api-key", b"one"))
-    assert not door.take((b"x-api-key", b"one"))
-    assert not door.take((b"authorization", b"Bearer one"))
-    assert door.take((b"x-api-key", b"two"))
+    """Each API key has its own rate; the same credential in the other header is the same caller."""
+    harness = Harness(rate_limit=1)
+    assert harness.charge((b"x-api-key", b"one"))
+    assert not harness.charge((b"x-api-key", b"one"))
+    assert not harness.charge((b"authorization", b"Bearer one"))
+    assert harness.charge((b"x-api-key", b"two"))
 
 
 def test_by_address_without_a_token() -> None:
     """Without a token the address has a budget, a whole /64 of IPv6 one."""
-    door = Door(rate_limit=1)
-    assert door.take(client="203.0.113.7")
-    assert not door.take(client="203.0.113.7")
-    assert door.take(client="203.0.113.8")
-    assert door.take(client="2001:db8::1")
-    assert not door.take(client="2001:db8::2")
-    assert door.take((b"authorization", b"Bearer one"), client="203.0.113.7")
+    harness = Harness(rate_limit=1)
+    assert harness.charge(client="203.0.113.7")
+    assert not harness.charge(client="203.0.113.7")
+    assert harness.charge(client="203.0.113.8")
+    assert harness.charge(client="2001:db8::1")
+    assert not harness.charge(client="2001:db8::2")
+    assert harness.charge((b"authorization", b"Bearer one"), client="203.0.113.7")
 
 
 def test_a_zero_rate_is_off() -> None:
-    """With 0 nobody is counted, and no reply speaks of a limit."""
-    door, answer = Door(rate_limit=0), reply()
-    assert all(door.take(answer=answer) for _ in range(1000))
+    """With 0 no caller is counted, and no reply has the rate's headers."""
+    harness, answer = Harness(rate_limit=0), reply()
+    assert all(harness.charge(answer=answer) for _ in range(1000))
     assert answer._defaults == []
-    assert door.admission.statistics().callers == 0
+    assert harness.admission.statistics().callers == 0
 
 
 def test_the_reject_names_the_true_wait() -> None:
-    """A rejected caller is told when exactly it will be admitted."""
-    door = Door(rate_limit=1)
-    caller = door.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
-    with door.admission.enter() as lease:
+    """The reject's wait is when exactly the caller will be admitted."""
+    harness = Harness(rate_limit=1)
+    caller = harness.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
+    with harness.admission.enter() as lease:
         lease.charge_rate(caller, reply())
-        door.clock.now = 0.75
+        harness.clock.now = 0.75
         with pytest.raises(RateLimited) as caught:
             lease.charge_rate(caller, reply())
         assert caught.value.wait == 0.25
-        door.clock.now = 1.0
+        harness.clock.now = 1.0
         lease.charge_rate(caller, reply())
 
 
 def test_every_reply_offers_the_budget() -> None:
-    """With a rate limit on, admissions and rejects tell limit, rest and seconds until all is back."""
-    door = Door(rate_limit=2)
+    """With a rate limit on, admissions and rejects name limit, rest and seconds until all is back."""
+    harness = Harness(rate_limit=2)
     told = []
     for _ in range(3):
         answer = reply()
-        door.take(answer=answer)
+        harness.charge(answer=answer)
         told.append(dict(answer._defaults[0]))
     assert told == [
         {b"x-ratelimit-limit": b"2", b"x-ratelimit-remaining": remaining, b"x-ratelimit-reset": b"1"}
@@ -254,31 +254,31 @@ def test_every_reply_offers_the_budget() -> None:
 
 
 def test_statistics() -> None:
-    """What is in flight, who came within the last second, and the limits stand in the statistics."""
-    door = Door(max_concurrency=4, rate_limit=2)
-    with door.admission.enter():
-        door.take()
-        door.take(client="203.0.113.8")
-        assert door.admission.statistics() == AdmissionStats(
+    """The statistics have what is in flight, the callers of the last second, and the limits."""
+    harness = Harness(max_concurrency=4, rate_limit=2)
+    with harness.admission.enter():
+        harness.charge()
+        harness.charge(client="203.0.113.8")
+        assert harness.admission.statistics() == AdmissionStats(
             limits=Limits(4), in_flight=1, queue=IDLE, rate_limit=2, callers=2, evictions=0
         )
-    door.clock.now = 1.0
-    idle = door.admission.statistics()
+    harness.clock.now = 1.0
+    idle = harness.admission.statistics()
     assert (idle.in_flight, idle.callers, idle.evictions, idle.queue.waiting) == (0, 0, 0, 0)
 
 
 def test_a_repr_tells_the_state() -> None:
     """An admission shows what is in flight, and no caller."""
-    door = Door(max_concurrency=4, rate_limit=2)
-    door.take((b"authorization", b"Bearer sk-secret"))
-    told = repr(door.admission)
+    harness = Harness(max_concurrency=4, rate_limit=2)
+    harness.charge((b"authorization", b"Bearer sk-secret"))
+    told = repr(harness.admission)
     assert told.startswith("<Admission in_flight=0 <ConcurrencyLimiter ")
     assert told.endswith(" <RateLimiter limit=2/s callers=1>>")
     assert "secret" not in told
 
 
-async def test_who_leaves_in_the_moment_of_its_turn_gives_the_rate_to_the_next(autojump_clock: MockClock) -> None:
-    """It has not gone up, and the rate counts what goes up: the next one of its caller need not wait."""
+async def test_a_request_that_leaves_at_its_turn_gives_the_rate_to_the_next(autojump_clock: MockClock) -> None:
+    """A request that did not go up is not counted: the next one of its caller need not wait."""
     admission = Admission(Limits(2, queue_size=9), 1, trio.current_time)
     caller = CallerIdentifier().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     turns: list[tuple[str, float]] = []

@@ -177,7 +177,7 @@ def test_the_scheme_is_part_of_an_origin() -> None:
 
 
 def test_without_a_host_no_origin_is_its_own() -> None:
-    """An origin that would be nobody's is not the bridge's."""
+    """An origin without a host is not the bridge's own."""
     with pytest.raises(ForbiddenOrigin):
         Origins().check_page(request((b"origin", b"http://")), schemes=[b"http"])
 
@@ -242,7 +242,7 @@ async def test_the_host_is_asked_for_on_loopback(
 async def test_the_names_in_bind_are_known(
     autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A listener may be addressed by the name it was told."""
+    """A listener may be addressed by a configured name."""
     monkeypatch.setattr(MemoryWire, "on_loopback", True)
     async with network.bridge(bind=(Address("Bridge.Internal", 4001),)) as bridge:
         assert (await bridge.client.get("/", headers={"host": "bridge.internal:4001"})).status_code == 200

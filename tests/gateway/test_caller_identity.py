@@ -116,7 +116,7 @@ def test_different_credentials_are_different_callers(one: bytes, other: bytes) -
 
 
 def test_a_credential_that_looks_like_an_address_is_not_it() -> None:
-    """Who sends an address as a token does not become the caller at that address."""
+    """A caller that sends an address as its token does not become the caller at that address."""
     assert identify(bearer(b"203.0.113.7")).key != identify(client="203.0.113.7").key
 
 
@@ -142,7 +142,7 @@ def test_a_hint_shows_no_more_than_four_printable_characters(token: bytes) -> No
 
 
 def test_keys_differ_between_starts() -> None:
-    """The hash is keyed anew at every start: it tells callers apart, and cannot be looked up."""
+    """The hash has a new key at every start: it identifies callers, and cannot be looked up."""
     one, other = CallerIdentifier(), CallerIdentifier()
     assert one.identify(request(bearer(LONG))).key != other.identify(request(bearer(LONG))).key
     assert one.identify(request(bearer(LONG))) == one.identify(request(bearer(LONG)))
@@ -171,7 +171,7 @@ def test_no_message_shows_a_credential(headers: list[tuple[bytes, bytes]]) -> No
 
 
 def test_without_a_credential_it_is_the_address() -> None:
-    """Anonymous callers are told apart by their addresses."""
+    """Callers without a credential are identified by their addresses."""
     caller = identify(client="203.0.113.7")
     assert not caller.authenticated
     assert caller.hint == "203.0.113.7"
@@ -192,13 +192,13 @@ def test_mapped_ipv4_is_ipv4() -> None:
 
 
 def test_a_zone_is_no_part_of_an_address() -> None:
-    """Link-local callers are told apart without their zone."""
+    """Link-local callers are identified without their zone."""
     assert identify(client="fe80::1%eth0") == identify(client="fe80::1")
 
 
 @pytest.mark.parametrize("client", ["", "unix:", "not an address"])
 def test_no_address_is_one_caller(client: str | None) -> None:
-    """Who has no address shares one budget with all such."""
+    """All callers without an address are one caller."""
     assert identify(client=client).hint == "unknown"
 
 
@@ -212,13 +212,13 @@ def test_callers_by_a_unix_socket_are_one_caller() -> None:
 
 
 def test_forwarded_for_is_not_believed_by_default() -> None:
-    """Nobody may say where it comes from, unless it is a trusted proxy."""
+    """X-Forwarded-For counts only if it comes from a trusted proxy."""
     assert origin("1.2.3.4", client="203.0.113.7") == "203.0.113.7"
     assert origin("1.2.3.4", client="10.0.0.1", trusted="") == "10.0.0.1"
 
 
 def test_forwarded_for_of_a_trusted_proxy() -> None:
-    """A trusted proxy says for whom it asks."""
+    """A trusted proxy names the address that it forwards for."""
     assert origin("1.2.3.4") == "1.2.3.4"
     assert origin("2001:db8:1:2::9", client="fd00::1") == "2001:db8:1:2::/64"
 

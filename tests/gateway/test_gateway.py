@@ -1,10 +1,10 @@
-"""The whole path in memory: order, promises, aborts, faults."""
+"""Requests on their way: headers, keys, bad input, and what is published about them."""
 
 from __future__ import annotations
 
 import gc
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,61 +14,11 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.config.settings import Secret
-from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.errors import Reject
 from aibridge_trio.events import Bug, Finished, Started
 from aibridge_trio.http.message import Reply, Request
-from tests.support.network import Handler, Network
-
-CHAT = "/openai/v1/chat/completions"
-MESSAGES = "/anthropic/v1/messages"
-JSON = [(b"content-type", b"application/json")]
-SSE = [(b"content-type", b"text/event-stream")]
-
-
-async def ok(request: Request, reply: Reply) -> None:
-    """Answer 200 with a small JSON."""
-    async for _ in request.body:
-        pass
-    await reply.answer(200, JSON, b'{"ok":true}')
-
-
-def failing(status: int, body: bytes = b"{}") -> Handler:
-    """Answer always with this status."""
-
-    async def handler(request: Request, reply: Reply) -> None:
-        async for _ in request.body:
-            pass
-        await reply.answer(status, JSON, body)
-
-    return handler
-
-
-def recording(seen: list[Request], status: int = 200) -> Handler:
-    """Answer, and keep what came."""
-
-    async def handler(request: Request, reply: Reply) -> None:
-        async for _ in request.body:
-            pass
-        seen.append(request)
-        await reply.answer(status, JSON, b"{}")
-
-    return handler
-
-
-async def endless(_: Request, reply: Reply) -> None:
-    """Stream an event a second, for ever."""
-    await reply.start(200, SSE)
-    while True:
-        await reply.send(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n')
-        await trio.sleep(1)
-
-
-async def begun(stream: httpx.Response) -> None:
-    """Wait for the first piece of an answer."""
-    async for _ in stream.aiter_raw():
-        return
-
+from tests.support.handlers import CHAT, JSON, MESSAGES, SSE, endless, failing, ok, recording
+from tests.support.network import Network
 
 # The way of a request
 
@@ -195,7 +145,7 @@ async def test_a_passed_through_request_keeps_its_accept_encoding(
 async def test_the_request_id_is_the_callers_if_sane(
     autojump_clock: MockClock, network: Network, sent: list[str], kept: bool
 ) -> None:
-    """It goes up, comes back unless the provider sent one, and is logged; an insane one is replaced."""
+    """A sane id goes upstream, comes back unless the provider sent one, and is logged; others are replaced."""
     seen: list[Request] = []
     await network.answer("openai", recording(seen))
     async with network.bridge() as bridge:
@@ -252,7 +202,7 @@ async def test_a_central_key_replaces_the_callers_credential(
 
 
 async def test_forward_caller_keys_prefers_the_callers(autojump_clock: MockClock, network: Network) -> None:
-    """With the option, who brings a credential uses it; who brings none uses the central one."""
+    """With the option a caller's credential goes up if it brought one, else the central key."""
     seen: list[Request] = []
     await network.answer("openai", recording(seen))
     async with network.bridge(openai_api_key=Secret("sk-central"), forward_caller_keys=True) as bridge:
@@ -283,608 +233,6 @@ async def test_copilot_never_gets_a_central_key(autojump_clock: MockClock, netwo
     async with network.bridge(openai_api_key=Secret("k"), anthropic_api_key=Secret("k")) as bridge:
         await bridge.client.post("/copilot/chat/completions", headers={"authorization": "Bearer gh"})
     assert seen[0].header(b"authorization") == b"Bearer gh"
-
-
-# Bodies
-
-
-async def test_a_chunked_body_streams_up_while_it_comes(autojump_clock: MockClock, network: Network) -> None:
-    """A provider sees the first piece before the caller has sent the last."""
-    first = trio.Event()
-
-    async def provider(request: Request, reply: Reply) -> None:
-        assert request.header(b"transfer-encoding") == b"chunked"
-        total = 0
-        async for piece in request.body:
-            first.set()
-            total += len(piece)
-        await reply.answer(200, JSON, b"%d" % total)
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b"one"
-        await first.wait()
-        yield b"two"
-
-    await network.answer("openai", provider)
-    async with network.bridge() as bridge:
-        answer = await bridge.client.post(CHAT, content=body())
-    assert answer.content == b"6"
-
-
-async def test_a_body_announced_too_long_is_413_before_upstream_is_touched(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """Nobody pays for reading what will not be sent."""
-    await network.answer("openai", ok)
-    async with network.bridge(max_body=10) as bridge:
-        answer = await bridge.client.post(CHAT, content=b"x" * 11)
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (413, "body_too_large")
-        assert "10 bytes" in answer.json()["message"]
-        assert (await bridge.client.post(CHAT, content=b"x" * 10)).status_code == 200
-    assert network.dialled.count("openai") == 1
-
-
-async def test_a_body_found_too_long_on_the_way_aborts_upstream(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """413 if no head has gone out; the provider sees its request broken off, and nobody is to blame."""
-    aborted = trio.Event()
-
-    async def provider(request: Request, _reply: Reply) -> None:
-        try:
-            async for _ in request.body:
-                pass
-            await trio.sleep_forever()
-        finally:
-            aborted.set()
-
-    async def body() -> AsyncIterator[bytes]:
-        for _ in range(5):
-            yield b"x" * 10
-            await trio.sleep(0.1)  # together, they would be too long before the provider has heard of them
-
-    await network.answer("openai", provider)
-    async with network.bridge(max_body=25, circuit_breaker=True) as bridge:
-        answer = await bridge.client.post(CHAT, content=body())
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (413, "body_too_large")
-        with trio.fail_after(1):
-            await aborted.wait()
-        assert bridge.told(Finished)[0].verdict is Verdict.NEUTRAL
-
-
-async def test_an_upload_that_stalls_is_ended(autojump_clock: MockClock, network: Network) -> None:
-    """Every wait has an end: a minute of silence in an upload gives the slot back."""
-
-    async def body() -> AsyncIterator[bytes]:
-        yield b"x"
-        await trio.sleep(120)
-
-    await network.answer("openai", ok)
-    async with network.bridge() as bridge:
-        began = trio.current_time()
-        answer = await bridge.client.post(CHAT, content=body())
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (400, "bad_request")
-        assert bridge.told(Finished)[0].total < 70
-        assert bridge.bridge.admission.statistics().in_flight == 0
-        assert trio.current_time() - began < 130
-
-
-# Faults
-
-
-async def test_a_refused_connection_is_502(autojump_clock: MockClock, network: Network) -> None:
-    """It says which phase failed, and counts as a failure."""
-    async with network.bridge() as bridge:
-        answer = await bridge.client.post(CHAT, content=b"{}")
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
-        assert "connect" in answer.json()["message"]
-        assert bridge.told(Finished)[0].verdict is Verdict.FAILURE
-        assert await bridge.metric("upstream_errors_total", provider="openai", phase="connect") == 1
-
-
-async def test_a_connection_that_does_not_come_about_is_504(autojump_clock: MockClock, network: Network) -> None:
-    """TCP and TLS have a deadline."""
-    network.blackholes.add("openai")
-    async with network.bridge(connect_timeout=10.0) as bridge:
-        answer = await bridge.client.post(CHAT, content=b"{}")
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (504, "upstream_timeout")
-        assert bridge.told(Finished)[0].duration == pytest.approx(10, abs=0.1)
-        assert await bridge.metric("upstream_errors_total", provider="openai", phase="connect") == 1
-
-
-async def test_no_head_in_time_is_504(autojump_clock: MockClock, network: Network) -> None:
-    """The first-byte timeout runs from the moment the request is out."""
-
-    async def silent(request: Request, reply: Reply) -> None:
-        await trio.sleep(1000)
-
-    await network.answer("anthropic", silent)
-    async with network.bridge(first_byte_timeout=600.0) as bridge:
-        answer = await bridge.client.post(MESSAGES, content=b"{}")
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (504, "upstream_timeout")
-        assert answer.json()["error"]["type"] == "timeout_error"
-        assert bridge.told(Finished)[0].duration == pytest.approx(600, abs=0.1)
-        assert await bridge.metric("upstream_errors_total", provider="anthropic", phase="head") == 1
-
-
-async def test_a_timeout_of_zero_is_none(autojump_clock: MockClock, network: Network) -> None:
-    """Switched off is off: an hour of silence is waited for."""
-
-    async def slow(request: Request, reply: Reply) -> None:
-        await trio.sleep(3600)
-        await reply.answer(200, JSON, b"{}")
-
-    await network.answer("openai", slow)
-    async with network.bridge(first_byte_timeout=float("inf"), idle_timeout=float("inf")) as bridge:
-        assert (await bridge.client.post(CHAT)).status_code == 200
-
-
-async def test_a_provider_that_hangs_up_before_its_head_is_502(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """A connection closed on a request is a failure of phase head."""
-
-    async def hang_up(stream: trio.abc.Stream) -> None:
-        await stream.receive_some()
-        await stream.aclose()
-
-    network.raw("openai", hang_up)
-    async with network.bridge() as bridge:
-        answer = await bridge.client.post(CHAT, content=b"{}")
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
-        assert await bridge.metric("upstream_errors_total", provider="openai", phase="head") == 1
-
-
-async def test_an_answer_that_falls_silent_ends_uncleanly(autojump_clock: MockClock, network: Network) -> None:
-    """The idle timeout is counted only while the bridge waits to read; the caller sees a break, no end."""
-
-    async def stalls(_: Request, reply: Reply) -> None:
-        await reply.start(200, SSE)
-        await reply.send(b"data: {}\n\n")
-        await trio.sleep(1000)
-
-    await network.answer("openai", stalls)
-    async with network.bridge(idle_timeout=300.0) as bridge:
-        began = trio.current_time()
-        with pytest.raises(httpx.RemoteProtocolError):
-            await bridge.client.post(CHAT, content=b"{}")
-        assert trio.current_time() - began == pytest.approx(300, abs=0.1)
-        [finished] = bridge.told(Finished)
-        assert (finished.broken, finished.verdict, finished.status) == (True, Verdict.FAILURE, 200)
-        assert await bridge.metric("upstream_errors_total", provider="openai", phase="stream") == 1
-
-
-@pytest.mark.parametrize("sized", [True, False])
-async def test_an_answer_that_breaks_ends_uncleanly(
-    autojump_clock: MockClock, network: Network, sized: bool
-) -> None:
-    """SDKs take a clean early end for a complete answer, so a broken one must not have it."""
-
-    async def breaks(_: Request, reply: Reply) -> None:
-        await reply.start(200, [(b"content-length", b"100")] if sized else SSE)
-        await reply.send(b'data: {"choices":[]}\n\n')
-
-    await network.answer("openai", breaks)
-    async with network.bridge() as bridge:
-        with pytest.raises(httpx.RemoteProtocolError):
-            await bridge.client.post(CHAT, content=b"{}")
-        [finished] = bridge.told(Finished)
-        assert (finished.broken, finished.left, finished.verdict) == (True, False, Verdict.FAILURE)
-
-
-async def test_the_end_of_a_kept_connection_is_no_verdict(autojump_clock: MockClock, network: Network) -> None:
-    """It is not sent again, because it may have been processed: 502, and the breaker hears nothing of it."""
-    asked = 0
-
-    async def once(stream: trio.abc.Stream) -> None:
-        nonlocal asked
-        for answer in (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", b""):
-            heard = b""
-            while b"\r\n\r\n{}" not in heard:
-                heard += await stream.receive_some()
-            asked += 1
-            await stream.send_all(answer)
-        await stream.aclose()
-
-    network.raw("openai", once)
-    async with network.bridge(circuit_breaker=True) as bridge:
-        statuses = [(await bridge.client.post(CHAT, content=b"{}")).status_code for _ in range(2)]
-        assert (statuses, asked) == ([200, 502], 2)
-        assert bridge.told(Finished)[-1].verdict is Verdict.NEUTRAL
-        assert await bridge.metric("upstream_errors_total", provider="openai", phase="head") == 1
-
-
-async def test_a_broken_answer_is_reset_in_http_1_0(autojump_clock: MockClock, network: Network) -> None:
-    """Where a close is the end of an answer, a broken one must not be closed but reset."""
-
-    async def breaks(_: Request, reply: Reply) -> None:
-        await reply.start(200, SSE)
-        await reply.send(b"data: {}\n\n")
-
-    resets: list[bool] = []
-    await network.answer("openai", breaks)
-    async with network.bridge():
-        stream = network.dial("bridge")
-        network.listeners["bridge"].last.socket.setsockopt = lambda *_: resets.append(True)
-        await stream.send_all(b"POST /openai/v1/chat/completions HTTP/1.0\r\nhost: b\r\ncontent-length: 0\r\n\r\n")
-        while await stream.receive_some():
-            pass
-        assert resets == [True]
-        await stream.aclose()
-
-
-async def test_a_bug_of_ours_is_contained_and_said(
-    autojump_clock: MockClock,
-    network: Network,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """One request fails with 500 in its dialect, the log says where, and the slot is free."""
-
-    def broken(*_: object) -> None:
-        raise RuntimeError("sk-secret")
-
-    async with network.bridge(max_concurrency=1) as bridge:
-        monkeypatch.setattr(bridge.bridge.router, "match", broken)
-        answer = await bridge.client.post(MESSAGES, headers={"x-api-key": "sk-secret"})
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (500, "internal_error")
-        assert answer.json()["error"]["type"] == "api_error"
-        assert bridge.bridge.admission.statistics().in_flight == 0
-        [bug] = bridge.told(Bug)
-        assert "RuntimeError at test_gateway.py" in bug.where
-    said = capsys.readouterr().err
-    assert '"event": "bug"' in said
-    assert "sk-secret" not in said + answer.text
-
-
-# Callers that leave
-
-
-async def test_a_caller_that_leaves_a_stream_frees_slot_and_provider(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """Within a second the upstream request is cancelled and the slot is back; the verdict stays."""
-    gone = trio.Event()
-
-    async def provider(request: Request, reply: Reply) -> None:
-        try:
-            await endless(request, reply)
-        finally:
-            gone.set()
-
-    await network.answer("openai", provider)
-    async with network.bridge(max_concurrency=1) as bridge:
-        with trio.move_on_after(3.5):
-            await bridge.client.post(CHAT, content=b"{}")
-        with trio.fail_after(1):
-            await gone.wait()
-        assert bridge.bridge.admission.statistics().in_flight == 0
-        [finished] = bridge.told(Finished)
-        assert (finished.status, finished.verdict) == (200, Verdict.SUCCESS)
-        assert (finished.broken, finished.left) == (True, True)
-
-
-@pytest.mark.parametrize("body", [b"{}", b"x" * 150_000])
-async def test_a_caller_that_leaves_before_the_head_frees_slot_and_provider(
-    autojump_clock: MockClock, network: Network, body: bytes
-) -> None:
-    """A caller that gives up on a silent provider costs nothing further, and blames nobody."""
-    gone = trio.Event()
-
-    async def provider(request: Request, reply: Reply) -> None:
-        try:
-            await trio.sleep_forever()
-        finally:
-            gone.set()
-
-    await network.answer("openai", provider)
-    async with network.bridge(max_concurrency=1) as bridge:
-        with trio.move_on_after(3):
-            await bridge.client.post(CHAT, content=body)
-        with trio.fail_after(1):
-            await gone.wait()
-        assert bridge.bridge.admission.statistics().in_flight == 0
-        [finished] = bridge.told(Finished)
-        assert (finished.status, finished.verdict) == (499, Verdict.NEUTRAL)
-
-
-async def test_a_caller_that_leaves_while_connecting_frees_its_slot(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """Also before a connection stands."""
-    network.blackholes.add("openai")
-    async with network.bridge(max_concurrency=1) as bridge:
-        with trio.move_on_after(2):
-            await bridge.client.post(CHAT, content=b"x" * 100_000)
-        await trio.sleep(0.5)
-        assert bridge.bridge.admission.statistics().in_flight == 0
-        assert bridge.told(Finished)[0].status == 499
-
-
-async def test_a_429_counts_though_the_caller_leaves(autojump_clock: MockClock, network: Network) -> None:
-    """A failure is settled at its first evidence, whatever the rest of the body would have said."""
-
-    async def slow_429(_: Request, reply: Reply) -> None:
-        await reply.start(429, JSON)
-        await reply.send(b'{"error":')
-        await trio.sleep_forever()
-
-    await network.answer("openai", slow_429)
-    async with network.bridge() as bridge:
-        with trio.move_on_after(2):
-            await bridge.client.post(CHAT, content=b"{}")
-        await trio.sleep(0.5)
-        assert bridge.told(Finished)[0].verdict is Verdict.FAILURE
-
-
-# Concurrency and rate, through the whole stack
-
-
-async def test_the_nth_is_admitted_and_the_next_rejected_at_once(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """A reject does not wait, and says when to come back; the slot held longest is back after its last byte."""
-    await network.answer("openai", endless)
-    async with network.bridge(max_concurrency=2) as bridge, trio.open_nursery() as nursery:
-        for _ in range(2):
-            nursery.start_soon(bridge.client.post, CHAT)
-        await trio.sleep(1)
-        began = trio.current_time()
-        answer = await bridge.client.post(CHAT)
-        assert trio.current_time() - began < 0.01
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "capacity")
-        assert 1 <= int(answer.headers["retry-after"]) <= 2
-        assert 1000 <= int(answer.headers["retry-after-ms"]) <= 1200
-        assert await bridge.metric("requests_in_flight") == 2
-        assert await bridge.metric("rejects_total", reason="capacity") == 1
-        nursery.cancel_scope.cancel()
-    await trio.sleep(0.5)
-    assert bridge.bridge.admission.statistics().in_flight == 0
-
-
-async def test_every_request_needs_a_slot(autojump_clock: MockClock, network: Network) -> None:
-    """404s, probes and passed-through ones too; concurrency comes before all else."""
-    await network.answer("openai", endless)
-    async with network.bridge(max_concurrency=1, rate_limit=1) as bridge, trio.open_nursery() as nursery:
-        nursery.start_soon(bridge.client.post, CHAT)
-        await trio.sleep(1.5)
-        for path in ("/", "/nowhere", "/openai/v1/models", "/a//b"):
-            answer = await bridge.client.get(path, headers=[("x-api-key", "a"), ("x-api-key", "b")])
-            assert answer.headers["x-aibridge-reject"] == "capacity"
-        nursery.cancel_scope.cancel()
-
-
-async def test_the_admin_listener_answers_when_the_proxy_is_full(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """It shares no limiter with it."""
-    await network.answer("openai", endless)
-    async with network.bridge(max_concurrency=1) as bridge, trio.open_nursery() as nursery:
-        nursery.start_soon(bridge.client.post, CHAT)
-        await trio.sleep(1)
-        status = await bridge.status()
-        assert (status["concurrency"]["limit"], status["concurrency"]["in_flight"]) == (1, 1)
-        nursery.cancel_scope.cancel()
-
-
-async def test_a_reject_is_written_after_its_slot_is_back(autojump_clock: MockClock, network: Network) -> None:
-    """A flood of rejects holds no slots: a caller that never reads its 404 keeps nobody out."""
-    await network.answer("openai", ok)
-    async with network.bridge(max_concurrency=1) as bridge:
-        stream = network.dial("bridge")
-        await stream.send_all(b"POST /nowhere HTTP/1.1\r\nhost: bridge\r\ncontent-length: 10\r\n\r\n")
-        await trio.sleep(1)  # the 404 is out, its upload still drained
-        assert (await bridge.client.post(CHAT)).status_code == 200
-        await stream.aclose()
-
-
-async def test_the_rate_is_counted_by_caller_over_all_routes(autojump_clock: MockClock, network: Network) -> None:
-    """N at once, the next one rejected until exactly a second later; others are not affected."""
-    await network.answer("openai", ok)
-    async with network.bridge(rate_limit=2) as bridge:
-        alice, bob = {"authorization": "Bearer alice"}, {"x-api-key": "bob"}
-        assert (await bridge.client.post(CHAT, headers=alice)).status_code == 200
-        assert (await bridge.client.get("/nowhere", headers=alice)).status_code == 404
-        answer = await bridge.client.get("/openai/v1/models", headers=alice)
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (429, "rate_limit")
-        assert 900 <= int(answer.headers["retry-after-ms"]) <= 1200
-        assert [answer.headers[f"x-ratelimit-{name}"] for name in ("limit", "remaining", "reset")] == [
-            "2",
-            "0",
-            "1",
-        ]
-        assert (await bridge.client.post(CHAT, headers=bob)).status_code == 200
-        assert (await bridge.client.post(CHAT)).status_code == 200
-        await trio.sleep(1)
-        answer = await bridge.client.post(CHAT, headers=alice)
-        assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (200, "1")
-
-
-async def test_the_providers_own_ratelimit_headers_win(autojump_clock: MockClock, network: Network) -> None:
-    """Ours stand only where upstream sent none of those names."""
-
-    async def provider(_: Request, reply: Reply) -> None:
-        await reply.answer(200, [(b"x-ratelimit-limit", b"9")], b"{}")
-
-    await network.answer("openai", provider)
-    async with network.bridge(rate_limit=2) as bridge:
-        answer = await bridge.client.post(CHAT)
-    assert answer.headers.get_list("x-ratelimit-limit") == ["9"]
-    assert "x-ratelimit-remaining" not in answer.headers
-
-
-# The breaker, through the whole stack
-
-
-async def test_the_breaker_opens_refuses_probes_and_closes(autojump_clock: MockClock, network: Network) -> None:
-    """429s trip it; open, nothing reaches the provider and Retry-After is what is left; probes close it."""
-    status = 429
-    calls = 0
-
-    async def provider(request: Request, reply: Reply) -> None:
-        nonlocal calls
-        calls += 1
-        await failing(status)(request, reply)
-
-    await network.answer("anthropic", provider)
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for _ in range(5):
-            assert (await bridge.client.post(MESSAGES, content=b"{}")).status_code == 429
-        await trio.sleep(10)
-        answer = await bridge.client.post(MESSAGES, content=b"{}")
-        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "circuit_open")
-        assert answer.json()["message"] == (
-            "anthropic is currently unavailable due to upstream rate limiting. Please try again later."
-        )
-        assert answer.json()["error"]["type"] == "overloaded_error"
-        assert 20_000 <= int(answer.headers["retry-after-ms"]) <= 24_000
-        assert (await bridge.client.get("/anthropic/v1/models")).headers["x-aibridge-reject"] == "circuit_open"
-        assert calls == 5
-        assert await bridge.metric("circuit_breaker_state", provider="anthropic") == 1
-        assert await bridge.metric("circuit_breaker_rejects_total", provider="anthropic") == 2
-        await trio.sleep(20.1)
-        assert await bridge.metric("circuit_breaker_state", provider="anthropic") == 2
-        status = 200
-        for _ in range(3):
-            assert (await bridge.client.post(MESSAGES, content=b"{}")).status_code == 200
-        assert await bridge.metric("circuit_breaker_state", provider="anthropic") == 0
-        assert await bridge.metric("circuit_breaker_trips_total", provider="anthropic") == 1
-        because = [event["because"] for event in (await bridge.status())["events"] if event["kind"] == "breaker"]
-        assert because == ["5 failures in 10 s, last 429", "cooldown over", "3 of 3 probes succeeded"]
-
-
-async def test_one_breaker_per_provider_whoever_asks(autojump_clock: MockClock, network: Network) -> None:
-    """Different callers' failures count together; another provider's breaker hears nothing of them."""
-    for host in ("openai", "anthropic"):
-        await network.answer(host, failing(503))
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for n in range(5):
-            await bridge.client.post(CHAT, headers={"authorization": f"Bearer caller-{n}"})
-        states = {each["name"]: each["breaker"]["state"] for each in (await bridge.status())["providers"]}
-    assert states == {"openai": "open", "anthropic": "closed", "copilot": "closed"}
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 502])
-async def test_other_statuses_never_trip(autojump_clock: MockClock, network: Network, status: int) -> None:
-    """They are the request's or the provider's own affair, and relayed as they are."""
-    await network.answer("openai", failing(status, b'{"error":{"message":"m"}}'))
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for _ in range(10):
-            answer = await bridge.client.post(CHAT)
-            assert (answer.status_code, answer.content) == (status, b'{"error":{"message":"m"}}')
-        assert await bridge.metric("circuit_breaker_state", provider="openai") == 0
-
-
-async def test_an_exhausted_account_never_trips(autojump_clock: MockClock, network: Network) -> None:
-    """Waiting would not help, and the provider is well."""
-    await network.answer("openai", failing(429, b'{"error":{"code":"insufficient_quota"}}'))
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for _ in range(10):
-            assert (await bridge.client.post(CHAT)).status_code == 429
-        assert await bridge.metric("verdicts_total", provider="openai", verdict="neutral") == 10
-        assert await bridge.metric("circuit_breaker_state", provider="openai") == 0
-
-
-async def test_refused_connections_trip_and_the_reject_says_failures(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """A dead provider is a failure without a status."""
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for _ in range(5):
-            assert (await bridge.client.post(CHAT)).status_code == 502
-        answer = await bridge.client.post(CHAT)
-    assert answer.json()["message"] == (
-        "openai is currently unavailable due to upstream failures. Please try again later."
-    )
-
-
-@pytest.mark.parametrize(
-    ("path", "host", "event"),
-    [
-        (MESSAGES, "anthropic", b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n'),
-        (CHAT, "openai", b'data: {"error":{"type":"rate_limit_error","code":"rate_limit_exceeded"}}\n\n'),
-        (
-            "/openai/v1/responses",
-            "openai",
-            b'event: error\ndata: {"type":"error","code":"server_is_overloaded"}\n\n',
-        ),
-        (
-            "/openai/v1/responses",
-            "openai",
-            (
-                b'event: response.failed\ndata: {"type":"response.failed","response":'
-                b'{"error":{"code":"slow_down"}}}\n\n'
-            ),
-        ),
-    ],
-)
-async def test_an_overload_event_inside_a_200_trips(
-    autojump_clock: MockClock, network: Network, path: str, host: str, event: bytes
-) -> None:
-    """A status of 200 does not make a failure a success; the bytes go through all the same."""
-
-    async def provider(_: Request, reply: Reply) -> None:
-        await reply.start(200, SSE)
-        await reply.send(event)
-        await reply.end()
-
-    await network.answer(host, provider)
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for _ in range(5):
-            assert (await bridge.client.post(path, content=b"{}")).content == event
-        assert await bridge.metric("circuit_breaker_trips_total", provider=host) == 1
-        answer = await bridge.client.post(path, content=b"{}")
-        assert "due to upstream rate limiting" in answer.json()["message"]
-
-
-async def test_half_open_lets_only_so_many_probe(autojump_clock: MockClock, network: Network) -> None:
-    """Three hang, the fourth is told to come back in a second; after their deadline others may probe."""
-    network.blackholes.add("openai")
-    async with network.bridge(circuit_breaker=True, connect_timeout=1.0) as bridge, trio.open_nursery() as nursery:
-        for _ in range(5):
-            await bridge.client.post(CHAT)
-        network.blackholes.clear()
-        await trio.sleep(31)
-
-        async def hangs(request: Request, reply: Reply) -> None:
-            await trio.sleep_forever()
-
-        await network.answer("openai", hangs)
-        for _ in range(3):
-            nursery.start_soon(bridge.client.post, CHAT)
-        await trio.sleep(1)
-        answer = await bridge.client.post(CHAT)
-        assert answer.headers["x-aibridge-reject"] == "circuit_open"
-        assert 1000 <= int(answer.headers["retry-after-ms"]) <= 1200
-        breaker = (await bridge.status())["providers"][0]["breaker"]
-        assert (breaker["state"], breaker["probes"], breaker["max_probes"]) == ("half-open", 3, 3)
-        await trio.sleep(30)
-        assert (await bridge.status())["providers"][0]["breaker"]["probes"] == 0
-        nursery.cancel_scope.cancel()
-
-
-async def test_off_lets_everything_through_and_still_counts(autojump_clock: MockClock, network: Network) -> None:
-    """Breakers are off by default."""
-    await network.answer("openai", failing(503))
-    async with network.bridge() as bridge:
-        for _ in range(20):
-            assert (await bridge.client.post(CHAT)).status_code == 503
-        assert await bridge.metric("verdicts_total", provider="openai", verdict="failure") == 20
-        assert await bridge.metric("circuit_breaker_state", provider="openai") == 0
-
-
-async def test_the_breaker_is_asked_before_the_body_is_read(autojump_clock: MockClock, network: Network) -> None:
-    """A refused request costs no upload: the answer is there while the body still comes."""
-    async with network.bridge(circuit_breaker=True) as bridge:
-        for _ in range(5):
-            await bridge.client.post(CHAT)
-        stream = network.dial("bridge")
-        await stream.send_all(
-            b"POST /openai/v1/chat/completions HTTP/1.1\r\nhost: bridge\r\ncontent-length: 100000000\r\n\r\n"
-        )
-        with trio.fail_after(0.1):
-            assert (await stream.receive_some()).startswith(b"HTTP/1.1 503")
-        await stream.aclose()
 
 
 # Bad input
@@ -990,11 +338,11 @@ async def test_length_and_chunks_together_are_refused(autojump_clock: MockClock,
         await stream.aclose()
 
 
-# What everybody hears
+# What is published
 
 
 async def test_the_record_of_a_request(autojump_clock: MockClock, network: Network) -> None:
-    """Who, where, what became of it: all that the log line and the ledgers need."""
+    """`Finished` has caller, provider, outcome and all else that log lines and counters need."""
     body = json.dumps({"usage": {"prompt_tokens": 10, "completion_tokens": 5}}).encode()
     await network.answer("openai", failing(200, body))
     async with network.bridge() as bridge:
@@ -1018,7 +366,7 @@ async def test_the_record_of_a_request(autojump_clock: MockClock, network: Netwo
 
 
 async def test_an_idle_connection_does_not_hold_up_the_end(autojump_clock: MockClock, network: Network) -> None:
-    """A kept connection without a request closes at once when the bridge is told to stop."""
+    """A kept connection without a request closes at once when the bridge stops."""
     await network.answer("openai", ok)
     async with network.bridge() as bridge:
         assert (await bridge.client.post(CHAT)).status_code == 200
@@ -1048,7 +396,7 @@ async def test_a_caller_that_comes_again_at_once_finds_its_slot_free(
 
 
 async def test_no_repr_of_ours_shows_a_secret(autojump_clock: MockClock, network: Network) -> None:
-    """While requests run and after they have ended, nothing alive in this house would print a credential."""
+    """While requests run and after they have ended, no object's repr shows a credential."""
     central, caller, token = (
         "sk-central-canary-0123456789",
         "sk-caller-canary-0123456789",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import cast
 
-import httpx
 import pytest
 import trio
 from trio.testing import MockClock
@@ -23,126 +22,17 @@ from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.providers import Route
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.upstream.exchange import Response
-from tests.support.network import Handler, Network
-
-JSON = [(b"content-type", b"application/json")]
-SSE = [(b"content-type", b"text/event-stream; charset=utf-8")]
-
-
-def stream(*events: tuple[str | None, Any]) -> bytes:
-    """Write events as the providers do."""
-    lines = []
-    for name, document in events:
-        data = document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
-        lines.append((f"event: {name}\n" if name else "") + f"data: {data}\n\n")
-    return "".join(lines).encode()
-
-
-def named(*documents: dict[str, Any]) -> bytes:
-    """Write events that are named by their type."""
-    return stream(*((document["type"], document) for document in documents))
-
-
-def chunk(delta: dict[str, Any] | None, **more: Any) -> dict[str, Any]:
-    """Write one chunk of a chat completion; without a delta the last one, with the usage."""
-    choices = [] if delta is None else [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}]
-    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m", "choices": choices, **more}
-
-
-CHAT_USAGE = {
-    "prompt_tokens": 100,
-    "completion_tokens": 7,
-    "total_tokens": 107,
-    "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 3},
-}
-CHAT = stream(
-    (None, chunk({"role": "assistant", "content": ""}, usage=None)),
-    (None, chunk({"content": "Grüße, 世界 🌍"}, usage=None)),
-    (None, chunk({"tool_calls": [{"index": 0, "function": {"arguments": '{"a":"\\n\\n'}}]}, usage=None)),
-    (None, chunk(None, usage=CHAT_USAGE)),
-    (None, "[DONE]"),
+from tests.support.network import Network
+from tests.support.streamed_answers import (
+    CHAT,
+    DIALECTS,
+    JSON,
+    MESSAGES,
+    SSE,
+    UNARY,
+    dialects,
+    saying,
 )
-RESPONSES_USAGE = {
-    "input_tokens": 50,
-    "input_tokens_details": {"cached_tokens": 8},
-    "output_tokens": 20,
-    "output_tokens_details": {"reasoning_tokens": 12},
-    "total_tokens": 70,
-}
-RESPONSES = named(
-    {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1", "usage": None}},
-    {"type": "response.in_progress", "sequence_number": 1, "response": {"id": "resp_1", "usage": None}},
-    {"type": "response.output_text.delta", "sequence_number": 2, "item_id": "msg_1", "delta": "Hi\r\n"},
-    {
-        "type": "response.completed",
-        "sequence_number": 3,
-        "response": {"id": "resp_1", "status": "completed", "error": None, "usage": RESPONSES_USAGE},
-    },
-)
-MESSAGES = named(
-    {
-        "type": "message_start",
-        "message": {
-            "id": "msg_1",
-            "role": "assistant",
-            "content": [],
-            "usage": {
-                "input_tokens": 25,
-                "cache_creation_input_tokens": 10,
-                "cache_read_input_tokens": 5,
-                "output_tokens": 1,
-            },
-        },
-    },
-    {"type": "ping"},
-    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},
-    {"type": "content_block_stop", "index": 0},
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 9}},
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}},
-    {"type": "message_stop"},
-)
-# path, host, what a provider streams, what it used
-DIALECTS = {
-    "chat": ("/openai/v1/chat/completions", "openai", CHAT, Usage(60, 7, 40, 0)),
-    "copilot": ("/copilot/chat/completions", "copilot", CHAT, Usage(60, 7, 40, 0)),
-    "responses": ("/openai/v1/responses", "openai", RESPONSES, Usage(42, 20, 8, 0)),
-    "messages": ("/anthropic/v1/messages", "anthropic", MESSAGES, Usage(25, 15, 5, 10)),
-}
-UNARY = {
-    "chat": {"id": "chatcmpl-1", "choices": [{"message": {"content": "Hi"}}], "usage": CHAT_USAGE},
-    "copilot": {"id": "chatcmpl-1", "choices": [{"message": {"content": "Hi"}}], "usage": CHAT_USAGE},
-    "responses": {"id": "resp_1", "status": "completed", "error": None, "usage": RESPONSES_USAGE},
-    "messages": {
-        "type": "message",
-        "usage": {
-            "input_tokens": 25,
-            "output_tokens": 15,
-            "cache_read_input_tokens": 5,
-            "cache_creation_input_tokens": 10,
-        },
-    },
-}
-dialects = pytest.mark.parametrize("dialect", list(DIALECTS))
-
-
-def saying(
-    pieces: Iterable[bytes], headers: list[tuple[bytes, bytes]], status: int = 200, pause: float = 0
-) -> Handler:
-    """Answer with these pieces, each a packet of its own, and that pause after each."""
-
-    async def handler(request: Request, reply: Reply) -> None:
-        async for _ in request.body:
-            pass
-        await reply.start(status, headers)
-        for piece in pieces:
-            await reply.send(piece)
-            await trio.sleep(pause)
-        await reply.end()
-
-    return handler
-
 
 # Fidelity, through the whole path
 
@@ -259,7 +149,7 @@ class Spoken:
 
 
 class Seen:
-    """What a caller and the house have seen of one answer."""
+    """What a caller, the circuit and the record have seen of one answer."""
 
     def __init__(self) -> None:
         self.body = b""
@@ -291,7 +181,7 @@ async def carried(
     *,
     keep: bool = True,
 ) -> Seen:
-    """Relay an answer to nobody in particular."""
+    """Relay an answer to a caller that only counts."""
     seen = Seen()
 
     async def send(message: Message) -> None:
@@ -440,7 +330,7 @@ async def test_an_answer_of_no_bytes_is_complete(autojump_clock: MockClock, netw
 
 
 async def test_a_head_has_its_length_and_no_body(autojump_clock: MockClock, network: Network) -> None:
-    """HEAD passes with the length of what GET would bring; nobody waits for those bytes."""
+    """An answer to HEAD keeps the length that GET would have; the bridge does not wait for those bytes."""
     await network.answer("openai", saying([], [*JSON, (b"content-length", b"123")]))
     async with network.bridge() as bridge:
         for _ in range(2):
@@ -506,144 +396,3 @@ async def test_the_providers_headers_come_back_but_for_ours_and_the_hops(
         (b"x-request-id", answer.headers["x-request-id"].encode()),
         (b"Transfer-Encoding", b"chunked"),
     ]
-
-
-# Verdicts on the way
-
-
-def state(status: dict[str, Any]) -> tuple[str, int]:
-    """Return state and probes of OpenAI's breaker."""
-    breaker = status["providers"][0]["breaker"]
-    return breaker["state"], breaker["probes"]
-
-
-async def half_open(network: Network, client: httpx.AsyncClient) -> None:
-    """Trip OpenAI's breaker (nobody is there) and wait for the end of its cooldown."""
-    await client.post(DIALECTS["chat"][0])
-    await trio.sleep(31)
-
-
-async def paced(*pieces: bytes) -> AsyncIterator[bytes]:
-    """Yield pieces, one a second."""
-    for piece in pieces:
-        yield piece
-        await trio.sleep(1)
-
-
-def pacing(*pieces: bytes) -> Handler:
-    """Answer with a stream, a piece a second, and no end."""
-
-    async def handler(_: Request, reply: Reply) -> None:
-        await reply.start(200, SSE)
-        async for piece in paced(*pieces):
-            await reply.send(piece)
-        await trio.sleep_forever()
-
-    return handler
-
-
-CONTENT = b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\n\n'
-OVERLOAD = b'data: {"error":{"message":"m","type":"server_error","code":"server_is_overloaded"}}\n\n'
-
-
-async def test_a_probe_gives_its_permit_back_at_its_first_content(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """Head, comments and response.created prove nothing; the first content does, while the stream runs on."""
-    created = named({"type": "response.created", "response": {"id": "r"}})
-    delta = named({"type": "response.output_text.delta", "delta": "x"})
-    async with (
-        network.bridge(circuit_breaker=True, circuit_breaker_failure_threshold=1) as bridge,
-        trio.open_nursery() as nursery,
-    ):
-        await half_open(network, bridge.client)
-        await network.answer("openai", pacing(b": hi\n\n", created, delta[:-1], delta[-1:]))
-        for _ in range(3):
-            nursery.start_soon(bridge.client.post, DIALECTS["responses"][0])
-        await trio.sleep(2.5)
-        assert state(await bridge.status()) == ("half-open", 3)
-        await trio.sleep(1)
-        assert state(await bridge.status()) == ("closed", 0)
-        assert (await bridge.status())["providers"][0]["in_flight"] == 3
-        nursery.cancel_scope.cancel()
-
-
-async def test_overload_after_content_relapses_while_half_open(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """A probe that had succeeded and then tells of overload opens the breaker again."""
-    async with (
-        network.bridge(circuit_breaker=True, circuit_breaker_failure_threshold=1) as bridge,
-        trio.open_nursery() as nursery,
-    ):
-        await half_open(network, bridge.client)
-        await network.answer("openai", pacing(CONTENT, OVERLOAD))
-        nursery.start_soon(bridge.client.post, DIALECTS["chat"][0])
-        await trio.sleep(0.5)
-        assert state(await bridge.status()) == ("half-open", 0)
-        await trio.sleep(1)
-        assert state(await bridge.status()) == ("open", 0)
-        verdicts = (await bridge.status())["providers"][0]["breaker"]["verdicts"]
-        assert verdicts == {"success": 1, "failure": 2, "neutral": 0}
-        nursery.cancel_scope.cancel()
-
-
-@pytest.mark.parametrize("ending", ["overload", "break"])
-async def test_what_goes_wrong_after_content_counts_once(
-    autojump_clock: MockClock, network: Network, ending: str
-) -> None:
-    """Closed: an overload event or a broken answer is one failure each, however much of it follows."""
-
-    async def provider(_: Request, reply: Reply) -> None:
-        await reply.start(200, SSE)
-        await reply.send(CONTENT)
-        if ending == "overload":
-            await reply.send(OVERLOAD)
-            await reply.send(OVERLOAD)
-            await reply.end()
-
-    await network.answer("openai", provider)
-    async with network.bridge(circuit_breaker=True, circuit_breaker_failure_threshold=2) as bridge:
-        for failures in (1, 0):
-            if ending == "overload":
-                assert (await bridge.client.post(DIALECTS["chat"][0])).content == CONTENT + OVERLOAD * 2
-            else:
-                with pytest.raises(httpx.RemoteProtocolError):
-                    await bridge.client.post(DIALECTS["chat"][0])
-            breaker = (await bridge.status())["providers"][0]["breaker"]
-            assert breaker["failures_in_window"] == failures
-            assert bridge.told(Finished)[-1].verdict is Verdict.FAILURE
-        assert state(await bridge.status()) == ("open", 0)
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"",
-        b": comment\n\n",
-        named({"type": "message_start", "message": {"usage": {"input_tokens": 1}}}, {"type": "ping"}),
-        b"data: [DONE]\n\n",
-        named({"type": "error", "error": {"type": "invalid_request_error", "message": "m"}}),
-    ],
-)
-async def test_a_stream_without_content_is_neutral(
-    autojump_clock: MockClock, network: Network, said: bytes
-) -> None:
-    """It proves neither health nor outage."""
-    await network.answer("anthropic", saying([said], SSE))
-    async with network.bridge() as bridge:
-        assert (await bridge.client.post(DIALECTS["messages"][0])).content == said
-        assert bridge.told(Finished)[0].verdict is Verdict.NEUTRAL
-
-
-async def test_a_unary_answer_succeeds_when_it_is_complete_not_before(
-    autojump_clock: MockClock, network: Network
-) -> None:
-    """A 200 whose body stays half is no success yet."""
-    await network.answer("openai", saying([b'{"a"', b":1}"], [*JSON, (b"content-length", b"7")], pause=5))
-    async with network.bridge() as bridge, trio.open_nursery() as nursery:
-        nursery.start_soon(bridge.client.post, DIALECTS["chat"][0])
-        await trio.sleep(4)
-        assert (await bridge.status())["providers"][0]["breaker"]["verdicts"]["success"] == 0
-        await trio.sleep(7)
-        assert (await bridge.status())["providers"][0]["breaker"]["verdicts"]["success"] == 1

@@ -57,7 +57,7 @@ async def logged(bridge: Running) -> list[tuple[float | None, ...]]:
 
 
 async def test_the_queue_is_not_the_providers_time(autojump_clock: MockClock, network: Network) -> None:
-    """Behind one slot a steady provider stays steady; what its callers wait for in the queue is told beside it."""
+    """The wait in the queue is not in the time at the provider, but has a field of its own."""
     await network.answer("openai", answering())
     async with network.bridge(max_concurrency=1, queue_size=10) as bridge:
         async with trio.open_nursery() as nursery:
@@ -157,7 +157,7 @@ class Upload(Body):
 
 
 class Unanswered(Reply):
-    """A reply that nobody gives."""
+    """A reply that is never sent."""
 
     async def _start(self, *_: object, **__: object) -> None: ...
 

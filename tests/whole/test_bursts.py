@@ -1,4 +1,4 @@
-"""Many calls at once, of clients that come back as they are told: how many are served in the end."""
+"""Many calls at once, of clients that retry after the wait in the reject: how many are served in the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Burst:
 async def burst(
     network: Network, calls: int, *, callers: int = 1, seconds: float = 1.0, retries: int = 2, **options: Any
 ) -> Burst:
-    """Let so many calls come at once, each tried as the official SDKs do, after what they are told."""
+    """Make so many calls at once, each retried as the official SDKs do, after the wait in the reject."""
     seen = Burst()
 
     async def provider(request: Request, reply: Reply) -> None:
@@ -75,8 +75,8 @@ async def test_a_burst_against_a_rate_limit_is_served(autojump_clock: MockClock,
     assert seen.reasons == {"rate_limit": 35}
     assert seen.most_a_second() == 5
     assert 8 <= max(seen.served) <= 9.6
-    told = sorted(at + wait for at, _, wait in seen.refused)
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(told))
+    due = sorted(at + wait for at, _, wait in seen.refused)
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(due))
 
 
 async def test_with_a_queue_a_burst_is_not_even_refused(autojump_clock: MockClock, network: Network) -> None:
@@ -88,7 +88,7 @@ async def test_with_a_queue_a_burst_is_not_even_refused(autojump_clock: MockCloc
 
 
 async def test_a_queue_works_with_a_rate_limit_alone(autojump_clock: MockClock, network: Network) -> None:
-    """What doesn't fit into the queue is refused and comes back; what would wait for too long is told its turn."""
+    """Requests that do not fit into the queue, or would wait too long, come back in time and are served."""
     seen = await burst(network, 40, rate_limit=5, queue_size=20, queue_timeout=3.0)
     assert (len(seen.served), seen.failed) == (40, 0)
     assert set(seen.reasons) == {"rate_limit"}

@@ -1,4 +1,4 @@
-"""Whatever either side does, and whenever: nothing is left behind, and nobody is told anything wrong."""
+"""Whatever either side does, and whenever: nothing is leaked, and no caller gets a wrong answer."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ ASKED = {
     "a chunked one": HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunk(b"{") + chunk(b"}") + LAST_CHUNK,
     "an upload": HEAD + b"content-length: 300000\r\n\r\n" + b"x" * 300_000,
     "a pipeline": (HEAD + b"content-length: 2\r\n\r\n{}") * 3,
-    "who waits for a 100": HEAD + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n",
+    "a caller that waits for a 100": HEAD + b"expect: 100-continue\r\ncontent-length: 2\r\n\r\n",
 }
 SAID = {
     "a stream": [STREAM, *map(chunk, EVENTS), LAST_CHUNK],

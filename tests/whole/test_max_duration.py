@@ -51,7 +51,7 @@ class Dripping:
             nursery.cancel_scope.cancel()
 
 
-async def heard(stream: Stream) -> bytes:
+async def received(stream: Stream) -> bytes:
     """Read to the end, however it comes."""
     said = b""
     with suppress(trio.BrokenResourceError):
@@ -77,7 +77,7 @@ async def test_a_dripping_answer_is_broken_off(
     async with network.bridge(max_duration=30.0, circuit_breaker=True, max_concurrency=1) as bridge:
         stream = network.dial("bridge")
         await stream.send_all(HEAD + (chunk(body) if body else b"0\r\n\r\n"))
-        said = await heard(stream)
+        said = await received(stream)
         assert said.startswith(b"HTTP/1.1 200 ")
         assert not said.endswith(b"0\r\n\r\n")
         assert said.count(b'x"}}]}' if events else b": x") in (30, 31)
@@ -134,7 +134,7 @@ async def test_off_it_bounds_nothing(autojump_clock: MockClock, network: Network
         with trio.move_on_after(3600) as scope:
             stream = network.dial("bridge")
             await stream.send_all(HEAD + b"0\r\n\r\n")
-            await heard(stream)
+            await received(stream)
         assert scope.cancelled_caught
         await stream.aclose()
 
@@ -214,7 +214,7 @@ async def test_what_breaks_off_behind_the_end_is_no_failure(autojump_clock: Mock
     async with network.bridge() as bridge:
         stream = network.dial("bridge")
         await stream.send_all(HEAD + b"0\r\n\r\n")
-        assert not (await heard(stream)).endswith(b"0\r\n\r\n")
+        assert not (await received(stream)).endswith(b"0\r\n\r\n")
         finished = await last(bridge)
         assert (finished.verdict, finished.broken, finished.left) == (Verdict.SUCCESS, True, False)
         assert (await bridge.status())["providers"][0]["breaker"]["verdicts"]["failure"] == 0

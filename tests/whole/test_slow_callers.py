@@ -34,11 +34,11 @@ def chunk(data: bytes) -> bytes:
 
 async def impatient(stream: Stream) -> None:
     """Answer what has ended; drop a connection on which nothing comes for some time, from its opening on."""
-    heard = bytearray()
-    while not heard.endswith(b"0\r\n\r\n"):
+    received = bytearray()
+    while not received.endswith(b"0\r\n\r\n"):
         with trio.move_on_after(DROPS_AFTER) as scope:
             piece = await stream.receive_some()
-            heard += piece
+            received += piece
             if not piece:
                 return
         if scope.cancelled_caught:
@@ -68,7 +68,7 @@ async def slowly(network: Network, *pieces: bytes, pause: float) -> bytes:
 
 
 async def finished(bridge: Running) -> Finished:
-    """Return what was told of the last request."""
+    """Return the last request's `Finished`."""
     await trio.testing.wait_all_tasks_blocked()
     last: Finished = bridge.told(Finished)[-1]
     return last
@@ -110,9 +110,9 @@ async def test_what_is_lost_when_all_is_sent_is_a_failure(autojump_clock: MockCl
     """A provider that hangs up on whole requests is down, however slowly they came."""
 
     async def hang_up(stream: Stream) -> None:
-        heard = b""
-        while b"0\r\n\r\n" not in heard:
-            heard += await stream.receive_some()
+        received = b""
+        while b"0\r\n\r\n" not in received:
+            received += await stream.receive_some()
         await stream.aclose()
 
     network.raw("openai", hang_up)
@@ -198,12 +198,12 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
 
     with pytest.raises(UpstreamFault):
         await ask()
-    heard = [event.verdict for event in told if hasattr(event, "verdict")]
-    assert heard == [*verdicts, "neutral"][: len(heard)]
-    assert ("failure" in heard) is ("failure" in verdicts)
+    received = [event.verdict for event in told if hasattr(event, "verdict")]
+    assert received == [*verdicts, "neutral"][: len(received)]
+    assert ("failure" in received) is ("failure" in verdicts)
 
 
-async def test_evidence_is_heard_before_the_bytes_go_out(autojump_clock: MockClock) -> None:
+async def test_evidence_is_received_before_the_bytes_go_out(autojump_clock: MockClock) -> None:
     """The caller may leave while they do."""
     circuit = Circuit("openai", BreakerPolicy(), trio.current_time, ignore)
     answer = Answer()
@@ -225,14 +225,14 @@ async def test_evidence_is_heard_before_the_bytes_go_out(autojump_clock: MockClo
 
 async def test_an_answer_goes_back_while_the_upload_goes_on(autojump_clock: MockClock, network: Network) -> None:
     """Event by event, both ways at once."""
-    heard = bytearray()
+    received = bytearray()
 
     async def duplex(stream: Stream) -> None:
-        while b"\r\n\r\n" not in heard:
-            heard.extend(await stream.receive_some())
+        while b"\r\n\r\n" not in received:
+            received.extend(await stream.receive_some())
         await stream.send_all(CHUNKED + chunk(CONTENT))
-        while not heard.endswith(b"0\r\n\r\n"):
-            heard.extend(await stream.receive_some())
+        while not received.endswith(b"0\r\n\r\n"):
+            received.extend(await stream.receive_some())
         await stream.send_all(chunk(CONTENT) + b"0\r\n\r\n")
         await trio.sleep_forever()
 
@@ -250,7 +250,7 @@ async def test_an_answer_goes_back_while_the_upload_goes_on(autojump_clock: Mock
         await stream.send_all(b"0\r\n\r\n")
         while not said.endswith(b"0\r\n\r\n"):
             said += await stream.receive_some()
-        assert b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n" in heard
+        assert b"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n" in received
         assert said.count(CONTENT) == 2
         last = await finished(bridge)
         assert (last.broken, last.verdict) == (False, Verdict.SUCCESS)
@@ -286,7 +286,7 @@ async def test_a_whole_answer_ends_the_upload(autojump_clock: MockClock, network
 async def test_an_upload_that_fails_beside_the_answer_breaks_it(
     autojump_clock: MockClock, network: Network, end: str
 ) -> None:
-    """Nobody takes it for whole, the provider sees its end at once, and it is no failure of its."""
+    """No caller takes it for complete, the provider sees its end at once, and it is no failure of the provider."""
     ended: list[float] = []
 
     async def early(stream: Stream) -> None:

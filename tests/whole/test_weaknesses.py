@@ -6,7 +6,7 @@ Found by reading it and by simulation. What does not apply as it stands there:
  7  state per replica        ours too, and the manual says so wherever a limit is explained
 15  one breaker's settings,  there is nothing to overwrite; each provider's own dialect shows it
     overwritten by the last
-19  random tokens            in part ours: who is asked for no key may invent many, and has a budget for each;
+19  random tokens            in part ours: where no key is asked for a caller may invent many, each with a budget;
                              documented, bounded in memory, and all of them share the slots
 20  waits for a recorder     there is none; what remains of it: the slot is back when the answer is out
 22  eviction cuts streams    there is no pool of bridges; a stream of two hours is whole
@@ -53,7 +53,7 @@ def answering(status: int, *headers: tuple[bytes, bytes], after: float = 0.0) ->
 
 
 class Changing:
-    """A provider that does what it is told now; connections to it are kept."""
+    """A provider whose behaviour a test changes; connections to it are kept."""
 
     def __init__(self, handler: Handler) -> None:
         self.does = handler
@@ -63,7 +63,7 @@ class Changing:
 
 
 class Crowded:
-    """A provider that takes its time; it keeps who came, and how many there were at once."""
+    """A slow provider; it records callers, and how many requests there were at once."""
 
     def __init__(self, seconds: float) -> None:
         self.answer = answering(200, after=seconds)
@@ -145,7 +145,7 @@ async def test_01_an_error_in_a_stream_closes_nothing(autojump_clock: MockClock,
 
 
 async def test_02_a_network_that_fails_trips_it(autojump_clock: MockClock, network: Network) -> None:
-    """Refused connections are failures and told as 502, not as an empty 200; three 401s do not close it again."""
+    """Refused connections are failures and 502, not an empty 200; three 401s do not close it again."""
     async with network.bridge(**BREAKER) as bridge:
         for _ in range(5):
             assert reason(await ask(bridge)) == "upstream_unreachable"
@@ -211,7 +211,7 @@ async def test_06_the_gauge_is_true(autojump_clock: MockClock, network: Network)
 
 @pytest.mark.parametrize("page", ["reference.md", "operating.md", "protections/README.md", "breaker.md"])
 def test_07_state_per_replica_is_documented(page: str) -> None:
-    """Limits are per replica, and whoever reads of them is told so."""
+    """Limits are per replica, and the pages about them say so."""
     assert "replica" in (Path(__file__).parents[2] / "docs" / page).read_text()
 
 
@@ -260,7 +260,7 @@ async def test_09_an_open_breaker_reads_no_body(autojump_clock: MockClock, netwo
 
 
 async def test_10_nothing_is_tried_twice(autojump_clock: MockClock, network: Network) -> None:
-    """One request is one upstream call, whatever the answer: retries are the caller's, who knows why."""
+    """One request is one upstream call, whatever the answer: retries are the caller's to make."""
     for status in (429, 500, 502, 503, 529):
         calls = 0
 
@@ -275,7 +275,7 @@ async def test_10_nothing_is_tried_twice(autojump_clock: MockClock, network: Net
 
 
 async def test_11_impatient_callers_are_neutral(autojump_clock: MockClock, network: Network) -> None:
-    """Those who leave before an answer neither open the breaker for others nor make a hung provider look well."""
+    """Callers that leave before an answer neither open the breaker nor make a hung provider look healthy."""
     async with served(network, answering(200, after=3600.0), **BREAKER) as bridge:
         for _ in range(20):
             with trio.move_on_after(1):
@@ -284,7 +284,7 @@ async def test_11_impatient_callers_are_neutral(autojump_clock: MockClock, netwo
         assert breaker(bridge)["verdicts"] == {"success": 0, "failure": 0, "neutral": 20}
 
 
-async def test_12_probes_that_hang_keep_nobody_out(autojump_clock: MockClock, network: Network) -> None:
+async def test_12_probes_that_hang_block_no_others(autojump_clock: MockClock, network: Network) -> None:
     """After half a minute others probe; and a stream is a success at its first word, not minutes later."""
     provider = Changing(answering(503))
     async with served(network, provider, **BREAKER) as bridge, trio.open_nursery() as nursery:
@@ -317,7 +317,7 @@ async def test_13_callers_choose_no_keys_and_no_labels(autojump_clock: MockClock
         assert len((await bridge.admin.get("/metrics")).text.splitlines()) == before
 
 
-async def test_14_one_keys_429_is_not_everybodys(autojump_clock: MockClock, network: Network) -> None:
+async def test_14_one_keys_429_is_not_all_callers(autojump_clock: MockClock, network: Network) -> None:
     """With `--circuit-breaker-429 credential` a caller at its own quota rests alone."""
     options = {**BREAKER, "circuit_breaker_429": "credential"}
     provider = Changing(answering(429))
@@ -331,7 +331,7 @@ async def test_14_one_keys_429_is_not_everybodys(autojump_clock: MockClock, netw
         assert await bridge.metric("credentials_resting", provider="openai") == 1
 
 
-async def test_15_each_provider_answers_in_its_own_words(autojump_clock: MockClock, network: Network) -> None:
+async def test_15_each_provider_answers_in_its_own_dialect(autojump_clock: MockClock, network: Network) -> None:
     """OpenAI's callers never get Anthropic's errors, nor the other way round, and 529 counts for both."""
     await network.answer("anthropic", answering(529))
     async with served(network, answering(529), **BREAKER) as bridge:
@@ -342,9 +342,7 @@ async def test_15_each_provider_answers_in_its_own_words(autojump_clock: MockClo
         assert (await ask(bridge, MESSAGES)).json()["error"]["type"] == "overloaded_error"
 
 
-async def test_16_every_reject_is_counted_logged_and_told_apart(
-    autojump_clock: MockClock, network: Network
-) -> None:
+async def test_16_every_reject_is_counted_logged_and_distinct(autojump_clock: MockClock, network: Network) -> None:
     """A header names the reason, a series counts it, and a provider's own 503 has neither."""
     async with served(network, answering(503), rate_limit=2) as bridge:
         answers = [await ask(bridge) for _ in range(3)]
@@ -373,33 +371,33 @@ async def test_16_no_503_looks_like_another(autojump_clock: MockClock, network: 
 
 
 async def test_17_rejects_hold_no_slot(autojump_clock: MockClock, network: Network) -> None:
-    """Hundreds at a full bridge's door neither get in nor keep out the one that comes when a slot is free."""
+    """Hundreds of rejects by a full bridge hold no slot: the request that comes when one is free gets it."""
     provider = Crowded(10.0)
     async with served(network, provider, max_concurrency=2) as bridge, trio.open_nursery() as nursery:
         told: list[str] = []
 
-        async def knock(path: str) -> None:
+        async def ask_in_vain(path: str) -> None:
             told.append(reason(await ask(bridge, path)))
 
         for _ in range(2):
             nursery.start_soon(ask, bridge)
             await trio.sleep(4)
         for _ in range(200):
-            nursery.start_soon(knock, CHAT)
+            nursery.start_soon(ask_in_vain, CHAT)
         await trio.sleep(1)
         assert told == ["capacity"] * 200
         assert await bridge.metric("requests_in_flight") == 2
         await trio.sleep(2)  # the first has its answer: one slot is free
         for _ in range(200):
-            nursery.start_soon(knock, CHAT)
+            nursery.start_soon(ask_in_vain, CHAT)
         await trio.sleep(1)
         assert told == ["capacity"] * 399
         await trio.sleep(20)
         assert (told[-1], provider.most) == ("200", 2)
 
 
-async def test_18_nobody_holds_all_the_slots(autojump_clock: MockClock, network: Network) -> None:
-    """A greedy caller and a dead provider leave room to others."""
+async def test_18_no_caller_holds_all_the_slots(autojump_clock: MockClock, network: Network) -> None:
+    """A greedy caller and a dead provider leave slots to others."""
     options = {"max_concurrency": 6, "max_concurrency_per_caller": 2, "max_concurrency_per_provider": 4}
     await network.answer("anthropic", answering(200))
     async with served(network, endless, **options) as bridge, trio.open_nursery() as nursery:
@@ -412,7 +410,7 @@ async def test_18_nobody_holds_all_the_slots(autojump_clock: MockClock, network:
         nursery.cancel_scope.cancel()
 
 
-async def test_18_who_waits_has_its_turn_by_caller(autojump_clock: MockClock, network: Network) -> None:
+async def test_18_turns_go_round_by_caller(autojump_clock: MockClock, network: Network) -> None:
     """Nine polite callers behind one's forty wait for a turn each, and the forty are served too."""
     provider = Crowded(1.0)
     options = {"max_concurrency": 1, "queue_size": 100, "queue_timeout": 600.0}

@@ -9,7 +9,7 @@ queue       the requests that wait for a slot, a share or their caller's rate (-
 turn        the moment at which a queued request gets all that it lacks. Of the rate limit also: the moment at
             which a refused request would be admitted
 lane        a queued request's provider: the part of a caller's queue that waits for the same share
-refusal     the limiter's no: a reason, and when to come back
+refusal     why the limiter refuses a request, and when to come back
 shadow      a limit in shadow (--shadow) only counts what it would refuse
 budget      what is left of a caller's rate in the current second
 pace        slots released per second, estimated

@@ -243,5 +243,5 @@ class ConcurrencyLimiter:
 
 
 def _bounded(expected: float | None) -> float:
-    """Return the wait to tell a caller for an expected one (seconds), None if nothing is known."""
+    """Return the wait that a refusal names for an expected one (seconds); None is unknown."""
     return _DEFAULT_WAIT if expected is None else min(max(expected, _SHORTEST_WAIT), _LONGEST_WAIT)

@@ -59,11 +59,11 @@ def test_a_slot_is_acquired_and_released_once() -> None:
 
 
 @pytest.mark.parametrize("slots", [InFlight(2), trio.CapacityLimiter(2)], ids=["simulator", "trio"])
-@given(story=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy")) | st.integers(0, 9), max_size=30))
-def test_all_that_was_acquired_comes_back(slots: Slots, story: list[tuple[str, str] | int]) -> None:
+@given(events=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("xy")) | st.integers(0, 9), max_size=30))
+def test_all_that_was_acquired_comes_back(slots: Slots, events: list[tuple[str, str] | int]) -> None:
     """Whatever leases come and go, limits hold meanwhile, and at the end everything is available again."""
     capacity, leases = Capacity(LIMITS, slots, ()), list[Lease]()
-    for event in story:
+    for event in events:
         if isinstance(event, tuple):
             leases.append(lease_of(capacity, *event))
         elif event < len(leases):

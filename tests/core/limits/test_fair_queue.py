@@ -1,4 +1,4 @@
-"""The fair queue, against a naive one: a list of who waits, and turns counted from it."""
+"""The fair queue against a naive one: a list of items, and turns counted from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LANES = ("x", "y")
 
 @dataclass(frozen=True)
 class Item:
-    """One that waits, in the order of its number."""
+    """A queued item; items come in the order of their numbers."""
 
     number: int
     caller: str
@@ -57,7 +57,7 @@ class Naive:
         return out
 
     def turns_ahead(self, caller: str) -> int:
-        """Let one more of this caller come to a copy, and count the turns until it has its own."""
+        """Push one more item of this caller to a copy, and count the turns before its own."""
         copy, last = Naive(self.size + 1), Item(10**9, caller, "x")
         copy.items, copy.turns, copy.clock = [*self.items], {**self.turns}, self.clock
         copy.push(last)
@@ -76,7 +76,7 @@ class Naive:
 
 
 class Machine(RuleBasedStateMachine):
-    """Both hear the same story."""
+    """Both get the same calls."""
 
     @initialize(size=st.integers(1, 8))
     def begin(self, size: int) -> None:
@@ -127,7 +127,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_the_queue_does_what_the_naive_one_does() -> None:
-    """In any story of comers, turns and leavers both give the same turns and push the same out."""
+    """After any pushes, turns and removals both give the same turns and push out the same items."""
     run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None))
 
 
@@ -149,7 +149,7 @@ def served(queue: FairQueue[tuple[int, str]]) -> str:
 
 @given(st.text("abcde", max_size=40))
 def test_a_caller_that_waits_sees_each_other_at_most_once_before_its_turn(names: str) -> None:
-    """One caller's hundreds cost another at most one turn, whoever they are and in whatever order they came."""
+    """Between two turns of a caller every other caller has at most one, in whatever order the items came."""
     turns = served(filled(names))
     assert Counter(turns) == Counter(names)
     left = Counter(names)
@@ -163,13 +163,13 @@ def test_a_caller_that_waits_sees_each_other_at_most_once_before_its_turn(names:
 @given(
     st.lists(st.sampled_from("abc") | st.sets(st.sampled_from("bc")), min_size=1, max_size=60), st.integers(3, 30)
 )
-def test_whoever_comes_meanwhile_a_caller_that_may_go_sees_each_other_at_most_once(
-    story: list[str | set[str]], size: int
+def test_a_caller_that_can_go_waits_for_one_turn_of_each_other_at_most(
+    events: list[str | set[str]], size: int
 ) -> None:
-    """While others come, are blocked and push out: one turn of each at most, from one's coming or last turn on."""
+    """Also while other callers come, are blocked and push out: at most one turn of each since its last one."""
     queue: FairQueue[tuple[int, str]] = FairQueue(size)
     seen = Counter[str]()  # turns of the others since "a" came or had its last
-    for number, event in enumerate(story):
+    for number, event in enumerate(events):
         if isinstance(event, str):
             if queue.accepts(event):
                 if event == "a" and not queue.waiting("a"):
@@ -187,7 +187,7 @@ def test_whoever_comes_meanwhile_a_caller_that_may_go_sees_each_other_at_most_on
 
 @given(st.text("abcd", max_size=20), st.integers(0, 8), st.sampled_from("abcde"))
 def test_so_many_turns_are_ahead(names: str, taken: int, caller: str) -> None:
-    """Exactly, whoever stands where in the round."""
+    """The number of turns ahead is exact, wherever callers stand in the round."""
     queue = filled(names)
     for _ in range(taken):
         queue.pop(lambda *_: True)
@@ -221,16 +221,16 @@ def test_a_blocked_lane_is_passed_by() -> None:
 
 
 @pytest.mark.parametrize(("names", "comer", "out"), [("aaaa", "b", 3), ("aaab", "c", 2), ("aabc", "d", 1)])
-def test_the_longest_line_makes_room(names: str, comer: str, out: int) -> None:
-    """Its youngest leaves, if the comer has less by two or more with it."""
+def test_the_caller_with_the_most_items_loses_one(names: str, comer: str, out: int) -> None:
+    """Its youngest item is pushed out, if the new item's caller has at least two less."""
     queue = filled(names, size=4)
     assert queue.accepts(comer)
     assert queue.push(comer, "x", (9, comer)) == (out, "a")
 
 
 @given(st.text("abc", min_size=4, max_size=4), st.text("abc", max_size=30))
-def test_nobody_is_pushed_out_for_ever(names: str, comers: str) -> None:
-    """Each push levels lines that differed by two: after a few, nobody pushes anybody any more."""
+def test_pushing_out_comes_to_an_end(names: str, comers: str) -> None:
+    """Each push levels two callers' items that differed by two: after a few no item is pushed out any more."""
     queue = filled(names, size=4)
     pushes = 0
     for number, name in enumerate(comers, 100):
@@ -240,5 +240,5 @@ def test_nobody_is_pushed_out_for_ever(names: str, comers: str) -> None:
 
 
 def test_a_repr_tells_the_state() -> None:
-    """How many wait, of how many, of whom."""
+    """The repr shows items, size and callers."""
     assert repr(filled("aab", size=7)) == "<FairQueue 3 of 7, 2 callers>"

@@ -9,10 +9,10 @@ from aibridge_trio.core.limits.keyed_limit import KeyedLimit
 
 
 @given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=60))
-def test_nobody_holds_more_than_the_limit(limit: int, story: list[tuple[bool, str]]) -> None:
-    """Whoever takes and gives: a key holds at most the limit, others are unaffected, idle keys are forgotten."""
+def test_no_key_holds_more_than_the_limit(limit: int, events: list[tuple[bool, str]]) -> None:
+    """A key holds at most the limit, does not affect other keys, and is forgotten when it holds nothing."""
     limiter, held = KeyedLimit(limit), Counter[str]()
-    for takes, key in story:
+    for takes, key in events:
         if takes:
             assert limiter.available(key) == (held[key] < limit)
             taken = limiter.acquire(key)
@@ -26,7 +26,7 @@ def test_nobody_holds_more_than_the_limit(limit: int, story: list[tuple[bool, st
 
 
 def test_zero_is_unlimited_and_counts_nothing() -> None:
-    """Where there is no limit there is always room, and nothing to take or give."""
+    """Without a limit one is always available, and nothing is taken."""
     limiter = KeyedLimit(0)
     assert limiter.available("a")
     assert not limiter.acquire("a")

@@ -64,7 +64,7 @@ def test_a_refused_request_counts_nothing() -> None:
 
 
 def test_callers_are_apart() -> None:
-    """One caller's budget is nobody else's."""
+    """One caller's requests do not count for another."""
     limiter = RateLimiter(1)
     assert admitted(limiter, "a", 0.0)
     assert not admitted(limiter, "a", 0.5)
@@ -72,7 +72,7 @@ def test_callers_are_apart() -> None:
 
 
 def test_the_budget_tells_what_is_left() -> None:
-    """An admission tells what remains, a refusal when the next comes and when all of it is back."""
+    """An admission's budget has what remains, a refusal's the wait; both when all of it is back."""
     limiter = RateLimiter(2)
     assert limiter.charge("a", 0.0) == Budget(2, remaining=1, reset=1.0, wait=None)
     assert limiter.charge("a", 0.25) == Budget(2, remaining=0, reset=1.0, wait=None)
@@ -82,7 +82,7 @@ def test_the_budget_tells_what_is_left() -> None:
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 64), max_size=30))
 def test_wait_leads_exactly_to_the_next_admission(limit: int, gaps: list[int]) -> None:
-    """A caller that waits as told is admitted; one that comes a hair earlier is not."""
+    """A caller is admitted after its wait, and not a moment earlier."""
     limiter, now = RateLimiter(limit), 0.0
     for gap in gaps:
         now += gap / 64
@@ -100,7 +100,7 @@ def test_wait_leads_exactly_to_the_next_admission(limit: int, gaps: list[int]) -
 
 @given(st.floats(1, 1e6), st.floats(0, 1, exclude_max=True))
 def test_wait_leads_to_the_next_admission_as_floats_add(at: float, later: float) -> None:
-    """A sleep as long as told ends at an admission: no rounding sends the caller away again."""
+    """A sleep for the wait ends at an admission: no rounding of floats leads to another refusal."""
     limiter = RateLimiter(1)
     assert admitted(limiter, "a", at)
     wait = limiter.charge("a", at + later).wait
@@ -116,9 +116,9 @@ def test_wait_leads_to_the_next_admission_as_floats_add(at: float, later: float)
 def test_requests_that_keep_to_their_turns_are_all_admitted(
     limit: int, before: list[int], burst: list[int], chance: float
 ) -> None:
-    """Whatever was admitted before, and whenever each was refused: coming back as told none is refused again.
+    """Requests that come back after their waits are all admitted, whatever was admitted before.
 
-    In whole milliseconds, rounded up, as clients are told.
+    In whole milliseconds, rounded up, as `retry-after-ms` has them.
     """
     limiter, now = RateLimiter(limit, chance=lambda: chance), 0.0
     for gap in before:
@@ -139,7 +139,7 @@ def test_requests_that_keep_to_their_turns_are_all_admitted(
     assert all(admitted(limiter, "a", at) for at in told)
 
 
-def test_each_refused_request_is_told_a_later_turn() -> None:
+def test_each_refused_request_gets_a_later_turn() -> None:
     """A burst's turns lie 1/limit apart, and hardly more."""
     limiter = RateLimiter(5)
     waits = [limiter.charge("a", 10.0).wait for _ in range(40)]
@@ -148,7 +148,7 @@ def test_each_refused_request_is_told_a_later_turn() -> None:
 
 
 def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
-    """A turn is told for when it will be admitted with all told before it, not only 1/limit later."""
+    """A turn is when all earlier turns are kept and one more is admitted, not only 1/limit later."""
     limiter = RateLimiter(5)
     for at in (0.0, 0.9, 0.9, 0.9, 0.9):
         assert admitted(limiter, "a", at)
@@ -156,8 +156,8 @@ def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
     assert told == pytest.approx([1.0, 1.9, 2.11])
 
 
-def test_chance_moves_a_whole_line() -> None:
-    """Lines of several callers begin apart, by less than 1/limit; within a line all is as without chance."""
+def test_the_spread_is_that_of_a_whole_sequence() -> None:
+    """Sequences of different callers begin apart, by less than 1/limit; within one the turns do not change."""
     chances = iter([0.5, 0.25])
     limiter = RateLimiter(5, chance=lambda: next(chances))
     for caller in "ab":
@@ -167,8 +167,8 @@ def test_chance_moves_a_whole_line() -> None:
 
 
 @given(limit=st.integers(1, 9), later=st.floats(0, 0.99), chance=st.floats(0, 1, exclude_max=True))
-def test_chance_adds_a_fifth_at_most(limit: int, later: float, chance: float) -> None:
-    """And less than 1/limit, however long the wait: for the first turn of a line as for the last."""
+def test_the_spread_is_a_fifth_at_most(limit: int, later: float, chance: float) -> None:
+    """And less than 1/limit, however long the wait: for the first turn of a sequence as for the last."""
     limiter = RateLimiter(limit, chance=lambda: chance)
     budgets = [limiter.charge("a", 0.0) for _ in range(limit)] + [limiter.charge("a", later) for _ in range(9)]
     for budget in budgets[limit:]:
@@ -178,14 +178,14 @@ def test_chance_adds_a_fifth_at_most(limit: int, later: float, chance: float) ->
 
 
 def test_turns_are_forgotten_when_they_have_passed() -> None:
-    """A caller that let its turns pass, whether it kept them or not, begins a new line."""
+    """Once its turns have passed, kept or not, a caller begins a new sequence."""
     limiter = RateLimiter(1)
     assert [limiter.charge("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.05, 3.1])
     assert limiter.charge("a", 3.1).wait is None
     assert limiter.charge("a", 3.5).wait == pytest.approx(0.6)
 
 
-def test_a_caller_that_ignores_its_turns_is_told_a_minute_at_most() -> None:
+def test_a_caller_that_ignores_its_turns_gets_a_minute_at_most() -> None:
     """However often it asks; and after a silent minute all that is forgotten."""
     limiter = RateLimiter(1, chance=lambda: 0.5)
     for number in range(1000):
@@ -206,8 +206,8 @@ def test_turns_ahead_outlive_the_admissions() -> None:
     assert limiter.charge("a", 5.5).wait == pytest.approx(1 + 9 * 1.05 - 5.5)
 
 
-def test_lines_are_bounded_too() -> None:
-    """Callers that are refused are remembered no longer than their turns, and never more than the bound."""
+def test_sequences_are_bounded_too() -> None:
+    """Refused callers are remembered no longer than their turns, and never more than `max_callers`."""
     limiter = RateLimiter(1, max_callers=8)
     for number in range(100):
         for _ in range(3):
@@ -220,8 +220,8 @@ def test_lines_are_bounded_too() -> None:
     assert not limiter._sequences
 
 
-def test_what_was_given_back_was_never_counted() -> None:
-    """An admission that came to nothing in its own moment leaves the budget as it was."""
+def test_a_refund_undoes_an_admission() -> None:
+    """After a refund the budget is as if the request had not come."""
     limiter = RateLimiter(2)
     limiter.admit("a", 0.0)
     limiter.admit("a", 0.5)
@@ -234,7 +234,7 @@ def test_what_was_given_back_was_never_counted() -> None:
 
 @given(limit=st.integers(1, 5), gaps=st.lists(st.integers(0, 40), max_size=10), ahead=st.integers(0, 12))
 def test_a_turn_behind_others_is_when_it_comes(limit: int, gaps: list[int], ahead: int) -> None:
-    """What is promised to one behind so many is what comes when each goes as early as it may."""
+    """A turn behind others is the time of the admission when each of them goes as early as it may."""
     limiter, now = RateLimiter(limit), 0.0
     for gap in gaps:
         now += gap / 64
@@ -261,7 +261,7 @@ def test_eviction_forgets_the_least_recently_admitted() -> None:
     limiter = RateLimiter(2, max_callers=2)
     for caller in "aba":
         limiter.charge(caller, 0.0)
-    limiter.charge("a", 0.0)  # refused: that makes nobody more recent
+    limiter.charge("a", 0.0)  # refused: not counted
     limiter.charge("b", 0.25)
     limiter.charge("c", 0.5)  # "a" was admitted last at 0.0, "b" at 0.25
     assert limiter.statistics(0.5) == RateStats(callers=2, evictions=1)
@@ -270,7 +270,7 @@ def test_eviction_forgets_the_least_recently_admitted() -> None:
 
 
 def test_a_refusal_does_not_protect_from_eviction() -> None:
-    """Only admissions make a caller recent: who hammers while refused is forgotten as early as who waits."""
+    """Only admissions make a caller recent: a caller that hammers while refused is evicted as early as others."""
     limiter = RateLimiter(1, max_callers=2)
     limiter.charge("a", 0.0)
     limiter.charge("b", 0.25)
@@ -294,7 +294,7 @@ def test_a_million_callers_in_bounded_memory() -> None:
 
 
 def test_callers_at_an_honest_pace_are_never_evicted() -> None:
-    """As many callers as there is room for within one second need no eviction, for ever."""
+    """`max_callers` callers within one second need no eviction, for ever."""
     limiter = RateLimiter(1, max_callers=128)
     for number in range(10_000):
         limiter.charge(number, number / 128)
@@ -321,10 +321,10 @@ class RateMachine(RuleBasedStateMachine):
         self.log: list[tuple[str, float]] = []
         self.evictions = 0
         self.now = 0.0
-        self.told: dict[str, list[float]] = {}
+        self.turns: dict[str, list[float]] = {}
 
     def recent(self, caller: str | None = None) -> list[tuple[str, float]]:
-        return [(who, at) for who, at in self.log if self.now - 1 < at <= self.now and caller in (None, who)]
+        return [(each, at) for each, at in self.log if self.now - 1 < at <= self.now and caller in (None, each)]
 
     @rule(ticks=st.integers(0, 24))
     def time_passes(self, ticks: int) -> None:
@@ -342,13 +342,13 @@ class RateMachine(RuleBasedStateMachine):
             budget = self.limiter.charge(caller, self.now)
             assert budget.limit == self.limit
             if len(mine) >= self.limit:
-                # Admitted when fewer than the limit are left, and behind turns that were told before.
+                # Admitted when fewer than the limit are left, and after earlier turns.
                 turn = self.now + (budget.wait or 0.0)
                 earliest, planned = mine[-self.limit][1] + 1, self.planned(caller, mine)
                 assert min(earliest, self.now + 60) - 1e-9 <= turn <= planned + 1e-9
                 if self.max_callers == len(CALLERS):  # none was forgotten
                     assert turn == pytest.approx(planned)
-                self.told[caller].append(turn)
+                self.turns[caller].append(turn)
                 assert (budget.remaining, budget.reset) == (0, mine[-1][1] + 1 - self.now)
                 continue
             assert budget.wait is None
@@ -357,8 +357,8 @@ class RateMachine(RuleBasedStateMachine):
             self.forget()
 
     def planned(self, caller: str, mine: list[tuple[str, float]]) -> float:
-        """Return when one more would be admitted, if all that were told a turn keep it."""
-        ahead = [at for at in self.told.setdefault(caller, []) if at > self.now]
+        """Return when one more would be admitted, if all requests with a turn keep it."""
+        ahead = [at for at in self.turns.setdefault(caller, []) if at > self.now]
         turn = ([at for _, at in mine] + ahead)[-self.limit] + 1
         return min(max(turn, ahead[-1] + 1.05 / self.limit) if ahead else turn, self.now + 60)
 
@@ -383,7 +383,7 @@ class RateMachine(RuleBasedStateMachine):
 
 
 def test_the_limiter_admits_what_counting_admits() -> None:
-    """In any story of callers and time the limiter admits what counting the last second admits."""
+    """After any requests the limiter admits what a count of the last second admits."""
     run_state_machine_as_test(
         RateMachine, settings=settings(max_examples=150, stateful_step_count=50, deadline=None)
     )

@@ -1,4 +1,4 @@
-"""Which callers the rate lets go that have requests waiting, and when to look again."""
+"""The rate limit of queued requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aibridge_trio.core.limits.rate_waiters import RateWaiters
 
 
 def test_without_a_limit_all_may_go() -> None:
-    """Nothing is counted, refused or due."""
+    """Without a limit nothing is counted, refused or due."""
     turns = RateWaiters(None, lambda _: True)
     assert turns.allows("a", 0.0)
     assert turns.admit("a", 0.0) is None
@@ -19,7 +19,7 @@ def test_without_a_limit_all_may_go() -> None:
 
 
 def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
-    """For a caller of which a request waits, and only if it is the rate that it waits for."""
+    """A caller has an alarm if it has a queued request and its rate does not admit one now."""
     waiting = {"a", "c"}
     turns = RateWaiters(RateLimiter(1), waiting.__contains__)
     turns.arm("c", 0.0)
@@ -31,7 +31,7 @@ def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
 
 
 def test_a_caller_has_one_alarm() -> None:
-    """However many of its requests wait and go, nothing piles up."""
+    """However many of its requests queue and go, a caller has one alarm."""
     turns, now = RateWaiters(RateLimiter(1), lambda _: True), 0.0
     for _ in range(50):
         turns.admit("a", now)
@@ -44,7 +44,7 @@ def test_a_caller_has_one_alarm() -> None:
 
 
 def test_only_what_comes_too_late_is_refused() -> None:
-    """Behind those that wait; and what it is told is later than what is told before it."""
+    """Its turn is behind the queued requests; of two refused ones the second has the later turn."""
     turns = RateWaiters(RateLimiter(1), lambda _: False)
     turns.admit("a", 0.0)
     assert turns.refuse("a", 0.0, 2, max_wait=3.0) is None
@@ -52,8 +52,8 @@ def test_only_what_comes_too_late_is_refused() -> None:
     assert waits == [3.0, 4.05]
 
 
-def test_what_is_given_back_was_not_counted() -> None:
-    """It makes room for the next in the same moment."""
+def test_a_refund_undoes_an_admission() -> None:
+    """After a refund the next request is admitted at the same moment."""
     turns = RateWaiters(RateLimiter(1), lambda _: False)
     turns.admit("a", 0.5)
     turns.refund("a", 0.5)

@@ -13,7 +13,7 @@ from aibridge_trio.core.limits.release_rate import ReleaseRate
 
 
 def known(slots: int, *held: float) -> ReleaseRate:
-    """Return one that has seen slots held for so long."""
+    """Return an estimate that has seen slots held for these times."""
     rate = ReleaseRate(slots)
     for number, seconds in enumerate(held):
         rate.acquired(number, 0.0)
@@ -22,7 +22,7 @@ def known(slots: int, *held: float) -> ReleaseRate:
 
 
 def taken(rate: ReleaseRate, *since: float) -> ReleaseRate:
-    """Let slots be taken at these times."""
+    """Let slots be acquired at these times."""
     for number, at in enumerate(since):
         rate.acquired(f"holder {number}", at)
     return rate
@@ -72,12 +72,12 @@ def test_a_stall_is_seen_when_it_lasts() -> None:
     assert (rate.expected_wait(1, 30.0), rate.pace(30.0)) == (3.0, 2 / 3)
 
 
-def test_what_tells_nothing_is_free_all_the_same() -> None:
-    """A slot whose holder was refused tells no time; and one that was never taken changes nothing."""
+def test_a_slot_that_is_no_sample_is_free_all_the_same() -> None:
+    """A refused holder's slot is free but no sample; a holder that never acquired one changes nothing."""
     rate = taken(known(1, 1.0), 0.0)
     rate.released("holder 0", 60.0, counts=False)
     assert (rate.pace(60.0), rate.expected_wait(1, 60.0)) == (1.0, 0.0)
-    rate.released("nobody", 60.0, counts=True)
+    rate.released("unknown", 60.0, counts=True)
     assert rate.pace(60.0) == 1.0
 
 

@@ -1,0 +1,83 @@
+"""A limiter under test, with slots that fail on a wrong use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+
+from hypothesis import strategies as st
+
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
+from aibridge_trio.core.limits.lease import Lease, Limits
+from aibridge_trio.core.limits.rate import RateLimiter
+from aibridge_trio.core.limits.refusals import Refusal
+
+CALLERS = "abc"
+PROVIDERS = ("x", "y")
+SHADOWS = st.sets(st.sampled_from(["capacity", "caller_capacity", "provider_capacity"]), max_size=2)
+
+
+def held_by(lease: Lease) -> list[str]:
+    """Return what a lease holds, or that it is queued."""
+    return [name for name in ("slot", "caller_share", "provider_share", "queued") if getattr(lease, name)]
+
+
+class Slots:
+    """Counts slots, and fails on a wrong use."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most or math.inf
+        self.held: set[Hashable] = set()
+
+    @property
+    def available_tokens(self) -> float:
+        return self.most - len(self.held)
+
+    def acquire_on_behalf_of_nowait(self, borrower: Hashable) -> None:
+        assert self.available_tokens > 0
+        assert borrower not in self.held
+        self.held.add(borrower)
+
+    def release_on_behalf_of(self, borrower: Hashable) -> None:
+        self.held.remove(borrower)
+
+
+class Harness:
+    """A limiter, and the leases that it woke."""
+
+    def __init__(self, limits: Limits, shadow: frozenset[str] = frozenset(), rate: int = 0) -> None:
+        self.limits, self.shadow = limits, shadow
+        self.slots = Slots(limits.max_concurrency)
+        self.woken: list[Lease] = []
+        self.rate = RateLimiter(rate) if rate else None
+        self.limiter = ConcurrencyLimiter(limits, self.slots, self.woken.append, shadow, self.rate)
+
+    def come(
+        self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf
+    ) -> tuple[Lease, Refusal | None]:
+        lease = Lease()
+        refusal = self.limiter.enter(lease, now)
+        if refusal:
+            self.limiter.leave(lease, now)
+        return lease, refusal or self.claim(lease, caller, provider, now, patience)
+
+    def claim(self, lease: Lease, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
+        self.limiter.charge_rate(lease, caller, now)
+        refusal = None
+        if not self.limiter.acquire(lease, caller, provider, now):
+            refusal = self.limiter.join_queue(lease, now, patience)
+        if refusal:
+            self.limiter.leave(lease, now)
+        return refusal
+
+    def let_pass(self, now: float, until: float) -> None:
+        """Let time pass, with an advance whenever one is due."""
+        while (due := self.limiter.next_due()) <= until:
+            assert due > now, "it stays due"
+            now = due
+            self.limiter.advance(now)
+
+    def placed(self, caller: str, provider: str = "x", now: float = 0.0) -> Lease:
+        lease, refusal = self.come(caller, provider, now)
+        assert refusal is None
+        return lease
