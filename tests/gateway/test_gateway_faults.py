@@ -261,7 +261,7 @@ async def test_a_bug_is_contained_and_published(
         assert answer.json()["error"]["type"] == "api_error"
         assert bridge.bridge.admission.statistics().in_flight == 0
         [bug] = bridge.told(Bug)
-        assert "RuntimeError at test_gateway.py" in bug.where
+        assert "RuntimeError at test_gateway_faults.py" in bug.where
     said = capsys.readouterr().err
     assert '"event": "bug"' in said
     assert "sk-secret" not in said + answer.text
