@@ -23,6 +23,7 @@ LIBRARIES = {
     "hypercorn": {"server.server"},
     "httptools": {"http.response_parser", "http.request_parser"},
     "httpx": {
+        "net.tls_contexts",
         "upstream.client",
         "upstream.exchange",
         "upstream.call",
@@ -51,7 +52,7 @@ WINGS: dict[str, set[str]] = {
     "core.inspection": {"errors", "http", "core.breaker"},
     "providers": {"errors", "http", "core.breaker"},
     "events": {"errors", *_CORE},
-    "config": {"errors", "printable", *_CORE},
+    "config": {"errors", "printable", "net", *_CORE},
     "upstream": {"errors", "http", "net"},
     "server": {"errors", "http", "net", "process", "config"},
     "gateway": {"errors", "printable", "http", "net", "providers", "events", "config", "upstream", *_CORE},

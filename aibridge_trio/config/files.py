@@ -6,13 +6,12 @@ Every function raises `InvalidValue` only; its text continues a sentence that be
 from __future__ import annotations
 
 import codecs
-import contextlib
-import ssl
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config.units import SECRET, InvalidValue
+from aibridge_trio.net import tls_contexts
 from aibridge_trio.printable import visible
 
 if TYPE_CHECKING:
@@ -49,32 +48,20 @@ def secret(path: Path) -> Secret:
 
 
 def check_chain(certificate: Path, key: Path) -> None:
-    """Check that certificate chain and private key load and belong together."""
-    asked = False
-
-    def passphrase() -> str:
-        nonlocal asked
-        asked = True  # without this function OpenSSL would prompt on the terminal
-        return ""
-
+    """Check that a certificate chain and a private key load together. Raises InvalidValue."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, passphrase)
-    except (OSError, ValueError) as error:
-        if asked:
-            raise InvalidValue("has a private key with a passphrase") from None
-        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
-            raise InvalidValue("does not belong to the private key") from None
-        raise InvalidValue("does not load as PEM with its private key") from None
+        tls_contexts.check_chain(certificate, key)
+    except tls_contexts.CertificateError as error:
+        raise InvalidValue(str(error)) from None
 
 
 def check_authorities(path: Path) -> None:
-    """Check that the file holds at least one certificate."""
+    """Check that a file holds certificates. Raises InvalidValue."""
     check_readable(path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    with contextlib.suppress(OSError, ValueError):
-        context.load_verify_locations(path)
-    if not context.cert_store_stats()["x509"]:
-        raise InvalidValue("holds no certificate")
+    try:
+        tls_contexts.check_authorities(path)
+    except tls_contexts.CertificateError as error:
+        raise InvalidValue(str(error)) from None
 
 
 def check_readable(path: Path) -> None:

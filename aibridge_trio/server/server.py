@@ -22,6 +22,7 @@ from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.poller import Poller, new_poller
 from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream
+from aibridge_trio.net.tls_contexts import server_context
 from aibridge_trio.server.asgi import Application
 from aibridge_trio.server.connection import Connection
 from aibridge_trio.server.connection_bounds import KEEP_ALIVE, HeadBudget
@@ -70,8 +71,7 @@ class Server:
         self._report = report
         self._own_poller = None if poller else new_poller()
         self._poller = poller or self._own_poller
-        self._config = _config(tls_cert, tls_key)
-        self._context = self._config.create_ssl_context()
+        self._context = server_context(tls_cert, tls_key) if tls_cert and tls_key else None
         self._limit = connections or ConnectionLimit("callers", lambda text: report(RuntimeWarning(text)))
         self._reserve = Reserve(reserve)
         self._evicts = evicts
@@ -249,7 +249,9 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
         """Run the application's lifespan; an application without lifespan support is served all the same."""
-        lifespan = Lifespan(ASGIWrapper(self._app), self._config, self._state)  # type: ignore[arg-type] # its own names for ASGI
+        config = Config()
+        config.errorlog = None
+        lifespan = Lifespan(ASGIWrapper(self._app), config, self._state)  # type: ignore[arg-type] # its own names for ASGI
         async with trio.open_nursery() as nursery:
             await nursery.start(lifespan.handle_lifespan)
             with suppress(trio.ClosedResourceError):
@@ -262,12 +264,3 @@ class Server:
 
 def _host(stream: ServerStream) -> str | None:
     return stream.peer[0] if stream.peer else None
-
-
-def _config(tls_cert: Path | None, tls_key: Path | None) -> Config:
-    config = Config()
-    config.certfile = str(tls_cert) if tls_cert else None
-    config.keyfile = str(tls_key) if tls_key else None
-    config.alpn_protocols = ["http/1.1"]
-    config.errorlog = None
-    return config

@@ -18,6 +18,7 @@ from aibridge_trio.errors import UsageError
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.dial import Dial, new_dialer, socket_options
 from aibridge_trio.net.poller import Poller
+from aibridge_trio.net.tls_contexts import provider_context
 from aibridge_trio.upstream.call import Call, CallTimeouts
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
@@ -116,15 +117,8 @@ class Transports:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        context = httpx.create_ssl_context()
-        if self._ca_file:
-            try:
-                context.load_verify_locations(self._ca_file)
-            except OSError as error:
-                why = error.strerror or cause(error)
-                raise UsageError(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {why}") from None
-            # As of Python 3.13 certificates are refused that don't keep RFC 5280 to the letter: many private CAs
-            # have no Authority Key Identifier. And as of 3.13 an intermediate certificate may be the trusted one.
-            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        return context
+        try:
+            return provider_context(self._ca_file)
+        except OSError as error:
+            reason = error.strerror or cause(error)
+            raise UsageError(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {reason}") from None

@@ -1,0 +1,79 @@
+"""TLS contexts of both sides: certificates, authorities, versions, ciphers.
+
+Made here and nowhere else: the listeners' context (`server_context`), and the context of connections to providers
+(`provider_context`), the place for a client certificate.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+# As hypercorn has them: TLS 1.2 at least, forward secrecy, no compression.
+_CIPHERS = "ECDHE+AESGCM"
+_PROTOCOLS = ["http/1.1"]
+
+
+class CertificateError(ValueError):
+    """A certificate file cannot be used; `str()` continues a sentence that begins with the file's name."""
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return the context for callers' connections, with a certificate chain and its private key (PEM).
+
+    Raises CertificateError.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.set_ciphers(_CIPHERS)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options = ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(_PROTOCOLS)
+    check_chain(certificate, key, context)
+    return context
+
+
+def provider_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return the context for connections to providers. `ca_file` (PEM) adds authorities to the usual ones.
+
+    The usual ones are httpx's: `SSL_CERT_FILE`, `SSL_CERT_DIR`, else certifi's. Raises OSError.
+    """
+    from httpx import create_ssl_context  # noqa: PLC0415 - the other functions serve commands that start fast
+
+    context = create_ssl_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+        # Python 3.13 and later reject certificates that deviate from RFC 5280, and many private CAs have no
+        # Authority Key Identifier. They also accept an intermediate certificate as the trusted one, as here.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def check_chain(certificate: Path, key: Path, context: ssl.SSLContext | None = None) -> None:
+    """Check that a certificate chain and a private key load together, into `context`. Raises CertificateError."""
+    asked = False
+
+    def passphrase() -> str:
+        nonlocal asked
+        asked = True  # without this function OpenSSL would ask at the terminal
+        return ""
+
+    context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key, passphrase)
+    except (OSError, ValueError) as error:
+        if asked:
+            raise CertificateError("has a private key with a passphrase") from None
+        if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
+            raise CertificateError("does not belong to the private key") from None
+        raise CertificateError("does not load as PEM with its private key") from None
+
+
+def check_authorities(ca_file: Path) -> None:
+    """Check that a file holds certificates (PEM). Raises CertificateError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with suppress(OSError, ValueError):
+        context.load_verify_locations(ca_file)
+    if not context.cert_store_stats()["x509"]:
+        raise CertificateError("holds no certificate")

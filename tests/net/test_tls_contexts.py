@@ -1,0 +1,76 @@
+"""TLS contexts: what both sides accept, and what is wrong with a certificate file."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from aibridge_trio.net.tls_contexts import (
+    CertificateError,
+    check_authorities,
+    check_chain,
+    provider_context,
+    server_context,
+)
+from tests.net.test_tls_upstream_ca import Signed, pem, signed
+
+
+def files_of(directory: Path, certificate: Signed, key: Signed | None = None) -> tuple[Path, Path]:
+    """Write a certificate, and its own private key or another one's."""
+    chain, secret = directory / "chain.pem", directory / "key.pem"
+    chain.write_bytes(pem(certificate[0]))
+    secret.write_bytes(
+        (key or certificate)[1].private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return chain, secret
+
+
+def test_callers_get_tls_1_2_with_forward_secrecy_and_http_1_1(tmp_path: Path) -> None:
+    """Ciphers without forward secrecy, older versions and other protocols are not offered."""
+    context = server_context(*files_of(tmp_path, signed("localhost", None, authority=False)))
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert context.verify_mode is ssl.CERT_NONE
+    assert context.options & ssl.OP_NO_COMPRESSION
+    names = {cipher["name"] for cipher in context.get_ciphers()}
+    assert names
+    assert all(
+        (name.startswith(("TLS_", "ECDHE-")) and "GCM" in name) or name.startswith("TLS_") for name in names
+    )
+
+
+def test_a_key_of_another_certificate_is_told_apart(tmp_path: Path) -> None:
+    """The message says which of the two files is wrong."""
+    one, other = signed("one", None, authority=False), signed("two", None, authority=False)
+    with pytest.raises(CertificateError, match=r"^does not belong to the private key$"):
+        check_chain(*files_of(tmp_path, one, other))
+    with pytest.raises(CertificateError, match=r"^does not belong to the private key$"):
+        server_context(*files_of(tmp_path, one, other))
+    check_chain(*files_of(tmp_path, one))
+
+
+def test_a_file_without_certificates_is_an_error(tmp_path: Path) -> None:
+    """Neither a chain nor authorities can be read from other bytes."""
+    file = tmp_path / "no.pem"
+    file.write_bytes(b"no certificate")
+    with pytest.raises(CertificateError, match=r"^holds no certificate$"):
+        check_authorities(file)
+    with pytest.raises(CertificateError, match=r"^does not load as PEM with its private key$"):
+        check_chain(file, file)
+    with pytest.raises(OSError, match="NO_CERTIFICATE"):
+        provider_context(file)
+
+
+def test_an_authority_is_added_to_the_usual_ones(tmp_path: Path) -> None:
+    """A CA of the operator does not replace the public ones, and the provider's name is still verified."""
+    file = tmp_path / "ca.pem"
+    file.write_bytes(pem(signed("root", None, authority=True)[0]))
+    check_authorities(file)
+    usual, context = provider_context(None), provider_context(file)
+    assert context.cert_store_stats()["x509"] == usual.cert_store_stats()["x509"] + 1
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
