@@ -54,7 +54,7 @@ __all__ = [
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "human", "json"]
 Scope = Literal["provider", "endpoint", "model"]
-Blame = Literal["provider", "credential"]
+CountsAgainst = Literal["provider", "credential"]
 
 _HTTPS_PORT = 443
 
@@ -89,7 +89,7 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
         BREAKER,
         "Maximum cooldown, whether the provider asked for it or several trips in a row lengthened it.",
     )
-    circuit_breaker_429: Blame = option(
+    circuit_breaker_429: CountsAgainst = option(
         choice("provider", "credential"),
         "provider",
         BREAKER,

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from aibridge_trio.config.addresses import Network
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest
 from aibridge_trio.http.message import Request
 
-Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
 
 # The shortest credential of which the last four characters are shown.

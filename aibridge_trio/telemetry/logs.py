@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from types import NoneType
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import trio
 
+from aibridge_trio.config.settings import LogFormat, LogLevel
 from aibridge_trio.events import (
     ADMIN_REFUSALS,
     AdminRefused,
@@ -32,8 +33,7 @@ from aibridge_trio.events import (
 from aibridge_trio.process.log_writer import LogWriter
 from aibridge_trio.process.throttled_reports import Throttled
 
-Level = Literal["debug", "info", "warning", "error"]
-_LEVELS: dict[Level, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
+_LEVELS: dict[LogLevel, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
 # What is no string is one of these. json.dumps() would make an encoder for every line.
 _ENCODERS: dict[type, Callable[[Any], str]] = {
@@ -51,8 +51,8 @@ class Log:
 
     def __init__(
         self,
-        level: Level = "info",
-        form: Literal["auto", "human", "json"] = "auto",
+        level: LogLevel = "info",
+        form: LogFormat = "auto",
         *,
         now: Callable[[], float],
         stream: TextIO | None = None,
@@ -131,7 +131,7 @@ class Log:
         """Write a warning of the configuration's, or of something else."""
         self._line("warning", about, {"detail": detail})
 
-    def _line(self, level: Level, event: str, fields: dict[str, Any]) -> None:
+    def _line(self, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
         if _LEVELS[level] < self._least:
             return
         line = self._format(self._now(), level, event, fields) + "\n"
@@ -170,7 +170,7 @@ def _request(event: Finished) -> dict[str, Any]:
     }
 
 
-def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
+def _json(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
     said = [f', "{key}": {_ENCODERS.get(type(value), encode_basestring)(value)}' for key, value in fields.items()]
     line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{"".join(said)}}}'
@@ -179,7 +179,7 @@ def _json(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
-def _human(now: float, level: Level, event: str, fields: dict[str, Any]) -> str:
+def _human(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
     said = " ".join(f"{key}={_logfmt(value)}" for key, value in fields.items() if not _is_nothing(value))
     return f"{time} {level:<7} {event:<8} {said}"

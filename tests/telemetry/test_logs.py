@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from aibridge_trio.config.settings import Secret
+from aibridge_trio.config.settings import LogFormat, LogLevel, Secret
 from aibridge_trio.core.breaker.breaker import Mode, State
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.caller import Caller
@@ -35,7 +35,7 @@ from aibridge_trio.events import (
     Transitioned,
 )
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.telemetry.logs import Level, Log
+from aibridge_trio.telemetry.logs import Log
 from tests.support.network import Network
 
 CHAT = "/openai/v1/chat/completions"
@@ -83,7 +83,7 @@ def tell(listener: Log, event: Event) -> None:
     bus.publish(event)
 
 
-def logged(*events: Event, level: Level = "info", form: Literal["auto", "human", "json"] = "json") -> list[str]:
+def logged(*events: Event, level: LogLevel = "info", form: LogFormat = "json") -> list[str]:
     """Return the lines that a log writes of these events."""
     stream = io.StringIO()
     log = Log(level, form, now=lambda: NOON, stream=stream)
@@ -203,7 +203,7 @@ def test_the_small_steps_of_a_request_are_no_lines() -> None:
         ("error", ["bug"]),
     ],
 )
-def test_the_level_is_the_least_that_is_written(level: Level, events: list[str]) -> None:
+def test_the_level_is_the_least_that_is_written(level: LogLevel, events: list[str]) -> None:
     """What is below it stays out."""
     lines = logged(REQUEST, TRIP, CLOSED, OVERRIDE, START, BUG, level=level)
     assert [json.loads(line)["event"] for line in lines] == events
