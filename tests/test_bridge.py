@@ -103,7 +103,7 @@ async def test_the_start_tells_where_it_listens_and_what_protects(
 ) -> None:
     """One line: version, both addresses, each protection that is on, or that none is."""
     async with network.bridge(**options) as bridge:
-        [start] = bridge.told(LifecycleChanged)
+        [start] = bridge.published(LifecycleChanged)
         suggested = "".join(f"; {each}" for each in bridge.bridge.settings.suggestions())
     assert (start.what, start.detail) == (
         "start",
@@ -149,7 +149,7 @@ async def test_without_requests_the_end_is_at_once(
         assert (bridge.exit_status, trio.current_time() - began) == (0, 0)
         assert refuses(network, "bridge")
         assert refuses(network, "admin")
-        assert [event.what for event in bridge.told(LifecycleChanged)] == ["start", "drain", "stop"]
+        assert [event.what for event in bridge.published(LifecycleChanged)] == ["start", "drain", "stop"]
 
 
 async def test_the_drain_delay_goes_on_serving(autojump_clock: MockClock, network: Network) -> None:
@@ -266,7 +266,7 @@ async def test_what_outlasts_the_grace_is_cut_uncleanly_and_blames_nobody(
         with trio.fail_after(1):
             await gone.wait()
         assert bridge.exit_status == 0
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.status, finished.verdict) == (200, Verdict.NEUTRAL)
         assert bridge.bridge.admission.statistics().in_flight == 0
     assert call.broken
@@ -287,7 +287,7 @@ async def test_a_request_without_a_head_is_cut_too(autojump_clock: MockClock, ne
         await bridge.signals.send(SIGTERM)
         with trio.fail_after(5.1):
             await bridge.ended.wait()
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.status, finished.verdict, bridge.exit_status) == (499, Verdict.NEUTRAL, 0)
     assert call.broken
 
@@ -343,7 +343,7 @@ async def test_a_second_signal_ends_it_now(
         await bridge.ended.wait()
         assert (bridge.exit_status, trio.current_time() - began) == (1, 0)
         assert refuses(network, "bridge")
-        assert [event.detail for event in bridge.told(LifecycleChanged)][-1] == "cut off by a second signal"
+        assert [event.detail for event in bridge.published(LifecycleChanged)][-1] == "cut off by a second signal"
     assert call.broken
 
 
@@ -368,7 +368,7 @@ async def test_a_drain_tells_how_many_it_waits_for(autojump_clock: MockClock, ne
         await trio.sleep(1)
         await bridge.signals.send(SIGTERM)
         await bridge.ended.wait()
-        details = [event.detail for event in bridge.told(LifecycleChanged)]
+        details = [event.detail for event in bridge.published(LifecycleChanged)]
     assert details[1:] == ["2 in flight; a second signal ends them", "drained"]
 
 

@@ -132,7 +132,7 @@ async def test_a_bug_is_contained(
             answer = await bridge.admin.get("/status")
         assert (answer.status_code, answer.text) == (500, "internal error\n")
         assert (await bridge.admin.get("/status")).status_code == 200
-        assert len(bridge.told(Bug)) == 1
+        assert len(bridge.published(Bug)) == 1
 
 
 # The stream
@@ -241,7 +241,7 @@ async def test_a_reader_that_left_is_let_go_of(autojump_clock: MockClock, networ
                     await reader.get("/status/stream")
         await trio.sleep(1)
         assert bridge.bridge.admin_server.statistics().connections == 0
-        assert bridge.told(Bug) == []
+        assert bridge.published(Bug) == []
 
 
 async def test_to_head_the_stream_is_a_head(autojump_clock: MockClock, network: Network) -> None:
@@ -323,7 +323,7 @@ async def test_the_operator_rules_and_lets_go(autojump_clock: MockClock, network
             assert told == (await bridge.status())["providers"][1]["breaker"]
             assert told["cooldown_left_s"] is None
             assert told["trips"] == 0
-        modes = [event.mode for event in bridge.told(Overridden)]
+        modes = [event.mode for event in bridge.published(Overridden)]
         states = [provider["breaker"]["mode"] for provider in (await bridge.status())["providers"]]
     assert modes == ["open", "auto", "close", "open", "close", "auto"]
     assert states == ["auto", "auto", "auto"]
@@ -380,8 +380,8 @@ async def test_a_wrong_order_is_refused_and_changes_nothing(
         answer = await bridge.admin.post(f"/breakers/{path}", content=body, headers=headers)
         assert answer.status_code == status
         assert len(answer.json()["message"]) > 5
-        assert bridge.told(Overridden) == []
-        assert bridge.told(Bug) == []
+        assert bridge.published(Overridden) == []
+        assert bridge.published(Bug) == []
 
 
 async def test_without_a_type_an_order_is_415(autojump_clock: MockClock, network: Network) -> None:
@@ -431,7 +431,7 @@ async def test_an_order_that_stalls_is_no_bug(autojump_clock: MockClock, network
             while piece := await stream.receive_some():
                 answer += piece
         assert answer.startswith(b"HTTP/1.1 408 ")
-        assert bridge.told(Bug) == []
+        assert bridge.published(Bug) == []
         await stream.aclose()
 
 
@@ -472,7 +472,7 @@ async def test_without_the_token_all_but_health_is_401(
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert "operators" not in answer.text
         assert "aibridge_" not in answer.text
-        assert bridge.told(Bug) == []
+        assert bridge.published(Bug) == []
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
@@ -564,7 +564,7 @@ async def test_a_foreign_host_is_403(
             b"%s HTTP/1.1\r\nhost: %s\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n"
             b'{"mode":"open"}' % (request_line, host),
         )
-        assert bridge.told(Overridden) == []
+        assert bridge.published(Overridden) == []
     assert answer.startswith(b"HTTP/1.1 403 ")
 
 

@@ -223,9 +223,9 @@ async def test_a_foreign_page_costs_nothing(autojump_clock: MockClock, network: 
                 assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (403, "forbidden_origin")
                 assert "access-control-allow-origin" not in answer.headers
                 assert "x-ratelimit-limit" not in answer.headers
-        assert bridge.told(Started) == []
+        assert bridge.published(Started) == []
         assert (await bridge.client.get("/")).status_code == 200
-        assert {event.reject for event in bridge.told(Finished)} == {"forbidden_origin", None}
+        assert {event.reject for event in bridge.published(Finished)} == {"forbidden_origin", None}
 
 
 @pytest.mark.parametrize(("host", "status"), [("evil.example", 403), ("bridge.example", 200), ("localhost", 200)])

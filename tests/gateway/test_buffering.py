@@ -326,7 +326,7 @@ async def test_unfinished_uploads_share_a_budget(autojump_clock: MockClock, netw
             nursery.cancel_scope.cancel()
         await trio.sleep(1)
         assert used(bridge) == 0
-        refused = [event for event in bridge.told(Finished) if event.reject == BufferFull.reason]
+        refused = [event for event in bridge.published(Finished) if event.reject == BufferFull.reason]
         assert len(refused) > 30
 
 

@@ -150,7 +150,7 @@ async def test_the_request_id_is_the_callers_if_sane(
     await network.answer("openai", recording(seen))
     async with network.bridge() as bridge:
         answer = await bridge.client.post(CHAT, headers=[("x-request-id", value) for value in sent])
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
     [up] = seen[0].header_values(b"x-request-id")
     assert answer.headers["x-request-id"] == up.decode() == finished.request_id
     assert (up.decode() in sent) is kept
@@ -284,8 +284,8 @@ async def test_bad_input_is_refused_in_place(
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (status, reason)
         assert answer.headers["content-type"] == "application/json"
         assert bridge.bridge.admission.statistics().in_flight == 0
-        assert not bridge.told(Started)
-        assert bridge.told(Bug) == []
+        assert not bridge.published(Started)
+        assert bridge.published(Bug) == []
     assert "Traceback" not in capsys.readouterr().err
     assert not [host for host in network.dialled if host in ("openai", "anthropic", "copilot")]
 
@@ -349,7 +349,7 @@ async def test_the_record_of_a_request(autojump_clock: MockClock, network: Netwo
         await bridge.client.post(
             CHAT, content=b"{}", headers={"authorization": "Bearer sk-0123456789abcdef", "user-agent": "u" * 100}
         )
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert await bridge.metric("tokens_total", provider="openai", type="input") == 10
         assert await bridge.metric("tokens_total", provider="openai", type="output") == 5
     assert (finished.provider, finished.route, finished.method, finished.status) == (

@@ -79,7 +79,7 @@ async def test_a_body_found_too_long_on_the_way_aborts_upstream(
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (413, "body_too_large")
         with trio.fail_after(1):
             await aborted.wait()
-        assert bridge.told(Finished)[0].verdict is Verdict.NEUTRAL
+        assert bridge.published(Finished)[0].verdict is Verdict.NEUTRAL
 
 
 async def test_an_upload_that_stalls_is_ended(autojump_clock: MockClock, network: Network) -> None:
@@ -94,7 +94,7 @@ async def test_an_upload_that_stalls_is_ended(autojump_clock: MockClock, network
         began = trio.current_time()
         answer = await bridge.client.post(CHAT, content=body())
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (400, "bad_request")
-        assert bridge.told(Finished)[0].total < 70
+        assert bridge.published(Finished)[0].total < 70
         assert bridge.bridge.admission.statistics().in_flight == 0
         assert trio.current_time() - began < 130
 
@@ -108,7 +108,7 @@ async def test_a_refused_connection_is_502(autojump_clock: MockClock, network: N
         answer = await bridge.client.post(CHAT, content=b"{}")
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
         assert "connect" in answer.json()["message"]
-        assert bridge.told(Finished)[0].verdict is Verdict.FAILURE
+        assert bridge.published(Finished)[0].verdict is Verdict.FAILURE
         assert await bridge.metric("upstream_errors_total", provider="openai", phase="connect") == 1
 
 
@@ -118,7 +118,7 @@ async def test_a_connection_that_does_not_come_about_is_504(autojump_clock: Mock
     async with network.bridge(connect_timeout=10.0) as bridge:
         answer = await bridge.client.post(CHAT, content=b"{}")
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (504, "upstream_timeout")
-        assert bridge.told(Finished)[0].duration == pytest.approx(10, abs=0.1)
+        assert bridge.published(Finished)[0].duration == pytest.approx(10, abs=0.1)
         assert await bridge.metric("upstream_errors_total", provider="openai", phase="connect") == 1
 
 
@@ -133,7 +133,7 @@ async def test_no_head_in_time_is_504(autojump_clock: MockClock, network: Networ
         answer = await bridge.client.post(MESSAGES, content=b"{}")
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (504, "upstream_timeout")
         assert answer.json()["error"]["type"] == "timeout_error"
-        assert bridge.told(Finished)[0].duration == pytest.approx(600, abs=0.1)
+        assert bridge.published(Finished)[0].duration == pytest.approx(600, abs=0.1)
         assert await bridge.metric("upstream_errors_total", provider="anthropic", phase="head") == 1
 
 
@@ -179,7 +179,7 @@ async def test_an_answer_that_falls_silent_ends_uncleanly(autojump_clock: MockCl
         with pytest.raises(httpx.RemoteProtocolError):
             await bridge.client.post(CHAT, content=b"{}")
         assert trio.current_time() - began == pytest.approx(300, abs=0.1)
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.broken, finished.verdict, finished.status) == (True, Verdict.FAILURE, 200)
         assert await bridge.metric("upstream_errors_total", provider="openai", phase="stream") == 1
 
@@ -198,7 +198,7 @@ async def test_an_answer_that_breaks_ends_uncleanly(
     async with network.bridge() as bridge:
         with pytest.raises(httpx.RemoteProtocolError):
             await bridge.client.post(CHAT, content=b"{}")
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.broken, finished.left, finished.verdict) == (True, False, Verdict.FAILURE)
 
 
@@ -220,7 +220,7 @@ async def test_the_end_of_a_kept_connection_is_no_verdict(autojump_clock: MockCl
     async with network.bridge(circuit_breaker=True) as bridge:
         statuses = [(await bridge.client.post(CHAT, content=b"{}")).status_code for _ in range(2)]
         assert (statuses, asked) == ([200, 502], 2)
-        assert bridge.told(Finished)[-1].verdict is Verdict.NEUTRAL
+        assert bridge.published(Finished)[-1].verdict is Verdict.NEUTRAL
         assert await bridge.metric("upstream_errors_total", provider="openai", phase="head") == 1
 
 
@@ -260,7 +260,7 @@ async def test_a_bug_is_contained_and_published(
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (500, "internal_error")
         assert answer.json()["error"]["type"] == "api_error"
         assert bridge.bridge.admission.statistics().in_flight == 0
-        [bug] = bridge.told(Bug)
+        [bug] = bridge.published(Bug)
         assert "RuntimeError at test_gateway_faults.py" in bug.where
     said = capsys.readouterr().err
     assert '"event": "bug"' in said
@@ -289,7 +289,7 @@ async def test_a_caller_that_leaves_a_stream_frees_slot_and_provider(
         with trio.fail_after(1):
             await gone.wait()
         assert bridge.bridge.admission.statistics().in_flight == 0
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.status, finished.verdict) == (200, Verdict.SUCCESS)
         assert (finished.broken, finished.left) == (True, True)
 
@@ -314,7 +314,7 @@ async def test_a_caller_that_leaves_before_the_head_frees_slot_and_provider(
         with trio.fail_after(1):
             await gone.wait()
         assert bridge.bridge.admission.statistics().in_flight == 0
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.status, finished.verdict) == (499, Verdict.NEUTRAL)
 
 
@@ -328,7 +328,7 @@ async def test_a_caller_that_leaves_while_connecting_frees_its_slot(
             await bridge.client.post(CHAT, content=b"x" * 100_000)
         await trio.sleep(0.5)
         assert bridge.bridge.admission.statistics().in_flight == 0
-        assert bridge.told(Finished)[0].status == 499
+        assert bridge.published(Finished)[0].status == 499
 
 
 async def test_a_429_counts_though_the_caller_leaves(autojump_clock: MockClock, network: Network) -> None:
@@ -344,4 +344,4 @@ async def test_a_429_counts_though_the_caller_leaves(autojump_clock: MockClock, 
         with trio.move_on_after(2):
             await bridge.client.post(CHAT, content=b"{}")
         await trio.sleep(0.5)
-        assert bridge.told(Finished)[0].verdict is Verdict.FAILURE
+        assert bridge.published(Finished)[0].verdict is Verdict.FAILURE

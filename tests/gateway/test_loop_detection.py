@@ -46,8 +46,8 @@ async def test_a_base_url_that_leads_back_costs_one_more_request(
         answer = await bridge.client.get("/openai/v1/models")
         assert (answer.status_code, answer.json()["error"]["code"]) == (508, "loop_detected")
         assert answer.headers["x-should-retry"] == "false"
-        assert len(bridge.told(Started)) == 1
-        assert [event.reject for event in bridge.told(Finished)] == ["loop_detected", None]
+        assert len(bridge.published(Started)) == 1
+        assert [event.reject for event in bridge.published(Finished)] == ["loop_detected", None]
 
 
 async def test_a_ring_of_two_is_found_and_a_chain_is_served(autojump_clock: MockClock, network: Network) -> None:
@@ -63,6 +63,6 @@ async def test_a_ring_of_two_is_found_and_a_chain_is_served(autojump_clock: Mock
         network.listeners["second"] = network.listeners["bridge"]
         async with network.bridge(openai_base_url="http://second/openai/v1") as first:
             assert (await first.client.get("/openai/v1/models")).status_code == 200
-        assert len(last.told(Started)) == 1
+        assert len(last.published(Started)) == 1
     [hops] = seen[0].header_values(HOPS)
     assert len(hops.split(b",")) == 2

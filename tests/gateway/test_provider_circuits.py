@@ -171,7 +171,7 @@ async def test_trips_in_a_row_take_longer_and_health_takes_that_back(
         provider.status = 503
         await fail(bridge)
         assert breaker(bridge)["cooldown_s"] == 30
-    causes = [event.because for event in bridge.told(Transitioned) if event.trip]
+    causes = [event.because for event in bridge.published(Transitioned) if event.trip]
     assert causes[0] == "2 failures in 10 s, last 503"
     assert causes[1].startswith("a probe failed: 503; trip 2 in a row, for ")
 
@@ -227,7 +227,7 @@ async def test_a_429_of_a_callers_own_key_is_that_keys(autojump_clock: MockClock
         provider.ill = {b"no key"}
         assert (await bridge.client.post(CHAT, headers=ALICE)).status_code == 200
         assert breaker(bridge)["credentials"]["resting"] == 0
-    assert bridge.told(Finished)[0].verdict == "neutral"
+    assert bridge.published(Finished)[0].verdict == "neutral"
 
 
 async def test_three_keys_are_the_providers_trouble(autojump_clock: MockClock, network: Network) -> None:
@@ -489,9 +489,12 @@ async def test_each_endpoint_has_its_own(autojump_clock: MockClock, network: Net
         assert await bridge.metric("circuit_breaker_scope_state", **labels) == 1
         assert await bridge.metric("circuit_breaker_scope_trips_total", **labels) == 1
         assert await bridge.metric("circuit_breaker_scope_rejects_total", **labels) == 1
-    [trip] = bridge.told(Transitioned)
+    [trip] = bridge.published(Transitioned)
     assert trip.scope == "/chat/completions"
-    assert [event.scope for event in bridge.told(Finished)] == ["/chat/completions"] * 3 + ["/responses", None]
+    assert [event.scope for event in bridge.published(Finished)] == ["/chat/completions"] * 3 + [
+        "/responses",
+        None,
+    ]
 
 
 BY_MODEL: dict[str, Any] = {
@@ -608,8 +611,8 @@ async def test_a_late_first_byte_is_a_failure(autojump_clock: MockClock, network
         await trio.sleep(0.2)
         assert breaker(bridge)["state"] == "open"
         await trio.sleep(50)
-    assert [(event.status, event.verdict) for event in bridge.told(Finished)] == [(200, "failure")] * 2
-    assert bridge.told(Transitioned)[0].because == "2 failures in 10 s, last no first byte in 20 s"
+    assert [(event.status, event.verdict) for event in bridge.published(Finished)] == [(200, "failure")] * 2
+    assert bridge.published(Transitioned)[0].because == "2 failures in 10 s, last no first byte in 20 s"
 
 
 @pytest.mark.parametrize("asked", [True, False])

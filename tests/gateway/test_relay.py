@@ -74,7 +74,7 @@ async def test_what_comes_out_is_what_went_in(
         answer = await bridge.client.post(path, content=b"{}")
         assert (answer.status_code, answer.content) == (200, said)
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.broken, finished.bytes_out) == (False, len(said))
 
 
@@ -125,7 +125,7 @@ async def test_a_byte_at_a_time_is_as_good(autojump_clock: MockClock, network: N
     await network.answer(host, saying([bytes([byte]) for byte in said], SSE))
     async with network.bridge() as bridge:
         assert (await bridge.client.post(path, content=b"{}")).content == said
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.usage, finished.verdict) == (used, Verdict.SUCCESS)
 
 
@@ -243,7 +243,7 @@ async def test_tokens_are_counted_in_every_dialect(
     async with network.bridge() as bridge:
         for times in (1, 2):
             await bridge.client.post(path, content=b"{}")
-            assert bridge.told(Finished)[-1].usage == used
+            assert bridge.published(Finished)[-1].usage == used
             for kind in ("input", "output", "cache_read", "cache_write"):
                 count = await bridge.metric("tokens_total", provider=host, type=kind)
                 assert count == times * getattr(used, kind)
@@ -258,7 +258,7 @@ async def test_tokens_of_a_stream_that_its_caller_left_are_counted_as_far_as_rep
         with trio.move_on_after(5):
             await bridge.client.post(DIALECTS["messages"][0], content=b"{}")
         await trio.sleep(1)
-        assert bridge.told(Finished)[0].usage == Usage(25, 15, 5, 10)
+        assert bridge.published(Finished)[0].usage == Usage(25, 15, 5, 10)
 
 
 # Encoded
@@ -279,7 +279,7 @@ async def test_an_encoded_answer_is_relayed_as_it_is_and_judged_by_its_head(
             assert b"".join([piece async for piece in answer.aiter_raw()]) == said
         assert answer.headers["content-encoding"] == coding.decode()
         await trio.sleep(0)
-        assert bridge.told(Finished)[0].usage == Usage()
+        assert bridge.published(Finished)[0].usage == Usage()
 
 
 async def test_an_encoded_429_is_a_failure_by_its_head(autojump_clock: MockClock, network: Network) -> None:
@@ -288,7 +288,7 @@ async def test_an_encoded_429_is_a_failure_by_its_head(autojump_clock: MockClock
     await network.answer("openai", saying([said], [*JSON, (b"content-encoding", b"gzip")], 429))
     async with network.bridge() as bridge:
         await bridge.client.post(DIALECTS["chat"][0], content=b"{}")
-        assert bridge.told(Finished)[0].verdict is Verdict.FAILURE
+        assert bridge.published(Finished)[0].verdict is Verdict.FAILURE
 
 
 async def test_identity_is_no_encoding(autojump_clock: MockClock, network: Network) -> None:
@@ -296,7 +296,7 @@ async def test_identity_is_no_encoding(autojump_clock: MockClock, network: Netwo
     await network.answer("openai", saying([CHAT], [*SSE, (b"content-encoding", b"identity")]))
     async with network.bridge() as bridge:
         await bridge.client.post(DIALECTS["chat"][0], content=b"{}")
-        assert bridge.told(Finished)[0].usage == Usage(60, 7, 40, 0)
+        assert bridge.published(Finished)[0].usage == Usage(60, 7, 40, 0)
 
 
 # Unary
@@ -325,7 +325,7 @@ async def test_an_answer_of_no_bytes_is_complete(autojump_clock: MockClock, netw
         for _ in range(2):
             answer = await bridge.client.post(DIALECTS["chat"][0], content=b"{}")
             assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
-        assert bridge.told(Finished)[0].verdict is Verdict.SUCCESS
+        assert bridge.published(Finished)[0].verdict is Verdict.SUCCESS
     assert network.dialled.count("bridge") == network.dialled.count("openai") == 1
 
 
@@ -337,7 +337,7 @@ async def test_a_head_has_its_length_and_no_body(autojump_clock: MockClock, netw
             answer = await bridge.client.head("/openai/v1/models")
             assert (answer.status_code, answer.content) == (200, b"")
             assert answer.headers["content-length"] == "123"
-        assert [finished.broken for finished in bridge.told(Finished)] == [False, False]
+        assert [finished.broken for finished in bridge.published(Finished)] == [False, False]
     assert network.dialled.count("bridge") == network.dialled.count("openai") == 1
 
 
@@ -366,7 +366,7 @@ async def test_five_megabytes_of_answer_pass(autojump_clock: MockClock, network:
     async with network.bridge() as bridge:
         answer = await bridge.client.post(DIALECTS["chat"][0], content=b"{}")
         assert answer.content == said
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert (finished.bytes_out, finished.verdict) == (len(said), Verdict.SUCCESS)
 
 

@@ -124,7 +124,7 @@ async def test_what_goes_wrong_after_content_counts_once(
                     await bridge.client.post(DIALECTS["chat"][0])
             breaker = (await bridge.status())["providers"][0]["breaker"]
             assert breaker["failures_in_window"] == failures
-            assert bridge.told(Finished)[-1].verdict is Verdict.FAILURE
+            assert bridge.published(Finished)[-1].verdict is Verdict.FAILURE
         assert state(await bridge.status()) == ("open", 0)
 
 
@@ -145,7 +145,7 @@ async def test_a_stream_without_content_is_neutral(
     await network.answer("anthropic", saying([said], SSE))
     async with network.bridge() as bridge:
         assert (await bridge.client.post(DIALECTS["messages"][0])).content == said
-        assert bridge.told(Finished)[0].verdict is Verdict.NEUTRAL
+        assert bridge.published(Finished)[0].verdict is Verdict.NEUTRAL
 
 
 async def test_a_unary_answer_succeeds_when_it_is_complete_not_before(

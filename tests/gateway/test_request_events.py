@@ -53,7 +53,7 @@ def times(finished: Finished) -> tuple[float | None, ...]:
 async def logged(bridge: Running) -> list[tuple[float | None, ...]]:
     """The times of all requests, the first first."""
     await trio.sleep(1)
-    return [times(finished) for finished in bridge.told(Finished)]
+    return [times(finished) for finished in bridge.published(Finished)]
 
 
 async def test_the_queue_is_not_the_providers_time(autojump_clock: MockClock, network: Network) -> None:

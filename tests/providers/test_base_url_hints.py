@@ -100,7 +100,7 @@ async def test_it_stands_in_the_reject_and_the_path_in_the_log(
         assert "write the base URL without a slash at its end" in said
         await bridge.client.get("/")
         await bridge.client.get("/" + "x" * 1000)
-        paths = [event.path for event in bridge.told(Finished)]
+        paths = [event.path for event in bridge.published(Finished)]
         assert paths == ["/anthropic/messages", None, None, "/" + "x" * 127]
 
 

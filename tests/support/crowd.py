@@ -81,4 +81,4 @@ async def crowd(network: Network, provider: Handler, **options: Any) -> AsyncIte
             yield Crowd(bridge, nursery)
         statistics = bridge.bridge.admission.statistics()
         assert (statistics.in_flight, statistics.queue.waiting) == (0, 0)
-        assert bridge.told(Bug) == []
+        assert bridge.published(Bug) == []

@@ -164,9 +164,9 @@ async def _nothing_left(network: Pipes, running: Running, idle: int) -> None:
 
 def _check(running: Running, ledger: Ledger) -> None:
     """The books are straight."""
-    assert running.told(Bug) == []
-    finished = running.told(Finished)
-    assert len(running.told(Started)) == sum(each.started for each in finished)
+    assert running.published(Bug) == []
+    finished = running.published(Finished)
+    assert len(running.published(Started)) == sum(each.started for each in finished)
     reached = [each for each in finished if each.started and each.reached_upstream]
     voting = [each for each in reached if each.route.endswith(("completions", "responses", "messages"))]
     assert voting

@@ -311,7 +311,7 @@ class Running:
     ended: trio.Event = field(default_factory=trio.Event)
     exit_status: int | None = None
 
-    def told(self, kind: type[Any]) -> list[Any]:
+    def published(self, kind: type[Any]) -> list[Any]:
         """Return the events of one kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 

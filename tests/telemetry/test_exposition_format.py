@@ -291,7 +291,7 @@ async def test_a_scrape_shows_every_change_before_it(autojump_clock: MockClock, 
     async with network.bridge(circuit_breaker=True, circuit_breaker_failure_threshold=2) as bridge:
         for n in range(1, 4):
             await bridge.client.post(CHAT)
-            assert len(bridge.told(Finished)) == n
+            assert len(bridge.published(Finished)) == n
             assert await bridge.metric("circuit_breaker_state", provider="openai") == (n >= 2)
             assert await bridge.metric("circuit_breaker_rejects_total", provider="openai") == max(0, n - 2)
         await trio.sleep(30.1)

@@ -426,6 +426,6 @@ async def test_a_shortage_of_our_own_is_no_failure_of_the_provider(
             said += piece
         assert said.startswith(b"HTTP/1.1 502 ")
         await stream.aclose()
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
     expected = Verdict.FAILURE if number == errno.ECONNREFUSED else Verdict.NEUTRAL
     assert finished.verdict is expected

@@ -132,7 +132,7 @@ async def test_every_fault_has_its_cause_in_the_log(
         except trio.BrokenResourceError:
             pass
         assert heard.startswith(b"HTTP/1.1 %d " % status)
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert finished.cause.startswith(logged)
         await stream.aclose()
 
@@ -163,6 +163,6 @@ async def test_a_silence_has_its_cause_too(
         stream = network.dial("bridge")
         await stream.send_all(b"GET /openai/v1/models HTTP/1.0\r\n\r\n")
         await trio.sleep(10)
-        [finished] = bridge.told(Finished)
+        [finished] = bridge.published(Finished)
         assert finished.cause.startswith(logged)
         await stream.aclose()

@@ -178,12 +178,12 @@ async def test_at_every_switch_of_tasks_either_side_may_go(
             over, turns = False, 0
             while not over and turns < 60:
                 half_open(running)
-                before = len(running.told(Finished))
+                before = len(running.published(Finished))
                 caller = network.dial("bridge")
                 caller.push(ASKED[asked])
                 for _ in range(turns):
                     await trio.lowlevel.checkpoint()
-                over = len(running.told(Finished)) == before + requests
+                over = len(running.published(Finished)) == before + requests
                 end = caller if whose == "the caller" else provider.ends[-1] if provider.ends else None
                 if end:
                     DONE[done](end)
@@ -192,7 +192,7 @@ async def test_at_every_switch_of_tasks_either_side_may_go(
                 await nothing_left(network, running)
                 turns += 1
             assert over or "waits" in asked
-        assert running.told(Bug) == []
+        assert running.published(Bug) == []
     nursery.cancel_scope.cancel()
 
 

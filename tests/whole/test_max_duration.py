@@ -62,8 +62,8 @@ async def received(stream: Stream) -> bytes:
 
 async def last(bridge: Running) -> Finished:
     await trio.testing.wait_all_tasks_blocked()
-    found: Finished = bridge.told(Finished)[-1]
-    assert not bridge.told(Bug)
+    found: Finished = bridge.published(Finished)[-1]
+    assert not bridge.published(Bug)
     return found
 
 

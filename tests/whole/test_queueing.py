@@ -27,7 +27,9 @@ async def test_a_request_without_a_slot_queues_and_is_served(autojump_clock: Moc
         assert await callers.bridge.metric("queue_waiting") == 2
     assert [end for _, end, _ in callers.told] == ["200"] * 4
     assert [round(at) for at, _ in provider.served] == [0, 0, 1, 1]
-    assert [(waited.outcome, waited.seconds) for waited in callers.bridge.told(Waited)] == [("served", 1.0)] * 2
+    assert [(waited.outcome, waited.seconds) for waited in callers.bridge.published(Waited)] == [
+        ("served", 1.0)
+    ] * 2
 
 
 async def test_turns_go_round_by_caller(autojump_clock: MockClock, network: Network) -> None:
@@ -66,7 +68,7 @@ async def test_the_caller_with_the_most_queued_loses_one(autojump_clock: MockClo
         assert callers.ends("b") == []
     assert callers.ends("b") == ["200"]
     assert provider.order()[:3] == "aab"
-    outcomes = [waited.outcome for waited in callers.bridge.told(Waited)]
+    outcomes = [waited.outcome for waited in callers.bridge.published(Waited)]
     assert outcomes.count("pushed_out") == 1
 
 
@@ -195,7 +197,11 @@ async def test_a_request_that_queues_for_one_limit_ignores_another_in_shadow(
         await trio.sleep(1)
         await callers.come("aa")
     assert [(at, who) for at, who in provider.served] == [(0, "c"), (1, "a"), (3, "a")]
-    assert [event.would_reject for event in callers.bridge.told(Finished)] == [(), ("capacity",), ("capacity",)]
+    assert [event.would_reject for event in callers.bridge.published(Finished)] == [
+        (),
+        ("capacity",),
+        ("capacity",),
+    ]
 
 
 @pytest.mark.parametrize("name", ["x-stainless-read-timeout", "x-stainless-timeout"])
@@ -221,7 +227,7 @@ async def test_a_caller_that_hangs_up_leaves_the_queue(autojump_clock: MockClock
         await callers.come("c")
         assert (await callers.bridge.status())["queue"]["waiting"] == 1
     assert provider.order() == "ac"
-    assert [waited.outcome for waited in callers.bridge.told(Waited)] == ["left", "served"]
+    assert [waited.outcome for waited in callers.bridge.published(Waited)] == ["left", "served"]
 
 
 async def test_a_request_whose_caller_hangs_up_at_its_turn_is_not_dispatched(

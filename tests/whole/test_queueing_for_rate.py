@@ -26,7 +26,7 @@ async def test_a_request_waits_for_its_rate(autojump_clock: MockClock, network: 
         assert (status["concurrency"]["in_flight"], status["queue"]["waiting"]) == (2, 2)
         await callers.come("a")
     assert provider.served == [(0.0, "a"), (0.5, "b"), (1.0, "a"), (2.0, "a"), (3.0, "a")]
-    waits = [(waited.outcome, waited.seconds) for waited in callers.bridge.told(Waited)]
+    waits = [(waited.outcome, waited.seconds) for waited in callers.bridge.published(Waited)]
     assert waits == [("served", 1.0), ("served", 2.0), ("served", 2.5)]
 
 
@@ -85,7 +85,7 @@ async def test_a_newcomer_does_not_pass_what_waits_for_the_rate(
         await trio.sleep_until(1.0)
         await callers.come("a", seq="2")
     assert [round(at, 3) for at, _ in provider.served] == [0.0, 1.0, 2.0]
-    assert [round(waited.seconds, 3) for waited in callers.bridge.told(Waited)] == [1.0, 1.0]
+    assert [round(waited.seconds, 3) for waited in callers.bridge.published(Waited)] == [1.0, 1.0]
 
 
 async def test_an_answer_after_a_wait_has_the_current_budget(autojump_clock: MockClock, network: Network) -> None:

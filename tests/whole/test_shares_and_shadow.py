@@ -78,7 +78,7 @@ async def test_shadow_counts_and_rejects_nothing(autojump_clock: MockClock, netw
         assert await callers.bridge.metric("would_reject_total", reason="rate_limit") == 1
         assert await callers.bridge.metric("rejects_total", reason="capacity") == 0
     assert [end for _, end, _ in callers.told] == ["200"] * 6
-    would = Counter(event.would_reject for event in callers.bridge.told(Finished))
+    would = Counter(event.would_reject for event in callers.bridge.published(Finished))
     assert would == {
         (): 2,
         ("caller_capacity",): 1,

@@ -70,7 +70,7 @@ async def slowly(network: Network, *pieces: bytes, pause: float) -> bytes:
 async def finished(bridge: Running) -> Finished:
     """Return the last request's `Finished`."""
     await trio.testing.wait_all_tasks_blocked()
-    last: Finished = bridge.told(Finished)[-1]
+    last: Finished = bridge.published(Finished)[-1]
     return last
 
 
@@ -318,7 +318,7 @@ async def test_an_upload_that_fails_beside_the_answer_breaks_it(
         assert len(ended) == 1
         last = await finished(bridge)
         assert (last.broken, last.left, last.verdict) == (True, end == "leaves", Verdict.SUCCESS)
-        assert not bridge.told(Bug)
+        assert not bridge.published(Bug)
 
 
 async def test_a_first_byte_that_came_is_never_late(autojump_clock: MockClock, network: Network) -> None:

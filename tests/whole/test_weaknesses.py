@@ -255,7 +255,7 @@ async def test_09_an_open_breaker_reads_no_body(autojump_clock: MockClock, netwo
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 503 ")
         await stream.aclose()
         await trio.sleep(1)
-        assert bridge.told(Finished)[-1].bytes_in == 0
+        assert bridge.published(Finished)[-1].bytes_in == 0
         assert network.dialled[dialled:] == ["bridge"]
 
 
@@ -348,7 +348,7 @@ async def test_16_every_reject_is_counted_logged_and_distinct(autojump_clock: Mo
         answers = [await ask(bridge) for _ in range(3)]
         assert ["x-aibridge-reject" in answer.headers for answer in answers] == [False, False, True]
         assert await bridge.metric("rejects_total", reason="rate_limit") == 1
-        assert [event.reject for event in bridge.told(Finished)] == [None, None, "rate_limit"]
+        assert [event.reject for event in bridge.published(Finished)] == [None, None, "rate_limit"]
         assert answers[2].json()["error"]["type"] == "rate_limit_error"
 
 
@@ -522,5 +522,5 @@ async def test_25_a_breaker_is_tested_without_sleeping(autojump_clock: MockClock
             for _ in range(2):
                 await ask(bridge)
             await trio.sleep(breaker(bridge)["cooldown_left_s"] or 1)
-        trips = [event for event in bridge.told(Transitioned) if event.trip]
+        trips = [event for event in bridge.published(Transitioned) if event.trip]
         assert len(trips) == breaker(bridge)["trips"] == 3600 / 30

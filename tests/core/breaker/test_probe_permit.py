@@ -172,7 +172,7 @@ async def test_an_upload_that_ends_without_a_permit_is_refused_and_broken_off(
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "circuit_open")
         assert int(answer.headers["retry-after-ms"]) > 20_000
         assert b"xxxxx" not in provider.whole
-        last = bridge.told(Finished)[-1]
+        last = bridge.published(Finished)[-1]
         assert (last.reject, last.verdict) == ("circuit_open", None)
         assert breaker(bridge)["verdicts"] == {"success": 0, "failure": 5, "neutral": 0}
         assert breaker(bridge)["rejects"] == 1
