@@ -1,10 +1,11 @@
 """Inside the binary: what runs before the program, so that it finds shared libraries in a zip.
 
 The linker wants a file that has a name. A file in memory has one, /proc/self/fd/N, until it is closed, and the
-linker needs it no longer than that. So nothing is written to any disk, nobody else can put a library in its place,
-and nothing is left behind however the process ends.
+linker needs it no longer than that. So nothing is written to any disk, no other user can put a library in its
+place, and nothing is left behind however the process ends.
 
-Only modules that are built into Python or frozen may be imported here: without this nobody can read the others.
+Only modules that are built into Python or frozen may be imported here: without this module the others cannot be
+read.
 """
 
 # ruff: noqa: INP001 - a file of the binary, no package

@@ -35,7 +35,7 @@ USELESS = re.compile(
     r"|_(?:bz2|crypt|curses|curses_panel|dbm|gdbm|lzma|sqlite3|tkinter|uuid))(?:\.|$)"
     r"|_test|_ctypes_test|_?xx|config-|_sysconfigdata"
 )
-# Of the packages: trio brings its own tests, and pip writes commands and where it was told to look.
+# Of the packages: trio brings its own tests, and pip writes commands and its own metadata.
 USELESS_IN_PACKAGES = re.compile(r"(?:__pycache__|_tests|bin|direct_url\.json)$")
 # Every Linux with glibc has these, and they belong together.
 GLIBC = re.compile(r"linux-vdso|ld-linux|lib(?:c|m|dl|rt|util|pthread|resolv)\.so")

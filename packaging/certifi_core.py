@@ -1,6 +1,6 @@
 """Inside the binary: certifi.core, whose own would unpack the certificates into a temporary file.
 
-That file would need a place to be written to, and be left behind by whoever is killed.
+That file would need a place to be written to, and a killed process would leave it behind.
 """
 
 # ruff: noqa: INP001 - a file of the binary, no package

@@ -19,8 +19,12 @@ HELD = [
     "SECURITY.md",
     "CHANGELOG.md",
     "docs",
-    "bench/README.md",
-    "tools/reference/prose",
+    "aibridge_trio/top",
+    "aibridge_trio/demo",
+    "aibridge_trio/simulate",
+    "bench",
+    "packaging",
+    "tools",
 ]
 TURNS = {
     "… is told": r"\b(?:is|are|was|were|be|been|being) told\b(?! apart)|\btold (?:so|at once|to wait)\b",

@@ -1,1 +1,1 @@
-"""What writes generated files: man pages, completions, the tables of docs/tuning.md. Not in the package."""
+"""Generators of files in the repository: man pages, completions, docs/tuning.md, docs/top.svg. Not installed."""

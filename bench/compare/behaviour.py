@@ -1,4 +1,4 @@
-"""What the scripted provider is told, and what it tells."""
+"""The scripts and the reports of the scripted provider."""
 
 from __future__ import annotations
 

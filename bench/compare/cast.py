@@ -1,4 +1,4 @@
-"""Who takes part: the bridges that were named, and every other proxy that is installed."""
+"""The proxies of a run: the bridges that were named, and every other proxy that is installed."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Process:
 
     @property
     def stdin(self) -> IO[bytes]:
-        """Where it is told something; only with `talk`."""
+        """Its standard input; only with `talk`."""
         assert self._popen.stdin is not None
         return self._popen.stdin
 

@@ -51,8 +51,8 @@ SECTIONS = (
     ),
     Section(
         "Relayed events",
-        f"Streams that flow at once, each with 40 events of {_EVENT} bytes a second. Who cannot follow has events "
-        "waiting and reads several at once, which is cheaper for each.",
+        f"Streams that flow at once, each with 40 events of {_EVENT} bytes a second. A proxy that falls "
+        "behind reads several waiting events at once, which is cheaper per event.",
         (
             *_at("CPU µs an event, {} streams", "cpu_us_per_event", _STREAMS),
             *_at("events/s relayed, {} streams", "events_per_s", _STREAMS),
@@ -60,7 +60,7 @@ SECTIONS = (
     ),
     Section(
         "Rejects",
-        "32 in flight, keep-alive; what the bridge's CPU does for an answer from the provider, and for a no.",
+        "32 in flight, keep-alive; the bridge's CPU time for an answer from the provider, and for a reject.",
         (
             ("CPU µs, served", "cpu_us_per_served"),
             ("CPU µs, `capacity`", "cpu_us_per_capacity"),
@@ -70,9 +70,9 @@ SECTIONS = (
     ),
     Section(
         "Overload",
-        "A provider of 40 slots of 200 ms each; callers who come at random (Poisson), so many times as many as it "
-        "can serve, and hang up after 2 s. `--max-concurrency 40`. Without the bridge they wait in line, and when "
-        "their turn comes they have waited too long: the provider works for nobody.",
+        "A provider of 40 slots of 200 ms each; callers arrive at random (Poisson), at multiples of the rate it "
+        "can serve, and hang up after 2 s. `--max-concurrency 40`. Without the bridge requests queue at the "
+        "provider, and it answers callers that have left.",
         (
             *_at("provider's slots busy, {} × load", "load_slots_busy", _LOADS),
             *_at("p99 ms of the served, {} × load", "load_p99_ms", _LOADS),

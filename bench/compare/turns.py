@@ -19,14 +19,14 @@ DISTURBANCE = "disturbance"
 
 
 class Named(Protocol):
-    """Who takes turns."""
+    """A target of measurements that take turns."""
 
     @property
     def name(self) -> str: ...
 
 
 class Referee(Protocol):
-    """Who sees what others do on the machine, hears of failures, and has patience: seconds to wait or repeat."""
+    """Sees other load on the machine and reports failures; `patience` is how long to wait or repeat (seconds)."""
 
     patience: float
 
@@ -46,7 +46,7 @@ def in_turns(
     """Yield what `work` measures of each in each round.
 
     While there is patience, others on the machine are waited for, and a disturbed measurement is repeated; the
-    least disturbed one counts. Who fails is noted, and left out from then on.
+    least disturbed one counts. A target that fails is reported, and left out from then on.
     """
     fit = list(everyone)
     for number in range(rounds):

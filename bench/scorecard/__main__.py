@@ -106,7 +106,7 @@ async def _ask_all(options: argparse.Namespace) -> _Asked:
             if options.url:
                 terms = Terms(limit=options.limit, threshold=options.threshold, cooldown=options.cooldown)
                 rows = await judge_running(
-                    _somebody(options.url), _askable(options), terms, provider, _heard("url")
+                    _running_gateway(options.url), _askable(options), terms, provider, _heard("url")
                 )
                 return rows, {"url": options.url}, notes
             cast = choose(options.gateways, options.aibridge)
@@ -140,7 +140,7 @@ def _askable(options: argparse.Namespace) -> list[Question]:
     return [each for each in _chosen(options) if not each.ends and each.number != _METRICS]
 
 
-def _somebody(url: str) -> Gate:
+def _running_gateway(url: str) -> Gate:
     parts = urlsplit(url)
     if parts.hostname not in ("127.0.0.1", "localhost"):
         raise Failed(f"{url} is not on this machine")

@@ -17,7 +17,7 @@ from bench.compare.traffic import Header
 MODEL = "mock-large"
 _READ = 64 * 1024
 _LONGEST_HEAD = 64 * 1024
-# The names of all callers; gateways that must know keys beforehand are told these.
+# The names of all callers; gateways that need a list of keys are configured with these.
 CALLERS = ("start", "a", "b", "greedy", *(f"polite-{number}" for number in range(9)))
 
 
@@ -138,7 +138,7 @@ async def calling(port: int, *, window: int | None = None) -> AsyncIterator[Call
     """Connect; `window` is how much the kernel may take in (bytes) for a caller who does not read."""
     sock = trio.socket.socket()
     if window:
-        # Before the connection is made: later the window has been told.
+        # Before connecting: later the window has been announced.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
     try:
         await sock.connect(("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""Who is asked: the bridge, and every other gateway that is installed."""
+"""The gateways of the scorecard: the bridge, and every other one that is installed."""
 
 from __future__ import annotations
 

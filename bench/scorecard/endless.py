@@ -1,4 +1,4 @@
-"""A provider whose stream never ends and who is patient: it writes for as long as anybody takes it."""
+"""A provider whose stream never ends: it writes for as long as the gateway reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EVENT = (
     '[{"index":0,"delta":{"content":"%d %s"},"finish_reason":null}]}\n\n'
 )
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-# More than sockets on both sides of a gateway take in. Who has taken that many bytes keeps them in its own memory,
+# More than the sockets on both sides of a gateway buffer. A gateway that took so many bytes keeps them in memory,
 # and gets no more than a little a second.
 _MUCH = 24 << 20
 _WORDS = "x" * 900
@@ -26,7 +26,7 @@ _TOGETHER = 32
 
 
 class Endless:
-    """What has become of its stream: `begun`, and `gone` when nobody takes it any more."""
+    """The state of its stream: `begun`, and `gone` once the gateway has closed it."""
 
     def __init__(self) -> None:
         self.begun = trio.Event()
@@ -48,7 +48,7 @@ class Endless:
 
 @asynccontextmanager
 async def endless(port: int) -> AsyncIterator[Endless]:
-    """Be the provider on a port that nobody listens on."""
+    """Run the provider on a free port."""
     provider = Endless()
     [listener] = await trio.open_tcp_listeners(port, host="127.0.0.1")
     async with trio.open_nursery() as nursery:

@@ -66,7 +66,7 @@ class Provider:
                 await trio.sleep(_TICK)
             await self._control("DELETE", "/mock/stats")
             return
-        # Somebody has left requests behind, which must not count as the next question's.
+        # An earlier question has left requests behind, which must not count as the next question's.
         await trio.to_thread.run_sync(self.stop)
         await self.start()
 
@@ -75,7 +75,7 @@ class Provider:
         return await self._control("GET", "/mock/stats")
 
     async def calls(self) -> int:
-        """Return how many chat completions have reached it. Others are told apart among the last 32 only."""
+        """Return how many chat completions have reached it. Others are distinguished among the last 32 only."""
         stats = await self.stats()
         others = sum(not each["target"].partition("?")[0].endswith(CHAT) for each in stats["last"])
         return int(stats["requests"]) - others

@@ -116,7 +116,7 @@ async def judge(
 async def judge_running(
     gate: Gate, questions: Sequence[Question], terms: Terms, provider: Provider, hear: Hear
 ) -> list[Row]:
-    """Put the questions to a gateway that somebody else has started."""
+    """Put the questions to a gateway that is already running."""
     rows = []
     for asked in questions:
         scene = Scene(gate, provider, terms)

@@ -35,7 +35,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """A gateway that runs: the way in, its metrics, and what sends it SIGTERM (None: it is somebody else's)."""
+    """A running gateway: the way in, its metrics, and what sends it SIGTERM (None if it was running before)."""
 
     way: Way
     metrics: Metrics | None = None

@@ -82,7 +82,7 @@ async def soak(course: Course, seed: int, launcher: str, complaints: list[str]) 
                 await _go_through(course, seed, callers, operator, rests)
                 await bridge.end()
                 if callers.outcomes["200"] < callers.requests * _ANSWERED:
-                    complaints.append("hardly anybody got an answer, so this shows little")
+                    complaints.append("hardly any request was answered, so this shows little")
             nursery.cancel_scope.cancel()
     lines, well = table.verdict(rests.samples, complaints, _SHOWN)
     for line in ("", *_summary(callers, providers, bridge), "", *lines):

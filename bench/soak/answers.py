@@ -78,7 +78,7 @@ class Answer:
 
 
 def answer(seed: int, provider: str, request_id: bytes) -> Answer:
-    """Draw the answer to a request. Whoever is no caller of ours gets a plain one, which closes."""
+    """Draw the answer to a request. A request from another program gets a plain answer and a close."""
     number = number_of(request_id)
     if number < 0:
         return Answer(fields=b"connection: close\r\n")

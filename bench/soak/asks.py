@@ -78,7 +78,7 @@ def visit(seed: int, number: int) -> Visit:
     pipelined = draw.random() < 0.15
     count = draw.choice((2, 3, 5)) if pipelined else draw.choice((1, 1, 1, 2, 3, 6))
     return Visit(
-        # All of 127.0.0.0/8 is this machine: callers without a credential are told apart by their address.
+        # All of 127.0.0.0/8 is this machine: callers without a credential are distinguished by their address.
         address=f"127.0.0.{draw.randrange(2, 250)}",
         asks=tuple(_ask(draw, b"soak-%d-%d" % (number, each), small=pipelined) for each in range(count)),
         pipelined=pipelined,
@@ -97,7 +97,7 @@ def _fault(draw: Random) -> Fault:
         where=draw.choice(("head", "upload", "wait", "answer", "answer")),
         what=draw.choice(("leaves", "leaves", "resets", "resets", "stalls", "finishes")),
         part=draw.random(),
-        # The longest is longer than what the bridge is told to wait for providers.
+        # The longest delay exceeds the bridge's timeouts for providers.
         seconds=draw.choice((0.02, 0.02, 0.2, 0.2, 2.0)) * draw.random(),
     )
 

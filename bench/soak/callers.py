@@ -18,9 +18,9 @@ from bench.soak.reader import Ended, Head, Reader
 AT_ONCE = 96
 # Nothing that the bridge waits for takes as long in this run (seconds): who still waits then, waits for ever.
 PATIENCE = 40.0
-# Who wants to be invited to send a body sends it anyway after a while (seconds).
+# A caller that waits for 100 Continue sends its body anyway after this time (seconds).
 _UNINVITED = 0.2
-# Who was turned away comes back a little later (seconds), else they would be most of the load.
+# A rejected caller pauses before its next request (seconds); else rejects would be most of the load.
 _BACK_OFF = 0.4
 # Larger bodies are sent while the answer is read, which may come before their end.
 _LARGE = 16 * 1024
@@ -34,7 +34,7 @@ class _Left(Exception):
 
 
 class Callers:
-    """Make visits, as many at once as `AT_ONCE`. `complain` is told what no caller may ever see."""
+    """Make visits, as many at once as `AT_ONCE`. `complain` is called with what no caller may ever see."""
 
     def __init__(self, port: int, seed: int, complain: Callable[[str], None]) -> None:
         self.requests = 0
@@ -151,7 +151,7 @@ class Callers:
         whose = head.fields.get(b"x-request-id", ask.id)
         theirs = head.status == _OK and b'"id"' in body and ask.id + b'"' not in body
         if whose != ask.id or theirs:
-            self._complain(f"{ask.id.decode()} got somebody else's answer: {head.fields} {body[:80]!r}")
+            self._complain(f"{ask.id.decode()} got another request's answer: {head.fields} {body[:80]!r}")
         if reject == "internal_error":
             self._complain(f"{ask.id.decode()} got internal_error")
 

@@ -9,13 +9,13 @@ from statistics import median
 
 # The first part of a run, in which tables that are bounded by number fill and the allocator finds its size.
 WARM_UP = 0.2
-# Slopes are told for so many requests.
+# Slopes are reported per so many requests.
 PER = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The bridge at one rest. `held` says what was in somebody's hands, by place."""
+    """The bridge at one rest. `held` counts slots, permits and queued requests, by place."""
 
     requests: int
     seconds: float

@@ -1,4 +1,4 @@
-"""One end of a TCP connection, in the hands of somebody who may let go of it at any byte."""
+"""One end of a TCP connection that can be closed or reset after any byte."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class End:
 
 
 async def connect(port: int, *, address: str = _LOOPBACK, narrow: bool = False) -> End:
-    """Connect to a port of this machine, from an address of its own; `narrow` takes little that nobody reads."""
+    """Connect to a port of this machine, from an address of its own; `narrow` has a small receive buffer."""
     sock = trio.socket.socket()
     try:
         sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)

@@ -18,7 +18,7 @@ import trio
 
 from aibridge_trio.cli.main import main
 
-# Kinds of objects that are told, the most frequent first.
+# How many kinds of objects are reported, the most frequent first.
 _KINDS = 400
 
 

@@ -19,7 +19,7 @@ _PATIENCE = 20.0
 # Seconds between two interferences, at most, and those for which a status stream is watched, at most.
 _PAUSE = 0.5
 _WATCH = 0.3
-# What is in somebody's hands while it is not 0: slots, permits, places in a queue, and callers within their last
+# Counters of what requests hold, 0 at rest: slots, permits, places in a queue, and callers within their last
 # second, which are remembered for the rate limit.
 _HELD = frozenset({"in_flight", "probes", "queued", "waiting", "queue", "pending"})
 
@@ -96,7 +96,7 @@ class Operator:
 
 
 def held(document: Mapping[str, Any]) -> dict[str, int]:
-    """Return what a status says is in somebody's hands, by the place where it says so."""
+    """Return what requests hold according to a status document, by place."""
     return dict(_held(document, ""))
 
 

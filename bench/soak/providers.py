@@ -1,4 +1,4 @@
-"""Providers that answer as they were drawn, each on a port of its own, where at times nobody listens."""
+"""Providers with random answers, each on its own port, which at times refuses connections."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HOST = "127.0.0.1"
 _BACKLOG = 256
 # Longer than the bridge waits for them (seconds).
 _SILENCE = 3.0
-# Seconds between two times at which nobody listens, at most, and how long that lasts, at most.
+# The longest time between two times at which a port refuses connections, and their longest duration (seconds).
 _UP = 4.0
 _DOWN = 0.2
 
@@ -32,7 +32,7 @@ class Providers:
         self._draw = Random(seed)
         self._steady = False
         self._visitors: dict[str, trio.CancelScope] = {}
-        # A socket that never listens keeps the port from everybody else while nobody does.
+        # A bound socket that never listens reserves the port while connections are refused.
         self._places = {name: _bound(0) for name in PROVIDERS}
 
     @property

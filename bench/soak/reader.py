@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-# Longer heads are nonsense that somebody sends on purpose, and nobody here has to understand it.
+# Longer heads are sent as a fault on purpose, and need not be parsed.
 _LONGEST_HEAD = 200_000
 
 

@@ -42,7 +42,7 @@ def verdict(samples: Sequence[Sample], complaints: Sequence[str], most: int) -> 
     if complaints:
         lines += [f"BAD   {len(complaints)} complaints", *(f"      {each}" for each in complaints[:most])]
     else:
-        lines.append("good  no bug in the log, no wrong answer, nobody waited for ever")
+        lines.append("good  no bug in the log, no wrong answer, no request without an end")
     bad = bool(complaints) or any(each.bad for each in findings)
     if bad and (grown := drift.grown(samples)):
         lines.append("      grew since the warm-up: " + counted(dict(grown)))

@@ -1,4 +1,7 @@
-"""What is made from the code and lies in the repository: completion scripts and man pages."""
+"""Files in the repository that are generated from the code: completion scripts and man pages.
+
+tree: the command line · completions, bash, zsh, fish: the scripts · man: the pages · roff: Markdown as man(7).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def generated() -> dict[str, str]:
 
 
 def outdated(root: Path = _ROOT) -> list[str]:
-    """Return the paths of the generated files that are missing or say something else than the code."""
+    """Return the paths of the generated files that are missing or differ from what the code gives."""
     return [path for path, text in generated().items() if not _is(root / path, text)]
 
 

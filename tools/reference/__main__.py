@@ -1,4 +1,4 @@
-"""`python -m tools.reference` writes every generated file; with --check it tells which are out of date."""
+"""`python -m tools.reference` writes every generated file; with --check it names the ones that are out of date."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The man pages: prose from `prose/`, and in it what the program knows by itself.
+"""The man pages: prose from `prose/`, with parts generated from the code.
 
-man(7) macros, not mdoc(7): marks stand inside a sentence, where mdoc wants a line for each marked word, and
-groff's mdoc prints BSD's name over every page. groff and mandoc render both alike.
+man(7) macros, not mdoc(7): marked words can be inside a sentence, where mdoc needs a line for each, and groff's
+mdoc prints BSD's name on every page. groff and mandoc render both alike.
 
-Developers generate them, in a checkout: rejects and exit statuses come from docs/reference.md.
+They are generated in a checkout: rejects and exit statuses come from docs/reference.md.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from tools.reference import roff
 _ROOT = Path(__file__).parents[2]
 _PROSE = Path(__file__).parent / "prose"
 
-# More options than these would hide the rest of a synopsis.
+# With more options the synopsis has [option ...].
 _MOST_IN_SYNOPSIS = 6
-# To these an interrupt is a graceful end like any other, so they have no status for it.
+# For these commands an interrupt is a graceful end, without a status of its own.
 _INTERRUPTED = "130"
 _UNTIL_INTERRUPTED = ("serve", "mock", "demo")
 _TOML_TYPES = {str: "string", bool: "boolean", int: "integer", list: "array of strings"}
@@ -50,7 +50,7 @@ def pages() -> dict[str, str]:
 
 
 def _date() -> str:
-    """When this version was made, not when its pages were."""
+    """The release date of this version, from the changelog."""
     changelog = (_ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     newest = re.search(r"^## \S+ - (\d{4}-\d{2}-\d{2})$", changelog, re.MULTILINE)
     assert newest
@@ -58,7 +58,7 @@ def _date() -> str:
 
 
 def _filled(prose: str, command: Command | None) -> str:
-    """The prose, with what the program knows in place of its {words}."""
+    """The prose with its {placeholders} filled from the code."""
     known: dict[str, Callable[[], str]] = {
         "about": lambda: f"aibridge - {_lower(ABOUT)}",
         "columns": lambda: "\n".join(f"`{title}`\n: {text.rstrip('.')}." for title, text in LEGEND),
@@ -148,12 +148,12 @@ def _setting(option: Option) -> str:
 
 
 def _means(text: str, default: str | None, variables: Iterable[str], *kind: str) -> list[str]:
-    """What an option is for, and on a line of its own the facts."""
+    """An option's help, and on a second line its type, default and variables."""
     facts = [*kind, *([f"default {default}"] if default else []), *(f"`{name}`" for name in variables)]
     return [f": {_marked(text)}\\", f"[{', '.join(facts)}]"] if facts else [f": {_marked(text)}"]
 
 
-# What is told of the running bridge.
+# Providers, rejects, exit statuses.
 
 
 def _provider(provider: Provider) -> str:
@@ -175,28 +175,28 @@ def _exits(command: Command | None) -> Iterator[str]:
 
 
 def _rows(heading: str) -> list[list[str]]:
-    """The rows of the reference's table whose first column is called so."""
+    """The rows of the reference's table with this first heading."""
     lines = (_ROOT / "docs" / "reference.md").read_text(encoding="utf-8").splitlines()
     table = dropwhile(lambda line: not line.startswith(f"| {heading} |"), lines)
     _, _, *rows = takewhile(lambda line: line.startswith("|"), table)
     return [[cell.strip() for cell in row.strip("|").split(" |")] for row in rows]
 
 
-# Words.
+# Text.
 
 
 def _named(keys: str) -> str:
-    """The keys in letters, for terminals that have no arrows to show."""
+    """Names of keys in letters, for terminals without arrows."""
     return keys.replace("↑", "Up").replace("↓", "Down")
 
 
 def _marked(text: str) -> str:
-    """The text with its flags and variables marked as what is typed."""
+    """The text with flags and variables marked as literal."""
     return re.sub(r"(?<![\w`-])(--[a-z][a-z-]*[a-z]|[A-Z]+(?:_[A-Z]+)+)", r"`\1`", text)
 
 
 def _lower(sentence: str) -> str:
-    """As part of another sentence."""
+    """The sentence as part of another one."""
     return sentence[0].lower() + sentence[1:].rstrip(".")
 
 

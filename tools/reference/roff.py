@@ -1,8 +1,8 @@
-"""Man pages from Markdown, as much of it as they need, so that prose is written as in the documents.
+"""Man pages from a subset of Markdown, so that their prose is written like the documents.
 
-Sections (`##`, `###`), paragraphs, `*` and `1.` lists, fenced examples, and definitions: a term, below it `: ` and
-what it means. Empty lines lie between blocks; without one, items and definitions stand close. `code` is bold,
-*word* is italic, a backslash ends a line, and name(1) is a page.
+Sections (`##`, `###`), paragraphs, `*` and `1.` lists, fenced examples, and definitions: a term, and below it `: `
+and its meaning. Empty lines separate blocks; items and definitions without one between them are set close. `code`
+is bold, *word* is italic, a backslash ends a line, and name(1) is a page.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _ITEM = re.compile(r"(?:\*|(\d+\.)) +")
 _PAGE = re.compile(r"\b((?:[a-z0-9.]|\\-)+)\(([1-8])\)")  # its hyphens escaped
 
 _WIDTH = 79
-# Longer terms stand on a line of their own.
+# Longer terms get a line of their own.
 _WIDEST_TERM = 24
 
-# A plain hyphen may come out as a typographic one, which no shell takes.
+# A plain hyphen may be rendered as a typographic one, which shells don't accept.
 _ESCAPES = {"\\": r"\e", "-": r"\-", "…": "...", "×": r"\(mu", "→": r"\(->", "≥": r"\(>="}
-# Where it is typed, an apostrophe is no quotation mark.
+# In literal text an apostrophe must not become a quotation mark.
 _LITERAL = {"'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 
 
@@ -59,7 +59,7 @@ def _lines(markdown: str) -> Iterator[str]:
 
 
 def _blocks(markdown: str) -> Iterator[list[str]]:
-    """Lines that belong together; of an example, all but its end."""
+    """Blocks of lines; an example without its closing fence."""
     block: list[str] = []
     for line in [*markdown.splitlines(), ""]:
         example = block and block[0].startswith("```")
@@ -72,7 +72,7 @@ def _blocks(markdown: str) -> Iterator[list[str]]:
 
 
 def _parted(block: list[str], begins: Callable[[str, str], bool]) -> list[list[str]]:
-    """The block, cut before each line that begins something; it is asked with the line below."""
+    """The block, split before each line for which `begins(line, next line)` is true."""
     parts: list[list[str]] = []
     for line, below in zip(block, [*block[1:], ""], strict=True):
         if begins(line, below):
@@ -96,13 +96,13 @@ def _definitions(block: list[str]) -> list[list[str]]:
 
 
 def _close(entries: list[list[str]]) -> list[str]:
-    """The entries, without lines between them."""
+    """The entries without empty lines between them."""
     first, *others = entries
     return [*first, ".PD 0", *(line for entry in others for line in entry), ".PD"] if others else first
 
 
 def _text(lines: list[str]) -> Iterator[str]:
-    """The words, each sentence on lines of its own: roff leaves more room after the end of one."""
+    """The words, each sentence on its own lines: roff puts wider space after a sentence."""
     for part in re.split(r"(\\\n)", "\n".join(lines)):
         if part == "\\\n":
             yield ".br"
@@ -113,12 +113,12 @@ def _text(lines: list[str]) -> Iterator[str]:
 
 
 def _guarded(line: str) -> str:
-    """A line that roff does not take for a command."""
+    """The line, escaped if roff would read it as a command."""
     return rf"\&{line}" if line.startswith((".", "'")) else line
 
 
 def _inline(text: str) -> str:
-    """Prose and, between backticks, what is typed."""
+    """Prose and, between backticks, literal text."""
     pieces = text.split("`")
     pieces[::2] = map(_prose, pieces[::2])
     pieces[1::2] = (rf"\fB{_literal(piece)}\fR" for piece in pieces[1::2])

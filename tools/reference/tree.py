@@ -1,4 +1,4 @@
-"""What a shell can complete, from the command line as cyclopts knows it."""
+"""The command line as a tree for completion, from cyclopts' commands."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from aibridge_trio.simulate.scenario.settings import KNOWN
 
 _SETTING = "NAME=VALUE"
 
-# Arguments that are a word, or a file.
+# Arguments that are a known word or a file.
 _OR_FILES = ("scenario",)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value stands: what to call it, and what it can be, as far as a shell can know.
+    """A value: its name, and its candidates.
 
-    One of the `words`, or several with commas between if it is `listed`; or the name of a file.
+    One of `words`, or several separated by commas if `listed`; or a file name if `file`.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag and what is said of it, or several of which one may be given. A switch has no value."""
+    """A flag with its description, or exclusive flags; a switch has no value."""
 
     about: dict[str, str]
     value: Place | None = None
@@ -42,13 +42,13 @@ class Flag:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """How it can be written."""
+        """Its names."""
         return tuple(self.about)
 
 
 @dataclass(frozen=True)
 class Branch:
-    """What can follow these commands. The trunk has the commands themselves in its first place."""
+    """What can follow these commands. The trunk's first value is the command itself."""
 
     commands: tuple[str, ...]
     flags: tuple[Flag, ...]
@@ -66,14 +66,14 @@ class Branch:
 
     @property
     def values(self) -> Iterator[tuple[str, Place]]:
-        """Each place for a value, behind the flag in front of it or its number among the arguments."""
+        """Each value with its flag, or its number among the arguments."""
         yield from ((name, flag.value) for flag in self.flags if flag.value for name in flag.names)
         yield from ((str(number), place) for number, place in enumerate(self.places, 1))
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The whole command line: the commands and what is said of them, what can stand before and behind each."""
+    """The whole command line: descriptions of commands, and what can be before and after each command."""
 
     about: dict[str, str]
     trunk: Branch
@@ -81,7 +81,7 @@ class Tree:
 
 
 def tree(front: App) -> Tree:
-    """Return what can be completed; commands that take the same share a branch."""
+    """Return the tree; commands with the same flags and values share a branch."""
     about = {name: _sentence(front[name].help) for name in front if not name.startswith("-")}
     commands = Place("command", tuple(about))
     found: list[Branch] = []
@@ -92,7 +92,7 @@ def tree(front: App) -> Tree:
             found[found.index(same)] = Branch((*same.commands, name), same.flags, same.places)
         else:
             found.append(branch)
-    # None of cyclopts' commands: the front door makes `COMMAND --help` of `help COMMAND`.
+    # Not a command of cyclopts: cli.main turns `help COMMAND` into `COMMAND --help`.
     found.append(Branch((HELP,), (), (commands,)))
     about[HELP] = "Show what a command does, and its options"
     return Tree(about, Branch(("",), _common(front), (Place("command", tuple(about)),)), tuple(found))
@@ -106,7 +106,7 @@ def _branch(name: str, command: App) -> Branch:
 
 
 def _common(command: App) -> tuple[Flag, ...]:
-    """The flags that every command has, in words of our own."""
+    """The flags that every command has."""
     return (
         Flag(dict.fromkeys(command.help_flags, "Show help")),
         Flag(dict.fromkeys(command.version_flags, "Show the version")),
@@ -122,7 +122,7 @@ def _flag(argument: Argument) -> Flag:
 
 
 def _places(argument: Argument) -> list[Place]:
-    """Return where an argument can stand: one that takes any number, as often as there are words for it."""
+    """Return an argument's value, repeated once per word if the argument may be repeated."""
     place = _place(argument)
     several = argument.field_info.kind is argument.field_info.VAR_POSITIONAL
     return [place] * (len(place.words) if several else 1)
@@ -131,13 +131,13 @@ def _places(argument: Argument) -> list[Place]:
 def _place(argument: Argument) -> Place:
     name = argument.parameter.metavar or argument.name.lower()
     words = settings() if name == _SETTING else argument.get_choices(force=True) or ()
-    # A scenario has a name, or is a file of the user's own.
+    # A scenario is a name or a file.
     file = Path in get_args(argument.hint) or (name in _OR_FILES and bool(words))
     return Place(str(name), words, file, listed=bool(words) and str(name).endswith(",..."))
 
 
 def settings() -> tuple[str, ...]:
-    """Return what `--setting` can be: a name and its sign, with each value where there are few."""
+    """Return candidates for `--setting`: NAME=, with each value if there are few."""
     found: list[str] = []
     for name, option in KNOWN.items():
         values = ("true", "false") if option.switch else option.unit.choices if option.unit.toml is str else ()
@@ -151,7 +151,7 @@ def _sentence(text: str | None) -> str:
 
 
 def head(shell: str, places: Sequence[str]) -> str:
-    """Return a script's first lines: where it goes, and where it comes from."""
+    """Return a script's first lines: how to install it, and how it was generated."""
     lines = [f"Completion of aibridge for {shell}. It goes here:", *(f"  {place}" for place in places)]
     lines.append("Generated from the program's commands and options: python -m tools.reference")
     return "".join(f"# {line}\n" for line in lines)

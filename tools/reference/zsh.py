@@ -39,7 +39,7 @@ def _case(branch: Branch) -> str:
 
 
 def _flag(flag: Flag, *, alone: bool = False) -> Iterator[str]:
-    """The flag as _arguments takes it, behind what it shuts out: its other names, or all else."""
+    """The flag's specs for _arguments, after what it excludes: its other names, or everything."""
     out = "(- : *)" if alone else f"({' '.join(flag.names)})" if len(flag.names) > 1 else ""
     for name, text in flag.about.items():
         about = f"[{_escaped(text, '[]')}]"
@@ -48,12 +48,12 @@ def _flag(flag: Flag, *, alone: bool = False) -> Iterator[str]:
 
 
 def _value(place: Place) -> str:
-    # A space means that there is something, but nobody knows what.
+    # A space means that there is a value without known candidates.
     action = "_files" if place.file else f"({' '.join(place.words)})" if place.words else " "
     if place.listed:
         action = f"_values -s , {_escaped(place.name, ':').removesuffix(',...')} {' '.join(place.words)}"
     elif any(word.endswith("=") for word in place.words):
-        # What goes on behind its sign is not complete.
+        # A word that ends with = is not complete.
         action = f' compadd -S "" - {" ".join(place.words)}'
     elif place.words and place.file:
         action = f"_aibridge_word_or_file {' '.join(place.words)}"

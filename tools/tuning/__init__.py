@@ -1,4 +1,8 @@
-"""What the simulator says of the defaults: writes the tables of docs/tuning.md and the pictures beside it."""
+"""Simulated comparisons of the defaults: the tables of docs/tuning.md, and the pictures beside it.
+
+sections: which settings are compared · days: on which scenarios · work: the runs · means: over days · tables,
+chart, page: how results are written.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from tools.tuning.work import Over
 _ROOT = Path(__file__).parents[2]
 PAGE = "docs/tuning.md"
 TEAM = "docs/tuning/team.toml"
-# What is drawn second by second, of one day: the rows of a section, the first on top.
+# Curves of one day: rows of a section, the first drawn on top.
 CURVES = {
     "docs/tuning/policies.svg": (
         POLICIES,
@@ -24,7 +28,7 @@ CURVES = {
     "docs/tuning/growth.svg": (GROWTH, ("1.25 / 1.5", "1 / 1.5", "2 / 10")),
 }
 _OPTIONS = "docs/tuning/options.svg"
-# What the example compares, as the page has it on the command line.
+# The example's --compare arguments, as in the page's command.
 TRIED = "circuit_breaker=true, max_concurrency=504 queue_size=504, rate_limit=17"
 
 
@@ -42,10 +46,10 @@ def generated(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
 
 
 def digests(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
-    """Return by a part's name what it was made from, in few letters; takes seconds.
+    """Return a digest of the inputs of each part, by name; takes seconds.
 
-    The settings, the days, and what comes of a usual day as it is chosen: so nine days of every value need not be
-    played to see that the machines still do what they did.
+    The digest covers settings, days, and the outcome of one day under the chosen row. So a test can tell whether a
+    part is out of date without running nine days of every row.
     """
     found = {section.name: work.digest(section, over) for section in SECTIONS}
     team = [_team(root)]
@@ -55,7 +59,7 @@ def digests(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
 
 
 def curves(path: str) -> str:
-    """Return the picture of one day under some of a section's rows."""
+    """Return the curves of one day under some of a section's rows."""
     section, labels = CURVES[path]
     rows = {row.label: row for row in section.rows}
     variants = [
@@ -65,17 +69,17 @@ def curves(path: str) -> str:
 
 
 def suggested(root: Path = _ROOT) -> str:
-    """Return what is suggested to the team of the example."""
+    """Return the suggestion for the example's team."""
     return grid_search.text(grid_search.suggested([_team(root)], {}, 1))
 
 
 def tried(root: Path = _ROOT) -> str:
-    """Return what comes of that, beside other settings and none."""
+    """Return the comparison of that with other settings and with none."""
     return report.table(plan.play(_team(root), plan.variants("aibridge,none", "", TRIED), 1))
 
 
 def outdated(root: Path = _ROOT, over: Over = map) -> list[str]:
-    """Return the paths of the files that are missing or say something else than the simulator; takes minutes."""
+    """Return the paths of the files that are missing or differ from the simulator's results; takes minutes."""
     return [path for path, text in generated(root, over).items() if not _is(root / path, text)]
 
 

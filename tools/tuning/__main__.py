@@ -1,4 +1,4 @@
-"""`python -m tools.tuning` writes tables and pictures; with --check it tells which are out of date."""
+"""`python -m tools.tuning` writes tables and pictures; with --check it names the ones that are out of date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sections side by side, as one SVG: a panel each, a line for each scenario, what is answered over the values."""
+"""Sections as panels of one SVG: the share of requests served over the values, a line per scenario."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ path { fill: none; stroke-width: 1.5; } .grid { stroke: #d5dbe1; } .chosen { fil
 
 
 def chart(sections: Sequence[Section], found: Mapping[str, Means]) -> str:
-    """Return the picture; what is chosen stands on a lighter ground."""
+    """Return the SVG; the chosen row is shaded."""
     rows = -(-len(sections) // _COLUMNS)
     width, height = _COLUMNS * _WIDE, 30 + rows * _HIGH
     parts = [

@@ -1,7 +1,7 @@
-"""The days that settings are tried on: scenarios that come with the simulator, each many times.
+"""The days that settings are compared on: shipped scenarios, each with several seeds.
 
-A day's number is its seed, and decides how long its troubles last: nothing is to be won by a cooldown that happens
-to end with the outage.
+A day's number is its seed, and also scales how long its faults last, so that a cooldown cannot win by ending with
+the outage by chance.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from functools import cache
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.scenario.scenario import Scenario
 
-# How long trouble lasts on each of the days, as a part of what the scenario says.
+# The duration of faults on each day, relative to the scenario's.
 LENGTHS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.4, 1.6)
 
 
 @cache
 def day(name: str, number: int) -> Scenario:
-    """Return what happens on one day of a scenario; days count from 1."""
+    """Return one day of a scenario; days count from 1."""
     length = LENGTHS[number - 1]
     given = _OWN[name]() if name in _OWN else plan.shipped(name)
     phases, crowds = given.phases, given.crowds
-    # The first begins when it did; those that come again keep the share of the time that they take.
+    # The first fault begins as in the scenario; repeated ones keep their share of the time.
     first = min((start for start, _ in given.troubles), default=0.0)
 
     def longer(start: float, end: float) -> tuple[float, float]:
@@ -47,14 +47,14 @@ def day(name: str, number: int) -> Scenario:
 
 
 def _saying(seconds: float) -> Scenario:
-    """An outage whose provider says when to come back; infinite: when it will be over."""
+    """An outage with Retry-After of `seconds`; infinite: the true time until its end."""
     given = plan.shipped("outage")
     phases = tuple(dataclasses.replace(each, retry_after=seconds) for each in given.phases)
     return dataclasses.replace(given, phases=phases)
 
 
 def _account() -> Scenario:
-    """Keys of one account: none has a quota, together they are beyond what the account may have in flight."""
+    """Keys of one account without quotas of their own, which together exceed the account's concurrency limit."""
     given = plan.shipped("quota")
     model = dataclasses.replace(given.model, requests_per_minute=0, slots=40, when_full="429")
     return dataclasses.replace(given, model=model)

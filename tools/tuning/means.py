@@ -1,4 +1,4 @@
-"""Many days of one setting, as one row of numbers."""
+"""Means over the days of one row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aibridge_trio.simulate.results.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """What came of all days: means, but of the way back the median; None where nothing is to be said."""
+    """Means over days, and the median of the recovery time; None where there is nothing to measure."""
 
     shares: tuple[float, ...]
     wasted: float
@@ -25,11 +25,11 @@ class Mean:
 
     @property
     def share(self) -> float:
-        """Which share of the wishes was fulfilled."""
+        """The share of requests that were served."""
         return fmean(self.shares)
 
     def against(self, other: Mean) -> tuple[float, float]:
-        """Return how many more were fulfilled than by another, as a share, and its standard error; day by day."""
+        """Return the mean difference in shares served, day by day, and its standard error."""
         differences = [mine - theirs for mine, theirs in zip(self.shares, other.shares, strict=True)]
         error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
         return fmean(differences), error

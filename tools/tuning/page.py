@@ -1,4 +1,4 @@
-"""docs/tuning.md: words by hand, and between marks what the simulator says. Only the latter is written."""
+"""docs/tuning.md: prose written by hand, and generated parts between marks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _PART = re.compile(r"^<!-- (\S+) (\S+) -->\n(.*?)^<!-- end -->$", re.MULTILINE |
 
 
 def parts(page: str) -> dict[str, tuple[str, str]]:
-    """Return what stands between marks, by name: the digest of what it was made from, and the text."""
+    """Return the generated parts by name: the digest of their inputs, and the text."""
     return {name: (digest, text) for name, digest, text in _PART.findall(page)}
 
 
 def filled(page: str, new: Mapping[str, tuple[str, str]]) -> str:
-    """Return the page with these parts in place of its own: of all of them."""
+    """Return the page with all of its parts replaced."""
     assert sorted(parts(page)) == sorted(new), sorted(set(parts(page)) ^ set(new))
 
     def part(old: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What is tried: a section for each default, with the scenarios where it matters and the values beside it."""
+"""What is compared: a section for each default, with scenarios where it matters, and other values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aibridge_trio.simulate.run import AIBRIDGE
 
 
 class Row(NamedTuple):
-    """One thing to be tried: what it is called, and the settings that differ from the scenario's."""
+    """One row: its label, the settings that differ from the scenario's, and the policy."""
 
     label: str
     settings: str
@@ -16,7 +16,7 @@ class Row(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Rows that are compared with one of them, `chosen`, in each of some scenarios; `head` is what they are."""
+    """Rows that are compared with the `chosen` one in each of some scenarios; `head` is their column's heading."""
 
     name: str
     head: str
@@ -26,13 +26,13 @@ class Section(NamedTuple):
 
 
 def _option(name: str, values: str, chosen: str, *scenes: str) -> Section:
-    """One option alone; `values` are written with spaces between."""
+    """A section for one option; `values` are separated by spaces."""
     rows = tuple(Row(value, f"{name}={value}") for value in values.split())
     return Section(name, f"`{name}`", scenes, rows, chosen)
 
 
 def _grid(name: str, first: str, second: str, pairs: str, chosen: str, *scenes: str) -> Section:
-    """Two options together, as pairs `A/B`."""
+    """A section for two options, with pairs of values `A/B`."""
     rows = tuple(
         Row(f"{one} / {other}", f"{first}={one} {second}={other}")
         for one, _, other in (pair.partition("/") for pair in pairs.split())
@@ -42,7 +42,7 @@ def _grid(name: str, first: str, second: str, pairs: str, chosen: str, *scenes: 
 
 _NO_LIMITS = "max_concurrency=0 queue_size=0"
 _WITHOUT_BREAKER = "circuit_breaker=false"
-# What the shipped scenarios switch on is a limit, a queue and the breaker.
+# The shipped scenarios enable a limit, a queue and the breaker.
 POLICIES = Section(
     "policies",
     "policy",

@@ -1,4 +1,4 @@
-"""A section as a table in Markdown: the chosen row in bold, the others against it."""
+"""A section as a Markdown table: the chosen row in bold, the others compared with it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _cells(mean: Mean) -> list[str]:
 
 
 def _signed(number: float) -> str:
-    """With a minus as it is printed, and no sign to nothing."""
+    """The number with a sign, with a typographic minus; zero without one."""
     return f"{number:+.1f}".replace("-", "−") if number else "0.0"
 
 

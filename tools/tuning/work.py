@@ -1,4 +1,4 @@
-"""Plays what the sections want to know, each play once, whoever asks."""
+"""The runs of the simulator that the sections need, each run once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tools.tuning.days import LENGTHS, day
 from tools.tuning.means import Mean, mean
 from tools.tuning.sections import Row, Section
 
-# The day whose troubles last as long as the scenario says: it stands for the others in a digest.
+# The day with the scenario's own durations; it represents the others in a digest.
 _USUAL = LENGTHS.index(1.0) + 1
 _NO_CURVES = Curves(1.0, [], [], [], [], [], [])
 
 
 class Task(NamedTuple):
-    """One play: a day of a scenario, under a policy with some settings."""
+    """One run: a day of a scenario, under a policy with settings."""
 
     scene: str
     day: int
@@ -29,13 +29,13 @@ class Task(NamedTuple):
     settings: str
 
 
-# Plays tasks, in order; a pool's, or the builtin.
+# Runs tasks and returns outcomes in order: a pool's map, or the builtin.
 Over = Callable[[Callable[[Task], Outcome], Sequence[Task]], Iterable[Outcome]]
 Means = Mapping[tuple[str, str], Mean]
 
 
 def played(task: Task) -> Outcome:
-    """Return what comes of one play, without its curves."""
+    """Run a task and return its outcome without curves."""
     variant = Variant("", task.policy, parse_settings(task.settings))
     [outcome] = plan.play(day(task.scene, task.day), [variant], task.day).outcomes
     return dataclasses.replace(outcome, curves=_NO_CURVES)
@@ -56,9 +56,9 @@ def means(sections: Sequence[Section], over: Over) -> dict[str, Means]:
 
 
 def digest(section: Section, over: Over) -> str:
-    """Return a few letters that change if what is played changes, or what comes of a usual day as it is chosen.
+    """Return a digest of a section's inputs, and of the outcome of one day under its chosen row.
 
-    So nine days of every value need not be played to see that the machines still do what they did.
+    It tells whether the section is out of date without running nine days of every row.
     """
     [chosen] = [row for row in section.rows if row.label == section.chosen]
     inputs = repr((section, [day(scene, number) for scene in section.scenes for number in _numbers()]))
@@ -81,7 +81,7 @@ def _numbers() -> range:
 
 
 def _task(scene: str, row: Row, number: int) -> Task:
-    """The same play under one name, however it is asked for: what the scenario says anyway is left out."""
+    """The task in normal form, without settings that equal the scenario's, so that equal runs are run once."""
     told = parse_settings(row.settings)
     given = day(scene, number).settings
     other = {name: value for name, value in sorted(told.items()) if given[name] != value}

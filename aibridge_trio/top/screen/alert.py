@@ -99,7 +99,7 @@ def alerts(picture: Picture, link: Link, now: float) -> list[str]:
 
 
 def _shadow(picture: Picture, width: int) -> Line:
-    """The protections in shadow, by name if there is room."""
+    """The protections in shadow, by name if the width allows."""
     shadow = picture.document.shadow
     if not shadow:
         return []
@@ -109,7 +109,7 @@ def _shadow(picture: Picture, width: int) -> Line:
 
 
 def _packed(parts: Sequence[Line], width: int) -> list[Line]:
-    """Put each part into the first line with room for it."""
+    """Put each part into the first line that has space for it."""
     packed: list[Line] = []
     for part in parts:
         line = next((line for line in packed if length(line) + 2 + length(part) <= width), None)

@@ -107,7 +107,7 @@ def _dashboard(picture: Picture, view: View, canvas: Canvas, age: float, room: i
 
 
 def _stacked(stack: Sequence[_Block], height: int | None) -> list[Line]:
-    """Stack blocks into so many lines, with empty lines between them if there is room."""
+    """Stack blocks into so many lines, with empty lines between them if they fit."""
     if height is None:
         return [line for block in stack for line in ([], *block.lines)]
     left = height

@@ -196,7 +196,7 @@ def _shadowed(picture: Picture) -> bool:
 
 
 def _limited(in_flight: int, limit: int, width: int) -> Cell:
-    """The number in flight, with its limit if there is room."""
+    """The number in flight, with its limit if that fits."""
     alone = count(in_flight)
     both = f"{alone}/{count(limit)}" if limit else alone
     full = bool(limit) and in_flight >= limit

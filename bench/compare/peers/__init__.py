@@ -1,4 +1,4 @@
-"""Whom the work goes through: one module a proxy, each says how it is started and spoken to."""
+"""The proxies that are compared: one module each, with its configuration and its URLs."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def _launch(program: str, place: Place) -> Launch:
 
 
 def _config(place: Place) -> str:
-    # Its workers would be nobody, who may not write into root's temporary folder.
+    # By default its workers run as user `nobody`, which cannot write into root's temporary folder.
     user = "user root;" if os.geteuid() == 0 else ""
     return f"""
 daemon off; worker_processes 1; error_log stderr error; pid {place.folder}/nginx.pid; {user}

@@ -17,7 +17,7 @@ from bench.compare.turns import in_turns
 # Short turns, many of them: so short that a disturbance hits few, so many that everyone has some without.
 _TURNS = 4
 _REQUESTS, _SECONDS = 300, 0.8
-# The first of a turn are not counted: they find the caches full of somebody else's work.
+# The first of a turn are not counted: caches hold other processes' data.
 _WARM = 10
 
 

@@ -20,7 +20,7 @@ from bench.compare.turns import in_turns
 SLOTS, SERVICE = 40, 0.2
 CAPACITY = SLOTS / SERVICE
 LOADS = (1, 3, 10)
-# What is offered when nobody is in anybody's way.
+# The load without contention.
 UNLOADED = 0.25
 # Ten times the service: the callers' patience, which only the straight way tries.
 _PATIENCE = 10 * SERVICE

@@ -1,4 +1,4 @@
-"""Whom the questions are put to: one module a gateway, each says how it is configured for what."""
+"""The gateways that can be asked: one module each, with its configuration for each question."""
 
 from __future__ import annotations
 

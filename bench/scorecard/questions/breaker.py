@@ -39,7 +39,7 @@ async def no_retries(scene: Scene) -> str:
     for _ in range(_MANY):
         answer = await scene.ask()
         if answer.status == _OK:
-            raise No("served while the provider serves nobody")
+            raise No("served while the provider serves no request")
         calls.append(await scene.provider.calls())
     reached = sum(after > before for before, after in pairwise(calls))
     evidence = f"{calls[-1]} calls by the {reached} of {_MANY} requests that reached it"
@@ -111,11 +111,11 @@ async def overload_event_trips(scene: Scene) -> str:
 
 @question(11, "refused connections do trip", Setup.BREAKER)
 async def refused_connections_trip(scene: Scene) -> str:
-    """The provider's port is closed, then somebody answers there again: the next request is not let through."""
+    """The provider's port is closed, then it answers again: the next request is not let through."""
     await trio.to_thread.run_sync(scene.provider.stop)
     try:
         answers = [await scene.ask() for _ in range(2 * scene.terms.threshold)]
-        reached, last = await _somebody_is_reached(scene)
+        reached, last = await _provider_is_reached(scene)
     finally:
         await scene.provider.start()
     failures = f"{len(answers)} refused connections (answered with {answers[0]})"
@@ -124,7 +124,7 @@ async def refused_connections_trip(scene: Scene) -> str:
     return f"after {failures} not let through: {last}"
 
 
-async def _somebody_is_reached(scene: Scene) -> tuple[bool, Answer]:
+async def _provider_is_reached(scene: Scene) -> tuple[bool, Answer]:
     """Listen where the provider was, which is quicker than its start; tell whether anything is posted there."""
     spoken = False
 
@@ -154,7 +154,7 @@ async def told_by_the_provider(scene: Scene) -> str:
     took, wait = median(each.seconds for each in answers), told(answers[-1])
     said = "no time to come back" if wait is None else f"come back in {wait:g} s"
     evidence = f"{answers[0].status} in {milliseconds(took)}, {said}"
-    # What has passed meanwhile is less; so that callers don't come together some are told a little more.
+    # What has passed meanwhile is less; and jitter lengthens some waits a little.
     if wait is None or not terms.told * 0.8 <= wait <= terms.told * 1.3 or took >= terms.at_once:
         raise No(evidence)
     return evidence
@@ -174,7 +174,7 @@ async def served_again(scene: Scene) -> str:
         if reached or answer.status == _OK:
             raise No(f"the first request let through was answered with {answer}, {took}")
         await trio.sleep(_TICK)
-    raise No(f"nobody let through, {took}; the cooldown is {scene.terms.cooldown:g} s")
+    raise No(f"no request let through, {took}; the cooldown is {scene.terms.cooldown:g} s")
 
 
 @question(20, "breaker state and rejects in metrics", Setup.BREAKER)

@@ -15,7 +15,7 @@ from bench.scorecard.terms import Setup
 
 _OK = 200
 _EVENTS, _SEEN, _PACE = 20, 3, 0.1
-# A request as no serializer of ours would write it: order, spaces, escapes, numbers, a field that nobody knows.
+# A request as no serializer of ours would write it: order, spaces, escapes, numbers, an unknown field.
 _ODD_REQUEST = (
     '{"stream" : %s,\n\t"model": "' + MODEL + '", "temperature":1.0e0, "x_unknown": [1.10, null, {"b":1,"a":2}],'
     ' "messages":[ {"content":"caf\\u00e9 \N{HOT BEVERAGE} \\/","role":"user"} ]}'
