@@ -64,7 +64,7 @@ def test_what_goes_up(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAYS)
 def test_what_stays_behind(name: str) -> None:
-    """What steers the provider or whoever stands before it, and whatever is not known."""
+    """Headers that influence the provider or a proxy before it are dropped, and unknown ones."""
     assert key().headers([(name.encode(), b"x")]) == [
         (b"openai-project", b"proj_1"),
         (b"authorization", b"Bearer " + KEY.encode()),

@@ -83,7 +83,7 @@ async def test_the_timer_ends_the_cooldown_without_traffic(lab: Lab, autojump_cl
 
 
 async def test_the_timer_expires_hung_probes(lab: Lab, autojump_clock: MockClock) -> None:
-    """Probes that hang give their permits back without anybody asking."""
+    """Probes that hang give their permits back by the timer alone."""
     lab.trip()
     await trio.sleep(30)
 
@@ -127,7 +127,7 @@ async def test_the_timer_of_an_overridden_cooldown_is_off(lab: Lab, autojump_clo
 async def test_the_timer_sleeps_until_something_is_due(
     lab: Lab, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is polled: the timer wakes when something has changed or fallen due, and not in between."""
+    """Nothing is polled: the timer wakes when something changes or is due, and not in between."""
     lab.trip()
     await wait_all_tasks_blocked()
     rings: list[float] = []
@@ -173,7 +173,7 @@ async def test_a_fault_is_a_failure(lab: Lab, autojump_clock: MockClock, timeout
 
 
 async def test_any_other_exception_is_neutral(lab: Lab, autojump_clock: MockClock) -> None:
-    """A bug of ours or a reject says nothing of the provider."""
+    """A bug of the bridge or a reject is neutral."""
     with pytest.raises(ValueError), lab.circuit.admit():
         raise ValueError
     assert lab.verdicts == ["neutral"]
@@ -226,7 +226,7 @@ async def test_a_cancelled_request_is_neutral(lab: Lab, autojump_clock: MockCloc
 
 
 async def test_a_cancelled_request_keeps_its_verdict(lab: Lab, autojump_clock: MockClock) -> None:
-    """A caller that leaves after the verdict takes nothing back."""
+    """A caller that leaves after the verdict does not change it."""
     with trio.move_on_after(1), lab.circuit.admit() as attempt:
         attempt.report(OVERLOAD)
         await trio.sleep_forever()
@@ -292,7 +292,7 @@ async def test_what_opened_meanwhile_refuses_what_becomes_whole(lab: Lab, autoju
 
 
 async def test_what_is_being_answered_is_not_refused(lab: Lab, autojump_clock: MockClock) -> None:
-    """A provider may answer an upload while it goes on: its end is no moment to break the answer off."""
+    """An upload that is being answered is not refused at its end."""
     attempt = lab.circuit.admit()
     attempt.response_started([])
     lab.trip()
@@ -307,7 +307,7 @@ async def test_what_is_being_answered_is_not_refused(lab: Lab, autojump_clock: M
 async def test_a_failure_before_it_is_whole_counts_if_there_is_a_permit(
     lab: Lab, autojump_clock: MockClock, others: int, path: list[str]
 ) -> None:
-    """A provider's 503 to half an upload is one to a probe; where no other may probe it changes nothing."""
+    """A 503 to half an upload fails a probe; if no probe is free, it changes nothing."""
     lab.trip()
     await trio.sleep(30)
     early = lab.circuit.admit()
@@ -332,7 +332,7 @@ async def test_neutral_words_before_it_is_whole_take_nothing(lab: Lab, autojump_
 
 
 async def test_early_failures_open_it(lab: Lab, autojump_clock: MockClock) -> None:
-    """Refused uploads count in the window like all else; what was left behind opens nothing again."""
+    """Failures of unfinished uploads count in the window; stale ones do not reopen the breaker."""
     late = lab.circuit.admit()
     for _ in range(5):
         with lab.circuit.admit() as attempt:
@@ -344,7 +344,7 @@ async def test_early_failures_open_it(lab: Lab, autojump_clock: MockClock) -> No
 
 
 async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    """What was let through early is not asked again when it is whole; what began before the ramp is."""
+    """The ramp applies once: at the ticket, or at the permit if the ticket is older than the ramp."""
     lab = Lab(BreakerPolicy(ramp=30.0))
     lab.trip()
     await trio.sleep(30)
@@ -373,7 +373,7 @@ async def test_a_ramp_gives_each_request_one_share(autojump_clock: MockClock, nu
 
 
 async def test_in_shadow_a_late_refusal_is_counted_and_let_through(autojump_clock: MockClock) -> None:
-    """Once for each request, early or late."""
+    """In shadow a refusal is counted once for each request, early or late."""
     lab = Lab(BreakerPolicy())
     lab.circuit = Circuit("openai", BreakerPolicy(), trio.current_time, lab.events.append, shadow=True)
     would: list[str] = []
@@ -404,7 +404,7 @@ async def test_refusals_name_provider_and_wait(lab: Lab, autojump_clock: MockClo
 
 
 async def test_a_refused_request_is_not_judged(lab: Lab, autojump_clock: MockClock) -> None:
-    """Our own reject is no verdict."""
+    """The bridge's own reject is no verdict."""
     lab.trip()
     lab.events.clear()
     with pytest.raises(CircuitOpen), lab.circuit.admit():
@@ -504,13 +504,13 @@ async def test_off_lets_all_through_and_still_counts(autojump_clock: MockClock) 
 
 
 def test_a_repr_tells_the_state() -> None:
-    """A circuit shows whose it is and how it stands."""
+    """A circuit's representation has its provider, scope and state."""
     lab = Lab(BreakerPolicy(), lambda: 0.0)
     assert repr(lab.circuit) == "<Circuit openai <Breaker closed mode=auto generation=0>>"
 
 
 def test_a_hold_without_a_judge_hears_nothing() -> None:
-    """An attempt that does not vote has no verdict."""
+    """An attempt without a circuit has no verdict."""
     attempt = Attempt(None)
     attempt.report(SUCCESS)
     assert attempt.verdict is None

@@ -95,7 +95,7 @@ def reason(answer: httpx.Response) -> str:
 async def test_the_cooldown_is_the_longest_of_what_was_said(
     autojump_clock: MockClock, network: Network, status: int, headers: dict[str, str], seconds: float
 ) -> None:
-    """Retry-After and the reset times of spent quotas lengthen the configured cooldown, up to five minutes."""
+    """Retry-After and the reset times of exhausted quotas lengthen the cooldown, up to five minutes."""
     await network.answer("openai", Provider(status, headers))
     async with network.bridge(**RULES) as bridge:
         await fail(bridge)
@@ -130,7 +130,7 @@ async def test_anthropics_reset_times_are_read_by_its_own_clock(
 async def test_a_later_longer_word_extends_and_a_shorter_one_never_cuts(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Requests that were under way when it opened still tell when to come back."""
+    """Retry hints of requests that were under way when it opened still count."""
     words = {b"60": 5.0, b"120": 10.0, b"1": 15.0}
 
     async def provider(request: Request, reply: Reply) -> None:
@@ -242,7 +242,7 @@ async def test_three_keys_are_the_providers_trouble(autojump_clock: MockClock, n
 
 
 async def test_the_central_key_is_everybodys(autojump_clock: MockClock, network: Network) -> None:
-    """Its 429s count against the provider, whoever asks, and no caller's key rests for them."""
+    """The central key's 429s count against the provider, and no caller's key is put in cooldown."""
     await network.answer("openai", Provider(429))
     async with network.bridge(**BY_KEY, openai_api_key=Secret("sk-central")) as bridge:
         await fail(bridge, headers=ALICE)
@@ -251,7 +251,7 @@ async def test_the_central_key_is_everybodys(autojump_clock: MockClock, network:
 
 
 async def test_other_failures_of_a_key_are_the_providers(autojump_clock: MockClock, network: Network) -> None:
-    """A 503 says nothing of a key; a rate limit inside a 200 stream does."""
+    """A 503 starts no key's cooldown; a rate limit inside a 200 stream does."""
 
     async def limited(_: Request, reply: Reply) -> None:
         await reply.start(200, SSE)
@@ -270,7 +270,7 @@ async def test_other_failures_of_a_key_are_the_providers(autojump_clock: MockClo
 
 
 async def test_an_empty_account_rests_nobody(autojump_clock: MockClock, network: Network) -> None:
-    """Where waiting never helps no key rests."""
+    """An exhausted account's 429 starts no cooldown."""
 
     async def exhausted(_: Request, reply: Reply) -> None:
         await reply.answer(429, JSON, b'{"error":{"code":"insufficient_quota"}}')
@@ -398,7 +398,7 @@ async def test_a_429_of_the_central_key_or_of_no_key_always_counts(
 async def test_one_callers_long_answers_open_nothing_while_others_are_answered(
     autojump_clock: MockClock, network: Network, key: Secret | None, options: dict[str, Any]
 ) -> None:
-    """How long a provider thinks depends on what was asked; that the central key went up changes nothing."""
+    """Timeouts are caller-related with the central key, too."""
 
     async def thinks(request: Request, reply: Reply) -> None:
         body = b"".join([piece async for piece in request.body])
@@ -432,7 +432,7 @@ async def test_one_callers_long_answers_open_nothing_while_others_are_answered(
 async def test_what_the_provider_says_of_itself_always_counts(
     autojump_clock: MockClock, network: Network, status: int
 ) -> None:
-    """A 503 that one caller meets is the provider's, whoever is answered."""
+    """A 503 to one caller counts against the provider, whichever other callers are answered."""
     provider = Provider(status)
     provider.ill = {ALICE["authorization"].encode()}
     await network.answer("openai", provider)
@@ -572,7 +572,7 @@ async def test_a_body_is_not_read_when_all_is_open(autojump_clock: MockClock, ne
 async def test_what_passes_through_is_refused_while_all_is_open(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """And an operator's word is for all scopes."""
+    """An override applies to all scopes."""
     await network.answer("openai", Provider())
     async with network.bridge(**BY_MODEL) as bridge:
         answer = await bridge.admin.post("/breakers/openai", json={"mode": "open"})

@@ -89,6 +89,6 @@ async def test_stored_references_can_be_refused(
     [b'{"input":"the \\"file_id\\" is"}', b'{"conversation":null}', b'{"input":[{"role":"user","content":"hi"}]}'],
 )
 async def test_ordinary_bodies_go_up(autojump_clock: MockClock, network: Network, said: bytes) -> None:
-    """What only speaks of a name names nothing; a caller's own key may name what it likes."""
+    """Text that only mentions a name is allowed; with a caller's own key every reference is."""
     assert await ask(network, RESPONSES, said, stored_references=False) == "200"
     assert await ask(network, RESPONSES, nested("file_id"), stored_references=False, keys=False) == "200"

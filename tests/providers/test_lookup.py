@@ -83,7 +83,7 @@ TRICKS = [
 @pytest.mark.parametrize("path", TRICKS)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_tricked_paths_are_bad_requests(method: str, path: str) -> None:
-    """A path that another reader may resolve into a different one is refused, wherever it leads."""
+    """A path that another parser may resolve to a different one is rejected."""
     with pytest.raises(BadRequest):
         match(method, path)
 
@@ -93,7 +93,7 @@ def test_tricked_paths_are_bad_requests(method: str, path: str) -> None:
     ["/openai/v1/models/a..b", "/openai/v1/models/.hidden", "/openai/v1/models/x.", "/copilot/.well-known/x"],
 )
 def test_dots_inside_segments_are_no_trick(path: str) -> None:
-    """Only segments that consist of dots move in a tree."""
+    """Only segments that are `.` or `..` are dot segments."""
     assert isinstance(match("GET", path), Target)
 
 

@@ -21,7 +21,7 @@ def test_names_and_numbers() -> None:
 
 
 def test_a_new_breaker_is_closed_and_automatic() -> None:
-    """A breaker begins closed, empty, ruled by itself, and has nothing to do."""
+    """A new breaker is closed, automatic and empty, and nothing is due."""
     lab = Lab()
     statistics = lab.breaker.statistics(0.0)
     assert (statistics.state, statistics.mode, statistics.since) == (State.CLOSED, Mode.AUTO, 0.0)
@@ -31,7 +31,7 @@ def test_a_new_breaker_is_closed_and_automatic() -> None:
 
 
 def test_the_whole_circle() -> None:
-    """A breaker goes from closed to open to half-open to closed, and tells each transition once, in order."""
+    """A breaker goes from closed to open to half-open to closed, and reports each transition once, in order."""
     lab, now = half_open()
     for permit in [lab.admitted(now) for _ in range(3)]:
         lab.settle(permit, SUCCESS, now + 1)
@@ -44,7 +44,7 @@ def test_the_whole_circle() -> None:
 
 
 def test_since_is_the_beginning_of_the_state() -> None:
-    """The statistics tell since when a state has lasted."""
+    """The statistics have the time at which the state began."""
     lab = tripped(at=4.0)
     assert lab.breaker.statistics(9.0).since == 4.0
     assert lab.breaker.statistics(50.0).since == 50.0  # applied by the next call
@@ -69,7 +69,7 @@ def test_the_threshold_opens_it() -> None:
 
 
 def test_the_window_forgets() -> None:
-    """Failures that are exactly one window old count no more."""
+    """Failures that are exactly one window old no longer count."""
     lab = Lab()
     lab.fail(0, 1, 2, 3, 10)
     assert lab.state(10.0) is State.CLOSED
@@ -153,7 +153,7 @@ def test_settle_applies_a_due_cooldown() -> None:
 
 
 def test_the_timer_applies_a_due_cooldown() -> None:
-    """With no traffic at all, `advance` alone makes the state true, at the moment that `next_due` names."""
+    """Without any requests, `advance` ends the cooldown, at the time that `next_due` returns."""
     lab = tripped(at=5.0)
     assert lab.breaker.next_due() == 35.0
     lab.breaker.advance(34.75)
@@ -196,7 +196,7 @@ def test_a_permit_of_an_older_generation_changes_nothing() -> None:
 
 
 def test_an_old_failure_does_not_count_in_the_next_closed_state() -> None:
-    """A request from before the trip does not spend the failures of the recovered provider."""
+    """A failure of a request from before the trip does not count after the recovery."""
     lab = Lab()
     old = [lab.admitted(0.0) for _ in range(10)]
     lab.fail(*[0.0] * 5)
@@ -208,7 +208,7 @@ def test_an_old_failure_does_not_count_in_the_next_closed_state() -> None:
 
 
 def test_a_second_settle_changes_nothing() -> None:
-    """One permit is one vote, however often it is given back."""
+    """One permit counts once, however often it is settled."""
     lab = Lab()
     permit = lab.admitted(0.0)
     for _ in range(10):
@@ -398,7 +398,7 @@ def test_a_provider_slower_than_the_deadline_closes_it() -> None:
 
 
 def test_a_late_verdict_counts_once() -> None:
-    """Twice the same permit is one success; a neutral is its last word."""
+    """Settling a permit twice is one success; after a neutral nothing counts."""
     lab, now = half_open()
     permit, silent = lab.admitted(now), lab.admitted(now)
     for _ in range(5):
@@ -472,7 +472,7 @@ def test_a_failure_after_the_time_out_reopens() -> None:
 
 
 def test_a_late_failure_counts_once() -> None:
-    """After its one late failure a timed-out probe has nothing more to say."""
+    """After one late failure nothing more of a timed-out probe counts."""
     lab, now = half_open()
     permit = lab.admitted(now)
     lab.settle(permit, OVERLOAD, now + 45)
@@ -550,7 +550,7 @@ def test_passed_through_requests_pass_while_closed() -> None:
 
 
 def test_a_repr_tells_the_state() -> None:
-    """Breaker and permit say at a glance how they stand."""
+    """The representations of breaker and permit show their states."""
     lab = Lab()
     permit = lab.admitted(0.0)
     assert repr(lab.breaker) == "<Breaker closed mode=auto generation=0>"
@@ -560,7 +560,7 @@ def test_a_repr_tells_the_state() -> None:
 
 
 def test_statistics_are_frozen() -> None:
-    """Statistics are a picture: what happens later does not change them."""
+    """Statistics are a snapshot: later events do not change them."""
     lab = Lab()
     before = lab.breaker.statistics(0.0)
     copy = replace(before)

@@ -26,7 +26,7 @@ def test_one_callers_own_failures_open_nothing_while_another_is_answered(evidenc
 @pytest.mark.parametrize("evidence", [LIMITED, LATE])
 @pytest.mark.parametrize("who", ["none", "the same", "long ago", "neutral", "failed"])
 def test_with_no_other_caller_there_they_trip_as_ever(evidence: Evidence, who: str) -> None:
-    """Another caller is there only if it was answered, and in the window."""
+    """Another caller is present only if it was answered within the window."""
     lab = Lab()
     match who:
         case "the same":
@@ -45,7 +45,7 @@ def test_with_no_other_caller_there_they_trip_as_ever(evidence: Evidence, who: s
 
 
 def test_others_failures_always_count() -> None:
-    """503s open it, whoever meets them and whoever is answered."""
+    """503s open it, whichever caller gets them and whichever is answered."""
     lab = Lab()
     lab.meet("other", SUCCESS, 0.0)
     lab.meet("one", LIMITED, *[0.0] * 20)
@@ -66,7 +66,7 @@ def test_own_failures_do_not_push_others_out_of_the_window() -> None:
 
 
 def test_two_callers_own_failures_count() -> None:
-    """Then it is no longer what one caller meets, and all of them count."""
+    """Caller-related failures of two callers all count."""
     lab = Lab()
     lab.meet("third", SUCCESS, 0.0)
     lab.meet("one", LIMITED, 1, 1, 1, 1, 1, 1)
@@ -76,7 +76,7 @@ def test_two_callers_own_failures_count() -> None:
 
 
 def test_failures_of_long_ago_make_no_second_caller() -> None:
-    """Another caller's own failure ages with the window."""
+    """Another caller's failure no longer counts when it is older than the window."""
     lab = Lab()
     lab.meet("two", LIMITED, 0)
     lab.meet("third", SUCCESS, 9)
@@ -85,7 +85,7 @@ def test_failures_of_long_ago_make_no_second_caller() -> None:
 
 
 def test_what_does_not_count_says_nothing_of_when_to_come_back() -> None:
-    """Where 503s open it, one caller's 300 s are its own; so are those of a request from before."""
+    """If 503s open it, the hint of one caller's 429 does not extend the cooldown; nor does a stale one."""
     lab = Lab(BreakerPolicy())
     slow = lab.admitted(0.0, "one")
     lab.meet("other", SUCCESS, 0.0)
@@ -96,7 +96,7 @@ def test_what_does_not_count_says_nothing_of_when_to_come_back() -> None:
 
 
 def test_one_caller_does_not_keep_it_open() -> None:
-    """Half-open, one caller's own failures are no verdict if others were refused meanwhile: those may probe."""
+    """In half-open, one caller's failures do not reopen it if others were refused meanwhile: those may probe."""
     lab = Lab(BreakerPolicy())
     lab.meet("one", LIMITED, *[0] * 5, retry_after=300.0)
     assert lab.refused(10.0, "other").wait == 290.0
@@ -130,7 +130,7 @@ def test_who_was_refused_is_expected_for_so_long() -> None:
 
 
 def test_two_callers_reopen_it() -> None:
-    """Both of them meet it: it is the provider."""
+    """If two callers' probes fail, the failures count."""
     lab = Lab(BreakerPolicy())
     lab.fail(*[0] * 5)
     lab.refused(10.0, "one")
@@ -142,7 +142,7 @@ def test_two_callers_reopen_it() -> None:
 
 
 def test_a_callers_refusal_is_forgotten_when_it_closes() -> None:
-    """In closed only answers show that another is there."""
+    """While closed, only answers show that another caller is present."""
     lab = Lab(BreakerPolicy())
     lab.fail(*[0] * 5)
     lab.refused(29.0, "other")

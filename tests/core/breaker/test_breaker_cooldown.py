@@ -61,7 +61,7 @@ def test_a_probes_word_is_its_own() -> None:
 
 
 def test_only_failures_are_heard() -> None:
-    """Successes and neutrals carry no word, and a second settle none either."""
+    """Retry hints of successes, neutrals and second settles do not count."""
     lab = Lab(HEARS)
     for evidence in (SUCCESS, NEUTRAL):
         permit = lab.admitted(0.0)
@@ -73,7 +73,7 @@ def test_only_failures_are_heard() -> None:
 
 @pytest.mark.parametrize("evidence", [SUCCESS, NEUTRAL])
 def test_what_is_no_failure_extends_nothing(evidence: Evidence) -> None:
-    """A success or neutral of a request from before it opened carries no word."""
+    """A retry hint of a stale success or neutral does not count."""
     lab = Lab(HEARS)
     late = lab.admitted(0.0)
     lab.fail(0.0, 0.0)
@@ -82,7 +82,7 @@ def test_what_is_no_failure_extends_nothing(evidence: Evidence) -> None:
 
 
 def test_a_later_longer_word_extends_and_no_word_cuts() -> None:
-    """Requests from before it opened may still tell of a later time, each once."""
+    """Stale failures may still extend the cooldown, each once."""
     lab = Lab(HEARS)
     late = [lab.admitted(0.0) for _ in range(4)]
     lab.fail(0.0, 0.0)
@@ -96,7 +96,7 @@ def test_a_later_longer_word_extends_and_no_word_cuts() -> None:
 
 
 def test_a_word_moves_no_other_state() -> None:
-    """A stale failure's word neither ends half-open nor closes, and forced states have no time at all."""
+    """A stale failure's hint changes neither half-open nor closed, and forced states have no end."""
     lab = Lab(HEARS)
     late = [lab.admitted(0.0) for _ in range(3)]
     lab.fail(0.0, 0.0)
@@ -158,7 +158,7 @@ def test_chance_lengthens_by_a_fifth_at_most() -> None:
     ("healthy", "seconds"), [(29.0, 45.0), (30.0, 37.5), (59.0, 37.5), (60.0, 30.0), (999.0, 30.0)]
 )
 def test_health_takes_lengthening_back(healthy: float, seconds: float) -> None:
-    """Each spell closed, as long as the configured cooldown, takes back one; an operator's word all."""
+    """Each healthy spell, as long as the configured cooldown, takes back one trip; an override takes back all."""
     lab = tripped(HEARS)
     again(lab, 1)
     for _ in range(3):
@@ -182,14 +182,14 @@ def test_an_override_forgets_trips_in_a_row() -> None:
 @given(st.floats(0, 1e7), st.floats(0.001, 1e4))
 @example(1038577.0, 9999.623298602115)  # their sum less the first is more than the second
 def test_what_was_not_lengthened_is_not_said_to_be(now: float, cooldown: float) -> None:
-    """A first trip speaks of no trips in a row, wherever the clock stands."""
+    """The text of a first trip mentions no trips in a row, whatever the time."""
     lab = Lab(BreakerPolicy(threshold=1, cooldown=cooldown))
     lab.fail(now)
     assert lab.transitions[0].because == "1 failure in 10 s, last 503"
 
 
 def test_what_lengthens_a_cooldown_is_told() -> None:
-    """The longer of both is named, with its length: the provider's word, or trips in a row."""
+    """The text names the longer one and its length: the provider's hint, or the trips in a row."""
     lab = tripped(HEARS)
     lab.fail(30.0)
     assert lab.transitions[-1].because == "a probe failed: 503; trip 2 in a row, for 37.5 s"

@@ -20,7 +20,7 @@ def test_forced_open_has_no_timer() -> None:
 
 
 def test_forcing_open_an_open_breaker_stops_its_timer() -> None:
-    """Forced open while open tells no transition, and the cooldown ends no more."""
+    """Forcing an open breaker open is no transition, and its cooldown no longer ends."""
     lab = tripped()
     lab.breaker.override(Mode.OPEN, 1.0)
     assert lab.refused(31.0) == Refusal("operator", None)
@@ -39,7 +39,7 @@ def test_forced_closed_counts_but_never_trips() -> None:
 
 
 def test_forced_closed_ends_a_cooldown() -> None:
-    """An operator may close an open breaker before its time."""
+    """An operator may close an open breaker before its cooldown ends."""
     lab = tripped()
     lab.breaker.override(Mode.CLOSE, 1.0)
     lab.admitted(1.0)
@@ -48,7 +48,7 @@ def test_forced_closed_ends_a_cooldown() -> None:
 
 
 def test_auto_leads_from_forced_open_to_half_open() -> None:
-    """Given back to itself, a breaker that was forced open begins to probe."""
+    """In automatic mode a breaker that was forced open begins to probe."""
     lab = Lab()
     lab.breaker.override(Mode.OPEN, 0.0)
     lab.breaker.override(Mode.AUTO, 5.0)
@@ -59,7 +59,7 @@ def test_auto_leads_from_forced_open_to_half_open() -> None:
 
 
 def test_auto_leads_from_forced_closed_to_closed_and_empty() -> None:
-    """Given back to itself, a breaker that was forced closed has forgotten the failures of that time."""
+    """In automatic mode a breaker that was forced closed has an empty window."""
     lab = Lab()
     lab.breaker.override(Mode.CLOSE, 0.0)
     lab.fail(*[0.0] * 20)
@@ -70,7 +70,7 @@ def test_auto_leads_from_forced_closed_to_closed_and_empty() -> None:
 
 
 def test_overrides_begin_a_new_generation() -> None:
-    """Requests from before an override have no vote after it."""
+    """Evidence of requests from before an override does not count after it."""
     lab = Lab()
     old = [lab.admitted(0.0) for _ in range(5)]
     lab.breaker.override(Mode.CLOSE, 0.0)
@@ -91,7 +91,7 @@ def test_overrides_are_no_trips() -> None:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_the_mode_that_it_has_changes_nothing(mode: Mode) -> None:
-    """An override said twice is said once: counts, generation and timers stay."""
+    """Repeating an override changes nothing: counts, generation and timers stay."""
     lab = Lab()
     lab.breaker.override(mode, 0.0)
     if mode is not Mode.OPEN:
@@ -103,7 +103,7 @@ def test_the_mode_that_it_has_changes_nothing(mode: Mode) -> None:
 
 
 def test_auto_on_an_open_breaker_changes_nothing() -> None:
-    """Saying `auto` to a breaker that rules itself does not end its cooldown."""
+    """An override to `auto` does not end an automatic breaker's cooldown."""
     lab = tripped()
     lab.breaker.override(Mode.AUTO, 10.0)
     assert lab.refused(10.0).wait == 20.0

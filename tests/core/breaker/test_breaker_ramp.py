@@ -24,7 +24,7 @@ def admitted(lab: Lab, now: float, of: int = 100) -> int:
 
 
 def test_after_closing_a_growing_share_is_admitted() -> None:
-    """A tenth, in the middle a little more than half, and at the end all."""
+    """It is a tenth at first, a little more than half in the middle, and all at the end."""
     lab, now = recovered()
     assert [admitted(lab, now + passed) for passed in (0.0, 50.0, 100.0, 1000.0)] == [10, 55, 100, 100]
     assert lab.breaker.statistics(now + 50.0).share == 0.55
@@ -55,7 +55,7 @@ def test_failures_in_a_ramp_trip_as_ever_and_end_it() -> None:
 
 
 def test_an_override_ends_a_ramp() -> None:
-    """Forced closed admits all, and so does the way back from it."""
+    """Forced closed admits all requests, and so does automatic mode after it."""
     lab, now = recovered()
     lab.breaker.override(Mode.CLOSE, now)
     assert admitted(lab, now) == 100

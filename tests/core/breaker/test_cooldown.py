@@ -14,14 +14,14 @@ def cooldown(longest: float = 300.0, chance: float = 0.0) -> Cooldown:
 
 
 def test_each_trip_in_a_row_is_longer_up_to_the_stretch() -> None:
-    """The first is what is configured."""
+    """The first cooldown is the configured one."""
     it = cooldown()
     assert [it.begin(0.0, -math.inf, 100.0) - 100.0 for _ in range(4)] == [30.0, 37.5, 45.0, 45.0]
     assert it.in_a_row(0.0) == 4
 
 
 def test_lengthening_multiplies() -> None:
-    """Each trip in a row by the growth, over the one before."""
+    """Each trip in a row multiplies the cooldown by the growth."""
     it = Cooldown(10.0, 1000.0, 2.0, 64.0, lambda: 0.0)
     assert [it.begin(0.0, -math.inf, 0.0) for _ in range(8)] == [
         10.0,
@@ -37,7 +37,7 @@ def test_lengthening_multiplies() -> None:
 
 @pytest.mark.parametrize(("chance", "second"), [(0.0, 37.5), (0.5, 41.25), (1 - 2**-53, 45.0)])
 def test_chance_adds_up_to_a_fifth(chance: float, second: float) -> None:
-    """To all but the first, and within the longest."""
+    """Chance lengthens all but the first, up to the longest."""
     it = cooldown(chance=chance)
     assert [it.begin(0.0, -math.inf, 0.0) for _ in range(2)] == [30.0, pytest.approx(second)]
     assert cooldown(31.0, chance).begin(0.0, -math.inf, 0.0) == 30.0
@@ -47,7 +47,7 @@ def test_chance_adds_up_to_a_fifth(chance: float, second: float) -> None:
 
 
 def test_a_word_is_kept_to_the_instant() -> None:
-    """The longer of both counts, whole: what the provider asks for is neither lengthened nor cut."""
+    """The longer one counts: the provider's hint is neither lengthened nor shortened."""
     it = cooldown(chance=0.9)
     assert it.begin(0.0, it.retry_at(29.0, 100.0), 100.0) == 130.0
     assert it.begin(0.0, it.retry_at(200.0, 100.0), 100.0) == 300.0
@@ -55,7 +55,7 @@ def test_a_word_is_kept_to_the_instant() -> None:
 
 @pytest.mark.parametrize(("spells", "length"), [(0.0, 45.0), (0.9, 45.0), (1.0, 45.0), (2.0, 37.5), (3.0, 30.0)])
 def test_healthy_spells_take_back(spells: float, length: float) -> None:
-    """One each, as long as the configured cooldown."""
+    """Each healthy spell takes back one trip; it is as long as the configured cooldown."""
     it = cooldown()
     for _ in range(3):
         it.begin(0.0, -math.inf, 0.0)
@@ -64,7 +64,7 @@ def test_healthy_spells_take_back(spells: float, length: float) -> None:
 
 @pytest.mark.parametrize(("spells", "length"), [(0.0, 80.0), (0.99, 80.0), (1.0, 40.0), (1.99, 40.0), (2.0, 20.0)])
 def test_only_whole_spells_take_back(spells: float, length: float) -> None:
-    """Nearly one is none."""
+    """A spell that is a little too short takes back nothing."""
     it = Cooldown(10.0, 1000.0, 2.0, 64.0, lambda: 0.0)
     for _ in range(3):
         it.begin(0.0, -math.inf, 0.0)
@@ -72,7 +72,7 @@ def test_only_whole_spells_take_back(spells: float, length: float) -> None:
 
 
 def test_to_forget_begins_anew() -> None:
-    """Behind an operator's word the next trip is the first."""
+    """After an override the next trip is the first."""
     it = cooldown()
     it.begin(0.0, -math.inf, 0.0)
     it.reset()
@@ -84,7 +84,7 @@ def test_to_forget_begins_anew() -> None:
     [(None, 300.0, -math.inf), (60.0, 300.0, 160.0), (9999.0, 300.0, 400.0), (60.0, 30.0, -math.inf)],
 )
 def test_a_word_is_bounded(seconds: float | None, longest: float, until: float) -> None:
-    """None says nothing, none is longer than the longest; with a longest below the cooldown all are mute."""
+    """A hint counts up to the longest; with a longest below the cooldown no hint counts."""
     assert cooldown(longest).retry_at(seconds, 100.0) == until
 
 
@@ -97,7 +97,7 @@ def test_a_word_is_bounded(seconds: float | None, longest: float, until: float) 
 def test_it_ends_between_the_configured_and_the_longest(
     story: list[tuple[float, float | None, float]], longest: float
 ) -> None:
-    """Whatever happens: never before the configured cooldown, never beyond the longest, never before the word."""
+    """In any sequence the end is not before the configured cooldown or the hint, and not after the longest."""
     luck = 0.0
     it = Cooldown(30.0, longest, 1.25, 1.5, lambda: luck)
     for healthy, hint, chance in story:

@@ -23,7 +23,7 @@ steps = st.lists(
 
 @given(st.lists(st.tuples(callers, st.integers(0, 50)), max_size=30), callers)
 def test_the_latest_other_is_known_from_two(seen: list[tuple[str, int]], asked: str) -> None:
-    """Two callers are enough to know when another than any was last seen."""
+    """Two callers are enough to know when a caller other than any given one was last recorded."""
     latest = LatestCallers()
     for caller, at in seen:
         latest.record(caller, at)
@@ -32,7 +32,7 @@ def test_the_latest_other_is_known_from_two(seen: list[tuple[str, int]], asked: 
 
 @given(steps)
 def test_what_counts_is_what_the_rule_says(story: list[tuple[float, str, str, float | None]]) -> None:
-    """All of the provider's; callers' own unless they are of one, and another was answered or is expected."""
+    """All of the provider's count; caller-related ones do unless they are one caller's and another is present."""
     failures, now = Failures(10.0, 3), 0.0
     own: list[tuple[float, str]] = []
     others: list[float] = []

@@ -83,7 +83,7 @@ async def ask(bridge: Running, content: Any = b"{}") -> httpx.Response:
 async def test_unfinished_uploads_hold_no_permit(
     autojump_clock: MockClock, network: Network, unfinished: bytes, scope: str
 ) -> None:
-    """Six of one caller's, in half-open: another caller's requests go through at once, and close it."""
+    """Six unfinished uploads of one caller in half-open do not keep another caller's probes from closing it."""
     provider = Provider()
     await network.answer("openai", provider)
     models = ("gpt-5",) if scope == "model" else ()
@@ -182,7 +182,7 @@ async def test_an_upload_that_ends_without_a_permit_is_refused_and_broken_off(
 async def test_a_probe_that_is_refused_early_is_judged(
     autojump_clock: MockClock, network: Network, status: int, state: str
 ) -> None:
-    """A provider may answer before all is sent: a failure counts, a 413 says nothing."""
+    """A provider may answer before all is sent: then a failure counts, and a 413 is neutral."""
     provider = Provider()
     await network.answer("openai", provider)
     async with network.bridge(**BREAKER) as bridge:

@@ -17,7 +17,7 @@ def begun(span: float = 10.0) -> Ramp:
 
 
 def test_the_share_grows_in_a_straight_line() -> None:
-    """From a tenth to all."""
+    """The share grows from a tenth to all."""
     ramp = begun()
     assert [ramp.share(100.0 + passed) for passed in (0.0, 5.0, 10.0, 99.0)] == [
         pytest.approx(0.1),
@@ -30,7 +30,7 @@ def test_the_share_grows_in_a_straight_line() -> None:
 
 @given(st.lists(st.floats(0, 12), max_size=200).map(sorted))
 def test_as_many_are_admitted_as_their_shares_add_up_to(times: list[float]) -> None:
-    """Whenever they come: never more than one beside the sum, and the first at once."""
+    """At any times: never more than one off the sum of shares, and the first is admitted at once."""
     ramp = begun()
     admitted, shares = 0, 0.0
     for number, passed in enumerate(times):
@@ -42,7 +42,7 @@ def test_as_many_are_admitted_as_their_shares_add_up_to(times: list[float]) -> N
 
 
 def test_shares_are_dealt_out_evenly() -> None:
-    """Of ten requests at a tenth one is admitted, of ten at 30 % three, never two behind one another."""
+    """Of ten requests one is admitted at a tenth, and three at 30 %, never two in a row."""
     ramp = Ramp(90.0)
     ramp.begin(0.0)
     assert [number for number in range(30) if ramp.admit(0.0)] == [0, 10, 20]
@@ -54,7 +54,7 @@ def test_shares_are_dealt_out_evenly() -> None:
 
 @given(st.lists(st.floats(0, 12), min_size=1, max_size=50), st.floats(1, 1e3))
 def test_the_share_never_falls(times: list[float], span: float) -> None:
-    """Later it is at least as much, from a tenth up to all."""
+    """The share never shrinks, from a tenth up to all."""
     ramp = Ramp(span)
     ramp.begin(0.0)
     shares = [ramp.share(now * span / 10) for now in sorted(times)]
@@ -63,7 +63,7 @@ def test_the_share_never_falls(times: list[float], span: float) -> None:
 
 
 def test_a_ramp_that_begins_anew_owes_nothing() -> None:
-    """What was left of one when it was stopped does not help into the next."""
+    """Credit left when a ramp is stopped does not count in the next one."""
     ramp = begun()
     for _ in range(9):
         ramp.admit(100.0)
@@ -81,7 +81,7 @@ def test_the_first_is_admitted_whatever_the_numbers(span: float, now: float) -> 
 
 
 def test_without_a_ramp_all_are_admitted() -> None:
-    """Before it begins, with a span of nothing, and when it is stopped."""
+    """All are admitted before it begins, with a span of 0, and after it is stopped."""
     never, nothing, stopped = Ramp(10.0), begun(0.0), begun()
     stopped.stop()
     for ramp in (never, nothing, stopped):

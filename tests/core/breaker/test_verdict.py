@@ -43,7 +43,7 @@ documents = st.dictionaries(
 
 @pytest.mark.parametrize("status", [429, 503, 529])
 def test_overload_statuses_are_failures(status: int) -> None:
-    """429, 503 and 529 are failures, and the provider itself spoke of overload."""
+    """429, 503 and 529 are failures that mean overload."""
     assert verdict.of_status(status) == Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == 429)
 
 
@@ -64,21 +64,21 @@ def test_all_other_error_statuses_are_neutral(status: int) -> None:
 
 @given(st.integers(200, 399))
 def test_statuses_below_400_are_successes_when_complete(status: int) -> None:
-    """Any other answer below 400 is a success, but only its end proves it."""
+    """Any other answer below 400 is a success, once it is complete."""
     assert verdict.of_head(status) is None
     assert verdict.of_body(status, verdict.parse(b"whatever")) == SUCCESS
 
 
 @pytest.mark.parametrize("status", [503, 529])
 def test_an_overload_head_is_enough(status: int) -> None:
-    """503 and 529 are settled by their heads."""
+    """503 and 529 are judged by their heads."""
     evidence = verdict.of_head(status)
     assert evidence is not None
     assert evidence.verdict is Verdict.FAILURE
 
 
 def test_the_head_of_a_429_is_not_enough() -> None:
-    """A 429 has to be read: its code may say that waiting never helps."""
+    """A 429 is judged by its body, whose code may mean that waiting does not help."""
     assert verdict.of_head(429) is None
 
 
@@ -103,7 +103,7 @@ EXHAUSTED = [
 
 @pytest.mark.parametrize("document", EXHAUSTED)
 def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> None:
-    """A 429 whose code says that waiting never helps says nothing of the provider's health."""
+    """A 429 whose code means that waiting does not help is neutral."""
     assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) == NEUTRAL
 
 
@@ -123,7 +123,7 @@ def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> Non
     ],
 )
 def test_any_other_429_is_a_failure(body: bytes) -> None:
-    """Every other 429 is a failure, one that cannot be read too; free text in a message is no code."""
+    """Every other 429 is a failure, also with an unreadable body; text in a message is no code."""
     assert verdict.of_body(429, verdict.parse(body)).verdict is Verdict.FAILURE
 
 
@@ -208,7 +208,7 @@ def test_an_exhausted_account_in_a_stream_is_neutral() -> None:
     ],
 )
 def test_events_without_content_say_nothing(name: str, document: dict[str, Any]) -> None:
-    """Pings, announcements and what cannot be read prove neither health nor illness."""
+    """Pings, announcements and unreadable events are no evidence."""
     assert verdict.of_event(name, document) is None
 
 
@@ -224,7 +224,7 @@ def test_events_without_content_say_nothing(name: str, document: dict[str, Any])
     ],
 )
 def test_content_is_a_success(name: str, document: dict[str, Any]) -> None:
-    """The first event that carries content proves health; `error: null` is no error."""
+    """The first event with content is a success; `error: null` is no error."""
     assert verdict.of_event(name, document) is SUCCESS
 
 
@@ -256,20 +256,20 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
 
 
 def test_slowness_is_a_failure_of_no_key() -> None:
-    """A late first byte says that the provider is ill, not that it or a key is overloaded."""
+    """A late first byte is a failure, but no overload of the provider and no quota of a key."""
     assert verdict.of_slowness(2.5) == Evidence(Verdict.FAILURE, "no first byte in 2.5 s", caller_related=True)
 
 
 @pytest.mark.parametrize("phase", get_args(Phase))
 @pytest.mark.parametrize("timeout", [False, True])
 def test_long_waits_may_be_their_callers_own_doing(phase: Phase, timeout: bool) -> None:
-    """How long a provider thinks depends on what it was asked; a connection and a break do not."""
+    """A timeout after connecting is caller-related, as it depends on the question; other faults are not."""
     evidence = verdict.of_fault(UpstreamFault(phase, "detail", timeout=timeout))
     assert evidence.caller_related is (timeout and phase != "connect")
 
 
 @pytest.mark.parametrize(("status", "own"), [(429, True), (503, False), (529, False), (200, False), (400, False)])
 def test_only_a_429_is_of_its_key(status: int, own: bool) -> None:
-    """With a caller's own key a 429 may be that caller's doing, and nothing else."""
+    """With a caller's own key only a 429 is caller-related."""
     assert verdict.of_status(status).caller_related is False
     assert verdict.on_own_key(verdict.of_status(status)).caller_related is own

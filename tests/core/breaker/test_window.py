@@ -12,7 +12,7 @@ steps = st.lists(st.integers(0, 12).map(lambda quarters: quarters / 4), max_size
 
 
 def test_counts_what_lies_in_the_window() -> None:
-    """A window counts what has come within its span."""
+    """A window counts the events within its span."""
     window = Window(span=10, cap=5)
     for now in (0.0, 3.0, 3.0):
         window.add(now)
@@ -20,7 +20,7 @@ def test_counts_what_lies_in_the_window() -> None:
 
 
 def test_the_boundary_is_half_open() -> None:
-    """What came exactly one span ago lies outside, what came a hair later inside."""
+    """An event exactly one span old is outside; one slightly younger is inside."""
     window = Window(span=10, cap=5)
     window.add(0.0)
     window.add(0.25)
@@ -67,7 +67,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_the_highest_value_is_of_those_that_count() -> None:
-    """Values leave with their events: by time, by number, and all at once."""
+    """Values are dropped with their events: by time, by number, and by clearing."""
     window = Window(10.0, 2)
     assert window.highest(0.0) == -math.inf
     window.add(0.0, 9.0)

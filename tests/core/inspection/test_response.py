@@ -95,7 +95,7 @@ def test_success_at_the_first_content(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", STREAMS)
 def test_streams_report_usage(dialect: str) -> None:
-    """The tokens of a stream are read in passing, in every dialect."""
+    """The usage in a stream is read in every dialect."""
     before, content, after = STREAMS[dialect]
     onlooker = stream()
     for piece in [*before, content, *after]:
@@ -106,7 +106,7 @@ def test_streams_report_usage(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", STREAMS)
 def test_a_stream_without_content_is_neutral(dialect: str) -> None:
-    """A stream that ends cleanly without content proves nothing."""
+    """A stream that ends cleanly without content is neutral."""
     before, _content, _after = STREAMS[dialect]
     onlooker = stream()
     assert [onlooker.feed(piece) for piece in [*before, DONE]] == [[]] * (len(before) + 1)
@@ -115,7 +115,7 @@ def test_a_stream_without_content_is_neutral(dialect: str) -> None:
 
 @pytest.mark.parametrize("pieces", [[], [b""], [COMMENT], [DONE], [b"\n\n"], [b"data: not json\n\n"]])
 def test_an_empty_stream_is_neutral(pieces: list[bytes]) -> None:
-    """No event, a comment, `[DONE]` alone or what cannot be read: nothing is proven."""
+    """No event, a comment, `[DONE]` alone or unreadable events are neutral."""
     onlooker = stream()
     assert [onlooker.feed(piece) for piece in pieces] == [[]] * len(pieces)
     assert onlooker.end() == NEUTRAL
@@ -279,7 +279,7 @@ def test_other_error_heads_are_neutral_at_once(status: int) -> None:
 
 @pytest.mark.parametrize("document", EXHAUSTED)
 def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> None:
-    """A 429 that waiting never cures is neutral, once its body is complete."""
+    """A 429 of an exhausted account is neutral, once its body is complete."""
     onlooker = unary(429)
     assert onlooker.head() is None
     assert onlooker.feed(json.dumps(document).encode()) == []
@@ -381,7 +381,7 @@ def test_hostile_json_never_raises(data: bytes, status: int) -> None:
 )
 @example(200, SSE, True, [b'data: {"type":[]}\n\n'])
 def test_arbitrary_bytes_never_raise(status: int, media_type: str, readable: bool, pieces: list[bytes]) -> None:
-    """No bytes, however cut, make the reader on the side raise: it must not break what passes by."""
+    """No bytes, however cut, make the inspector raise, because that would break the answer."""
     onlooker = ResponseInspector(status, media_type=media_type, readable=readable)
     evidence = [onlooker.head(), *map(onlooker.feed, pieces), onlooker.end(), onlooker.cut()]
     assert any(evidence)
