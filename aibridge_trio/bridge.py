@@ -1,4 +1,4 @@
-"""Everything wired: from settings to two listeners, and their life from start to drain."""
+"""The bridge: builds all components from settings, and runs the two listeners from start to drain."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ from aibridge_trio.telemetry.status import Status
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
-_WALL_CLOCK = time.time  # noqa: TID251 - the one place
-# Objects that may come before the collector looks at them (700 is Python's own number).
-_YOUNG = 20_000
-_CLOSE_SECONDS = 1.0  # closing idle connections waits for nobody
-# Descriptors kept back: to turn callers away with, and to let operators in with, when there is none left.
-_FOR_CALLERS, _FOR_ADMIN = 1, 8
+_WALL_CLOCK = time.time  # noqa: TID251 - the only place that reads it
+# Allocations between two runs of the garbage collector (Python's default is 700).
+_GC_THRESHOLD = 20_000
+_CLOSE_SECONDS = 1.0  # timeout for closing idle connections
+# File descriptors in reserve: to refuse callers' connections, and to accept operators', when none is left.
+_CALLER_RESERVE, _ADMIN_RESERVE = 1, 8
 
 
 class Bridge:
-    """The whole product, not yet listening. `transport` makes the ways out, by default real ones."""
+    """All components, not yet listening. `transport` makes the transports to providers, by default real ones."""
 
     def __init__(self, settings: Settings, *, transport: TransportFactory | None = None) -> None:
         self.settings = settings
@@ -82,34 +82,11 @@ class Bridge:
             listeners=opened,
             shadow=settings.shadow,
         )
-        callers = CallerIdentifier(settings.trusted_proxies)
-        origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
-        # A body of --max-body fits for whoever holds nothing else.
+        # One caller may use half: at least one body of --max-body fits.
         self.body_buffer = BodyBuffer(
             max(settings.max_buffered, 2 * settings.max_body), "model", *stored_references.WANTED
         )
-        gateway = Gateway(
-            lifecycle=self.lifecycle,
-            prechecks=Prechecks(origins, callers, self.router.hops),
-            admission=self.admission,
-            callers=callers,
-            router=self.router,
-            body_buffer=self.body_buffer,
-            references=stored_references.StoredReferences(allowed=settings.stored_references),
-            max_body=settings.max_body,
-            clock=clock,
-            publish=publish,
-        )
-        admin = Admin(
-            lifecycle=self.lifecycle,
-            router=self.router,
-            metrics=self.metrics,
-            status=self.status,
-            publish=publish,
-            origins=Origins(settings.allowed_hosts, settings.allowed_origins),
-            host=settings.admin_bind.host,
-            token=settings.admin_token,
-        )
+        gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.counters, self.status, self.log, admin):
             self._event_bus.subscribe(listener.handlers)
         report = self._report
@@ -119,7 +96,7 @@ class Bridge:
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
             connections=bounds["callers"],
-            reserve=_FOR_CALLERS,
+            reserve=_CALLER_RESERVE,
             keep_alive=settings.keep_alive_timeout,
             poller=self._poller,
         )
@@ -128,7 +105,37 @@ class Bridge:
             report=report,
             connections=bounds["admin"],
             evicts=True,
-            reserve=_FOR_ADMIN,
+            reserve=_ADMIN_RESERVE,
+        )
+
+    def _new_gateway(self) -> Gateway:
+        settings = self.settings
+        callers = CallerIdentifier(settings.trusted_proxies)
+        origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
+        return Gateway(
+            lifecycle=self.lifecycle,
+            prechecks=Prechecks(origins, callers, self.router.hops),
+            admission=self.admission,
+            callers=callers,
+            router=self.router,
+            body_buffer=self.body_buffer,
+            references=stored_references.StoredReferences(allowed=settings.stored_references),
+            max_body=settings.max_body,
+            clock=trio.current_time,
+            publish=self._publish,
+        )
+
+    def _new_admin(self) -> Admin:
+        settings = self.settings
+        return Admin(
+            lifecycle=self.lifecycle,
+            router=self.router,
+            metrics=self.metrics,
+            status=self.status,
+            publish=self._publish,
+            origins=Origins(settings.allowed_hosts, settings.allowed_origins),
+            host=settings.admin_bind.host,
+            token=settings.admin_token,
         )
 
     def subscribe(self, listener: Publish) -> None:
@@ -136,7 +143,7 @@ class Bridge:
         self._event_bus.subscribe(dict.fromkeys(KINDS, listener))
 
     def open(self) -> None:
-        """Take every address; UsageError if one is not to be had."""
+        """Bind every address. Raises UsageError if one cannot be bound."""
         settings, admin = self.settings, self.settings.admin_bind
         try:
             self.addresses = tuple(self._open(bind) for bind in settings.bind)
@@ -146,17 +153,20 @@ class Bridge:
             raise
 
     def _open(self, bind: Bind) -> Bind:
-        """Let callers in at this address; return where that is."""
+        """Bind an address of the callers' listener; return it with the actual port."""
         settings = self.settings
         if isinstance(bind, UnixSocket):
             self.server.open_unix(bind.path, settings.bind_mode, option="--bind")
             return bind
-        # `[::]` is for IPv4 too, unless an IPv4 address is named beside it.
+        # `[::]` includes IPv4, unless an IPv4 address has the same port.
         ipv4 = {each.port for each in settings.bind if isinstance(each, Address) and ":" not in each.host}
         return Address(*self.server.open(bind.host, bind.port, option="--bind", dual=bind.port not in ipv4))
 
     async def run(self, signals: AsyncIterator[int], ready: Callable[[], None] = lambda: None) -> int:
-        """Serve until the first signal, then drain; the second ends it now. Returns the exit status."""
+        """Serve until the first signal, then drain; a second signal ends it at once. Returns the exit status.
+
+        `ready` is called when the listeners accept connections.
+        """
         try:
             async with trio.open_nursery() as timers:
                 timers.start_soon(self.log.run)
@@ -181,10 +191,10 @@ class Bridge:
         return 1 if forced else 0
 
     async def _serve_callers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:
-        """Serve callers until the end; tell whether a second signal forced it."""
+        """Serve callers until drained; return whether a second signal cut that short."""
         forced = False
 
-        async def obey() -> None:
+        async def handle_signals() -> None:
             nonlocal forced
             await anext(signals)
             async with trio.open_nursery() as draining:
@@ -194,18 +204,18 @@ class Bridge:
                 self.server.cut()
                 draining.cancel_scope.cancel()
 
-        async def serve(front: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
+        async def serve(nursery: trio.Nursery, task_status: trio.TaskStatus[None]) -> None:
             await self.server.run(task_status)
-            front.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
 
-        async with trio.open_nursery() as front:
-            await front.start(partial(serve, front))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(serve, nursery))
             self.lifecycle.phase = "serving"
-            self._publish(LifecycleChanged("start", self._introduction()))
+            self._publish(LifecycleChanged("start", self._startup_message()))
             for warning in self.settings.warnings():
                 self.log.warning(warning)
             ready()
-            front.start_soon(obey)
+            nursery.start_soon(handle_signals)
         return forced
 
     async def _drain(self) -> None:
@@ -220,18 +230,18 @@ class Bridge:
         self.admin_server.stop_listening()
         self.server.stop(settings.graceful_timeout, self.lifecycle.end_waits)
 
-    def _introduction(self) -> str:
+    def _startup_message(self) -> str:
         settings = self.settings
         scheme = "https" if settings.tls_cert else "http"
         callers = " and ".join(
             str(each) if isinstance(each, UnixSocket) else f"{scheme}://{each}" for each in self.addresses
         )
-        said = ", ".join(settings.protections())
-        said = said or "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
+        protections = ", ".join(settings.protections())
+        protections = protections or "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
         return "; ".join(
             (
                 f"AI Bridge {__version__} listens on {callers}, admin on http://{self.admin_address}",
-                f"protections: {said}",
+                f"protections: {protections}",
                 *settings.suggestions(),
             )
         )
@@ -244,7 +254,7 @@ class Bridge:
 
 
 def serve(settings: Settings) -> int:
-    """Run a bridge until it is told to stop; returns the exit status, raises UsageError for a port in use."""
+    """Run a bridge until a signal stops it. Returns the exit status; raises UsageError for a port in use."""
     forbid_core_dumps()
     raise_descriptor_limit()
 
@@ -252,18 +262,18 @@ def serve(settings: Settings) -> int:
         with trio.open_signal_receiver(*ends()) as signals:
             bridge = Bridge(settings)
             bridge.open()
-            _settle_the_collector()
+            _tune_garbage_collector()
             with bridge.log.writing():
                 return await bridge.run(signals)
 
     return trio.run(main)
 
 
-def _settle_the_collector() -> None:
-    """Look for cycles seldom, and never among what lasts as long as the program.
+def _tune_garbage_collector() -> None:
+    """Run the garbage collector rarely, and never on objects that live as long as the program.
 
-    A request leaves none behind; the collector's usual pace would cost it a tenth of its time.
+    Requests leave no reference cycles behind; at its default threshold the collector takes a tenth of the time.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 20, 50)
+    gc.set_threshold(_GC_THRESHOLD, 20, 50)

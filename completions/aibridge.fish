@@ -47,13 +47,13 @@ end
 
 complete -c aibridge -f
 complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP'
-complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: who is turned away, by which protection, and which provider is sick'
+complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: rejects by protection, callers, and the health of each provider'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
-complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a provider to try things on: OpenAI and Anthropic, streams, failures on demand'
-complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Run mock, bridge and a light load with outages; needs no key'
-complete -c aibridge -n '__aibridge_argument "" 1' -a simulate -d 'Play load and failures against settings, in virtual time: an hour takes seconds'
-complete -c aibridge -n '__aibridge_argument "" 1' -a completion -d 'Print the script by which a shell completes commands, flags and values'
+complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a mock provider: OpenAI and Anthropic APIs, streams, failures on demand'
+complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Run a mock provider, a bridge and a light load with outages; needs no key'
+complete -c aibridge -n '__aibridge_argument "" 1' -a simulate -d 'Simulate load and failures against settings in virtual time: an hour takes seconds'
+complete -c aibridge -n '__aibridge_argument "" 1' -a completion -d 'Print a shell\'s completion script'
 complete -c aibridge -n '__aibridge_argument "" 1' -a man -d 'Print the source of a man page: aibridge, aibridge.toml, or a command\'s'
 complete -c aibridge -n '__aibridge_argument "" 1' -a help -d 'Show what a command does, and its options'
 complete -c aibridge -n '__aibridge_flag "" --help -h' -l help -d 'Show help'

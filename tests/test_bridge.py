@@ -1,4 +1,4 @@
-"""Life and death: start, drain, grace, cut; in memory, told by signals."""
+"""The lifecycle: start, drain, grace period, cut; in memory, driven by signals."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_it_is_ready_when_it_serves(autojump_clock: MockClock, network: Ne
     async with network.bridge() as bridge:
         assert await ready(bridge) == 200
         assert (await bridge.client.get("/")).status_code == 200
-        assert repr(bridge.bridge.lifecycle) == "<Life serving>"
+        assert repr(bridge.bridge.lifecycle) == "<Lifecycle serving>"
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,14 @@ async def test_the_start_tells_of_tls_and_writes_ipv6_as_a_url_has_it(
     """What it says can be pasted into a client."""
     async with network.bridge() as bridge:
         bridge.bridge.addresses = (Address("::1", 4001), UnixSocket("/run/bridge"))
-        introduction = bridge.bridge._introduction()
+        introduction = bridge.bridge._startup_message()
         assert "listens on http://[::1]:4001 and unix:/run/bridge, admin" in introduction
 
 
 async def test_what_is_allowed_but_risky_is_warned_of_at_the_start(
     autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A central key on an open listener is everybody's key: the log says so, and shows no key."""
+    """A central key on an exposed listener is a warning in the log, without the key."""
     anywhere = Address("0.0.0.0", 4001)
     async with network.bridge(openai_api_key=Secret("sk-central"), allow_anonymous=True, bind=(anywhere,)):
         pass
@@ -310,7 +310,7 @@ async def test_the_admin_listener_answers_until_the_end(autojump_clock: MockCloc
 
 
 async def test_a_status_stream_does_not_hold_up_the_end(autojump_clock: MockClock, network: Network) -> None:
-    """Who watches is cut off at the end, and is not waited for."""
+    """Clients of the status stream are cut at the end, without waiting for them."""
     async with network.bridge() as bridge, trio.open_nursery() as nursery:
 
         async def watch() -> None:

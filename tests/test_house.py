@@ -94,7 +94,6 @@ UNTESTED = {
     "mock.tools",
     "mock.turn",
     "mock.unpack",
-    "telemetry.counters",
 }
 LONGEST_FILE = 300
 

@@ -1,1 +1,10 @@
-"""The admin API and its client."""
+"""The admin listener: its API, and the client that `top` and `breaker` use.
+
+Terms
+    override: an operator's mode for a breaker: `open` or `close`; `auto` ends it.
+    status stream: `/status/stream`, server-sent events with a status document each.
+
+Files, in reading order
+    api: handles requests of the admin listener.
+    client: requests the API of a running bridge.
+"""

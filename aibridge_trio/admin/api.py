@@ -1,4 +1,4 @@
-"""The operator's side: health, metrics, status, overrides. It shares no limiter with the proxy."""
+"""The admin API: health, metrics, status and breaker overrides. It shares no limiter with the proxy."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.telemetry.status import Status
 
 _JSON = "application/json"
-_OPEN_TO_ALL = ("/healthz", "/readyz")
-# The longest sensible order is some twenty bytes.
-_MAX_ORDER = 4096
-_ORDER_SECONDS = 5.0
-_FRAME_SECONDS = 1.0
-# A proxy in front of it may speak TLS.
+_WITHOUT_TOKEN = ("/healthz", "/readyz")
+# Bounds on the body of an override, which is some twenty bytes long.
+_MAX_BODY = 4096
+_BODY_TIMEOUT = 5.0
+# Time between two events of /status/stream (seconds).
+_STREAM_INTERVAL = 1.0
+# https, because a proxy in front of the listener may terminate TLS.
 _SCHEMES = (b"http", b"https")
 
 
 class _Refused(Exception):
-    """A status and what to say with it."""
+    """An error response: status, message and headers."""
 
     def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
@@ -53,7 +54,7 @@ class _Refused(Exception):
 
 
 class Admin:
-    """Answers the operator. `host` is the name it was told to listen on, `token` guards all but health."""
+    """Handles requests of the admin listener. `host` is its host; `token` is required for all but health."""
 
     def __init__(
         self,
@@ -79,25 +80,25 @@ class Admin:
         self.handlers: Handlers = dict.fromkeys((Transitioned, Overridden, LifecycleChanged), self._wake)
 
     def _wake(self, _event: Event) -> None:
-        """Wake the streams of /status/stream at what an operator waits for."""
+        """Make each /status/stream send an event at once."""
         self._changed.set()
         self._changed = trio.Event()
 
     async def handle(self, request: Request, reply: Reply) -> None:
-        """Answer one request."""
+        """Handle one request."""
         try:
-            self._guard(request)
+            self._check_access(request)
             await self._route(request)(request, reply)
         except _Refused as refused:
             body = json.dumps({"message": refused.message}).encode()
             await reply.answer(refused.status, [(b"content-type", _JSON.encode()), *refused.headers], body)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong stays in this request
+        except Exception as error:  # noqa: BLE001 - a bug fails this request only
             self._publish(Bug.of(error))
             if not reply.started:
                 await reply.answer(500, [], b"internal error\n")
 
-    def _guard(self, request: Request) -> None:
-        """Refuse a stranger's page that a browser was made to load (DNS rebinding), and who has no token."""
+    def _check_access(self, request: Request) -> None:
+        """Raise for a foreign Host (DNS rebinding), a foreign web page, and a missing or wrong token."""
         own = {"localhost", self._host, (request.server or "").lower()} - {""}
         if _host_name(request.header(b"host") or b"") not in own and not self._origins.allows_host(request):
             self._publish(AdminRefused("host", request.client))
@@ -109,32 +110,32 @@ class Admin:
         except ForbiddenOrigin as forbidden:
             self._publish(AdminRefused("origin", request.client))
             raise _Refused(forbidden.status, forbidden.message) from None
-        if self._token is None or request.path.decode("latin-1") in _OPEN_TO_ALL:
+        if self._token is None or request.path.decode("latin-1") in _WITHOUT_TOKEN:
             return
         scheme, _, token = (request.header(b"authorization") or b"").strip().partition(b" ")
-        # As long for any token, however much of it is right, and whatever its length.
+        # Constant time: neither the token's length nor the matching part shows.
         same = hmac.compare_digest(_digest(token.strip()), _digest(self._token.reveal().encode()))
         if scheme.lower() != b"bearer" or not same:
             self._publish(AdminRefused("token", request.client))
             raise _Refused(
                 401,
-                "this listener asks for its token: Authorization: Bearer TOKEN",
+                "this listener requires its token: Authorization: Bearer TOKEN",
                 (b"www-authenticate", b"Bearer"),
             )
 
     def _route(self, request: Request) -> Callable[[Request, Reply], Awaitable[None]]:
         path = request.path.decode("latin-1")
-        pages = {
+        handlers = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,
             "/metrics": self._show_metrics,
             "/status": self._show_status,
             "/status/stream": self._stream_status,
         }
-        if path in pages:
+        if path in handlers:
             if request.method not in ("GET", "HEAD"):
                 raise _Refused(405, f"{path} answers GET", (b"allow", b"GET, HEAD"))
-            return pages[path]
+            return handlers[path]
         if path.startswith("/breakers/"):
             if request.method != "POST":
                 raise _Refused(405, "/breakers/PROVIDER answers POST", (b"allow", b"POST"))
@@ -163,7 +164,7 @@ class Admin:
         while request.method == "GET":
             changed = self._changed
             await reply.send(b"event: status\ndata: %s\n\n" % json.dumps(self._status.document()).encode())
-            with trio.move_on_after(_FRAME_SECONDS):
+            with trio.move_on_after(_STREAM_INTERVAL):
                 await changed.wait()
         await reply.end()
 
@@ -175,22 +176,22 @@ class Admin:
             raise _Refused(404, f"no such provider; there are {known}")
         if h.media_type(request.headers) != _JSON:
             raise _Refused(415, f"send {_JSON}")
-        mode = _mode(await _order(request))
+        mode = _mode(await _body(request))
         if not backend.circuits.enabled:
             raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
         backend.circuits.override(mode, request.client)
         await _json(reply, {"provider": name, **self._status.breaker(backend)})
 
 
-async def _order(request: Request) -> bytes:
+async def _body(request: Request) -> bytes:
     body = b""
-    with trio.move_on_after(_ORDER_SECONDS):
+    with trio.move_on_after(_BODY_TIMEOUT):
         async for piece in request.body:
             body += piece
-            if len(body) > _MAX_ORDER:
-                raise _Refused(413, "that is more than an order")
+            if len(body) > _MAX_BODY:
+                raise _Refused(413, "the body is too long")
         return body
-    raise _Refused(408, "the order did not arrive")
+    raise _Refused(408, "the body did not arrive in time")
 
 
 def _mode(body: bytes) -> Mode:
@@ -205,7 +206,7 @@ def _digest(token: bytes) -> bytes:
 
 
 def _host_name(host: bytes) -> str:
-    """Return a Host header's name without port, brackets and the root's dot, lower-case."""
+    """Return the host name in a Host header: lower-case, without port, brackets and trailing dot."""
     text = host.decode("latin-1").strip().lower()
     if text.startswith("[") and "]" in text:
         return text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""HTTP as a client: the operator's, who talks to an admin listener, and the demo's callers."""
+"""A client of the admin API, for `aibridge top`, `breaker` and the demo."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from aibridge_trio.errors import CommandError
 from aibridge_trio.http.sse import Parser
 from aibridge_trio.printable import visible
 
-# Between two attempts to reach a bridge that has gone (seconds).
+# Time between two attempts to reach a bridge that has gone (seconds).
 RETRY = 1.0
-# A document that comes so much too early, as a part of the interval, is taken for the next one.
+# A status document may arrive early by this share of the interval and still count as the next one.
 EARLY = 0.1
-# What is said of a bridge that ended its stream.
+# The cause of Unreachable when the bridge closes the connection.
 HUNG_UP = "it hung up"
-# An admin listener answers from memory, and its stream says something every second (seconds).
+# Timeout of a response, and between two events of the stream, which come every second (seconds).
 _TIMEOUT = 5.0
-# A status document is some ten KiB (bytes).
+# Maximum length of a response; a status document has some ten KiB (bytes).
 _MAX_DOCUMENT = 1 << 20
-# A line of it that a person reads, whoever it was that answered (characters).
+# Maximum length of text from a peer that is shown (characters).
 _LONGEST = 200
-# What the admin listener shows, and who copies its address may have copied, too.
+# Paths of the admin API, which a copied URL may end in.
 _PAGES = ("/status", "/status/stream", "/metrics", "/healthz", "/readyz")
 _CALLERS = "that is where callers connect; the admin listener has another port, 4002 by default"
-_STRANGER = "what answers there is no AI Bridge"
+_NOT_A_BRIDGE = "what answers there is no AI Bridge"
 _TOO_LONG = "what it says is too long for a status"
 
 
 class Unreachable(CommandError):
-    """Nobody answers, or nobody who is an AI Bridge; `why` in a few words."""
+    """No AI Bridge answers at the URL; `why` is the cause, a short text."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"no bridge answers at {url} ({why}); see --url")
@@ -47,7 +47,7 @@ class Unreachable(CommandError):
 
 
 class Refused(CommandError):
-    """The bridge answers, and says no; `why` in a few words."""
+    """The bridge answered with an error; `why` is its message."""
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"{url} refused: {why}")
@@ -55,7 +55,7 @@ class Refused(CommandError):
 
 
 class AdminClient:
-    """Somebody at the admin listener of a running bridge. Everything raises Unreachable and Refused."""
+    """A client of a running bridge's admin listener. Every method raises Unreachable and Refused."""
 
     def __init__(self, url: str, token: Secret | None = None) -> None:
         self.url = url
@@ -63,54 +63,54 @@ class AdminClient:
 
     async def status(self) -> Any:
         """Return `/status`."""
-        return await self._ask("GET", "/status")
+        return await self._request("GET", "/status")
 
-    async def follow(self, hear: Callable[[Any], None]) -> None:
-        """Hand over each document of `/status/stream`, until the bridge ends it."""
-        with trio.move_on_after(_TIMEOUT) as silence:
+    async def follow(self, on_document: Callable[[Any], None]) -> None:
+        """Call `on_document` with each document of `/status/stream` until the bridge ends the stream."""
+        with trio.move_on_after(_TIMEOUT) as timeout:
 
-            def heard(document: Any) -> None:
-                # Comments and other events are no sign of life.
-                silence.deadline = trio.current_time() + _TIMEOUT
-                hear(document)
+            def received(document: Any) -> None:
+                # Only documents reset the timeout, not comments or other events.
+                timeout.deadline = trio.current_time() + _TIMEOUT
+                on_document(document)
 
-            await self._follow(heard)
-        if silence.cancelled_caught:
+            await self._follow(received)
+        if timeout.cancelled_caught:
             raise Unreachable(self.url, f"no word for {_TIMEOUT:g} s")
 
-    async def _follow(self, hear: Callable[[Any], None]) -> None:
-        async with self._asking("GET", "/status/stream") as answer:
+    async def _follow(self, on_document: Callable[[Any], None]) -> None:
+        async with self._response("GET", "/status/stream") as answer:
             if not answer.headers.get("content-type", "").startswith("text/event-stream"):
-                raise Unreachable(self.url, _STRANGER)
+                raise Unreachable(self.url, _NOT_A_BRIDGE)
             parser = Parser(_MAX_DOCUMENT)
             async for piece in answer.aiter_bytes():
                 for event in parser.feed(piece):
                     if event.name == "status":
-                        hear(self._document(event.data))
+                        on_document(self._document(event.data))
                 if parser.overflowed:
                     raise Unreachable(self.url, _TOO_LONG)
 
     async def override(self, provider: str, mode: str) -> str:
-        """Force a breaker `open` or to `close`, or hand it back (`auto`); returns one line on its new state."""
+        """Set a breaker's mode (`open`, `close` or `auto`) and return a line with its new state."""
         path = f"/breakers/{quote(provider, safe='')}"
-        said = await self._ask("POST", path, json={"mode": mode})
-        return visible(f"{provider}: {said.get('state')}, mode {said.get('mode')}", _LONGEST)
+        breaker = await self._request("POST", path, json={"mode": mode})
+        return visible(f"{provider}: {breaker.get('state')}, mode {breaker.get('mode')}", _LONGEST)
 
-    async def _ask(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """A short answer, which comes as a whole before long."""
+    async def _request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        """Return the JSON document of a response that ends within the timeout."""
         try:
             with trio.fail_after(_TIMEOUT):
-                async with self._asking(method, path, **more) as answer:
+                async with self._response(method, path, **more) as answer:
                     return self._document(await self._read(answer))
         except trio.TooSlowError:
             raise Unreachable(self.url, f"no answer within {_TIMEOUT:g} s") from None
 
     @asynccontextmanager
-    async def _asking(self, method: str, path: str, **more: Any) -> AsyncIterator[httpx.Response]:
-        headers = {"accept-encoding": "identity"}  # nothing is inflated before it is counted
+    async def _response(self, method: str, path: str, **more: Any) -> AsyncIterator[httpx.Response]:
+        headers = {"accept-encoding": "identity"}  # so that the length bound is the true length
         if self._token:
             headers["authorization"] = f"Bearer {self._token.reveal()}"
-        # Certificates take longer to load than a frame to draw, and most admin listeners have none.
+        # Loading certificates is slow, and most admin listeners have no TLS.
         verify = self.url.startswith("https:")
         try:
             async with (
@@ -133,27 +133,27 @@ class AdminClient:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            raise Unreachable(self.url, _STRANGER)
+            raise Unreachable(self.url, _NOT_A_BRIDGE)
         return document
 
     def _refusal(self, status: int, text: bytes) -> CommandError:
         try:
-            said = json.loads(text)["message"]
+            message = json.loads(text)["message"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return Unreachable(self.url, f"what answers there with {status} is no AI Bridge")
-        return Refused(self.url, f"{visible(str(said), _LONGEST)} ({status}){self._remedy(status)}")
+        return Refused(self.url, f"{visible(str(message), _LONGEST)} ({status}){self._remedy(status)}")
 
     def _remedy(self, status: int) -> str:
-        """What may help after a refusal, "" if that is not known here."""
+        """Return what may help after an error status, "" if that is unknown."""
         page = next((page for page in _PAGES if self.url.endswith(page)), None)
         if status == httpx.codes.UNAUTHORIZED:
-            return "; the one in AIBRIDGE_ADMIN_TOKEN is another" if self._token else "; set AIBRIDGE_ADMIN_TOKEN"
+            return "; AIBRIDGE_ADMIN_TOKEN has another token" if self._token else "; set AIBRIDGE_ADMIN_TOKEN"
         if status == httpx.codes.NOT_FOUND and page:
             return f"; write the URL without {page}"
         return ""
 
     async def _read(self, answer: httpx.Response) -> bytes:
-        """The whole of a short answer."""
+        """Return the body of a response, up to _MAX_DOCUMENT bytes."""
         body = b""
         async for piece in answer.aiter_bytes():
             body += piece
@@ -163,14 +163,14 @@ class AdminClient:
 
 
 def override(url: str, token: Secret | None, provider: str, mode: str) -> str:
-    """Do as `Operator.override`, outside Trio."""
+    """Call `AdminClient.override` from outside of Trio."""
     return trio.run(AdminClient(url, token).override, provider, mode)
 
 
 def _why(error: Exception) -> str:
-    """What is wrong, as the system would say it, else in our words."""
-    if said := next(filter(None, map(_system, _causes(error))), None):
-        return said
+    """Return the cause of a failed request: the system's message, otherwise our own."""
+    if message := next(filter(None, map(_system_message, _causes(error))), None):
+        return message
     match error:
         case httpx.TimeoutException():
             return f"no word for {_TIMEOUT:g} s"
@@ -178,10 +178,10 @@ def _why(error: Exception) -> str:
             return HUNG_UP
         case httpx.RemoteProtocolError() if re.search("disconnected|closed", str(error)):
             return HUNG_UP
-    return _STRANGER
+    return _NOT_A_BRIDGE
 
 
-def _system(cause: BaseException) -> str | None:
+def _system_message(cause: BaseException) -> str | None:
     match cause:
         case ssl.SSLCertVerificationError():
             return f"its certificate is not trusted: {cause.verify_message}"
@@ -195,7 +195,7 @@ def _system(cause: BaseException) -> str | None:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what it came of, and so on; of several attempts that failed, the first."""
+    """Yield the error, its cause, and so on; of a group the first error."""
     while error:
         yield error
         if isinstance(error, BaseExceptionGroup):

@@ -1,1 +1,16 @@
-"""The command line: commands, flags, help pages, and what is installed beside the code."""
+"""The command line: commands, their options, help pages, completion scripts and man pages.
+
+Terms
+    command: a word after `aibridge`, its function in `main`, and its options in `flags`.
+    flag: an option on the command line (`--rate-limit`); variables and the file set options, too.
+    word: a value of a positional argument that a shell can complete.
+    usage error: wrong usage; one line on stderr, exit status 2.
+
+Files, in reading order
+    main: a function per command, and the exit statuses.
+    flags: the options of each command.
+    parser: parses arguments with cyclopts, and formats errors.
+    help: the format of help pages.
+    check: the output of `aibridge check`.
+    assets: completion scripts and man pages in the package.
+"""

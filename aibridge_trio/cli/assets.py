@@ -1,4 +1,4 @@
-"""What is installed beside the code, or lies beside it in a checkout: completion scripts and man pages."""
+"""Completion scripts and man pages, which are installed in the package or lie beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from aibridge_trio.printable import quoted
 SCRIPTS = {"bash": "aibridge.bash", "zsh": "_aibridge", "fish": "aibridge.fish"}
 
 _PACKAGE = Path(__file__).parents[1]
-# Reads beside the code wherever that is: in the binary it is in a zip.
+# The loader reads files of the package wherever it is; in the binary that is a zip.
 _read: Callable[[str], bytes] = globals()["__loader__"].get_data
 
 
 def script(shell: str) -> str:
-    """Return a shell's completion script. Raises CommandError if it was not shipped."""
+    """Return a shell's completion script. Raises CommandError if it is not installed."""
     return _text("completions", SCRIPTS[shell])
 
 
 def man_page(topic: str, topics: Sequence[str]) -> str:
-    """Return a man page's source. Raises UsageError for an unknown topic, CommandError if it was not shipped."""
+    """Return a man page's source. Raises UsageError for an unknown topic, CommandError if it is not installed."""
     if topic not in topics:
         near = nearest(topic, topics)
         remedy = f"did you mean {near}?" if near else f"there are {', '.join(topics)}"
@@ -32,7 +32,7 @@ def man_page(topic: str, topics: Sequence[str]) -> str:
 
 
 def man_name(topic: str) -> str:
-    """Return the file's name of the page on `aibridge`, `aibridge.toml`, or a command."""
+    """Return the file name of the man page of `aibridge`, `aibridge.toml` or a command."""
     return {"aibridge": "aibridge.1", "aibridge.toml": "aibridge.toml.5"}.get(topic, f"aibridge-{topic}.1")
 
 

@@ -1,4 +1,4 @@
-"""What `aibridge check` prints: the configuration in force, for people or for machines. Pure."""
+"""The output of `aibridge check`: the configuration in force, as lines or as a JSON document. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALID = "configuration is valid"
 
 
 def lines(loaded: Loaded, *, diff: bool = False) -> Iterator[str]:
-    """Yield a line for each option, or with `diff` for those that differ from their defaults; then warnings."""
+    """Yield a line per option, with `diff` only for those that differ from their defaults; then warnings."""
     for (option, value), (label, shown, origin) in zip(_values(loaded), loaded.rows(), strict=True):
         if not (diff and _is_default(option, value)):
             yield f"{label:<40}  {shown:<29}  {origin}"
@@ -29,7 +29,7 @@ def lines(loaded: Loaded, *, diff: bool = False) -> Iterator[str]:
 
 
 def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
-    """Return the same as JSON's types: of each option its value, its default and its source, without secrets."""
+    """Return the same as JSON types: value, default and source of each option, secrets masked."""
     options = {
         option.name: {
             "value": _plain(option, value),
@@ -49,14 +49,14 @@ def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
 
 
 def warnings(loaded: Loaded) -> tuple[str, ...]:
-    """Return what deserves a second look; options that were set to their defaults are looked at, too."""
+    """Return the warnings, also about options that were set explicitly to their defaults."""
     given = {name for name, origin in loaded.origins.items() if origin.kind != "default"}
     return loaded.settings.warnings(given)
 
 
-def invalid(mistake: Exception) -> dict[str, Any]:
-    """Return the document of a configuration with a mistake."""
-    return {"valid": False, "mistake": visible(str(mistake))}
+def invalid(error: Exception) -> dict[str, Any]:
+    """Return the document of an invalid configuration."""
+    return {"valid": False, "mistake": visible(str(error))}
 
 
 def _values(loaded: Loaded) -> Iterator[tuple[Option, Any]]:
@@ -74,7 +74,7 @@ def _is_default(option: Option, value: Any) -> bool:
 
 
 def _plain(option: Option, value: Any) -> Any:
-    """As the file would have it: numbers, switches and lists as such, all else as text; null for none."""
+    """Return a value as in the file: numbers, booleans and lists as such, others as text; None for no value."""
     if value is None or isinstance(value, bool):
         return value
     shown = option.unit.show(value)

@@ -1,4 +1,4 @@
-"""How a help page looks: plain text, at most 80 columns, no control codes.
+"""The format of help pages: plain text, at most 80 columns, no control codes.
 
 A formatter for cyclopts, which calls it with rich's console; neither is imported.
 """
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 _WIDTH = 80
 _LABEL = 12
 
-# The library's own words for its own flags are not in our voice.
-_OURS = {"--help": "Show this page; after a command, the command's.", "--version": "Show the version."}
+# Texts for the flags that cyclopts adds.
+_LIBRARY_FLAGS = {"--help": "Show this page; after a command, the command's.", "--version": "Show the version."}
 
-# How the first page ends: the shortest way from nothing to a client that works, and where to read on.
-LEADS = """\
+# The end of the first page: how to start a bridge and a client, and where to read more.
+EPILOGUE = """\
 Start
   aibridge serve --circuit-breaker
   ANTHROPIC_BASE_URL=http://127.0.0.1:4001/anthropic claude
@@ -31,14 +31,14 @@ More
 
 
 class Page:
-    """Usage, description, then a block per group: each option on a line, what it does indented below."""
+    """Formats usage, description, and a block per group: each option on a line, its help indented below."""
 
     def render_usage(self, console: Any, options: Any, usage: Any) -> None:  # noqa: ARG002 - cyclopts' names
-        """Write the line that shows how the command is put together."""
+        """Write the usage line."""
         _write(console, f"Usage: {_plain(usage)}")
 
     def render_description(self, console: Any, options: Any, description: Any) -> None:  # noqa: ARG002 - cyclopts' names
-        """Write what the command does, a paragraph after the other."""
+        """Write the description, paragraph by paragraph."""
         for paragraph in _plain(description).split("\n\n"):
             if paragraph:
                 _write(console, "\n" + _filled(paragraph, "", ""))
@@ -50,7 +50,7 @@ class Page:
         lines: list[str] = []
         for entry in panel.entries:
             labels = entry.display_labels
-            text = _OURS.get(labels[0]) or _plain(entry.description) or ", ".join(entry.choices or ())
+            text = _LIBRARY_FLAGS.get(labels[0]) or _plain(entry.description) or ", ".join(entry.choices or ())
             if panel.format == "command":
                 label = f"  {', '.join(labels):<{_LABEL}}  "
                 lines.append(_filled(text, label, " " * len(label)))
@@ -60,27 +60,27 @@ class Page:
 
 
 def block(title: str, lines: Iterable[str]) -> str:
-    """A title, what stands under it, and an empty line."""
+    """Return a title, its lines, and an empty line."""
     return "\n".join([title, *lines, "", ""])
 
 
 def definition(term: str, text: str) -> list[str]:
-    """A term, and below it what it means."""
+    """Return a term, and its text indented below it."""
     return [f"  {term}", *(_filled(line, " " * 6, " " * 6) for line in text.splitlines())]
 
 
 def usual(option: Option) -> str | None:
-    """Its default as a reader is told it: a switch is `off`; one that only its flag switches on needs no word."""
+    """Return the default as help shows it: a switch is `on` or `off`, None if only its flag sets it."""
     if option.switch:
         return {"true": "on", "false": "off"}[str(option.default)] if option.variables else None
     return option.default or None
 
 
 def facts(option: Option) -> str:
-    """Default and variables, `[default 10s, AIBRIDGE_CIRCUIT_BREAKER_WINDOW]`; empty if there are none."""
+    """Return default and variables, `[default 10s, AIBRIDGE_CIRCUIT_BREAKER_WINDOW]`, or "" if there are none."""
     default = usual(option)
-    told = ", ".join([*([f"default {default}"] if default else []), *option.all_variables])
-    return f"[{told}]" if told else ""
+    text = ", ".join([*([f"default {default}"] if default else []), *option.all_variables])
+    return f"[{text}]" if text else ""
 
 
 def _filled(text: str, first: str, rest: str) -> str:
@@ -95,7 +95,7 @@ def _filled(text: str, first: str, rest: str) -> str:
 
 
 def _plain(text: Any) -> str:
-    """The words of a description, which cyclopts wraps in objects of rich."""
+    """Return the text of a description, which cyclopts wraps in a renderable of rich."""
     return str(getattr(text, "primary_renderable", text or "")).strip()
 
 

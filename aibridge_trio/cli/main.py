@@ -1,4 +1,4 @@
-"""The front door: one short function per command, everything else imported when it is needed.
+"""The commands: a short function each, which imports the rest when it runs.
 
 Exit status: 0 done, 1 failed at run time, 2 wrong usage or configuration, 130 interrupted.
 """
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from aibridge_trio.cli.parser import Command
     from aibridge_trio.config.settings import Option
 
-# What stands in front of a command whose help page is wanted.
+# `aibridge help COMMAND` is `aibridge COMMAND --help`.
 HELP = "help"
 Mode = Literal["open", "close", "auto"]
 Shell = Literal["bash", "zsh", "fish"]
 
 _INTERRUPTED = 130
-# Those that come with the program, in the order of a tour.
+# The scenarios in the package, in the order in which to try them.
 _SCENARIOS = (
     *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
     *("herd", "long-streams"),
@@ -36,23 +36,23 @@ _SCENARIOS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line, by default the process's own, and give its exit status."""
+    """Run a command line, by default the process's own, and return its exit status."""
     if arguments is None:
         signals.catch()
     standard_streams.prepare()
     try:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
-    except UsageError as mistake:
-        status = _complain(mistake, 2)
-    except CommandError as failure:
-        status = _complain(failure, 1)
+    except UsageError as error:
+        status = _print_error(error, 2)
+    except CommandError as error:
+        status = _print_error(error, 1)
     except KeyboardInterrupt:
         status = _INTERRUPTED
     except BrokenPipeError:
-        status = 1  # whoever read the output has what it wanted
+        status = 1  # the reader of stdout has left
     except OSError as error:
-        status = _complain(CommandError(f"cannot go on: {error.strerror or error}"), 1)
+        status = _print_error(CommandError(f"cannot go on: {error.strerror or error}"), 1)
     for stream in (sys.stdout, sys.stderr):
         standard_streams.flush_or_discard(stream)
     return status
@@ -60,12 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     match given:
-        # Shells ask for these at every start: they wait for no library.
+        # Shells run these at every start: they import no library.
         case ["--version"]:
             return _print(f"aibridge {__version__}\n")
         case ["completion", ("bash" | "zsh" | "fish") as shell]:
             return completion(shell)
-        # Whoever knows git types `help serve`.
+        # As in git: `help serve`.
         case [word, *command] if word == HELP:
             given = [*command, "--help"]
     from aibridge_trio.cli import parser
@@ -73,7 +73,7 @@ def _run(given: list[str]) -> int:
     return parser.run(commands(), given)
 
 
-# The commands. What was wrong is told before the heavy part is imported.
+# The commands. Each reads its flags first, so that errors do not wait for slow imports.
 
 
 def serve(**flags: Any) -> int:
@@ -94,79 +94,79 @@ def check(**flags: Any) -> int:
     from aibridge_trio.cli.flags import CHECK_ONLY
     from aibridge_trio.config.loader import load
 
-    told = _values(CHECK_ONLY, flags)
+    options = _values(CHECK_ONLY, flags)
     try:
         loaded = load(flags, os.environ)
-    except UsageError as mistake:
-        if told["json"]:
-            _say(json.dumps(checked.invalid(mistake)))
+    except UsageError as error:
+        if options["json"]:
+            _print_line(json.dumps(checked.invalid(error)))
         raise
-    if told["json"]:
-        _say(json.dumps(checked.document(loaded, diff=told["diff"]), indent=2))
+    if options["json"]:
+        _print_line(json.dumps(checked.document(loaded, diff=options["diff"]), indent=2))
     else:
-        for line in checked.lines(loaded, diff=told["diff"]):
-            _say(line)
+        for line in checked.lines(loaded, diff=options["diff"]):
+            _print_line(line)
     return 0
 
 
 def mock(**flags: Any) -> int:
-    """Run a provider to try things on: OpenAI and Anthropic, streams, failures on demand."""
+    """Run a mock provider: OpenAI and Anthropic APIs, streams, failures on demand."""
     from aibridge_trio.cli.flags import MOCK
 
-    told = _values(MOCK, flags)
+    options = _values(MOCK, flags)
     from aibridge_trio import mock as provider
 
-    return provider.serve(provider.MockOptions(**told))
+    return provider.serve(provider.MockOptions(**options))
 
 
 def demo(**flags: Any) -> int:
-    """Run mock, bridge and a light load with outages; needs no key.
+    """Run a mock provider, a bridge and a light load with outages; needs no key.
 
-    On a terminal it goes on in the dashboard, with the same again and again until q is pressed.
+    On a terminal it goes on in the dashboard, and repeats until q is pressed.
     """
     from aibridge_trio.cli.flags import DEMO
 
-    told = _values(DEMO, flags)
+    options = _values(DEMO, flags)
     from aibridge_trio.demo import show
 
-    return show.run(**told)
+    return show.run(**options)
 
 
 def simulate(*scenario: str, **flags: Any) -> int:
-    """Play load and failures against settings, in virtual time: an hour takes seconds."""
+    """Simulate load and failures against settings in virtual time: an hour takes seconds."""
     from aibridge_trio.cli.flags import SIMULATE
 
-    told = _values(SIMULATE, flags)
+    options = _values(SIMULATE, flags)
     from aibridge_trio import simulate as simulation
 
-    return simulation.run(scenario, **told)
+    return simulation.run(scenario, **options)
 
 
 def breaker(mode: Mode, provider: str, /, **flags: Any) -> int:
     """Override a provider's circuit breaker on a running bridge."""
     from aibridge_trio.cli.flags import BREAKER
 
-    told = _values(BREAKER, flags)
+    options = _values(BREAKER, flags)
     from aibridge_trio.admin import client
 
-    _say(client.override(told["url"], told["token"], provider, mode))
+    _print_line(client.override(options["url"], options["token"], provider, mode))
     return 0
 
 
 def top(**flags: Any) -> int:
-    """Watch a running bridge: who is turned away, by which protection, and which provider is sick."""
+    """Watch a running bridge: rejects by protection, callers, and the health of each provider."""
     from aibridge_trio.cli.flags import TOP
 
-    told = _values(TOP, flags)
+    options = _values(TOP, flags)
     from aibridge_trio import top as dashboard
 
-    return dashboard.run(**told)
+    return dashboard.run(**options)
 
 
 def completion(shell: Shell, /) -> int:
-    """Print the script by which a shell completes commands, flags and values.
+    """Print a shell's completion script.
 
-    Its first lines say where it goes.
+    Its first lines say where to install it.
     """
     from aibridge_trio.cli.assets import script
 
@@ -185,7 +185,7 @@ def man(page: str = "aibridge", /) -> int:
 
 
 def commands() -> tuple[Command, ...]:
-    """Every command, in the order of the help page."""
+    """Return every command, in the order of the help page."""
     from aibridge_trio import providers
     from aibridge_trio.cli.parser import Command
 
@@ -199,8 +199,7 @@ def commands() -> tuple[Command, ...]:
             "aibridge breaker open openai",
             {"provider": names},
             {
-                "mode": "open refuses its requests, close lets them through whatever happens, "
-                "auto gives the choice back to the breaker.",
+                "mode": "open rejects all requests, close admits all requests, auto ends the override.",
                 "provider": f"One of {', '.join(names)}.",
             },
         ),
@@ -230,16 +229,16 @@ def _print(text: str) -> int:
     return 0
 
 
-def _complain(error: Exception, status: int) -> int:
+def _print_error(error: Exception, status: int) -> int:
     from aibridge_trio.printable import visible
 
-    with suppress(OSError):  # nobody reads it; the status still tells
-        _say(f"aibridge: {visible(str(error))}", sys.stderr)
+    with suppress(OSError):  # stderr has no reader; the exit status is enough
+        _print_line(f"aibridge: {visible(str(error))}", sys.stderr)
     return status
 
 
-def _say(line: str, stream: Any = None) -> None:
-    """Write a line, whatever its characters and the terminal's encoding."""
+def _print_line(line: str, stream: Any = None) -> None:
+    """Write a line; characters outside of the stream's encoding are escaped."""
     out = stream or sys.stdout
     encoding = out.encoding or "utf-8"
     out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -1,7 +1,6 @@
-"""The command line as cyclopts knows it: commands, their flags, and what is said of a mistake.
+"""Parses the command line with cyclopts: commands, their flags, and errors of one line.
 
-Flags arrive as raw text, so that flag, variable and file are read by the same parser and a mistake sounds the
-same wherever it was made.
+Flags are passed on as raw text: flags, variables and file share the units' parsers and error messages.
 """
 
 from __future__ import annotations
@@ -13,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from cyclopts import App, CycloptsError, Group, Parameter
-from cyclopts import exceptions as said
+from cyclopts import App, CycloptsError, Group, Parameter, exceptions
 
 from aibridge_trio import __version__
 from aibridge_trio.cli import flags
-from aibridge_trio.cli.help import LEADS, Page, block, definition, facts
+from aibridge_trio.cli.help import EPILOGUE, Page, block, definition, facts
 from aibridge_trio.config.settings import Option
 from aibridge_trio.config.suggestions import guess
 from aibridge_trio.config.units import FILE, nearest
@@ -26,17 +24,16 @@ from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import quoted, visible
 
 VERSION = f"aibridge {__version__}"
-# As other programs call it.
+# Other programs' names of --version.
 _VERSIONS = ("version", "-v", "-version")
 ABOUT = "A proxy that protects AI providers and their callers from overload."
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what runs it, and how it is called. Its name is the function's, its options are in `flags`.
+    """A command: its function and how it is called. It has the function's name; its options are in `flags`.
 
-    `words` are what its positional arguments can be, as far as a shell could offer them; `arguments` says what
-    they are for.
+    `words` are the values of positional arguments that a shell can complete; `arguments` is their help.
     """
 
     function: Callable[..., int]
@@ -46,18 +43,18 @@ class Command:
 
     @property
     def name(self) -> str:
-        """What a user types."""
+        """The name on the command line."""
         return self.function.__name__
 
     @property
     def options(self) -> tuple[Option, ...]:
-        """What it can be told."""
+        """Its options, from `flags`."""
         options: tuple[Option, ...] = getattr(flags, self.name.upper(), ())
         return options
 
     @property
     def positionals(self) -> tuple[inspect.Parameter, ...]:
-        """What follows its name, in this order."""
+        """Its positional arguments, in order."""
         every = inspect.signature(self.function, eval_str=True).parameters.values()
         return tuple(each for each in every if each.kind in (each.POSITIONAL_ONLY, each.VAR_POSITIONAL))
 
@@ -76,15 +73,15 @@ def _form(positional: inspect.Parameter) -> str:
 
 
 def run(commands: Sequence[Command], arguments: Sequence[str]) -> int:
-    """Run what the arguments ask for and give its exit status. Raises UsageError."""
+    """Run the command in the arguments and return its exit status. Raises UsageError."""
     try:
         return app(commands)(_joined(arguments)) or 0
     except CycloptsError as error:
-        raise _mistake(error, commands) from None
+        raise _usage_error(error, commands) from None
 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--interval=-1s` for `--interval -1s`, which cyclopts would take for two flags."""
+    """Return the arguments with `--interval -1s` as `--interval=-1s`: cyclopts takes the former for two flags."""
     joined: list[str] = []
     for word in arguments:
         behind_flag = joined and "--" not in joined and re.fullmatch(r"--[^=]+", joined[-1])
@@ -96,13 +93,13 @@ def _joined(arguments: Sequence[str]) -> list[str]:
 
 
 def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
-    """The commands as a tree. With `candidates`, values have types by which a shell can complete them."""
-    front = App(
+    """Return the commands as an App. With `candidates`, values have types from which a shell can complete."""
+    root = App(
         name="aibridge",
         help=ABOUT,
         help_prologue=f"Example: {commands[0].example}",
         help_format="plaintext",
-        help_epilogue=LEADS,
+        help_epilogue=EPILOGUE,
         help_formatter=Page(),
         usage="aibridge COMMAND [OPTIONS]",
         version=VERSION,
@@ -112,25 +109,25 @@ def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
         result_action="return_value",
     )
     for place, command in enumerate(commands):
-        front.command(
-            _signed(command, candidates=candidates),
+        root.command(
+            _with_signature(command, candidates=candidates),
             name=command.name,
             help_prologue=f"Example: {command.example}",
-            help_epilogue=_ending(command),
+            help_epilogue=_epilogue(command),
             usage=command.usage,
             sort_key=place,
         )
-    alone = Group("Options", sort_key=1)
+    own = Group("Options", sort_key=1)
     for flag in ("--help", "--version"):
-        front[flag].group = alone
-    return front
+        root[flag].group = own
+    return root
 
 
-def _signed(command: Command, *, candidates: bool) -> Callable[..., int]:
-    """The function with the signature that cyclopts is to see: its own positionals, and a flag per option."""
+def _with_signature(command: Command, *, candidates: bool) -> Callable[..., int]:
+    """Return the command's function with the signature for cyclopts: its positionals, and a flag per option."""
 
-    def call(*given: Any, **told: Any) -> int:
-        return command.function(*given, **told)
+    def call(*positionals: Any, **flags: Any) -> int:
+        return command.function(*positionals, **flags)
 
     own = [_positional(each, command, candidates=candidates) for each in command.positionals]
     named = _flags(command.options, candidates=candidates)
@@ -182,54 +179,59 @@ def _one_of(words: tuple[str, ...] | None) -> Any:
     return Literal[words] if words else None
 
 
-def _ending(command: Command) -> str:
-    """What no flag tells, and where to read on."""
+def _epilogue(command: Command) -> str:
+    """Return the options that are read from the environment only, and the man page's name."""
     private = [option for option in command.options if option.private]
     lines = [line for option in private for line in definition(", ".join(option.all_variables), option.help)]
-    alone = block("Only in the environment", lines) if lines else ""
-    return f"{alone}More: man aibridge-{command.name}"
+    environment = block("Only in the environment", lines) if lines else ""
+    return f"{environment}More: man aibridge-{command.name}"
 
 
-def _mistake(error: CycloptsError, commands: Sequence[Command]) -> UsageError:
-    """What cyclopts complains about, in one line: where, what, how to mend it."""
+def _usage_error(error: CycloptsError, commands: Sequence[Command]) -> UsageError:
+    """Return an error of cyclopts as one line: where, what is wrong, and how to correct it."""
     chain = error.command_chain or ()
     command = next((command for command in commands if chain and command.name == chain[0]), None)
     see = f"see {' '.join(('aibridge', *chain))} --help"
     line = f"{visible(str(error))} {see}"
     match error:
-        case said.UnknownCommandError(unused_tokens=[word, *_]):
+        case exceptions.UnknownCommandError(unused_tokens=[word, *_]):
             option = word.startswith("-")
             known = ("--help", "--version") if option else [command.name for command in commands]
             what = f"unknown {'option' if option else 'command'}"
-            remedy = "did you mean --version?" if word.lower() in _VERSIONS else _meant(word, known)
+            remedy = "did you mean --version?" if word.lower() in _VERSIONS else _did_you_mean(word, known)
             if option and not remedy:
                 what = "options follow the command"
             line = f"{quoted(word)}: {what}; {remedy or see}"
-        case said.UnknownOptionError(token=token, argument_collection=arguments):
+        case exceptions.UnknownOptionError(token=token, argument_collection=arguments):
             flag = (token.keyword or token.value).partition("=")[0]
             known = [name for argument in arguments for name in argument.names]
-            remedy = _set_in_environment(flag, command) or _guessed(flag, command) or _meant(flag, known) or see
+            remedy = (
+                _set_in_environment(flag, command)
+                or _foreign_flag(flag, command)
+                or _did_you_mean(flag, known)
+                or see
+            )
             line = f"{visible(flag, 60)}: unknown option; {remedy}"
-        case said.UnusedCliTokensError(unused_tokens=[word, *_]):
+        case exceptions.UnusedCliTokensError(unused_tokens=[word, *_]):
             line = f"{quoted(word)}: one argument too many; {see}"
-        case said.RepeatArgumentError(token=token):
+        case exceptions.RepeatArgumentError(token=token):
             line = f"{token.keyword}: given more than once; give it once"
-        case said.MissingArgumentError(argument=argument) if argument and command:
+        case exceptions.MissingArgumentError(argument=argument) if argument and command:
             line = f"{argument.name}: a value is missing; write e.g. {_example(argument.name, command)}"
-        case said.CoercionError(argument=argument, token=token) if argument and token and command:
+        case exceptions.CoercionError(argument=argument, token=token) if argument and token and command:
             words = [word for word in get_args(argument.hint) if isinstance(word, str)]
-            remedy = _meant(token.value, words) or f"write e.g. {_example(argument.name, command)}"
-            line = f"{token.keyword or argument.name}: {quoted(token.value)} does not fit; {remedy}"
+            remedy = _did_you_mean(token.value, words) or f"write e.g. {_example(argument.name, command)}"
+            line = f"{token.keyword or argument.name}: {quoted(token.value)} is not a valid value; {remedy}"
     return UsageError(line)
 
 
-def _meant(word: str, known: Iterable[str]) -> str | None:
+def _did_you_mean(word: str, known: Iterable[str]) -> str | None:
     near = nearest(word, known) or nearest(word.lower(), known)
     return f"did you mean {near}?" if near else None
 
 
-def _guessed(flag: str, command: Command | None) -> str | None:
-    """The flag by which this program calls what others call so, with the form of its value."""
+def _foreign_flag(flag: str, command: Command | None) -> str | None:
+    """Return the flag that corresponds to another program's flag, with the form of its value."""
     options = {option.name: option for option in command.options if option.flag} if command else {}
     name = guess(flag, options)
     if name is None:
@@ -244,7 +246,7 @@ def _set_in_environment(flag: str, command: Command | None) -> str | None:
 
 
 def _example(name: str, command: Command) -> str:
-    """How a flag would be given, or else the whole command."""
+    """Return an example of the flag, or of the whole command if the name is not a flag."""
     for option in command.options:
         if option.flag == name:
             forms = (name, option.negative) if option.switch else (f"{name} {option.example}",)

@@ -1,4 +1,4 @@
-"""What is counted of all requests, once: `/metrics` and `/status` read it, so they never disagree."""
+"""Counts requests, answers, faults and waits from events. `/metrics` and `/status` read the same counters."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from aibridge_trio.events import (
 )
 from aibridge_trio.providers import Provider
 
-# From a cache's answer to the longest that a reasoning model thinks (seconds).
+# Histogram bounds (seconds): from a cached answer to the longest thinking of a reasoning model.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
-# What is likely enough to be there at 0. Any other status begins to be counted when it comes.
+# Statuses that are counted from 0; any other one is added when it first occurs.
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
 _STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 426, 499)
 
@@ -41,29 +41,29 @@ _Key = TypeVar("_Key")
 
 
 class Histogram:
-    """How often a time (seconds) fell between which bounds."""
+    """Counts durations (seconds) by the bounds in BUCKETS."""
 
     def __init__(self) -> None:
         self.sum = 0.0
         self._counts = [0] * (len(BUCKETS) + 1)
 
     def observe(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         self.sum += seconds
         self._counts[bisect_left(BUCKETS, seconds)] += 1
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """The number of durations."""
         return sum(self._counts)
 
     def add(self, other: Histogram) -> None:
-        """Count all that another has counted."""
+        """Add the counts of another histogram."""
         self.sum += other.sum
         self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
 
     def cumulative(self) -> Iterator[tuple[float | str, int]]:
-        """Yield how many were at most each bound; the last is "+Inf", and its number that of all."""
+        """Yield each bound with the number of durations up to it; the last bound is "+Inf"."""
         count = 0
         bounds: tuple[float | str, ...] = (*BUCKETS, "+Inf")
         for bound, more in zip(bounds, self._counts, strict=True):
@@ -72,7 +72,7 @@ class Histogram:
 
 
 class Counters:
-    """Listens to events. Keys are a provider, or tuples that begin with one; what can be known is there at 0."""
+    """Counts events. Keys are a provider, or tuples that begin with one; every known key starts at 0."""
 
     def __init__(self, providers: Iterable[Provider], scopes: Iterable[tuple[str, str]] = ()) -> None:
         providers, scopes = list(providers), list(scopes)
@@ -85,7 +85,7 @@ class Counters:
         self.rejects = _zeros(REASONS)
         self.would_rejects = _zeros(PROTECTIONS.values())
         self.waits = {(outcome,): Histogram() for outcome in OUTCOMES}
-        self.refusals = _zeros(names)  # by an open or probing breaker
+        self.refusals = _zeros(names)  # by an open or half-open breaker
         self.in_flight = _zeros(names)
         self.responses = _zeros((name, status) for name in names for status in _UPSTREAM_STATUSES)
         self.errors = _zeros((name, phase) for name in names for phase in PHASES)
@@ -98,7 +98,7 @@ class Counters:
         self.trips = _zeros(names)
         self.admin_refusals = _zeros(ADMIN_REFUSALS)
         self.bugs = 0
-        # The same by provider and scope, where a provider has several breakers.
+        # The same by provider and scope, for providers with several breakers.
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
         self.scope_trips = _zeros(scopes)
         self.scope_refusals = _zeros(scopes)

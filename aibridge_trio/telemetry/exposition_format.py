@@ -1,8 +1,8 @@
-"""Metrics as text for scrapers, in the formats of Prometheus and OpenMetrics. prometheus_client's only door.
+"""Formats metrics for scrapers, as Prometheus text or OpenMetrics. Only this module imports prometheus_client.
 
-To format a line costs some 5 µs, and a scrape has two thousand, most of them as they were. So the names of lines
-are kept for good, and the lines of a child (one set of label values) until its value changes. A scrape is cut into
-pieces of about a millisecond, between which requests go on; the values are those of one moment all the same.
+Formatting a line costs about 5 µs, and a scrape has two thousand lines, most of them unchanged. So the names of
+lines are cached for good, and the lines of a child (one set of label values) until its value changes. A scrape
+runs in pieces of about a millisecond, between which requests go on; its values are still those of one moment.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 Labels = tuple[str, ...]
-# A number, or of a histogram the sum and the cumulative counts.
+# A number, or a histogram's sum and cumulative counts.
 Value = float | tuple[float, tuple[int, ...]]
 
 
 class Family(NamedTuple):
-    """A metric with all its children. `name` has neither prefix nor `_total`; `bounds` are a histogram's."""
+    """A metric with its children. `name` is without prefix and `_total`; only a histogram has `bounds`."""
 
     kind: Literal["counter", "gauge", "histogram"]
     name: str
@@ -34,30 +34,30 @@ class Family(NamedTuple):
     bounds: Sequence[str] = ()
 
 
-class Form(NamedTuple):
-    """A format. `escaping` is what the library is told: all schemes but `dots` leave names like ours alone."""
+class TextFormat(NamedTuple):
+    """A text format. `escaping` is passed to the library; schemes other than `dots` do not change our names."""
 
     content_type: str
     open_metrics: bool = False
     escaping: str = openmetrics.ALLOWUTF8
 
 
-PLAIN = Form(exposition.CONTENT_TYPE_PLAIN_0_0_4)
-# Parts of an Accept header that are read.
+PLAIN = TextFormat(exposition.CONTENT_TYPE_PLAIN_0_0_4)
+# Maximum parts of an Accept header that are read.
 _MOST_ACCEPTED = 32
 _ESCAPINGS = (openmetrics.ALLOWUTF8, openmetrics.UNDERSCORES, openmetrics.DOTS, openmetrics.VALUES)
-# Lines that are formatted at once.
+# Lines that are formatted in one piece.
 _LINES = 200
-# The fastest level: a scrape is mostly zeros, and level 9 saves a tenth for five times the time.
+# The fastest level: level 9 saves a tenth of the size for five times the time.
 _LEVEL = 1
 _GZIP = 16 + zlib.MAX_WBITS
-# What the library leaves without types.
+# The library has no types for these.
 _open_metrics: Callable[[Collector, str], bytes] = openmetrics.generate_latest
 _shown: Callable[[float], str] = floatToGoString
 
 
-def negotiate(accept: str) -> Form:
-    """Return the format that an Accept header prefers, the oldest if it names none that is known.
+def negotiate(accept: str) -> TextFormat:
+    """Return the format that an Accept header prefers, the oldest one if it names no known format.
 
     https://prometheus.io/docs/instrumenting/content_negotiation/
     """
@@ -69,7 +69,7 @@ def negotiate(accept: str) -> Form:
             case "application/openmetrics-text", "1.0.0" | "":
                 return _form(openmetrics.CONTENT_TYPE_LATEST, escaping, open_metrics=True)
             case "application/openmetrics-text", "0.0.1":
-                return Form("application/openmetrics-text; version=0.0.1; charset=utf-8", open_metrics=True)
+                return TextFormat("application/openmetrics-text; version=0.0.1; charset=utf-8", open_metrics=True)
             case "text/plain", "1.0.0":
                 return _form(exposition.CONTENT_TYPE_PLAIN_1_0_0, escaping)
             case "text/plain" | "text/*" | "*/*", "" | "0.0.4":
@@ -78,34 +78,34 @@ def negotiate(accept: str) -> Form:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Tell whether an Accept-Encoding header permits gzip."""
+    """Return whether an Accept-Encoding header permits gzip."""
     named = dict(reversed(_preferred(accept_encoding, least=0.0)))
     chosen = named.get("gzip", named.get("*"))
     return chosen is not None and _quality(chosen) > 0
 
 
 class Exposition:
-    """Formats families, and keeps what it has formatted."""
+    """Formats families and caches their text."""
 
     def __init__(self) -> None:
         self._blocks: dict[tuple[bool, str, str], _Block] = {}
 
-    def text(self, families: Sequence[Family], form: Form = PLAIN) -> bytes:
-        """Return all of it, in one go."""
+    def text(self, families: Sequence[Family], form: TextFormat = PLAIN) -> bytes:
+        """Return the families as text, without pauses."""
         return b"".join(self._pieces(families, form))
 
-    async def scrape(self, families: Sequence[Family], form: Form, *, gzip: bool = False) -> bytes:
-        """Return all of it, and let others run meanwhile."""
+    async def scrape(self, families: Sequence[Family], form: TextFormat, *, gzip: bool = False) -> bytes:
+        """Return the families as text; other tasks run between its pieces."""
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP) if gzip else None
-        said = []
+        pieces = []
         for piece in self._pieces(families, form):
-            said.append(packer.compress(piece) if packer else piece)
+            pieces.append(packer.compress(piece) if packer else piece)
             await trio.lowlevel.checkpoint()
         if packer:
-            said.append(packer.flush())
-        return b"".join(said)
+            pieces.append(packer.flush())
+        return b"".join(pieces)
 
-    def _pieces(self, families: Sequence[Family], form: Form) -> Iterator[bytes]:
+    def _pieces(self, families: Sequence[Family], form: TextFormat) -> Iterator[bytes]:
         """Yield the text; an empty piece is a pause."""
         for family in families:
             key = (form.open_metrics, form.escaping, family.name)
@@ -119,7 +119,7 @@ class Exposition:
                     same = block.children.get(labels) == value
                     lines[labels] = block.lines[labels] if same else _valued(names[labels], value)
                 text = block.head + b"".join(lines.values())
-                # Whole or not at all: another scrape may have been here during a pause.
+                # Replace the block as a whole: another scrape may have replaced it during a pause.
                 self._blocks[key] = block = _Block(family.children, names, lines, block.head, text)
             yield block.text
         if form.open_metrics:
@@ -127,7 +127,7 @@ class Exposition:
 
 
 class _Block(NamedTuple):
-    """What was formatted of a family, and of which values: its lines up to the values, and with them."""
+    """A family's cached text: the values it shows, its lines without values (`names`) and with them (`lines`)."""
 
     children: Mapping[Labels, Value]
     names: Mapping[Labels, Sequence[bytes]]
@@ -137,7 +137,7 @@ class _Block(NamedTuple):
 
 
 class _Alone(Collector):
-    """One family, as the library wants to be given all of them."""
+    """A collector of one family, as the library requires."""
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
@@ -147,8 +147,8 @@ class _Alone(Collector):
         yield self._metric
 
 
-def _names(family: Family, some: Sequence[Labels], form: Form) -> dict[Labels, Sequence[bytes]]:
-    """Return the lines of some children without their values: what is expensive, and never changes."""
+def _names(family: Family, some: Sequence[Labels], form: TextFormat) -> dict[Labels, Sequence[bytes]]:
+    """Return the lines of some children without values; these are slow to format and never change."""
     lines = _lines(family, some, form)[2:]
     each = len(lines) // len(some)
     starts = [line[: line.rindex(b" ") + 1] for line in lines]
@@ -156,20 +156,20 @@ def _names(family: Family, some: Sequence[Labels], form: Form) -> dict[Labels, S
 
 
 def _valued(names: Sequence[bytes], value: Value) -> bytes:
-    """Return the lines of a child."""
+    """Return the lines of a child with its values."""
     # The library's order: buckets, count, sum.
     values = (*value[1], value[1][-1], value[0]) if isinstance(value, tuple) else (value,)
     numbers = [_shown(number).encode() for number in values]
     return b"".join([name + number + b"\n" for name, number in zip(names, numbers, strict=True)])
 
 
-def _head(family: Family, form: Form) -> bytes:
-    """Return help and type."""
+def _head(family: Family, form: TextFormat) -> bytes:
+    """Return the HELP and TYPE lines."""
     return b"\n".join([*_lines(family, [], form), b""])
 
 
-def _lines(family: Family, some: Sequence[Labels], form: Form) -> list[bytes]:
-    """Return help, type, and the lines of some children."""
+def _lines(family: Family, some: Sequence[Labels], form: TextFormat) -> list[bytes]:
+    """Return the HELP and TYPE lines and the lines of some children."""
     alone = _Alone(_metric(family, some))
     if form.open_metrics:
         return _open_metrics(alone, form.escaping).removesuffix(b"# EOF\n").split(b"\n")[:-1]
@@ -202,9 +202,11 @@ def _batches(children: Sequence[Labels], family: Family) -> Iterator[Sequence[La
         yield children[at : at + size]
 
 
-def _form(content_type: str, escaping: str, *, open_metrics: bool = False) -> Form:
-    told = f"{content_type}; escaping={escaping}"
-    return Form(told, open_metrics, openmetrics.DOTS if escaping == openmetrics.DOTS else openmetrics.ALLOWUTF8)
+def _form(content_type: str, escaping: str, *, open_metrics: bool = False) -> TextFormat:
+    content_type = f"{content_type}; escaping={escaping}"
+    return TextFormat(
+        content_type, open_metrics, openmetrics.DOTS if escaping == openmetrics.DOTS else openmetrics.ALLOWUTF8
+    )
 
 
 def _preferred(header: str, least: float = 1e-9) -> list[tuple[str, dict[str, str]]]:
@@ -213,7 +215,7 @@ def _preferred(header: str, least: float = 1e-9) -> list[tuple[str, dict[str, st
     for part in header.lower().split(",", _MOST_ACCEPTED)[:_MOST_ACCEPTED]:
         value, *rest = part.split(";")
         pairs = (each.partition("=") for each in rest)
-        parameters = {name.strip(): said.strip().strip('"') for name, _, said in pairs}
+        parameters = {name.strip(): text.strip().strip('"') for name, _, text in pairs}
         parts.append((value.strip(), parameters))
     parts.sort(key=lambda part: -_quality(part[1]))
     return [part for part in parts if _quality(part[1]) >= least]

@@ -1,7 +1,7 @@
-"""Log lines on stderr: one a request, one a transition, start, drain or override.
+"""Writes log lines to stderr: one per request, breaker transition, start, drain and override.
 
-Never a body, never a credential. As JSON, or for people in the form of logfmt: `key=value`, and a value in quotes
-where it could be taken for something else, so that no caller can forge a field.
+A line never contains a body or a credential. The format is JSON, or logfmt for people: `key=value`, with ambiguous
+values in quotes, so that no caller can forge a field.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from aibridge_trio.process.throttled_reports import Throttled
 
 _LEVELS: dict[LogLevel, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
-# What is no string is one of these. json.dumps() would make an encoder for every line.
+# Encoders of the values that are not strings. json.dumps() would make an encoder for every line.
 _ENCODERS: dict[type, Callable[[Any], str]] = {
     NoneType: lambda _: "null",
     bool: lambda value: "true" if value else "false",
     int: repr,
     float: repr,
 }
-# What stands in a value without quotes: printable, and none of these.
+# A value with one of these characters is quoted.
 _AMBIGUOUS = re.compile(r'[ ="\\]')
 
 
 class Log:
-    """Listens to events and writes lines, as JSON or for people (`auto`: for people on a terminal)."""
+    """Writes a line for each event that it handles; `form` `auto` is `human` on a terminal, otherwise `json`."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Log:
         now: Callable[[], float],
         stream: TextIO | None = None,
     ) -> None:
-        self._least = _LEVELS[level]
+        self._min_level = _LEVELS[level]
         self._stream = stream or sys.stderr
         human = form == "human" or (form == "auto" and self._stream.isatty())
         self._format = _human if human else _json
@@ -97,12 +97,12 @@ class Log:
 
     @property
     def dropped(self) -> int:
-        """How many lines the reader of stderr has not taken."""
+        """The number of lines that could not be written."""
         return self._dropped + (self._writer.dropped if self._writer else 0)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Write from a thread while this context is open, so that a reader who does not read blocks nothing."""
+        """Write from a thread while this context is open, so that a stalled reader blocks no request."""
         try:
             descriptor = self._stream.fileno()
         except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
@@ -118,21 +118,21 @@ class Log:
         self._dropped += writer.dropped
 
     async def run(self) -> None:
-        """Write lines that are to be seldom when they fall due, until cancelled."""
+        """Write the delayed lines of throttled events when they are due, until cancelled."""
         async with trio.open_nursery() as nursery:
-            for repeats in self._refused.values():
-                nursery.start_soon(repeats.run)
+            for throttled in self._refused.values():
+                nursery.start_soon(throttled.run)
 
     def _gap(self, lines: int) -> str:
-        """Return the line for lines that were dropped."""
+        """Return the line that replaces dropped lines."""
         return self._format(self._now(), "warning", "dropped", {"lines": lines}) + "\n"
 
     def warning(self, detail: str, about: str = "config") -> None:
-        """Write a warning of the configuration's, or of something else."""
+        """Write a warning; `about` is its event, by default the configuration."""
         self._line("warning", about, {"detail": detail})
 
     def _line(self, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
-        if _LEVELS[level] < self._least:
+        if _LEVELS[level] < self._min_level:
             return
         line = self._format(self._now(), level, event, fields) + "\n"
         if self._writer:
@@ -142,7 +142,7 @@ class Log:
             self._stream.write(line)
             self._stream.flush()
         except (OSError, ValueError):
-            self._dropped += 1  # nobody reads stderr any more; requests go on
+            self._dropped += 1  # stderr has no reader any more; requests go on
 
 
 def _request(event: Finished) -> dict[str, Any]:
@@ -172,8 +172,8 @@ def _request(event: Finished) -> dict[str, Any]:
 
 def _json(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-    said = [f', "{key}": {_ENCODERS.get(type(value), encode_basestring)(value)}' for key, value in fields.items()]
-    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{"".join(said)}}}'
+    pairs = [f', "{key}": {_ENCODERS.get(type(value), encode_basestring)(value)}' for key, value in fields.items()]
+    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{"".join(pairs)}}}'
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
@@ -181,16 +181,16 @@ def _json(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> st
 
 def _human(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
-    said = " ".join(f"{key}={_logfmt(value)}" for key, value in fields.items() if not _is_nothing(value))
-    return f"{time} {level:<7} {event:<8} {said}"
+    pairs = " ".join(f"{key}={_logfmt(value)}" for key, value in fields.items() if not _is_omitted(value))
+    return f"{time} {level:<7} {event:<8} {pairs}"
 
 
-def _is_nothing(value: Any) -> bool:
+def _is_omitted(value: Any) -> bool:
     return value is None or value is False or value == ""
 
 
 def _logfmt(value: Any) -> str:
-    """Return a value as it stands behind its key; in quotes, with Python's escapes, if it needs them."""
+    """Return a value as logfmt; in quotes, with Python's escapes, if it is ambiguous or not printable."""
     text = _ENCODERS[type(value)](value) if type(value) in _ENCODERS else str(value)
     if text.isprintable() and not _AMBIGUOUS.search(text):
         return text

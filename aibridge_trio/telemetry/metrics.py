@@ -1,7 +1,7 @@
-"""Every metric, once.
+"""All metrics: name, help text, labels and values of each.
 
-Labels come from configuration and code only, never from what a caller sends; a status is a provider's or
-ours. Every child that can be known is there from the start at 0, so that a rate sees its first event.
+Label values come from configuration and code, never from a caller; a status comes from a provider or the bridge.
+Every known child starts at 0, so that a rate sees its first event.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import TypeVar
 from aibridge_trio import __version__
 from aibridge_trio.gateway.admission import AdmissionStats
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
-from aibridge_trio.server.connection_limit import ConnectionStats as OpenConnections
+from aibridge_trio.server.connection_limit import ConnectionStats
 from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
-from aibridge_trio.telemetry.exposition_format import Exposition, Family, Form
+from aibridge_trio.telemetry.exposition_format import Exposition, Family, TextFormat
 
 _BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
 _KNOWN = range(100, 600)
 
 
 class Metrics:
-    """The counters, the admission and the circuits as series; `scrape` is what /metrics answers."""
+    """The metrics of counters, admission, breakers and listeners; `scrape` returns the body of /metrics."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Metrics:
         admission: Callable[[], AdmissionStats],
         circuits: Iterable[ProviderCircuits] = (),
         lines_dropped: Callable[[], int] = lambda: 0,
-        listeners: Mapping[str, Callable[[], OpenConnections]] = MappingProxyType({}),
+        listeners: Mapping[str, Callable[[], ConnectionStats]] = MappingProxyType({}),
     ) -> None:
         self._lines_dropped = lines_dropped
         self._counters = counters
@@ -42,15 +42,15 @@ class Metrics:
         self._listeners = listeners
 
     def render(self) -> bytes:
-        """Return all series as plain text."""
+        """Return all metrics as Prometheus text."""
         return self._exposition.text(tuple(self.collect()))
 
-    async def scrape(self, form: Form, *, gzip: bool) -> bytes:
-        """Return all series as they are now; other tasks run while they are formatted."""
+    async def scrape(self, form: TextFormat, *, gzip: bool) -> bytes:
+        """Return all metrics as they are now; other tasks run while they are formatted."""
         return await self._exposition.scrape(tuple(self.collect()), form, gzip=gzip)
 
     def collect(self) -> Iterator[Family]:
-        """Yield each family with the values of this moment."""
+        """Yield each family with its current values."""
         counters, now = self._counters, self._admission()
         states = {(name,): state.number for name, state in counters.states.items()}
         yield _gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", ("provider",), states)
@@ -59,103 +59,130 @@ class Metrics:
         )
         yield _counter(
             "circuit_breaker_rejects",
-            "Requests refused by an open or probing breaker.",
+            "Requests rejected by an open or half-open breaker.",
             ("provider",),
             _singles(counters.refusals),
         )
-        yield from self._finer()
+        yield from self._breaker_details()
         yield from self._connections()
         yield _counter(
-            "rejects", "Answers that the bridge gave by itself.", ("reason",), _singles(counters.rejects)
+            "rejects", "Responses that the bridge made itself.", ("reason",), _singles(counters.rejects)
         )
         would = _singles(counters.would_rejects)
-        yield _counter("would_reject", "What protections in shadow would have rejected.", ("reason",), would)
+        yield _counter(
+            "would_reject", "Requests that protections in shadow would have rejected.", ("reason",), would
+        )
         yield _counter(
             "requests", "All requests, rejects included.", ("provider", "route", "status"), counters.requests
         )
         of_route = ("provider", "route")
         yield _histogram(
-            "request_duration_seconds", "Time at the provider until an answer's end.", of_route, counters.durations
+            "request_duration_seconds",
+            "Time at the provider until the end of the response.",
+            of_route,
+            counters.durations,
         )
         yield _histogram(
             "time_to_first_byte_seconds",
-            "Time at the provider until the first byte of an answer's body.",
+            "Time at the provider until the first byte of the response body.",
             of_route,
             counters.first_bytes,
         )
         yield _histogram(
             "caller_duration_seconds",
-            "From a request's head to the end of its answer, the bridge's queue included.",
+            "Time from a request's head to the end of its response, the queue included.",
             of_route,
             counters.totals,
         )
         yield _counter(
-            "upstream_responses", "Answers of the providers.", ("provider", "status"), counters.responses
+            "upstream_responses", "Responses of the providers.", ("provider", "status"), counters.responses
         )
         yield _counter(
-            "upstream_errors", "Where the way to a provider broke.", ("provider", "phase"), counters.errors
+            "upstream_errors", "Faults on the way to a provider, by phase.", ("provider", "phase"), counters.errors
         )
         yield _counter(
-            "verdicts", "What requests said of a provider's health.", ("provider", "verdict"), counters.verdicts
+            "verdicts",
+            "Requests by what they show of the provider's health.",
+            ("provider", "verdict"),
+            counters.verdicts,
         )
         yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), counters.tokens)
         build = {(__version__, platform.python_version()): 1}
-        yield _gauge("build_info", "Always 1; the labels tell.", ("version", "python"), build)
-        yield _gauge("requests_in_flight", "Slots taken now.", (), {(): now.in_flight})
+        yield _gauge("build_info", "Always 1; the labels have the versions.", ("version", "python"), build)
+        yield _gauge("requests_in_flight", "Slots in use.", (), {(): now.in_flight})
         limits = now.limits
-        yield _gauge("max_concurrency", "Slots in all, 0 is unlimited.", (), {(): limits.max_concurrency})
+        yield _gauge("max_concurrency", "Slots of all callers, 0 is unlimited.", (), {(): limits.max_concurrency})
         per_caller, per_provider = {(): limits.per_caller}, {(): limits.per_provider}
         yield _gauge("max_concurrency_per_caller", "Slots of one caller, 0 is unlimited.", (), per_caller)
         yield _gauge("max_concurrency_per_provider", "Slots to one provider, 0 is unlimited.", (), per_provider)
-        yield _gauge("queue_size", "How many may wait, 0 is no queue.", (), {(): limits.queue_size})
-        yield _gauge("queue_waiting", "How many wait now.", (), {(): now.queue.waiting})
-        yield _histogram("queue_wait_seconds", "Waits by how they ended.", ("outcome",), counters.waits)
-        yield _counter("bugs", "Faults of the bridge itself, each contained and logged.", (), {(): counters.bugs})
+        yield _gauge("queue_size", "Maximum requests in the queue, 0 is no queue.", (), {(): limits.queue_size})
+        yield _gauge("queue_waiting", "Requests in the queue.", (), {(): now.queue.waiting})
+        yield _histogram(
+            "queue_wait_seconds", "Time in the queue, by how the wait ended.", ("outcome",), counters.waits
+        )
+        yield _counter(
+            "bugs", "Bugs of the bridge, each contained to one request and logged.", (), {(): counters.bugs}
+        )
         refused = _singles(counters.admin_refusals)
         yield _counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
         dropped = {(): self._lines_dropped()}
-        yield _counter("log_lines_dropped", "Log lines that the reader of stderr did not take.", (), dropped)
-        yield _counter("rate_limit_evictions", "Callers forgotten for want of room.", (), {(): now.evictions})
+        yield _counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)
+        yield _counter(
+            "rate_limit_evictions",
+            "Callers removed from the rate limiter to bound its memory.",
+            (),
+            {(): now.evictions},
+        )
 
     def _connections(self) -> Iterator[Family]:
-        """Yield what is known of each listener's connections."""
+        """Yield the families of the listeners' connections."""
         found = {name: statistics() for name, statistics in self._listeners.items()}
         opened = {(name,): each.connections for name, each in found.items()}
-        yield _gauge("connections", "Connections that are open.", ("listener",), opened)
+        yield _gauge("connections", "Open connections.", ("listener",), opened)
         refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
-        yield _counter("connections_refused", "Connections that were turned away.", ("listener", "cause"), refused)
+        yield _counter("connections_refused", "Connections that were refused.", ("listener", "cause"), refused)
 
-    def _finer(self) -> Iterator[Family]:
-        """Yield what stands beside a provider's breaker: ramps, scopes, keys that rest."""
+    def _breaker_details(self) -> Iterator[Family]:
+        """Yield the families of ramps, breaker scopes and key cooldowns."""
         counters = self._counters
         shares = {(each.provider,): each.statistics().share for each in self._circuits}
         yield _gauge(
             "circuit_breaker_ramp_share",
-            "Share of requests that a ramp admits, 1 without one.",
+            "Share of requests that the ramp admits, 1 without a ramp.",
             ("provider",),
             shares,
         )
         of_scope = ("provider", "scope")
         states = {scope: state.number for scope, state in counters.scope_states.items()}
         yield _gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
-        yield _counter("circuit_breaker_scope_trips", "Trips by scope.", of_scope, counters.scope_trips)
-        yield _counter("circuit_breaker_scope_rejects", "Refusals by scope.", of_scope, counters.scope_refusals)
+        yield _counter(
+            "circuit_breaker_scope_trips",
+            "Times a breaker opened by itself, by scope.",
+            of_scope,
+            counters.scope_trips,
+        )
+        yield _counter(
+            "circuit_breaker_scope_rejects",
+            "Requests rejected by an open or half-open breaker, by scope.",
+            of_scope,
+            counters.scope_refusals,
+        )
         resting = {(each.provider,): keys for each in self._circuits if (keys := each.key_cooldowns())}
         yield _gauge(
             "credentials_resting",
-            "Callers' keys that rest now.",
+            "Callers' keys in cooldown.",
             ("provider",),
             {name: keys.resting for name, keys in resting.items()},
         )
         yield _counter(
             "credential_cooldowns",
-            "Times a caller's key was told to wait.",
+            "Cooldowns of callers' keys.",
             ("provider",),
             {name: keys.total for name, keys in resting.items()},
         )
 
 
-# What a child is called by; numbers are statuses.
+# A child's label values; numbers are HTTP statuses.
 _Labels = TypeVar("_Labels", bound=tuple[str | int, ...])
 
 
@@ -184,5 +211,5 @@ def _singles(counts: Mapping[str, int]) -> dict[tuple[str], int]:
 
 
 def _label(value: str | int) -> str:
-    """Say a label; a status that is none, which a provider may send, is one of many."""
+    """Return a label value; a status outside of 100 to 599, which a provider may send, is `other`."""
     return str(value) if isinstance(value, str) or value in _KNOWN else "other"

@@ -1,6 +1,6 @@
-"""What the bridge knows of itself, as one document: `/status`, and each frame of `/status/stream`.
+"""The status document: the body of `/status`, and each event of `/status/stream`.
 
-Additive only within a schema: unlimited is 0, absent is null.
+Within a schema keys are only added. 0 is unlimited, null is absent.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ from aibridge_trio.telemetry.counters import Counters, Histogram
 from aibridge_trio.telemetry.provider_health import ProviderHealth
 
 SCHEMA = 1
-# Callers kept in mind, and callers told. Idle ones are forgotten first: memory is bounded.
+# Callers that are counted; beyond that the longest idle one is removed, so that memory is bounded.
 _MAX_CALLERS = 1000
-_TOLD_CALLERS = 20
-_TOLD_EVENTS = 50
+# Callers and events in the document.
+_SHOWN_CALLERS = 20
+_SHOWN_EVENTS = 50
 
 
 @dataclass(slots=True)
 class _CallerTally:
-    """What is counted of one caller."""
+    """The counts of one caller."""
 
     hint: str
     requests: int = 0
@@ -44,7 +45,7 @@ class _CallerTally:
 
 
 class Status:
-    """Listens to events and reads the rooms' statistics; `document` is the answer."""
+    """Makes the status document from events, counters and the statistics of limiters, breakers and listeners."""
 
     def __init__(
         self,
@@ -67,14 +68,14 @@ class Status:
         self._clock = clock
         self._wall_clock = wall_clock
         self._began = clock()
-        # Names this process: readers of counters can tell a restart from nothing having happened.
+        # Identifies this process: clients see a restart although counters are 0.
         self._started_at = round(wall_clock(), 3)
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
-        self._events: deque[dict[str, Any]] = deque(maxlen=_TOLD_EVENTS)
-        self._notes = ProviderHealth(clock)
+        self._events: deque[dict[str, Any]] = deque(maxlen=_SHOWN_EVENTS)
+        self._health = ProviderHealth(clock)
         self.handlers: Handlers = {
             Started: self._started,
-            FirstByte: self._notes.first_byte,
+            FirstByte: self._health.first_byte,
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
@@ -82,7 +83,7 @@ class Status:
         }
 
     def document(self) -> dict[str, Any]:
-        """Return everything, as JSON's types."""
+        """Return the document as JSON types."""
         admission = self._admission.statistics()
         busiest = sorted(self._callers.values(), key=lambda tally: tally.requests, reverse=True)
         return {
@@ -113,13 +114,13 @@ class Status:
                     "rejects": tally.rejects,
                     "in_flight": tally.in_flight,
                 }
-                for tally in busiest[:_TOLD_CALLERS]
+                for tally in busiest[:_SHOWN_CALLERS]
             ],
             "events": list(self._events),
         }
 
     def breaker(self, backend: Backend) -> dict[str, Any]:
-        """Return one breaker, as in the document."""
+        """Return the document's part about one backend's breaker."""
         circuits = backend.circuits
         breaker = circuits.statistics()
         name, counters = backend.name, self._counters
@@ -155,7 +156,7 @@ class Status:
             "trips": breaker.trips,
             "in_a_row": breaker.in_a_row,
             "share": round(breaker.share, 3),
-            "because": self._notes.because(provider, scope, breaker.state),
+            "because": self._health.because(provider, scope, breaker.state),
         }
 
     def _queue(self, admission: admissions.AdmissionStats) -> dict[str, Any]:
@@ -178,7 +179,7 @@ class Status:
 
     def _provider(self, backend: Backend) -> dict[str, Any]:
         name, counters = backend.name, self._counters
-        unanswered, unanswered_for = self._notes.unanswered(name)
+        unanswered, unanswered_for = self._health.unanswered(name)
         responses = {status: count for (provider, status), count in counters.responses.items() if provider == name}
         return {
             "name": name,
@@ -206,10 +207,10 @@ class Status:
 
     def _started(self, event: Started) -> None:
         self._tally(event.caller).in_flight += 1
-        self._notes.started(event)
+        self._health.started(event)
 
     def _finished(self, event: Finished) -> None:
-        self._notes.finished(event)
+        self._health.finished(event)
         if event.caller is not None:
             caller = self._tally(event.caller)
             caller.requests += 1
@@ -217,8 +218,8 @@ class Status:
             caller.in_flight = max(0, caller.in_flight - event.started)
 
     def _transitioned(self, event: Transitioned) -> None:
-        self._notes.transitioned(event)
-        self._note(
+        self._health.transitioned(event)
+        self._record(
             "breaker",
             provider=event.provider,
             source=event.source,
@@ -228,13 +229,13 @@ class Status:
         )
 
     def _overridden(self, event: Overridden) -> None:
-        self._note("override", provider=event.provider, target=event.mode, because="operator")
+        self._record("override", provider=event.provider, target=event.mode, because="operator")
 
     def _lived(self, event: LifecycleChanged) -> None:
-        self._note(event.what, because=event.detail)
+        self._record(event.what, because=event.detail)
 
     def _tally(self, caller: Caller) -> _CallerTally:
-        """Find or begin a caller's tally; beyond the bound the one that was quiet the longest is forgotten."""
+        """Return a caller's tally, a new one if needed; beyond _MAX_CALLERS the longest idle caller is removed."""
         tally = self._callers.get(caller.key)
         if tally is None:
             tally = self._callers[caller.key] = _CallerTally(caller.hint)
@@ -244,7 +245,7 @@ class Status:
             self._callers.pop(idle if idle is not None else next(iter(self._callers)))
         return tally
 
-    def _note(
+    def _record(
         self,
         kind: str,
         *,
@@ -272,7 +273,7 @@ def _rounded(number: float | None) -> float | None:
 
 
 def _of_provider(name: str, histograms: Mapping[tuple[str, str], Histogram]) -> Histogram:
-    """Add up what is counted by provider and route."""
+    """Return the sum of a provider's histograms over its routes."""
     every = Histogram()
     for (provider, _), histogram in histograms.items():
         if provider == name:

@@ -1,4 +1,4 @@
-"""The operator's side: health, metrics, status, overrides, and who may ask."""
+"""The admin API: health, metrics, status, overrides, and access."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ async def frames(answer: httpx.Response) -> AsyncGenerator[tuple[float, dict[str
 
 
 class Watcher:
-    """Somebody who reads /status/stream."""
+    """A client of /status/stream."""
 
     def __init__(self, bridge: Running) -> None:
         self._bridge = bridge
@@ -186,7 +186,7 @@ async def test_a_frame_comes_at_once_and_then_each_second(autojump_clock: MockCl
 
 
 async def test_a_frame_comes_at_each_transition(autojump_clock: MockClock, network: Network) -> None:
-    """A trip, an override, the end of a cooldown, a drain: told at that instant, not at the next second."""
+    """A trip, an override, the end of a cooldown and a drain are sent at once, not at the next second."""
     options = {"circuit_breaker_failure_threshold": 1, "circuit_breaker_cooldown": 2.05}
     async with (
         network.bridge(circuit_breaker=True, drain_delay=10.0, **options) as bridge,
@@ -219,7 +219,7 @@ async def test_a_frame_comes_at_each_transition(autojump_clock: MockClock, netwo
 
 
 async def test_traffic_makes_no_frames(autojump_clock: MockClock, network: Network) -> None:
-    """Requests alone wake nobody: a busy bridge tells as seldom as an idle one."""
+    """Requests alone send no event: a busy bridge sends as few as an idle one."""
     async with network.bridge() as bridge, trio.open_nursery() as nursery:
         watcher = Watcher(bridge)
         nursery.start_soon(watcher.run)
@@ -304,8 +304,8 @@ async def test_an_override_tells_where_it_came_from(
 # Overrides
 
 
-async def test_the_operator_rules_and_lets_go(autojump_clock: MockClock, network: Network) -> None:
-    """Each order answers with the breaker as it is then; it is told to the house; the same again is no news."""
+async def test_an_operator_overrides_a_breaker_and_ends_it(autojump_clock: MockClock, network: Network) -> None:
+    """Each override returns the breaker's new state and publishes an event; a repeated one publishes none."""
     async with network.bridge(circuit_breaker=True) as bridge:
         for mode, state in (
             ("open", "open"),
@@ -374,7 +374,7 @@ JSON = "application/json"
 async def test_a_wrong_order_is_refused_and_changes_nothing(
     autojump_clock: MockClock, network: Network, path: str, content_type: str, body: bytes, status: int
 ) -> None:
-    """An unknown provider, another type, another mode, too much: told what would be right."""
+    """An unknown provider, a wrong type or mode, and a long body are errors that say what is right."""
     async with network.bridge(circuit_breaker=True) as bridge:
         headers = {"content-type": content_type}
         answer = await bridge.admin.post(f"/breakers/{path}", content=body, headers=headers)
@@ -385,7 +385,7 @@ async def test_a_wrong_order_is_refused_and_changes_nothing(
 
 
 async def test_without_a_type_an_order_is_415(autojump_clock: MockClock, network: Network) -> None:
-    """A form that somebody else's page submits can't say application/json, and may say nothing."""
+    """A form on a foreign web page cannot send application/json, so other types are rejected."""
     async with network.bridge(circuit_breaker=True) as bridge:
         assert (await bridge.admin.post("/breakers/openai", content=b'{"mode":"open"}')).status_code == 415
 
@@ -403,7 +403,7 @@ async def test_json_is_json_however_it_is_written(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 async def test_orders_are_posted(autojump_clock: MockClock, network: Network, method: str) -> None:
-    """A link that somebody follows changes nothing."""
+    """A GET request changes nothing."""
     async with network.bridge(circuit_breaker=True) as bridge:
         answer = await bridge.admin.request(method, "/breakers/openai")
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
@@ -419,7 +419,7 @@ async def test_with_breakers_off_there_is_nothing_to_override(autojump_clock: Mo
 
 
 async def test_an_order_that_stalls_is_no_bug(autojump_clock: MockClock, network: Network) -> None:
-    """Who begins a body and falls silent is told so after seconds, and forgotten."""
+    """A body that stalls is answered with 408 after some seconds."""
     async with network.bridge(circuit_breaker=True) as bridge:
         stream = network.dial("admin")
         await stream.send_all(
@@ -435,7 +435,7 @@ async def test_an_order_that_stalls_is_no_bug(autojump_clock: MockClock, network
         await stream.aclose()
 
 
-# Who may ask
+# Access
 
 TOKEN = Secret("operators-token")
 
@@ -461,7 +461,7 @@ TOKEN = Secret("operators-token")
 async def test_without_the_token_all_but_health_is_401(
     autojump_clock: MockClock, network: Network, path: str, sent: list[str]
 ) -> None:
-    """None, a wrong one, another scheme: 401 that asks for Bearer, before anything else is told."""
+    """Without a token, with a wrong one or another scheme: 401 with WWW-Authenticate, before any other answer."""
     headers = [("authorization", value.strip().encode("latin-1")) for value in sent]
     async with network.bridge(admin_token=TOKEN, circuit_breaker=True) as bridge:
         answer = await bridge.admin.request(
@@ -508,7 +508,7 @@ async def test_with_the_token_all_is_open(autojump_clock: MockClock, network: Ne
     ],
 )
 async def test_its_own_names_are_answered(autojump_clock: MockClock, network: Network, host: bytes) -> None:
-    """localhost, its own address, the name it was told to listen on: any case, any port, rooted or not."""
+    """localhost, its own address and the host of --admin-bind: in any case, with any port or trailing dot."""
     async with network.bridge(admin_bind=Address("Bridge.Internal", 4002)):
         answer = await raw(network, b"GET /status HTTP/1.1\r\nhost: %s\r\n\r\n" % host)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -576,7 +576,7 @@ async def test_a_missing_host_is_refused(autojump_clock: MockClock, network: Net
 
 
 async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too() -> None:
-    """No name is nobody's name."""
+    """An empty Host matches no name."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -608,7 +608,7 @@ async def test_two_hosts_are_none(autojump_clock: MockClock, network: Network) -
 
 
 async def test_the_host_is_checked_before_the_token(autojump_clock: MockClock, network: Network) -> None:
-    """A foreign page is not even told that there is a token."""
+    """A foreign web page does not learn that there is a token."""
     async with network.bridge(admin_token=TOKEN):
         answer = await raw(network, b"GET /status HTTP/1.1\r\nhost: evil.example\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 403 ")

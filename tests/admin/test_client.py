@@ -48,7 +48,7 @@ def swept() -> Iterator[None]:
 
 @dataclass
 class Peer:
-    """Who is asked: where, what it has been asked, and whether whoever asked has hung up."""
+    """A peer: its URL, the requests it got, and whether the client has closed the connection."""
 
     url: str
     asked: list[bytes] = field(default_factory=list)
@@ -157,7 +157,7 @@ async def test_the_status() -> None:
 
 
 async def test_an_order() -> None:
-    """An order is JSON for one provider, whatever is in its name; what comes of it is told in one line."""
+    """An override is JSON for one provider, whatever its name contains; its result is one line."""
     async with a_peer(answer("200 OK", b'{"state": "open", "mode": "open"}')) as peer:
         assert await AdminClient(peer.url).override("openai", "open") == "openai: open, mode open"
         assert peer.head()[0] == "POST /breakers/openai HTTP/1.1"
@@ -169,7 +169,7 @@ async def test_an_order() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100_000])
 async def test_documents_are_handed_over_as_they_come(size: int) -> None:
-    """Each document is heard before the next is sent, however the bytes are cut; what else is said is ignored."""
+    """Each document is delivered at once, however the bytes are split; other events are ignored."""
     documents = [{"schema": 1, "word": word} for word in ("é", "→", "\n", "x" * 50)]
     heard: list[Any] = []
     came = trio.Event()
@@ -220,7 +220,7 @@ async def test_variables_for_others_do_not_count(monkeypatch: pytest.MonkeyPatch
 
 @EVERY_WAY
 async def test_nobody_there(how: str) -> None:
-    """A port on which nobody listens is told as the system tells it, with the flag that names another."""
+    """A refused connection has the system's message, and names the flag for another URL."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
     for host in ("127.0.0.1", "localhost"):
@@ -257,7 +257,7 @@ async def test_nobody_there(how: str) -> None:
     ],
 )
 async def test_strange_answers(said: bytes, reason: str, how: str) -> None:
-    """Whatever is answered that no bridge would answer: it is told in words, and nothing of theirs is repeated."""
+    """An answer that is not a bridge's has an error that repeats nothing of it."""
     async with a_peer(said) as peer:
         failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
     assert isinstance(failure, Unreachable)
@@ -265,7 +265,7 @@ async def test_strange_answers(said: bytes, reason: str, how: str) -> None:
 
 
 async def test_a_strange_document() -> None:
-    """An event of the stream that is no JSON object is told too, and what came before it has been heard."""
+    """An event that is not a JSON object raises, after the documents before it were delivered."""
     heard: list[Any] = []
     for strange in (b"nonsense", b"[]", b'"text"', b"\xff"):
         async with a_peer(ENDLESS + told({"n": 1}) + b"event: status\ndata: %s\n\n" % strange) as peer:
@@ -275,7 +275,7 @@ async def test_a_strange_document() -> None:
 
 
 async def test_a_stream_that_ends() -> None:
-    """A stream that ends properly is no failure; one that breaks off is, after what was heard."""
+    """A stream that ends properly is no failure; a broken one raises after its documents were delivered."""
     heard: list[Any] = []
     async with a_peer(ENDLESS + told({"n": 1})) as peer:
         await AdminClient(peer.url).follow(heard.append)
@@ -291,7 +291,7 @@ async def test_a_stream_that_ends() -> None:
 
 @EVERY_WAY
 async def test_too_much(how: str) -> None:
-    """Whoever talks without an end is not listened to without an end."""
+    """An endless answer is read up to a bound."""
 
     async def say(stream: trio.abc.Stream) -> None:
         await stream.send_all(ENDLESS + b"event: status\ndata: {")
@@ -314,7 +314,7 @@ async def test_a_long_watch_is_not_too_much() -> None:
 
 @EVERY_WAY
 async def test_silence(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who says nothing is waited for, but not for ever, and is hung up on."""
+    """A silent peer times out, and its connection is closed."""
     monkeypatch.setattr(client, "_TIMEOUT", 0.1)
     for say in (None, STREAM):
 
@@ -360,7 +360,7 @@ async def test_each_word_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("how", ["status", "override"])
 async def test_an_answer_that_drips(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short answer has a deadline as a whole: who sends a byte now and then keeps nobody."""
+    """A short answer has a deadline as a whole, so a byte now and then does not extend it."""
     monkeypatch.setattr(client, "_TIMEOUT", 0.3)
 
     async def drip(stream: trio.abc.Stream) -> None:
@@ -377,7 +377,7 @@ async def test_an_answer_that_drips(how: str, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        ("401 No", "; the one in AIBRIDGE_ADMIN_TOKEN is another"),
+        ("401 No", "; AIBRIDGE_ADMIN_TOKEN has another token"),
         ("403 Forbidden", ""),
         ("404 Not Found", ""),
         ("409 No", ""),
@@ -395,14 +395,14 @@ async def test_refusals(status: str, hint: str, how: str) -> None:
 
 @EVERY_WAY
 async def test_a_token_that_is_missing(how: str) -> None:
-    """Whoever has no token is told where one is put, and not that it is the wrong one."""
+    """Without a token the error names the variable for it."""
     async with a_peer(answer("401 No", b'{"message": "token?"}')) as peer:
         assert why(await fails(AdminClient(peer.url), how)) == "token? (401); set AIBRIDGE_ADMIN_TOKEN"
 
 
 @EVERY_WAY
 async def test_a_url_with_too_much_behind_it(how: str) -> None:
-    """Whoever names a page of the listener, and not the listener, is told to leave the page out."""
+    """A URL that ends in a path of the API has an error that says to remove the path."""
     async with a_peer(answer("404 Not Found", b'{"message": "no such path"}')) as peer:
         for page, remedy in (
             ("/status", "; write the URL without /status"),
@@ -430,7 +430,7 @@ async def test_control_codes_are_not_passed_on(how: str) -> None:
 
 @EVERY_WAY
 async def test_the_callers_side(how: str) -> None:
-    """Whoever takes the port of the callers for the operator's is told which one it is."""
+    """The URL of the callers' listener has an error that names the admin listener's default port."""
     reject = b"HTTP/1.1 404 No\r\nx-aibridge-reject: not_found\r\ncontent-length: 0\r\n\r\n"
     async with a_peer(reject) as peer:
         failure = await fails(AdminClient(peer.url, Secret(TOKEN)), how)
@@ -439,7 +439,7 @@ async def test_the_callers_side(how: str) -> None:
 
 @EVERY_WAY
 async def test_redirects_lead_nowhere(how: str) -> None:
-    """A redirect is not followed: the token is for the one who was named."""
+    """A redirect is not followed, because the token is for the configured URL only."""
     async with a_peer(answer("200 OK", b"{}")) as other:
         location = f"HTTP/1.1 307 There\r\nlocation: {other.url}/\r\ncontent-length: 0\r\n\r\n".encode()
         async with a_peer(location) as peer:
@@ -450,7 +450,7 @@ async def test_redirects_lead_nowhere(how: str) -> None:
 
 @EVERY_WAY
 async def test_cancellation_hangs_up(how: str) -> None:
-    """Whoever stops asking closes the connection."""
+    """Cancelling the client closes its connection."""
     async with a_peer(None) as peer, trio.open_nursery() as nursery:
         nursery.start_soon(ask, AdminClient(peer.url), how)
         with trio.fail_after(PATIENCE):
@@ -494,7 +494,7 @@ async def test_a_certificate_is_verified(authority: trustme.CA, how: str) -> Non
 
 
 async def test_https_where_there_is_none() -> None:
-    """HTTPS asked of a listener without it is told as that."""
+    """HTTPS to a listener without TLS has an error that says so."""
     async with a_peer(answer("400 Bad", b"{}")) as peer:
         failure = await fails(AdminClient(peer.url.replace("http:", "https:")), "status")
     assert re.match("no TLS with it: ", why(failure))

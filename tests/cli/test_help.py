@@ -52,7 +52,7 @@ def test_choices_stand_in_for_a_missing_description() -> None:
 
 
 def test_paragraphs_stay_apart() -> None:
-    """What a command does is told in paragraphs, with an empty line before each."""
+    """The description keeps its paragraphs, with an empty line before each."""
     console = Console()
     Page().render_description(console, None, "One\ntwo.\n\nThree.")
     assert console.text == "\nOne two.\n\nThree.\n"

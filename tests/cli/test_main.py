@@ -121,7 +121,7 @@ def test_mock_starts_the_provider(stand_in: Callable[..., None]) -> None:
 
 
 def test_demo_plays_for_a_while(stand_in: Callable[..., None]) -> None:
-    """Demo runs for 20 s unless told otherwise."""
+    """The demo runs for 20 s by default."""
     seen: list[float] = []
     stand_in("demo.show", run=noting(seen))
     assert cli.main(["demo"]) == cli.main(["demo", "--seconds", "1.5s"]) == 0
@@ -311,7 +311,7 @@ def test_help_leads_on(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_demos_help_says_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    """Nobody who reads it is surprised by a dashboard that does not end."""
+    """The help says that the demo ends in a dashboard, and how to quit it."""
     assert "On a terminal it goes on in the dashboard" in page(capsys, "demo", "--help")
     assert "until q is pressed" in " ".join(page(capsys, "demo", "--help").split())
 
@@ -391,7 +391,7 @@ def test_help_needs_only_what_makes_it(command: str) -> None:
     "line", ["sreve", "serve --bnd x", "serve --rate-limit ten", "breaker open", "top --interval x"]
 )
 def test_a_mistake_needs_only_what_finds_it(line: str) -> None:
-    """What is wrong is told in one line, before the heavy part is imported; no box is drawn around it."""
+    """Wrong usage is one line without a box, printed before slow imports."""
     ended, said = imported(line.split(), 2, HELP, LIBRARIES)
     assert re.fullmatch(r"aibridge: .*\[\]", said)
     assert said.isascii()
@@ -438,7 +438,7 @@ def test_the_status_does_not_depend_on_somebody_reading_stderr(arguments: list[s
 
 @pytest.mark.parametrize("arguments", [["--version"], ["completion", "bash"], ["check"]])
 def test_a_full_disk_is_one_line(arguments: list[str]) -> None:
-    """What cannot be written is a failure of the run, told without a traceback."""
+    """Output that cannot be written is a run-time failure without a traceback."""
     with open("/dev/full", "w") as full:  # noqa: PTH123
         command = [sys.executable, "-m", "aibridge_trio", *arguments]
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)

@@ -80,10 +80,10 @@ top --interval --once
     --interval: a value is missing; write e.g. --interval 1s
 
 top --once -1
-    --once: "-1" does not fit; write e.g. --once
+    --once: "-1" is not a valid value; write e.g. --once
 
 top --json=maybe
-    --json: "maybe" does not fit; write e.g. --json
+    --json: "maybe" is not a valid value; write e.g. --json
 
 breaker open -- -1 x
     "x": one argument too many; see aibridge breaker --help
@@ -152,7 +152,7 @@ check --log-format yaml
     --log-format: "yaml" is none of auto, human, json; write e.g. --log-format auto
 
 check --circuit-breaker=maybe
-    --circuit-breaker: "maybe" does not fit; write e.g. --circuit-breaker or --no-circuit-breaker
+    --circuit-breaker: "maybe" is not a valid value; write e.g. --circuit-breaker or --no-circuit-breaker
 
 check x y
     "x": one argument too many; see aibridge check --help
@@ -182,19 +182,19 @@ breaker open
     PROVIDER: a value is missing; write e.g. aibridge breaker open openai
 
 breaker shut openai
-    MODE: "shut" does not fit; write e.g. aibridge breaker open openai
+    MODE: "shut" is not a valid value; write e.g. aibridge breaker open openai
 
 breaker clos openai
-    MODE: "clos" does not fit; did you mean close?
+    MODE: "clos" is not a valid value; did you mean close?
 
 completion
     SHELL: a value is missing; write e.g. aibridge completion bash
 
 completion BASH
-    SHELL: "BASH" does not fit; did you mean bash?
+    SHELL: "BASH" is not a valid value; did you mean bash?
 
 completion sh
-    SHELL: "sh" does not fit; did you mean zsh?
+    SHELL: "sh" is not a valid value; did you mean zsh?
 
 man serv
     PAGE: there is none on "serv"; did you mean serve?

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("check", [files.table, files.secret, files.check_authorities, files.check_readable])
 def test_a_missing_file_is_invalid(check: Callable[[Path], object], tmp_path: Path) -> None:
-    """A file that is not there is told as such by whatever asks for it."""
+    """Each check of a missing file raises an error that says so."""
     with pytest.raises(InvalidValue, match=r"^cannot be read: No such file"):
         check(tmp_path / "none")
 

@@ -143,7 +143,7 @@ def test_an_explicit_proxy_leaves_the_environments_unread() -> None:
     assert mistake({}, {"HTTPS_PROXY": "socks5://hunter2"}).startswith("HTTPS_PROXY: ")
 
 
-# Names that nobody knows.
+# Unknown names.
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_an_unknown_variable_is_told_the_one_meant(variable: str, meant: str) ->
     "options", [TOP, BREAKER, MOCK, DEMO, SIMULATE], ids=["top", "breaker", "mock", "demo", "simulate"]
 )
 def test_no_command_passes_over_an_unknown_variable(options: tuple[Option, ...]) -> None:
-    """Whoever misspells the bridge's address does not get another bridge; the variables of serve are fine."""
+    """A misspelt AIBRIDGE_ADMIN_URL is an error for every command; the variables of serve are not."""
     with pytest.raises(UsageError) as found:
         values(options, {}, {"AIBRIDGE_ADMIN_URLL": "http://bridge:4002"})
     assert str(found.value) == "AIBRIDGE_ADMIN_URLL: unknown variable; did you mean AIBRIDGE_ADMIN_URL?"
@@ -241,7 +241,7 @@ def test_an_unknown_key_is_a_mistake(text: str, said: str, config: Callable[[str
 
 
 def test_a_mistake_names_its_place_and_how_to_mend_it(config: Callable[[str], str]) -> None:
-    """The same wrong value is told in the words of the place where it stands."""
+    """The same wrong value has a message in the terms of its place."""
     problem = '"ten" is not a whole number'
     assert mistake({"rate_limit": "ten"}) == f"--rate-limit: {problem}; write e.g. --rate-limit 10"
     assert mistake({}, {"AIBRIDGE_RATE_LIMIT": "ten"}) == (
@@ -381,7 +381,7 @@ def test_a_secrets_file_holds_one_visible_ascii_secret(content: str, variable: s
 
 
 def test_a_secret_in_place_of_its_file_is_not_repeated() -> None:
-    """Who puts the secret where its file's name belongs does not find it in the message."""
+    """A secret given in place of its file's name is not repeated in the message."""
     assert "hunter2" not in mistake({}, {"OPENAI_API_KEY_FILE": "hunter2"})
     assert "hunter2" not in mistake({"admin_token_file": "hunter2"})
 

@@ -25,7 +25,7 @@ BINDS = (Address("127.0.0.1", 4001), UnixSocket("/run/x"), Address("::1", 4003),
     ],
 )
 def test_its_own_addresses(url: str) -> None:
-    """By address, as localhost, by the name it was told, on the scheme's own port."""
+    """A loop is found by address, as localhost, by the listener's name, and on the scheme's default port."""
     assert leads_back(url, BINDS)
 
 
@@ -43,7 +43,7 @@ def test_other_addresses(url: str) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.5.5.5", "localhost", "[::1]", socket.gethostname(), "0.0.0.0"])
 def test_everywhere_is_here(host: str) -> None:
-    """Who listens on all addresses listens on each of this machine's."""
+    """A listener on all addresses is reached at each address of this machine."""
     assert leads_back(f"http://{host}:4001/v1", [Address("0.0.0.0", 4001)])
     assert leads_back(f"http://{host}:4001/v1", [Address("::", 4001)])
     assert leads_back("http://192.0.2.7:4001/v1", [Address("0.0.0.0", 4001)]) is None

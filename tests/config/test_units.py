@@ -106,7 +106,7 @@ def test_not_durations(text: str) -> None:
     ],
 )
 def test_durations_are_shown_as_they_are_written(seconds: float, shown: str) -> None:
-    """In the largest unit that needs no fraction; seconds may have one, because nobody writes 1500ms."""
+    """In the largest unit that needs no fraction; seconds may have one: 1.5s, not 1500ms."""
     assert units.show_duration(seconds) == shown
     assert units.DURATION.parse(shown) == seconds
 

@@ -130,7 +130,7 @@ def shipped() -> list[importlib.metadata.Distribution]:
     return [importlib.metadata.distribution(name) for name in names]
 
 
-# Expressions of https://spdx.org/licenses/, which those who ship the binary have read.
+# Expressions of https://spdx.org/licenses/, which were read before the binary was shipped.
 SPDX = {
     *("MIT", "Apache-2.0", "BSD-3-Clause", "MPL-2.0", "PSF-2.0", "Python-2.0"),
     *("MIT OR Apache-2.0", "Apache-2.0 AND BSD-2-Clause"),

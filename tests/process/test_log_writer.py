@@ -63,7 +63,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 @contextmanager
 def draining(pipe: Pipe) -> Iterator[Callable[[], None]]:
-    """Read from a pipe on the side, from when it is told to until the writing end is closed."""
+    """Read from a pipe in a thread, from a signal on until the writing end is closed."""
     begin = threading.Event()
 
     def read() -> None:

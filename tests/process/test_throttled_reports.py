@@ -1,4 +1,4 @@
-"""What repeats is told at once, then at most once a second, and nothing of it is lost."""
+"""Items are reported at once, then at most once a second, and every item is counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: Mo
 
 
 async def test_at_the_end_nothing_is_kept_back(autojump_clock: MockClock) -> None:
-    """What waits for its second is told when it ends."""
+    """A delayed item is reported when `run` is cancelled."""
     told: list[tuple[str, int]] = []
     repeats = Throttled[str](lambda what, count: told.append((what, count)))
     async with trio.open_nursery() as nursery:

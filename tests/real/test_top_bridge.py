@@ -117,7 +117,7 @@ def test_the_token(guarded: Bridge) -> None:
     ("environ", "remedy"),
     [
         ({}, "set AIBRIDGE_ADMIN_TOKEN"),
-        ({"AIBRIDGE_ADMIN_TOKEN": "wrong-canary"}, "the one in AIBRIDGE_ADMIN_TOKEN is another"),
+        ({"AIBRIDGE_ADMIN_TOKEN": "wrong-canary"}, "AIBRIDGE_ADMIN_TOKEN has another token"),
     ],
     ids=["no token", "a wrong one"],
 )

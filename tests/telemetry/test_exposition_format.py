@@ -23,7 +23,14 @@ from aibridge_trio.events import Finished
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import Counters
-from aibridge_trio.telemetry.exposition_format import PLAIN, Exposition, Family, Form, accepts_gzip, negotiate
+from aibridge_trio.telemetry.exposition_format import (
+    PLAIN,
+    Exposition,
+    Family,
+    TextFormat,
+    accepts_gzip,
+    negotiate,
+)
 from aibridge_trio.telemetry.metrics import Metrics
 from tests.support.network import Network
 
@@ -96,7 +103,7 @@ NEWER = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
     ],
 )
 def test_the_format_is_what_the_scraper_prefers(accept: str, content_type: str) -> None:
-    """By Prometheus' rules; whoever names none that is known gets the oldest."""
+    """By Prometheus' rules; a header without a known format gets the oldest one."""
     assert negotiate(accept).content_type == content_type
 
 
@@ -148,7 +155,7 @@ class Registry(Collector):
         yield from self._metrics
 
 
-def straight(families: Iterable[Family], form: Form) -> bytes:
+def straight(families: Iterable[Family], form: TextFormat) -> bytes:
     """What the library writes of all families at once."""
     metrics: list[Metric] = []
     for family in families:
@@ -173,7 +180,7 @@ HISTOGRAMS = st.dictionaries(LABELS, st.tuples(st.floats(0, 1e9), COUNTS), max_s
 
 @given(st.lists(st.tuples(CHILDREN, CHILDREN, HISTOGRAMS), max_size=4), st.sampled_from([PLAIN, OPEN, DOTS]))
 def test_what_is_kept_is_what_would_be_written(
-    moments: list[tuple[dict[tuple[str, ...], float], ...]], form: Form
+    moments: list[tuple[dict[tuple[str, ...], float], ...]], form: TextFormat
 ) -> None:
     """Scrape after scrape, whatever comes, changes and goes, the text is the library's own."""
     kept = Exposition()
@@ -210,7 +217,7 @@ async def test_two_scrapes_at_a_time_are_each_of_one_moment(autojump_clock: Mock
     told = metrics(counters)
     texts: list[tuple[int, str]] = []
 
-    async def scrape(form: Form) -> None:
+    async def scrape(form: TextFormat) -> None:
         began = counters.rejects["capacity"]
         texts.append((began, (await told.scrape(form, gzip=False)).decode()))
 

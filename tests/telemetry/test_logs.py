@@ -349,7 +349,7 @@ class Broken(io.StringIO):
 async def test_a_broken_stderr_breaks_no_request(
     autojump_clock: MockClock, network: Network, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Nobody reads the log any more; callers are served and counted all the same."""
+    """Without a reader of the log, callers are still served and counted."""
     async with network.bridge() as bridge:
         monkeypatch.setattr(bridge.bridge.log, "_stream", Broken(error))
         for _ in range(3):
@@ -359,7 +359,7 @@ async def test_a_broken_stderr_breaks_no_request(
 
 
 def test_each_line_is_flushed() -> None:
-    """Whoever follows the log sees a line when it is written."""
+    """Each line is flushed when it is written."""
 
     class Counted(io.StringIO):
         flushed = 0

@@ -512,7 +512,7 @@ async def test_each_end_of_a_request_moves_its_own_series(
 
 
 async def test_a_full_bridge_moves_these(autojump_clock: MockClock, network: Network) -> None:
-    """A stream that runs has a slot and perhaps a verdict, and no end yet; who is turned away is a reject."""
+    """A running stream has a slot and perhaps a verdict, and no end yet; a rejected request is a reject."""
     await network.answer("copilot", endless)
     async with network.bridge(max_concurrency=1) as bridge, trio.open_nursery() as nursery:
         before = await scraped(bridge)
@@ -532,7 +532,7 @@ async def test_a_full_bridge_moves_these(autojump_clock: MockClock, network: Net
 
 
 async def test_a_caller_that_left_without_a_head_is_a_499(autojump_clock: MockClock, network: Network) -> None:
-    """It is counted, though nobody saw an answer."""
+    """The request is counted although its caller got no answer."""
     await network.answer("openai", lambda _request, _reply: trio.sleep_forever())
     async with network.bridge() as bridge:
         before = await scraped(bridge)
@@ -576,7 +576,7 @@ async def test_the_breakers_series_follow_it(autojump_clock: MockClock, network:
 
 
 async def test_the_limits_are_told(autojump_clock: MockClock, network: Network) -> None:
-    """Slots in all, slots taken, and callers forgotten for want of room."""
+    """Total slots, slots in use, and callers removed to bound memory."""
     async with network.bridge(max_concurrency=7, rate_limit=5) as bridge:
         rate = bridge.bridge.admission.limiter.rate
         assert rate

@@ -68,7 +68,7 @@ class Desk:
 
 
 def test_without_requests_there_is_no_silence() -> None:
-    """Nobody waits for anything."""
+    """Without a request, nothing is unanswered."""
     desk = Desk()
     assert desk.after(99) == (0, None)
 
@@ -83,7 +83,7 @@ def test_silence_is_counted_from_the_first_that_waits() -> None:
 
 
 def test_an_answer_that_begins_or_ends_begins_it_anew() -> None:
-    """Who answers others is slow, and not silent."""
+    """A provider that answers other requests is slow, not silent."""
     desk = Desk()
     desk.start(3)
     desk.after(9)
@@ -131,7 +131,7 @@ def test_who_waits_after_a_rest_waits_from_then_on() -> None:
 
 
 def test_what_never_went_to_a_provider_counts_for_none() -> None:
-    """A reject at the door is not in flight."""
+    """A request rejected before it is sent is not in flight."""
     desk = Desk()
     desk.start(2)
     desk.after(9)

@@ -171,7 +171,7 @@ async def test_breakers_off(autojump_clock: MockClock, network: Network) -> None
 
 
 async def test_busy(autojump_clock: MockClock, network: Network) -> None:
-    """What runs is told by provider and by caller; when it is over, nothing is left."""
+    """Requests in flight are counted by provider and by caller, and the counts return to 0."""
     for host in ("openai", "anthropic"):
         await network.answer(host, endless)
     key = "Bearer sk-0123456789abcdef"
@@ -243,7 +243,7 @@ async def test_forced(autojump_clock: MockClock, network: Network) -> None:
 
 
 async def test_draining(autojump_clock: MockClock, network: Network) -> None:
-    """Draining is told on connections that were open before, with what is still running."""
+    """Connections that were open before the drain get the status while draining, with the requests in flight."""
     await network.answer("openai", endless)
     async with network.bridge(graceful_timeout=60.0) as bridge, busy(bridge, CHAT):
         await status(bridge)
@@ -286,7 +286,7 @@ async def test_answers_and_rejects_are_counted_where_they_belong(
 
 
 async def test_a_reject_before_its_caller_is_known_is_nobodys(autojump_clock: MockClock, network: Network) -> None:
-    """What was turned away for want of room, or for two credentials, is in the totals only."""
+    """Requests rejected before their caller is known are in the totals only."""
     async with network.bridge() as bridge:
         await bridge.client.get("/", headers=[("x-api-key", "a"), ("x-api-key", "b")])
         document = await status(bridge)
@@ -332,7 +332,7 @@ async def test_callers_are_told_by_a_hint_and_never_by_their_credential(
 
 
 async def test_the_same_hint_of_two_callers_is_two_rows(autojump_clock: MockClock, network: Network) -> None:
-    """Callers are told apart by what they are, not by what is shown of them; the busiest come first."""
+    """Callers are distinguished by key, not by hint; the busiest come first."""
     async with network.bridge() as bridge:
         for key, times in (("0123456789abcdef", 1), ("9876543210abcdef", 2)):
             for _ in range(times):
@@ -429,7 +429,7 @@ def finished(who: Caller, *, started: bool = False, reject: str | None = None) -
 
 
 def test_the_table_of_callers_is_bounded() -> None:
-    """A million invented credentials cost no more than a thousand, and twenty are told."""
+    """A million invented credentials need no more memory than a thousand, and twenty are shown."""
     status = alone()
     for n in range(2_000):
         tell(status, finished(caller(n)))
@@ -470,7 +470,7 @@ async def test_no_number_is_ever_negative(autojump_clock: MockClock, network: Ne
             tell(counters, finished(caller(n), started=True, reject="circuit_open" if n % 2 else None))
             if n % 100 == 0:
                 await status(bridge)
-        for n in range(max(0, count - 20), count):  # whose rows were the first to be forgotten come to be told
+        for n in range(max(0, count - 20), count):  # the rows that would be removed first are shown
             tell(counters, finished(caller(n)))
         document = await status(bridge)
         assert document["providers"][0]["in_flight"] == 0

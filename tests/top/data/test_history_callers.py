@@ -79,4 +79,4 @@ def test_callers_are_all_shown_and_none_is_negative(steps: list[Step], callers: 
 
 def test_as_many_callers_are_told_as_are_reckoned_with() -> None:
     """The status's bound on callers is the one that rates are worked out by."""
-    assert history_room._MOST_CALLERS == status_room._TOLD_CALLERS
+    assert history_room._MOST_CALLERS == status_room._SHOWN_CALLERS
