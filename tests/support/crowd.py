@@ -69,7 +69,7 @@ class Crowd:
 
     def ends(self, name: str) -> list[str]:
         """Return how the requests of a caller ended."""
-        return [end for who, end, _ in self.told if who == name]
+        return [end for caller, end, _ in self.told if caller == name]
 
 
 @asynccontextmanager

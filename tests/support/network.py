@@ -207,7 +207,7 @@ class Network:
         self.dialled: list[str] = []
 
     def dial(self, host: str, address: str = "10.0.0.2") -> Stream:
-        """Open a stream to a host; a host that nobody serves refuses."""
+        """Open a stream to a host; refused where no handler serves it."""
         self.dialled.append(host)
         listener = self.listeners.get(host)
         if listener is None or not listener.open:

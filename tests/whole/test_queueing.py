@@ -123,7 +123,7 @@ async def test_slots_that_are_never_released_make_it_hopeless(autojump_clock: Mo
         await callers.come("d")  # four seconds late
         await trio.sleep(7)
         await callers.come("e")  # eleven
-        assert [(who, end) for who, end, _ in callers.told] == [
+        assert [(name, end) for name, end, _ in callers.told] == [
             ("a", "200"),
             ("c", "queue_timeout"),
             ("e", "queue_deadline"),
@@ -196,7 +196,7 @@ async def test_a_request_that_queues_for_one_limit_ignores_another_in_shadow(
         await callers.come("c")
         await trio.sleep(1)
         await callers.come("aa")
-    assert [(at, who) for at, who in provider.served] == [(0, "c"), (1, "a"), (3, "a")]
+    assert [(at, name) for at, name in provider.served] == [(0, "c"), (1, "a"), (3, "a")]
     assert [event.would_reject for event in callers.bridge.published(Finished)] == [
         (),
         ("capacity",),

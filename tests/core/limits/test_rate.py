@@ -364,16 +364,16 @@ class RateMachine(RuleBasedStateMachine):
 
     def forget(self) -> None:
         recent = self.recent()
-        known = {who for who, _ in recent}
+        known = {caller for caller, _ in recent}
         if len(known) > self.max_callers:
-            last = {who: index for index, (who, _) in enumerate(recent)}
+            last = {caller: index for index, (caller, _) in enumerate(recent)}
             oldest = min(known, key=last.__getitem__)
             self.log = [entry for entry in self.log if entry[0] != oldest]
             self.evictions += 1
 
     @rule()
     def look(self) -> None:
-        known = {who for who, _ in self.recent()}
+        known = {caller for caller, _ in self.recent()}
         assert self.limiter.statistics(self.now) == RateStats(len(known), self.evictions)
 
     @invariant()
