@@ -1,4 +1,22 @@
-"""A provider to try things on: speaks OpenAI's and Anthropic's dialects, streams, and fails on demand."""
+"""A mock provider: speaks OpenAI's and Anthropic's APIs, streams, and fails on demand.
+
+Terms:
+
+* dialect: one API's shapes: Chat Completions, Responses, Messages.
+* turn: one request and what the mock responds, independent of the dialect.
+* script: responses that replace the usual ones, in order; sent to /mock/script.
+* fault: how a scripted response breaks: reset, truncate, stall, error_event.
+* words: the mock's tokens; tokens_per_second paces them.
+
+Files, in reading order:
+
+* app: the ASGI application and its control endpoint. options: its settings.
+* routes: method and path → what to do. decoded_body: the request's body, decompressed.
+* compose: request, script and options → response. playback: sends it, paced, and breaks it where scripted.
+* turn: Turn, Dialect, Event. chat, responses, messages: the dialects. catalogue: models, embeddings, token counts.
+* tools: which tool is called. schema: values that fit a JSON schema. provider_errors: error bodies.
+* script: parses scripts. request_log: statistics, and the last requests.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +26,8 @@ from datetime import UTC, datetime
 import trio
 
 from aibridge_trio.mock.app import Mock
-from aibridge_trio.mock.ledger import MockStats, Seen
 from aibridge_trio.mock.options import Bind, Loopback, MockOptions
+from aibridge_trio.mock.request_log import MockStats, Seen
 from aibridge_trio.process.log_writer import unblocked_stderr
 from aibridge_trio.process.signals import ends
 from aibridge_trio.server.server import Server
@@ -18,7 +36,7 @@ __all__ = ["Bind", "Loopback", "Mock", "MockOptions", "MockStats", "Seen", "serv
 
 
 def serve(options: MockOptions) -> int:
-    """Run a mock until SIGINT or SIGTERM; return the exit status. A UsageError when the port can't be had."""
+    """Run a mock until SIGINT or SIGTERM; return the exit status. Raises UsageError if it cannot listen."""
     with unblocked_stderr():
         return trio.run(_serve, options)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.http.message import BodyStalled
 from aibridge_trio.mock.compose import Composer
-from aibridge_trio.mock.ledger import Ledger, MockStats
-from aibridge_trio.mock.play import play
-from aibridge_trio.mock.refusals import openai_error
+from aibridge_trio.mock.decoded_body import DecodedBody
+from aibridge_trio.mock.playback import play
+from aibridge_trio.mock.provider_errors import openai_error
+from aibridge_trio.mock.request_log import MockStats, RequestLog
 from aibridge_trio.mock.routes import find
-from aibridge_trio.mock.script import AS_USUAL, Script, ScriptError
+from aibridge_trio.mock.script import UNSCRIPTED, Script, ScriptError
 from aibridge_trio.mock.turn import encode
-from aibridge_trio.mock.unpack import Unpacking
 from aibridge_trio.server.asgi import exchange
 
 if TYPE_CHECKING:
@@ -25,43 +25,43 @@ if TYPE_CHECKING:
 
     from aibridge_trio.http.headers import Headers
     from aibridge_trio.http.message import Reply, Request
-    from aibridge_trio.mock.ledger import Entry
     from aibridge_trio.mock.options import MockOptions
+    from aibridge_trio.mock.request_log import Entry
     from aibridge_trio.server.asgi import Application, Receive, Scope, Send
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
 def _still() -> float:
-    """A wall clock that stands: answers are the same in every run."""
+    """A constant wall clock, so that responses are the same in every run."""
     return 1_790_000_000.0
 
 
 class Mock:
-    """A provider to try things on: `app` speaks, `statistics()` tells what it saw.
+    """The mock provider: `app` is the ASGI application, `statistics()` returns what it has received.
 
-    `wall_clock` (Unix seconds) dates the answers.
+    `wall_clock` (Unix seconds) dates the responses.
     """
 
     def __init__(self, options: MockOptions, *, wall_clock: Callable[[], float] = _still) -> None:
         self._options = options
         self._wall_clock = wall_clock
-        self._ledger = Ledger()
+        self._request_log = RequestLog()
         self._script = Script()
         self._serials = count(1)
         self._random = Random(options.seed)  # noqa: S311 - failures that can be repeated, not secrets
 
     @property
     def app(self) -> Application:
-        """The ASGI application; it answers nothing but HTTP."""
+        """The ASGI application, for HTTP only."""
         return self._app
 
     def statistics(self) -> MockStats:
         """Return what has been counted."""
-        return self._ledger.statistics(self._script.left)
+        return self._request_log.statistics(self._script.left)
 
     def __repr__(self) -> str:
-        return f"<Mock requests={self._ledger.requests} in_flight={self._ledger.in_flight}>"
+        return f"<Mock requests={self._request_log.requests} in_flight={self._request_log.in_flight}>"
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,13 +72,13 @@ class Mock:
             await exchange(scope, receive, send, _probe)
         else:
             reset = scope.get("extensions", {}).get("aibridge.reset")
-            with self._ledger.entry(scope) as entry:
-                await exchange(scope, receive, entry.overhear(send), partial(self._contained, entry, reset))
+            with self._request_log.entry(scope) as entry:
+                await exchange(scope, receive, entry.watch(send), partial(self._contained, entry, reset))
 
     async def _contained(
         self, entry: Entry, reset: Callable[[], None] | None, request: Request, reply: Reply
     ) -> None:
-        """Answer, and keep what goes wrong to this request."""
+        """Respond; an exception ends this request only."""
         try:
             await self._handle(entry, reset, request, reply)
         except BodyStalled:
@@ -95,7 +95,7 @@ class Mock:
     async def _handle(
         self, entry: Entry, reset: Callable[[], None] | None, request: Request, reply: Reply
     ) -> None:
-        """Decide what this request gets when it arrives, read it, and answer."""
+        """Take what is scripted for this request when it arrives, read its body, and respond."""
         path = request.path.decode("latin-1")
         versioned = request.header(b"anthropic-version") is not None
         route = find(request.method, path, anthropic=versioned)
@@ -103,18 +103,18 @@ class Mock:
         if route.act != "none":
             scripted = self._script.take(path)
             failing = None if scripted else self._draw()
-        body = Unpacking(request.header_values(b"content-encoding"))
+        body = DecodedBody(request.header_values(b"content-encoding"))
         async for piece in request.body:
             entry.feed(piece)
             body.feed(piece)
         created = int(self._wall_clock())
         composer = Composer(self._options, request, route, bytes(body.text), serial=serial, created=created)
         refused = body.fault if scripted is None and failing is None else None
-        answer = composer.refused(*refused) if refused else composer.answer(scripted or AS_USUAL, failing)
+        answer = composer.refused(*refused) if refused else composer.answer(scripted or UNSCRIPTED, failing)
         await play(reply, answer, settle=entry.settle, reset=reset)
 
     def _draw(self) -> int | None:
-        """Draw whether this request fails, and with which status."""
+        """Draw the status with which this request fails, None for a success."""
         if not self._options.fail:
             return None
         lot = self._random.random()
@@ -136,7 +136,7 @@ class Mock:
             case "DELETE", b"/mock/script":
                 self._script.clear()
             case "DELETE", b"/mock/stats":
-                self._ledger.reset()
+                self._request_log.reset()
             case "GET", b"/mock/stats":
                 pass
             case _:

@@ -1,4 +1,4 @@
-"""The small answers: models, embeddings, counted tokens.
+"""Responses without a dialect: models, embeddings, token counts.
 
 Shapes: https://platform.openai.com/docs/api-reference/models and `embeddings`; https://docs.anthropic.com/en/api/models-list.
 """
@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aibridge_trio.mock.turn import Json, Turn
 
-# What a list of models names; asked for by name, the mock is any model.
+# The models in the list; a request may name any other model too.
 _MODELS = ("mock-large", "mock-small")
 _DIMENSIONS = 8
-# The largest that OpenAI offers.
+# The largest number that OpenAI supports.
 _MOST_DIMENSIONS = 3072
 
 
@@ -55,5 +55,5 @@ def embeddings(turn: Turn) -> Json:
 
 
 def counted(turn: Turn) -> Json:
-    """Return how many tokens a message has."""
+    """Return the token count of a message."""
     return {"input_tokens": turn.input_tokens}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aibridge_trio.mock.refusals import openai_error
+from aibridge_trio.mock.provider_errors import openai_error
 from aibridge_trio.mock.turn import Dialect, Event, sse
 
 if TYPE_CHECKING:

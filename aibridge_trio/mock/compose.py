@@ -1,4 +1,4 @@
-"""A request, a script and the options → the answer to play."""
+"""Composes a response from a request, a script and the options."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from aibridge_trio.mock import catalogue
 from aibridge_trio.mock.chat import CHAT
 from aibridge_trio.mock.messages import MESSAGES
-from aibridge_trio.mock.play import Answer
-from aibridge_trio.mock.refusals import STATUS_OF, anthropic_error, openai_error, waiting_helps
+from aibridge_trio.mock.playback import Answer
+from aibridge_trio.mock.provider_errors import STATUS_OF, anthropic_error, is_retryable, openai_error
 from aibridge_trio.mock.responses import RESPONSES
-from aibridge_trio.mock.script import AS_USUAL
-from aibridge_trio.mock.tools import call_for, structured
+from aibridge_trio.mock.script import UNSCRIPTED
+from aibridge_trio.mock.tools import requested_call, structured
 from aibridge_trio.mock.turn import Dialect, Event, Turn, encode, verbatim, words_in
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ _NEEDS = {
     "count_tokens": MESSAGES.needs,
     "embeddings": ("model", "input"),
 }
-# What a model is asked with, and in which types.
-_SPOKEN = {"messages": (list,), "input": (str, list)}
+# The types of the fields that hold the prompt.
+_PROMPT_TYPES = {"messages": (list,), "input": (str, list)}
 _BYTES_A_TOKEN = 4
 _JSON = b"application/json"
 _EVENTS = b"text/event-stream; charset=utf-8"
 
 
-class _Refused(Exception):
-    """The request makes no sense to the provider."""
+class _InvalidRequest(Exception):
+    """The request is invalid for the provider."""
 
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class _Refused(Exception):
 
 
 class Composer:
-    """Composes the answer to one request, whose `body` has been read and whose `route` is known."""
+    """Composes the response to one request, from its complete `body` and its `route`."""
 
     def __init__(
         self, options: MockOptions, request: Request, route: Route, body: bytes, *, serial: int, created: int
@@ -61,26 +61,28 @@ class Composer:
         self._streamed = self._dialect is not None and (self._request or {}).get("stream") is True
 
     def answer(self, scripted: Scripted, failing: int | None) -> Answer:
-        """Return what is scripted, else the failure that was drawn, else what a provider would say."""
+        """Return the scripted response, else the failure that was drawn, else the usual response."""
         if scripted.chunks is not None or scripted.body is not None:
             return self._verbatim(scripted)
         code = scripted.error
         if scripted.fault == "error_event":
-            code = None if self._streamed else code or self._overload  # no stream, no event: a refusal, then
+            code = (
+                None if self._streamed else code or self._overload
+            )  # without a stream: an error response instead of an event
         status = failing or scripted.status or (STATUS_OF.get(code, 500) if code else 200)
         if code or status >= 400:  # noqa: PLR2004 - the errors
-            return self._refusal(status, code, scripted)
+            return self._error_response(status, code, scripted)
         try:
             turn = self._checked(scripted.tokens)
-        except _Refused as refused:
+        except _InvalidRequest as refused:
             return self._whole(400, self._error(400, str(refused), refused.param), scripted)
         if self._dialect and self._streamed:
             return self._stream(status, turn, self._dialect, scripted)
         return self._unary(status, turn, scripted)
 
     def refused(self, status: int, message: str) -> Answer:
-        """Return the answer to a request whose body cannot be read."""
-        return self._whole(status, self._error(status, message), AS_USUAL)
+        """Return the response to a request whose body cannot be decoded."""
+        return self._whole(status, self._error(status, message), UNSCRIPTED)
 
     def _stream(self, status: int, turn: Turn, dialect: Dialect, scripted: Scripted) -> Answer:
         return Answer(
@@ -103,7 +105,7 @@ class Composer:
         return self._whole(status, self._document(turn), scripted, thinking=thinking)
 
     def _verbatim(self, scripted: Scripted) -> Answer:
-        """Return the script's own words."""
+        """Return the script's body or chunks unchanged."""
         if scripted.chunks is None:
             body = verbatim(scripted.body) if isinstance(scripted.body, str) else encode(scripted.body)
             return self._sized(scripted.status or 200, body, scripted)
@@ -122,8 +124,8 @@ class Composer:
     def _whole(self, status: int, document: Json, scripted: Scripted, *, thinking: float = 0.0) -> Answer:
         return self._sized(status, encode(document), scripted, thinking=thinking)
 
-    def _refusal(self, status: int, code: str | None, scripted: Scripted) -> Answer:
-        retry: Headers = [(b"retry-after", b"1")] if waiting_helps(status, code) else []
+    def _error_response(self, status: int, code: str | None, scripted: Scripted) -> Answer:
+        retry: Headers = [(b"retry-after", b"1")] if is_retryable(status, code) else []
         return self._sized(status, encode(self._error(code or status)), scripted, extra=retry)
 
     def _sized(
@@ -135,7 +137,7 @@ class Composer:
         extra: Headers | None = None,
         thinking: float = 0.0,
     ) -> Answer:
-        """Return a unary answer: in two halves, between which a fault may strike."""
+        """Return a unary response in two halves, between which a fault may occur."""
         half = len(body) // 2
         length = (b"content-length", b"%d" % len(body))
         return Answer(
@@ -148,7 +150,7 @@ class Composer:
         )
 
     def _document(self, turn: Turn) -> Json:
-        """Return what a provider says to a request that is in order."""
+        """Return the document for a valid request."""
         anthropic = self._route.anthropic
         match self._route.act:
             case "count_tokens":
@@ -164,14 +166,14 @@ class Composer:
         return {"method": self._asked.method, "path": self._asked.path.decode("latin-1")}
 
     def _checked(self, tokens: int | None) -> Turn:
-        """Read the request as its route demands."""
+        """Check the fields that the route requires; return the turn."""
         if self._request is None:
-            raise _Refused("The body of your request is not a JSON object.")
+            raise _InvalidRequest("The body of your request is not a JSON object.")
         for name in _NEEDS.get(self._route.act, ()):
             if name not in self._request:
-                raise _Refused(self._missing(name), name)
-            if not isinstance(self._request[name], _SPOKEN.get(name, (str,))):
-                raise _Refused(f"Invalid type for '{name}'.", name)
+                raise _InvalidRequest(self._missing(name), name)
+            if not isinstance(self._request[name], _PROMPT_TYPES.get(name, (str,))):
+                raise _InvalidRequest(f"Invalid type for '{name}'.", name)
         return self._turn(tokens)
 
     def _turn(self, tokens: int | None) -> Turn:
@@ -183,7 +185,7 @@ class Composer:
             created=self._created,
             input_tokens=max(1, len(self._body) // _BYTES_A_TOKEN),
             output_tokens=(self._options.tokens if tokens is None else tokens) if said is None else words_in(said),
-            call=call_for(self._dialect, request) if self._dialect else None,
+            call=requested_call(self._dialect, request) if self._dialect else None,
             structured=said,
         )
 
@@ -199,7 +201,7 @@ class Composer:
         return dialect.broken(turn, scripted.error or self._overload, scripted.after, scripted.error_as)
 
     def _headers(self, kind: bytes, scripted: Scripted, extra: Headers | None = None) -> Headers:
-        """Return the head: the usual headers, replaced or left out as the script says."""
+        """Return the usual headers, replaced or removed as scripted."""
         name = b"request-id" if self._route.anthropic else b"x-request-id"
         usual = [(b"content-type", kind), (name, self._request_id.encode()), *(extra or [])]
         own = {key.lower().encode(): value for key, value in scripted.headers.items()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from aibridge_trio.mock.refusals import anthropic_error
+from aibridge_trio.mock.provider_errors import anthropic_error
 from aibridge_trio.mock.turn import Dialect, Event, sse
 
 if TYPE_CHECKING:

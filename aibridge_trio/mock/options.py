@@ -1,4 +1,4 @@
-"""How a mock provider is told to behave."""
+"""The options of a mock provider."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Bind(Protocol):
 
 
 class Loopback(NamedTuple):
-    """The default: this machine only. Port 0 takes any free one."""
+    """The default: loopback only. Port 0 takes any free port."""
 
     host: str = "127.0.0.1"
     port: int = 4010
@@ -25,10 +25,10 @@ class Loopback(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MockOptions:
-    """What every answer is like, unless a script says otherwise.
+    """How the mock responds, unless a script says otherwise.
 
     `fail` pairs a status with its probability; `latency` is seconds before the head; `tokens_per_second`
-    paces an answer, 0 is as fast as possible; `tokens` is words per answer; `seed` makes the failures
+    paces a response, 0 is as fast as possible; `tokens` is words per response; `seed` makes the failures
     repeatable.
     """
 

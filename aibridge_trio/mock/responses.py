@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aibridge_trio.mock.refusals import openai_error
+from aibridge_trio.mock.provider_errors import openai_error
 from aibridge_trio.mock.turn import Dialect, Event, sse
 
 if TYPE_CHECKING:
@@ -21,20 +21,20 @@ def _whole(turn: Turn) -> Json:
 
 
 def _events(turn: Turn) -> Iterator[Event]:
-    numbered = ((kind, fields, n) for n, (kind, fields) in enumerate(_story(turn)))
+    numbered = ((kind, fields, n) for n, (kind, fields) in enumerate(_numbered_events(turn)))
     for kind, fields, n in numbered:
         event = sse({"type": kind, "sequence_number": n, **fields})
         yield Event(event, words=1 if kind.endswith(".delta") else 0)
 
 
-def _story(turn: Turn) -> Iterator[tuple[str, Json]]:
+def _numbered_events(turn: Turn) -> Iterator[tuple[str, Json]]:
     yield "response.created", {"response": _response(turn, "in_progress")}
     yield "response.in_progress", {"response": _response(turn, "in_progress")}
-    yield from _called(turn, turn.call) if turn.call else _spoken(turn)
+    yield from _call_events(turn, turn.call) if turn.call else _text_events(turn)
     yield "response.completed", {"response": _response(turn, "completed")}
 
 
-def _spoken(turn: Turn) -> Iterator[tuple[str, Json]]:
+def _text_events(turn: Turn) -> Iterator[tuple[str, Json]]:
     place = {"output_index": 0}
     inside = {"item_id": turn.id("msg_"), **place, "content_index": 0}
     yield "response.output_item.added", {**place, "item": _message(turn, "in_progress", [])}
@@ -46,7 +46,7 @@ def _spoken(turn: Turn) -> Iterator[tuple[str, Json]]:
     yield "response.output_item.done", {**place, "item": _item(turn)}
 
 
-def _called(turn: Turn, call: Call) -> Iterator[tuple[str, Json]]:
+def _call_events(turn: Turn, call: Call) -> Iterator[tuple[str, Json]]:
     place = {"output_index": 0}
     inside = {"item_id": turn.id("fc_"), **place}
     yield "response.output_item.added", {**place, "item": _call(turn, call, "in_progress", "")}
@@ -58,7 +58,7 @@ def _called(turn: Turn, call: Call) -> Iterator[tuple[str, Json]]:
 
 
 def _broken(turn: Turn, code: str, after: int, kind: str | None) -> bytes:
-    """Write the error event as documented, as a `nested` one (seen on the wire), or as a failed response.
+    """Write the error event as documented, as a `nested` one (seen in real streams), or as a failed response.
 
     The nested one: https://github.com/openai/openai-dotnet/issues/881. openai-python raises for it only.
     """

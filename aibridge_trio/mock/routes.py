@@ -1,4 +1,4 @@
-"""Path and method → what the mock does there."""
+"""Method and path → what the mock does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Act = Literal[
 
 
 class Route(NamedTuple):
-    """What to do, whose errors to speak, and what the path named."""
+    """What to do, whose error bodies to use, and the name in the path."""
 
     act: Act
     anthropic: bool
@@ -25,12 +25,12 @@ _POST: dict[str, Act] = {
     "/messages/count_tokens": "count_tokens",
     "/embeddings": "embeddings",
 }
-# Whatever is behind these is not the mock's business: it says what it was asked.
+# Routes whose function the mock does not imitate: it echoes method and path.
 _ECHOED = re.compile(r"/(conversations(/|$)|(responses|agents|mcp|\.well-known|api/event_logging)/.)")
 
 
 def find(method: str, path: str, *, anthropic: bool) -> Route:
-    """Return the route; `anthropic` tells that the request came with Anthropic's version header."""
+    """Return the route; `anthropic`: the request has Anthropic's version header."""
     path = path.removeprefix("/v1") if path.startswith("/v1/") else path
     anthropic = anthropic or path.startswith(("/messages", "/api/event_logging/"))
     reads = method in ("GET", "HEAD")

@@ -8,11 +8,11 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# How deep a schema is followed: it may be recursive.
+# How deep a schema is followed, because it may be recursive.
 _DEPTH = 32
-# Values that are made up for one schema: a caller chooses how many it demands.
+# The most values for one schema: a caller's schema can demand any number.
 _MOST = 2_000
-# The longest string or array that is made up.
+# The longest string or array.
 _LONGEST = 64
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -64,7 +64,7 @@ class _Making:
         return self._kinds[_kind(schema)](schema, depth - 1)
 
     def _other(self, schema: Json) -> Any:
-        """Return the schema that this one only leads to, if it does."""
+        """Return the schema that this one refers or narrows to, if any."""
         if "$ref" in schema:
             return self._found(schema["$ref"])
         if parts := schema.get("allOf"):
@@ -84,7 +84,7 @@ class _Making:
         return [self.value(first[n] if n < len(first) else each, depth) for n in range(count) if self._left > 0]
 
     def _found(self, reference: str) -> Any:
-        """Return what a pointer (RFC 6901) into this schema leads to."""
+        """Return what a JSON pointer (RFC 6901) into this schema refers to."""
         place = self._root
         for step in reference.removeprefix("#").split("/")[1:]:
             name = step.replace("~1", "/").replace("~0", "~")
@@ -92,7 +92,7 @@ class _Making:
         return place
 
     def _merged(self, parts: list[Any]) -> Json:
-        """Return one schema that says what all of these say, as far as objects go."""
+        """Return one schema with the constraints of all, as far as objects go."""
         merged: Json = {}
         for part in parts:
             said = self._found(part["$ref"]) if "$ref" in part else part
@@ -104,7 +104,7 @@ class _Making:
 
 
 def _is_plain(schema: Any) -> bool:
-    """Tell whether a branch ends a recursion."""
+    """Return whether a branch ends a recursion."""
     return isinstance(schema, dict) and "type" in schema and _kind(schema) not in {"object", "array"}
 
 
@@ -135,8 +135,8 @@ def _number(schema: Json, depth: int) -> Any:
     return whole if whole <= schema.get("maximum", math.inf) else schema.get("minimum", whole)
 
 
-def demanded(request: Json) -> Any | None:
-    """Return the schema that structured output of a request is to fit, None where it demands none.
+def requested_schema(request: Json) -> Any | None:
+    """Return the schema that a request demands for structured output, None without one.
 
     Chat's `response_format`, Responses' `text.format`, Anthropic's `output_config.format`, formerly
     `output_format`:

@@ -1,4 +1,4 @@
-"""Scripted answers: what the next requests get, first in, first out."""
+"""Scripted responses to the next requests, first in, first out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FAULTS = ("reset", "truncate", "stall", "error_event")
-# How Responses may put an error event.
+# The shapes of an error event in Responses.
 _SHAPES = ("error", "nested", "response.failed")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, token
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
 
 class ScriptError(ValueError):
-    """The script can't be played; `str()` is one line that says where and why."""
+    """The script is invalid; `str()` is one line that says where and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scripted:
-    """How one answer differs from the usual; None leaves it as it is. Seconds and counts."""
+    """How one response differs from the usual one; None leaves a field as it is. In seconds and counts."""
 
     status: int | None = None
     headers: dict[str, str | None] = field(default_factory=dict)
@@ -44,30 +44,30 @@ class Scripted:
     path: str | None = None
 
 
-AS_USUAL = Scripted()
+UNSCRIPTED = Scripted()
 
 
 class Script:
-    """The queue of scripted answers."""
+    """The queue of scripted responses."""
 
     def __init__(self) -> None:
         self._queue: deque[Scripted] = deque()
 
     @property
     def left(self) -> int:
-        """How many answers are still to be given."""
+        """How many responses are left."""
         return sum(scripted.times for scripted in self._queue)
 
     def extend(self, document: bytes) -> None:
-        """Append the answers of a JSON document, all or, with a ScriptError, none."""
+        """Append the responses of a JSON document. Raises ScriptError, and then appends none."""
         self._queue.extend(_parse(document))
 
     def clear(self) -> None:
-        """Forget what is left."""
+        """Remove the responses that are left."""
         self._queue.clear()
 
     def take(self, path: str) -> Scripted | None:
-        """Take the first answer that is meant for this path."""
+        """Remove and return the first response for this path, None without one."""
         for place, scripted in enumerate(self._queue):
             if scripted.path is None or path.endswith(scripted.path):
                 if scripted.times > 1:
@@ -139,7 +139,7 @@ def _headers(value: Any) -> bool:
     )
 
 
-# field → what fits, and what to say of what doesn't
+# field → whether a value is valid, and what is expected
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "status": (_count(200, 600), "a status of 200 … 599"),
     "headers": (_headers, "an object of header names and values (null leaves one out)"),

@@ -1,21 +1,21 @@
-"""Which tool the mock calls, and with what."""
+"""Which tool the mock calls, and with which arguments."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from aibridge_trio.mock.schema import demanded, minimal
+from aibridge_trio.mock.schema import minimal, requested_schema
 from aibridge_trio.mock.turn import Call
 
 if TYPE_CHECKING:
     from aibridge_trio.mock.turn import Dialect, Json
 
-# Said in the last user message of a request that has tools, it gets one called.
-_MAGIC = "use a tool"
+# These words in the last user message of a request with tools make the mock call one.
+_TRIGGER = "use a tool"
 
 
-def call_for(dialect: Dialect, request: Json) -> Call | None:
+def requested_call(dialect: Dialect, request: Json) -> Call | None:
     """Return the call that the request asks for: its tool choice forces one, or its last user message says so."""
     try:
         tools = {name: json.dumps(minimal(schema) or {}) for name, schema in dialect.tools(request).items()}
@@ -28,15 +28,15 @@ def call_for(dialect: Dialect, request: Json) -> Call | None:
         ArithmeticError,
     ):  # another shape: no tool
         return None
-    if forced is None and _MAGIC not in json.dumps(_last_said(request)).lower():
+    if forced is None and _TRIGGER not in json.dumps(_last_user_message(request)).lower():
         return None
     name = forced or next(iter(tools), None)
     return Call(name, tools[name]) if name in tools else None
 
 
 def structured(request: Json) -> str | None:
-    """Return the JSON text that a request's structured output is, None where it wants plain text."""
-    schema = demanded(request)
+    """Return the JSON text of a request's structured output, None if it asks for plain text."""
+    schema = requested_schema(request)
     if schema is None:
         return None
     try:
@@ -45,10 +45,10 @@ def structured(request: Json) -> str | None:
         return "{}"
 
 
-def _last_said(request: Json) -> Any:
-    """Return the last user message, if nothing but instructions stands behind it.
+def _last_user_message(request: Json) -> Any:
+    """Return the last user message, if only instructions follow it.
 
-    What a model said, a tool called or answered since then must not lead to the tool again.
+    A message of the model or a tool after it means that the tool has been called already.
     """
     spoken = request.get("messages", request.get("input"))
     if not isinstance(spoken, list):

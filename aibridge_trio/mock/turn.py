@@ -1,4 +1,4 @@
-"""One turn of a conversation: what was asked, and what the mock will say. The same in every dialect."""
+"""One turn of a conversation: the request and the response to be, independent of the dialect."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _FRAGMENT = 4
 
 
 class Event(NamedTuple):
-    """A server-sent event, and how many words of the answer it carries: they set the pace."""
+    """A server-sent event, and how many words of the response it carries, for pacing."""
 
     data: bytes
     words: int = 0
 
 
 class Call(NamedTuple):
-    """A tool and what it is called with, as JSON text."""
+    """A tool and its arguments as JSON text."""
 
     tool: str
     arguments: str
@@ -34,7 +34,7 @@ class Call(NamedTuple):
 
 
 def words_in(text: str) -> int:
-    """Return in how many words a model writes a text of JSON."""
+    """Return the number of words (tokens) of a JSON text."""
     return -(-len(text) // _FRAGMENT)
 
 
@@ -45,10 +45,10 @@ def _fragments(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One request and its answer to be.
+    """One request and its response to be.
 
     `serial` numbers the requests and makes every id; `created` is in Unix seconds; `output_tokens` counts
-    the words of the answer, which are `structured` where the request demands JSON.
+    the words of the response, which are `structured` where the request demands JSON.
     """
 
     request: Json
@@ -61,12 +61,12 @@ class Turn:
 
     @property
     def model(self) -> str:
-        """The model that was asked for; the mock is any of them."""
+        """The requested model; the mock accepts any name."""
         return str(self.request.get("model", "mock"))
 
     @property
     def words(self) -> list[str]:
-        """The answer in tokens: the first bare, the others with their space; or its JSON, bit by bit."""
+        """The response in tokens: words with the space before them; or its JSON in fragments."""
         if self.structured is not None:
             return list(_fragments(self.structured))
         return [
@@ -76,7 +76,7 @@ class Turn:
 
     @property
     def text(self) -> str:
-        """The answer as a whole."""
+        """The whole text of the response."""
         return "".join(self.words)
 
     def id(self, prefix: str) -> str:
@@ -86,9 +86,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one API speaks.
+    """The shapes of one API.
 
-    `needs` are the fields that a request must have; `whole` is the unary answer, `events` the streamed one.
+    `needs` are the fields that a request must have; `whole` is the unary response, `events` the streamed one.
     `broken` is the error event for a code, after so many events; its last argument asks for another shape.
     `choose` reads off which tool the request forces, "" for any, None for no tool.
     """
@@ -102,16 +102,16 @@ class Dialect:
 
 
 def encode(document: Any) -> bytes:
-    """Write JSON the short way, as providers do."""
+    """Return compact JSON, as providers send it."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
 
 
 def verbatim(text: str) -> bytes:
-    """Write a script's text: UTF-8, and U+DC80 … U+DCFF are the bare bytes 80 … FF."""
+    """Encode a script's text in UTF-8; U+DC80 … U+DCFF become the bytes 80 … FF."""
     return text.encode(errors="surrogateescape")
 
 
 def sse(document: Json, *, named: bool = True) -> bytes:
-    """Write a server-sent event; a named one carries its document's type."""
+    """Return a server-sent event; a named one has its document's type as its name."""
     name = b"event: %s\n" % document["type"].encode() if named else b""
     return b"%sdata: %s\n\n" % (name, encode(document))

@@ -98,7 +98,7 @@ def test_a_head_says_whether_another_may_follow(data: bytes, final: bool) -> Non
 
 
 def test_who_asks_for_another_protocol_is_read_on_in_this_one() -> None:
-    """An upgrade that nobody grants changes nothing: the next request is read."""
+    """An upgrade that is not granted changes nothing: the next request is read."""
     upgrade = GET + b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"
     assert [type(event) for event in read(upgrade + GET + b"\r\n")] == [Head, EndOfRequest, Head, EndOfRequest]
 
@@ -296,7 +296,7 @@ LONG_HEADS = {
 @pytest.mark.parametrize("name", LONG_HEADS)
 @pytest.mark.parametrize("cut", [10, 1000, 1_000_000])
 def test_a_long_head_is_431(name: str, cut: int) -> None:
-    """Nobody's head is kept beyond the bound, whether its end comes or not."""
+    """No head is kept beyond the bound, whether its end arrives or not."""
     data = LONG_HEADS[name] + b"\r\n\r\n"
     broken = read(*(data[n : n + cut] for n in range(0, len(data), cut)))[-1]
     assert isinstance(broken, InvalidRequest)
@@ -320,7 +320,7 @@ def test_a_head_below_the_bound_is_read() -> None:
 )
 @pytest.mark.parametrize("cut", [100, 10_000])
 def test_a_body_that_is_more_frame_than_body_is_refused(data: bytes, cut: int) -> None:
-    """Nobody keeps a connection busy with bytes that no limit on bodies counts."""
+    """Chunk framing is bounded, because limits on bodies do not count it."""
     broken = read(*(data[n : n + cut] for n in range(0, len(data), cut)))[-1]
     assert isinstance(broken, InvalidRequest)
     assert broken.status == 400

@@ -88,7 +88,7 @@ def test_interim_answers_are_passed_over() -> None:
 @pytest.mark.parametrize("more", [b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", b"x", b"\r\nnoise", b"\0"])
 @pytest.mark.parametrize("apart", [True, False])
 def test_what_comes_behind_the_end_spoils_the_connection(more: bytes, apart: bool) -> None:
-    """The parser stands; but nobody may take those bytes for the next one."""
+    """The response stays complete; the excess bytes are not taken for the next response."""
     whole = OK + b"content-length: 3\r\n\r\nabc"
     parser, body = fed(whole, more) if apart else fed(whole + more)
     assert (parser.status, body, parser.complete, parser.error) == (200, b"abc", True, "")
@@ -175,7 +175,7 @@ def an_answer(draw: st.DrawFn) -> bytes:
     return head + b"\r\n" + body
 
 
-def told(parser: ResponseParser, body: bytes) -> tuple[object, ...]:
+def state_of(parser: ResponseParser, body: bytes) -> tuple[object, ...]:
     """All that a parser tells; without a status it has no headers either."""
     headers = parser.headers if parser.status else []
     return parser.status, headers, body, parser.complete, parser.reusable, bool(parser.error)
@@ -188,7 +188,7 @@ def test_an_answer_is_the_same_however_it_is_cut(data: bytes, at: list[int], to_
     if ends:
         whole.end()
         parts.end()
-    assert told(parts, parts_body) == told(whole, body)
+    assert state_of(parts, parts_body) == state_of(whole, body)
     if ends:
         assert whole.complete or whole.error
 
@@ -230,7 +230,7 @@ def test_a_request_head_goes_out_byte_for_byte() -> None:
 @pytest.mark.parametrize("bad", [b"\r\nx: y", b"\n", b"\r", b"\0"])
 @pytest.mark.parametrize("place", ["target", "name", "value"])
 def test_nothing_in_a_request_head_ends_its_line(bad: bytes, place: str) -> None:
-    """Or somebody could write lines of their own."""
+    """A caller could inject header lines otherwise."""
     parts = {"target": b"/", "name": b"n", "value": b"v"}
     parts[place] += bad
     with pytest.raises(Malformed):

@@ -160,7 +160,7 @@ def test_an_error_event_ends_the_stream_cleanly_in_the_dialects_shape(provider: 
 
 @pytest.mark.parametrize(("path", "status"), [(CHAT, 503), ("/v1/messages", 529)])
 def test_an_error_event_of_a_unary_answer_is_its_status(provider: Provider, path: str, status: int) -> None:
-    """Without a stream there is no event: the same error is told by the head."""
+    """Without a stream the same error is sent as a status."""
     provider.script({"fault": "error_event"})
     assert post(provider, path, stream=False).status_code == status
 
@@ -210,7 +210,7 @@ def test_a_wrong_script_is_refused_whole_in_one_line(provider: Provider, script:
 
 
 def test_statistics_show_what_arrived(provider: Provider) -> None:
-    """Target, headers and body of a request are told as they came."""
+    """The statistics have target, headers and body of a request as received."""
     provider.client.post(
         "/v1/embeddings?a=%2F&b", content=b'{"model":', headers=[("X-Twice", "1"), ("X-Twice", "2")]
     )
@@ -245,7 +245,7 @@ def test_the_last_requests_are_bounded(provider: Provider) -> None:
     ("method", "path"), [("GET", "/mock/script"), ("POST", "/mock/stats"), ("GET", "/mock/x")]
 )
 def test_the_control_endpoint_names_what_it_has(provider: Provider, method: str, path: str) -> None:
-    """A wrong call of the control endpoint is told the right ones."""
+    """A wrong call of the control endpoint lists the right ones."""
     answer = provider.client.request(method, path)
     assert answer.status_code == 404
     assert "/mock/stats" in answer.json()["error"]["message"]

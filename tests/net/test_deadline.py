@@ -23,7 +23,7 @@ class Waiter:
 
 
 async def test_a_wait_ends_when_it_is_due_and_not_before(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
-    """To the instant, also for one that began while nobody else waited."""
+    """A wait expires exactly on time, also one that began while there was no other."""
     deadline, waiter = Deadline(10), Waiter()
     nursery.start_soon(deadline.run)
     await trio.sleep(3)

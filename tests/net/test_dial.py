@@ -87,7 +87,7 @@ async def test_a_hanging_name_hinders_no_other_provider(resolver: Hanging) -> No
 
 
 async def test_without_a_thread_it_is_our_shortage(resolver: Hanging) -> None:
-    """Look-ups that nobody wants any more hold their threads; what finds none fails at once, and it is neutral."""
+    """Abandoned look-ups keep their threads; a request without a free thread fails at once, as a neutral fault."""
     upstream = Upstream("http://hanging.test:9/v1", Transports(None)(None), Timeouts(0.02))
     for _ in range(LOOKUPS):
         fault = await fault_of(upstream)
@@ -111,12 +111,12 @@ async def test_a_thread_that_cannot_start_is_our_shortage(monkeypatch: pytest.Mo
 
 
 async def test_a_name_is_looked_up_once_for_all_who_wait(resolver: Hanging) -> None:
-    """Who led the look-up may leave: another takes it over."""
+    """If the request that runs a look-up is cancelled, another one repeats the look-up."""
     names = Resolver()
     found: list[Any] = []
 
-    async def find(patience: float, host: str) -> None:
-        with trio.move_on_after(patience):
+    async def find(timeout: float, host: str) -> None:
+        with trio.move_on_after(timeout):
             found.append(await names.resolve(host, 80))
 
     async with trio.open_nursery() as nursery:

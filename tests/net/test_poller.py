@@ -12,12 +12,12 @@ __all__ = ["plain"]
 
 @pytest.mark.parametrize("size", [1, 65536, 65537, 150_000])
 async def test_all_that_came_is_read_and_then_the_end(plain: Open, size: int) -> None:
-    """Bytes and the end may be told together, and more may have come than one read takes."""
+    """Bytes and the end may be reported together, and there may be more bytes than one read takes."""
     async with plain() as (near, wire):
         near.setblocking(True)
         await trio.to_thread.run_sync(near.sendall, b"x" * size)
         near.close()
-        if size < 100_000:  # else the end stands behind what the kernel has no room for
+        if size < 100_000:  # else the end is behind bytes that the kernel cannot buffer
             await seen(wire)
         heard = b""
         with trio.fail_after(10):

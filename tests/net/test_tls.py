@@ -40,7 +40,7 @@ async def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> tuple[TLSS
 
 
 async def test_tls_carries_bytes_and_shows_leaving(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    """A caller that leaves without a goodbye is broken off, or at its end; nothing else."""
+    """A caller that leaves without close_notify is an error or an end, and nothing else."""
     wire, client = await secured(contexts)
     await client.send_all(b"hello")
     assert await wire.receive() == b"hello"
@@ -71,7 +71,7 @@ async def test_tls_gives_all_records_that_are_there(contexts: tuple[ssl.SSLConte
 async def test_a_handshake_has_its_deadline(
     contexts: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who connects and says nothing is not waited for."""
+    """A caller that sends nothing is dropped after the timeout."""
     monkeypatch.setattr(tls, "_HANDSHAKE_TIMEOUT", 0.05)
     near, far = pair()
     wire = TLSServerStream(TCPStream(far), contexts[0])

@@ -53,7 +53,7 @@ def pem(*certificates: x509.Certificate) -> bytes:
 
 @contextmanager
 def a_server(directory: Path, leaf: Signed, *above: x509.Certificate) -> Iterator[int]:
-    """Shake hands with whoever connects; yields the port."""
+    """Serve TLS handshakes; yield the port."""
     secret = leaf[1].private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -114,7 +114,7 @@ async def test_a_ca_without_key_identifiers_is_trusted(tmp_path: Path, trusted: 
 
 
 async def test_without_the_option_pythons_own_strictness_stays(tmp_path: Path) -> None:
-    """And a CA that nobody configured is not trusted, with the option or without."""
+    """A CA that is not configured is not trusted, with the option or without."""
     assert Transports(None)._context.verify_flags & ssl.VERIFY_X509_STRICT
     root, other = signed("root", None, authority=True), signed("other", None, authority=True)
     file = tmp_path / "ca.pem"

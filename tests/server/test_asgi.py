@@ -152,7 +152,7 @@ async def test_the_read_ahead_is_bounded(autojump_clock: MockClock) -> None:
 
 
 async def test_behind_a_small_body_the_callers_leaving_is_seen(autojump_clock: MockClock) -> None:
-    """Nobody has read the body yet, and still somebody waits in receive()."""
+    """A task waits in receive() even while the body is unread."""
     server = Server(piece(b"x" * 100_000), WHOLE, GONE)
     with trio.fail_after(1):
         await server.run(forever)
@@ -207,7 +207,7 @@ async def test_a_finished_exchange_is_not_cancelled_by_a_late_disconnect(autojum
 
 
 async def test_a_handlers_end_is_the_exchanges_end(autojump_clock: MockClock) -> None:
-    """Nobody stays in receive() when there is nothing left to do."""
+    """No task stays in receive() after the exchange."""
 
     async def handler(_request: Request, reply: Reply) -> None:
         await reply.start(200, [])
@@ -296,7 +296,7 @@ async def test_an_upload_that_does_not_end_is_waited_for_no_longer_than_its_time
 
 
 async def test_an_upload_is_read_no_further_than_its_size(autojump_clock: MockClock) -> None:
-    """32 MiB that nobody wants are thrown away, and no more are taken; the answer itself is out by then."""
+    """At most 32 MiB of an unread body are discarded; the response is sent by then."""
     server = Server(*(piece(bytes(MIB)) for _ in range(100)))
     with trio.fail_after(1):
         await server.run(answering)
@@ -319,7 +319,7 @@ async def test_what_was_read_ahead_is_thrown_away_with_the_rest(autojump_clock: 
 
 
 async def test_who_leaves_while_its_upload_is_thrown_away_ends_the_exchange(autojump_clock: MockClock) -> None:
-    """Nobody waits for the rest of what will not come."""
+    """A caller that leaves ends the discarding."""
     server = Server(piece(b"x"), GONE)
     began = trio.current_time()
     await server.run(answering)

@@ -259,7 +259,7 @@ async def test_who_leaves_in_any_phase_is_missed_at_once(autojump_clock: MockClo
 async def test_who_leaves_behind_unread_bytes_is_missed_within_a_second(
     autojump_clock: MockClock, serve: Serve, data: bytes
 ) -> None:
-    """Nobody reads them, and the leaving behind them is seen all the same."""
+    """The bytes stay unread, and the disconnect behind them is noticed all the same."""
     left: list[float] = []
 
     async def handler(_: Request, __: Reply) -> None:
@@ -280,7 +280,7 @@ async def test_who_leaves_behind_unread_bytes_is_missed_within_a_second(
 
 
 async def test_who_has_left_before_it_was_let_in_is_not_served(autojump_clock: MockClock, serve: Serve) -> None:
-    """Nobody listened yet when it went."""
+    """The caller left before the connection was watched."""
     begun: list[bytes] = []
 
     async def handler(request: Request, _: Reply) -> None:

@@ -37,7 +37,7 @@ def test_heads_share_a_budget(sizes: list[int], budget: int) -> None:
 
 
 async def test_long_heads_that_do_not_end_are_bounded_in_all(autojump_clock: MockClock, serve: Serve) -> None:
-    """Beyond the budget one gets 431; ordinary heads are served all the same; those who leave make room."""
+    """A head beyond the budget gets 431; ordinary heads are served; callers that leave free the budget."""
     site = await serve(ok)
     long = b"GET / HTTP/1.1\r\nhost: s\r\nx: " + b"x" * 60_000
     fit = ALL_HEADS // (len(long) - FREE_HEAD)
@@ -155,7 +155,7 @@ async def test_a_body_that_trickles_is_408(autojump_clock: MockClock, serve: Ser
 
 
 async def test_who_was_given_up_is_given_up_once(autojump_clock: MockClock, serve: Serve) -> None:
-    """An application that takes its time to hear of it keeps nobody busy; then the caller hears it too."""
+    """An application that reads on slowly keeps no task busy; then the caller gets its 408."""
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:
         await until_left(receive)

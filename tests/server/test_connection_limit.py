@@ -1,4 +1,4 @@
-"""Who may connect: bounds in all and of one address, what is said of those turned away, descriptors kept back."""
+"""Limits on connections, in all and by address, and what is logged of rejected ones."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mute(_: str) -> None:
 
 
 def entered(connections: ConnectionLimit, *addresses: str | None) -> list[str | None]:
-    """Let in who can be let in; return why each of the others can't."""
+    """Admit what can be admitted; return the cause of each reject."""
     causes: list[str | None] = []
     for address in addresses:
         causes.append(connections.cause(address))
@@ -71,7 +71,7 @@ def test_a_share_is_for_addresses_that_are_neither_ours_nor_a_trusted_proxys() -
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "2001:db8::1", "2001:db8::2", None]), st.booleans())))
 def test_counts_are_exact(moves: list[tuple[str | None, bool]]) -> None:
-    """Whoever comes and goes, the bounds hold, the busiest is the busiest, and who left is forgotten."""
+    """For any sequence of connections limits hold, the busiest address is right, and no entry stays."""
     connections = ConnectionLimit("x", mute, most=5, per_address=2)
     inside: list[str | None] = []
     for address, comes in moves:
@@ -168,7 +168,7 @@ async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(a
 async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
     autojump_clock: MockClock, network: Network, data: bytes
 ) -> None:
-    """Who says nothing, or half of a head, goes for another, the one that began first; at once."""
+    """A silent connection, or one with half a head, is evicted for a new one at once, the oldest first."""
     site = Site(network, ok, connections=ConnectionLimit("operators", mute, most=2), evicts=True)
     await network.nursery.start(site.server.run)
     silent = [await site.call(data) for _ in range(3)]

@@ -68,7 +68,7 @@ async def test_sending_to_who_has_left_is_no_error(autojump_clock: MockClock, se
 
 
 async def test_an_application_that_fails_fails_alone(autojump_clock: MockClock, serve: Serve) -> None:
-    """500 where nothing was said, a break where something was; it is told, and others are served."""
+    """500 if no response has begun, else a cut connection; the exception is reported, and others are served."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/late":

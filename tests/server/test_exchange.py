@@ -36,7 +36,7 @@ async def test_a_100_is_sent_when_the_body_is_wanted(autojump_clock: MockClock, 
 
 
 async def test_a_100_is_not_sent_for_a_body_that_is_there(autojump_clock: MockClock, serve: Serve) -> None:
-    """Who did not wait need not be told to go on."""
+    """A caller that did not wait needs no 100."""
     caller = await (await serve(ok)).call(post(3, b"expect: 100-continue") + b"abc")
     assert caller.heard() == OK
 
@@ -58,7 +58,7 @@ async def test_a_100_is_not_sent_behind_a_head(autojump_clock: MockClock, serve:
 
 
 async def test_a_body_that_is_refused_is_not_asked_for(autojump_clock: MockClock, serve: Serve) -> None:
-    """The answer says that the connection ends, because nobody knows whether the body will come."""
+    """The response closes the connection, because it is unknown whether the body will come."""
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await answer(send, b"no", 413)
@@ -140,7 +140,7 @@ async def test_who_leaves_in_the_middle_of_the_last_write_ends_nothing(
 
 
 async def test_what_comes_behind_the_answer_is_counted_and_not_kept(autojump_clock: MockClock) -> None:
-    """Nobody takes it any more."""
+    """Pieces after the response are counted and discarded."""
 
     async def nothing() -> None:
         await trio.lowlevel.checkpoint()

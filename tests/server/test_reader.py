@@ -62,7 +62,7 @@ async def test_a_pipeline_is_not_read_far_ahead(autojump_clock: MockClock, serve
 
 
 async def test_a_body_that_nobody_reads_is_not_read_far(autojump_clock: MockClock, serve: Serve) -> None:
-    """One read is taken, whatever its size; nobody is blamed for the pause, and then all of it comes."""
+    """One read is taken, whatever its size; the pause does not use up the timeout, and then all arrives."""
     seen: list[int] = []
 
     async def app(_: Scope, receive: Receive, send: Send) -> None:

@@ -33,7 +33,7 @@ async def slow(_: Scope, __: Receive, send: Send) -> None:
 
 
 async def test_stopping_ends_idle_connections_at_once(autojump_clock: MockClock, serve: Serve) -> None:
-    """Silent ones, used ones, and those in the middle of a head; nobody new is let in."""
+    """Silent connections, idle ones, and unfinished heads are closed; no new connection is accepted."""
     site = await serve(ok)
     callers = [await site.call(data) for data in (b"", GET, b"GET / HT")]
     site.server.stop(60)
@@ -71,7 +71,7 @@ async def test_an_answer_that_begins_while_stopping_says_so(autojump_clock: Mock
 
 @pytest.mark.parametrize("how", ["grace", "cut"])
 async def test_what_outlasts_the_grace_is_reset(autojump_clock: MockClock, serve: Serve, how: str) -> None:
-    """In the middle of an answer, so that nobody takes it for whole."""
+    """A response in progress is reset, so that it does not look complete."""
     site = await serve(slow)
     caller = await site.call(GET)
     resets: list[bool] = []
@@ -88,7 +88,7 @@ async def test_what_outlasts_the_grace_is_reset(autojump_clock: MockClock, serve
 
 
 async def test_a_handshake_does_not_hold_up_the_end(autojump_clock: MockClock, serve: Serve) -> None:
-    """Who has not come in yet is not waited for."""
+    """The stop does not wait for a handshake."""
     site = await serve(ok)
     caller = Caller(None, None)  # type: ignore[arg-type]
     near, far = trio.testing.memory_stream_pair()
@@ -112,7 +112,7 @@ def limited(**bounds: Any) -> ConnectionLimit:
 
 
 async def test_connections_are_limited(autojump_clock: MockClock, serve: Serve) -> None:
-    """One too many is told so and closed; one that ends makes room."""
+    """A connection above the limit gets 503 and is closed; one that ends frees its place."""
     site = await serve(ok, connections=limited(most=2))
     first, _ = await site.call(), await site.call()
     third = await site.call(GET)
@@ -151,7 +151,7 @@ async def test_without_limits_there_are_none(autojump_clock: MockClock, serve: S
 async def test_a_crowd_that_comes_at_once_does_not_hold_up_the_others(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Accepting waits for nothing while there is somebody to accept, so it must let others run by itself."""
+    """Accepting needs no wait while connections are pending, so it must let other tasks run."""
     site = Site(network, ok)
     turns: list[int] = []
     accepted = 0
@@ -183,7 +183,7 @@ async def test_a_crowd_that_comes_at_once_does_not_hold_up_the_others(
 async def test_a_shortage_is_told_once_a_second_and_survived(
     autojump_clock: MockClock, network: Network, number: int
 ) -> None:
-    """While nobody can be let in, those who are in are served; and then others are let in again."""
+    """During a shortage open connections are served; afterwards new ones are accepted again."""
     said: list[str] = []
     site = Site(network, ok, connections=ConnectionLimit("callers", said.append))
     listener: Any = network.listeners["s"]
@@ -222,7 +222,7 @@ async def test_a_shortage_is_told_once_a_second_and_survived(
 async def test_a_failure_of_our_own_ends_one_connection(
     autojump_clock: MockClock, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told, and the others do not notice."""
+    """The exception is reported, and other connections are unaffected."""
     site = await serve(ok)
     other = await site.call()
     victim = await site.call()
@@ -308,7 +308,7 @@ def port() -> Iterator[socket.socket]:
 
 
 async def test_a_connection_that_failed_before_it_was_accepted_is_passed_over(port: socket.socket) -> None:
-    """Its bad luck is nobody else's."""
+    """An error of one connection does not affect others."""
     listener: Any = SocketListener(port, None)
     accept = iter([OSError(errno.ECONNABORTED, "gone"), BlockingIOError(), None])
 

@@ -1,4 +1,4 @@
-"""A unix socket: its file, its mode, who may replace it."""
+"""A unix socket: its file, its mode, and when the file is replaced."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_unix_socket_serves_callers_without_addresses(path: str, mode: i
 
 
 async def test_what_an_ended_process_left_behind_is_replaced(path: str) -> None:
-    """A socket's file on which no program listens is in nobody's way."""
+    """A socket file on which no program listens is replaced."""
     with closing(socket.socket(socket.AF_UNIX)) as dead:
         dead.bind(path)
         dead.listen()
@@ -98,7 +98,7 @@ def test_a_directory_that_is_not_there_is_a_mistake(path: str) -> None:
 
 
 async def test_a_successors_file_is_not_removed(path: str) -> None:
-    """Who was replaced takes nothing away."""
+    """A listener whose file was replaced does not remove the new file."""
     first = opened(path)
     Path(path).unlink()
     second = opened(path)

@@ -18,7 +18,7 @@ __all__ = ["plain", "serve"]
 
 
 class Narrow:
-    """Makes a wire take no more than so many bytes until somebody reads."""
+    """Limits a stream to so many unread bytes."""
 
     def __init__(self, wire: Any, capacity: int) -> None:
         self.wire, self.capacity, self.taken = wire, capacity, 0
@@ -130,13 +130,13 @@ async def test_a_head_that_does_not_go_at_once_goes_by_itself(autojump_clock: Mo
 
 
 async def test_what_waits_to_go_out_keeps_its_order(autojump_clock: MockClock, serve: Serve) -> None:
-    """Whoever writes it out, and however little of it goes at a time."""
+    """The order is kept whichever task writes, and however little is taken at a time."""
     body = bytes(range(256)) * 3
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send(start((b"content-length", b"%d" % len(body))))
         await trio.sleep(0.01)
-        narrow.read(10)  # there is room again, and the task that writes has not noticed
+        narrow.read(10)  # bytes fit again, and the writing task has not noticed
         for at in range(0, len(body), 100):
             await send(piece(body[at : at + 100]))
         await send(piece(b"", more=False))
@@ -235,14 +235,14 @@ async def test_what_is_on_its_way_is_not_out(plain: Open) -> None:
 
 
 async def test_a_write_that_was_given_up_is_the_last(plain: Open) -> None:
-    """Nobody knows how much of it is out: what is sent behind it would be read as something else."""
+    """How much of it was sent is unknown: bytes behind it would be misread."""
     fallen: list[bool] = []
     async with plain() as (near, wire):
         writer = ResponseWriter(wire, Flusher(print), spawn=print, on_closed=lambda: fallen.append(True))
         while not writer.broken:
             with trio.move_on_after(0.1):
                 await writer.send(b"x" * 100_000)
-        assert not fallen, "who gave up was not the caller"
+        assert not fallen, "it was not the caller that gave up"
         await writer.send(b"y")
         wire.close()
         assert set(drain(near)) == {ord("x")}

@@ -21,7 +21,7 @@ from tests.upstream.test_transport import OK, Host, Stream, answers, asked, get,
 async def test_a_kept_connection_that_dies_under_a_request_is_told_apart(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Whether it was processed nobody knows: it is not sent again, and it is no word on the provider's health."""
+    """Whether it was processed is unknown: it is not sent again, and says nothing about the provider's health."""
 
     async def once(stream: Stream) -> None:
         await until(stream, b"\r\n\r\n")
@@ -79,7 +79,7 @@ async def test_an_early_refusal_ends_the_upload(autojump_clock: MockClock, netwo
 
 
 async def test_an_early_success_lets_the_upload_finish(autojump_clock: MockClock, network: Network) -> None:
-    """Who answers 200 while it reads gets the rest; the connection is kept."""
+    """A provider that responds 200 while it reads gets the rest; the connection is kept."""
 
     async def welcome(stream: Stream) -> None:
         await until(stream, b"\r\n\r\n")
@@ -131,7 +131,7 @@ async def test_a_body_of_another_length_is_never_a_whole_request(
 
 
 async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Network) -> None:
-    """Who takes nothing of an upload for so long gets no more of it."""
+    """A provider that takes nothing for the timeout gets no more of the upload."""
 
     async def silent(stream: Stream) -> None:
         await trio.sleep_forever()
@@ -206,8 +206,8 @@ async def test_no_deadline_waits_for_a_call_that_is_over(
         await trio.sleep_forever()
 
     Host(network, speak)
-    patience = CallTimeouts(math.inf, Deadline(10), Deadline(10), Deadline(10))
-    call = Call(Pool(Origin("host", 80, None), network._link), patience, overlapping=True)
+    timeouts = CallTimeouts(math.inf, Deadline(10), Deadline(10), Deadline(10))
+    call = Call(Pool(Origin("host", 80, None), network._link), timeouts, overlapping=True)
     body = iter([b"x", b"y"] if end == "upload broken" else [])
 
     async def source() -> bytes | None:
@@ -219,7 +219,7 @@ async def test_no_deadline_waits_for_a_call_that_is_over(
         while await call.read():
             pass
     await call.aclose()
-    assert [deadline.statistics() for deadline in patience[1:]] == [0, 0, 0]
+    assert [deadline.statistics() for deadline in timeouts[1:]] == [0, 0, 0]
 
 
 async def test_the_head_is_not_waited_for_once_it_has_come(autojump_clock: MockClock, network: Network) -> None:
@@ -233,9 +233,9 @@ async def test_the_head_is_not_waited_for_once_it_has_come(autojump_clock: MockC
         await trio.sleep_forever()
 
     Host(network, speak)
-    patience = CallTimeouts(math.inf, Deadline(100), Deadline(10), Deadline(100))
-    network.nursery.start_soon(patience.head.run)
-    call = Call(Pool(Origin("host", 80, None), network._link), patience)
+    timeouts = CallTimeouts(math.inf, Deadline(100), Deadline(10), Deadline(100))
+    network.nursery.start_soon(timeouts.head.run)
+    call = Call(Pool(Origin("host", 80, None), network._link), timeouts)
 
     async def source() -> None:
         return None

@@ -53,7 +53,7 @@ class Provider:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(listen)
-            with suppress(trio.BrokenResourceError):  # whoever asked may have left by now
+            with suppress(trio.BrokenResourceError):  # the bridge may have left by now
                 await self._speak(self, stream)
             await trio.sleep_forever()
 
@@ -223,7 +223,7 @@ async def test_kept_connections_are_closed_in_time(autojump_clock: MockClock, ne
 
 
 async def test_connecting_has_a_deadline(autojump_clock: MockClock, network: Network) -> None:
-    """Phase connect, and nobody was told that a connection stands."""
+    """The phase is connect, and `on_connected` was not called."""
     network.blackholes.add("openai")
     on_connected: list[float] = []
     began = trio.current_time()
@@ -390,7 +390,7 @@ def test_its_repr_names_the_host_and_no_more() -> None:
 
 
 async def test_an_empty_piece_is_no_end(autojump_clock: MockClock) -> None:
-    """Somebody else's transport may hand over nothing for once; what follows is still the answer's."""
+    """Another transport may return an empty piece; what follows still belongs to the response."""
 
     class Pieces(httpx.AsyncByteStream):
         async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -409,7 +409,7 @@ async def test_an_empty_piece_is_no_end(autojump_clock: MockClock) -> None:
 async def test_a_shortage_of_our_own_is_no_failure_of_the_provider(
     autojump_clock: MockClock, network: Network, number: int
 ) -> None:
-    """Without a descriptor left nobody can be on_connected: the caller is told, and no breaker hears of it."""
+    """Without a descriptor no connection opens: a neutral fault, which does not count against the provider."""
 
     def refuse() -> NoReturn:
         raise OSError("all attempts failed") from ExceptionGroup("", [OSError(number, "no")])

@@ -146,7 +146,7 @@ async def streaming(provider: Provider, stream: Stream) -> None:
 
 
 async def test_leaving_while_it_connects_leaves_nothing(autojump_clock: MockClock, network: Network) -> None:
-    """Nobody waits on."""
+    """No task is left waiting."""
     network.blackholes.add("openai")
     way = upstream(network)
     with trio.move_on_after(3) as scope:

@@ -54,7 +54,7 @@ async def test_the_youngest_is_used_first_and_the_old_are_closed(
 async def test_a_kept_connection_that_ended_is_replaced(
     autojump_clock: MockClock, network: Network, said: bytes
 ) -> None:
-    """Found dead before a byte was written: no request has met it, so nobody is told; last words are a death."""
+    """A dead connection is found before a byte is written, so no request fails; unexpected bytes count as dead."""
 
     async def once(stream: Stream) -> None:
         await until(stream, b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Our own way to providers: kept connections, early answers, cancellation, and what is told when it breaks."""
+"""Our own transport: kept connections, early responses, cancellation, and errors."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ async def test_who_cancels_leaves_nothing_behind(autojump_clock: MockClock, netw
 
 
 async def test_an_answer_that_is_left_closes_its_connection(autojump_clock: MockClock, network: Network) -> None:
-    """Who does not want the rest stops the provider by it."""
+    """Closing the response stops the provider."""
 
     async def endless(stream: Stream) -> None:
         await until(stream, b"\r\n\r\n")

@@ -65,7 +65,7 @@ async def way(url: str, proxy: str | None, context: ssl.SSLContext | None = None
             nursery.cancel_scope.cancel()
 
 
-async def told(upstream: Upstream, *pieces: bytes, pause: float = 0.0) -> UpstreamFault | bytes:
+async def outcome_of(upstream: Upstream, *pieces: bytes, pause: float = 0.0) -> UpstreamFault | bytes:
     """Send these as a chunked body; return the answer's body, or what broke."""
     body = AsgiBody()
     outgoing = Outgoing("POST", b"/x", [], body, None, chunked=True, max_body=10_000_000)
@@ -129,7 +129,7 @@ async def test_an_unfinished_request_that_is_lost_says_nothing(through: str, spe
     with a_proxy() as proxy, a_host(speak) as port:
         async with way(f"http://127.0.0.1:{port}", proxy.url() if through == "proxy" else None) as upstream:
             # Through the proxy a loss shows three writes later: its host's end, its own end, the reset.
-            fault = await told(upstream, *[b"piece"] * 6, pause=0.3)
+            fault = await outcome_of(upstream, *[b"piece"] * 6, pause=0.3)
     assert isinstance(fault, UpstreamFault)
     assert (fault.phase, fault.neutral) == ("head", neutral)
     assert fault.detail in ("closed before the head", "reset by peer")
@@ -150,7 +150,7 @@ async def test_a_long_upload_that_is_reset_at_its_end_says_nothing(through: str,
         url = f"http://127.0.0.1:{port}"
         way_out = way("http://provider.test", url) if through == "proxy" else way(url, None)
         async with way_out as upstream:
-            fault = await told(upstream, bytes(size))
+            fault = await outcome_of(upstream, bytes(size))
     assert isinstance(fault, UpstreamFault)
     assert (fault.phase, fault.detail, fault.neutral) == ("head", "reset by peer", neutral)
 
@@ -164,16 +164,18 @@ async def test_a_kept_connection_that_ends_says_nothing() -> None:
 
     with a_host(speak) as port:
         async with way("http://provider.test", f"http://127.0.0.1:{port}") as upstream:
-            assert await told(upstream, b"one") == b"{}"
-            fault = await told(upstream, b"two")
+            assert await outcome_of(upstream, b"one") == b"{}"
+            fault = await outcome_of(upstream, b"two")
             assert isinstance(fault, UpstreamFault)
             assert (fault.phase, fault.neutral, fault.timeout) == ("head", True, False)
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("goodbye", [True, False])
+@pytest.mark.parametrize("close_notify", [True, False])
 @pytest.mark.parametrize("through", ["proxy", "pool"])
-async def test_an_answer_that_ends_with_its_connection_needs_a_goodbye(through: str, goodbye: bool) -> None:
+async def test_an_answer_that_ends_with_its_connection_needs_a_close_notify(
+    through: str, close_notify: bool
+) -> None:
     """Over TLS an end without close_notify may be anybody's: the answer is broken (RFC 9112, 9.8)."""
     authority = trustme.CA()
     server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
@@ -184,15 +186,15 @@ async def test_an_answer_that_ends_with_its_connection_needs_a_goodbye(through: 
         assert isinstance(sock, ssl.SSLSocket)
         until_the_end(sock)
         sock.sendall(UNTIL_CLOSE)
-        if goodbye:
+        if close_notify:
             with suppress(OSError):
                 sock.unwrap()
 
     with a_proxy() as proxy, a_host(speak, server) as port:
         there = proxy.url() if through == "proxy" else None
         async with way(f"https://127.0.0.1:{port}", there, client) as upstream:
-            answer = await told(upstream, b"one")
-    if goodbye:
+            answer = await outcome_of(upstream, b"one")
+    if close_notify:
         assert answer == b"all of it"
     else:
         assert isinstance(answer, UpstreamFault)
@@ -216,7 +218,7 @@ async def test_what_a_proxy_refuses_is_said_by_its_status(said: bytes, detail: s
 
     with a_host(speak) as port:
         async with way("https://provider.test", f"http://user:secret@127.0.0.1:{port}") as upstream:
-            fault = await told(upstream, b"one")
+            fault = await outcome_of(upstream, b"one")
     assert isinstance(fault, UpstreamFault)
     assert (fault.phase, fault.detail, fault.neutral) == ("connect", detail, False)
 
@@ -229,7 +231,7 @@ async def test_a_certificate_that_does_not_hold_says_why() -> None:
     with a_proxy() as proxy, a_host(lambda sock: None, server) as port:
         for there in (proxy.url(), None):
             async with way(f"https://127.0.0.1:{port}", there) as upstream:
-                fault = await told(upstream, b"one")
+                fault = await outcome_of(upstream, b"one")
             assert isinstance(fault, UpstreamFault)
             assert (fault.phase, fault.neutral) == ("connect", False)
             assert fault.detail.startswith("certificate verify failed: unable to get local issuer certificate")

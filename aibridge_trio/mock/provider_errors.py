@@ -1,4 +1,4 @@
-"""Errors in the providers' words: by status for a head, by code for an event.
+"""The providers' error bodies: by status for a head, by code for an event.
 
 OpenAI: https://platform.openai.com/docs/guides/error-codes. Anthropic: https://docs.anthropic.com/en/api/errors.
 """
@@ -48,7 +48,7 @@ _ANTHROPIC_SAYS = {
     "timeout_error": "Request timed out",
 }
 
-# The status that a code stands for, where it has to stand in a head.
+# The status of an error code, for a response's head.
 STATUS_OF = {
     "api_error": 500,
     "insufficient_quota": 429,
@@ -62,13 +62,13 @@ STATUS_OF = {
 }
 
 
-def waiting_helps(status: int, code: str | None) -> bool:
-    """Whether the provider says when to come back."""
+def is_retryable(status: int, code: str | None) -> bool:
+    """Whether the provider sends Retry-After."""
     return status in (429, 503, 529) and code != "insufficient_quota"
 
 
 def openai_error(cause: str | int, message: str | None = None, param: str | None = None) -> Json:
-    """Return OpenAI's error body for a status or a code; one that it doesn't have is named in the message."""
+    """Return OpenAI's error body for a status or a code; an unknown one is named in the message."""
     kind, code, text = _OPENAI.get(cause) or _openai_other(cause)
     return {"error": {"message": message or text, "type": kind, "param": param, "code": code}}
 

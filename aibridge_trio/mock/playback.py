@@ -1,4 +1,4 @@
-"""An answer on its way out: paced, and broken where a script says so."""
+"""Sends a response: paced, and broken where a script says so."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from aibridge_trio.http.message import Reply
     from aibridge_trio.mock.turn import Event
 
-# Events that are due at the same time go out together, up to this size: a send costs more than an event.
-_TOGETHER = 16 * 1024
+# Events that are due at the same time are sent together up to this size (bytes): a send costs more than an event.
+_BATCH_SIZE = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A head and the events of a body, after `wait` seconds.
 
-    `pace` is in words per second, 0 is no pace; `apart` keeps each event in a piece of its own. The `fault`
-    strikes after so many events (`after`): "truncate", "stall" or "error_event", which sends `error` and ends
-    cleanly; a "reset" strikes before the head.
+    `pace` is in words per second, 0 for none; `apart` sends each event as a piece of its own. The `fault` occurs
+    after `after` events: "truncate", "stall", or "error_event", which sends `error` and ends cleanly. A "reset"
+    occurs before the head.
     """
 
     status: int
@@ -41,7 +41,7 @@ class Answer:
 async def play(
     reply: Reply, answer: Answer, *, settle: Callable[[], None], reset: Callable[[], None] | None
 ) -> None:
-    """Send an answer; `settle` is told when it is left incomplete on purpose."""
+    """Send a response; `settle` is called when it is left incomplete on purpose."""
     await trio.sleep(answer.wait)
     if answer.fault == "reset":
         settle()
@@ -82,6 +82,6 @@ async def _send_events(reply: Reply, answer: Answer) -> None:
             await trio.sleep_until(due)
         together += event.data
         words += event.words
-        if answer.apart or len(together) >= _TOGETHER:
+        if answer.apart or len(together) >= _BATCH_SIZE:
             await flush()
     await flush()

@@ -1,4 +1,4 @@
-"""A request's body as it is read: unpacked, where it is compressed, up to a bound."""
+"""A request's body, decompressed up to a bound."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from aibridge_trio.http.decompression import decompressor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Bytes of a compressed body, unpacked: above what the bridge lets through by default.
+# The most bytes of a decompressed body: more than the bridge forwards by default.
 _MOST = 64 * 1024 * 1024
 
 
-class Unpacking:
-    """Takes a body piece by piece; `text` is what it says, `fault` (status, message) why it cannot be read."""
+class DecodedBody:
+    """Decodes a body piece by piece into `text`; `fault` (status, message) is why it cannot be decoded."""
 
     def __init__(self, codings: Sequence[bytes]) -> None:
         self.text = bytearray()
@@ -27,7 +27,7 @@ class Unpacking:
             self.fault = 415, f"Unsupported Content-Encoding: {said}; gzip, deflate and zstd are read."
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Decode the next piece."""
         if self.fault:
             return
         if not self._decompressor:

@@ -1,4 +1,4 @@
-"""What reached the mock, and what became of it."""
+"""Counts the requests that the mock receives, and records the last ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from aibridge_trio.server.asgi import Message, Scope, Send
 
-# How many requests are remembered one by one.
-_REMEMBERED = 32
+# How many requests are recorded.
+_RECORDED = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived."""
+    """One request as received."""
 
     method: str
     target: str
@@ -30,7 +30,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class MockStats:
-    """What the mock has counted; `aborted` are the callers that left before their answer was complete."""
+    """The mock's counters; `aborted` counts callers that left before their response was complete."""
 
     requests: int
     in_flight: int
@@ -41,9 +41,9 @@ class MockStats:
 
 
 class Entry:
-    """One request on its way; `settle` is called when its answer is as complete as the mock wants it."""
+    """A request in progress; `settle` is called when its response is complete, or incomplete on purpose."""
 
-    def __init__(self, scope: Scope, ledger: Ledger) -> None:
+    def __init__(self, scope: Scope, request_log: RequestLog) -> None:
         query = scope.get("query_string", b"")
         target = scope.get("raw_path", b"") + (b"?" + query if query else b"")
         self._method: str = scope["method"]
@@ -51,29 +51,29 @@ class Entry:
         self._headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         self._bytes = 0
         self._digest = hashlib.sha256()
-        self._ledger = ledger
+        self._request_log = request_log
         self.settled = False
 
     def feed(self, piece: bytes) -> None:
-        """Take down a piece of the body."""
+        """Record a piece of the body."""
         self._bytes += len(piece)
         self._digest.update(piece)
 
     def settle(self) -> None:
-        """Note that nothing is owed to the caller any more."""
+        """Record that the request is finished."""
         if not self.settled:
             self.settled = True
-            self._ledger.in_flight -= 1
+            self._request_log.in_flight -= 1
 
-    def overhear(self, send: Send) -> Send:
-        """Note the status and the end as they go out.
+    def watch(self, send: Send) -> Send:
+        """Return a `send` that records status and end before it sends them.
 
-        Before they do: a caller that asks for statistics next finds its own request settled.
+        So a caller that asks for statistics next finds its own request settled.
         """
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._ledger.by_status[str(message["status"])] += 1
+                self._request_log.by_status[str(message["status"])] += 1
             elif not message.get("more_body", False):
                 self.settle()
             await send(message)
@@ -81,23 +81,23 @@ class Entry:
         return noted
 
     def seen(self) -> Seen:
-        """Return what is known now."""
+        """Return the record of the request so far."""
         return Seen(self._method, self._target, self._headers, self._bytes, self._digest.hexdigest())
 
 
-class Ledger:
-    """Counts, and the last requests one by one."""
+class RequestLog:
+    """Counters, and the last requests."""
 
     def __init__(self) -> None:
         self.in_flight = 0
         self.requests = 0
         self.aborted = 0
         self.by_status: Counter[str] = Counter()
-        self._last: deque[Entry] = deque(maxlen=_REMEMBERED)
+        self._last: deque[Entry] = deque(maxlen=_RECORDED)
 
     @contextmanager
     def entry(self, scope: Scope) -> Iterator[Entry]:
-        """Follow one request to its end; who leaves before it is settled has aborted."""
+        """Record one request; a caller that leaves before it is settled counts as aborted."""
         self.requests += 1
         self.in_flight += 1
         entry = Entry(scope, self)
@@ -110,13 +110,13 @@ class Ledger:
                 entry.settle()
 
     def reset(self) -> None:
-        """Start counting anew; what is in flight stays so."""
+        """Reset the counters, except for requests in flight."""
         self.requests = self.aborted = 0
         self.by_status.clear()
         self._last.clear()
 
     def statistics(self, scripted_left: int) -> MockStats:
-        """Return a frozen view."""
+        """Return the statistics now."""
         return MockStats(
             requests=self.requests,
             in_flight=self.in_flight,
