@@ -19,12 +19,10 @@ HELD = [
     "SECURITY.md",
     "CHANGELOG.md",
     "docs",
-    "aibridge_trio/top",
-    "aibridge_trio/demo",
-    "aibridge_trio/simulate",
     "bench",
     "packaging",
     "tools",
+    "aibridge_trio",
 ]
 TURNS = {
     "… is told": r"\b(?:is|are|was|were|be|been|being) told\b(?! apart)|\btold (?:so|at once|to wait)\b",
