@@ -100,13 +100,13 @@ def test_plain_numbers_are_scaled() -> None:
 
 @dataclass
 class Someone:
-    """Who takes turns."""
+    """Targets that take turns."""
 
     name: str
 
 
 class Umpire:
-    """A referee to whom others' use of the machine is told beforehand."""
+    """A referee with a scripted use of the machine by others."""
 
     def __init__(self, *foreign: float, patience: float = 100.0) -> None:
         self.patience = patience
@@ -121,7 +121,7 @@ class Umpire:
 
 
 def test_who_fails_is_left_out_and_the_others_go_on() -> None:
-    """A proxy that cannot do the work costs nobody else's numbers."""
+    """A proxy that cannot do the work does not cost the others' numbers."""
 
     def work(each: Someone, number: int) -> Iterator[Reading]:
         if each.name == "weak":
@@ -344,7 +344,7 @@ def provider(tmp_path: Path) -> Iterator[ScriptedProvider]:
 
 @pytest.mark.real
 def test_unary_answers_wait_for_a_slot(provider: ScriptedProvider) -> None:
-    """Everybody is served in the end, and the provider tells how much it worked."""
+    """Every request is served in the end, and the provider reports how much it worked."""
     provider.behave(Behaviour(service=0.02, slots=2))
     asked = traffic.request(provider.port, "/v1/chat/completions", stream=False)
     marks: list[int] = []

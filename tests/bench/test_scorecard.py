@@ -68,7 +68,7 @@ by_number = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: 
 @pytest.mark.real
 @by_number
 async def test_bad_on_purpose_is_told(question: Question, answering: Provider) -> None:
-    """Who fails in just this way gets a no, with evidence and not by an error."""
+    """A gateway that fails in just this way gets a no, with evidence and not by an error."""
     verdict = await asked(question, answering, question.number)
     assert not verdict.yes, verdict.evidence
     assert verdict.evidence
@@ -78,7 +78,7 @@ async def test_bad_on_purpose_is_told(question: Question, answering: Provider) -
 @pytest.mark.real
 @by_number
 async def test_good_gets_its_yes(question: Question, answering: Provider) -> None:
-    """Who does what is asked for gets a yes, with evidence."""
+    """A gateway that does what is asked for gets a yes, with evidence."""
     verdict = await asked(question, answering, 0)
     assert verdict.yes, verdict.evidence
     assert verdict.evidence
@@ -263,7 +263,7 @@ def test_the_command_asks_this_checkouts_bridge(tmp_path: Path, capsys: pytest.C
 def test_the_command_asks_who_runs_already(
     answering: Provider, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """A gateway of somebody else's is asked where it is; here it is the provider itself, which refuses CL+TE."""
+    """A running gateway is asked at its URL; here it is the provider itself, which refuses CL+TE."""
     url = f"http://127.0.0.1:{answering.port}/v1/chat/completions"
     assert main(["--url", url, "--only", "19"]) == 0
     assert main(["--url", "http://192.0.2.1/v1/chat/completions", "--only", "19"]) == 1

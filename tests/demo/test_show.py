@@ -63,7 +63,7 @@ def test_the_demo_can_be_interrupted_before_its_end() -> None:
 
 
 def test_the_demo_ends_with_its_terminal(tmp_path: Path) -> None:
-    """When the window is closed over the dashboard the demo ends too, and complains to nobody."""
+    """When the window is closed over the dashboard the demo ends too, without an error."""
     said = tmp_path / "said"
     command = ("sh", "-c", f'exec "$@" 2>{said}', "sh", *AIBRIDGE, "demo", "--seconds", "1s")
     with on_screen(*command, alone=True) as screen:

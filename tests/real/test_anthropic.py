@@ -241,7 +241,7 @@ def test_silence_and_absence_are_internal_server_errors(narrow: Bridge, provider
 
 
 def test_a_rate_reject_is_retried_and_succeeds(narrow: Bridge, provider: Provider) -> None:
-    """Of two quick calls the second waits as long as it was told, and both are answered, once each."""
+    """Of two quick calls the second waits as long as Retry-After says, and both are answered, once each."""
     before = narrow.rejects("rate_limit")
     with narrow.claude("sk-retry", retries=2) as claude:
         assert [message(claude).content[0].text for _ in range(2)] == [TEXT, TEXT]
@@ -250,7 +250,7 @@ def test_a_rate_reject_is_retried_and_succeeds(narrow: Bridge, provider: Provide
 
 
 def test_a_capacity_reject_is_retried_and_succeeds(narrow: Bridge, provider: Provider) -> None:
-    """A call that met a full bridge is answered once there is room; the SDK's user sees nothing of it."""
+    """A call that met a full bridge is answered once a slot is free; the SDK's user sees nothing of it."""
     before, answers = narrow.rejects("capacity"), list[Any]()
     provider.script({"fault": "stall", "times": 2})
     with (
@@ -271,7 +271,7 @@ def test_a_capacity_reject_is_retried_and_succeeds(narrow: Bridge, provider: Pro
 
 
 def test_a_stream_abandoned_frees_the_provider_and_the_slot(bridge: Bridge, provider: Provider) -> None:
-    """Who closes a stream half-way cancels it at the provider, and holds nothing any more."""
+    """A stream that is closed half-way is cancelled at the provider, and holds nothing any more."""
     provider.script({"fault": "stall", "after": 5})
     with bridge.claude() as claude:
         with streamed(claude) as stream:
@@ -283,7 +283,7 @@ def test_a_stream_abandoned_frees_the_provider_and_the_slot(bridge: Bridge, prov
 
 
 def test_a_call_given_up_frees_the_provider_and_the_slot(bridge: Bridge, provider: Provider) -> None:
-    """Who gives up waiting for a silent provider cancels the request there, and holds nothing any more."""
+    """A caller that stops waiting for a silent provider cancels the request there, and holds nothing any more."""
     provider.script({"delay": 60})
     with bridge.claude(timeout=0.2) as claude, pytest.raises(anthropic.APITimeoutError):
         message(claude)

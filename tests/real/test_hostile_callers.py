@@ -105,7 +105,7 @@ def test_a_head_that_does_not_end_holds_no_slot(provider: Provider, said: bytes)
 
 
 def test_who_does_not_read_costs_a_buffer(provider: Provider) -> None:
-    """Ten endless streams that nobody reads: others are served, the memory is bounded, all ends with them."""
+    """Ten endless streams that are not read: others are served, the memory is bounded, all ends with them."""
     chunk = b"400\r\n" + b"x" * 1024 + b"\r\n"
     with (
         a_liar() as liar,
@@ -164,7 +164,7 @@ def told(stranger: socket.socket, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_what_is_too_much_is_told_so_or_cut(bridge: Bridge, bomb: str) -> None:
-    """Behind a head or a frame that never ends stands one refusal and the end, and nobody's memory."""
+    """Behind a head or a frame that never ends stands one refusal and the end, and no memory."""
     data, status = BOMBS[bomb]
     with unharmed(bridge):
         for _ in range(5):
@@ -277,7 +277,7 @@ def no_goodbye(identity: Identity, stranger: socket.socket) -> None:
 
 @pytest.fixture(scope="module")
 def untrusting() -> ssl.SSLContext:
-    """A context that trusts nobody here."""
+    """A context that trusts no certificate here."""
     return ssl.create_default_context()
 
 

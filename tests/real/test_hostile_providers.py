@@ -1,4 +1,4 @@
-"""Providers that lie: what they say reaches a caller right or visibly broken, and harms nobody else.
+"""Providers that lie: what they say reaches a caller right or visibly broken, and harms no other caller.
 
 Deadlines here are short, by the bridge's own options.
 """
@@ -107,7 +107,7 @@ NO_ANSWER: dict[str, tuple[Say, tuple[int, str]]] = {
 
 @pytest.mark.parametrize("name", NO_ANSWER)
 def test_what_is_no_answer_is_told_as_such(before: Bridge, liar: Liar, name: str) -> None:
-    """Its caller gets the bridge's own 502 or 504 and none of those bytes; nobody else notices."""
+    """Its caller gets the bridge's own 502 or 504 and none of those bytes; no other caller is affected."""
     liar.say, expected = NO_ANSWER[name]
     with unharmed(before):
         for _ in range(2):

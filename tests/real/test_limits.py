@@ -1,4 +1,4 @@
-"""Limits and breakers through the whole stack: slots, uploads that nobody wants, outages and overrides."""
+"""Limits and breakers through the whole stack: slots, unwanted uploads, outages and overrides."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def quick(provider: Provider) -> Iterator[Bridge]:
 
 @pytest.fixture(scope="module")
 def bare(provider: Provider) -> Iterator[Bridge]:
-    """A bridge without breakers, with room for three, and for two megabytes of a request."""
+    """A bridge without breakers, with three slots, and a limit of two megabytes for a request."""
     with a_bridge(
         "--max-concurrency", "3", "--rate-limit", "5", "--max-body", "2MiB", provider=provider
     ) as bridge:
@@ -74,7 +74,7 @@ def test_five_overloads_open_the_circuit(slow: Bridge, provider: Provider, name:
 
 
 def test_one_providers_outage_is_not_the_others(slow: Bridge, provider: Provider) -> None:
-    """An open circuit refuses its own provider's callers and nobody else's."""
+    """An open circuit refuses its own provider's requests and no others."""
     provider.script({"status": 503, "times": 5})
     for _ in range(5):
         asked(slow)
@@ -175,7 +175,7 @@ def test_the_operator_overrules(slow: Bridge, provider: Provider) -> None:
 
 
 def test_an_order_that_cannot_be_carried_out_is_one_line(bare: Bridge, slow: Bridge) -> None:
-    """Breakers that are off, an unknown provider, nobody there: status 1 and one line that says so."""
+    """Breakers that are off, an unknown provider, a closed port: status 1 and one line that says so."""
     orders = {
         "circuit breakers are off": ("openai", bare.admin_url),
         "no such provider; there are openai, anthropic, copilot": ("gemini", slow.admin_url),
@@ -239,7 +239,7 @@ def test_who_leaves_is_missed(bare: Bridge, provider: Provider, behind: bytes) -
     until(lambda: bare.in_flight() == 0, "the slot back")
 
 
-# Uploads that nobody wants
+# Unwanted uploads
 
 
 def test_a_large_upload_against_a_spent_budget_is_answered(bare: Bridge, provider: Provider) -> None:

@@ -67,7 +67,7 @@ def test_a_load_in_http_1_1_is_served(bridge: Bridge, tmp_path: Path) -> None:
 
 
 def test_http_2_is_refused_without_harm(bridge: Bridge, secure: Bridge) -> None:
-    """h2load in HTTP/2, by prior knowledge and over TLS: not one request is served, and everybody else is."""
+    """h2load in HTTP/2, by prior knowledge and over TLS: none of its requests is served, and all others are."""
     for each, wants in ((bridge, ()), (secure, ("--npn-list", "h2"))):
         with unharmed(each):
             assert h2load("-n", "100", "-c", "20", "-m", "10", *wants, each.url)["succeeded"] == 0

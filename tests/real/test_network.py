@@ -33,7 +33,7 @@ TARGET = "/models/a%20b%C3%A9:c?x=%7e&&y=a+b;c=%2e%2E/&z="
 
 
 class Identity(NamedTuple):
-    """A CA that nobody knows, and a server's certificate of it."""
+    """An unknown CA, and a server's certificate of it."""
 
     trust: ssl.SSLContext
     ca: str
@@ -82,7 +82,7 @@ def test_callers_are_served_over_tls(secure: Bridge) -> None:
 
 
 def test_who_does_not_trust_the_certificate_is_not_served(secure: Bridge) -> None:
-    """A caller that does not know the CA gives up, and harms nobody."""
+    """A caller that does not know the CA gives up, and harms no other."""
     with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as caller:
         caller.get(secure.url)
     assert secure.caller.get("/").status_code == 200
@@ -144,7 +144,7 @@ def test_websockets_are_refused(plain: Bridge, headers: bytes) -> None:
 
 
 def test_http_2_is_not_spoken(plain: Bridge) -> None:
-    """Who begins with HTTP/2 is answered in HTTP/1.1, and its connection closed."""
+    """A caller that begins with HTTP/2 is answered in HTTP/1.1, and its connection closed."""
     with plain.stranger() as stranger:
         stranger.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
         assert _drain(stranger).startswith(b"HTTP/1.1 4")
@@ -255,7 +255,7 @@ def test_a_connection_that_its_caller_closed_is_closed_here(provider: Provider) 
 
 
 def test_operators_are_as_many_as_there_may_be(provider: Provider) -> None:
-    """Idle ones make room for others; where all are busy one more gets 503; callers are served meanwhile."""
+    """Idle ones are closed for others; where all are busy one more gets 503; callers are served meanwhile."""
     with a_bridge(provider=provider) as bridge, ExitStack() as stack:
         port = int(bridge.admin_url.rpartition(":")[2])
 
@@ -270,7 +270,7 @@ def test_operators_are_as_many_as_there_may_be(provider: Provider) -> None:
             return bridge.status()["connections"]["admin"]
 
         idle = [connect() for _ in range(200)]
-        # Those that make room take a moment to close. Left are the last 63, and the one that this asks on.
+        # Closing idle ones takes a moment. Left are the last 63, and the one that this asks on.
         until(lambda: connections()["open"] == 64, "the longest idle connections have closed")
         assert connections() == {
             "open": 64,
@@ -280,7 +280,7 @@ def test_operators_are_as_many_as_there_may_be(provider: Provider) -> None:
         }
         for sock in idle[-63:]:
             stream(sock)
-        # It takes the place of the one that asked. Without a request it would be idle, and make room itself.
+        # It takes the place of the one that asked. Without a request it would be idle, and be closed itself.
         stream(connect())
         assert connect().recv(999).startswith(b"HTTP/1.1 503 ")
         assert bridge.caller.post(CHAT, json={"model": "m", "messages": []}).status_code == 200
@@ -405,7 +405,7 @@ def a_provider_that_reads_nothing() -> Iterator[tuple[str, str]]:
 
 
 def test_the_answer_to_an_upload_that_goes_on_arrives(provider: Provider) -> None:
-    """A refusal in the middle of 20 MB is heard, by who reads at once and by who sends all before."""
+    """A refusal in the middle of 20 MB arrives, whether the caller reads at once or sends all before."""
     with a_bridge("--max-body", "1MiB", provider=provider) as bridge:
         for patient in (False, True):
             with bridge.stranger() as stranger:

@@ -271,7 +271,7 @@ def test_a_slash_in_a_model_s_name_goes_up(bridge: Bridge, provider: Provider) -
 
 
 def test_a_rate_reject_is_retried_and_succeeds(narrow: Bridge, provider: Provider) -> None:
-    """Of two quick calls the second waits as long as it was told, and both are answered, once each."""
+    """Of two quick calls the second waits as long as Retry-After says, and both are answered, once each."""
     before = narrow.rejects("rate_limit")
     with narrow.gpt("sk-retry", retries=2) as gpt:
         assert [chat(gpt).choices[0].message.content for _ in range(2)] == [TEXT, TEXT]
@@ -280,7 +280,7 @@ def test_a_rate_reject_is_retried_and_succeeds(narrow: Bridge, provider: Provide
 
 
 def test_a_capacity_reject_is_retried_and_succeeds(narrow: Bridge, provider: Provider) -> None:
-    """A call that met a full bridge is answered once there is room; the SDK's user sees nothing of it."""
+    """A call that met a full bridge is answered once a slot is free; the SDK's user sees nothing of it."""
     before, answers = narrow.rejects("capacity"), list[Any]()
     provider.script({"fault": "stall", "times": 2})
     with (
@@ -301,7 +301,7 @@ def test_a_capacity_reject_is_retried_and_succeeds(narrow: Bridge, provider: Pro
 
 
 def test_a_stream_abandoned_frees_the_provider_and_the_slot(bridge: Bridge, provider: Provider) -> None:
-    """Who closes a stream half-way cancels it at the provider, and holds nothing any more."""
+    """A stream that is closed half-way is cancelled at the provider, and holds nothing any more."""
     provider.script({"fault": "stall", "after": 4})
     with bridge.gpt() as gpt:
         stream = streamed(gpt)
@@ -314,7 +314,7 @@ def test_a_stream_abandoned_frees_the_provider_and_the_slot(bridge: Bridge, prov
 
 
 def test_a_call_given_up_frees_the_provider_and_the_slot(bridge: Bridge, provider: Provider) -> None:
-    """Who gives up waiting for a silent provider cancels the request there, and holds nothing any more."""
+    """A caller that stops waiting for a silent provider cancels the request there, and holds nothing any more."""
     provider.script({"delay": 60})
     with bridge.gpt(timeout=0.2) as gpt, pytest.raises(openai.APITimeoutError):
         chat(gpt)

@@ -41,7 +41,7 @@ def stalled(bridge: Bridge, provider: Provider) -> Iterator[Iterator[bytes]]:
 
 
 def refuses(port: int) -> bool:
-    """Whether nobody accepts connections there."""
+    """Whether connections are refused there."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
     except ConnectionRefusedError:
@@ -77,7 +77,7 @@ def test_the_first_line_says_where_and_what() -> None:
 
 
 def test_a_bridge_without_protections_says_so() -> None:
-    """Whoever forgot to switch a protection on reads it in the first line, as people read it too."""
+    """The first line says which protections are off, in a form that people read."""
     with a_bridge(log_format="human") as bridge:
         said = bridge.process.says("none is on")
         assert all(flag in said.string for flag in ("--max-concurrency", "--rate-limit", "--circuit-breaker"))
@@ -93,7 +93,7 @@ def test_settings_come_from_the_environment_and_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flag", ["--bind", "--admin-bind"])
 def test_a_port_in_use_is_a_mistake(flag: str) -> None:
-    """A port that another program holds is told in one line that names the flag."""
+    """A port that another program holds is one line that names the flag."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         binds = {"--bind": "127.0.0.1:0", "--admin-bind": "127.0.0.1:0"} | {flag: address}
@@ -177,7 +177,7 @@ def test_an_idle_bridge_ends_at_once(signum: int) -> None:
 
 @BOTH
 def test_a_running_stream_finishes(provider: Provider, signum: int) -> None:
-    """After a signal a running stream is served to its end, while nobody else is let in; then status 0."""
+    """After a signal a running stream is served to its end, while no other request is admitted; then status 0."""
     words = [f"word {n} " for n in range(12)]
     provider.script({"chunks": words, "chunk_delay": 0.05})
     with a_bridge(provider=provider) as bridge:
@@ -210,7 +210,7 @@ def test_a_call_that_waits_for_its_answer_is_served(provider: Provider) -> None:
 
 @BOTH
 def test_the_drain_delay_and_the_second_signal(provider: Provider, signum: int) -> None:
-    """During the drain delay load balancers hear it first: not ready, alive; requests are served, and say goodbye.
+    """During the drain delay load balancers see it first: not ready, alive; requests are served, and say goodbye.
 
     What runs goes on. A second signal ends it all at once, with status 1.
     """
@@ -318,7 +318,7 @@ def test_who_reads_nothing_does_not_hold_it_up(provider: Provider) -> None:
 
 
 def _waiting(sock: socket.socket) -> int:
-    """How many bytes have come that nobody read."""
+    """How many bytes have arrived unread."""
     count = array.array("i", [0])
     fcntl.ioctl(sock, termios.FIONREAD, count)
     return count[0]
@@ -380,7 +380,7 @@ def test_a_broken_answer_leaves_no_connection_behind(provider: Provider) -> None
 
 
 def test_nobody_reading_stderr_does_not_stop_requests(provider: Provider) -> None:
-    """When whoever read the log is gone, requests go on, and the end is as good as ever."""
+    """When the log's reader is gone, requests go on, and the end is as usual."""
     with a_bridge(provider=provider) as bridge:
         bridge.process.deafen()
         for _ in range(3):

@@ -44,7 +44,7 @@ def waiting(bridge: Bridge) -> int:
 
 @pytest.fixture
 def narrow(provider: Provider) -> Iterator[Bridge]:
-    """A bridge with one slot, and room for others to wait."""
+    """A bridge with one slot, and a queue."""
     with a_bridge(
         "--max-concurrency", "1", "--queue-size", "50", "--queue-timeout", "20s", provider=provider
     ) as it:
@@ -82,7 +82,7 @@ def test_told_at_once_that_waiting_is_useless(narrow: Bridge, provider: Provider
 
 
 def test_who_hangs_up_in_the_queue_never_reaches_the_provider(narrow: Bridge, provider: Provider) -> None:
-    """Its place is empty at once, and nobody pays for it; of its body no more was read than came with the head."""
+    """Its place is free at once, and no tokens are generated; of its body only what came with the head was read."""
     provider.script({"fault": "stall"})
     with narrow.holding("sk-first"):
         with narrow.stranger() as stranger:
@@ -154,7 +154,7 @@ def ten(bridge: Bridge) -> Iterator[tuple[openai.OpenAI, list[openai.OpenAI]]]:
 
 
 def test_a_greedy_caller_costs_polite_ones_a_turn(provider: Provider) -> None:
-    """In the queue nine polite callers behind forty requests are served first; nobody is rejected or retries."""
+    """In the queue nine polite callers behind forty requests are served first, without rejects and retries."""
     flags = ("--max-concurrency", "4", "--queue-size", "100", "--queue-timeout", "60s")
     with a_bridge(*flags, provider=provider) as bridge, threads(49) as pool, ten(bridge) as (greedy, polite):
         with greed(bridge, provider):
@@ -206,7 +206,7 @@ def test_who_waits_at_a_stop_is_served_if_its_turn_comes(provider: Provider) -> 
 
 
 def test_a_stop_leaves_nobody_waiting(provider: Provider) -> None:
-    """At a drain those who wait are served in time or told so; the program ends within its grace."""
+    """At a drain queued requests are served in time or rejected; the program ends within its grace."""
     flags = ("--max-concurrency", "1", "--queue-size", "9", "--queue-timeout", "60s", "--graceful-timeout", "1s")
     provider.script({"delay": 30, "times": 3})
     with a_bridge(*flags, provider=provider) as bridge, threads(3) as pool:
@@ -265,7 +265,7 @@ def test_a_key_that_was_told_to_wait_rests_alone(provider: Provider) -> None:
 
 
 def test_the_central_keys_429s_are_everybodys(provider: Provider) -> None:
-    """With the bridge's own key they trip the breaker, whoever asked."""
+    """With the bridge's own key they trip the breaker, for every caller."""
     provider.script({"status": 429, "times": 2})
     flags = (*BREAKER, "--circuit-breaker-429", "credential")
     with a_bridge(*flags, provider=provider, OPENAI_API_KEY="sk-central") as bridge:
@@ -300,7 +300,7 @@ def test_a_late_first_byte_trips_it(provider: Provider) -> None:
 
 
 def test_after_an_outage_a_tenth_comes_first(provider: Provider) -> None:
-    """With a ramp one in ten is admitted behind the probes, and the others are told to come later."""
+    """With a ramp one in ten is admitted behind the probes, and the others get a Retry-After."""
     provider.script({"status": 503, "times": 2})
     flags = (*BREAKER, "--circuit-breaker-cooldown", "300ms", "--circuit-breaker-ramp", "10m")
     with a_bridge(*flags, provider=provider) as bridge:

@@ -1,4 +1,4 @@
-"""Secrets stay where they are: through all that can happen, none is told to anyone."""
+"""Secrets stay where they are: through all that can happen, none is shown anywhere."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def proxy() -> Iterator[Proxy]:
 
 
 def secrets(proxy: Proxy) -> dict[str, str]:
-    """An environment with every secret that a bridge can be told."""
+    """An environment with every secret that a bridge can have."""
     return {
         "OPENAI_API_KEY": CANARIES["central OpenAI key"] + "-tail",
         "ANTHROPIC_API_KEY": CANARIES["central Anthropic key"] + "-tail",

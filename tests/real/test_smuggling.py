@@ -46,7 +46,7 @@ def liar() -> Iterator[Liar]:
 
 @pytest.fixture(scope="module")
 def alone(liar: Liar) -> Iterator[Bridge]:
-    """A bridge with nobody in front."""
+    """A bridge without a proxy in front."""
     with a_bridge(*liar.flags) as bridge:
         yield bridge
 
@@ -67,7 +67,7 @@ def said(port: int, data: bytes, patience: float = PATIENCE) -> bytes:
 
 
 def honest(caller: httpx.Client, count: int) -> None:
-    """Who comes afterwards gets answers of its own."""
+    """Later requests get answers of their own."""
     for n in range(count):
         assert caller.get(HONEST % n).text == (HONEST % n).removeprefix("/openai")
 
@@ -99,7 +99,7 @@ class Front:
 
 @contextmanager
 def nginx(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
-    """Run nginx, as permissive as it can be told to be; one connection is kept."""
+    """Run nginx, as permissive as it can be configured; one connection is kept."""
     log = folder / "passed"
     (folder / "nginx.conf").write_text(f"""
         daemon off; pid {folder}/pid; error_log stderr crit; worker_processes 1;
@@ -132,7 +132,7 @@ def nginx(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
 
 @contextmanager
 def haproxy(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
-    """Run HAProxy, as permissive as it can be told to be; connections are shared by all."""
+    """Run HAProxy, as permissive as it can be configured; connections are shared by all."""
     log = folder / "passed"
     (folder / "haproxy.cfg").write_text(f"""
         global

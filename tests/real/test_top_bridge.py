@@ -141,7 +141,7 @@ def test_the_address_from_the_environment(bridge: Bridge) -> None:
 
 @contextmanager
 def a_stranger(status: int, kind: str, body: str) -> Iterator[str]:
-    """Run a server that gives everybody the same answer; yields its URL."""
+    """Run a server that gives every request the same answer; yields its URL."""
 
     class Stranger(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -208,7 +208,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 def test_silence() -> None:
-    """Where nobody ever says a word, that is said after the deadline, on the screen and without one."""
+    """A server without an answer is named after the deadline, on the screen and without one."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"
         command = (sys.executable, "-c", SILENCE, "top", "--url", url)

@@ -60,7 +60,7 @@ def test_the_end(bridge: Bridge, how: str | signal.Signals, status: int) -> None
 
 
 def test_two_signals_at_once(bridge: Bridge) -> None:
-    """Whoever is told twice to end ends once, with 130 and the terminal as it was."""
+    """Two signals end it once, with 130 and the terminal as it was."""
     with watched(bridge.admin_url) as screen:
         screen.signal(signal.SIGSTOP)
         screen.stopped()
@@ -73,7 +73,7 @@ def test_two_signals_at_once(bridge: Bridge) -> None:
 
 @pytest.mark.parametrize(("how", "status"), [("q", 0), (signal.SIGTERM, 130)], ids=["q", "SIGTERM"])
 def test_the_end_while_the_terminal_is_stopped(bridge: Bridge, how: str | signal.Signals, status: int) -> None:
-    """After Ctrl-S it waits for nobody: it can be ended, and what it leaves is not stopped."""
+    """After Ctrl-S it does not wait: it can be ended, and what it leaves is not stopped."""
     with watched(bridge.admin_url) as screen:
         screen.press(CTRL_S + "j")
         screen.heard()
@@ -198,7 +198,7 @@ def test_a_stopped_one_can_be_ended(bridge: Bridge, number: signal.Signals) -> N
 
 
 def test_stopped_from_outside(bridge: Bridge) -> None:
-    """Stopped by somebody else's SIGSTOP it can give nothing back; continued, it takes screen and keys again."""
+    """After another process's SIGSTOP the terminal is not restored; continued, it takes screen and keys again."""
     with watched(bridge.admin_url) as screen:
         screen.signal(signal.SIGSTOP)
         assert screen.stopped() == signal.SIGSTOP
@@ -216,7 +216,7 @@ def test_stopped_from_outside(bridge: Bridge) -> None:
 
 
 def test_ctrl_z_without_a_shell(bridge: Bridge) -> None:
-    """Where nobody could continue it, as over `ssh -t`, Ctrl-Z does not leave a dead terminal behind."""
+    """Without a shell that could continue it, as over `ssh -t`, Ctrl-Z does not leave a dead terminal behind."""
     with watched(bridge.admin_url, alone=True) as screen:
         screen.press(CTRL_Z + "j")
         screen.shows("▸anthropic")

@@ -62,7 +62,7 @@ def test_what_is_answered_is_counted(narrow: Bridge, provider: Provider) -> None
 
 
 def test_a_sick_provider_without_a_breaker(bridge: Bridge, provider: Provider) -> None:
-    """Nothing turns anybody away while a provider answers 529 to everybody; it is named all the same."""
+    """No request is rejected while a provider answers 529 to all; it is named all the same."""
     with watched(bridge.admin_url) as screen:
         provider.script({"status": 529, "times": 3})
         assert [ask(bridge, "unlucky", MESSAGES) for _ in range(3)] == [529] * 3
@@ -251,7 +251,7 @@ def test_no_answer_but_yes_is_yes(narrow: Bridge) -> None:
 
 
 def test_a_paste_answers_no_question(narrow: Bridge) -> None:
-    """A y that comes in one breath with the o that asks was typed before anybody read the question."""
+    """A y that comes together with the o that asks was typed before the user read the question."""
     with watched(narrow.admin_url) as screen:
         screen.press("ahoy")
         screen.shows("^openai: let the breaker decide again")
@@ -316,7 +316,7 @@ def test_an_order_that_is_refused(bridge: Bridge) -> None:
 
 
 def test_ten_kilobytes_at_once(bridge: Bridge) -> None:
-    """However much is pasted, what comes behind it is heard."""
+    """However much is pasted, what comes behind it is read."""
     with watched(bridge.admin_url) as screen:
         screen.press("/" + "xé\x1b[31m\t" * 1500)
         screen.shows(f"^show only: {'xé' * 20}_")

@@ -99,14 +99,14 @@ def test_a_line_leaves_at_once() -> None:
 
 
 def test_the_callers_port(bridge: Bridge) -> None:
-    """Whoever names the port of the callers is told that the admin listener has another."""
+    """With the callers' port, the error says that the admin listener has another."""
     done = piped("top", "--once", "--url", bridge.url)
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"that is where callers connect; the admin listener has another port" in done.stderr
 
 
 def test_lines_of_json(tmp_path: Path) -> None:
-    """--json is a document a line; a bridge that goes is told on stderr and found again; Ctrl-C is 130."""
+    """--json is a document a line; a bridge that goes is reported on stderr and found again; Ctrl-C is 130."""
     port = free_port()
     out, err = tmp_path / "out", tmp_path / "err"
     script = f'exec "$@" >{out} 2>{err}'
@@ -134,7 +134,7 @@ def test_lines_of_json(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flags", ["--json", "--once"])
 def test_a_reader_that_leaves(bridge: Bridge, flags: str) -> None:
-    """Whoever takes the first line and leaves gets it, and no complaint."""
+    """A reader that leaves after the first line gets it, and there is no error."""
     script = f'"$@" {flags} | head -n 1'
     done = subprocess.run(
         ["sh", "-c", script, "sh", *AIBRIDGE, "top", "--url", bridge.admin_url],
@@ -148,7 +148,7 @@ def test_a_reader_that_leaves(bridge: Bridge, flags: str) -> None:
 
 
 def test_a_mistake(bridge: Bridge) -> None:
-    """A mistake is one line and status 2, on a terminal that nobody has touched."""
+    """A mistake is one line and status 2, on an untouched terminal."""
     with top(bridge.admin_url, "--interval", "soon") as screen:
         assert screen.ended() == 2
         assert screen.given_back()

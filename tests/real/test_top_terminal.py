@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.real, pytest.mark.usefixtures("healed")]
 
 
 def test_resizing(narrow: Bridge) -> None:
-    """The frame follows the terminal's size, however often it changes, and shows more where there is room."""
+    """The frame follows the terminal's size, however often it changes, and shows more on larger ones."""
     with top(narrow.admin_url, *SELDOM) as screen:
         fills(screen, 80, 24, "1m00s")
         assert "IN/S" not in screen.text

@@ -103,7 +103,7 @@ def test_a_greedy_caller_is_held_back(fair: dict[str, int]) -> None:
 
 
 def test_a_queue_answers_more_of_a_crowd() -> None:
-    """Who waits a little need not come back."""
+    """A request that waits a little need not be retried."""
     crowd = shipped("flash-crowd")
     assert play(crowd).served > play(crowd, queue_size=0).served
 

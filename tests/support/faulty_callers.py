@@ -30,7 +30,7 @@ _MALFORMED = (
     b"x: a\0b\r\n",
     b" folded\r\n",
 )
-# Rejects that anybody may get, whatever he asked for.
+# Rejects that any request may get.
 _ANYBODY = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline", "shutting_down", "buffer_full"}
 
 
@@ -127,7 +127,7 @@ class FaultyCallers:
         )
 
     async def _converse(self, end: End, asks: list[Ask]) -> None:
-        """Say all, hear all, and be gone when that comes to an end."""
+        """Send all, receive all, and close at the end."""
         for ask in asks:
             ask.peer = Peer(end, self._draw, ask.fault)
         pipelined = self._draw.random() < 0.25
@@ -234,7 +234,7 @@ async def _say(ask: Ask, draw: Random) -> None:
 
 
 class _Answer:
-    """An answer as it arrives, read by somebody else's parser."""
+    """An answer as it arrives, read by another parser."""
 
     def __init__(self, ask: Ask, heard: bytes) -> None:
         self.status = 0

@@ -146,7 +146,7 @@ def _body(plan: Plan, request_id: bytes) -> bytes:
 
 
 class Reading:
-    """A request as it arrives, read by somebody else's parser."""
+    """A request as it arrives, read by another parser."""
 
     def __init__(self, peer: Peer, heard: bytes = b"") -> None:
         self.id = self.method = b""

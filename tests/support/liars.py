@@ -67,7 +67,7 @@ class Liar:
         self._open.discard(sock)
 
     def _hear(self, sock: socket.socket) -> bool:
-        """Read one request, with somebody else's parser; tell whether there was one."""
+        """Read one request, with another parser; tell whether there was one."""
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
         request, body = None, b""
         while not (request and self.early) and not isinstance(event := parser.next_event(), h11.EndOfMessage):

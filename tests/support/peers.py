@@ -1,4 +1,4 @@
-"""One end of a connection in the hands of somebody who may let go of it, at any byte."""
+"""One end of a connection that can be closed or reset at any byte."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Fault:
 
 
 class Peer:
-    """Says and hears through one end, in pieces of any size, until its fault strikes."""
+    """Sends and receives through one end, in pieces of any size, until its fault strikes."""
 
     def __init__(
         self, end: End, draw: Random, fault: Fault | None, *, tell: Callable[[], None] = lambda: None

@@ -209,7 +209,7 @@ def a_document(uptime: float = UPTIME, *changes: Change, per_second: float = 12.
 
 
 def a_history(*changes: Change, until: float = UPTIME, minutes: float = 5.0, per_second: float = 12.0) -> History:
-    """The history of somebody who has watched a bridge for some minutes, a document a second."""
+    """The history of some minutes of a bridge, a document a second."""
     history = History()
     for second in range(int(max(0.0, until - 60 * minutes)), int(until) + 1):
         document = a_document(float(second), *changes, per_second=per_second)
@@ -266,7 +266,7 @@ def _named(document: Said, name: str) -> Any:
 
 
 def without_rejects(document: Said) -> None:
-    """Let nobody be turned away, ever."""
+    """Let there be no rejects."""
     document["rejects"] = dict.fromkeys(document["rejects"], 0)
 
 

@@ -1,6 +1,6 @@
 """A network in memory that can be full, broken and half closed, as TCP can; for peers that misbehave.
 
-`trio.testing`'s streams take whatever is sent. These take so many bytes until somebody reads, tell a reset from an
+`trio.testing`'s streams take whatever is sent. These buffer so many bytes, tell a reset from an
 end, and lose on a reset what was on its way, as a real network may.
 """
 
@@ -71,7 +71,7 @@ class End(trio.abc.HalfCloseableStream):
         self._incoming.on_end = call
 
     def push(self, data: Buffer) -> int:
-        """Send what there is room for; return how much that was."""
+        """Send what fits; return how much that was."""
         self._check()
         flow = self._outgoing
         if flow.ended:

@@ -20,7 +20,7 @@ import httpx
 import openai
 from prometheus_client.parser import text_string_to_metric_families
 
-# Generous, because machines are noisy; whoever waits looks every few milliseconds.
+# Generous, because machines are noisy; waits look every few milliseconds.
 PATIENCE = 10.0
 # A process imports some hundred modules before it says a word, beside others that do the same.
 START = 60.0

@@ -72,7 +72,7 @@ def in_front(*events: Said) -> Any:
 
 
 def quiet(document: Said) -> None:
-    """Let nobody call, ever."""
+    """Let there be no callers."""
     document["callers"] = []
     document["events"] = document["events"][:1]
     document["concurrency"]["in_flight"] = document["rate_limit"]["callers"] = 0
@@ -129,7 +129,7 @@ SICK_OFF = (
 SICK_BELOW = (
     failing("openai", {"529": 0.2, "503": 0.05, "head": 0.15}),
     breaking("openai", failures_in_window=4),
-    # What is neutral by contract, and what is told behind a status that says 200.
+    # What is neutral by contract, and an overload inside a 200.
     failing("anthropic", {"500": 1.0}),
     failing("copilot", {}, events=0.5),
 )
@@ -183,7 +183,7 @@ class Scene:
 
 
 def an_override(target: str, because: str = "operator: open") -> Any:
-    """Let somebody have forced copilot, twelve and a half minutes ago."""
+    """Let copilot have been forced twelve and a half minutes ago."""
     event = an_event(UPTIME - 754, "override", "operator", "copilot", target=target)
     if target != "open":
         return in_front(event)

@@ -34,7 +34,7 @@ _SHELL = (sys.executable, "-I", str(Path(__file__).with_name("job_shell.py")))
 _FOREIGN = re.compile(
     r"COLORTERM|NO_COLOR|(CLI|FORCE_)COLOR.*|TTY_.*|COLUMNS|LINES|LANG|LC_.*|TMUX.*|PYTHON[A-Z].*"
 )
-# Several programs start at once on few cores; whoever waits looks every few milliseconds.
+# Several programs start at once on few cores; waits look every few milliseconds.
 _PATIENCE = START
 _ALTERNATE = 1049
 # So long a word may take from one end of a terminal to the other (seconds).

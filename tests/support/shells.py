@@ -86,7 +86,7 @@ class Typed:
         os.write(self._screen, keys.encode())
 
     def _answer(self) -> str:
-        """Read up to a zero byte; and the screen, for a shell whose terminal nobody reads is stuck."""
+        """Read up to a zero byte; and the screen, for a shell whose terminal is not read blocks."""
         answer = b""
         while not answer.endswith(b"\0"):
             ready, _, _ = select.select([self._screen, self._answers], [], [], PATIENCE)

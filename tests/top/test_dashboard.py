@@ -218,7 +218,7 @@ async def is_killed(hear: Hear) -> None:
 
 @pytest.mark.parametrize("keys", [{}, {2.3: "p"}], ids=["live", "paused"])
 async def test_a_lost_bridge_is_as_old_as_its_last_word(autojump_clock: MockClock, keys: dict[float, str]) -> None:
-    """Paused or not, what is told is since when the bridge is silent, and not how old the picture is."""
+    """Paused or not, the alert has the time since the last document, not the picture's age."""
     paper = await watched(is_killed, 14.5, keys)
     assert ("PAUSED" in paper.lines[0]) == bool(keys)
     assert paper.at(11.5)[1].startswith("NO BRIDGE: it hung up, last word 1s ago")
@@ -247,7 +247,7 @@ async def test_time_stops_where_it_was(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("keys", [{}, {13.0: "p"}], ids=["live", "paused"])
 async def test_time_stops_when_the_bridge_is_lost(autojump_clock: MockClock, keys: dict[float, str]) -> None:
-    """The last word of a bridge is as old as when it was lost, whether somebody pauses then or not."""
+    """The last word of a bridge is as old as when it was lost, paused or not."""
     paper = await watched(is_killed, 16.0, keys)
     lost = next(at for at, lines in paper.frames if lines[1].startswith("NO BRIDGE"))
     assert openai(paper.at(10.9))[2] == 26
@@ -258,7 +258,7 @@ async def test_time_stops_when_the_bridge_is_lost(autojump_clock: MockClock, key
 
 
 async def test_a_notice_gives_the_keys_back(autojump_clock: MockClock) -> None:
-    """What came of an order is told for five seconds, and then the keys are there again."""
+    """The result of an order is shown for five seconds, and then the keys again."""
     paper = await watched(every_second, 12.0, {2.0: "o", 3.0: "y"})
     told = "openai: not done, no open for openai"
     assert paper.at(3.1)[-1] == paper.at(7.9)[-1] == told
@@ -266,14 +266,14 @@ async def test_a_notice_gives_the_keys_back(autojump_clock: MockClock) -> None:
 
 
 async def test_the_second_notice_has_its_own_time(autojump_clock: MockClock) -> None:
-    """The time of a notice begins when it is told, and not when one before it was."""
+    """The time of a notice begins when it is shown, not with an earlier one."""
     paper = await watched(every_second, 12.0, {1.0: "o", 2.0: "y", 5.0: "o", 6.0: "y"})
     assert "not done" in paper.at(10.9)[-1]
     assert paper.at(11.4)[-1].startswith("q quit")
 
 
 async def test_nobody_is_left_in_doubt_while_an_order_is_on_its_way(autojump_clock: MockClock) -> None:
-    """Whoever quits before the bridge has answered is told what is waited for, for as long as it takes."""
+    """After q, while an order has no answer, the last line says what is waited for."""
 
     class Deaf(Bridge):
         async def override(self, provider: str, mode: str) -> str:

@@ -1,4 +1,4 @@
-"""Bytes to keys: the same ones however they arrive, and none that nobody pressed."""
+"""Bytes to keys: the same ones however they arrive, and no others."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_broken_sequence_hides_no_interrupt(broken: bytes) -> None:
     assert keys(broken, b"\x03") == ["interrupt"]
 
 
-# What else terminals send by themselves: answers to questions that nobody here asked, mice, pastes, focus.
+# What else terminals send by themselves: reports of the terminal, mice, pastes, focus.
 PAYLOADS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=40).map(str.encode)
 STRINGS = st.builds(
     lambda opener, payload, end: b"\x1b" + opener + payload + end,
@@ -180,7 +180,7 @@ def test_what_is_no_key_operates_nothing(sent: list[tuple[bytes, str]], data: st
     ],
 )
 def test_no_click_or_answer_is_a_key(sent: bytes) -> None:
-    """A mouse's click does not quit, a colour that is told late opens no question, a paste answers none."""
+    """A mouse click does not quit, a late color report opens no question, a paste answers none."""
     for cut in range(len(sent)):
         decoder = Decoder()
         assert (decoder.feed(sent[:cut]) + decoder.feed(sent[cut:] + b"j"), decoder.pending) == (["j"], False), cut

@@ -124,7 +124,7 @@ def test_choosing_goes_up_and_down_and_stops_at_the_ends() -> None:
 
 
 def test_without_a_choice_the_first_row_is_meant() -> None:
-    """Nobody chosen, or somebody who is not shown, means the first row."""
+    """Without a choice, or with one that is not shown, the first row is selected."""
     assert marked(View(), SHOWN) == marked(View(chosen="gone"), SHOWN) == "openai"
     assert marked(View(chosen="copilot"), SHOWN) == "copilot"
     assert marked(View(chosen="copilot"), ()) is None
@@ -175,7 +175,7 @@ def test_a_yes_that_nobody_asked_for_is_nothing(key: str) -> None:
 
 
 def test_a_filter_is_typed_with_every_key() -> None:
-    """While a filter is typed, keys are letters: q quits nothing, ? helps nobody, a space is a space."""
+    """While a filter is typed, keys are letters: q quits nothing, ? opens no help, a space is a space."""
     view = pressed(View(), "/", *"q? o/<é日+")
     assert view == View(typing=True, filter="q? o/<é日+")
 
@@ -203,7 +203,7 @@ def test_arrows_are_no_letters() -> None:
 
 
 def test_a_filter_is_bounded() -> None:
-    """Whoever leans on a key fills the line and not the memory."""
+    """A key that is held down fills the line and not the memory."""
     assert pressed(View(), "/", *"x" * 1000).filter == "x" * 40
 
 
@@ -263,7 +263,7 @@ def test_a_screen_that_has_become_narrow_can_be_sorted(key: str) -> None:
 
 
 class Hands(RuleBasedStateMachine):
-    """Somebody who presses anything, while providers come and go."""
+    """Any keys, while providers come and go."""
 
     def __init__(self) -> None:
         super().__init__()

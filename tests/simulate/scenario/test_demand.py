@@ -7,7 +7,7 @@ from tests.support.simulated import CALLERS, parsed
 
 
 def test_demand_is_what_was_asked_for() -> None:
-    """The rate on average, the crowd's while it lasts, everybody's; and no caller outside."""
+    """The rate on average, the crowd's rate during a crowd; and no caller outside."""
     given = parsed(CALLERS + '[[crowds]]\nfrom = "1m"\nfor = "1m"\ntimes = 5\n')
     found = requests(given, 3)
     assert [request.born for request in found] == sorted(request.born for request in found)

@@ -54,7 +54,7 @@ def test_each_client_backs_off_in_its_own_way(client: str, waits: list[float]) -
 
 
 def test_claude_code_makes_ten_requests_in_150_seconds() -> None:
-    """As observed, whatever it is told."""
+    """As observed, whatever Retry-After says."""
     waits = [again("claude-code", 529, retries, 0.5, retry_after="1") or 0.0 for retries in range(9)]
     assert 130 < sum(waits) < 150
 
@@ -89,7 +89,7 @@ def test_sdks_read_milliseconds_first_and_believe_in_x_should_retry(client: str)
 
 
 def test_what_the_bridge_says_is_understood() -> None:
-    """The product's own rejects: above a minute SDKs do not come back, below it they sleep what they are told."""
+    """The product's own rejects: above a minute SDKs give up, below it they wait as long as Retry-After says."""
     short, long = RateLimited(0.25).headers(0.2), CircuitOpen("openai", "overload", 61.0).headers(0.0)
     assert retry_after(short) == pytest.approx(0.3)
     assert CLIENTS["openai-python"].retry_delay(429, short, 0, 0.0) == pytest.approx(0.3)

@@ -82,7 +82,7 @@ def test_beyond_its_slots_it_may_slow_down() -> None:
 
 
 def test_a_full_queue_says_no() -> None:
-    """Who finds it full is told 529."""
+    """A call that finds it full gets 529."""
     stage = Stage(STEADY + 'slots = 1\nwhen_full = "queue"\nqueue = 1\nerror_latency = "0s"\n')
     for caller in range(3):
         stage.call(0.0, caller)
@@ -137,7 +137,7 @@ def test_an_outage_that_cuts_breaks_what_runs() -> None:
 
 
 def test_a_brownout_takes_slots_away_and_gives_them_back() -> None:
-    """Who is being served stays; who waits is served when there is room again."""
+    """Calls in service stay; queued ones are served when slots are free again."""
     stage = Stage(
         STEADY + 'slots = 2\nwhen_full = "queue"\nqueue = 9\n[[phases]]\nfrom = "5s"\nfor = "10s"\nslots = 1\n'
     )
@@ -161,7 +161,7 @@ def test_a_quota_admits_what_it_says_and_tells_the_true_wait() -> None:
 
 
 def test_keys_of_their_own_have_quotas_of_their_own() -> None:
-    """One caller's quota is nobody else's."""
+    """Each caller has a quota of its own."""
     stage = Stage(STEADY + 'keys = "own"\nrequests_per_minute = 6\nquota_burst = "10s"\n')
     for caller in (1, 1, 2):
         stage.call(0.0, caller)

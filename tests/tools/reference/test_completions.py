@@ -301,7 +301,7 @@ def test_every_way_to_load_does(start: Start, kind: Kind, load: str) -> None:
     ],
 )
 def test_an_alias_is_completed(start: Start, kind: Kind, load: str) -> None:
-    """Under another name it is the same; only bash must be told of the name."""
+    """Under another name it is the same; only bash needs a command for the name."""
     assert set(start(kind, load).offers("ab serve --log-level=w")) == {"warning"}
 
 

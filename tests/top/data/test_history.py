@@ -203,7 +203,7 @@ def test_what_nobody_saw_is_in_no_span() -> None:
 
 
 def test_a_lost_connection_is_no_restart() -> None:
-    """What the same process did while nobody looked is counted, over the time that it took."""
+    """What the same process did during a lost connection is counted, over the time that it took."""
     history = watched(said(10.0, 500), said(11.0, 510), said(71.0, 570))
     picture = pictured(history)
     assert (picture.since_start, picture.over, picture.requests) == (False, 60.0, 1.0)

@@ -20,7 +20,7 @@ def calling(uptime: float, *callers: tuple[str, int]) -> Document:
 
 
 def rates(*documents: Document) -> list[tuple[str, float | None]]:
-    """Who is shown, and with which rate."""
+    """Callers that are shown, and their rates."""
     return [(caller.hint, rate) for caller, rate in pictured(watched(*documents)).callers]
 
 
@@ -32,7 +32,7 @@ def test_the_busiest_of_the_interval_comes_first() -> None:
 
 
 def test_a_new_caller_counts_from_0() -> None:
-    """Who was not there while all callers were told is new."""
+    """A caller that is missing in an earlier complete list is new."""
     assert rates(calling(10.0), calling(20.0, ("…aaaa", 30))) == [("…aaaa", 3.0)]
     nineteen = [(f"…{number:04}", 5) for number in range(19)]
     assert ("…aaaa", 3.0) in rates(calling(10.0, *nineteen), calling(20.0, *nineteen, ("…aaaa", 30)))
@@ -45,7 +45,7 @@ def test_who_may_have_been_there_before_has_no_rate() -> None:
 
 
 def test_since_the_start_everybody_is_known() -> None:
-    """At the bridge's start there was nobody, so that twenty callers have rates since then."""
+    """At the bridge's start there was no caller, so that twenty callers have rates since then."""
     twenty = [(f"…{number:04}", 50) for number in range(20)]
     assert {rate for _, rate in rates(calling(10.0, *twenty))} == {5.0}
 
@@ -67,7 +67,7 @@ def test_a_forgotten_caller_counts_from_0_again() -> None:
 
 @given(STEPS, st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 99)), max_size=6))
 def test_callers_are_all_shown_and_none_is_negative(steps: list[Step], callers: list[tuple[str, int]]) -> None:
-    """Whatever came before, everybody who is told is shown, with a rate from 0 on or none."""
+    """Whatever came before, every caller of the document is shown, with a rate from 0 on or none."""
     world = played(steps, tells_start=True)
     last = world.documents[-1]
     shown = tuple(Caller(hint, requests, 0, 0) for hint, requests in callers)

@@ -492,7 +492,7 @@ def test_ten_thousand_of_everything_become_a_hundred() -> None:
 
 
 def test_a_text_is_cut_and_made_visible() -> None:
-    """Control codes are spelled out, and a long text ends where its room does."""
+    """Control codes are spelled out, and a long text is cut at its bound."""
     document = read(changed("providers/0/name", "\x1b[31mred\n\u202e\x9b"))
     assert document.providers[0].name == "\\x1b[31mred\\n\\u202e\\x9b"
     assert read(changed("version", "x" * 5000)).version == "x" * 200 + "..."

@@ -35,7 +35,7 @@ from tests.support.scenes import (
     ("silence", "told"), [(None, ""), (0.0, ""), (2.4, ""), (2.5, "no word for 2s  "), (4.9, "no word for 4s  ")]
 )
 def test_a_silent_bridge_is_told(silence: float | None, told: str) -> None:
-    """Who speaks every second, and has not for more than two, is not shown as if nothing were the matter."""
+    """A stream without a document for more than two seconds is shown as silent."""
     line = Scene(HEALTHY, silence=silence).lines()[1]
     assert line == f"{told}turned away rate_limit 0.1/s"
     assert ("no word" in Scene(HEALTHY, silence=silence, lost="it hung up").lines()[1]) is False
@@ -70,7 +70,7 @@ def test_the_alert_names_every_open_provider() -> None:
 
 
 def test_the_alert_is_calm_when_all_is_well() -> None:
-    """Who turns nobody away, and has nobody sick, is well, with breakers or without."""
+    """A bridge without rejects and without failing providers is well, with breakers or without."""
     calm = "all well: no rejects"
     assert SCENES["no-traffic"].lines()[1] == calm
     for state in (OFF, OFF | OPEN):
@@ -93,7 +93,7 @@ def test_the_alert_is_calm_when_all_is_well() -> None:
     ],
 )
 def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, told: str, breaker: Said) -> None:
-    """Whatever goes wrong, and whether or not something counts it, is told, in yellow, on every screen."""
+    """Every kind of failure is shown, counted by a breaker or not, in yellow, on every screen."""
     picture = a_picture(failing("openai", parts, events=events), breaking("openai", **breaker), without_rejects)
     for width in (80, 200):
         scene = Scene(picture)
@@ -103,7 +103,7 @@ def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, tol
 
 
 def test_what_is_over_is_over() -> None:
-    """Failures from before the interval stay among the totals, and alarm nobody."""
+    """Failures from before the interval stay in the totals, and are not in the alert."""
     scene = Scene(a_picture(without_rejects))
     assert scene.lines()[1] == "all well: no rejects"
     styles = [style for line in scene.frame(80, 24).lines for text, style in line if text.strip() == "429×131"]
@@ -169,7 +169,7 @@ def test_full_is_said_where_it_is(in_flight: int, limit: int, is_full: bool) -> 
 )
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_question_shows_how_to_answer(mode: str, provider: str, width: int) -> None:
-    """Whom it is about, and the keys for yes and no, are on every screen."""
+    """The provider, and the keys for yes and no, are on every screen."""
     foot = Scene(HEALTHY, View(asking=Order(mode, provider))).lines(width)[-1]
     assert foot.startswith(provider[:20])
     assert foot.endswith("  y yes  n no")
@@ -178,7 +178,7 @@ def test_a_question_shows_how_to_answer(mode: str, provider: str, width: int) ->
 
 
 def test_the_three_questions_differ() -> None:
-    """Nobody takes one order for another."""
+    """The texts of the three orders differ."""
     questions = {mode: alert.question(Order(mode, "openai")) for mode in ("open", "close", "auto")}
     assert len(set(questions.values())) == 3
     assert "refuse" in questions["open"]

@@ -60,7 +60,7 @@ def test_frames_look_as_they_did(shot: str) -> None:
 
 
 def test_there_are_no_other_snapshots() -> None:
-    """A snapshot that nobody compares is none."""
+    """Every snapshot is compared."""
     assert {file.name for file in SNAPSHOTS.iterdir()} == set(SHOTS)
 
 
@@ -100,7 +100,7 @@ def test_all_that_is_promised_is_on_a_small_screen() -> None:
 
 
 def test_a_wider_screen_shows_more() -> None:
-    """With room there are tokens in and out and rejects of each provider, totals by status, a longer trace."""
+    """A wide screen has tokens in and out and rejects of each provider, totals by status, a longer sparkline."""
     narrow, wide = (SCENES["open"].frame(width, 40).plain for width in (80, 120))
     for more in ("IN/S", "OUT/S", "REJ/S", r"200×52,\d+ 6\.6/s", "[▁▂▃▄▅▆▇█]{70,}"):
         assert not re.search(more, narrow)
@@ -117,7 +117,7 @@ def test_nothing_that_is_promised_is_cut_short(width: int) -> None:
 
 @pytest.mark.parametrize("word", STATES)
 def test_every_state_has_its_word(word: str) -> None:
-    """A state is told from all others without any colour."""
+    """A state differs from all others without any colour."""
     assert re.search(rf"^.openai +{word}  +\d", row_of("openai", breaking("openai", **STATES[word])))
     assert len({each.lower() for each in STATES}) == len(STATES)
 
@@ -211,7 +211,7 @@ def test_what_comes_now_is_told_first() -> None:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_what_no_status_tells_is_among_the_errors(width: int) -> None:
-    """Overloads behind a 200 stand in their provider's row, with a rate, as nobody counts them by themselves."""
+    """Overloads behind a 200 stand in their provider's row, with a rate and no total."""
     drawn = SCENES["sick-below"].frame(width, 40).plain
     assert re.search(r"^ copilot +3 +1\.2  200.* overload event 0\.6/s  hea", drawn, re.MULTILINE)
 
@@ -317,7 +317,7 @@ def test_the_clock_of_events_is_the_canvas_own() -> None:
 
 
 def write() -> None:
-    """Write all snapshots anew, and remove those that nobody compares any more."""
+    """Write all snapshots anew, and remove those that are no longer compared."""
     SNAPSHOTS.mkdir(parents=True, exist_ok=True)
     for file in SNAPSHOTS.iterdir():
         file.unlink()

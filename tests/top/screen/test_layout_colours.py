@@ -52,7 +52,7 @@ def test_red_is_nothing_else(said: Any, lost: str) -> None:
 
 
 def test_red_is_where_the_open_breaker_is() -> None:
-    """Red are the alert, the open provider's name, its state and what is left, and nothing of anybody else."""
+    """Red are the alert, the open provider's name, its state and what is left, and nothing of other providers."""
     drawn = SCENES["open"].frame(80, 24)
     red = [(number, text.strip()) for number, colour, text in colours(drawn) if colour == "red"]
     assert red == [

@@ -50,7 +50,7 @@ def test_any_document_can_be_drawn(said: Any, view: View, width: int, height: in
 
 @given(PICTURES, st.integers(1, 250), st.integers(1, 80))
 def test_the_foot_is_the_last_line(picture: Picture | None, width: int, height: int) -> None:
-    """The keys are at the foot of every terminal, as far as they find room."""
+    """The keys are at the foot of every terminal, as far as they fit."""
     last = frame(picture, View(), HERE, Canvas(width, height, UTC), NOW).plain.splitlines()[-1]
     everything = "  ".join(key.short for key in KEYS if key.short)
     assert everything.startswith(last.rstrip("…"))

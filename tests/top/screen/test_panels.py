@@ -45,16 +45,16 @@ def lines(*changes: Any, width: int = 80, height: int | None = 24, view: View | 
 
 
 def calm(document: Said) -> None:
-    """Let nobody be turned away, ever."""
+    """Let there be no rejects."""
     document["rejects"] = dict.fromkeys(document["rejects"], 0)
 
 
-# Only what is on takes room
+# Only what is on takes lines
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (80, None)])
 def test_an_older_bridge_looks_as_it_did(size: tuple[int, int | None]) -> None:
-    """Who tells nothing of what is new, and who has it all off, give the same frame, which has no trace of it."""
+    """An older bridge, and one with all newer features off, give the same frame, without a trace of them."""
     width, height = size
     drawn = lines(older, width=width, height=height)
     assert drawn == lines(width=width, height=height)
@@ -65,7 +65,7 @@ def test_an_older_bridge_looks_as_it_did(size: tuple[int, int | None]) -> None:
 
 
 def test_a_queue_that_turns_away_is_an_alert() -> None:
-    """How it turns people away is told with rates, once, and not again among the reasons."""
+    """Its rejects by kind are shown with rates, once, and not again among the reasons."""
     told = " ".join(lines(queueing, width=200)[1:2])
     assert "queue turns away full 0.6/s, hopeless 0.3/s, timed out 0.2/s" in told
     assert "turned away rate_limit 0.1/s" in told
@@ -125,7 +125,7 @@ def test_the_alert_names_scopes() -> None:
 
 
 def test_who_is_partly_out_may_be_sick_as_well() -> None:
-    """Of a provider with several breakers the others answer, so what goes wrong with them is told, too."""
+    """Of a provider with several breakers the others answer, so their failures are shown, too."""
     told = lines(scoping("openai"), failing("openai", {"500": 1.0}), calm, width=200)[1]
     assert "openai 100% errors: 500 6.6/s" in told
 
@@ -139,7 +139,7 @@ def test_an_override_rules_over_scopes() -> None:
 
 
 def test_names_of_others_send_no_codes() -> None:
-    """Scopes, hints and shadows are anybody's words, and are made visible and bounded."""
+    """Scopes, hints and shadows may be any text, which is made visible and bounded."""
     evil = "\x1b]0;owned\x07\n" * 50
     scopes = [a_scope(evil, "open", cooldown_left_s=5.0)]
     keys = {"resting": 1, "total": 1, "evictions": 0, "callers": [{"hint": evil, "left_s": 1.0}]}
@@ -152,7 +152,7 @@ def test_names_of_others_send_no_codes() -> None:
 
 
 def test_a_ramp_is_told() -> None:
-    """Who comes back is yellow, with the share that is admitted, in its row and in the alert."""
+    """A ramping provider is yellow, with the admitted share, in its row and in the alert."""
     drawn = frame(a_picture(breaking("openai", **RAMP), calm), View(), HERE, Canvas(), NOW)
     assert drawn.lines[1][0] == ("openai coming back, 40% admitted", "yellow")
     assert any(text.strip() == "ramp 40%" and style == "yellow" for line in drawn.lines for text, style in line)
@@ -183,7 +183,7 @@ def test_shadow_is_said_calmly_as_long_as_it_is_on() -> None:
 
 
 def test_a_breaker_in_shadow_is_not_said_to_be_open() -> None:
-    """It would be: nobody is refused, so nothing is red, unless its operator has taken the provider out."""
+    """It would be: no request is rejected, so nothing is red, unless the breaker is forced open."""
     drawn = lines(scoping("openai"), shadowing("breaker"), width=120)
     assert drawn[1].startswith("openai gpt-4o-mini would be OPEN, 1m38s left of 2m00s")
     forced = breaking("openai", state="open", mode="open", cooldown_left_s=None, cooldown_s=None)
@@ -216,7 +216,7 @@ def test_what_would_be_rejected_is_beside_what_is(width: int, told: str) -> None
 
 
 def test_what_only_shadow_knows_has_its_row() -> None:
-    """A reason for which nobody is rejected is told if somebody would be."""
+    """A reason without rejects is shown if shadow would reject for it."""
 
     def change(document: Said) -> None:
         document["would_reject"] = {"credential_cooldown": 7, "new_reason": 3}

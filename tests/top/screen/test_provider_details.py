@@ -39,7 +39,7 @@ def lines(*changes: Any, width: int = 80, height: int | None = 24, view: View | 
 
 
 def calm(document: Said) -> None:
-    """Let nobody be turned away, ever."""
+    """Let there be no rejects."""
     document["rejects"] = dict.fromkeys(document["rejects"], 0)
 
 

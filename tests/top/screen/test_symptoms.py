@@ -68,13 +68,13 @@ def counting(*path: str, each_second: float = 2.0, since: float = UPTIME - 60) -
 
 @pytest.mark.parametrize("status", ["400", "401", "402", "403", "404", "422", "301", "307"])
 def test_a_provider_that_refuses_everything_is_not_well(status: str) -> None:
-    """A key that was revoked, no credit, a wrong base URL: no breaker opens, and nobody has an answer."""
+    """A key that was revoked, no credit, a wrong base URL: no breaker opens, and no request has an answer."""
     assert told(failing("anthropic", {status: 1.0})) == f"anthropic: 100 % answers {status}"
 
 
 @pytest.mark.parametrize("status", ["500", "502", "503", "504", "529", "429"])
 def test_a_provider_that_fails_is_told_with_its_status(status: str) -> None:
-    """However little room there is, the number stands there."""
+    """The number is shown on every width."""
     for width in (200, 80, 40):
         assert f"openai 100% errors: {status}" in told(failing("openai", {status: 1.0}), width=width)
 
@@ -181,7 +181,7 @@ def test_a_listener_without_room_is_told_before_it_refuses() -> None:
 
 
 def test_connections_from_before_are_over() -> None:
-    """What was refused an hour ago alarms nobody."""
+    """What was refused an hour ago is not in the alert."""
     assert told(connecting({"refused": {"limit": 99, "address": 0, "descriptors": 0}})) == WELL
 
 
@@ -307,7 +307,7 @@ def test_alerts_are_the_headline_in_parts() -> None:
 @pytest.mark.parametrize("width", [80, 100, 101, 110, 120, 200])
 @pytest.mark.parametrize("timeout", [0.5, 1.5, 30.0, 3600.0])
 def test_no_line_of_the_totals_is_cut(width: int, timeout: float) -> None:
-    """What finds no room is left out whole, on every width."""
+    """What does not fit is left out as a whole, on every width."""
 
     def crowded(document: Said) -> None:
         document["queue"] |= {"timeout_s": timeout, "waiting": 12_345, "size": 99_999, "callers": 1_234}

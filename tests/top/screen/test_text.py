@@ -219,7 +219,7 @@ def test_a_text_is_fitted_exactly(text: str, width: int, right: bool) -> None:
 
 @given(TEXTS, WIDTHS)
 def test_a_text_that_fits_stays_whole(text: str, width: int) -> None:
-    """What has room is all there, at the side where it belongs; what has not ends with an ellipsis."""
+    """What fits is complete, at its side; what has not ends with an ellipsis."""
     if not width:
         assert fit(text, width) == ""
     elif cell_len(text) <= width:
@@ -257,7 +257,7 @@ def test_a_line_is_clipped_exactly(line: Line, width: int) -> None:
 
 @given(LINES, WIDTHS)
 def test_a_line_that_fits_stays_whole(line: Line, width: int) -> None:
-    """Nothing of a line that has room is changed; only blanks come behind it."""
+    """A line that fits is unchanged; only blanks come behind it."""
     if width_of(line) <= width:
         clipped = clip(line, width)
         assert clipped[: len(line)] == line
@@ -298,7 +298,7 @@ def test_blocks_stand_beside_each_other(blocks: list[tuple[int, list[Line]]], wi
 
 
 def test_blocks_without_room_do_no_harm() -> None:
-    """Where there is no room for the last blocks, nothing is left of them."""
+    """Blocks beyond the width are left out."""
     line = beside(4, (3, [[("abcdef", BOLD)]]), (9, [[("x", RED)]]), (9, [[("y", RED)]]))[0]
     assert text_of(clip(line, 4)).startswith("ab…")
 

@@ -27,12 +27,12 @@ def lines(*changes: Any, width: int = 80, height: int | None = 24, view: View | 
 
 
 def calm(document: Said) -> None:
-    """Let nobody be turned away, ever."""
+    """Let there be no rejects."""
     document["rejects"] = dict.fromkeys(document["rejects"], 0)
 
 
 def test_the_queue_has_a_meter() -> None:
-    """Who waits of how many may, how long waits were, and the pace; with room also whose and at most how long."""
+    """Waiting requests, their limit, wait times, and the pace; on wide screens also callers and longest wait."""
     told = r"^queue     █{7}░{13} 37 of 100  wait p50 \d{3}ms p99 4\.\ds  pace 11\.4/s"
     [narrow] = [line for line in lines(queueing) if line.startswith("queue ")]
     [wide] = [line for line in lines(queueing, width=120) if line.startswith("queue ")]
@@ -41,7 +41,7 @@ def test_the_queue_has_a_meter() -> None:
 
 
 def test_a_queue_at_rest_has_dashes() -> None:
-    """Who has a queue in which nobody ever waited sees that there is one, and no zero rates."""
+    """A queue in which no request ever waited is shown, without zero rates."""
 
     def empty(document: Said) -> None:
         document["queue"]["size"] = 20
@@ -52,7 +52,7 @@ def test_a_queue_at_rest_has_dashes() -> None:
 
 
 def test_limits_stand_beside_those_whom_they_limit() -> None:
-    """In flight is told of the limit for each provider and caller; with room also what the limits are."""
+    """In flight is shown with the limit per provider and caller; on wide screens also the limits."""
     drawn = "\n".join(lines(limiting))
     assert re.search(r"^ anthropic +20/20 +4\.2", drawn, re.MULTILINE)
     assert re.search(r"…x7Qa .* 5/5$", drawn, re.MULTILINE)
