@@ -32,7 +32,7 @@ class Asked:
 
     @property
     def caller(self) -> str:
-        """Who asks."""
+        """A caller."""
         return self.headers.get("authorization", "")
 
 

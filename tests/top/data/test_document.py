@@ -28,8 +28,6 @@ from tests.support.pictures import (
 )
 from tests.support.pictures import a_scope as said_of_a_scope
 
-# What a bridge says
-
 
 @pytest.mark.parametrize(
     ("changes", "word"),
@@ -85,9 +83,6 @@ def test_no_scope_decides_where_somebody_has_decided(changes: dict[str, Any]) ->
     )
     assert breaker.deciding == ()
     assert len(breaker.scopes) == 1
-
-
-# What anybody else says
 
 
 def test_nothing_read_can_be_changed() -> None:

@@ -72,7 +72,7 @@ def test_a_sleep_is_no_peak() -> None:
 
 
 def test_the_life_of_another_bridge_is_no_peak() -> None:
-    """Whoever is found at the address and has run for long did its work before: nobody knows when."""
+    """Another bridge at the address that has run for long counted before, at unknown times."""
     history = History()
     for second in range(60):
         history.add(said(100.0 + second, 10 * second, 0, started_at=1.0), 1000.0 + second)

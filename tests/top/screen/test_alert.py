@@ -44,7 +44,7 @@ def test_a_silent_bridge_is_told(silence: float | None, told: str) -> None:
 def test_a_lost_bridge_says_since_when() -> None:
     """The alert says what is wrong, since when nothing has come, and that it is tried again."""
     assert SCENES["lost-later"].lines()[1] == "NO BRIDGE: it hung up, last word 1m15s ago; trying again"
-    # Whether it is still up nobody knows.
+    # Whether it is still up is unknown.
     assert "up 2h14m" in SCENES["lost-later"].lines()[0]
     assert SCENES["lost-at-first"].lines()[1] == "NO BRIDGE: connection refused; trying again"
     assert SCENES["connecting"].lines()[1] == "connecting"
