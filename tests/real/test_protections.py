@@ -82,7 +82,7 @@ def test_told_at_once_that_waiting_is_useless(narrow: Bridge, provider: Provider
 
 
 def test_who_hangs_up_in_the_queue_never_reaches_the_provider(narrow: Bridge, provider: Provider) -> None:
-    """Its place is free at once, and no tokens are generated; only the part of its body behind the head was read."""
+    """Its place is free at once, no tokens are generated, and only what came with its head was read of its body."""
     provider.script({"fault": "stall"})
     with narrow.holding("sk-first"):
         with narrow.stranger() as stranger:
