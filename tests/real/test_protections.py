@@ -82,7 +82,7 @@ def test_told_at_once_that_waiting_is_useless(narrow: Bridge, provider: Provider
 
 
 def test_who_hangs_up_in_the_queue_never_reaches_the_provider(narrow: Bridge, provider: Provider) -> None:
-    """Its place is free at once, no tokens are generated, and only what came with its head was read of its body."""
+    """Its place is free at once, no tokens are generated; of its body only what came with its head was read."""
     provider.script({"fault": "stall"})
     with narrow.holding("sk-first"):
         with narrow.stranger() as stranger:
