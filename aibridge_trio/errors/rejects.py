@@ -35,8 +35,8 @@ class ProviderAtCapacity(Reject):
     reason, status = "provider_capacity", 503
 
     def __init__(self, provider: str) -> None:
-        said = f"AI Bridge is currently at its capacity for {provider}. Please try again later."
-        super().__init__(said, wait=1.0)
+        text = f"AI Bridge is currently at its capacity for {provider}. Please try again later."
+        super().__init__(text, wait=1.0)
 
 
 class QueueFull(Reject):
@@ -54,8 +54,8 @@ class QueueTimeout(Reject):
     reason, status = "queue_timeout", 503
 
     def __init__(self, waited: float, wait: float) -> None:
-        said = f"no turn came in {waited:.3g} s. Please try again later."
-        super().__init__(f"AI Bridge is at capacity: {said}", wait=wait)
+        text = f"no turn came in {waited:.3g} s. Please try again later."
+        super().__init__(f"AI Bridge is at capacity: {text}", wait=wait)
 
 
 class QueueDeadline(Reject):
@@ -68,8 +68,8 @@ class QueueDeadline(Reject):
     reason, status = "queue_deadline", 503
 
     def __init__(self, expected: float, longest: float, wait: float) -> None:
-        said = f"AI Bridge is at capacity: a turn would come in about {expected:.3g} s, after the {longest:.3g} s"
-        super().__init__(f"{said} that this request can wait. Please try again later.", wait=wait)
+        text = f"AI Bridge is at capacity: a turn would come in about {expected:.3g} s, after the {longest:.3g} s"
+        super().__init__(f"{text} that this request can wait. Please try again later.", wait=wait)
 
 
 class RateLimited(Reject):
@@ -158,8 +158,8 @@ class NotFound(Reject):
     reason, status = "not_found", 404
 
     def __init__(self, method: str, path: str, hint: str | None = None) -> None:
-        said = f"route not supported: {method} {visible(path, _PATH_SHOWN)}"
-        super().__init__(f"{said}; {hint}" if hint else said)
+        text = f"route not supported: {method} {visible(path, _PATH_SHOWN)}"
+        super().__init__(f"{text}; {hint}" if hint else text)
 
 
 _PATH_SHOWN = 200
@@ -220,8 +220,8 @@ class UpstreamUnreachable(Reject):
     reason, status = "upstream_unreachable", 502
 
     def __init__(self, provider: str, phase: Phase) -> None:
-        said = {"connect": "could not be reached", "head": "failed before its answer began"}
-        super().__init__(f"{provider} {said.get(phase, 'broke off')} (phase: {phase})")
+        description = {"connect": "could not be reached", "head": "failed before its answer began"}
+        super().__init__(f"{provider} {description.get(phase, 'broke off')} (phase: {phase})")
 
 
 class UpstreamTimeout(Reject):
@@ -230,9 +230,9 @@ class UpstreamTimeout(Reject):
     reason, status = "upstream_timeout", 504
 
     def __init__(self, provider: str, phase: Phase, bound: float | None = None) -> None:
-        said = {"connect": "did not accept a connection in time", "head": "did not begin to answer in time"}
+        description = {"connect": "did not accept a connection in time", "head": "did not begin to answer in time"}
         limit = "" if bound is None else f"; this request may take {bound:g} s (--max-duration)"
-        super().__init__(f"{provider} {said.get(phase, 'fell silent')} (phase: {phase}){limit}")
+        super().__init__(f"{provider} {description.get(phase, 'fell silent')} (phase: {phase}){limit}")
 
 
 class ShuttingDown(Reject):
