@@ -139,7 +139,7 @@ async def test_the_timer_sleeps_until_something_is_due(
     assert lab.path == ["open", "half-open"]
 
 
-# --- Hold
+# --- Attempt
 
 
 async def test_a_hold_gives_back_neutral_in_its_exit(lab: Lab, autojump_clock: MockClock) -> None:
