@@ -16,6 +16,6 @@ Files, in reading order:
 * connection: one connection. reader: its reading half. writer: its writing half.
 * exchange: one request and its response.
 * dispatch: calls the application. asgi: the same exchange on any ASGI server.
-* connection_limit: how many connections, in all and by address. connection_bounds: time and bytes of each.
+* connection_limit: how many connections, in all and by address. connection_timeouts: time and bytes of each.
 * descriptors: file descriptors, and the reserve.
 """

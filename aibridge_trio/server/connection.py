@@ -15,7 +15,7 @@ from aibridge_trio.http.request_parser import Head, InvalidRequest
 from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
-from aibridge_trio.server.connection_bounds import HeadBudget
+from aibridge_trio.server.connection_timeouts import HeadBudget
 from aibridge_trio.server.dispatch import Service
 from aibridge_trio.server.exchange import Exchange
 from aibridge_trio.server.reader import RequestReader

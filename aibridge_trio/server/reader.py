@@ -15,7 +15,7 @@ import trio
 from aibridge_trio.http.request_parser import Data, EndOfRequest, Head, InvalidRequest, RequestParser
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
-from aibridge_trio.server import connection_bounds as bounds
+from aibridge_trio.server import connection_timeouts as timeouts
 from aibridge_trio.server.exchange import Exchange
 
 _TIMEOUT, _TOO_LONG = 408, 431
@@ -37,7 +37,7 @@ class RequestReader:
         stream: ServerStream,
         *,
         idleness: Deadline,
-        heads: bounds.HeadBudget,
+        heads: timeouts.HeadBudget,
         begin: Callable[[Head], Exchange],
         on_left: Callable[[], None],
         on_idle: Callable[[], None],
@@ -56,7 +56,7 @@ class RequestReader:
         self._stopping = False  # begin no request
         self._closed = False  # read nothing
         self._discard_until = math.inf
-        self._body_time = bounds.BODY_TIMEOUT
+        self._body_time = timeouts.BODY_TIMEOUT
 
     async def next(self) -> Exchange | None:
         """Return the next request; None when the connection is to end."""
@@ -81,15 +81,15 @@ class RequestReader:
         began = trio.current_time()
         with trio.CancelScope(deadline=began + self._body_time) as scope:
             await self._read()
-        self._body_time = min(bounds.BODY_TIMEOUT, self._body_time - (trio.current_time() - began))
+        self._body_time = min(timeouts.BODY_TIMEOUT, self._body_time - (trio.current_time() - began))
         if scope.cancelled_caught:
             self._reject(InvalidRequest(_TIMEOUT, "its body came too slowly"))
 
     async def discard(self, enough: Callable[[], bool]) -> bool:
         """Read and discard until `enough()`, within the bounds; return whether it was."""
-        self._discard_until = min(self._discard_until, trio.current_time() + bounds.DISCARD_SECONDS)
+        self._discard_until = min(self._discard_until, trio.current_time() + timeouts.DISCARD_SECONDS)
         with trio.CancelScope(deadline=self._discard_until):
-            while not (self._closed or self.discarded > bounds.DISCARD_BYTES or enough()):
+            while not (self._closed or self.discarded > timeouts.DISCARD_BYTES or enough()):
                 if self._parser.has_buffered and not self._parser.closed:
                     self._feed(b"")
                 else:
@@ -147,7 +147,7 @@ class RequestReader:
         drop = self._on_left
         self._heads.begin(drop)
         try:
-            with trio.move_on_after(bounds.HEAD_TIMEOUT) as scope:
+            with trio.move_on_after(timeouts.HEAD_TIMEOUT) as scope:
                 while self._expects_head():
                     size = self._parser.unfinished_head
                     if not self._heads.grow(counted, size):
@@ -178,7 +178,7 @@ class RequestReader:
         """Parse what was read, behind what the parser has buffered."""
         parser, incoming = self._parser, self._incoming
         if incoming and not incoming.responded:
-            self._body_time += len(data) / bounds.BODY_RATE
+            self._body_time += len(data) / timeouts.BODY_RATE
         if parser.closed or (incoming and incoming.responded):
             self.discarded += len(data)
         if parser.closed:
@@ -191,7 +191,7 @@ class RequestReader:
                 case Head():
                     self._incoming = exchange = self._begin(event)
                     self._queue.append(exchange)
-                    self._body_time = bounds.BODY_TIMEOUT
+                    self._body_time = timeouts.BODY_TIMEOUT
                 case EndOfRequest():
                     assert self._incoming
                     self._incoming.end_data()

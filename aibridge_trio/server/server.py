@@ -25,8 +25,8 @@ from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream
 from aibridge_trio.net.tls_contexts import server_context
 from aibridge_trio.server.asgi import Application
 from aibridge_trio.server.connection import Connection
-from aibridge_trio.server.connection_bounds import KEEP_ALIVE, HeadBudget
 from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats
+from aibridge_trio.server.connection_timeouts import KEEP_ALIVE, HeadBudget
 from aibridge_trio.server.descriptors import Reserve
 from aibridge_trio.server.dispatch import service_for
 from aibridge_trio.server.listener import Listener, SocketListener, take

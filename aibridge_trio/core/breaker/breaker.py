@@ -32,13 +32,11 @@ from typing import Literal
 
 from aibridge_trio.core.breaker.cooldown import Cooldown
 from aibridge_trio.core.breaker.failures import Failures
-from aibridge_trio.core.breaker.probe_permit import Permit, Ticket
+from aibridge_trio.core.breaker.probe_permit import PROBE_DEADLINE, Permit, Ticket
 from aibridge_trio.core.breaker.recovery_ramp import Ramp
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.errors import OpenCause
 
-# How long a probe without a verdict keeps its permit, at most (seconds).
-_PROBE_DEADLINE = 30.0
 # The wait of a request that finds all permits of probes taken (seconds): a verdict may free one at any moment.
 _PROBE_WAIT = 1.0
 
@@ -161,7 +159,7 @@ class Breaker:
             return refusal
         permit = Permit(self._generation, caller, now)
         if self._state is State.HALF_OPEN:
-            self._probes[permit] = now + min(self._policy.cooldown, _PROBE_DEADLINE)
+            self._probes[permit] = now + min(self._policy.cooldown, PROBE_DEADLINE)
         return permit
 
     def refusal(self, now: float, caller: Hashable | None = None) -> Refusal | None:

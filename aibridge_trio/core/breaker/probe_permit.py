@@ -6,6 +6,8 @@ import math
 from collections.abc import Hashable
 from typing import NewType
 
+# How long a probe without a verdict keeps its permit, at most (seconds).
+PROBE_DEADLINE = 30.0
 # The generation in which a request was admitted; it holds nothing of the breaker.
 Ticket = NewType("Ticket", int)
 # Of a permit that belongs to no generation: its evidence can only extend a cooldown.

@@ -16,6 +16,6 @@ usage           token counts in the providers' formats.
 secret_mask     hides the central key in an error that quotes it.
 wanted_members  names to look for in a request body, and the values to expect.
 json_members    reads these members from a body that arrives in pieces.
-json_tokens     patterns of JSON's tokens.
+json_lexer      patterns of JSON's tokens.
 model           matches a model's name with configured patterns.
 """

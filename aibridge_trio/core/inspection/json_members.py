@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from aibridge_trio.core.inspection.json_tokens import (
+from aibridge_trio.core.inspection.json_lexer import (
     BOM,
     LONGEST_RAW,
     PART_OF_ESCAPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
-from aibridge_trio.core.inspection.json_tokens import DECODER, LONGEST_TEXT, SPACES, STRING, VALUE, WS
+from aibridge_trio.core.inspection.json_lexer import DECODER, LONGEST_TEXT, SPACES, STRING, VALUE, WS
 
 
 class Kind(Enum):

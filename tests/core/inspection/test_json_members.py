@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aibridge_trio.core.inspection.json_lexer import LONGEST_TEXT
 from aibridge_trio.core.inspection.json_members import MAX_STEPS, MemberReader
-from aibridge_trio.core.inspection.json_tokens import LONGEST_TEXT
 from aibridge_trio.core.inspection.wanted_members import Kind, Value, Wanted
 
 WANTED = Wanted("model", "background")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aibridge_trio.core.inspection.json_tokens import LONGEST_TEXT
+from aibridge_trio.core.inspection.json_lexer import LONGEST_TEXT
 from aibridge_trio.core.inspection.wanted_members import Kind, Value, Wanted
 
 WANTED = Wanted("model", "background")

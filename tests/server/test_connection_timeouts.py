@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.server.asgi import Receive, Scope, Send
-from aibridge_trio.server.connection_bounds import ALL_HEADS, FREE_HEAD, HeadBudget
+from aibridge_trio.server.connection_timeouts import ALL_HEADS, FREE_HEAD, HeadBudget
 from tests.server.test_connection import GET, MIB, OK, Serve, ok, post, serve, until_left
 from tests.server.test_reader import refuse
 

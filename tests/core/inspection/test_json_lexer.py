@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.inspection.json_tokens import (
+from aibridge_trio.core.inspection.json_lexer import (
     LONGEST_RAW,
     LONGEST_TEXT,
     PART_OF_ESCAPE,
