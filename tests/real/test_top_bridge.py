@@ -201,7 +201,8 @@ def test_a_stranger_without_a_screen(status: int, kind: str, flag: str) -> None:
 
 SILENCE = """
 import sys
-from aibridge_trio import cli, client
+from aibridge_trio.admin import client
+from aibridge_trio.cli import main as cli
 client._TIMEOUT = 0.2
 sys.exit(cli.main(sys.argv[1:]))
 """

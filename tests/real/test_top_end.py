@@ -107,7 +107,7 @@ def test_a_terminal_that_goes_away(bridge: Bridge, tmp_path: Path, script: str) 
 
 CRASH = """
 import itertools, sys
-from aibridge_trio import cli
+from aibridge_trio.cli import main as cli
 from aibridge_trio.top import dashboard
 real, turns = dashboard.frame, itertools.count()
 dashboard.frame = lambda *given: real(*given) if next(turns) < 3 else 1 / 0
