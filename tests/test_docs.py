@@ -109,7 +109,7 @@ def test_verdicts_and_exit_statuses_are_documented() -> None:
 
 
 def test_the_readmes_check_is_what_ci_runs() -> None:
-    """What a newcomer is told to run is what must pass."""
+    """The check that the README tells a contributor to run is the one that CI runs."""
     [command] = re.findall(r"^python3 -m venv .*scripts/check$", README, re.MULTILINE)
     assert command in (ROOT / ".ci" / "run").read_text()
 

@@ -23,6 +23,7 @@ HELD = [
     "packaging",
     "tools",
     "aibridge_trio",
+    "tests",
 ]
 TURNS = {
     "… is told": r"\b(?:is|are|was|were|be|been|being) told\b(?! apart)|\btold (?:so|at once|to wait)\b",

@@ -151,7 +151,7 @@ def test_each_library_is_imported_in_few_places(library: str) -> None:
 
 
 def test_no_circles() -> None:
-    """No two rooms need each other, however long the way round."""
+    """No module imports itself through other modules, however many they are."""
     graph = {name_of(file): set(imports_of(file, everywhere=False)) for file in FILES}
     done: set[str] = set()
 
@@ -232,7 +232,7 @@ def test_no_vague_names() -> None:
 
 
 def test_every_test_states_a_law() -> None:
-    """A test without a sentence is a test whose failure nobody understands."""
+    """Every test has a docstring, which says what a failure of the test means."""
     for file in (ROOT / "tests").rglob("test_*.py"):
         for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):

@@ -466,7 +466,7 @@ async def test_cancellation_hangs_up(how: str) -> None:
 
 @pytest.fixture
 def authority(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """Somebody whose certificates are trusted."""
+    """A certificate authority that the client trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))

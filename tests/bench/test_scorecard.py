@@ -123,7 +123,7 @@ async def test_an_error_in_a_question_is_a_no() -> None:
 
 
 async def test_who_does_not_run_gets_a_no() -> None:
-    """Nobody answers: every question that can be asked of a port is a no, none an error of ours."""
+    """If no program listens on the port, each question gets a no, and none ends with an error of the scorecard."""
     for question in QUESTIONS:
         if question.number in (1, 5, 13, 19):
             nobody = scene()

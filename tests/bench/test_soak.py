@@ -165,7 +165,7 @@ def test_all_that_may_go_wrong_does() -> None:
 
 
 def test_each_provider_has_its_bad_times() -> None:
-    """One after the other, each is overloaded and well again; whoever is no caller of ours is always answered."""
+    """The providers are overloaded one at a time; another program's request always gets a plain answer."""
     when = [[number for number in range(3_000) if answers.overloaded(name, number)] for name in PROVIDERS]
     assert all(50 < len(each) < 300 for each in when)
     assert not set(when[0]) & set(when[1]) | set(when[1]) & set(when[2])
@@ -250,7 +250,7 @@ def test_its_options_are_documented() -> None:
 
 @pytest.mark.real
 def test_a_bridge_that_is_well(capsys: pytest.CaptureFixture[str]) -> None:
-    """A few hundred requests through the real program: nothing is left, all that is looked at is told."""
+    """A few hundred requests through the real program leave nothing behind, and the soak prints every measure."""
     status = main(["--requests", "400", "--rests", "2"])
     said = capsys.readouterr().out
     assert status == 0, said

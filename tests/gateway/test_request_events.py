@@ -1,4 +1,4 @@
-"""Whose time is whose: at the provider, in the bridge's queue, and the caller's whole wait."""
+"""A request's times: at the provider, in the bridge's queue, and the caller's whole wait."""
 
 from __future__ import annotations
 

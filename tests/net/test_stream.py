@@ -124,7 +124,7 @@ async def test_a_reset_is_seen_to_be_one(plain: Open) -> None:
 
 
 async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use(plain: Open) -> None:
-    """Closing it twice, or using it behind that, is no surprise to anybody."""
+    """A stream may be closed twice; a call on a closed stream raises a connection error."""
     async with plain() as (_, wire), trio.open_nursery() as nursery:
         woken: list[str] = []
 

@@ -92,7 +92,7 @@ def test_wherever_a_caller_stops_and_however_it_ends(bridge: Bridge, state: str)
     "said", [b"GET / HTTP/1.1\r\nhost: localhost\r\n", b"\r\n", b"", b"GET /" + b"x" * 60_000]
 )
 def test_a_head_that_does_not_end_holds_no_slot(provider: Provider, said: bytes) -> None:
-    """Byte by byte or not at all: who has not asked for anything takes nobody's place."""
+    """A caller whose request head is incomplete holds no slot, whether it sends byte by byte or not at all."""
     with a_bridge("--max-concurrency", "1", provider=provider) as bridge, ExitStack() as stack:
         slow = [stack.enter_context(bridge.stranger()) for _ in range(MANY)]
         for byte in said[:20]:
@@ -151,7 +151,7 @@ BOMBS = {
 
 
 def told(stranger: socket.socket, data: bytes) -> bytes:
-    """Say this and hear meanwhile."""
+    """Send this, read the answer at the same time, and return it."""
     answers: list[bytes] = []
     reader = threading.Thread(target=lambda: answers.append(heard(stranger)))
     reader.start()

@@ -187,7 +187,7 @@ WHOLE: dict[str, tuple[Say, int, bytes]] = {
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_an_answer_ends_where_it_says(before: Bridge, liar: Liar, name: str) -> None:
-    """What is behind its end is nobody's: the next requests get answers of their own."""
+    """Bytes after an answer's end are discarded, and the next requests get answers of their own."""
     liar.say, status, body = WHOLE[name]
     with unharmed(before):
         for _ in range(3):

@@ -357,7 +357,7 @@ def test_who_stays_does_not_hold_it_up(said: bytes) -> None:
     """A peer that says something strange, or nothing, and stays, is no reason to wait for the grace's end."""
     with a_bridge("--graceful-timeout", "1m") as bridge, bridge.stranger() as stranger:
         stranger.sendall(said)
-        assert bridge.caller.get("/").status_code == 200  # the bridge has heard the stranger before
+        assert bridge.caller.get("/").status_code == 200  # the bridge has read the stranger's bytes before
         bridge.process.signal()
         assert bridge.process.wait() == 0
 

@@ -231,7 +231,7 @@ async def test_a_close_that_was_asked_for_is_given(autojump_clock: MockClock, se
 
 
 async def test_who_leaves_in_any_phase_is_missed_at_once(autojump_clock: MockClock, serve: Serve) -> None:
-    """In a head, a body, a wait, a stream: the application hears it, and the connection is gone."""
+    """When a caller leaves, in whatever phase, its connection ends and a running application gets a disconnect."""
     seen: list[str] = []
 
     async def waiting(_: Scope, receive: Receive, __: Send) -> None:

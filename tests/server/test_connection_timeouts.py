@@ -135,7 +135,7 @@ async def test_a_head_that_trickles_is_408(autojump_clock: MockClock, serve: Ser
 
 
 async def test_a_body_that_trickles_is_408(autojump_clock: MockClock, serve: Serve) -> None:
-    """Bytes now and then do not keep a request alive; the application hears that its caller has gone."""
+    """Bytes now and then do not keep a request alive, and the application gets a disconnect."""
     left: list[float] = []
 
     async def app(_: Scope, receive: Receive, __: Send) -> None:

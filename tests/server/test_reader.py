@@ -194,7 +194,7 @@ async def test_a_body_that_is_malformed_from_its_beginning_is_nobodys(
 
 
 async def test_a_body_that_turns_out_malformed_is_400(autojump_clock: MockClock, serve: Serve) -> None:
-    """The application hears that its caller has gone; the caller hears why."""
+    """The application gets a disconnect, and the caller gets a 400."""
     left: list[bool] = []
 
     async def app(_: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Many connections: how they are let in, how they end, and what the application hears of it."""
+"""Many connections: how the server accepts and ends them, and what the application receives."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_stopping_lets_answers_end(autojump_clock: MockClock, serve: Serve
 
 
 async def test_an_answer_that_begins_while_stopping_says_so(autojump_clock: MockClock, serve: Serve) -> None:
-    """The caller hears that it had better go elsewhere."""
+    """The response has `Connection: close`, so the caller opens its next connection elsewhere."""
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await trio.sleep(1)

@@ -44,7 +44,7 @@ class Narrow:
 
 
 async def test_who_stops_reading_is_dropped(autojump_clock: MockClock, serve: Serve) -> None:
-    """After a minute without a byte taken the connection is reset, and the application hears it."""
+    """A caller that reads nothing for a minute has its connection reset, and the application gets a disconnect."""
     seen: list[str] = []
     site = await serve(streaming(seen))
     caller = await site.call()

@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Breaker:
-    """Closed, open until a time, or half-open: its time is over and nobody has succeeded yet."""
+    """Closed, open until a time, or half-open: that time has passed, and no probe has succeeded yet."""
 
     terms: Terms
     threshold: int
@@ -166,7 +166,7 @@ class Gateway:
 
 @dataclass(slots=True)
 class Relay:
-    """One request to the provider, and its answer back to the caller; `last` is told what becomes of it."""
+    """One request to the provider and its answer back; only the `last` attempt relays a 503 or a break."""
 
     gateway: Gateway
     caller: trio.SocketStream

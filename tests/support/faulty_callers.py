@@ -204,7 +204,7 @@ class FaultyCallers:
             return  # whatever was to follow, the head of an answer is all of it
         told = ledger.told[ask.id]
         assert answer.status == told.status, about
-        if told.open_ended and disturbed:  # where it is cut off, nobody can see it
+        if told.open_ended and disturbed:  # such a body does not show where it was cut off
             assert told.body.startswith(answer.body), about
         else:
             assert answer.body == told.body, about

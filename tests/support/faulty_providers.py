@@ -92,7 +92,7 @@ class FaultyProvider:
             await trio.sleep(draw.random() * 20)
         self._before[end] = reading.id
         self._rest[end] = reading.unread
-        # Whoever has begun to use this connection again meets its end.
+        # A request that the bridge has begun to send on this connection again fails at its end.
         self._ledger.blind_faults += bool(plan.leaves and not end.silent)
         return not plan.leaves
 

@@ -1,8 +1,9 @@
 """The smallest shell with job control: it starts one job, sees it stop, and puts it into the foreground again.
 
-`job_shell.py TELL HEAR PROGRAM ...` with a terminal as its standard input. TELL is the descriptor on which it
-tells the job's process id, then each stop (`stopped SIGNAL`) and the end (`ended STATUS`), a line each. HEAR
-brings `fg` or `bg` for a job that is stopped. With `alone PROGRAM ...` no shell stays, as over `ssh -t`.
+`job_shell.py OUT IN PROGRAM ...` runs with a terminal as its standard input. OUT is the descriptor to which the
+shell writes the job's process id, then each stop (`stopped SIGNAL`) and the end (`ended STATUS`), a line each. IN
+is the descriptor from which it reads `fg` or `bg` for a stopped job. With `alone PROGRAM ...` no shell stays, as
+over `ssh -t`.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class MemoryWire:
         self._listen()
 
     def _listen(self) -> None:
-        """Hear of the end."""
+        """Call `_end` when the other end closes."""
         put_eof = self.stream.receive_stream.put_eof
 
         def ended() -> None:
@@ -301,7 +301,7 @@ class Network:
 
 @dataclass
 class Running:
-    """A running bridge: `client` calls it, `admin` operates it, `signals` stops it, `events` heard it."""
+    """A running bridge: `client` calls it, `admin` operates it, `signals` stops it, `events` has its events."""
 
     bridge: Bridge
     signals: trio.MemorySendChannel[int]

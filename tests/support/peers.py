@@ -128,5 +128,5 @@ class Ledger:
     # Providers' faults before it was known whose request they hit, and answers that only these explain.
     blind_faults: int = 0
     unexplained: int = 0
-    ending: bool = False  # the bridge was told to end
+    ending: bool = False  # the bridge has got a stop signal
     outcomes: Counter[str] = field(default_factory=Counter)

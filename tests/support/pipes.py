@@ -77,7 +77,7 @@ class End(trio.abc.HalfCloseableStream):
         if flow.ended:
             raise trio.ClosedResourceError
         if flow.broken:
-            # What comes where nobody is makes the other kernel reset the connection.
+            # Data for a closed socket makes the other kernel reset the connection.
             self._incoming.break_off()
             raise trio.BrokenResourceError
         size = min(len(data), self.room)

@@ -132,7 +132,7 @@ class Process:
         return status
 
     def end(self, *, kindly: bool = True) -> None:
-        """End it if it still runs, by a signal that it hears if `kindly`; there is nothing left of it then."""
+        """End the process if it still runs, with SIGTERM before SIGKILL if `kindly`, and release its resources."""
         try:
             if kindly and self._popen.poll() is None:
                 self._popen.terminate()
@@ -294,7 +294,7 @@ class Bridge:
         with self.caller.stream("POST", path, json=ask, headers={"authorization": f"Bearer {key}"}) as answer:
             pieces = answer.iter_raw()
             assert next(pieces)
-            yield pieces  # whoever loses the iterator loses the connection
+            yield pieces  # the connection closes when the iterator is dropped
 
     @contextmanager
     def gpt(

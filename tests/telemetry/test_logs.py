@@ -77,7 +77,7 @@ SILENT: list[Event] = [
 
 
 def tell(listener: Log, event: Event) -> None:
-    """Let it hear an event."""
+    """Publish an event to this log."""
     bus = EventBus()
     bus.subscribe(listener.handlers)
     bus.publish(event)

@@ -396,7 +396,7 @@ def caller(n: int) -> Caller:
 
 
 def tell(listener: Status, event: Event) -> None:
-    """Let it and its counters hear an event."""
+    """Publish an event to this status and its counters."""
     bus = EventBus()
     bus.subscribe(listener._counters.handlers)
     bus.subscribe(listener.handlers)

@@ -58,7 +58,7 @@ class Provider:
             await trio.sleep_forever()
 
     async def requested(self, marker: bytes = b"\r\n\r\n", times: int = 1) -> None:
-        """Wait until the last connection has heard this, so many times."""
+        """Wait until the marker has come this many times on the last connection."""
         while self.heard[-1].count(marker) < times:
             await self._news.wait()
 
@@ -133,7 +133,7 @@ async def whole(response: Response) -> bytes:
 
 
 def nothing() -> None:
-    """Hear that the connection stands."""
+    """Ignore that there is a connection."""
 
 
 # The bytes that go up

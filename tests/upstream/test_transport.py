@@ -21,7 +21,7 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 class Host:
-    """A host byte by byte: `spoken` keeps what each connection has heard, `ended` counts those that ended."""
+    """A host: `connections` has the bytes that each has received, `ended` counts those that were closed."""
 
     def __init__(self, network: Network, speak: Callable[[Stream], Awaitable[None]], name: str = "host") -> None:
         self.connections: list[bytearray] = []

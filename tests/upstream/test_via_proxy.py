@@ -176,7 +176,7 @@ async def test_a_kept_connection_that_ends_says_nothing() -> None:
 async def test_an_answer_that_ends_with_its_connection_needs_a_close_notify(
     through: str, close_notify: bool
 ) -> None:
-    """Over TLS an end without close_notify may be anybody's: the answer is broken (RFC 9112, 9.8)."""
+    """Over TLS an answer that ends without close_notify is broken: an attacker may have cut it (RFC 9112, 9.8)."""
     authority = trustme.CA()
     server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     authority.issue_cert("127.0.0.1").configure_cert(server)

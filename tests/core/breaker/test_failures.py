@@ -1,4 +1,4 @@
-"""Whose failures count, against counting all facts from scratch."""
+"""The failures that count are compared with a count of all facts from scratch."""
 
 from __future__ import annotations
 

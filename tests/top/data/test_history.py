@@ -72,7 +72,7 @@ def test_rates_are_differences_of_counters_over_the_time_between(
 @given(STEPS, st.booleans())
 def test_nothing_is_counted_twice_and_nothing_is_lost(steps: list[Step], tells_start: bool) -> None:
     """The sparklines' spans hold each request and reject once, whatever restarts, bursts and gaps there were."""
-    # The trace is longer than what the steps take only if nobody waits for long.
+    # The trace is longer than what the steps take only if no step waits for long.
     brief = [replace(step, after=min(step.after, 4.0)) for step in steps]
     world = played(brief, tells_start=tells_start)
     spans = pictured(world.history).spans

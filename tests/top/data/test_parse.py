@@ -300,7 +300,7 @@ def test_a_bridge_that_does_not_tell_when_it_started_is_read() -> None:
 
 
 def test_an_older_bridge_is_read_with_all_that_is_new_off() -> None:
-    """Who knows neither queue, scopes, keys that rest nor shadow has none of them; all else is as ever."""
+    """A document without queue, scopes, key cooldowns and shadow is read as with these off, else unchanged."""
     document = read(a_document(100.0, older))
     new = a_document(100.0)
     new["queue"]["wait_s"]["buckets"] = new["would_reject"] = {}

@@ -89,7 +89,7 @@ def test_three_sick_providers_keep_their_statuses_in_little_room() -> None:
 
 @pytest.mark.parametrize(("part", "is_told"), [(0.05, False), (0.3, True)])
 def test_some_refusals_are_ordinary(part: float, is_told: bool) -> None:
-    """A caller makes mistakes now and then; where it is every third answer, it is told, with the share."""
+    """The headline ignores a few answers with 400, and names them with their share when every third is one."""
     said = told(failing("openai", {"400": part}))
     assert (said != WELL) == is_told
     assert not is_told or said.startswith(("openai: 3", "openai: 2"))
