@@ -30,7 +30,7 @@ ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A request has passed the limits and goes to its provider."""
+    """A request has passed the limits; a check of its body or the breaker may still reject it."""
 
     provider: str
     caller: Caller

@@ -1,8 +1,8 @@
 """A request's way through the limits: enter → charge_rate → acquire → wait_turn → leave.
 
-The slot comes first: it is the cheapest reject, and must hold when all else is slow. A request without a slot
-costs no hash and no table entry. Where requests may queue, every check that needs no wait runs before the wait,
-and the rate is charged when the request has all that it needs.
+The slot comes first: it is the cheapest reject, and must hold when all else is slow. Without a queue, a request
+that finds no slot costs no hash and no table entry. Where requests may queue, every check that needs no wait runs
+before the wait, and a request that waits is charged against its rate at its turn.
 """
 
 from __future__ import annotations
@@ -126,7 +126,10 @@ class RequestLease(Lease):
         self._turn.set()
 
     def _update_budget(self) -> None:
-        """Bring the rate's headers up to date, where the rate is charged later than `charge_rate`."""
+        """Where requests queue for the rate: update the reply's headers, and set the timer of `run` anew.
+
+        Without the timer, requests that queue for this caller's rate would wait too long.
+        """
         limiter = self._admission.limiter
         if limiter.queues_for_rate and limiter.rate:
             self._budget[:] = _headers(limiter.rate.budget(self.caller, self._admission.clock()))

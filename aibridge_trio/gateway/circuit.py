@@ -179,9 +179,7 @@ class Circuit:
         if self.enabled:
             answer = self._breaker.issue_ticket(self.clock(), caller and caller.key)
             if isinstance(answer, Refusal):
-                self._refuse(
-                    answer, would_reject
-                )  # in shadow: admitted without a ticket, its evidence not counted
+                self._refuse(answer, would_reject)  # in shadow: admitted without a ticket
             else:
                 attempt.ticket = answer
         return attempt
@@ -197,7 +195,7 @@ class Circuit:
             self._reschedule()
 
     def refusal(self, caller: Caller | None = None) -> CircuitOpen | None:
-        """Return the reject of a request that needs no permit, None if the breaker is not open."""
+        """Refuse a request if the breaker is open: return the reject, else None. It counts as a refusal."""
         if not self.enabled:
             return None
         refusal = self._breaker.refusal(self.clock(), caller and caller.key)

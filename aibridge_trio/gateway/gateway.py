@@ -86,13 +86,13 @@ class Gateway:
             await reply.end()
 
     async def _serve(self, request: Request, reply: Reply, record: Record, lease: RequestLease) -> None:
-        """Identify the caller, match the route, pass the limits, and forward; or raise the reject."""
+        """Identify the caller, pass the limits, match the route, and forward; or raise the reject."""
         record.caller = caller = self._callers.identify(request)  # 400 bad_request
         lease.charge_rate(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
         if not lease.acquire(caller, target.name, record.would_reject):
-            target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, not after it
+            target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, if there is one
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queued(), self._lifecycle.interruptible():
                 await lease.wait_turn(h.caller_timeout(request.headers) * _QUEUE_PART)

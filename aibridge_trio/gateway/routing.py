@@ -58,7 +58,7 @@ class Ping:
     pattern: ClassVar[str] = "other"
 
     def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
-        """Do nothing: a ping is never rejected."""
+        """Do nothing: no check but the limits can reject a ping."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The providers: what they serve, how they take keys and how they word errors. A new one is added to `ALL`.
+"""The providers: what they serve, how they take keys and how they word errors.
 
 Terms:
 

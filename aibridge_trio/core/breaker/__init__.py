@@ -11,7 +11,7 @@ cooldown       how long a breaker stays open; for a key: how long it is refused.
 probe          a request that a half-open breaker admits.
 permit         leave to make one attempt; settled with the attempt's evidence.
 ticket         for a request whose body is still being read: admitted so far, no permit yet.
-generation     the time between two transitions; permits belong to one.
+generation     the time between two transitions or overrides; permits belong to one.
 ramp           after an outage, the growing share of requests that is admitted.
 retry hint     what a provider says of when to come back (`Retry-After`, reset times of quotas).
 

@@ -163,7 +163,7 @@ class Breaker:
         return permit
 
     def refusal(self, now: float, caller: Hashable | None = None) -> Refusal | None:
-        """Return the refusal of a request that needs no permit: only an open breaker refuses it."""
+        """Refuse a request if the breaker is open, else None. Not a query: `Failures` counts the refusal."""
         self.advance(now)
         if self._state is not State.OPEN:
             return None

@@ -11,7 +11,7 @@ turn        the moment at which a queued request gets all that it lacks. Of the 
 lane        a queued request's provider: the part of a caller's queue that waits for the same share
 refusal     why the limiter refuses a request, and when to come back
 shadow      a limit in shadow (--shadow) only counts what it would refuse
-budget      what is left of a caller's rate in the current second
+budget      what is left of a caller's rate in the last second
 pace        slots released per second, estimated
 
 In reading order:

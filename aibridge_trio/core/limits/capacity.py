@@ -1,7 +1,7 @@
 """The three concurrency limits together: slots in all, shares per caller, shares per provider.
 
-A limit in shadow is counted but never missing: a request that finds it exhausted goes on without holding any of
-it, so that other requests are counted as if that one had not come.
+A limit in shadow is counted but delays no request: a request that finds it exhausted goes on without holding any
+of it, so that other requests are counted as if that one had not come.
 """
 
 from __future__ import annotations

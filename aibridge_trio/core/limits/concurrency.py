@@ -2,8 +2,9 @@
 
 The calls for one request: enter → charge_rate → acquire → (join_queue → its turn) → leave.
 
-1. A request is in flight while it holds a slot and a share of its caller's and its provider's limit. With a
-   queue it is counted against its caller's rate at that moment, else by `charge_rate`.
+1. A request is in flight while it holds a slot and a share of its caller's and its provider's limit.
+   `charge_rate` counts it against its caller's rate. Only a request that may still queue, because it has no slot
+   or its rate is exhausted, is counted at its turn instead.
 2. A request that lacks one of these waits if the queue accepts it. Meanwhile it holds none of them and is not
    counted. Without a queue it is refused.
 3. Nothing stays free while a queued request could use it: what a request gives back goes to the next in turn at
@@ -138,7 +139,7 @@ class ConcurrencyLimiter:
         return Refusal("queue_timeout", _bounded(expected))
 
     def uncharge_rate(self, lease: Lease) -> None:
-        """Undo a lease's `charge_rate`: its request does not go up, or not yet."""
+        """Undo the charge of a lease, by `charge_rate` or at its turn: its request does not go up, or not yet."""
         if lease.charged_at is not None:
             self._rate_waiters.refund(lease.caller, lease.charged_at)
             lease.charged_at = None
