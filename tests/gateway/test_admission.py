@@ -162,7 +162,7 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
 
 
 async def test_a_request_whose_caller_left_at_its_turn_does_not_go_up(autojump_clock: MockClock) -> None:
-    """The slot became free, and before the task that waited for it ran again, it was cancelled."""
+    """A waiting request that is cancelled after a slot became free, and before its task ran, does not go up."""
     told: list[Event] = []
     admission = Admission(Limits(1, queue_size=5), 0, trio.current_time, told.append)
     caller = CallerIdentifier().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))

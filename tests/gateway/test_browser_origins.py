@@ -91,13 +91,13 @@ def test_foreign_names(host: bytes) -> None:
 
 
 def test_a_request_without_a_host_passes() -> None:
-    """No browser leaves it out."""
+    """A request without a Host passes, because no browser leaves it out."""
     Origins().check_host(request())
 
 
 @pytest.mark.parametrize("host", [b"bridge.example", b"Bridge.Example:80", b"bridge.example.", b"10.0.0.7:4001"])
 def test_names_that_were_allowed(host: bytes) -> None:
-    """Of the allowed names any case, any port, rooted or not."""
+    """An allowed name passes in any case, with any port, with or without a final dot."""
     Origins(HOSTS.parse("bridge.EXAMPLE., 10.0.0.7")).check_host(request((b"host", host)))
 
 
@@ -109,7 +109,7 @@ def test_any_bytes_are_a_name_or_none(host: bytes) -> None:
 
 
 def test_a_long_value_is_cut_and_printable() -> None:
-    """What is quoted of a caller's is short, and moves no cursor."""
+    """A caller's value is quoted cut and printable, so that it moves no cursor."""
     with pytest.raises(ForbiddenOrigin) as caught:
         Origins().check_host(request((b"host", b"\x1b]0;" + b"x" * 5000)))
     assert len(str(caught.value)) < 200
@@ -135,7 +135,7 @@ def page(*headers: tuple[bytes, bytes], origins: str = "", scheme: bytes = b"htt
     ],
 )
 def test_its_own_pages_and_programs_pass(headers: list[tuple[bytes, bytes]]) -> None:
-    """So do an address that was typed, and Node's fetch, which says its mode only."""
+    """The bridge's own pages, a typed address and Node's fetch, which sends its mode only, pass."""
     assert page(*headers) is None
 
 
@@ -161,13 +161,13 @@ def test_its_own_pages_and_programs_pass(headers: list[tuple[bytes, bytes]]) -> 
     ],
 )
 def test_other_pages_are_refused(headers: list[tuple[bytes, bytes]]) -> None:
-    """Whatever says that a page of another origin asks; the reject names the remedy."""
+    """A header that shows a page of another origin is refused, and the reject names the remedy."""
     with pytest.raises(ForbiddenOrigin, match="--allowed-origins"):
         page(*headers)
 
 
 def test_the_scheme_is_part_of_an_origin() -> None:
-    """Behind TLS its pages are https, and the scheme's own port may be left out."""
+    """Behind TLS the bridge's own pages are https, and the scheme's default port may be left out."""
     assert page((b"origin", b"https://localhost:4001"), scheme=b"https") is None
     with pytest.raises(ForbiddenOrigin):
         page((b"origin", b"http://localhost:4001"), scheme=b"https")
@@ -211,7 +211,7 @@ def test_what_is_no_host_is_a_mistake(text: str) -> None:
 
 
 async def test_a_foreign_page_costs_nothing(autojump_clock: MockClock, network: Network) -> None:
-    """It is refused before slot and rate, on every path, and no provider is dialled."""
+    """A foreign page's request is refused on every path before slot and rate, and no provider is dialled."""
     async with network.bridge(max_concurrency=1, rate_limit=1) as bridge:
         for path in ("/", "/openai/v1", "/nowhere", CHAT):
             for headers in (
@@ -250,7 +250,7 @@ async def test_the_names_in_bind_are_known(
 
 
 async def test_an_allowed_page_may_read_the_answer(autojump_clock: MockClock, network: Network) -> None:
-    """Answers and rejects say so, once, in place of what the provider says; its Vary stays."""
+    """Answers and rejects name the allowed origin once, instead of the provider's value; its Vary stays."""
     await network.answer("openai", ok)
     async with network.bridge(allowed_origins=(APP,)) as bridge:
         headers = {"origin": APP, "sec-fetch-site": "cross-site"}
@@ -265,7 +265,7 @@ async def test_an_allowed_page_may_read_the_answer(autojump_clock: MockClock, ne
 
 
 async def test_preflights_of_allowed_pages_are_answered(autojump_clock: MockClock, network: Network) -> None:
-    """204 without a slot or the rate; of other pages they are refused, and any other OPTIONS goes its way."""
+    """An allowed page's preflight gets 204 without slot or rate; others get 403; another OPTIONS is routed."""
     asked = {
         "origin": APP,
         "access-control-request-method": "POST",
@@ -288,7 +288,7 @@ async def test_preflights_of_allowed_pages_are_answered(autojump_clock: MockCloc
 
 
 async def test_behind_a_trusted_proxy_its_pages_are_https(autojump_clock: MockClock, network: Network) -> None:
-    """A proxy that speaks TLS says the Host as it came; from elsewhere https is another origin."""
+    """Behind a trusted proxy the bridge's own pages may be https; for other peers https is another origin."""
     headers = {"host": "bridge.example", "origin": "https://bridge.example", "sec-fetch-site": "same-origin"}
     from ipaddress import ip_network
 
@@ -299,7 +299,7 @@ async def test_behind_a_trusted_proxy_its_pages_are_https(autojump_clock: MockCl
 
 
 async def test_while_it_drains_a_foreign_page_is_told_so(autojump_clock: MockClock, network: Network) -> None:
-    """Draining comes first."""
+    """While the bridge drains, a foreign page's request is refused with shutting_down."""
     async with network.bridge(drain_delay=5.0) as bridge:
         bridge.bridge.lifecycle.phase = "stopping"
         answer = await bridge.client.get("/", headers={"origin": "null"})
@@ -307,7 +307,7 @@ async def test_while_it_drains_a_foreign_page_is_told_so(autojump_clock: MockClo
 
 
 async def test_the_operator_s_listener_refuses_pages_too(autojump_clock: MockClock, network: Network) -> None:
-    """Pages of other origins are refused there as well, and allowed names are known."""
+    """The admin listener refuses pages of other origins as well, and knows the allowed names."""
     async with network.bridge(allowed_hosts=("ops.example",)) as bridge:
         for headers in ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}):
             answer = await bridge.admin.get("/status", headers={"host": "localhost", **headers})

@@ -72,7 +72,7 @@ DOCUMENT = json.dumps({"messages": ["x" * 20_000, "y\n" * 20_000], "model": "gpt
 @pytest.mark.parametrize("size", [1, 1000, 16_384, 1 << 20])
 @pytest.mark.parametrize("body", [DOCUMENT, b'{"model":"gpt-5"}'])
 async def test_a_body_goes_up_as_it_came(body: bytes, size: int) -> None:
-    """In pieces that are neither tiny nor joined to one, byte for byte, and its model is known."""
+    """A body goes up byte for byte, in pieces neither tiny nor joined to one, and its model is known."""
     reader = BodyBuffer(1 << 22, "model")
     request = outgoing(Pieces(body, size))
     with await reader.read(request, "a") as buffered:
@@ -86,7 +86,7 @@ async def test_a_body_goes_up_as_it_came(body: bytes, size: int) -> None:
 
 @pytest.mark.parametrize("coding", [b"gzip", b"x-gzip", b"GZIP", b"deflate", b"zstd"])
 async def test_a_compressed_body_says_its_model(coding: bytes) -> None:
-    """Small and large, unpacked piece by piece, also of several members."""
+    """The model of a compressed body is read, small or large, piece by piece, and of several members."""
     packs: dict[bytes, Callable[[bytes], bytes]] = {b"deflate": zlib.compress, b"zstd": zstd.compress}
     pack = packs.get(coding, gzip.compress)
     assert (await read(pack(DOCUMENT), coding)).model == "gpt-5"
@@ -107,7 +107,7 @@ async def test_a_bomb_is_not_unpacked() -> None:
 
 
 async def test_what_is_not_unpacked_asks_for_no_model() -> None:
-    """Other codings, and several, are the provider's to read; a lie about the coding is refused."""
+    """A body in another coding, or in several, names no model; a lie about the coding is refused."""
     for coding in (b"br", b"aws-chunked", b"gzip, gzip", b"unknown"):
         buffered = await read(b"\x28\xb5\x2f\xfd", coding)
         assert buffered.encoded
@@ -133,7 +133,7 @@ async def test_a_violation_is_refused_unless_the_model_is_known() -> None:
 
 
 async def test_memory_comes_back_whatever_happens() -> None:
-    """A body that stalls, is too long, is cancelled, or is never sent; and piece by piece while it goes up."""
+    """Memory is released when a body stalls, is too long, cancelled or never sent, and as its pieces go up."""
     reader = BodyBuffer(1 << 20, "model")
     with pytest.raises(BadRequest):
         await reader.read(outgoing(Pieces(DOCUMENT, stalls=True)), "a")
@@ -354,7 +354,7 @@ async def test_a_long_answer_holds_no_body(autojump_clock: MockClock, network: N
 
 
 async def test_a_body_of_the_longest_length_always_fits(autojump_clock: MockClock, network: Network) -> None:
-    """Even where --max-buffered is smaller than --max-body."""
+    """A body of --max-body fits even where --max-buffered is smaller."""
     provider = Provider()
     await network.answer("openai", provider)
     async with network.bridge(**BY_MODEL, max_body=100_000, max_buffered=1000) as bridge:

@@ -124,12 +124,12 @@ def test_a_credential_that_looks_like_an_address_is_not_it() -> None:
 
 
 def test_a_hint_is_the_last_four_of_a_long_credential() -> None:
-    """Of a credential of 16 characters or more the last four are shown."""
+    """The hint of a credential of 16 characters or more is its last four."""
     assert identify(bearer(b"0123456789abwxyz")).hint == "…wxyz"
 
 
 def test_a_short_credential_has_no_hint() -> None:
-    """Of a shorter one nothing is: four characters would be too much of it."""
+    """A credential of fewer than 16 characters has no hint: four would be too much of it."""
     assert identify(bearer(b"0123456789awxyz")).hint == "…"
 
 

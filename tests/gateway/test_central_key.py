@@ -57,14 +57,14 @@ def key(warnings: list[str] | None = None) -> CentralKey:
 
 @pytest.mark.parametrize("name", GOES)
 def test_what_goes_up(name: str) -> None:
-    """Byte for byte, repeated and in order."""
+    """Headers of the list go up byte for byte, repeated and in order."""
     headers = [(name.encode(), b" \xffa "), (name.encode(), b"b")]
     assert key().headers(headers)[:2] == headers
 
 
 @pytest.mark.parametrize("name", STAYS)
 def test_what_stays_behind(name: str) -> None:
-    """Headers that influence the provider or a proxy before it are dropped, and unknown ones."""
+    """Unknown headers, and those that influence the provider or a proxy before it, are dropped."""
     assert key().headers([(name.encode(), b"x")]) == [
         (b"openai-project", b"proj_1"),
         (b"authorization", b"Bearer " + KEY.encode()),
@@ -90,18 +90,18 @@ def test_each_name_is_told_once_and_few_are_remembered() -> None:
     st.sampled_from(["_", "\n", " ", ":"]),
 )
 def test_no_odd_name_goes(text: str, odd: str) -> None:
-    """Names with what another reader may take for a dash, or for the end, stay behind."""
+    """A header name with a byte that another reader may take for a dash, or for the end, is dropped."""
     for start in ("accept-", "content-", "anthropic-", "x-stainless-", "x-codex-"):
         assert len(key().headers([((start + text + odd).encode(), b"")])) == 2
 
 
 def test_no_repr_shows_it() -> None:
-    """Not the key, nor its header."""
+    """The representation shows no key."""
     assert KEY not in repr(key())
 
 
 def test_copilot_has_none() -> None:
-    """Callers' own keys only."""
+    """Copilot has no central key, nor has a provider for which none is configured."""
     assert central_key(COPILOT, Secret(KEY), {}, print) is None
     assert central_key(OPENAI, None, {}, print) is None
 
@@ -110,7 +110,7 @@ def test_copilot_has_none() -> None:
 async def test_beside_a_central_key_only_the_list_goes_up(
     autojump_clock: MockClock, network: Network, path: str
 ) -> None:
-    """On every route; with a caller's own key headers pass as they came."""
+    """On every route only listed headers go up with a central key; with a caller's key all go up as they came."""
     seen: list[Request] = []
 
     async def provider(request: Request, reply: Reply) -> None:

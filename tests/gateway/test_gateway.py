@@ -123,7 +123,7 @@ async def test_headers_go_through_rebuilt(autojump_clock: MockClock, network: Ne
 async def test_a_passed_through_request_keeps_its_accept_encoding(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Only what is read in passing is asked for unencoded."""
+    """The bridge asks for an unencoded answer only where it inspects the answer."""
     seen: list[Request] = []
     await network.answer("openai", recording(seen))
     async with network.bridge() as bridge:
@@ -157,7 +157,7 @@ async def test_the_request_id_is_the_callers_if_sane(
 
 
 async def test_the_providers_request_id_wins(autojump_clock: MockClock, network: Network) -> None:
-    """What support asks for is the provider's id."""
+    """The caller gets the provider's request id, because the provider's support asks for it."""
 
     async def provider(_: Request, reply: Reply) -> None:
         await reply.answer(200, [(b"x-request-id", b"theirs")], b"{}")
@@ -174,7 +174,7 @@ async def test_the_providers_request_id_wins(autojump_clock: MockClock, network:
 async def test_without_a_central_key_the_callers_credential_goes_up_as_it_came(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Scheme, case and spaces included."""
+    """The caller's credential goes up unchanged, with its scheme, case and spaces."""
     seen: list[Request] = []
     await network.answer("openai", recording(seen))
     async with network.bridge() as bridge:
@@ -190,7 +190,7 @@ async def test_without_a_central_key_the_callers_credential_goes_up_as_it_came(
 async def test_a_central_key_replaces_the_callers_credential(
     autojump_clock: MockClock, network: Network, path: str, header: bytes, value: bytes
 ) -> None:
-    """The caller's only names the caller."""
+    """With a central key the caller's credential identifies the caller, and does not go up."""
     seen: list[Request] = []
     for host in ("openai", "anthropic"):
         await network.answer(host, recording(seen))
@@ -215,7 +215,7 @@ async def test_forward_caller_keys_prefers_the_callers(autojump_clock: MockClock
 async def test_stored_data_is_never_shown_with_the_central_key(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """The account's conversations are for its owners' keys."""
+    """Stored conversations can be read with a caller's own key only."""
     await network.answer("openai", ok)
     async with network.bridge(openai_api_key=Secret("k")) as bridge:
         for path in ("/openai/v1/conversations", "/openai/v1/conversations/c", "/openai/v1/responses/r"):
@@ -227,7 +227,7 @@ async def test_stored_data_is_never_shown_with_the_central_key(
 
 
 async def test_copilot_never_gets_a_central_key(autojump_clock: MockClock, network: Network) -> None:
-    """It always uses the caller's."""
+    """Copilot's requests go up with the caller's credential even if other providers have central keys."""
     seen: list[Request] = []
     await network.answer("copilot", recording(seen))
     async with network.bridge(openai_api_key=Secret("k"), anthropic_api_key=Secret("k")) as bridge:
@@ -277,7 +277,7 @@ async def test_bad_input_is_refused_in_place(
     status: int,
     reason: str,
 ) -> None:
-    """None of it reaches a provider, holds a slot after its answer, or writes a traceback."""
+    """No malformed request reaches a provider, holds a slot after its answer, or writes a traceback."""
     async with network.bridge(max_concurrency=1) as bridge:
         answer = await make(bridge.client)  # type: ignore[misc]
         assert isinstance(answer, httpx.Response)
@@ -301,7 +301,7 @@ async def test_bad_input_is_refused_in_place(
     ],
 )
 async def test_tricked_paths_are_400(autojump_clock: MockClock, network: Network, target: bytes) -> None:
-    """What another reader would resolve differently is refused before the allow-list is asked."""
+    """A path that another reader would resolve differently is refused before the allow-list is asked."""
     async with network.bridge():
         stream = network.dial("bridge")
         await stream.send_all(b"GET %s HTTP/1.1\r\nhost: bridge\r\n\r\n" % target)
@@ -429,7 +429,7 @@ async def test_no_repr_of_ours_shows_a_secret(autojump_clock: MockClock, network
 
 
 async def test_what_is_refused_leaves_no_cycle(autojump_clock: MockClock, network: Network) -> None:
-    """To say no is cheap: no frame that a reject came through keeps it, the request, the connection."""
+    """A reject is cheap: no frame that it came through keeps it, the request or the connection."""
     await network.answer("openai", failing(503))
     limits: dict[str, Any] = {"rate_limit": 4, "circuit_breaker": True, "circuit_breaker_failure_threshold": 1}
     async with network.bridge(**limits) as bridge:

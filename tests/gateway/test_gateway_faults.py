@@ -57,7 +57,7 @@ async def test_a_body_announced_too_long_is_413_before_upstream_is_touched(
 async def test_a_body_found_too_long_on_the_way_aborts_upstream(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """413 if no head has gone out; the provider sees its request broken off, and the verdict is neutral."""
+    """If no head has gone out the caller gets 413; the provider's request is aborted; the verdict is neutral."""
     aborted = trio.Event()
 
     async def provider(request: Request, _reply: Reply) -> None:
@@ -103,7 +103,7 @@ async def test_an_upload_that_stalls_is_ended(autojump_clock: MockClock, network
 
 
 async def test_a_refused_connection_is_502(autojump_clock: MockClock, network: Network) -> None:
-    """It says which phase failed, and counts as a failure."""
+    """The 502 names the phase that failed, and the breaker counts a failure."""
     async with network.bridge() as bridge:
         answer = await bridge.client.post(CHAT, content=b"{}")
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (502, "upstream_unreachable")
@@ -113,7 +113,7 @@ async def test_a_refused_connection_is_502(autojump_clock: MockClock, network: N
 
 
 async def test_a_connection_that_does_not_come_about_is_504(autojump_clock: MockClock, network: Network) -> None:
-    """TCP and TLS have a deadline."""
+    """TCP and TLS handshakes are bounded by --connect-timeout."""
     network.blackholes.add("openai")
     async with network.bridge(connect_timeout=10.0) as bridge:
         answer = await bridge.client.post(CHAT, content=b"{}")
@@ -138,7 +138,7 @@ async def test_no_head_in_time_is_504(autojump_clock: MockClock, network: Networ
 
 
 async def test_a_timeout_of_zero_is_none(autojump_clock: MockClock, network: Network) -> None:
-    """Switched off is off: an hour of silence is waited for."""
+    """With the timeouts off the bridge waits through an hour of silence."""
 
     async def slow(request: Request, reply: Reply) -> None:
         await trio.sleep(3600)
@@ -321,7 +321,7 @@ async def test_a_caller_that_leaves_before_the_head_frees_slot_and_provider(
 async def test_a_caller_that_leaves_while_connecting_frees_its_slot(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """Also before a connection stands."""
+    """A caller that leaves before the provider's connection is open frees its slot."""
     network.blackholes.add("openai")
     async with network.bridge(max_concurrency=1) as bridge:
         with trio.move_on_after(2):

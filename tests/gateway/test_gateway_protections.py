@@ -36,7 +36,7 @@ async def test_the_nth_is_admitted_and_the_next_rejected_at_once(
 
 
 async def test_every_request_needs_a_slot(autojump_clock: MockClock, network: Network) -> None:
-    """404s, probes and passed-through ones too; concurrency comes before all else."""
+    """404s, probes and passed-through requests need a slot too, and concurrency is checked before all else."""
     await network.answer("openai", endless)
     async with network.bridge(max_concurrency=1, rate_limit=1) as bridge, trio.open_nursery() as nursery:
         nursery.start_soon(bridge.client.post, CHAT)
@@ -50,7 +50,7 @@ async def test_every_request_needs_a_slot(autojump_clock: MockClock, network: Ne
 async def test_the_admin_listener_answers_when_the_proxy_is_full(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """It shares no limiter with it."""
+    """The admin listener shares no limiter with the proxy."""
     await network.answer("openai", endless)
     async with network.bridge(max_concurrency=1) as bridge, trio.open_nursery() as nursery:
         nursery.start_soon(bridge.client.post, CHAT)
@@ -72,7 +72,7 @@ async def test_a_reject_is_written_after_its_slot_is_back(autojump_clock: MockCl
 
 
 async def test_the_rate_is_counted_by_caller_over_all_routes(autojump_clock: MockClock, network: Network) -> None:
-    """N at once, the next one rejected until exactly a second later; others are not affected."""
+    """N requests pass at once, the next one a second later; other callers are not affected."""
     await network.answer("openai", ok)
     async with network.bridge(rate_limit=2) as bridge:
         alice, bob = {"authorization": "Bearer alice"}, {"x-api-key": "bob"}
@@ -94,7 +94,7 @@ async def test_the_rate_is_counted_by_caller_over_all_routes(autojump_clock: Moc
 
 
 async def test_the_providers_own_ratelimit_headers_win(autojump_clock: MockClock, network: Network) -> None:
-    """Ours stand only where upstream sent none of those names."""
+    """The bridge's rate headers are sent only where the provider sent none of those names."""
 
     async def provider(_: Request, reply: Reply) -> None:
         await reply.answer(200, [(b"x-ratelimit-limit", b"9")], b"{}")
@@ -110,7 +110,7 @@ async def test_the_providers_own_ratelimit_headers_win(autojump_clock: MockClock
 
 
 async def test_the_breaker_opens_refuses_probes_and_closes(autojump_clock: MockClock, network: Network) -> None:
-    """429s trip it; open, nothing reaches the provider and Retry-After is what is left; probes close it."""
+    """429s open the breaker; while open nothing goes up and Retry-After is the rest; probes close it."""
     status = 429
     calls = 0
 
@@ -147,7 +147,7 @@ async def test_the_breaker_opens_refuses_probes_and_closes(autojump_clock: MockC
 
 
 async def test_one_breaker_per_provider_for_all_callers(autojump_clock: MockClock, network: Network) -> None:
-    """Different callers' failures count together, and not for another provider's breaker."""
+    """Failures of different callers add up in one breaker, and count for no other provider's."""
     for host in ("openai", "anthropic"):
         await network.answer(host, failing(503))
     async with network.bridge(circuit_breaker=True) as bridge:
@@ -159,7 +159,7 @@ async def test_one_breaker_per_provider_for_all_callers(autojump_clock: MockCloc
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 500, 502])
 async def test_other_statuses_never_trip(autojump_clock: MockClock, network: Network, status: int) -> None:
-    """They are the request's or the provider's own affair, and relayed as they are."""
+    """Other statuses never open the breaker, and are relayed as they are."""
     await network.answer("openai", failing(status, b'{"error":{"message":"m"}}'))
     async with network.bridge(circuit_breaker=True) as bridge:
         for _ in range(10):
@@ -169,7 +169,7 @@ async def test_other_statuses_never_trip(autojump_clock: MockClock, network: Net
 
 
 async def test_an_exhausted_account_never_trips(autojump_clock: MockClock, network: Network) -> None:
-    """Waiting would not help, and the provider is well."""
+    """An exhausted account never opens the breaker: waiting would not help, and the provider is well."""
     await network.answer("openai", failing(429, b'{"error":{"code":"insufficient_quota"}}'))
     async with network.bridge(circuit_breaker=True) as bridge:
         for _ in range(10):
@@ -231,7 +231,7 @@ async def test_an_overload_event_inside_a_200_trips(
 
 
 async def test_half_open_lets_only_so_many_probe(autojump_clock: MockClock, network: Network) -> None:
-    """Three probes hang, the fourth request is to come back in a second; after their deadline others may probe."""
+    """While three probes hang a fourth request is rejected for a second; after their deadline others may probe."""
     network.blackholes.add("openai")
     async with network.bridge(circuit_breaker=True, connect_timeout=1.0) as bridge, trio.open_nursery() as nursery:
         for _ in range(5):

@@ -27,7 +27,7 @@ def offering(*offers: bytes) -> Request:
     "offers", [[b"websocket"], [b"WebSocket"], [b"h2c, websocket"], [b"websocket/13"], [b"h2c", b" websocket "]]
 )
 def test_a_websocket_is_refused(offers: list[bytes]) -> None:
-    """In whatever case, list or header it stands: its caller can do nothing with an ordinary answer."""
+    """An offer of a WebSocket is refused, in whatever case, list or header it stands."""
     with pytest.raises(UpgradeRefused):
         FRONT.check(offering(*offers), REPLY)
 
@@ -36,5 +36,5 @@ def test_a_websocket_is_refused(offers: list[bytes]) -> None:
     "offers", [[], [b""], [b"h2c"], [b"TLS/1.2, HTTP/2.0"], [b"not-websocket"], [b"\xff/websocket"]]
 )
 def test_any_other_offer_is_ignored(offers: list[bytes]) -> None:
-    """RFC 9110, 7.8: a server may, and goes on in HTTP/1.1."""
+    """Any other offer is ignored, as a server may (RFC 9110, 7.8), and HTTP/1.1 goes on."""
     assert FRONT.check(offering(*offers), REPLY) is None

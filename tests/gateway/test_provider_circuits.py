@@ -149,7 +149,7 @@ async def test_a_word_counts_from_its_head(autojump_clock: MockClock, network: N
 
 
 async def test_a_late_first_byte_is_a_failure(autojump_clock: MockClock, network: Network) -> None:
-    """It counts in the moment in which it is late, though the answer comes in the end, and is relayed."""
+    """A first byte counts as a failure when it becomes late, and the answer is relayed all the same."""
     provider = Provider()
     provider.body_after = 60.0
     await network.answer("openai", provider)
@@ -168,7 +168,7 @@ async def test_a_late_first_byte_is_a_failure(autojump_clock: MockClock, network
 
 @pytest.mark.parametrize("asked", [True, False])
 async def test_a_first_byte_in_time_is_none(autojump_clock: MockClock, network: Network, asked: bool) -> None:
-    """What comes in time is judged as ever; without the option nothing is ever late."""
+    """An answer in time gets its ordinary verdict; without the option no first byte is late."""
     provider = Provider()
     provider.head_after, provider.body_after = (5.0, 14.0) if asked else (300.0, 200.0)
     await network.answer("openai", provider)
@@ -180,7 +180,7 @@ async def test_a_first_byte_in_time_is_none(autojump_clock: MockClock, network: 
 
 
 async def test_a_slow_upload_is_not_the_providers_slowness(autojump_clock: MockClock, network: Network) -> None:
-    """The time runs from when all of the request is on its way."""
+    """The first byte's time begins when the whole request is on its way."""
     provider = Provider()
     await network.answer("openai", provider)
 
@@ -195,7 +195,7 @@ async def test_a_slow_upload_is_not_the_providers_slowness(autojump_clock: MockC
 
 
 async def test_a_ramp_admits_more_and_more(autojump_clock: MockClock, network: Network) -> None:
-    """After closing a tenth is admitted, half-way a little more than half, at the end all."""
+    """After closing the ramp admits a tenth, half-way a little more than half, at its end all."""
     provider = Provider(503)
     await network.answer("openai", provider)
     async with network.bridge(**RULES, circuit_breaker_ramp=100.0) as bridge:
@@ -224,7 +224,7 @@ async def test_a_ramp_admits_more_and_more(autojump_clock: MockClock, network: N
 
 
 async def test_a_breaker_in_shadow_refuses_nobody(autojump_clock: MockClock, network: Network) -> None:
-    """It opens, probes and closes as usual, and counts the requests it would have refused."""
+    """A breaker in shadow opens, probes and closes as usual, and counts what it would have refused."""
     provider = Provider(503)
     await network.answer("openai", provider)
     async with network.bridge(**RULES, shadow=("breaker",)) as bridge:

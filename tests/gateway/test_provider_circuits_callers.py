@@ -49,7 +49,7 @@ async def shared_hour(bridge: Running, greedy: dict[str, str], other: dict[str, 
 async def test_one_caller_at_its_quota_takes_the_provider_from_nobody(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """An hour of one key's 429s with 300 s to wait: another caller has all of its answers."""
+    """During an hour of one key's 429s with waits of 300 s another caller gets all of its answers."""
     provider = Provider(429, {"retry-after": "300"})
     provider.ill = {ALICE["authorization"].encode()}
     await network.answer("openai", provider)
@@ -95,7 +95,7 @@ async def test_another_caller_is_there_while_it_waits_for_long_answers(
 
 
 async def test_one_caller_at_its_quota_does_not_keep_it_open(autojump_clock: MockClock, network: Network) -> None:
-    """It opens without another caller; in half-open other callers close it."""
+    """The breaker opens when there is no other caller; in half-open other callers close it."""
     provider = Provider(429, {"retry-after": "60"})
     provider.ill = {ALICE["authorization"].encode()}
     await network.answer("openai", provider)
@@ -114,7 +114,7 @@ async def test_one_caller_at_its_quota_does_not_keep_it_open(autojump_clock: Moc
 async def test_a_429_of_the_central_key_or_of_no_key_always_counts(
     autojump_clock: MockClock, network: Network, own_key: bool
 ) -> None:
-    """Whichever caller gets the 429: the central key is all callers' key."""
+    """A 429 to the central key, or to no key, counts whichever caller gets it."""
     provider = Provider(429)
     provider.ill = {b"never"}
     await network.answer("openai", provider)
@@ -138,7 +138,7 @@ async def test_a_429_of_the_central_key_or_of_no_key_always_counts(
 async def test_one_callers_long_answers_open_nothing_while_others_are_answered(
     autojump_clock: MockClock, network: Network, key: Secret | None, options: dict[str, Any]
 ) -> None:
-    """Timeouts are caller-related with the central key, too."""
+    """One caller's timeouts open nothing while others are answered, with a central key too."""
 
     async def thinks(request: Request, reply: Reply) -> None:
         body = b"".join([piece async for piece in request.body])

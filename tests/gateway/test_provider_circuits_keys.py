@@ -24,7 +24,7 @@ from tests.support.network import Network
 
 
 async def test_a_429_of_a_callers_own_key_is_that_keys(autojump_clock: MockClock, network: Network) -> None:
-    """Its next requests are answered here, with the provider's own time; others are served, and nothing trips."""
+    """A key's 429 puts that key in cooldown for the provider's wait; others are served, and nothing trips."""
     provider = Provider(429, {"retry-after": "20"})
     provider.ill = {b"Bearer sk-alice-0123456789"}
     await network.answer("openai", provider)
@@ -109,7 +109,7 @@ async def test_an_empty_account_rests_nobody(autojump_clock: MockClock, network:
 async def test_a_word_rests_a_key_no_longer_than_the_longest_cooldown(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """And where that is shorter than the configured cooldown, no longer than this."""
+    """A provider's wait lengthens a key's cooldown up to the longest, but never below the configured one."""
     provider = Provider(429, {"retry-after": "3600"})
     await network.answer("openai", provider)
     for longest, rests in ((60.0, 60.0), (1.0, 30.0)):

@@ -91,7 +91,7 @@ async def test_named_models_have_their_own(autojump_clock: MockClock, network: N
 
 
 async def test_a_body_that_was_read_ahead_goes_up_as_it_came(autojump_clock: MockClock, network: Network) -> None:
-    """Sized or chunked, in many pieces, byte for byte; and it is bounded."""
+    """A buffered body goes up byte for byte, sized or chunked, and --max-body bounds it."""
     provider = Provider()
     await network.answer("openai", provider)
 

@@ -82,7 +82,7 @@ async def test_what_comes_out_is_what_went_in(
 async def test_each_piece_is_passed_on_at_the_instant_when_it_comes(
     autojump_clock: MockClock, network: Network, dialect: str
 ) -> None:
-    """Nothing waits for the rest of its event, its line, or its character: pings and comments go at once too."""
+    """No piece waits for the rest of its event, line or character; pings and comments go at once too."""
     path, host, said, _ = DIALECTS[dialect]
     pieces = [b": ping\n\n", *(said[at : at + 11] for at in range(0, len(said), 11)), b":", b"\n"]
     await network.answer(host, saying(pieces, SSE, pause=2.0))
@@ -120,7 +120,7 @@ async def test_no_cut_changes_bytes_verdict_or_usage(dialect: str) -> None:
 
 @dialects
 async def test_a_byte_at_a_time_is_as_good(autojump_clock: MockClock, network: Network, dialect: str) -> None:
-    """However small the packets: the same bytes, the same verdict, the same tokens."""
+    """Packets of one byte give the same bytes, the same verdict and the same tokens."""
     path, host, said, used = DIALECTS[dialect]
     await network.answer(host, saying([bytes([byte]) for byte in said], SSE))
     async with network.bridge() as bridge:
@@ -204,7 +204,7 @@ async def carried(
     "headers", [SSE, JSON, [*JSON, (b"content-length", b"%d" % (64 << 20))]], ids=["streamed", "unsized", "sized"]
 )
 async def test_a_huge_answer_passes_in_bounded_memory(headers: list[tuple[bytes, bytes]]) -> None:
-    """64 MiB cost a few: what is kept for the verdict and the tokens has a bound."""
+    """Relaying 64 MiB takes less than 6 MiB of memory, as what is kept for verdict and tokens has a bound."""
 
     def pieces() -> Iterable[bytes]:
         for n in range(1024):
@@ -236,7 +236,7 @@ async def test_a_stream_that_went_blind_proves_at_its_end_that_it_was_answered()
 async def test_tokens_are_counted_in_every_dialect(
     autojump_clock: MockClock, network: Network, dialect: str, streamed: bool
 ) -> None:
-    """Input, output, cache read and written: disjoint, later reports replace earlier ones, /metrics adds up."""
+    """Counts are disjoint, later reports replace earlier ones, and /metrics adds them up."""
     path, host, said, used = DIALECTS[dialect]
     handler = saying([said], SSE) if streamed else saying([json.dumps(UNARY[dialect]).encode()], JSON)
     await network.answer(host, handler)
@@ -252,7 +252,7 @@ async def test_tokens_are_counted_in_every_dialect(
 async def test_tokens_of_a_stream_that_its_caller_left_are_counted_as_far_as_reported(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """What a provider has reported it has charged for."""
+    """Tokens that a provider has reported before the caller left are counted, because it has charged for them."""
     await network.answer("anthropic", saying([MESSAGES, b": and on\n\n" * 3], SSE, pause=10))
     async with network.bridge() as bridge:
         with trio.move_on_after(5):
@@ -268,7 +268,7 @@ async def test_tokens_of_a_stream_that_its_caller_left_are_counted_as_far_as_rep
 async def test_an_encoded_answer_is_relayed_as_it_is_and_judged_by_its_head(
     autojump_clock: MockClock, network: Network, coding: bytes
 ) -> None:
-    """Asked for identity and encoded all the same: untouched bytes, a verdict at once, no tokens."""
+    """An answer that is encoded unasked passes unchanged, has its verdict at once, and counts no tokens."""
     said = gzip.compress(CHAT)
     headers = [*SSE, (b"content-encoding", coding)]
     await network.answer("openai", saying([said[:5], said[5:]], headers, pause=5))
@@ -283,7 +283,7 @@ async def test_an_encoded_answer_is_relayed_as_it_is_and_judged_by_its_head(
 
 
 async def test_an_encoded_429_is_a_failure_by_its_head(autojump_clock: MockClock, network: Network) -> None:
-    """That an account is exhausted can't be read in it."""
+    """An encoded 429 is a failure, because its body cannot show an exhausted account."""
     said = gzip.compress(b'{"error":{"code":"insufficient_quota"}}')
     await network.answer("openai", saying([said], [*JSON, (b"content-encoding", b"gzip")], 429))
     async with network.bridge() as bridge:

@@ -104,7 +104,7 @@ async def test_overload_after_content_relapses_while_half_open(
 async def test_what_goes_wrong_after_content_counts_once(
     autojump_clock: MockClock, network: Network, ending: str
 ) -> None:
-    """Closed: an overload event or a broken answer is one failure each, however much of it follows."""
+    """While closed an overload event or a broken answer is one failure, however many events follow."""
 
     async def provider(_: Request, reply: Reply) -> None:
         await reply.start(200, SSE)
@@ -141,7 +141,7 @@ async def test_what_goes_wrong_after_content_counts_once(
 async def test_a_stream_without_content_is_neutral(
     autojump_clock: MockClock, network: Network, said: bytes
 ) -> None:
-    """It proves neither health nor outage."""
+    """A stream without content proves neither health nor outage."""
     await network.answer("anthropic", saying([said], SSE))
     async with network.bridge() as bridge:
         assert (await bridge.client.post(DIALECTS["messages"][0])).content == said

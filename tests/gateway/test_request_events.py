@@ -104,7 +104,7 @@ async def test_the_way_to_the_provider_is_its_time(autojump_clock: MockClock, ne
 async def test_what_is_not_sent_up_has_no_time_at_the_provider(
     autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A reject has none, nor has a request that leaves the queue unserved; the line says null."""
+    """A reject, and a request that leaves the queue unserved, have no time at the provider: the log says null."""
     await network.answer("openai", answering(first=5.0))
     async with network.bridge(max_concurrency=1, queue_size=10, queue_timeout=2.0) as bridge:
         await bridge.client.get("/nowhere")
@@ -231,7 +231,7 @@ class Slow(Unanswered):
 
 @pytest.mark.parametrize("sized", [True, False])
 async def test_a_slow_reader(autojump_clock: MockClock, network: Network, sized: bool) -> None:
-    """Its time for the last piece is its own; with the pieces before it keeps the provider from sending."""
+    """The time to read the last piece is the caller's; slow reading before it keeps the provider from sending."""
 
     async def provider(request: Request, reply: Reply) -> None:
         await reply.start(200, [*JSON, (b"content-length", b"4")] if sized else JSON)

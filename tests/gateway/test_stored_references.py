@@ -51,7 +51,7 @@ async def ask(network: Network, path: str, content: bytes, *, keys: bool = True,
 async def test_no_answer_in_the_background(
     autojump_clock: MockClock, network: Network, body: bytes, answer: str
 ) -> None:
-    """It could not be polled; on other routes, and with a caller's own key, bodies are not read."""
+    """A background answer is refused; on other routes, and with a caller's own key, bodies are not read."""
     assert await ask(network, RESPONSES, body) == answer
     assert await ask(network, CHAT, body) == "200"
     assert await ask(network, RESPONSES, body, keys=False) == "200"
@@ -79,7 +79,7 @@ def nested(name: str, value: object = "id_1") -> bytes:
 async def test_stored_references_can_be_refused(
     autojump_clock: MockClock, network: Network, path: str, said: bytes
 ) -> None:
-    """At the top, below, escaped, far behind; and what can't be read."""
+    """A stored reference is refused at any place, also escaped, and so is a body that cannot be read."""
     headers = {"content-encoding": "gzip"} if said[:2] == b"\x1f\x8b" else {}
     assert await ask(network, path, said, stored_references=False, headers=headers) == "stored_reference"
 

@@ -72,7 +72,7 @@ async def last(bridge: Running) -> Finished:
 async def test_a_dripping_answer_is_broken_off(
     autojump_clock: MockClock, network: Network, events: bool, verdict: Verdict, body: bytes
 ) -> None:
-    """Visibly, at that instant, on both sides; it is no failure. Also while the upload still goes on."""
+    """At the bound both sides see the answer break, also during an upload, and it is no failure."""
     provider = Dripping(network, events=events)
     async with network.bridge(max_duration=30.0, circuit_breaker=True, max_concurrency=1) as bridge:
         stream = network.dial("bridge")
@@ -93,7 +93,7 @@ async def test_a_dripping_answer_is_broken_off(
 async def test_without_a_head_it_is_504(
     autojump_clock: MockClock, network: Network, wholly: bool, verdict: Verdict
 ) -> None:
-    """The message names the bound. If the request was not even whole, nothing is said of the provider."""
+    """The 504 names the bound, and is neutral if the request was not yet whole."""
     provider = Dripping(network, answers=False)
     async with network.bridge(max_duration=30.0) as bridge:
         stream = network.dial("bridge")
@@ -118,7 +118,7 @@ async def test_without_a_head_it_is_504(
 async def test_a_connection_that_does_not_come_about_is_within_it(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """The shorter of the two bounds ends it."""
+    """A connection attempt ends at the shorter of --connect-timeout and --max-duration."""
     network.blackholes.add("openai")
     async with network.bridge(max_duration=3.0) as bridge:
         answer = await bridge.client.post("/openai/v1/responses", json={})
@@ -128,7 +128,7 @@ async def test_a_connection_that_does_not_come_about_is_within_it(
 
 
 async def test_off_it_bounds_nothing(autojump_clock: MockClock, network: Network) -> None:
-    """As it is without the option: an answer may take an hour."""
+    """Without the option an answer may take an hour."""
     Dripping(network)
     async with network.bridge():
         with trio.move_on_after(3600) as scope:
@@ -140,7 +140,7 @@ async def test_off_it_bounds_nothing(autojump_clock: MockClock, network: Network
 
 
 async def test_what_ends_in_time_is_left_alone(autojump_clock: MockClock, network: Network) -> None:
-    """And the connection is kept, and its next request has all of its time."""
+    """An answer in time keeps its connection, and the next request has all of its time."""
 
     async def quick(stream: Stream) -> None:
         while await stream.receive_some():
@@ -180,7 +180,7 @@ TEXT = b'data: {"choices":[{"delta":{"content":"\\"message_stop\\" [DONE] respon
 async def test_who_hangs_up_at_the_end_has_had_its_answer(
     autojump_clock: MockClock, network: Network, end: str, has_it: bool
 ) -> None:
-    """Neither broken nor left, though the provider has not ended its stream; before the end it is both."""
+    """A caller that hangs up after the last event is not counted as broken or left; before it, as both."""
     path, event = ENDS[end]
 
     async def staying(stream: Stream) -> None:
@@ -203,7 +203,7 @@ async def test_who_hangs_up_at_the_end_has_had_its_answer(
 
 
 async def test_what_breaks_off_behind_the_end_is_no_failure(autojump_clock: MockClock, network: Network) -> None:
-    """The answer was whole; that its framing was not is in the log."""
+    """A break after the last event is no failure, and the log says that the framing was incomplete."""
 
     async def careless(stream: Stream) -> None:
         await stream.receive_some()

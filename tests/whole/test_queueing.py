@@ -233,7 +233,7 @@ async def test_a_caller_that_hangs_up_leaves_the_queue(autojump_clock: MockClock
 async def test_a_request_whose_caller_hangs_up_at_its_turn_is_not_dispatched(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """In the very moment in which a slot becomes free its caller may go: the slot goes on to the next."""
+    """When a caller hangs up in the moment of its turn, the slot goes to the next request."""
     provider = Provider()
     async with crowd(network, provider, max_concurrency=1, queue_size=5) as callers:
         await callers.come("a")

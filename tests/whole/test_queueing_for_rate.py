@@ -16,7 +16,7 @@ from tests.support.network import Network
 
 
 async def test_a_request_waits_for_its_rate(autojump_clock: MockClock, network: Network) -> None:
-    """Until its caller's rate admits it, in the order in which it came, holding no slot; others pass."""
+    """Requests wait in order, without a slot, until their caller's rate admits them; other callers' pass."""
     provider = Provider(10.0)
     async with crowd(network, provider, max_concurrency=5, rate_limit=1, queue_size=9) as callers:
         await callers.come("aaa")
@@ -89,7 +89,7 @@ async def test_a_newcomer_does_not_pass_what_waits_for_the_rate(
 
 
 async def test_an_answer_after_a_wait_has_the_current_budget(autojump_clock: MockClock, network: Network) -> None:
-    """Once, with what is left when the request was admitted; an unknown route counts if it need not wait."""
+    """Each answer has the budget at its admission, once; an unknown route is charged if it need not wait."""
     async with crowd(network, Provider(0.1), max_concurrency=1, rate_limit=2, queue_size=9) as callers:
         answers: list[httpx.Response] = []
 
@@ -109,7 +109,7 @@ async def test_an_answer_after_a_wait_has_the_current_budget(autojump_clock: Moc
 async def test_a_caller_that_hangs_up_while_it_queues_for_its_rate_leaves_the_turn(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """The next one of the same caller has it, at the same time."""
+    """When a queued request's caller hangs up, the caller's next request gets that turn, at the same time."""
     provider = Provider(0.1)
     async with crowd(network, provider, rate_limit=1, queue_size=9) as callers:
         await callers.come("a")
@@ -120,7 +120,7 @@ async def test_a_caller_that_hangs_up_while_it_queues_for_its_rate_leaves_the_tu
 
 
 async def test_nothing_waits_for_a_rate_in_shadow(autojump_clock: MockClock, network: Network) -> None:
-    """It is counted, and all are served at once."""
+    """With the rate in shadow the excess is counted, and all requests are served at once."""
     provider = Provider()
     async with crowd(network, provider, rate_limit=1, queue_size=9, shadow=("rate",)) as callers:
         await callers.come("aaa")

@@ -37,7 +37,7 @@ from tests.support.rejected import ALL, ANTHROPIC, OPENAI, RATE, fill, ok, raw
 async def test_the_first_segment_chooses_the_dialect_before_any_check(
     autojump_clock: MockClock, network: Network, target: bytes, anthropic: bool, full: bool
 ) -> None:
-    """Of a path that is refused for whatever reason, the first segment as it came decides, and it alone."""
+    """The first segment of a path, as it came, alone chooses the dialect of a reject, whatever its reason."""
     async with network.bridge(max_concurrency=1) as bridge, trio.open_nursery() as nursery:
         if full:
             await fill(network, bridge, nursery)
@@ -63,7 +63,7 @@ async def test_a_rejected_head_has_the_head_and_no_body(autojump_clock: MockCloc
 
 
 async def test_a_reject_answers_with_the_callers_request_id(autojump_clock: MockClock, network: Network) -> None:
-    """Also what is refused can be found again; an insane id is replaced, not repeated."""
+    """A reject has the caller's request id, so that it can be found; an invalid id is replaced, not repeated."""
     async with network.bridge() as bridge:
         for way in ALL:
             answer = await bridge.client.get(f"/{way.segment}/none", headers={"x-request-id": "mine"})
@@ -163,7 +163,7 @@ async def test_the_budget_stands_on_every_answer_behind_the_rate(
 
 
 async def test_without_a_rate_limit_there_is_no_budget(autojump_clock: MockClock, network: Network) -> None:
-    """Off is off."""
+    """Without a rate limit no reply has the rate's headers."""
     await network.answer("openai", ok)
     async with network.bridge() as bridge:
         for answer in (await bridge.client.post(OPENAI.intercepted), await bridge.client.get("/nowhere")):

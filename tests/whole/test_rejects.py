@@ -17,7 +17,7 @@ from tests.support.rejected import ALL, KNOWN, RATE, Way, assert_reject, each, f
 
 @each(*ALL)
 async def test_capacity(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """Full is 503, come back in a second; the first segment chooses the dialect before anything is checked."""
+    """A full bridge answers 503 with a wait of a second, in the dialect of the path's first segment."""
     async with network.bridge(max_concurrency=1) as bridge, trio.open_nursery() as nursery:
         await fill(network, bridge, nursery)
         answer = await bridge.client.post(way.intercepted)
@@ -28,7 +28,7 @@ async def test_capacity(autojump_clock: MockClock, network: Network, way: Way) -
 
 @each(*ALL)
 async def test_rate_limit(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """Too many is 429, with the time of this caller's next admission and the rate's headers."""
+    """A caller above its rate gets 429, with the time of its next admission and the rate's headers."""
     async with network.bridge(rate_limit=2) as bridge:
         await bridge.client.get("/")
         await trio.sleep(0.4)
@@ -44,7 +44,7 @@ async def test_rate_limit(autojump_clock: MockClock, network: Network, way: Way)
 
 @each(*KNOWN)
 async def test_circuit_open_by_overload(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """Opened by a status, it says so by the provider's name, and how much of the cooldown is left."""
+    """A breaker that a status opened names the provider, and says how much of the cooldown is left."""
     await network.answer(way.segment, overloaded)
     options = {"circuit_breaker_failure_threshold": 1, "circuit_breaker_cooldown": 20.0}
     async with network.bridge(circuit_breaker=True, **options) as bridge:
@@ -58,7 +58,7 @@ async def test_circuit_open_by_overload(autojump_clock: MockClock, network: Netw
 
 @each(*KNOWN)
 async def test_circuit_open_by_failures(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """Opened by failures without a status, it does not speak of rate limiting."""
+    """A breaker that failures without a status opened does not speak of rate limiting."""
     async with network.bridge(circuit_breaker=True, circuit_breaker_failure_threshold=1) as bridge:
         assert (await bridge.client.post(way.intercepted)).status_code == 502
         answer = await bridge.client.post(way.intercepted)
@@ -68,7 +68,7 @@ async def test_circuit_open_by_failures(autojump_clock: MockClock, network: Netw
 
 @each(*KNOWN)
 async def test_circuit_open_by_the_operator(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """Forced open has no known end, so there is no Retry-After."""
+    """A breaker that is forced open has no known end, so there is no Retry-After."""
     async with network.bridge(circuit_breaker=True) as bridge:
         await bridge.admin.post(f"/breakers/{way.segment}", json={"mode": "open"})
         answer = await bridge.client.post(way.intercepted)
@@ -78,7 +78,7 @@ async def test_circuit_open_by_the_operator(autojump_clock: MockClock, network: 
 
 @each(*KNOWN)
 async def test_body_announced_too_large(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """It is 413 and names the limit; waiting does not make a body shorter."""
+    """An announced body that is too long gets 413, which names the limit and no wait."""
     async with network.bridge(max_body=10) as bridge:
         answer = await bridge.client.post(way.intercepted, content=b"x" * 11)
         message = "request body larger than the limit of 10 bytes"
@@ -87,7 +87,7 @@ async def test_body_announced_too_large(autojump_clock: MockClock, network: Netw
 
 @each(*KNOWN)
 async def test_body_found_too_large(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """Without a length it is the same 413, as soon as it is too much."""
+    """A body without a length gets the same 413, as soon as it is too long."""
 
     async def body() -> AsyncIterator[bytes]:
         yield b"x" * 6
@@ -102,7 +102,7 @@ async def test_body_found_too_large(autojump_clock: MockClock, network: Network,
 
 @each(*ALL)
 async def test_not_found(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """It repeats method and path as they came, without the query."""
+    """A 404 repeats method and path as they came, without the query."""
     async with network.bridge() as bridge:
         answer = await bridge.client.get(f"/{way.segment}/v1/nothing%20x?secret=1")
         message = f"route not supported: GET /{way.segment}/v1/nothing%20x"
@@ -111,7 +111,7 @@ async def test_not_found(autojump_clock: MockClock, network: Network, way: Way) 
 
 @each(*ALL)
 async def test_method_not_allowed(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """TRACE would show a caller's headers to others."""
+    """TRACE is refused with 405, because it would show a caller's headers to others."""
     async with network.bridge() as bridge:
         answer = await bridge.client.request("TRACE", way.intercepted)
         assert_reject(answer, way, 405, "method_not_allowed", "method not allowed: TRACE", more={"allow"})
@@ -131,7 +131,7 @@ async def test_connect_is_no_tunnel(autojump_clock: MockClock, network: Network)
 @each(*ALL)
 @pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "h2c, websocket/13"])
 async def test_upgrade_refused(autojump_clock: MockClock, network: Network, way: Way, protocol: str) -> None:
-    """A WebSocket is 426, which names what is spoken here, in the dialect of its path."""
+    """A WebSocket gets 426, which names the protocol spoken here, in the dialect of its path."""
     async with network.bridge() as bridge:
         answer = await bridge.client.get(
             way.intercepted,
@@ -152,7 +152,7 @@ WEBSOCKET = {"upgrade": "websocket", "connection": "upgrade", "authorization": "
 
 @each(*ALL)
 async def test_a_websocket_spends_nothing(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """It is refused before slot, credential and rate: a full bridge says 426 too, and the rate is all left."""
+    """A WebSocket is refused before slot, credential and rate: a full bridge answers 426 too."""
     options = {"max_concurrency": 1, "rate_limit": 1}
     async with network.bridge(**options) as bridge, trio.open_nursery() as nursery:
         await fill(network, bridge, nursery)
@@ -232,7 +232,7 @@ async def test_a_refused_websocket_says_that_its_connection_is_over(
 async def test_bad_request(
     autojump_clock: MockClock, network: Network, path: str, headers: list[tuple[str, str]], message: str
 ) -> None:
-    """In every dialect it says what is malformed, and never repeats a credential."""
+    """A 400 says what is malformed, in every dialect, and never repeats a credential."""
     async with network.bridge() as bridge:
         for way in ALL:
             answer = await bridge.client.get(f"/{way.segment}{path}", headers=headers)
@@ -278,7 +278,7 @@ async def test_upstream_timeout(autojump_clock: MockClock, network: Network, way
 
 @each(*ALL)
 async def test_shutting_down(autojump_clock: MockClock, network: Network, way: Way) -> None:
-    """When it stops: 503, come back in a second."""
+    """A bridge that stops answers 503, with a wait of a second."""
     async with network.bridge() as bridge:
         bridge.bridge.lifecycle.phase = "stopping"
         answer = await bridge.client.post(way.intercepted)
@@ -288,7 +288,7 @@ async def test_shutting_down(autojump_clock: MockClock, network: Network, way: W
 
 
 async def test_shutting_down_closes_the_connection(autojump_clock: MockClock, network: Network) -> None:
-    """What the header says is also done: the stream ends after the answer."""
+    """The connection ends after the answer, as its header says."""
     async with network.bridge() as bridge:
         bridge.bridge.lifecycle.phase = "stopping"
         with trio.fail_after(0.1):

@@ -96,7 +96,7 @@ async def test_a_rate_in_shadow_is_not_seen_by_callers(autojump_clock: MockClock
 
 
 async def test_no_request_waits_for_a_limit_in_shadow(autojump_clock: MockClock, network: Network) -> None:
-    """With concurrency in shadow the queue stays empty; with only a share in shadow it is waited for the rest."""
+    """With concurrency in shadow the queue stays empty; with only a share in shadow requests wait for slots."""
     provider = Provider()
     options: dict[str, Any] = {"max_concurrency": 1, "queue_size": 5, "max_concurrency_per_caller": 1}
     async with crowd(network, provider, shadow=("concurrency", "concurrency-per-caller"), **options) as callers:

@@ -81,7 +81,7 @@ async def breaker(bridge: Running) -> dict[str, Any]:
 
 
 async def test_a_late_first_piece_is_served(autojump_clock: MockClock, network: Network) -> None:
-    """On a new connection as on a kept one, which may have died meanwhile."""
+    """A late first piece is served on a new connection as on a kept one, which may have died meanwhile."""
     network.raw("openai", impatient)
     async with network.bridge(circuit_breaker=True, circuit_breaker_window=1000.0) as bridge:
         for _ in range(6):
@@ -96,7 +96,7 @@ async def test_a_late_first_piece_is_served(autojump_clock: MockClock, network: 
 
 
 async def test_an_upload_that_pauses_is_no_failure(autojump_clock: MockClock, network: Network) -> None:
-    """The provider drops it in the middle, five times and more: nothing is said of its health."""
+    """A provider that drops slow uploads, five times and more, gets neutral verdicts."""
     network.raw("openai", impatient)
     async with network.bridge(circuit_breaker=True, circuit_breaker_window=1000.0) as bridge:
         for _ in range(6):
@@ -126,7 +126,7 @@ async def test_what_is_lost_when_all_is_sent_is_a_failure(autojump_clock: MockCl
 async def test_an_upload_that_is_cut_is_no_failure_and_its_answer_is_delivered(
     autojump_clock: MockClock, network: Network, answers: bool
 ) -> None:
-    """An edge with a bound of its own may say so before it cuts, or not."""
+    """A provider may cut an upload with or without an answer: an answer is relayed, and the verdict is neutral."""
 
     async def edge(stream: Stream) -> None:
         size = 0
@@ -204,7 +204,7 @@ async def test_a_provider_that_was_kept_waiting_may_break_off(
 
 
 async def test_evidence_is_received_before_the_bytes_go_out(autojump_clock: MockClock) -> None:
-    """The caller may leave while they do."""
+    """The breaker gets the evidence before its bytes are sent, because the caller may leave meanwhile."""
     circuit = Circuit("openai", BreakerPolicy(), trio.current_time, ignore)
     answer = Answer()
     answer.pieces = [b'data: {"error":{"code":"server_is_overloaded"}}\n\n']
@@ -224,7 +224,7 @@ async def test_evidence_is_received_before_the_bytes_go_out(autojump_clock: Mock
 
 
 async def test_an_answer_goes_back_while_the_upload_goes_on(autojump_clock: MockClock, network: Network) -> None:
-    """Event by event, both ways at once."""
+    """Request and answer are relayed at the same time, piece by piece."""
     received = bytearray()
 
     async def duplex(stream: Stream) -> None:
@@ -258,7 +258,7 @@ async def test_an_answer_goes_back_while_the_upload_goes_on(autojump_clock: Mock
 
 
 async def test_a_whole_answer_ends_the_upload(autojump_clock: MockClock, network: Network) -> None:
-    """Its caller has it at once, its slot is free, and the provider's connection is not used again."""
+    """The caller gets a whole answer at once, and the provider's connection is closed, not used again."""
     ended = trio.Event()
 
     async def hasty(stream: Stream) -> None:
@@ -286,7 +286,7 @@ async def test_a_whole_answer_ends_the_upload(autojump_clock: MockClock, network
 async def test_an_upload_that_fails_beside_the_answer_breaks_it(
     autojump_clock: MockClock, network: Network, end: str
 ) -> None:
-    """No caller takes it for complete, the provider sees its end at once, and it is no failure of the provider."""
+    """An upload that fails breaks its answer for both sides, and is no failure of the provider."""
     ended: list[float] = []
 
     async def early(stream: Stream) -> None:
@@ -322,7 +322,7 @@ async def test_an_upload_that_fails_beside_the_answer_breaks_it(
 
 
 async def test_a_first_byte_that_came_is_never_late(autojump_clock: MockClock, network: Network) -> None:
-    """Also where the request ends after its answer has begun."""
+    """A first byte that came in time stays so, also where the request ends after its answer has begun."""
 
     async def early(stream: Stream) -> None:
         await stream.receive_some()
@@ -374,7 +374,7 @@ async def test_what_was_said_before_the_request_is_no_answer(
 
 
 async def test_a_provider_that_always_speaks_first_is_none(autojump_clock: MockClock, network: Network) -> None:
-    """It is dialled twice, and then it is not there: this is a failure, and the log says why."""
+    """A provider that sends first is dialled twice; then the request fails, and the log says why."""
     dialled = 0
 
     async def greet(stream: Stream) -> None:

@@ -136,7 +136,7 @@ async def test_01_an_error_in_a_stream_is_a_failure(autojump_clock: MockClock, n
 
 
 async def test_01_an_error_in_a_stream_closes_nothing(autojump_clock: MockClock, network: Network) -> None:
-    """In half-open one such stream opens it again."""
+    """In half-open one such stream opens the breaker again."""
     async with served(network, overloaded, **BREAKER) as bridge:
         await together(bridge, 5)
         await trio.sleep(30)
@@ -159,7 +159,7 @@ async def test_02_a_network_that_fails_trips_it(autojump_clock: MockClock, netwo
 
 @pytest.mark.parametrize("seconds", [12.0, 60.0])
 async def test_03_long_calls_count(autojump_clock: MockClock, network: Network, seconds: float) -> None:
-    """When everything fails after longer than the window, it trips all the same."""
+    """The breaker trips also when each call fails after longer than the window."""
     async with served(network, answering(504, after=seconds), **BREAKER) as bridge:
         await together(bridge, 50)
         assert breaker(bridge)["verdicts"]["neutral"] == 50  # a 504 of the provider's says nothing …
@@ -193,7 +193,7 @@ async def test_05_all_callers_share_what_is_known(autojump_clock: MockClock, net
 
 
 async def test_06_the_gauge_is_true(autojump_clock: MockClock, network: Network) -> None:
-    """There from the start; open while it is open; and half-open at the end of the cooldown, with no traffic."""
+    """The gauge is there from the start, shows open, and then half-open after the cooldown without traffic."""
     async with served(network, answering(503), **BREAKER) as bridge:
 
         async def gauge() -> float:
@@ -232,7 +232,7 @@ async def test_08_the_wait_is_what_is_left(autojump_clock: MockClock, network: N
 
 
 async def test_08_every_reject_that_can_tell_when_does(autojump_clock: MockClock, network: Network) -> None:
-    """Capacity says a second, and a rate the true wait."""
+    """A reject for capacity says a second, and one for the rate the true wait."""
     async with served(network, endless, max_concurrency=1) as bridge, trio.open_nursery() as nursery:
         nursery.start_soon(bridge.client.post, CHAT)
         await trio.sleep(1)
@@ -426,7 +426,7 @@ async def test_18_turns_go_round_by_caller(autojump_clock: MockClock, network: N
 
 
 async def test_19_the_rate_is_a_callers_over_all_routes(autojump_clock: MockClock, network: Network) -> None:
-    """One budget for all routes and providers; what invents no credential is counted by its address."""
+    """A caller has one budget for all routes and providers; without a credential its address is counted."""
     async with served(network, answering(200), rate_limit=2) as bridge:
         for path in ("/openai/v1/embeddings", MESSAGES):
             await ask(bridge, path, **{"x-api-key": "one"})

@@ -87,7 +87,7 @@ CUTS = st.lists(st.integers(0, 10_000), max_size=8)
 def test_it_finds_what_a_parser_finds(
     document: Any, ascii_only: bool, indent: int | None, cuts: list[int]
 ) -> None:
-    """Wherever a member stands, however it is escaped and laid out, and in whatever pieces it comes."""
+    """A member is found wherever it stands, however it is escaped and laid out, in whatever pieces it comes."""
     check(json.dumps(document, ensure_ascii=ascii_only, indent=indent).encode("utf-8", "surrogatepass"), cuts)
 
 
@@ -95,7 +95,7 @@ def test_it_finds_what_a_parser_finds(
 def test_it_refuses_what_a_parser_refuses(
     document: Any, strokes: list[tuple[int, bytes]], cuts: list[int]
 ) -> None:
-    """A byte or two in any place of a document: both agree on whether it still is one, and on what it says."""
+    """With a byte or two changed in any place, reader and parser agree on validity and on members."""
     body = json.dumps(document).encode("utf-8", "surrogatepass")
     for place, stroke in strokes:
         at = place % (len(body) + 1)
@@ -111,13 +111,13 @@ def test_it_refuses_what_a_parser_refuses(
 @example('{"a":"\\x"}', [])
 @example('{"a":"\\u00g0"}', [8])
 def test_whatever_looks_like_json(text: str, cuts: list[int]) -> None:
-    """Grammar to the letter, also where a piece ends in the middle of a number, a word or an escape."""
+    """The reader follows the grammar exactly, also where a piece ends within a number, a word or an escape."""
     check(text.encode(), cuts)
 
 
 @given(st.binary(max_size=200), CUTS)
 def test_whatever_callers_send(body: bytes, cuts: list[int]) -> None:
-    """No bytes raise, and the pieces in which they come change nothing."""
+    """No bytes make the reader raise, and the pieces in which they come change nothing."""
     check(body, cuts)
 
 
@@ -150,7 +150,7 @@ def test_whatever_callers_send(body: bytes, cuts: list[int]) -> None:
     ],
 )
 def test_what_hides_no_model(body: bytes, model: Value) -> None:
-    """Depth, long numbers, marks, broken text, escapes, duplicates: it is read, small and large, however cut."""
+    """Depth, long numbers, marks, broken text, escapes and duplicates hide no model, however the body is cut."""
     assert read(body) == {"model": model}
     assert read(body, *range(0, min(len(body), 2000), 7)) == {"model": model}
     padded = body.replace(b'"model"', b'"pad":"' + b"x" * 100_000 + b'","model"')
@@ -159,7 +159,7 @@ def test_what_hides_no_model(body: bytes, model: Value) -> None:
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"[1,2", b'"model"', b"7", b'["model":"a"]', b"null"])
 def test_what_is_no_object_has_no_members(body: bytes) -> None:
-    """And no fault: whether the provider takes it is the provider's business."""
+    """A body that is no object has no members and no fault, because the provider judges it."""
     assert read(body) == {}
 
 
@@ -180,7 +180,7 @@ def test_what_is_no_object_has_no_members(body: bytes) -> None:
     ],
 )
 def test_the_first_violation_ends_the_reading(body: bytes) -> None:
-    """What was complete before it is known, and that there is a fault; where it stands is said."""
+    """A violation leaves the members before it known, and the fault says where it stands."""
     for cut in range(len(body)):
         reader = reading(body, cut)
         assert reader.fault
@@ -191,7 +191,7 @@ def test_the_first_violation_ends_the_reading(body: bytes) -> None:
 
 
 def test_reading_stops_at_a_violation_and_behind_the_object() -> None:
-    """Whatever follows costs nothing."""
+    """Bytes after a violation or after the object cost no steps."""
     for body in (b'{""""', b'{"model":"a"}'):
         reader = reading(body)
         assert reader.done
@@ -219,7 +219,7 @@ COSTLY = {
 @pytest.mark.parametrize("name", COSTLY)
 @pytest.mark.parametrize("start", [b'{"x":[', b'{"model":['])
 def test_work_is_bounded(name: str, start: bytes) -> None:
-    """However a body is built: no more steps than MAX_STEPS, and pauses between them."""
+    """However a body is built, reading takes no more than MAX_STEPS, with pauses between them."""
     body = start + COSTLY[name] * (2_000_000 // len(COSTLY[name]))
     reader = MemberReader(WANTED)
     pauses = 0
@@ -236,14 +236,14 @@ def test_work_is_bounded(name: str, start: bytes) -> None:
 
 @pytest.mark.parametrize("element", [b'"\\u0061":1,', b'"model":1,', b'"a":[[[]]],', b'"mode":1,'])
 def test_members_of_the_top_cost_no_more(element: bytes) -> None:
-    """Names in disguise, and the wanted ones a million times over."""
+    """A million escaped or wanted names at the top level take no more than MAX_STEPS."""
     reader = reading(b"{" + element * (3_000_000 // len(element)))
     assert reader.fault
     assert reader._steps <= MAX_STEPS + 1
 
 
 def test_a_body_beyond_the_bound_says_so() -> None:
-    """It is refused for what it is."""
+    """A body that needs more than MAX_STEPS has a fault that says so."""
     assert reading(b'{"x":' + b"[" * 200_000).fault == "it is too intricate"
 
 
@@ -260,7 +260,7 @@ def test_an_ordinary_body_is_far_from_the_bound() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Of a text of a hundred megabytes, a name or a number nothing is kept, at the top or below."""
+    """The reader keeps a bounded amount of a text, a name or a number, at the top level or below."""
     for start, more in (
         (b'{"model":"', b"a\\n"),
         (b'{"x":["', b"a\\n"),
@@ -277,7 +277,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_a_piece_may_end_anywhere() -> None:
-    """In the middle of an escape, too."""
+    """A piece may end anywhere, within an escape too."""
     body = b'{"a\\"model\\\\":"\\\\\\"","x":"\\u0061\\\\","model":"a\\"\\\\b","background":true}'
     for cut in range(len(body)):
         assert read(body, cut) == {"model": json.loads(body)["model"], "background": True}

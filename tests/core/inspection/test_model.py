@@ -6,7 +6,7 @@ from aibridge_trio.core.inspection.model import ModelPatterns
 
 
 def test_named_models() -> None:
-    """An exact name before a beginning, a longer beginning before a shorter one, and none for all others."""
+    """An exact name comes before a prefix, a longer prefix before a shorter one, and other models match none."""
     named = ModelPatterns(["gpt-5", "gpt-*", "gpt-5-*", "o3"])
     assert [named.find(model) for model in ("gpt-5", "gpt-5-mini", "gpt-4", "o3", "o3-pro", None)] == [
         "gpt-5",

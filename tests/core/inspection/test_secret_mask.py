@@ -28,13 +28,13 @@ def masked(secret: bytes, *pieces: bytes) -> bytes:
     st.lists(st.integers(0, 60), max_size=5).map(sorted),
 )
 def test_wherever_it_is_cut(data: bytes, cuts: list[int]) -> None:
-    """All of it is hidden, nothing else is changed, and the length stays."""
+    """However the data is cut, the whole key is hidden, nothing else changes, and the length stays."""
     pieces = [data[at:to] for at, to in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     assert masked(b"aab", *pieces) == data.replace(b"aab", b"***")
 
 
 def test_only_the_beginning_is_looked_at() -> None:
-    """Behind 64 KiB pieces pass as they are, and nothing is kept."""
+    """After the first 64 KiB pieces pass unchanged, and nothing is kept."""
     long = b"x" * 70_000
     assert masked(b"secret", long, b"secret") == long + b"secret"
     assert masked(b"secret", b"sec", b"x") == b"secx"
@@ -45,7 +45,7 @@ def test_only_the_beginning_is_looked_at() -> None:
 async def test_it_does_not_reach_a_caller(
     autojump_clock: MockClock, network: Network, status: int, sized: bool
 ) -> None:
-    """Not in a header, nor in an error's body, sized or not, in pieces or not; a caller's own key does."""
+    """A central key is masked in headers and in errors' bodies, however sent; a caller's own key is not."""
     body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}}).encode()
 
     async def provider(request: Request, reply: Reply) -> None:
