@@ -6,8 +6,11 @@ import sys
 
 from tools import reference
 
-if sys.argv[1:] == ["--check"]:
-    if paths := reference.outdated():
-        sys.exit(f"out of date: {', '.join(paths)}; run python -m tools.reference")
-else:
-    reference.write()
+match sys.argv[1:]:
+    case ["--check"]:
+        if paths := reference.outdated():
+            sys.exit(f"out of date: {', '.join(paths)}; run python -m tools.reference")
+    case []:
+        reference.write()
+    case _:
+        sys.exit("usage: python -m tools.reference [--check]")

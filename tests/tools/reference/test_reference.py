@@ -63,6 +63,10 @@ def test_check_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match=r"^out of date: man/a\.1, man/b\.1; run python -m tools\.reference$"):
         runpy.run_module("tools.reference", run_name="__main__")
     assert written == []
+    monkeypatch.setattr(sys, "argv", ["reference", "--help"])
+    with pytest.raises(SystemExit, match=r"^usage: "):
+        runpy.run_module("tools.reference", run_name="__main__")
+    assert written == []
     monkeypatch.setattr(sys, "argv", ["reference"])
     runpy.run_module("tools.reference", run_name="__main__")
     assert written == ["all"]

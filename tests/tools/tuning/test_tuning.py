@@ -68,6 +68,10 @@ def test_check_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tuning", "--check"])
     with pytest.raises(SystemExit, match=r"^out of date: docs/tuning\.md; run python -m tools\.tuning$"):
         runpy.run_module("tools.tuning", run_name="__main__")
+    monkeypatch.setattr(sys, "argv", ["tuning", "--help"])
+    with pytest.raises(SystemExit, match=r"^usage: "):
+        runpy.run_module("tools.tuning", run_name="__main__")
+    assert written == []
     monkeypatch.setattr(sys, "argv", ["tuning"])
     runpy.run_module("tools.tuning", run_name="__main__")
     assert written == ["all"]
