@@ -130,7 +130,7 @@ async def test_what_is_allowed_but_risky_is_warned_of_at_the_start(
     async with network.bridge(openai_api_key=Secret("sk-central"), allow_anonymous=True, bind=(anywhere,)):
         pass
     said = capsys.readouterr().err
-    assert "--allow-anonymous: whoever can connect to 0.0.0.0:4001 uses the central key" in said
+    assert "--allow-anonymous: any client that can connect to 0.0.0.0:4001 uses the central key" in said
     assert "sk-central" not in said
 
 

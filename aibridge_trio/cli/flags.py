@@ -63,7 +63,7 @@ MOCK = (
         name="tokens_per_second",
         unit=NUMBER,
         default="0",
-        help="Tokens per second of a streamed answer; 0 is as fast as possible.",
+        help="Tokens per second of an answer, streamed or whole; 0 is as fast as possible.",
     ),
     Option(
         name="tokens",

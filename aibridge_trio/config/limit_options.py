@@ -63,7 +63,7 @@ class LimitOptions:
         COUNT,
         "0",
         LIMITS,
-        "Maximum open connections of one address; 0 is half of all, but no limit for trusted proxies.",
+        "Maximum open connections of one address; 0 is half of all off loopback, no limit for trusted proxies.",
     )
     # Clients keep idle connections for up to 90 s (hyper), load balancers for longer (Google's for 600 s).
     keep_alive_timeout: float = option(

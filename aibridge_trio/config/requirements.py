@@ -69,11 +69,11 @@ def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
     if settings.has_central_key and exposed and not settings.allow_anonymous:
         port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
         raise origins["bind"].usage_error(
-            f"whoever can connect to {exposed} could use the central key",
+            f"any client that can connect to {exposed} could use the central key",
             f"listen on loopback (--bind 127.0.0.1:{port}) or permit it (--allow-anonymous)",
         )
     if not admin.is_loopback and not settings.admin_token:
         raise origins["admin_bind"].usage_error(
-            f"whoever can connect to {admin} could operate the bridge",
+            f"any client that can connect to {admin} could operate the bridge",
             f"add --admin-token-file FILE or listen on loopback (--admin-bind 127.0.0.1:{admin.port})",
         )

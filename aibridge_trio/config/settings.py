@@ -145,7 +145,7 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
         BOOLEAN,
         "true",
         PROVIDERS,
-        "With a central key: accept bodies that name stored data (previous_response_id); otherwise 403.",
+        "With a central key: accept bodies that name stored data, like previous_response_id; otherwise 403.",
     )
     forward_caller_keys: bool = option(
         BOOLEAN,

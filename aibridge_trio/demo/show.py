@@ -211,7 +211,9 @@ class Demo:
         middle = sorted(self._rejected_in)[len(self._rejected_in) // 2] * 1000 if self._rejected_in else 0.0
         self._print(f"END       {self._served} served, {self._failed} failed upstream, {rejected} rejected here:")
         if rejected:
-            self._print(f"          half of these within {middle:.2f} ms, each told why and when to come back")
+            self._print(
+                f"          half of these within {middle:.2f} ms, each with its reason and a time to retry"
+            )
 
     def _print(self, line: str) -> None:
         if not self._watched:

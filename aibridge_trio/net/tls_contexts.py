@@ -15,7 +15,7 @@ _CIPHERS = "ECDHE+AESGCM"
 _PROTOCOLS = ["http/1.1"]
 
 
-class CertificateError(ValueError):
+class CertificateError(OSError):
     """A certificate file cannot be used; `str()` continues a sentence that begins with the file's name."""
 
 
@@ -33,21 +33,23 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def provider_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the context for connections to providers. `ca_file` (PEM) adds authorities to the usual ones.
+def provider_context() -> ssl.SSLContext:
+    """Return the context for connections to providers.
 
-    The usual ones are httpx's: `SSL_CERT_FILE`, `SSL_CERT_DIR`, else certifi's. Raises OSError.
+    Its authorities are httpx's: `SSL_CERT_FILE`, `SSL_CERT_DIR`, else certifi's. Raises OSError.
     """
     from httpx import create_ssl_context  # noqa: PLC0415 - the other functions serve commands that start fast
 
-    context = create_ssl_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
-        # Python 3.13 and later reject certificates that deviate from RFC 5280, and many private CAs have no
-        # Authority Key Identifier. They also accept an intermediate certificate as the trusted one, as here.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    return context
+    return create_ssl_context()
+
+
+def add_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
+    """Let a context trust the authorities of a file (PEM) too. Raises OSError."""
+    context.load_verify_locations(ca_file)
+    # Python 3.13 and later reject certificates that deviate from RFC 5280, and many private CAs have no
+    # Authority Key Identifier. They also accept an intermediate certificate as the trusted one, as here.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
 def check_chain(certificate: Path, key: Path, context: ssl.SSLContext | None = None) -> None:

@@ -18,7 +18,7 @@ from aibridge_trio.errors import UsageError
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.dial import Dial, new_dialer, socket_options
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.tls_contexts import provider_context
+from aibridge_trio.net.tls_contexts import add_authorities, provider_context
 from aibridge_trio.upstream.call import Call, CallTimeouts
 from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
@@ -117,8 +117,13 @@ class Transports:
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
-        try:
-            return provider_context(self._ca_file)
-        except OSError as error:
-            reason = error.strerror or cause(error)
-            raise UsageError(f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {reason}") from None
+        context = provider_context()  # an OSError of it is about the environment, not about --upstream-ca
+        if self._ca_file:
+            try:
+                add_authorities(context, self._ca_file)
+            except OSError as error:
+                reason = error.strerror or cause(error)
+                raise UsageError(
+                    f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {reason}"
+                ) from None
+        return context

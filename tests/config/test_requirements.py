@@ -113,7 +113,7 @@ def test_every_address_is_checked_and_a_unix_socket_is_local() -> None:
     """One exposed address among several is enough for the error; unix sockets and loopback are not exposed."""
     environ = {"OPENAI_API_KEY": "hunter2"}
     line = mistake({"bind": ["127.0.0.1:1", "unix:/run/b,10.0.0.1:2"]}, environ)
-    assert line.startswith("--bind: whoever can connect to 10.0.0.1:2 could use")
+    assert line.startswith("--bind: any client that can connect to 10.0.0.1:2 could use")
     assert "--bind 127.0.0.1:2" in line
     assert load({"bind": ["127.0.0.1:1", "unix:/run/b"]}, environ).settings.warnings() == ()
 

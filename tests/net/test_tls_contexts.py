@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from aibridge_trio.net.tls_contexts import (
     CertificateError,
+    add_authorities,
     check_authorities,
     check_chain,
     provider_context,
@@ -62,7 +63,7 @@ def test_a_file_without_certificates_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CertificateError, match=r"^does not load as PEM with its private key$"):
         check_chain(file, file)
     with pytest.raises(OSError, match="NO_CERTIFICATE"):
-        provider_context(file)
+        add_authorities(provider_context(), file)
 
 
 def test_an_authority_is_added_to_the_usual_ones(tmp_path: Path) -> None:
@@ -70,7 +71,8 @@ def test_an_authority_is_added_to_the_usual_ones(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_bytes(pem(signed("root", None, authority=True)[0]))
     check_authorities(file)
-    usual, context = provider_context(None), provider_context(file)
+    usual, context = provider_context(), provider_context()
+    add_authorities(context, file)
     assert context.cert_store_stats()["x509"] == usual.cert_store_stats()["x509"] + 1
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED

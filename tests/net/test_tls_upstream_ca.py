@@ -138,6 +138,16 @@ async def test_the_name_is_verified_all_the_same(tmp_path: Path) -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
+def test_a_broken_environment_is_not_blamed_on_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an SSL_CERT_FILE that is missing, the error is the system's and does not name --upstream-ca."""
+    file = tmp_path / "ca.pem"
+    file.write_bytes(pem(signed("root", None, authority=True)[0]))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    for ca in (None, file):
+        with pytest.raises(FileNotFoundError):
+            Transports(ca)(None)
+
+
 @pytest.mark.parametrize("content", [b"", b"no certificate", b"\x30\x82\x01\x00", None])
 def test_a_file_without_certificates_is_a_mistake(tmp_path: Path, content: bytes | None) -> None:
     """In one line that names the option and the file."""

@@ -200,7 +200,7 @@ def test_every_exit_status_is_told(page: str) -> None:
     assert told == (every[:-1] if until_interrupted else every)
 
 
-def test_every_reject_is_told() -> None:
+def test_every_reject_is_named() -> None:
     """Each reason stands with its status, and with the wait where waiting helps."""
     told = section("aibridge-serve.1", "REJECTS")
     found = re.findall(r"^\\fB(\w+)\\fR, (\d+)$", told, re.MULTILINE)

@@ -244,7 +244,7 @@ def _seconds(text: str) -> int:
 
 
 @pytest.mark.parametrize("reason", REASONS)
-def test_every_reject_is_told(reason: str) -> None:
+def test_every_reject_is_named(reason: str) -> None:
     """Whatever callers are turned away for has a word."""
     assert f"{reason} 2.0/s" in told(counting("rejects", reason)) or f"turned away {reason}" in headline(
         a_picture(without_rejects, counting("rejects", reason))
