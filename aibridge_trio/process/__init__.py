@@ -1,5 +1,9 @@
 """The process: signals, standard streams, log output, core dumps.
 
+Terms
+    stalled reader: a program that has stopped reading our output; writing to it would block.
+    gap: log lines that were dropped for a stalled reader, counted in the log when it reads again.
+
 Files, in reading order
     signals: handlers for SIGTERM and SIGHUP, installed before anything else.
     standard_streams: stdout and stderr that may be closed or non-blocking.

@@ -1,1 +1,12 @@
-"""What stands between callers and the provider."""
+"""What stands between callers and the provider.
+
+Terms:
+
+policy      decides about each call: forward it, hold it or reject it.
+
+In reading order:
+
+passthrough  forwards everything; the base of the others.
+bridge       the product: its own limiter, breakers and rejects. in_flight: the slots that they count.
+others       other gateways, as far as their code shows what they do.
+"""

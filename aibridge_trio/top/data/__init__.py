@@ -1,4 +1,11 @@
 """Status documents as records, and rates between them. Pure.
 
-parse: JSON to records · document: the records · history: the last minutes · rates: per provider and queue.
+Terms:
+
+document    one answer of `/status`.
+picture     the latest document, with rates over an interval.
+rate        a counter's difference between two documents, per second.
+
+In reading order: parse (JSON to bounded records) · document (the records) · rates (per provider and queue) ·
+history (the last minutes, and the picture made of them).
 """
