@@ -215,7 +215,7 @@ async def test_a_kept_connection_gets_one_more_request_through(
     assert network.dialled.count("bridge") == 2
 
 
-async def test_who_waits_for_a_turn_at_the_end_of_the_grace_is_told(
+async def test_a_request_in_the_queue_at_the_end_of_the_grace_is_rejected(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """Not cut: 503 shutting_down, while the running answer is."""
@@ -242,7 +242,7 @@ async def test_who_waits_for_a_turn_at_the_end_of_the_grace_is_told(
     assert call.broken
 
 
-async def test_what_outlasts_the_grace_is_cut_uncleanly_and_blames_nobody(
+async def test_what_outlasts_the_grace_is_cut_uncleanly_and_blames_no_provider(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """The caller sees a break, not an end; the provider is let go of; the verdict is neutral, the exit 0."""

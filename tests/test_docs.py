@@ -164,7 +164,7 @@ def test_every_protections_reject_has_one_page() -> None:
     assert sorted(found) == sorted((reason, statuses[reason]) for reason in PROTECTIVE)
 
 
-def test_every_protections_status_field_is_told() -> None:
+def test_every_protections_status_field_is_reported() -> None:
     """What /status says of limits, queue and breakers stands in the pages of protections."""
     schema = json.loads((ROOT / "docs" / "status.schema.json").read_text())
     top, defs = schema["properties"], schema["$defs"]

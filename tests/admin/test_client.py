@@ -219,7 +219,7 @@ async def test_variables_for_others_do_not_count(monkeypatch: pytest.MonkeyPatch
 
 
 @EVERY_WAY
-async def test_nobody_there(how: str) -> None:
+async def test_no_listener(how: str) -> None:
     """A refused connection has the system's message, and names the flag for another URL."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]

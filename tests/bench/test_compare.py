@@ -203,7 +203,7 @@ def test_proxies_are_told_their_place(launch: Callable[[str, Place], Launch], fi
         json.loads(started.files[file])
 
 
-def test_portkey_is_told_the_provider_by_each_request() -> None:
+def test_each_request_names_the_provider_for_portkey() -> None:
     """Its command has the port only."""
     assert "--port=8001" in portkey._launch("/bin/proxy", PLACE).argv
     assert ("x-portkey-custom-host", "http://127.0.0.1:8003/v1") in portkey._headers(PLACE)

@@ -67,7 +67,7 @@ by_number = pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: 
 
 @pytest.mark.real
 @by_number
-async def test_bad_on_purpose_is_told(question: Question, answering: Provider) -> None:
+async def test_bad_on_purpose_is_found(question: Question, answering: Provider) -> None:
     """A gateway that fails in just this way gets a no, with evidence and not by an error."""
     verdict = await asked(question, answering, question.number)
     assert not verdict.yes, verdict.evidence

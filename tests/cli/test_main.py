@@ -425,7 +425,7 @@ def test_help_does_not_mind_the_terminal(environ: dict[str, str]) -> None:
     ("arguments", "status"),
     [(["--nonsense"], 2), (["breaker", "open", "openai", "--url", "http://127.0.0.1:1"], 1)],
 )
-def test_the_status_does_not_depend_on_somebody_reading_stderr(arguments: list[str], status: int) -> None:
+def test_the_status_does_not_depend_on_a_reader_of_stderr(arguments: list[str], status: int) -> None:
     """Where the reader of stderr has left, the exit status is still the one that is promised."""
     reading, writing = os.pipe()
     os.close(reading)

@@ -156,7 +156,7 @@ def test_an_explicit_proxy_leaves_the_environments_unread() -> None:
         ("AIBRIDGE_ADMIN_URI", "AIBRIDGE_ADMIN_URL"),
     ],
 )
-def test_an_unknown_variable_is_told_the_one_meant(variable: str, meant: str) -> None:
+def test_an_error_about_an_unknown_variable_names_the_one_meant(variable: str, meant: str) -> None:
     """A misspelt variable is a mistake that names it and the one that was probably meant, not its value."""
     assert mistake({}, {variable: "hunter2"}) == f"{variable}: unknown variable; did you mean {meant}?"
 

@@ -118,7 +118,7 @@ def test_what_top_writes_is_a_duration(seconds: int) -> None:
         assert 0 <= seconds - units.DURATION.parse(shown) < 3600
 
 
-def test_a_bare_number_is_told_its_unit() -> None:
+def test_an_error_about_a_bare_number_names_its_unit() -> None:
     """A number without a unit is answered with the value that was probably meant."""
     with pytest.raises(InvalidValue, match="has no unit") as caught:
         units.DURATION.parse("10")

@@ -298,7 +298,7 @@ async def test_behind_a_trusted_proxy_its_pages_are_https(autojump_clock: MockCl
             assert (await other.get("/", headers=headers)).status_code == 403
 
 
-async def test_while_it_drains_a_foreign_page_is_told_so(autojump_clock: MockClock, network: Network) -> None:
+async def test_while_it_drains_a_foreign_page_gets_the_reason(autojump_clock: MockClock, network: Network) -> None:
     """While the bridge drains, a foreign page's request is refused with shutting_down."""
     async with network.bridge(drain_delay=5.0) as bridge:
         bridge.bridge.lifecycle.phase = "stopping"

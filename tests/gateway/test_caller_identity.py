@@ -67,7 +67,7 @@ def test_bearer_comes_before_x_api_key() -> None:
     assert identify((b"x-api-key", b"two"), bearer(b"one")) == identify(bearer(b"one"))
 
 
-def test_another_scheme_names_nobody() -> None:
+def test_another_scheme_names_no_caller() -> None:
     """Other schemes are no credential here: the API key beside them is, else the address."""
     basic = (b"authorization", b"Basic dXNlcjpwYXNz")
     assert identify(basic, (b"x-api-key", b"two")) == identify((b"x-api-key", b"two"))

@@ -71,7 +71,7 @@ def test_what_stays_behind(name: str) -> None:
     ]
 
 
-def test_each_name_is_told_once_and_few_are_remembered() -> None:
+def test_each_name_is_reported_once_and_few_are_remembered() -> None:
     """Callers choose the names: memory does not grow with them, and no warning names a credential header."""
     warnings: list[str] = []
     central = central_key(OPENAI, Secret(KEY), {}, warnings.append)

@@ -223,7 +223,7 @@ async def test_a_ramp_admits_more_and_more(autojump_clock: MockClock, network: N
         assert await admitted() == 1.0
 
 
-async def test_a_breaker_in_shadow_refuses_nobody(autojump_clock: MockClock, network: Network) -> None:
+async def test_a_breaker_in_shadow_refuses_no_request(autojump_clock: MockClock, network: Network) -> None:
     """A breaker in shadow opens, probes and closes as usual, and counts what it would have refused."""
     provider = Provider(503)
     await network.answer("openai", provider)

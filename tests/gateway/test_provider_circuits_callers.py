@@ -46,7 +46,7 @@ async def shared_hour(bridge: Running, greedy: dict[str, str], other: dict[str, 
     return answers.count(200), answers.count(503)
 
 
-async def test_one_caller_at_its_quota_takes_the_provider_from_nobody(
+async def test_one_caller_at_its_quota_leaves_the_provider_to_others(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """During an hour of one key's 429s with waits of 300 s another caller gets all of its answers."""

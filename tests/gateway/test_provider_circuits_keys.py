@@ -65,7 +65,7 @@ async def test_three_keys_are_the_providers_trouble(autojump_clock: MockClock, n
         assert breaker(bridge)["state"] == "open"
 
 
-async def test_the_central_key_is_everybodys(autojump_clock: MockClock, network: Network) -> None:
+async def test_the_central_key_belongs_to_all_callers(autojump_clock: MockClock, network: Network) -> None:
     """The central key's 429s count against the provider, and no caller's key is put in cooldown."""
     await network.answer("openai", Provider(429))
     async with network.bridge(**BY_KEY, openai_api_key=Secret("sk-central")) as bridge:
@@ -93,7 +93,7 @@ async def test_other_failures_of_a_key_are_the_providers(autojump_clock: MockClo
         assert 30_000 <= int(answer.headers["retry-after-ms"]) <= 36_000  # nothing was said: the configured one
 
 
-async def test_an_empty_account_rests_nobody(autojump_clock: MockClock, network: Network) -> None:
+async def test_an_empty_account_rests_no_key(autojump_clock: MockClock, network: Network) -> None:
     """An exhausted account's 429 starts no cooldown."""
 
     async def exhausted(_: Request, reply: Reply) -> None:

@@ -184,7 +184,7 @@ class Told:
         return times(finished)
 
 
-def test_a_wait_that_goes_on_is_told() -> None:
+def test_a_wait_that_goes_on_is_reported() -> None:
     """A caller that leaves in the middle of its upload leaves a provider that has had none of that time."""
     told = Told()
     told.record.went_upstream()

@@ -64,7 +64,7 @@ def test_what_is_plain_passes(rest: bytes) -> None:
 
 
 @pytest.mark.parametrize("rest", [b"meta-llama%2FLlama-3", b"a%2fb%2fc", b"models/a%2fb"])
-def test_an_encoded_slash_is_told(rest: bytes) -> None:
+def test_an_encoded_slash_is_reported(rest: bytes) -> None:
     """Whether one may stand there is its route's to say."""
     assert paths.check(BASE + rest)
 

@@ -27,7 +27,7 @@ async def test_all_that_came_is_read_and_then_the_end(plain: Open, size: int) ->
         assert heard == b"x" * size
 
 
-async def test_what_comes_later_is_told_again(plain: Open) -> None:
+async def test_what_comes_later_is_reported_again(plain: Open) -> None:
     """A reader that waits, one that is given up, and one that comes late: each gets what there is."""
     async with plain() as (near, wire):
         for piece in (b"one", b"two"):

@@ -44,7 +44,7 @@ def test_callers_get_tls_1_2_with_forward_secrecy_and_http_1_1(tmp_path: Path) -
     )
 
 
-def test_a_key_of_another_certificate_is_told_apart(tmp_path: Path) -> None:
+def test_a_key_of_another_certificate_is_distinguished(tmp_path: Path) -> None:
     """The message says which of the two files is wrong."""
     one, other = signed("one", None, authority=False), signed("two", None, authority=False)
     with pytest.raises(CertificateError, match=r"^does not belong to the private key$"):

@@ -227,7 +227,7 @@ def test_a_program_that_only_prints_is_served_too() -> None:
 
 @pytest.mark.real
 @pytest.mark.parametrize("signals", [1, 2])
-def test_a_stderr_that_nobody_reads_stops_nothing(signals: int) -> None:
+def test_a_stderr_without_a_reader_stops_nothing(signals: int) -> None:
     """Two thousand requests are served, /healthz and /metrics answer, and a signal ends the process in time."""
     with a_bridge("--graceful-timeout", "1s") as bridge:
         bridge.process.ignore()

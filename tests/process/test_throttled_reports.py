@@ -13,7 +13,7 @@ from trio.testing import MockClock
 from aibridge_trio.process.throttled_reports import Throttled
 
 
-async def test_the_first_is_told_at_once_and_the_rest_in_time(autojump_clock: MockClock) -> None:
+async def test_the_first_is_reported_at_once_and_the_rest_in_time(autojump_clock: MockClock) -> None:
     """A burst is two tellings: its first, and a second later its last, with the count of all but the first."""
     told: list[tuple[float, int, int]] = []
     began = trio.current_time()

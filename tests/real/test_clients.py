@@ -107,7 +107,7 @@ def test_claude_code(unshared: Bridge, provider: Provider, tmp_path: Path) -> No
     assert provider.credentials() == {"x-api-key": "sk-ant-claude-code"}
 
 
-def test_claude_code_is_told_that_waiting_is_no_use(unshared: Bridge, provider: Provider, tmp_path: Path) -> None:
+def test_claude_code_learns_that_waiting_is_no_use(unshared: Bridge, provider: Provider, tmp_path: Path) -> None:
     """A breaker forced open stays so: it asks once and shows our message, where it would go on for minutes."""
     unshared.admin.post("/breakers/anthropic", json={"mode": "open"}).raise_for_status()
     done = claude(unshared, tmp_path)

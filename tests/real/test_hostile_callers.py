@@ -163,7 +163,7 @@ def told(stranger: socket.socket, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_what_is_too_much_is_told_so_or_cut(bridge: Bridge, bomb: str) -> None:
+def test_what_is_too_much_is_rejected_or_cut(bridge: Bridge, bomb: str) -> None:
     """Behind a head or a frame that never ends stands one refusal and the end, and no memory."""
     data, status = BOMBS[bomb]
     with unharmed(bridge):
@@ -219,7 +219,7 @@ def test_a_flood_of_connections_that_are_reset_at_once(bridge: Bridge) -> None:
             reset(stranger)
 
 
-def test_urgent_bytes_are_nobodys_hurry(bridge: Bridge) -> None:
+def test_urgent_bytes_are_ordinary_bytes(bridge: Bridge) -> None:
     """TCP's out-of-band data neither wakes nor confuses it."""
     with unharmed(bridge), bridge.stranger() as stranger:
         stranger.sendall(GET[:9])

@@ -106,7 +106,7 @@ NO_ANSWER: dict[str, tuple[Say, tuple[int, str]]] = {
 
 
 @pytest.mark.parametrize("name", NO_ANSWER)
-def test_what_is_no_answer_is_told_as_such(before: Bridge, liar: Liar, name: str) -> None:
+def test_what_is_no_response_is_reported_as_such(before: Bridge, liar: Liar, name: str) -> None:
     """Its caller gets the bridge's own 502 or 504 and none of those bytes; no other caller is affected."""
     liar.say, expected = NO_ANSWER[name]
     with unharmed(before):
@@ -266,7 +266,7 @@ def test_who_refuses_an_upload_in_the_middle_has_answered_or_broken(
             assert answer.startswith((b"HTTP/1.1 413 ", b"HTTP/1.1 502 "))
 
 
-def test_who_answers_before_it_is_asked_answers_nobody(before: Bridge, liar: Liar) -> None:
+def test_a_response_before_its_request_reaches_no_caller(before: Bridge, liar: Liar) -> None:
     """Bytes on a kept connection that no request waits for end it: they are not the next request's answer."""
     liar.say = then_stay(SIZED + BODY)
     with unharmed(before):

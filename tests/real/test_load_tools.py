@@ -27,7 +27,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("what", SLOW)
-def test_slow_callers_by_the_hundred_starve_nobody(bridge: Bridge, what: str) -> None:
+def test_slow_callers_by_the_hundred_starve_no_other_caller(bridge: Bridge, what: str) -> None:
     """slowhttptest: heads, bodies, ranges and reading, slowly; honest callers are served all the while."""
     target = CHAT if what == "bodies" else "/openai/v1/models"
     attack = [needed("slowhttptest"), "-c", "300", "-r", "300", "-l", "3", "-p", "3", "-u", bridge.url + target]

@@ -99,7 +99,7 @@ def test_who_does_not_trust_the_certificate_is_not_served(secure: Bridge) -> Non
     ],
     ids=["plain", "h2c", "garbage", "half a hello", "nothing"],
 )
-def test_noise_on_the_tls_port_harms_nobody(secure: Bridge, identity: Identity, noise: bytes) -> None:
+def test_noise_on_the_tls_port_harms_no_caller(secure: Bridge, identity: Identity, noise: bytes) -> None:
     """Whatever is said instead of a handshake ends that connection, and the next caller is served."""
     with secure.stranger() as stranger:
         stranger.sendall(noise)
@@ -345,7 +345,7 @@ def test_no_smuggled_request_gets_through(plain: Bridge, provider: Provider) -> 
     assert provider.stats()["requests"] == 0
 
 
-def test_a_thousand_idle_connections_cost_nobody_anything(plain: Bridge) -> None:
+def test_a_thousand_idle_connections_cost_other_callers_nothing(plain: Bridge) -> None:
     """They are kept, a request beside them is answered, and they can still be used."""
     before = len(list(Path(f"/proc/{plain.process.pid}/fd").iterdir()))
     with ExitStack() as stack:

@@ -379,7 +379,7 @@ def test_a_broken_answer_leaves_no_connection_behind(provider: Provider) -> None
         assert bridge.process.wait() == 0
 
 
-def test_nobody_reading_stderr_does_not_stop_requests(provider: Provider) -> None:
+def test_an_unread_stderr_does_not_stop_requests(provider: Provider) -> None:
     """When the log's reader is gone, requests go on, and the end is as usual."""
     with a_bridge(provider=provider) as bridge:
         bridge.process.deafen()

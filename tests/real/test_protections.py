@@ -205,7 +205,7 @@ def test_who_waits_at_a_stop_is_served_if_its_turn_comes(provider: Provider) -> 
         assert bridge.process.wait(within=15) == 0
 
 
-def test_a_stop_leaves_nobody_waiting(provider: Provider) -> None:
+def test_a_stop_leaves_no_request_waiting(provider: Provider) -> None:
     """At a drain queued requests are served in time or rejected; the program ends within its grace."""
     flags = ("--max-concurrency", "1", "--queue-size", "9", "--queue-timeout", "60s", "--graceful-timeout", "1s")
     provider.script({"delay": 30, "times": 3})
@@ -264,7 +264,7 @@ def test_a_key_that_was_told_to_wait_rests_alone(provider: Provider) -> None:
     assert "sk-ant-alice" not in bridge.process.stderr
 
 
-def test_the_central_keys_429s_are_everybodys(provider: Provider) -> None:
+def test_the_central_keys_429s_count_for_all_callers(provider: Provider) -> None:
     """With the bridge's own key they trip the breaker, for every caller."""
     provider.script({"status": 429, "times": 2})
     flags = (*BREAKER, "--circuit-breaker-429", "credential")
@@ -315,7 +315,7 @@ def test_after_an_outage_a_tenth_comes_first(provider: Provider) -> None:
         assert 0.1 <= bridge.breaker()["share"] <= 0.2
 
 
-def test_shadow_rejects_nobody_and_says_whom_it_would_have(provider: Provider) -> None:
+def test_shadow_rejects_no_caller_and_says_which_it_would_have(provider: Provider) -> None:
     """A new operator's first day: all are served, and metrics and log tell what the limits would have done."""
     flags = ("--max-concurrency", "1", "--rate-limit", "1", "--shadow", "concurrency,rate")
     with a_bridge(*flags, provider=provider) as bridge, bridge.gpt() as gpt:

@@ -168,7 +168,7 @@ def assert_clean(where: str, texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "human"])
-def test_no_secret_is_told(tmp_path: Path, provider: Provider, proxy: Proxy, log_format: str) -> None:
+def test_no_secret_is_reported(tmp_path: Path, provider: Provider, proxy: Proxy, log_format: str) -> None:
     """Whatever happens: no credential and no body in the log, the metrics, the status, an answer of the bridge."""
     token = tmp_path / "token"
     token.write_text(CANARIES["admin token"])

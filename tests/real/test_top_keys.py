@@ -70,7 +70,7 @@ def test_a_sick_provider_without_a_breaker(bridge: Bridge, provider: Provider) -
         assert screen.styled("anthropic ").fg == "brown", "which is what the terminal calls yellow"
 
 
-def test_who_is_turned_away_is_told_first(narrow: Bridge, provider: Provider) -> None:
+def test_turned_away_callers_come_first(narrow: Bridge, provider: Provider) -> None:
     """The second line names the reasons of rejects, fullness and who is out, the rows how many."""
     with top(narrow.admin_url) as screen:
         screen.shows("all well|turned away")
@@ -152,7 +152,7 @@ def test_filtering(narrow: Bridge) -> None:
     with watched(narrow.admin_url, *SELDOM) as screen:
         screen.press("/aq")
         screen.shows("^show only: aq_")
-        screen.until(lambda: providers(screen) == [], "nobody")
+        screen.until(lambda: providers(screen) == [], "no provider")
         screen.press(BACKSPACE + "n")
         screen.until(lambda: providers(screen) == ["▸anthropic"], "anthropic alone")
         screen.press(ENTER)

@@ -38,7 +38,7 @@ def entered(connections: ConnectionLimit, *addresses: str | None) -> list[str | 
 # Bounds
 
 
-def test_nobody_is_counted_without_bounds() -> None:
+def test_no_connection_is_limited_without_bounds() -> None:
     """Without bounds all are let in."""
     assert set(entered(ConnectionLimit("x", mute), *["10.0.0.1"] * 100)) == {None}
 
@@ -136,7 +136,9 @@ def test_the_bounds_of_operators(monkeypatch: pytest.MonkeyPatch) -> None:
 # What is said of it
 
 
-async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(autojump_clock: MockClock) -> None:
+async def test_refused_connections_are_counted_by_cause_and_logged_once_a_second(
+    autojump_clock: MockClock,
+) -> None:
     """The line has the cause, how many there were since the last, and the address that has the most."""
     said: list[str] = []
     connections = ConnectionLimit("callers", said.append, most=2)
@@ -165,7 +167,7 @@ async def test_who_is_turned_away_is_counted_by_cause_and_logged_once_a_second(a
 
 
 @pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nx: y"], ids=["idle", "head"])
-async def test_where_the_slowest_makes_room_silence_locks_nobody_out(
+async def test_where_the_slowest_is_evicted_silence_locks_no_client_out(
     autojump_clock: MockClock, network: Network, data: bytes
 ) -> None:
     """A silent connection, or one with half a head, is evicted for a new one at once, the oldest first."""

@@ -61,7 +61,7 @@ async def test_long_heads_that_do_not_end_are_bounded_in_all(autojump_clock: Moc
 
 
 @pytest.mark.parametrize("seconds", [5, 620])
-async def test_a_connection_may_idle_as_long_as_it_is_told(
+async def test_a_connection_may_idle_as_long_as_it_is_reported(
     autojump_clock: MockClock, serve: Serve, seconds: int
 ) -> None:
     """Longer than a balancer in front keeps it, so that no request meets a closing connection."""

@@ -61,7 +61,9 @@ async def test_a_pipeline_is_not_read_far_ahead(autojump_clock: MockClock, serve
     assert len(site.scopes) == 1
 
 
-async def test_a_body_that_nobody_reads_is_not_read_far(autojump_clock: MockClock, serve: Serve) -> None:
+async def test_a_body_that_the_application_does_not_read_is_not_read_far(
+    autojump_clock: MockClock, serve: Serve
+) -> None:
     """One read is taken, whatever its size; the pause does not use up the timeout, and then all arrives."""
     seen: list[int] = []
 
@@ -183,7 +185,7 @@ async def test_malformed_bytes_are_answered_behind_what_was_well_formed(
     assert len(site.scopes) == 1
 
 
-async def test_a_body_that_is_malformed_from_its_beginning_is_nobodys(
+async def test_a_body_that_is_malformed_from_its_beginning_reaches_no_application(
     autojump_clock: MockClock, serve: Serve
 ) -> None:
     """The application is not called for what was refused before it came to it."""

@@ -180,7 +180,7 @@ async def test_a_crowd_that_comes_at_once_does_not_hold_up_the_others(
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
-async def test_a_shortage_is_told_once_a_second_and_survived(
+async def test_a_shortage_is_reported_once_a_second_and_survived(
     autojump_clock: MockClock, network: Network, number: int
 ) -> None:
     """During a shortage open connections are served; afterwards new ones are accepted again."""

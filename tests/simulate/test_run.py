@@ -108,7 +108,7 @@ def test_a_queue_answers_more_of_a_crowd() -> None:
     assert play(crowd).served > play(crowd, queue_size=0).served
 
 
-def test_one_keys_quota_is_not_everybodys_illness() -> None:
+def test_the_quota_of_one_key_does_not_open_the_breaker_for_all() -> None:
     """With the breaker on keys the modest are served, while they are few who ask for too much."""
     quota = shipped("quota")
     modest, over = quota.groups

@@ -285,7 +285,9 @@ async def test_answers_and_rejects_are_counted_where_they_belong(
     assert [caller["rejects"] for caller in document["callers"]] == [2]
 
 
-async def test_a_reject_before_its_caller_is_known_is_nobodys(autojump_clock: MockClock, network: Network) -> None:
+async def test_a_reject_before_its_caller_is_known_counts_for_no_caller(
+    autojump_clock: MockClock, network: Network
+) -> None:
     """Requests rejected before their caller is known are in the totals only."""
     async with network.bridge() as bridge:
         await bridge.client.get("/", headers=[("x-api-key", "a"), ("x-api-key", "b")])
@@ -361,7 +363,7 @@ async def test_uptime_and_now_tell_the_time(autojump_clock: MockClock, network: 
     assert document["events"][0]["at"] <= document["now"]
 
 
-async def test_a_provider_that_hangs_is_told(autojump_clock: MockClock, network: Network) -> None:
+async def test_a_provider_that_hangs_is_reported(autojump_clock: MockClock, network: Network) -> None:
     """Requests in flight of which no answer has begun, and for how long; an answer that begins ends it."""
     await network.answer("openai", saying(200, after=14))
     async with network.bridge() as bridge, busy(bridge, CHAT, CHAT, MESSAGES):
@@ -446,7 +448,7 @@ def test_the_table_of_callers_is_bounded() -> None:
     assert len(status.document()["callers"]) == 20
 
 
-def test_who_is_busy_is_not_forgotten_for_who_is_idle() -> None:
+def test_a_busy_caller_is_not_forgotten_for_an_idle_one() -> None:
     """Beyond the bound the idle go first, the one that was quiet the longest before the others."""
     status = alone()
     busy = caller(0)

@@ -185,7 +185,7 @@ async def falls_silent(hear: Hear) -> None:
 
 
 @pytest.mark.parametrize("interval", [1.0, 60.0])
-async def test_silence_is_told(autojump_clock: MockClock, interval: float) -> None:
+async def test_silence_is_reported(autojump_clock: MockClock, interval: float) -> None:
     """From two and a half seconds on it is said that nothing comes, also when frames are seldom."""
     paper = await watched(falls_silent, 7.0, interval=interval)
     shown = next(at for at, lines in paper.frames if "no word" in lines[1])
@@ -272,7 +272,7 @@ async def test_the_second_notice_has_its_own_time(autojump_clock: MockClock) -> 
     assert paper.at(11.4)[-1].startswith("q quit")
 
 
-async def test_nobody_is_left_in_doubt_while_an_order_is_on_its_way(autojump_clock: MockClock) -> None:
+async def test_an_override_on_its_way_is_shown(autojump_clock: MockClock) -> None:
     """After q, while an order has no answer, the last line says what is waited for."""
 
     class Deaf(Bridge):

@@ -33,7 +33,7 @@ async def test_the_pace_of_json(
     assert [json.loads(line)["quarter"] for line in told] == [0, 4, 6, 10, 14, 18]
 
 
-async def test_a_lost_bridge_is_told_once(
+async def test_a_lost_bridge_is_reported_once(
     capsys: pytest.CaptureFixture[str], autojump_clock: trio.testing.MockClock
 ) -> None:
     """However often it is tried again in vain, there is one line on stderr each time that the bridge goes."""

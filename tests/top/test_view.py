@@ -137,7 +137,7 @@ def test_the_choice_is_of_a_provider_and_not_of_a_row() -> None:
     assert pressed(view, "up", shown=("copilot", "openai", "anthropic")).chosen == "openai"
 
 
-def test_with_nobody_shown_there_is_nobody_to_choose_or_to_order() -> None:
+def test_without_a_provider_shown_none_is_chosen_or_overridden() -> None:
     """On no rows, keys that need one do nothing; those that would order say why."""
     for key in ("up", "down", "j", "k"):
         assert pressed(View(), key, shown=()) == View()
@@ -166,7 +166,7 @@ def test_anything_but_a_yes_is_a_no(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["y", "Y"])
-def test_a_yes_that_nobody_asked_for_is_nothing(key: str) -> None:
+def test_a_yes_without_a_question_does_nothing(key: str) -> None:
     """Without a question there is no order."""
     assert pressed(MIDDLE, key) == MIDDLE
 

@@ -18,7 +18,7 @@ from tests.support.network import Network
 from tests.upstream.test_transport import OK, Host, Stream, answers, asked, get, pieces, pool_of, post, until
 
 
-async def test_a_kept_connection_that_dies_under_a_request_is_told_apart(
+async def test_a_kept_connection_that_dies_under_a_request_is_distinguished(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """Whether it was processed is unknown: it is not sent again, and says nothing about the provider's health."""
@@ -96,7 +96,7 @@ async def test_an_early_success_lets_the_upload_finish(autojump_clock: MockClock
     await transport.aclose()
 
 
-async def test_an_answer_is_read_although_nobody_takes_the_rest(
+async def test_a_response_is_read_although_the_provider_stops_reading(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """A provider that answers and closes while the body is on its way has answered."""

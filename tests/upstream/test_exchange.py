@@ -248,7 +248,7 @@ async def test_a_connection_of_an_abandoned_answer_is_never_used_again(
     await way.aclose()
 
 
-async def test_reached_is_told_when_the_connection_stands_and_once(
+async def test_reached_is_reported_when_the_connection_stands_and_once(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """Also for a connection that was kept, and for a request without a body."""

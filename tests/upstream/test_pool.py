@@ -16,7 +16,7 @@ from tests.support.network import Network
 from tests.upstream.test_transport import OK, Host, Stream, answers, asked, get, pool_of, slow, until
 
 
-async def test_side_by_side_nobody_waits(autojump_clock: MockClock, network: Network) -> None:
+async def test_concurrent_calls_do_not_wait_for_each_other(autojump_clock: MockClock, network: Network) -> None:
     """As many connections as there are requests in flight, and all of them are kept."""
 
     host = Host(network, slow)

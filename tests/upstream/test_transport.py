@@ -129,7 +129,7 @@ async def test_a_connection_is_used_again(autojump_clock: MockClock, network: Ne
     await transport.aclose()
 
 
-async def test_nobody_there(autojump_clock: MockClock, network: Network) -> None:
+async def test_no_listener(autojump_clock: MockClock, network: Network) -> None:
     """A refused connection is a connect error, and leaves nothing behind."""
     transport = network.way_out()
     with pytest.raises(httpx.ConnectError):

@@ -261,7 +261,7 @@ def test_retry_after_is_what_is_left() -> None:
     assert lab.breaker.statistics(110.0).cooldown_left == 20.0
 
 
-def test_open_refuses_everybody() -> None:
+def test_open_refuses_all_requests() -> None:
     """While open not a single request is admitted, and refusals cost nothing."""
     lab = tripped()
     for _ in range(1000):

@@ -188,7 +188,7 @@ def test_what_was_not_lengthened_is_not_said_to_be(now: float, cooldown: float) 
     assert lab.transitions[0].because == "1 failure in 10 s, last 503"
 
 
-def test_what_lengthens_a_cooldown_is_told() -> None:
+def test_what_lengthens_a_cooldown_is_reported() -> None:
     """The text names the longer one and its length: the provider's hint, or the trips in a row."""
     lab = tripped(HEARS)
     lab.fail(30.0)

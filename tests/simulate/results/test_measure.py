@@ -8,7 +8,7 @@ from aibridge_trio.simulate.results.measure import Measure
 from tests.support.simulated import CALLERS, parsed
 
 
-def test_the_error_of_a_told_wait_is_told_minus_true() -> None:
+def test_the_error_of_a_retry_after_is_its_wait_minus_the_true_one() -> None:
     """Told 30 s, admitted after 4: 26 too long; told 1 s, admitted after 3: 2 too early."""
     measure = Measure(parsed(CALLERS))
     measure.refused([(b"retry-after", b"30")], 10.0, "circuit")

@@ -112,7 +112,7 @@ def test_a_phase_may_come_again() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line(text: str, said: str) -> None:
+def test_an_error_is_one_line(text: str, said: str) -> None:
     """Which file, table and key; what is wrong; how to mend it."""
     with pytest.raises(UsageError) as found:
         parsed(text)

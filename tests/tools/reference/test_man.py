@@ -192,7 +192,7 @@ def test_every_key_stands_in_the_page_of_the_file(option: Option) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".1")])
-def test_every_exit_status_is_told(page: str) -> None:
+def test_every_exit_status_is_reported(page: str) -> None:
     """On the page of each command those that it has: what runs until it is interrupted ends with 0 then."""
     every = ["0", "1", "2", "130"]
     until_interrupted = page in {"aibridge-serve.1", "aibridge-mock.1", "aibridge-demo.1"}
@@ -220,7 +220,7 @@ def test_every_reject_is_named() -> None:
     assert waits == set(REASONS) - without - {"upstream_unreachable", "upstream_timeout"}
 
 
-def test_every_key_and_column_of_the_dashboard_is_told() -> None:
+def test_every_key_and_column_of_the_dashboard_is_reported() -> None:
     """The page of top has what the dashboard's own help has."""
     text = words("aibridge-top.1").lower()
     for key in KEYS:
@@ -230,7 +230,7 @@ def test_every_key_and_column_of_the_dashboard_is_told() -> None:
         assert f"{title} {means.rstrip('.')}.".lower() in text
 
 
-def test_every_route_is_told() -> None:
+def test_every_route_is_reported() -> None:
     """The page of serve lists what reaches a provider."""
     for provider in providers.ALL:
         patterns = dict.fromkeys(route.pattern for route in provider.routes)

@@ -76,7 +76,7 @@ def test_a_scope_has_a_word(scope: dict[str, Any], word: str) -> None:
 
 
 @pytest.mark.parametrize("changes", [FORCED_OPEN, FORCED_CLOSED, OFF])
-def test_no_scope_decides_where_somebody_has_decided(changes: dict[str, Any]) -> None:
+def test_no_scope_decides_under_an_override(changes: dict[str, Any]) -> None:
     """Forced or without a breaker, what single scopes say has no effect."""
     breaker = (
         read(a_document(3.0, breaking("openai", scopes=[said_of_a_scope("m")], **changes))).providers[0].breaker

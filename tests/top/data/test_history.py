@@ -175,7 +175,7 @@ def test_a_restart_begins_anew() -> None:
     assert [span.requests for span in picture.spans] == [100, 4, 6]
 
 
-def test_a_restart_while_nobody_looked_is_seen() -> None:
+def test_a_restart_between_documents_is_seen() -> None:
     """A new process that has run longer, and done more, than the old one is another one all the same."""
     history = watched(said(10.0, 500), said(11.0, 510))
     history.add(said(40.0, 2000, started_at=1015.0), 60.0)
@@ -194,7 +194,7 @@ def test_a_restart_of_an_older_bridge_is_seen(uptime: float, requests: int) -> N
     assert picture.requests == requests / uptime
 
 
-def test_what_nobody_saw_is_in_no_span() -> None:
+def test_what_no_document_shows_is_in_no_span() -> None:
     """Between the last word of one process and the start of the next nothing is known, however brief both are."""
     history = watched(said(10.0, 500), said(10.1, 510))
     history.add(said(0.25, 3, started_at=1020.0), 20.25)
@@ -235,7 +235,7 @@ def test_what_was_not_there_before_counts_from_0() -> None:
 # What is worth a frame at once
 
 
-def test_what_happened_is_told() -> None:
+def test_what_happened_is_reported() -> None:
     """The first document, an event, draining and a restart are worth a frame at once; counting is not."""
     history = History()
     first = said(10.0, 5)

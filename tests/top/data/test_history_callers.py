@@ -44,7 +44,7 @@ def test_who_may_have_been_there_before_has_no_rate() -> None:
     assert ("…aaaa", None) in rates(calling(10.0, *twenty), calling(20.0, *twenty[1:], ("…aaaa", 30)))
 
 
-def test_since_the_start_everybody_is_known() -> None:
+def test_since_the_start_every_caller_is_known() -> None:
     """At the bridge's start there was no caller, so that twenty callers have rates since then."""
     twenty = [(f"…{number:04}", 50) for number in range(20)]
     assert {rate for _, rate in rates(calling(10.0, *twenty))} == {5.0}

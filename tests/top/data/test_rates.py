@@ -77,7 +77,7 @@ def test_failures_are_told_by_what_they_are() -> None:
         ({"200": 10, "429": 3}, {}, 0, 0.0),
     ],
 )
-def test_what_no_status_tells_is_told_by_verdicts(
+def test_what_no_status_shows_is_shown_by_verdicts(
     responses: dict[str, int], errors: dict[str, int], failures: int, events: float
 ) -> None:
     """A verdict of failure that is neither a status's nor an error's was an event in a stream."""

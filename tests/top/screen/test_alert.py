@@ -34,7 +34,7 @@ from tests.support.scenes import (
 @pytest.mark.parametrize(
     ("silence", "told"), [(None, ""), (0.0, ""), (2.4, ""), (2.5, "no word for 2s  "), (4.9, "no word for 4s  ")]
 )
-def test_a_silent_bridge_is_told(silence: float | None, told: str) -> None:
+def test_a_silent_bridge_is_reported(silence: float | None, told: str) -> None:
     """A stream without a document for more than two seconds is shown as silent."""
     line = Scene(HEALTHY, silence=silence).lines()[1]
     assert line == f"{told}turned away rate_limit 0.1/s"
@@ -110,7 +110,7 @@ def test_what_is_over_is_over() -> None:
     assert styles == ["dim"]
 
 
-def test_a_breaker_that_counts_is_told() -> None:
+def test_a_breaker_that_counts_is_reported() -> None:
     """Before a breaker opens it is said how far it has come, also when the last failure is a while ago."""
     counting = breaking("openai", failures_in_window=4)
     assert Scene(a_picture(counting, without_rejects)).lines()[1] == "openai FAILS 4/5"
@@ -120,7 +120,7 @@ def test_a_breaker_that_counts_is_told() -> None:
     )
 
 
-def test_who_is_out_is_not_called_sick_as_well() -> None:
+def test_a_provider_that_is_out_is_not_called_sick_as_well() -> None:
     """Of an open breaker it is said that it is open, and no more."""
     picture = a_picture(failing("openai", {"529": 1.0}), breaking("openai", **OPEN), without_rejects)
     assert Scene(picture).lines(200)[1] == "openai OPEN, 25s left"
@@ -141,7 +141,7 @@ def test_errors_since_the_start_say_so() -> None:
     assert scene.lines()[1] == "errors since start: openai, anthropic, copilot"
 
 
-def test_a_breaker_that_is_forced_closed_is_told() -> None:
+def test_a_breaker_that_is_forced_closed_is_reported() -> None:
     """Nothing will stop such a provider, so it is not passed over as being well; it is not red either."""
     scene = Scene(a_picture(quiet, breaking("openai", **FORCED_CLOSED), per_second=0.0))
     assert scene.lines()[1] == "openai forced closed"

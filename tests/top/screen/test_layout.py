@@ -196,7 +196,7 @@ def test_nothing_jumps_back_when_it_stands_still(still: dict[str, Any]) -> None:
 # The alert
 
 
-def test_what_comes_now_is_told_first() -> None:
+def test_what_comes_now_is_reported_first() -> None:
     """Statuses and errors of the interval come before those of before, the bad ones first, with their rates."""
     picture = a_picture(failing("openai", {"529": 0.3, "503": 0.1, "400": 0.1, "head": 0.2}))
     for width, told in (

@@ -74,7 +74,7 @@ def test_a_queue_that_turns_away_is_an_alert() -> None:
     assert ("queue turns away", "bold yellow") in style
 
 
-def test_what_a_queue_did_long_ago_alarms_nobody() -> None:
+def test_what_a_queue_did_long_ago_raises_no_alarm() -> None:
     """Those whom it turned away before the interval are no alert."""
 
     def once(document: Said) -> None:
@@ -124,7 +124,7 @@ def test_the_alert_names_scopes() -> None:
     assert told.startswith("openai model-0 and 4 more OPEN, 9s left")
 
 
-def test_who_is_partly_out_may_be_sick_as_well() -> None:
+def test_a_provider_that_is_partly_out_may_be_sick_as_well() -> None:
     """Of a provider with several breakers the others answer, so their failures are shown, too."""
     told = lines(scoping("openai"), failing("openai", {"500": 1.0}), calm, width=200)[1]
     assert "openai 100% errors: 500 6.6/s" in told
@@ -151,7 +151,7 @@ def test_names_of_others_send_no_codes() -> None:
 # Ramps
 
 
-def test_a_ramp_is_told() -> None:
+def test_a_ramp_is_reported() -> None:
     """A ramping provider is yellow, with the admitted share, in its row and in the alert."""
     drawn = frame(a_picture(breaking("openai", **RAMP), calm), View(), HERE, Canvas(), NOW)
     assert drawn.lines[1][0] == ("openai coming back, 40% admitted", "yellow")

@@ -73,7 +73,7 @@ def test_scopes_without_room_are_counted() -> None:
     assert drawn[11].startswith(" anthropic")
 
 
-def test_off_a_screen_every_scope_is_told() -> None:
+def test_off_a_screen_every_scope_is_reported() -> None:
     """`--once` leaves nothing out."""
     drawn = "\n".join(lines(scoping("openai"), height=None))
     assert "more:" not in drawn

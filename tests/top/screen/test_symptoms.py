@@ -73,7 +73,7 @@ def test_a_provider_that_refuses_everything_is_not_well(status: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["500", "502", "503", "504", "529", "429"])
-def test_a_provider_that_fails_is_told_with_its_status(status: str) -> None:
+def test_a_provider_that_fails_is_reported_with_its_status(status: str) -> None:
     """The number is shown on every width."""
     for width in (200, 80, 40):
         assert f"openai 100% errors: {status}" in told(failing("openai", {status: 1.0}), width=width)
@@ -143,7 +143,7 @@ def test_the_first_document_says_since_when() -> None:
     ],
 )
 @pytest.mark.parametrize("breaker", [{}, OFF])
-def test_a_silent_provider_is_told(unanswered: int, seconds: float, expected: str, breaker: Said) -> None:
+def test_a_silent_provider_is_reported(unanswered: int, seconds: float, expected: str, breaker: Said) -> None:
     """Several requests without an answer from five seconds on, one alone from thirty on."""
     assert told(silent("anthropic", unanswered, seconds), breaking("anthropic", **breaker)) == expected
 
@@ -170,12 +170,12 @@ def test_every_cause_and_both_listeners_are_told(cause: str, listener: str) -> N
     assert "2.0/s" in said
 
 
-def test_a_cause_that_is_not_known_is_told_as_it_is() -> None:
+def test_a_cause_that_is_not_known_is_reported_as_it_is() -> None:
     """Newer bridges may have more of them."""
     assert "moon 2.0/s" in told(connecting({}), counting("connections", "callers", "refused", "moon"))
 
 
-def test_a_listener_without_room_is_told_before_it_refuses() -> None:
+def test_a_listener_without_room_is_reported_before_it_refuses() -> None:
     """The next connection would be refused."""
     assert told(connecting({"open": 100})) == "CONNECTIONS FULL 100 of 100"
 
@@ -251,7 +251,7 @@ def test_every_reject_is_named(reason: str) -> None:
     )
 
 
-def test_a_starved_caller_is_told() -> None:
+def test_a_starved_caller_is_reported() -> None:
     """Of one that gets mostly rejects it is said, whatever the average is."""
 
     def starving(document: Said) -> None:
