@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aibridge_trio.config.settings import Settings
-from aibridge_trio.core.breaker.breaker import BreakerPolicy
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.limits.lease import Limits
 
 

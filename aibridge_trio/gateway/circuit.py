@@ -9,7 +9,8 @@ from typing import Self
 import trio
 
 from aibridge_trio.core.breaker import verdict
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, BreakerStats, Mode, Refusal, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, BreakerStats, Mode, Refusal, Transition
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit, Ticket
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.core.caller import Caller

@@ -10,8 +10,9 @@ import trio
 
 from aibridge_trio.config.settings import Scope
 from aibridge_trio.core.breaker import key_cooldowns
-from aibridge_trio.core.breaker.breaker import SEVERITY, BreakerPolicy, BreakerStats, Mode
+from aibridge_trio.core.breaker.breaker import SEVERITY, BreakerStats, Mode
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.retry_after import from_headers
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import ModelPatterns

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from aibridge_trio.config.settings import Secret, Settings
-from aibridge_trio.core.breaker.breaker import BreakerPolicy
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.events import ignore
 from aibridge_trio.gateway.backend_setup import configured

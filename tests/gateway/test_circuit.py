@@ -8,7 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from aibridge_trio.core.breaker.breaker import BreakerPolicy, Mode, State
+from aibridge_trio.core.breaker.breaker import Mode, State
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
 from aibridge_trio.events import Event, Judged, Transitioned

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Refusal, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, Refusal, State, Transition
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 

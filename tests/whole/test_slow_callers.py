@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.core.breaker.breaker import BreakerPolicy
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Bug, Finished, ignore

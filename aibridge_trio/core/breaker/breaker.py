@@ -32,6 +32,7 @@ from typing import Literal
 
 from aibridge_trio.core.breaker.cooldown import Cooldown
 from aibridge_trio.core.breaker.failures import Failures
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import PROBE_DEADLINE, Permit, Ticket
 from aibridge_trio.core.breaker.recovery_ramp import Ramp
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
@@ -63,23 +64,6 @@ class Mode(StrEnum):
     AUTO = "auto"
     OPEN = "open"
     CLOSE = "close"
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerPolicy:
-    """The breaker's settings: seconds, counts, and factors. docs/tuning.md explains the defaults.
-
-    Each trip in a row multiplies the cooldown by `growth`, up to `stretch`. `ramp` is 0 for all requests at once.
-    """
-
-    threshold: int = 5
-    window: float = 10.0
-    cooldown: float = 30.0
-    max_probes: int = 3
-    longest_cooldown: float = 300.0
-    growth: float = 1.25
-    stretch: float = 1.5
-    ramp: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

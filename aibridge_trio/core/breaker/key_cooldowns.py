@@ -16,7 +16,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import islice
 
-from aibridge_trio.core.breaker.breaker import BreakerPolicy
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 
 # So many different keys with a 429 within the window are an overload of the provider.
 _MANY = 3

@@ -8,7 +8,7 @@ from typing import Any
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import OPTIONS, Option, Settings
 from aibridge_trio.config.units import NUMBER, InvalidValue, nearest
-from aibridge_trio.core.breaker.breaker import BreakerPolicy
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.printable import quoted
 

@@ -4,15 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, Refusal, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, Mode, Refusal, State, Transition
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS
 from tests.support.breaker_lab import BROKEN, OVERLOAD, Lab, half_open, tripped
-
-
-def test_defaults() -> None:
-    """Five failures in 10 s open for 30 s, and three probes decide."""
-    assert BreakerPolicy() == BreakerPolicy(threshold=5, window=10.0, cooldown=30.0, max_probes=3)
 
 
 def test_names_and_numbers() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aibridge_trio.core.breaker.breaker import BreakerPolicy, State
+from aibridge_trio.core.breaker.breaker import State
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from tests.support.breaker_lab import BROKEN, OVERLOAD, Lab
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, Mode, State, Transition
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence
 from tests.support.breaker_lab import OVERLOAD, PLAIN, Lab, half_open, tripped

@@ -7,7 +7,8 @@ from collections import deque
 from copy import deepcopy
 from pathlib import Path
 
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, Mode, State, Transition
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 

@@ -21,7 +21,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerPolicy, Mode, Refusal, State, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, Mode, Refusal, State, Transition
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aibridge_trio.core.breaker.breaker import BreakerPolicy, Mode, Refusal, State
+from aibridge_trio.core.breaker.breaker import Mode, Refusal, State
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import SUCCESS
 from tests.support.breaker_lab import OVERLOAD, Lab, half_open

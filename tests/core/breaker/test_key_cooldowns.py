@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from aibridge_trio.core.breaker.breaker import BreakerPolicy
 from aibridge_trio.core.breaker.key_cooldowns import CoolingKey, KeyCooldowns
+from aibridge_trio.core.breaker.policy import BreakerPolicy
 
 POLICY = BreakerPolicy(window=10.0)
 KEYS = [bytes([n]) for n in range(6)]

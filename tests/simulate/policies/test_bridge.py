@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from aibridge_trio import errors
-from aibridge_trio.core.breaker import breaker, key_cooldowns, verdict
+from aibridge_trio.core.breaker import breaker, key_cooldowns, policy, verdict
 from aibridge_trio.core.limits import concurrency, lease, rate, refusals
 from aibridge_trio.simulate.policies import bridge
 from aibridge_trio.simulate.scenario import settings
@@ -40,7 +40,7 @@ def test_the_machines_are_the_products_own() -> None:
     }
     assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
     assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
-    assert type(settings.breaker_policy(settings.default_settings())) is breaker.BreakerPolicy
+    assert type(settings.breaker_policy(settings.default_settings())) is policy.BreakerPolicy
     assert type(settings.limits(settings.default_settings())) is lease.Limits
 
 
