@@ -198,8 +198,11 @@ def _client(name: str, table: Table) -> Client:
         server_errors=table.take("server_errors", u.BOOLEAN, default=False),
         transport=table.take("transport", u.BOOLEAN, default=True),
         streams=table.take("streams", u.COUNT, 0),
+        restarted=table.take("restarted", _STATUSES, ()),
         longest_told=table.take("longest_told", u.DURATION, 0.0),
         beyond=table.take("beyond", _BEYOND, "backoff"),  # type: ignore[arg-type]
+        milliseconds=table.take("milliseconds", u.BOOLEAN, default=True),
+        at_least=table.take("at_least", u.BOOLEAN, default=False),
         believes=table.take("believes", u.BOOLEAN, default=False),
         first=table.take("first", u.SPAN, 0.5),
         factor=table.take("factor", u.NUMBER, 2.0),

@@ -18,12 +18,13 @@ WAITING, READING, DONE = range(3)
 class PendingRequest:
     """The state of one request: its attempts so far, and the current call."""
 
-    __slots__ = ("breaks", "call", "first_at", "request", "retries", "state")
+    __slots__ = ("attempts", "breaks", "call", "first_at", "request", "retries", "state")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.state = WAITING
         self.call: Call | None = None
+        self.attempts = 0
         self.retries = 0
         self.breaks = 0
         self.first_at = 0.0
@@ -58,7 +59,8 @@ class Callers:
         if caller.state == DONE:
             return
         assert self.target
-        caller.call = Call(caller.request, caller.retries + caller.breaks, caller)
+        caller.call = Call(caller.request, caller.attempts, caller)
+        caller.attempts += 1
         self._measure.tried()
         self.target.call(caller.call)
 
@@ -98,22 +100,29 @@ class Callers:
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:  # noqa: ARG002 - clients do not look
         """Retry if the client does."""
-        caller = call.caller
-        quantile = uniform(call.request.seed, call.attempt, BACKOFF)
-        seconds = call.request.group.client.retry_delay(status, headers, caller.retries, quantile)
-        caller.retries += 1
-        self._try_again(caller, seconds)
+        self._failed(call, status, headers)
 
     def broke(self, call: Call, phase: Phase) -> None:
         """Retry if the client does; few clients do after the first token."""
+        if phase != "stream":
+            self._failed(call, BROKEN, ())
+            return
+        caller, client = call.caller, call.request.group.client
+        seconds = None
+        if caller.breaks < client.streams:
+            seconds = client.backoff(caller.breaks, uniform(call.request.seed, call.attempt, BACKOFF))
+        caller.breaks += 1
+        self._try_again(caller, seconds)
+
+    def _failed(self, call: Call, status: int, headers: Headers) -> None:
+        """Retry an attempt that failed before its first token; a client that starts over has all retries again."""
         caller, client = call.caller, call.request.group.client
         quantile = uniform(call.request.seed, call.attempt, BACKOFF)
-        if phase != "stream":
-            seconds = client.retry_delay(BROKEN, (), caller.retries, quantile)
-            caller.retries += 1
-        else:
-            seconds = client.backoff(caller.breaks, quantile) if caller.breaks < client.streams else None
-            caller.breaks += 1
+        seconds = client.retry_delay(status, headers, caller.retries, quantile)
+        caller.retries += 1
+        if seconds is None:
+            seconds = client.restart_delay(status, headers, caller.breaks, quantile)
+            caller.breaks, caller.retries = caller.breaks + 1, 0
         self._try_again(caller, seconds)
 
     def overloaded(self, call: Call) -> None:

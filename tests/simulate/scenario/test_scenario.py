@@ -55,7 +55,7 @@ def test_a_phase_may_come_again() -> None:
             MINIMAL + 'client = "opnai-python"',
             (
                 'test.toml: [[callers]] 1 client: "opnai-python" is none of openai-python, openai-node, '
-                'anthropic-python, codex, claude-code, none; write e.g. client = "openai-python"'
+                'anthropic-python, codex, claude-code, none, relentless; write e.g. client = "openai-python"'
             ),
         ),
         (MINIMAL + "patiense = 3", "test.toml: [[callers]] 1 patiense: unknown key; did you mean patience?"),

@@ -86,6 +86,16 @@ def test_a_caller_retries_after_the_wait_of_the_answer() -> None:
     assert target.cancelled == []
 
 
+def test_a_client_that_starts_over_counts_its_attempts_through() -> None:
+    """Codex retries a 429 five times, and no two attempts have the same number."""
+    engine = Engine()
+    target = Refusing(engine, 429, [(b"retry-after", b"1")])
+    outcome = play(target, engine, "codex")
+    assert target.times == [5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+    assert [call.attempt for call in target.calls] == [0, 1, 2, 3, 4, 5]
+    assert (outcome.gave_up, outcome.tries) == (1, 6)
+
+
 def test_a_retry_beyond_the_patience_is_not_made() -> None:
     """A wait of 100 s is longer than 30 s of patience: the request ends when these are over."""
     engine = Engine()

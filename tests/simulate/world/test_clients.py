@@ -28,6 +28,7 @@ def again(client: str, status: int, retries: int = 0, chance: float = 0.0, **hea
         ("codex", (BROKEN, 500, 502, 503, 504, 529)),
         ("claude-code", (BROKEN, 429, 503, 529)),
         ("none", ()),
+        ("relentless", (BROKEN, 400, 401, 403, 404, 408, 409, 429, 500, 502, 503, 504, 529)),
     ],
 )
 def test_each_client_retries_what_it_retries(client: str, retried: tuple[int, ...]) -> None:
@@ -41,7 +42,7 @@ def test_each_client_retries_what_it_retries(client: str, retried: tuple[int, ..
     [
         *((sdk, [0.5, 1.0]) for sdk in SDKS),
         ("codex", [0.2, 0.4, 0.8, 1.6]),
-        ("claude-code", [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0]),
+        ("claude-code", [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0, 32.0]),
         ("none", []),
     ],
 )
@@ -53,10 +54,35 @@ def test_each_client_backs_off_in_its_own_way(client: str, waits: list[float]) -
     assert again(client, 503, len(waits)) is None
 
 
-def test_claude_code_makes_ten_requests_in_150_seconds() -> None:
-    """As observed, whatever Retry-After says."""
-    waits = [again("claude-code", 529, retries, 0.5, retry_after="1") or 0.0 for retries in range(9)]
-    assert 130 < sum(waits) < 150
+def test_claude_code_goes_on_for_three_minutes() -> None:
+    """As observed; a Retry-After that is shorter than its own wait shortens nothing."""
+    for told in ({}, {"retry_after": "1"}):
+        waits = [again("claude-code", 529, retries, 0.5, **told) or 0.0 for retries in range(10)]
+        assert 170 < sum(waits) < 190
+
+
+@pytest.mark.parametrize(("status", "retries"), [(429, 5), (503, 29), (400, 0)])
+def test_codex_starts_over(status: int, retries: int) -> None:
+    """As observed: 29 retries of a 503 and 5 of a 429, each as told."""
+    client, waits, left, restarts = CLIENTS["codex"], [], 0, 0
+    told = [(b"retry-after-ms", b"200"), (b"retry-after", b"2")]
+    while True:
+        seconds = client.retry_delay(status, told, left, 0.5)
+        left += 1
+        if seconds is None:
+            seconds = client.restart_delay(status, told, restarts, 0.5)
+            left, restarts = 0, restarts + 1
+        if seconds is None:
+            break
+        waits.append(seconds)
+    assert waits == [2.0] * retries
+
+
+def test_relentless_never_stops() -> None:
+    """However often it has tried, it comes back after half a second, whatever Retry-After says."""
+    for retries in (0, 10, 10_000):
+        assert again("relentless", 503, retries, 0.5, retry_after="30") == 0.5
+    assert Client(name="x", retries=9999, transport=True).retry_delay(BROKEN, (), 5000, 0.5) == 8.0
 
 
 @pytest.mark.parametrize(
@@ -69,8 +95,9 @@ def test_claude_code_makes_ten_requests_in_150_seconds() -> None:
         ("openai-node", "61", 0.5),
         ("anthropic-python", "3600", 3600.0),
         ("anthropic-python", "0", 0.5),
-        ("codex", "30", 0.2),
-        ("claude-code", "30", 0.5),
+        ("codex", "30", 30.0),
+        ("claude-code", "30", 30.0),
+        ("none", "30", None),
     ],
 )
 def test_each_client_obeys_as_far_as_it_does(client: str, seconds: str, slept: float | None) -> None:
@@ -85,6 +112,7 @@ def test_sdks_read_milliseconds_first_and_believe_in_x_should_retry(client: str)
     assert again(client, 503, retry_after_ms="1500", retry_after="9") == 1.5
     assert again(client, 503, x_should_retry="false") is None
     assert again(client, 400, x_should_retry="true") is not None
+    assert again("claude-code", 503, x_should_retry="false") is None
     assert again("codex", 503, x_should_retry="false") is not None
 
 
@@ -94,7 +122,7 @@ def test_what_the_bridge_says_is_understood() -> None:
     assert retry_after(short) == pytest.approx(0.3)
     assert CLIENTS["openai-python"].retry_delay(429, short, 0, 0.0) == pytest.approx(0.3)
     assert [CLIENTS[sdk].retry_delay(503, long, 0, 0.0) for sdk in SDKS] == [None, None, None]
-    assert CLIENTS["claude-code"].retry_delay(503, long, 0, 0.0) == 0.5
+    assert CLIENTS["claude-code"].retry_delay(503, long, 0, 0.0) is None
 
 
 def test_a_client_of_ones_own() -> None:
