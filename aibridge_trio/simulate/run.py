@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aibridge_trio.simulate.policies.bridge import Bridge
+from aibridge_trio.simulate.policies.clairvoyant import Clairvoyant
 from aibridge_trio.simulate.policies.others import GoBridge, LiteLlm
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import POINTS, Measure
@@ -21,6 +22,7 @@ _OTHERS: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
     "none": lambda values, clock, measure: Policy(clock, measure, values["first_byte_timeout"]),
     "go-aibridge": GoBridge,
     "litellm": LiteLlm,
+    "clairvoyant": lambda _, clock, measure: Clairvoyant(clock, measure),
 }
 POLICIES = (AIBRIDGE, *_OTHERS)
 
@@ -43,6 +45,8 @@ class Play:
             self.policy = _OTHERS[policy](values, self.engine, self.measure)
         self.callers.target = self.provider.listener = self.policy
         self.policy.callers, self.policy.provider = self.callers, self.provider
+        if isinstance(self.policy, Clairvoyant):
+            self.policy.watch(self.provider)
 
         self._samples = 0
 

@@ -8,5 +8,6 @@ In reading order:
 
 passthrough  forwards everything; the base of the others.
 bridge       the product: its own limiter, breakers and rejects. in_flight: the slots that they count.
+clairvoyant  the bound: sees what no bridge can see.
 others       other gateways, as far as their code shows what they do.
 """

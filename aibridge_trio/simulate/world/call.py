@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aibridge_trio.simulate.world.randomness import uniform
+
 if TYPE_CHECKING:
     from aibridge_trio.core.breaker.probe_permit import Permit
     from aibridge_trio.core.limits.lease import Lease
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 # Where a call is at the provider.
 OUTSIDE, QUEUED, SILENT, WORKING, STREAMING, GONE = range(6)
+# Between the random numbers of a call that is sent once more: clients make fewer attempts.
+_RESENT = 1_000_003
 
 
 class Call:
@@ -20,7 +24,7 @@ class Call:
 
     __slots__ = (
         *("attempt", "begun", "caller", "end", "judged", "lease"),
-        *("permit", "released", "request", "sent", "stage"),
+        *("permit", "released", "request", "sends", "sent", "stage"),
     )
 
     def __init__(self, request: Request, attempt: int, caller: Any = None) -> None:
@@ -29,12 +33,17 @@ class Call:
         self.caller = caller  # the callers': the request's state
         self.stage = OUTSIDE  # the provider's
         self.end = 0.0  # when its answer will be complete: the provider's
+        self.sends = 0  # how often it went to the provider: the provider's
         self.sent = False  # whether it went to the provider: the policy's, like all below
         self.begun = False  # whether its caller received the first token
         self.released = False  # whether all that it held has been given back
         self.judged = False  # whether a verdict was recorded
         self.lease: Lease | None = None
         self.permit: Permit | Any = None
+
+    def chance(self, purpose: int) -> float:
+        """Return the random number for a decision about the call: another one each time that it is sent."""
+        return uniform(self.request.seed, self.attempt + self.sends * _RESENT, purpose)
 
     def __repr__(self) -> str:
         return f"<Call {self.attempt} of a request of caller {self.request.caller}, stage {self.stage}>"

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from typing import Literal
 
-from aibridge_trio.simulate.scenario.scenario import Phase, Scenario
-from aibridge_trio.simulate.world.call import GONE, QUEUED, SILENT, STREAMING, WORKING, Call, CallListener
+from aibridge_trio.simulate.scenario.scenario import Scenario
+from aibridge_trio.simulate.world.call import GONE, OUTSIDE, QUEUED, SILENT, STREAMING, WORKING, Call, CallListener
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
 from aibridge_trio.simulate.world.quota import Keys
-from aibridge_trio.simulate.world.randomness import FAULT, FIRST_TOKEN, lognormal, uniform
+from aibridge_trio.simulate.world.randomness import FAULT, FIRST_TOKEN, lognormal
+from aibridge_trio.simulate.world.timeline import HEALTHY, Timeline
 
 # How long a refused connection takes (seconds).
 _REFUSED_AFTER = 0.001
-_HEALTHY = Phase(0.0, math.inf, "none", 0.0, None, cuts=False, slower=1.0, slots=None)
+# When to ask again about a call that comes too late while there are too many (seconds).
+_SOON = 0.1
+# Faults that come after the answer has begun, or in place of its first token; the others come at once.
+_LATE = ("none", "overloaded", "break")
+# A call, and which of its sends it is: what is scheduled for an earlier one does not concern a later one.
+_Send = tuple[Call, int]
 
 
 class Provider:
@@ -30,42 +37,85 @@ class Provider:
         self._model = scenario.model
         self._clock = clock
         self._keys = Keys(scenario.model)
-        self._active: list[Phase] = []
-        self._phase = _HEALTHY
+        self._timeline = Timeline(scenario.phases)
+        self._phase = HEALTHY
         self._slots = self._model.slots or math.inf
         # In the order in which they began. A call without an answer, or with an error, holds no slot.
         self._serving: dict[Call, None] = {}
         self._silent = 0
         self._queue: deque[Call] = deque()
-        for phase in scenario.phases:
-            clock.at(phase.start, self._start_phase, phase)
-            clock.at(phase.end, self._end_phase, phase)
+        for when in self._timeline.changes:
+            clock.at(when, self._change)
 
     @property
     def in_flight(self) -> int:
         """How many calls it has, in whatever state."""
         return len(self._serving) + len(self._queue) + self._silent
 
+    # What only a clairvoyant policy may ask.
+
+    @property
+    def changes(self) -> list[float]:
+        """When its phases change."""
+        return self._timeline.changes
+
+    def blocked(self) -> float:
+        """Return for how many seconds no call would be answered if it were sent; infinite: until a change.
+
+        A change is that a phase begins or ends, or that a call does.
+        """
+        phase, model = self._phase, self._model
+        if phase.share >= 1 and phase.fault not in _LATE:
+            return math.inf
+        if model.when_full != "slow" and len(self._serving) >= self._slots:
+            return math.inf
+        return 0.0 if model.own_keys else self._keys.wait(0, 1, self._clock.now)
+
+    def foresee(self, call: Call) -> float:
+        """Return 0 if a call that is sent now would be answered, else in how many seconds one may be.
+
+        Infinite is when a phase begins or ends, at the soonest. What chance decides against a call is passed over:
+        the number of its sends goes on as if it had failed in no time.
+        """
+        now = self._clock.now
+        if wait := self._keys.wait(*self._charge(call), now):
+            return wait
+        until = call.request.born + call.request.group.patience
+        while True:
+            first, end = self._times(call)
+            if first >= until or end >= self._timeline.next_cut(now):
+                # Where many make it slow, a call may be answered in time when they are fewer.
+                return _SOON if len(self._serving) >= self._slots else math.inf
+            at_once, late = self._phase, self._timeline.at(first)
+            faults = [at_once] if at_once.fault not in _LATE else []
+            faults += [late] if late.fault in ("overloaded", "break") else []
+            shares = [phase.share for phase in faults if call.chance(FAULT) <= phase.share]
+            if not shares:
+                return 0.0
+            if max(shares) >= 1:
+                return math.inf
+            call.sends += 1
+
+    # Calls.
+
     def call(self, call: Call) -> None:
         """Begin to answer."""
         self.calls += 1
         now, phase, model = self._clock.now, self._phase, self._model
-        fault = phase.fault if uniform(call.request.seed, call.attempt, FAULT) <= phase.share else "none"
+        fault = phase.fault if call.chance(FAULT) <= phase.share else "none"
         if fault == "hang":
             call.stage = SILENT
             self._silent += 1
         elif fault == "refuse":
             call.stage = SILENT
             self._silent += 1
-            self._clock.at(now + _REFUSED_AFTER, self._refused, call)
+            self._clock.at(now + _REFUSED_AFTER, self._refused, (call, call.sends))
         elif fault == "exhausted":
             self._answer(call, 429, None, exhausted=True)
         elif fault.isdigit():
             until_over = phase.retry_after == math.inf
             self._answer(call, int(fault), phase.end - now if until_over else phase.retry_after)
-        elif wait := self._keys.take(
-            call.request.caller if model.own_keys else 0, call.request.prompt + call.request.tokens, now
-        ):
+        elif wait := self._keys.take(*self._charge(call), now):
             self._answer(call, 429, wait)
         elif len(self._serving) < self._slots or model.when_full == "slow":
             self._begin(call)
@@ -78,13 +128,11 @@ class Provider:
 
     def cancel(self, call: Call) -> None:
         """Stop working for a call whose caller has gone."""
-        stage, call.stage = call.stage, GONE
-        if stage == QUEUED:
+        if call.stage == QUEUED:
             self._queue.remove(call)
-        elif stage == SILENT:
-            self._silent -= 1
-        elif stage in (WORKING, STREAMING):
-            self._free(call)
+        if call.stage in (OUTSIDE, GONE):
+            return
+        self._finish(call)
 
     def __repr__(self) -> str:
         return f"<Provider {len(self._serving)} served, {len(self._queue)} wait>"
@@ -92,43 +140,54 @@ class Provider:
     # A call that is served.
 
     def _begin(self, call: Call) -> None:
-        model, phase, now = self._model, self._phase, self._clock.now
+        first, call.end = self._times(call)
         self._serving[call] = None
         call.stage = WORKING
-        slower = phase.slower
-        if model.when_full == "slow" and len(self._serving) > self._slots:
-            slower *= len(self._serving) / self._slots
-        quantile = uniform(call.request.seed, call.attempt, FIRST_TOKEN)
-        first = now + slower * lognormal(model.first_token, model.first_token_spread, quantile)
-        call.end = first + slower * call.request.tokens / model.tokens_per_second
-        self._clock.at(first, self._start, call)
+        self._clock.at(first, self._start, (call, call.sends))
 
-    def _start(self, call: Call) -> None:
-        if call.stage != WORKING:
+    def _times(self, call: Call) -> tuple[float, float]:
+        """Return when a call that begins now has its first token, and when it is complete."""
+        model, serving = self._model, len(self._serving) + 1
+        slower = self._phase.slower
+        if model.when_full == "slow" and serving > self._slots:
+            slower *= serving / self._slots
+        first = slower * lognormal(model.first_token, model.first_token_spread, call.chance(FIRST_TOKEN))
+        first += self._clock.now
+        return first, first + slower * call.request.tokens / model.tokens_per_second
+
+    def _charge(self, call: Call) -> tuple[int, int]:
+        """Return the key of a call, and how many tokens of its quota it takes."""
+        return call.request.caller if self._model.own_keys else 0, call.request.prompt + call.request.tokens
+
+    def _start(self, send: _Send) -> None:
+        call, number = send
+        if call.sends != number:
             return
         phase = self._phase
-        hit = uniform(call.request.seed, call.attempt, FAULT) <= phase.share
+        hit = call.chance(FAULT) <= phase.share
         if hit and phase.fault == "overloaded":
             self._finish(call)
             self._listener.overloaded(call)
             return
         call.stage = STREAMING
         if hit and phase.fault == "break":
-            self._clock.at((self._clock.now + call.end) / 2, self._break, call)
+            self._clock.at((self._clock.now + call.end) / 2, self._break, send)
         else:
-            self._clock.at(call.end, self._complete, call)
+            self._clock.at(call.end, self._complete, send)
         self._listener.first_token(call)
 
-    def _complete(self, call: Call) -> None:
-        if call.stage == STREAMING:
+    def _complete(self, send: _Send) -> None:
+        call, number = send
+        if call.sends == number:
             self._finish(call)
             self._listener.completed(call)
 
-    def _break(self, call: Call) -> None:
-        if call.stage in (WORKING, STREAMING):
-            phase = "stream" if call.stage == STREAMING else "head"
+    def _break(self, send: _Send) -> None:
+        call, number = send
+        if call.sends == number:
+            phase: Literal["stream", "head"] = "stream" if call.stage == STREAMING else "head"
             self._finish(call)
-            self._listener.broke(call, "stream" if phase == "stream" else "head")
+            self._listener.broke(call, phase)
 
     # A call that gets an error.
 
@@ -136,21 +195,19 @@ class Provider:
         headers = [] if wait is None else [(b"retry-after", b"%d" % max(1, math.ceil(wait)))]
         call.stage = SILENT
         self._silent += 1
-        self._clock.at(
-            self._clock.now + self._model.error_latency, self._send_error, (call, status, headers, exhausted)
-        )
+        what = ((call, call.sends), status, headers, exhausted)
+        self._clock.at(self._clock.now + self._model.error_latency, self._send_error, what)
 
-    def _send_error(self, what: tuple[Call, int, Headers, bool]) -> None:
-        call, status, headers, exhausted = what
-        if call.stage == SILENT:
-            self._silent -= 1
-            call.stage = GONE
+    def _send_error(self, what: tuple[_Send, int, Headers, bool]) -> None:
+        (call, number), status, headers, exhausted = what
+        if call.sends == number:
+            self._finish(call)
             self._listener.answered(call, status, headers, exhausted=exhausted)
 
-    def _refused(self, call: Call) -> None:
-        if call.stage == SILENT:
-            self._silent -= 1
-            call.stage = GONE
+    def _refused(self, send: _Send) -> None:
+        call, number = send
+        if call.sends == number:
+            self._finish(call)
             self._listener.broke(call, "connect")
 
     # Slots and phases.
@@ -161,31 +218,25 @@ class Provider:
         return self.listener
 
     def _finish(self, call: Call) -> None:
-        call.stage = GONE
-        self._free(call)
-
-    def _free(self, call: Call) -> None:
-        del self._serving[call]
-        self._fill()
+        """End this send of a call; a policy may send it once more."""
+        stage, call.stage = call.stage, GONE
+        call.sends += 1
+        if stage == SILENT:
+            self._silent -= 1
+        elif stage in (WORKING, STREAMING):
+            del self._serving[call]
+            self._fill()
 
     def _fill(self) -> None:
         while self._queue and len(self._serving) < self._slots:
             self._begin(self._queue.popleft())
 
-    def _start_phase(self, phase: Phase) -> None:
-        self._active.append(phase)
-        self._apply_phase()
-        if phase.cuts:
-            for call in list(self._serving):
-                self._break(call)
-
-    def _end_phase(self, phase: Phase) -> None:
-        self._active.remove(phase)
-        self._apply_phase()
-
-    def _apply_phase(self) -> None:
-        """Apply the phase that began last."""
-        self._phase = self._active[-1] if self._active else _HEALTHY
-        self._slots = self._model.slots if self._phase.slots is None else self._phase.slots
-        self._slots = self._slots or math.inf
+    def _change(self, _: None) -> None:
+        """Begin the phase that counts from now on."""
+        now, phase = self._clock.now, self._timeline.at(self._clock.now)
+        self._phase = phase
+        self._slots = (self._model.slots if phase.slots is None else phase.slots) or math.inf
         self._fill()
+        if now in self._timeline.cuts:
+            for call in list(self._serving):
+                self._break((call, call.sends))

@@ -37,21 +37,26 @@ class Keys:
         self._burst = model.quota_burst
         self._keys: dict[int, tuple[Bucket | None, Bucket | None]] = {}
 
+    def wait(self, key: int, tokens: int, now: float) -> float:
+        """Return seconds until there is one request and so many tokens, 0 if there are."""
+        waits = [bucket.wait(amount, now) for bucket, amount in self._amounts(key, tokens)]
+        return max(waits, default=0.0)
+
     def take(self, key: int, tokens: int, now: float) -> float:
         """Take one request and its tokens, and return 0; or return seconds until there is enough of both."""
         if not any(self._limits):
             return 0.0
+        if wait := self.wait(key, tokens, now):
+            return wait
+        for bucket, amount in self._amounts(key, tokens):
+            bucket.take(amount)
+        return 0.0
+
+    def _amounts(self, key: int, tokens: int) -> list[tuple[Bucket, int]]:
         buckets = self._keys.get(key)
         if buckets is None:
             requests, spent = (
                 Bucket(each / 60, each / 60 * self._burst) if each else None for each in self._limits
             )
             buckets = self._keys[key] = (requests, spent)
-        amounts = (1, tokens)
-        waits = [each.wait(amount, now) for each, amount in zip(buckets, amounts, strict=True) if each]
-        if any(waits):
-            return max(waits)
-        for each, amount in zip(buckets, amounts, strict=True):
-            if each:
-                each.take(amount)
-        return 0.0
+        return [(bucket, amount) for bucket, amount in zip(buckets, (1, tokens), strict=True) if bucket]
