@@ -15,5 +15,5 @@ randomness  random numbers that depend only on the seed, the attempt and the pur
 clients     how clients retry.
 callers     each request is tried as its client tries, and ends exactly once.
 call        one attempt, and what both sides learn of it.
-provider    slots, pace, quotas and phases. quota: a bucket per key, refilled steadily. timeline: its phases.
+provider    slots, pace and phases; its quotas are those of core/quota. timeline: its phases.
 """

@@ -10,11 +10,11 @@ import math
 from collections import deque
 from typing import Literal
 
+from aibridge_trio.core.quota import Quotas
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.world.call import GONE, OUTSIDE, QUEUED, SILENT, STREAMING, WORKING, Call, CallListener
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
-from aibridge_trio.simulate.world.quota import Keys
 from aibridge_trio.simulate.world.randomness import FAULT, FIRST_TOKEN, lognormal
 from aibridge_trio.simulate.world.timeline import HEALTHY, Timeline
 
@@ -36,7 +36,9 @@ class Provider:
         self.calls = 0
         self._model = scenario.model
         self._clock = clock
-        self._keys = Keys(scenario.model)
+        self._quotas: Quotas[int] = Quotas(
+            self._model.requests_per_minute, self._model.tokens_per_minute, self._model.quota_burst
+        )
         self._timeline = Timeline(scenario.phases)
         self._phase = HEALTHY
         self._slots = self._model.slots or math.inf
@@ -69,7 +71,7 @@ class Provider:
             return math.inf
         if model.when_full != "slow" and len(self._serving) >= self._slots:
             return math.inf
-        return 0.0 if model.own_keys else self._keys.wait(0, 1, self._clock.now)
+        return 0.0 if model.own_keys else self._quotas.shortage(0, 1, self._clock.now).wait
 
     def foresee(self, call: Call) -> float:
         """Return 0 if a call that is sent now would be answered, else in how many seconds one may be.
@@ -78,7 +80,7 @@ class Provider:
         the number of its sends goes on as if it had failed in no time.
         """
         now = self._clock.now
-        if wait := self._keys.wait(*self._charge(call), now):
+        if wait := self._quotas.shortage(*self._charge(call), now).wait:
             return wait
         until = call.request.born + call.request.group.patience
         while True:
@@ -115,7 +117,7 @@ class Provider:
         elif fault.isdigit():
             until_over = phase.retry_after == math.inf
             self._answer(call, int(fault), phase.end - now if until_over else phase.retry_after)
-        elif wait := self._keys.take(*self._charge(call), now):
+        elif wait := self._quotas.take(*self._charge(call), now).wait:
             self._answer(call, 429, wait)
         elif len(self._serving) < self._slots or model.when_full == "slow":
             self._begin(call)
