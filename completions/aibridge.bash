@@ -44,8 +44,8 @@ _aibridge() {
       valued='--url'
       ;;
     mock)
-      flags='--bind --fail --latency --tokens-per-second --tokens --seed --help|-h --version'
-      valued='--bind --fail --latency --tokens-per-second --tokens --seed'
+      flags='--bind --fail --latency --tokens-per-second --tokens --seed --slots --when-full --requests-per-minute --tokens-per-minute --quota-burst --help|-h --version'
+      valued='--bind --fail --latency --tokens-per-second --tokens --seed --slots --when-full --requests-per-minute --tokens-per-minute --quota-burst'
       repeatable='--fail'
       ;;
     demo)
@@ -109,6 +109,7 @@ _aibridge() {
       'check --log-format') fits='auto human json' ;;
       'breaker 1') fits='open close auto' ;;
       'breaker 2') fits='openai anthropic copilot' ;;
+      'mock --when-full') fits='429 503 529 queue' ;;
       'simulate --setting') fits='max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte=' ;;
       'simulate --compare') fits='max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte=' ;;
       'simulate --svg') compopt -o default 2>/dev/null ;;

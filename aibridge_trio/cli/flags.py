@@ -15,6 +15,7 @@ from aibridge_trio.config.units import (
     SECRET,
     SPAN,
     Unit,
+    choice,
 )
 
 SERVE = (CONFIG, *OPTIONS)
@@ -76,6 +77,37 @@ MOCK = (
         unit=COUNT,
         default=None,
         help="Seed of the random failures, to make them repeatable.",
+    ),
+    Option(
+        name="slots",
+        unit=COUNT,
+        default="0",
+        help="How many requests are answered at once; 0 is unlimited.",
+    ),
+    Option(
+        name="when_full",
+        unit=choice("429", "503", "529", "queue"),
+        default=None,
+        help="Answer without a free slot: this error status, or wait for one; by default 529 for Anthropic's API, "
+        "503 for the others.",
+    ),
+    Option(
+        name="requests_per_minute",
+        unit=COUNT,
+        default="0",
+        help="Quota of requests per minute and credential; 0 is unlimited.",
+    ),
+    Option(
+        name="tokens_per_minute",
+        unit=COUNT,
+        default="0",
+        help="Quota of tokens, in and out, per minute and credential; 0 is unlimited.",
+    ),
+    Option(
+        name="quota_burst",
+        unit=SPAN,
+        default="10s",
+        help="How much of a quota can be used at once: what is refilled in this time.",
     ),
 )
 

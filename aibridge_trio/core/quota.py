@@ -28,6 +28,11 @@ class Bucket:
         self._level = self._size
         self._at = 0.0
 
+    @property
+    def rate(self) -> float:
+        """How much is refilled a second."""
+        return self._rate
+
     def level(self, now: float) -> float:
         """Return how much it holds."""
         self._level = min(self._size, self._level + (now - self._at) * self._rate)

@@ -5,17 +5,22 @@ Terms:
 * dialect: one API's shapes: Chat Completions, Responses, Messages.
 * turn: one request and what the mock responds, independent of the dialect.
 * script: responses that replace the usual ones, in order; sent to /mock/script.
+* slot: what a request needs to be answered by the model, if they are limited.
+* quota: requests and tokens a minute of one credential.
+* pushback: the error in place of a response when slot or quota is lacking.
 * fault: how a scripted response breaks: reset, truncate, stall, error_event.
 * words: the mock's tokens; tokens_per_second paces them.
 
 Files, in reading order:
 
-* app: the ASGI application and its control endpoint. options: its settings.
+* app: the ASGI application and its control endpoint. options: its settings, and how they are changed.
 * routes: method and path → what to do. decoded_body: the request's body, decompressed.
 * compose: request, script and options → response. playback: sends it, paced, and breaks it where scripted.
 * turn: Turn, Dialect, Event. chat, responses, messages: the dialects. catalogue: models, embeddings, token counts.
+* capacity: slots and quotas. quota_headers: what is left, as providers tell it.
 * tools: which tool is called. schema: values that fit a JSON schema. provider_errors: error bodies.
-* script: parses scripts. request_log: statistics, and the last requests.
+* script: parses scripts. json_fields: checks what the control endpoint gets.
+* request_log: statistics, and the last requests.
 """
 
 from __future__ import annotations

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import count
 from random import Random
 from typing import TYPE_CHECKING
 
+import trio
+
 from aibridge_trio.http.message import BodyStalled
+from aibridge_trio.mock.capacity import Capacity, credential_of
 from aibridge_trio.mock.compose import Composer
 from aibridge_trio.mock.decoded_body import DecodedBody
+from aibridge_trio.mock.json_fields import ControlError
+from aibridge_trio.mock.options import changed
 from aibridge_trio.mock.playback import play
 from aibridge_trio.mock.provider_errors import openai_error
 from aibridge_trio.mock.request_log import MockStats, RequestLog
-from aibridge_trio.mock.routes import find
-from aibridge_trio.mock.script import UNSCRIPTED, Script, ScriptError
+from aibridge_trio.mock.routes import LIMITED, find
+from aibridge_trio.mock.script import UNSCRIPTED, Script
 from aibridge_trio.mock.turn import encode
 from aibridge_trio.server.asgi import exchange
 
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from aibridge_trio.http.headers import Headers
     from aibridge_trio.http.message import Reply, Request
     from aibridge_trio.mock.options import MockOptions
+    from aibridge_trio.mock.playback import Answer
     from aibridge_trio.mock.request_log import Entry
     from aibridge_trio.server.asgi import Application, Receive, Scope, Send
 
@@ -40,12 +46,19 @@ def _still() -> float:
 class Mock:
     """The mock provider: `app` is the ASGI application, `statistics()` returns what it has received.
 
-    `wall_clock` (Unix seconds) dates the responses.
+    `wall_clock` (Unix seconds) dates the responses and the resets of quotas, which `clock` (seconds) refills.
     """
 
-    def __init__(self, options: MockOptions, *, wall_clock: Callable[[], float] = _still) -> None:
+    def __init__(
+        self,
+        options: MockOptions,
+        *,
+        wall_clock: Callable[[], float] = _still,
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
         self._options = options
         self._wall_clock = wall_clock
+        self._capacity = Capacity(options, clock=clock, wall_clock=wall_clock)
         self._request_log = RequestLog()
         self._script = Script()
         self._serials = count(1)
@@ -58,7 +71,17 @@ class Mock:
 
     def statistics(self) -> MockStats:
         """Return what has been counted."""
-        return self._request_log.statistics(self._script.left)
+        return self._request_log.statistics(self._script.left, self._capacity)
+
+    def change(self, options: MockOptions) -> None:
+        """Put other options in force, except for `bind` and `seed`, which are read at the start."""
+        self._options = options
+        self._capacity.change(options)
+
+    @property
+    def options(self) -> MockOptions:
+        """The options in force."""
+        return self._options
 
     def __repr__(self) -> str:
         return f"<Mock requests={self._request_log.requests} in_flight={self._request_log.in_flight}>"
@@ -111,7 +134,22 @@ class Mock:
         composer = Composer(self._options, request, route, bytes(body.text), serial=serial, created=created)
         refused = body.fault if scripted is None and failing is None else None
         answer = composer.refused(*refused) if refused else composer.answer(scripted or UNSCRIPTED, failing)
+        if route.act in LIMITED:
+            credential = credential_of(request)
+            answer = await self._charged(entry, credential, composer, answer)
+            left = self._capacity.headers(credential, anthropic=composer.anthropic)
+            scripted_names = scripted.names if scripted else ()
+            headers = [*answer.headers, *(each for each in left if each[0] not in scripted_names)]
+            answer = replace(answer, headers=headers)
         await play(reply, answer, settle=entry.settle, reset=reset)
+
+    async def _charged(self, entry: Entry, credential: bytes | None, composer: Composer, answer: Answer) -> Answer:
+        """Charge a quota and take a slot; return the response, or the pushback in its place."""
+        if answer.cost:
+            pushback = await self._capacity.admit(credential, entry, answer.cost, anthropic=composer.anthropic)
+            if pushback:
+                answer = composer.pushed_back(pushback, answer.cost)
+        return answer
 
     def _draw(self) -> int | None:
         """Draw the status with which this request fails, None for a success."""
@@ -125,22 +163,27 @@ class Mock:
         return None
 
     async def _control(self, request: Request, reply: Reply) -> None:
-        """Serve `/mock/script` and `/mock/stats`."""
+        """Serve `/mock/script`, `/mock/options` and `/mock/stats`."""
         match request.method, request.path:
-            case "POST", b"/mock/script":
+            case "POST", b"/mock/script" | b"/mock/options":
+                document = b"".join([piece async for piece in request.body])
                 try:
-                    self._script.extend(b"".join([piece async for piece in request.body]))
-                except ScriptError as error:
+                    if request.path == b"/mock/script":
+                        self._script.extend(document)
+                    else:
+                        self.change(changed(self._options, document))
+                except ControlError as error:
                     await reply.answer(400, _JSON, encode(openai_error(400, str(error))))
                     return
             case "DELETE", b"/mock/script":
                 self._script.clear()
             case "DELETE", b"/mock/stats":
                 self._request_log.reset()
+                self._capacity.pushed_back.clear()
             case "GET", b"/mock/stats":
                 pass
             case _:
-                known = "POST or DELETE /mock/script, GET or DELETE /mock/stats"
+                known = "POST or DELETE /mock/script, POST /mock/options, GET or DELETE /mock/stats"
                 await reply.answer(404, _JSON, encode(openai_error(404, f"The control endpoint has {known}.")))
                 return
         await reply.answer(200, _JSON, encode(asdict(self.statistics())))

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aibridge_trio.mock import catalogue
 from aibridge_trio.mock.chat import CHAT
 from aibridge_trio.mock.messages import MESSAGES
 from aibridge_trio.mock.playback import Answer
-from aibridge_trio.mock.provider_errors import STATUS_OF, anthropic_error, is_retryable, openai_error
+from aibridge_trio.mock.provider_errors import (
+    STATUS_OF,
+    anthropic_error,
+    anthropic_pushback,
+    is_retryable,
+    openai_error,
+    openai_pushback,
+)
 from aibridge_trio.mock.responses import RESPONSES
 from aibridge_trio.mock.script import UNSCRIPTED
 from aibridge_trio.mock.tools import requested_call, structured
@@ -18,6 +27,7 @@ from aibridge_trio.mock.turn import Dialect, Event, Turn, encode, verbatim, word
 if TYPE_CHECKING:
     from aibridge_trio.http.headers import Headers
     from aibridge_trio.http.message import Request
+    from aibridge_trio.mock.capacity import Pushback
     from aibridge_trio.mock.options import MockOptions
     from aibridge_trio.mock.routes import Route
     from aibridge_trio.mock.script import Scripted
@@ -60,6 +70,11 @@ class Composer:
         self._dialect = _DIALECTS.get(route.act)
         self._streamed = self._dialect is not None and (self._request or {}).get("stream") is True
 
+    @property
+    def anthropic(self) -> bool:
+        """Whether the request is in Anthropic's dialect."""
+        return self._route.anthropic
+
     def answer(self, scripted: Scripted, failing: int | None) -> Answer:
         """Return the scripted response, else the failure that was drawn, else the usual response."""
         if scripted.chunks is not None or scripted.body is not None:
@@ -84,6 +99,20 @@ class Composer:
         """Return the response to a request whose body cannot be decoded."""
         return self._whole(status, self._error(status, message), UNSCRIPTED)
 
+    def pushed_back(self, pushback: Pushback, tokens: int) -> Answer:
+        """Return the response to a request that is not taken: at once, with the wait if it is known."""
+        if self._route.anthropic:
+            document = anthropic_pushback(pushback, self._request_id)
+        else:
+            document = openai_pushback(pushback, str((self._request or {}).get("model")), tokens)
+        waits: Headers = []
+        if pushback.wait is not None:
+            waits.append((b"retry-after", b"%d" % math.ceil(pushback.wait)))
+            if not self._route.anthropic:
+                waits.append((b"retry-after-ms", b"%d" % math.ceil(pushback.wait * 1000)))
+        refusal = self._sized(pushback.status, encode(document), UNSCRIPTED, extra=waits)
+        return replace(refusal, wait=0.0)
+
     def _stream(self, status: int, turn: Turn, dialect: Dialect, scripted: Scripted) -> Answer:
         return Answer(
             status=status,
@@ -94,6 +123,7 @@ class Composer:
             fault=scripted.fault,
             after=scripted.after,
             error=self._event(turn, dialect, scripted),
+            cost=self._cost(turn),
         )
 
     def _unary(self, status: int, turn: Turn, scripted: Scripted) -> Answer:
@@ -102,15 +132,18 @@ class Composer:
             return self._whole(404, self._error(404, f"Not found: {where}"), scripted)
         pace = self._options.tokens_per_second if self._dialect else 0.0
         thinking = turn.output_tokens / pace if pace else 0.0
-        return self._whole(status, self._document(turn), scripted, thinking=thinking)
+        whole = self._whole(status, self._document(turn), scripted, thinking=thinking)
+        return replace(whole, cost=self._cost(turn))
 
     def _verbatim(self, scripted: Scripted) -> Answer:
         """Return the script's body or chunks unchanged."""
+        status = scripted.status or 200
+        cost = self._cost(self._turn(scripted.tokens)) if status < 400 else 0  # noqa: PLR2004 - the errors
         if scripted.chunks is None:
             body = verbatim(scripted.body) if isinstance(scripted.body, str) else encode(scripted.body)
-            return self._sized(scripted.status or 200, body, scripted)
+            return replace(self._sized(status, body, scripted), cost=cost)
         return Answer(
-            status=scripted.status or 200,
+            status=status,
             headers=self._headers(_EVENTS if self._streamed else _JSON, scripted),
             events=[Event(verbatim(chunk), words=1) for chunk in scripted.chunks],
             wait=self._wait(scripted),
@@ -119,6 +152,7 @@ class Composer:
             after=scripted.after,
             error=self._event(self._turn(None), self._dialect or CHAT, scripted),
             apart=True,
+            cost=cost,
         )
 
     def _whole(self, status: int, document: Json, scripted: Scripted, *, thinking: float = 0.0) -> Answer:
@@ -175,6 +209,12 @@ class Composer:
             if not isinstance(self._request[name], _PROMPT_TYPES.get(name, (str,))):
                 raise _InvalidRequest(f"Invalid type for '{name}'.", name)
         return self._turn(tokens)
+
+    def _cost(self, turn: Turn) -> int:
+        """Return the tokens of a response, in and out; 0 on routes that no model answers."""
+        if self._dialect:
+            return turn.input_tokens + turn.output_tokens
+        return turn.input_tokens if self._route.act == "embeddings" else 0
 
     def _turn(self, tokens: int | None) -> Turn:
         request = self._request or {}

@@ -36,6 +36,7 @@ class Answer:
     after: int = 1
     error: bytes = b""
     apart: bool = False
+    cost: int = 0
 
 
 async def play(

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aibridge_trio.mock.quota_headers import duration
+
 if TYPE_CHECKING:
+    from aibridge_trio.mock.capacity import Pushback
     from aibridge_trio.mock.turn import Json
+
+TOO_MANY = 429
 
 # code or status → type, code, message
 _OPENAI: dict[str | int, tuple[str, str | None, str]] = {
@@ -67,10 +72,12 @@ def is_retryable(status: int, code: str | None) -> bool:
     return status in (429, 503, 529) and code != "insufficient_quota"
 
 
-def openai_error(cause: str | int, message: str | None = None, param: str | None = None) -> Json:
+def openai_error(
+    cause: str | int, message: str | None = None, param: str | None = None, *, kind: str | None = None
+) -> Json:
     """Return OpenAI's error body for a status or a code; an unknown one is named in the message."""
-    kind, code, text = _OPENAI.get(cause) or _openai_other(cause)
-    return {"error": {"message": message or text, "type": kind, "param": param, "code": code}}
+    usual, code, text = _OPENAI.get(cause) or _openai_other(cause)
+    return {"error": {"message": message or text, "type": kind or usual, "param": param, "code": code}}
 
 
 def anthropic_error(cause: str | int, request_id: str, message: str | None = None) -> Json:
@@ -78,6 +85,30 @@ def anthropic_error(cause: str | int, request_id: str, message: str | None = Non
     kind = cause if isinstance(cause, str) else _anthropic_type(cause)
     text = message or _ANTHROPIC_SAYS.get(kind) or f"{kind} ({cause})"
     return {"type": "error", "error": {"type": kind, "message": text}, "request_id": request_id}
+
+
+def openai_pushback(pushback: Pushback, model: str, tokens: int) -> Json:
+    """Return OpenAI's error body for a request that is not taken."""
+    if pushback.wait is None:
+        return openai_error(pushback.status, "Too many requests at once." if pushback.status == TOO_MANY else None)
+    unit = "RPM" if pushback.cause == "requests" else "TPM"
+    asked = 1 if pushback.cause == "requests" else tokens
+    message = (
+        f"Rate limit reached for {model} on {pushback.cause} per min ({unit}): Limit {pushback.limit}, "
+        f"Requested {asked}. Please try again in {duration(pushback.wait)}."
+    )
+    return openai_error(TOO_MANY, message, kind=pushback.cause)
+
+
+def anthropic_pushback(pushback: Pushback, request_id: str) -> Json:
+    """Return Anthropic's error body for a request that is not taken."""
+    message = None
+    if pushback.wait is not None:
+        rate = f"{pushback.limit} {pushback.cause} per minute"
+        message = f"This request would exceed your organization's rate limit of {rate}."
+    elif pushback.status == TOO_MANY:
+        message = "Number of concurrent connections has exceeded your rate limit. Please try again later."
+    return anthropic_error(pushback.status, request_id, message)
 
 
 def _openai_other(cause: str | int) -> tuple[str, str | None, str]:

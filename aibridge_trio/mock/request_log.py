@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from aibridge_trio.mock.capacity import Capacity
     from aibridge_trio.server.asgi import Message, Scope, Send
 
 # How many requests are recorded.
@@ -30,12 +31,19 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class MockStats:
-    """The mock's counters; `aborted` counts callers that left before their response was complete."""
+    """The mock's counters; `aborted` counts callers that left before their response was complete.
+
+    `serving` is how many requests have a slot, `queued` how many wait for one; `pushback` counts the requests that
+    were not taken, by what was lacking: slots, requests or tokens.
+    """
 
     requests: int
     in_flight: int
     aborted: int
     by_status: Mapping[str, int]
+    serving: int
+    queued: int
+    pushback: Mapping[str, int]
     scripted_left: int
     last: list[Seen]
 
@@ -52,6 +60,7 @@ class Entry:
         self._bytes = 0
         self._digest = hashlib.sha256()
         self._request_log = request_log
+        self._at_end: list[Callable[[], None]] = []
         self.settled = False
 
     def feed(self, piece: bytes) -> None:
@@ -59,11 +68,17 @@ class Entry:
         self._bytes += len(piece)
         self._digest.update(piece)
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Have this called when the request is finished or its caller has left."""
+        self._at_end.append(call)
+
     def settle(self) -> None:
         """Record that the request is finished."""
         if not self.settled:
             self.settled = True
             self._request_log.in_flight -= 1
+            for call in self._at_end:
+                call()
 
     def watch(self, send: Send) -> Send:
         """Return a `send` that records status and end before it sends them.
@@ -115,13 +130,16 @@ class RequestLog:
         self.by_status.clear()
         self._last.clear()
 
-    def statistics(self, scripted_left: int) -> MockStats:
+    def statistics(self, scripted_left: int, capacity: Capacity) -> MockStats:
         """Return the statistics now."""
         return MockStats(
             requests=self.requests,
             in_flight=self.in_flight,
             aborted=self.aborted,
             by_status=dict(sorted(self.by_status.items())),
+            serving=capacity.serving,
+            queued=capacity.queued,
+            pushback=dict(sorted(capacity.pushed_back.items())),
             scripted_left=scripted_left,
             last=[entry.seen() for entry in self._last],
         )

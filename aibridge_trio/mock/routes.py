@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 Act = Literal[
     "chat", "responses", "messages", "count_tokens", "embeddings", "models", "model", "echo", "probe", "none"
 ]
+# What a model answers: these requests take a slot, and their answers have the quota's headers.
+LIMITED: frozenset[Act] = frozenset({"chat", "responses", "messages", "embeddings"})
 
 
 class Route(NamedTuple):

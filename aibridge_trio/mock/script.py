@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from aibridge_trio.mock.json_fields import ControlError, check, count, number, parsed, text
 from aibridge_trio.mock.turn import verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from aibridge_trio.mock.json_fields import Fields
 
 _FAULTS = ("reset", "truncate", "stall", "error_event")
 # The shapes of an error event in Responses.
 _SHAPES = ("error", "nested", "response.failed")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, token
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
-
-
-class ScriptError(ValueError):
-    """The script is invalid; `str()` is one line that says where and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +38,11 @@ class Scripted:
     times: int = 1
     path: str | None = None
 
+    @property
+    def names(self) -> frozenset[bytes]:
+        """The headers that it sets or leaves out, in lower case."""
+        return frozenset(name.lower().encode() for name in self.headers)
+
 
 UNSCRIPTED = Scripted()
 
@@ -59,7 +59,7 @@ class Script:
         return sum(scripted.times for scripted in self._queue)
 
     def extend(self, document: bytes) -> None:
-        """Append the responses of a JSON document. Raises ScriptError, and then appends none."""
+        """Append the responses of a JSON document. Raises ControlError, and then appends none."""
         self._queue.extend(_parse(document))
 
     def clear(self) -> None:
@@ -79,41 +79,19 @@ class Script:
 
 
 def _parse(document: bytes) -> list[Scripted]:
-    try:
-        script = json.loads(document)
-    except (ValueError, RecursionError) as error:
-        raise ScriptError(f"not JSON: {error}") from None
+    script = parsed(document)
     if not (isinstance(script, dict) and isinstance(script.get("answers"), list)):
-        raise ScriptError('a script looks like {"answers": [ANSWER, …]}')
+        raise ControlError('a script looks like {"answers": [ANSWER, …]}')
     if unknown := sorted(set(script) - {"answers"}):
-        raise ScriptError(f"unknown field {', '.join(unknown)}; known: answers")
+        raise ControlError(f"unknown field {', '.join(unknown)}; known: answers")
     return [_scripted(f"answers[{n}]", answer) for n, answer in enumerate(script["answers"])]
 
 
 def _scripted(where: str, answer: Any) -> Scripted:
-    if not isinstance(answer, dict):
-        raise ScriptError(f"{where}: an object is wanted")
-    if unknown := sorted(set(answer) - set(_FIELDS)):
-        raise ScriptError(f"{where}: unknown field {', '.join(unknown)}; known: {', '.join(_FIELDS)}")
-    for name, value in answer.items():
-        fits, wanted = _FIELDS[name]
-        if not fits(value):
-            raise ScriptError(f"{where}.{name}: {wanted} is wanted")
+    check(where, answer, _FIELDS)
     if "chunks" in answer:
         answer = {**answer, "chunks": tuple(answer["chunks"])}
     return Scripted(**answer)
-
-
-def _count(at_least: int, below: float = math.inf) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and at_least <= value < below
-
-
-def _seconds(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < math.inf
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _sendable(value: Any) -> bool:
@@ -129,29 +107,28 @@ def _body(value: Any) -> bool:
 
 
 def _chunks(value: Any) -> bool:
-    return isinstance(value, list) and all(_text(chunk) and _sendable(chunk) for chunk in value)
+    return isinstance(value, list) and all(text(chunk) and _sendable(chunk) for chunk in value)
 
 
 def _headers(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        _NAME.fullmatch(name) and (text is None or (_text(text) and _VALUE.fullmatch(text)))
-        for name, text in value.items()
+        _NAME.fullmatch(name) and (said is None or (text(said) and _VALUE.fullmatch(said)))
+        for name, said in value.items()
     )
 
 
-# field → whether a value is valid, and what is expected
-_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "status": (_count(200, 600), "a status of 200 … 599"),
+_FIELDS: Fields = {
+    "status": (count(200, 600), "a status of 200 … 599"),
     "headers": (_headers, "an object of header names and values (null leaves one out)"),
     "body": (_body, "a string or a JSON value"),
     "chunks": (_chunks, "a list of strings"),
-    "chunk_delay": (_seconds, "a number of seconds"),
-    "delay": (_seconds, "a number of seconds"),
-    "tokens": (_count(0), "a count"),
+    "chunk_delay": (number, "a number of seconds"),
+    "delay": (number, "a number of seconds"),
+    "tokens": (count(0), "a count"),
     "fault": (_FAULTS.__contains__, f"one of {', '.join(_FAULTS)}"),
-    "after": (_count(0), "a count"),
-    "error": (_text, "an error's code"),
+    "after": (count(0), "a count"),
+    "error": (text, "an error's code"),
     "error_as": (_SHAPES.__contains__, f"one of {', '.join(_SHAPES)}"),
-    "times": (_count(1), "a count of 1 or more"),
-    "path": (_text, "the end of a path"),
+    "times": (count(1), "a count of 1 or more"),
+    "path": (text, "the end of a path"),
 }

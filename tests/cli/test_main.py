@@ -99,6 +99,7 @@ def test_mock_starts_the_provider(stand_in: Callable[..., None]) -> None:
     stand_in("mock", MockOptions=dict, serve=noting(seen))
     assert cli.main(["mock"]) == 0
     line = "mock --bind localhost:0 --fail 503:0.1,500:0.2 --fail 429:0.3 --latency 5ms --tokens 3 --seed 1"
+    line += " --slots 2 --when-full queue --requests-per-minute 60 --tokens-per-minute 6000 --quota-burst 3s"
     assert cli.main([*line.split(), "--tokens-per-second", "2.5"]) == 0
     assert seen == [
         {
@@ -108,6 +109,11 @@ def test_mock_starts_the_provider(stand_in: Callable[..., None]) -> None:
             "tokens_per_second": 0,
             "tokens": 16,
             "seed": None,
+            "slots": 0,
+            "when_full": None,
+            "requests_per_minute": 0,
+            "tokens_per_minute": 0,
+            "quota_burst": 10,
         },
         {
             "bind": Address("localhost", 0),
@@ -116,6 +122,11 @@ def test_mock_starts_the_provider(stand_in: Callable[..., None]) -> None:
             "tokens_per_second": 2.5,
             "tokens": 3,
             "seed": 1,
+            "slots": 2,
+            "when_full": "queue",
+            "requests_per_minute": 60,
+            "tokens_per_minute": 6000,
+            "quota_burst": 3,
         },
     ]
 
