@@ -85,7 +85,7 @@ class Quota:
         return Shortage(requests, spent) if requests or spent else _ENOUGH
 
     def take(self, tokens: int, now: float) -> Shortage:
-        """Take one request and its tokens, if there is enough of both; else take neither, and return what lacks."""
+        """Take one request and its tokens, unless either lacks; return what lacks."""
         shortage = self.shortage(tokens, now)
         if shortage is _ENOUGH:
             if self.requests:

@@ -19,7 +19,6 @@ from aibridge_trio.mock.quota_headers import anthropic_headers, openai_headers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aibridge_trio.core.quota import Quota
     from aibridge_trio.http.headers import Headers
     from aibridge_trio.http.message import Request
     from aibridge_trio.mock.options import MockOptions
@@ -83,8 +82,8 @@ class Capacity:
     ) -> Pushback | None:
         """Charge a request and give it a slot, which it gives back when its entry settles; or say why not."""
         options = self._options
-        lacking = self._quota(credential).take(tokens, self._clock())
-        if wait := max(lacking):
+        lacking = self._quotas.take(credential, tokens, self._clock())
+        if wait := lacking.wait:
             cause = "requests" if lacking.requests == wait else "tokens"
             limit = options.requests_per_minute if cause == "requests" else options.tokens_per_minute
             return self._counted(Pushback(cause, TOO_MANY, limit, wait))
@@ -101,15 +100,13 @@ class Capacity:
 
     def headers(self, credential: bytes | None, *, anthropic: bool) -> Headers:
         """Return the headers that tell what is left of a quota."""
-        quota, now = self._quota(credential), self._clock()
+        now = self._clock()
+        quota = self._quotas.of(credential, now)
         return anthropic_headers(quota, now, self._wall_clock()) if anthropic else openai_headers(quota, now)
 
     def _counted(self, pushback: Pushback) -> Pushback:
         self.pushed_back[pushback.cause] += 1
         return pushback
-
-    def _quota(self, credential: bytes | None) -> Quota:
-        return self._quotas.of(credential, self._clock())
 
     def _fill_quotas(self) -> None:
         self._quotas = Quotas(*_quota_of(self._options))
