@@ -2,8 +2,9 @@
 
 Files in reading order: plan (which scenarios under which variants) · scenario/ (scenario files, settings, the
 requests of callers) · run (one scenario under one policy) · world/ (engine: virtual time; callers and clients;
-calls; the provider and its timeline; randomness) · policies/ (passthrough: none; bridge: the product;
-clairvoyant: the bound; others) · results/ (measure, outcome, report, svg, progress) · grid_search (--suggest).
+calls; the provider and its timeline; randomness) · policies/ (passthrough: none; bridge: the product,
+circuit: its breakers; clairvoyant: the bound; others) · results/ (measure, outcome, report, svg, progress) ·
+grid_search (--suggest).
 
 scenario: callers, a provider and its faults · policy: what runs between callers and provider · variant: a policy
 with settings · request: what one caller wants · call: one attempt of a request · outcome: the numbers of a run.

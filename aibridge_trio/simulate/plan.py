@@ -13,7 +13,7 @@ from aibridge_trio.printable import quoted
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.results.progress import SILENT, Progress
 from aibridge_trio.simulate.run import AIBRIDGE, POLICIES, Play
-from aibridge_trio.simulate.scenario import scenario
+from aibridge_trio.simulate.scenario import parse
 from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Group, Scenario
 from aibridge_trio.simulate.scenario.settings import Values, format_settings, parse_settings
@@ -59,7 +59,7 @@ def find(names: Sequence[str]) -> Iterator[Scenario]:
         if name in SHIPPED:
             yield shipped(name)
         elif name.endswith(".toml") or "/" in name:
-            yield scenario.load(Path(name))
+            yield parse.load(Path(name))
         else:
             near = nearest(name, SHIPPED)
             remedy = f"did you mean {near}?" if near else f"there are {', '.join(SHIPPED)}, or FILE.toml"
@@ -71,7 +71,7 @@ def shipped(name: str) -> Scenario:
     import tomllib  # noqa: PLC0415 - a file needs it, and only the loader and this function read TOML
 
     file = f"{name}.toml"
-    return scenario.parsed(file, tomllib.loads(_read(str(_HERE / file)).decode()))
+    return parse.parsed(file, tomllib.loads(_read(str(_HERE / file)).decode()))
 
 
 def scaled(given: Scenario, numbers: Numbers) -> Scenario:
@@ -91,7 +91,7 @@ def scaled(given: Scenario, numbers: Numbers) -> Scenario:
         crowds=tuple(each for each in given.crowds if each.start < duration),
         left_out=_left_out(given, duration) or given.left_out,
     )
-    scenario.check_size(changed, given.name)
+    parse.check_size(changed, given.name)
     return changed
 
 

@@ -15,7 +15,7 @@ from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.settings import Values
 from aibridge_trio.simulate.world.callers import Callers
 from aibridge_trio.simulate.world.engine import Engine
-from aibridge_trio.simulate.world.provider import Provider
+from aibridge_trio.simulate.world.providers import Providers
 
 AIBRIDGE = "aibridge"
 _OTHERS: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
@@ -36,14 +36,15 @@ class Play:
         self.scenario = scenario
         self.engine = Engine()
         self.measure = Measure(scenario)
-        self.provider = Provider(scenario, self.engine)
+        self.provider = Providers(scenario, self.engine)
         self.callers = Callers(requests, self.engine, self.measure)
         if policy == AIBRIDGE:
-            own_keys = scenario.model.own_keys
+            own_keys = {name: model.own_keys for name, model in scenario.models.items()}
             self.policy: Policy = Bridge(values, self.engine, self.measure, own_keys=own_keys, seed=seed)
         else:
             self.policy = _OTHERS[policy](values, self.engine, self.measure)
-        self.callers.target = self.provider.listener = self.policy
+        self.callers.target = self.policy
+        self.provider.listen(self.policy)
         self.policy.callers, self.policy.provider = self.callers, self.provider
         if isinstance(self.policy, Clairvoyant):
             self.policy.watch(self.provider)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from aibridge_trio.cli import main as cli
 from aibridge_trio.simulate import plan
-from aibridge_trio.simulate.scenario import scenario
+from aibridge_trio.simulate.scenario import parse
 from tests.support.simulated import played
 
 
 def test_every_shipped_scenario_is_listed_and_reads() -> None:
     """And each says in a sentence what it is about; the command line offers them all."""
-    folder = Path(scenario.__file__).parent / "shipped"
+    folder = Path(parse.__file__).parent / "shipped"
     assert sorted(plan.SHIPPED) == sorted(file.stem for file in folder.glob("*.toml"))
     [command] = [each for each in cli.commands() if each.name == "simulate"]
     assert command.words["scenario"] == plan.SHIPPED

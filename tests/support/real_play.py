@@ -87,7 +87,7 @@ class Upstream:
             async for what, *rest in ear:
                 match what:
                     case "first":
-                        await reply.start(200, SSE)
+                        await reply.start(200, [*SSE, *call.head])
                         await reply.send(CONTENT)
                     case "ended":
                         await reply.send(DONE)
@@ -107,6 +107,9 @@ class Upstream:
                 self.provider.cancel(call)
             del self._mouths[call]
             self._measure.came_back(good=good, now=self._time.now)
+
+    def head(self, call: Call, headers: Headers) -> None:
+        pass  # call.head has them
 
     def first_token(self, call: Call) -> None:
         self._say(call, "first")

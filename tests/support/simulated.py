@@ -9,7 +9,7 @@ from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.plan import Played
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.run import POLICIES, Play
-from aibridge_trio.simulate.scenario import scenario
+from aibridge_trio.simulate.scenario import parse
 from aibridge_trio.simulate.scenario.demand import Request, requests
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.settings import parse_settings
@@ -35,7 +35,7 @@ cuts = true
 
 def parsed(text: str) -> Scenario:
     """Read a scenario."""
-    return scenario.parsed("test.toml", tomllib.loads(text))
+    return parse.parsed("test.toml", tomllib.loads(text))
 
 
 def play(given: Scenario | str, policy: str = "aibridge", seed: int = 1, **settings: Any) -> Outcome:
@@ -62,7 +62,7 @@ def played(*names: str, seed: int = 1) -> list[Played]:
 
 def a_request(given: Scenario, caller: int = 0, seed: int = 7, born: float = 0.0, tokens: int = 100) -> Request:
     """Return one request of a scenario's first group."""
-    return Request(born, caller, given.groups[0], given.model.prompt_tokens, tokens, seed)
+    return Request(born, caller, given.groups[0], given.groups[0].prompt_tokens, tokens, seed)
 
 
 class RecordingListener:
@@ -71,6 +71,9 @@ class RecordingListener:
     def __init__(self, clock: Any) -> None:
         self.clock = clock
         self.events: list[tuple[Any, ...]] = []
+
+    def head(self, call: Call, headers: Headers) -> None:
+        self._note("head", call, *headers)
 
     def first_token(self, call: Call) -> None:
         self._note("first", call)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.results import report, svg
-from aibridge_trio.simulate.scenario.scenario import Scenario, load
+from aibridge_trio.simulate.scenario.parse import load
+from aibridge_trio.simulate.scenario.scenario import Scenario
 from tools.tuning import chart, page, tables, work
 from tools.tuning.sections import GROWTH, POLICIES, SECTIONS
 from tools.tuning.work import Over

@@ -8,29 +8,20 @@ simulated clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from random import Random
 
-from aibridge_trio.core.breaker import retry_after, verdict
-from aibridge_trio.core.breaker.breaker import Breaker, Refusal, State, Transition
-from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
+from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker.breaker import State
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence
 from aibridge_trio.core.limits import refusals
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.limits.lease import Lease
 from aibridge_trio.core.limits.rate import RateLimiter
-from aibridge_trio.errors import (
-    MAX_JITTER,
-    AtCapacity,
-    CircuitOpen,
-    CredentialCooldown,
-    Phase,
-    RateLimited,
-    Reject,
-    UpstreamFault,
-)
+from aibridge_trio.errors import MAX_JITTER, AtCapacity, Phase, RateLimited, Reject, UpstreamFault
+from aibridge_trio.simulate.policies.circuit import Circuit
 from aibridge_trio.simulate.policies.in_flight import InFlight
-from aibridge_trio.simulate.policies.passthrough import PROVIDER, Policy
+from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario import settings
 from aibridge_trio.simulate.scenario.settings import Values
@@ -40,13 +31,17 @@ from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
 
 _OVERLOADED = verdict.of_event("error", {"type": "error", "error": {"type": "overloaded_error"}})
-_EXHAUSTED = {"error": {"code": "insufficient_quota"}}
 
 
 class Bridge(Policy):
-    """The program with the settings in `values`; `seed` determines its random choices."""
+    """The program with the settings in `values`; `seed` determines its random choices.
 
-    def __init__(self, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int) -> None:
+    `own_keys` tells of each provider whether callers' own keys go up.
+    """
+
+    def __init__(
+        self, values: Values, clock: Clock, measure: Measure, *, own_keys: Mapping[str, bool], seed: int
+    ) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
         self._limits = limits = settings.limits(values)
         self._slots = InFlight(limits.max_concurrency or math.inf)
@@ -55,22 +50,17 @@ class Bridge(Policy):
         rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
         self._limiter = ConcurrencyLimiter(limits, self._slots, self._wake, rate=rate)
         self._rate_due = math.inf
-        self._policy = settings.breaker_policy(values)
-        chance: Callable[[], float] = Random(f"{seed}/bridge").random  # noqa: S311 - no secret
-        self._breaker = (
-            Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
-        )
-        self._due = math.inf
-        self._state = State.CLOSED
+        self._breaks: bool = values["circuit_breaker"]
+        self._circuits = {
+            name: Circuit(name, values, clock, measure, own_keys=own, seed=seed) for name, own in own_keys.items()
+        }
         self._slow: float = values["circuit_breaker_slow_first_byte"]
-        self._own_keys = own_keys
-        by_key = own_keys and values["circuit_breaker_429"] == "credential"
-        self._key_cooldowns = KeyCooldowns(self._policy) if by_key and self._breaker else None
 
     @property
     def state(self) -> str:
-        """The breaker's state; empty without a breaker."""
-        return str(self._state) if self._breaker else ""
+        """The state of the first breaker that is not closed, else closed; empty without breakers."""
+        states = [each.state for each in self._circuits.values() if each.state is not State.CLOSED]
+        return str(states[0] if states else State.CLOSED) if self._breaks else ""
 
     @property
     def waiting(self) -> int:
@@ -95,12 +85,12 @@ class Bridge(Policy):
         if budget and budget.wait is not None:
             self._refuse(call, RateLimited(budget.wait, budget.spread), true=budget.wait)
             return
-        acquired = self._limiter.acquire(lease, caller, PROVIDER, now)
+        acquired = self._limiter.acquire(lease, caller, call.request.group.provider, now)
         if not acquired and (refusal := self._limiter.join_queue(lease, now)):
             self._refuse_by_limits(call, refusal)
-        elif lease.queued and self._breaker and (known := self._breaker.refusal(now, caller)):
+        elif lease.queued and (known := self._circuit(call).known_refusal(caller)):
             # An open breaker refuses before the wait, not after it.
-            self._refuse(call, CircuitOpen(PROVIDER, known.because, known.wait), "circuit")
+            self._refuse(call, known, self._circuit(call).guard)
         elif lease.queued:
             self._waiting[lease] = call
             self._clock.at(lease.deadline, self._waited, call)
@@ -149,21 +139,9 @@ class Bridge(Policy):
         self._schedule_rate_turn()
 
     def _forward(self, call: Call) -> None:
-        now = self._clock.now
-        if self._key_cooldowns:
-            left = self._key_cooldowns.remaining(_key(call), now)
-            if left is not None:
-                self._refuse(call, CredentialCooldown(PROVIDER, left), true=left)
-                return
-        if self._breaker:
-            answer = self._breaker.admit(now, call.request.caller)
-            self._arm()
-            if isinstance(answer, Refusal):
-                guard = "ramp" if answer.because == "ramp" else "circuit"
-                self._refuse(call, CircuitOpen(PROVIDER, answer.because, answer.wait), guard)
-                return
-            call.permit = answer
-            self._measure.opened("ramp", now)
+        if refused := self._circuit(call).admit(call):
+            self._refuse(call, *refused)
+            return
         if self._clock.now + self._slow < call.request.born + call.request.group.patience:
             self._clock.at(self._clock.now + self._slow, self._is_slow, call)
         if call.lease:
@@ -180,7 +158,9 @@ class Bridge(Policy):
         timeout = self._limits.queue_timeout
         seconds = self._clock.now - lease.since if refusal.reason == "queue_timeout" else timeout
         true = refusal.wait if refusal.reason == "rate_limit" else None
-        self._refuse(call, refusals.reject(refusal, self._limits, PROVIDER, seconds), guard, true)
+        self._refuse(
+            call, refusals.reject(refusal, self._limits, call.request.group.provider, seconds), guard, true
+        )
 
     def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
         """Refuse a call, after everything is released.
@@ -202,14 +182,7 @@ class Bridge(Policy):
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
         """Pass an error on, and judge it."""
-        evidence = verdict.of_body(status, _EXHAUSTED if exhausted else {})
-        hint = retry_after.from_headers(list(headers), None, 0.0)
-        if evidence.quota and self._key_cooldowns:
-            if not self._key_cooldowns.start(_key(call), "", hint, self._clock.now):
-                evidence = NEUTRAL
-        elif self._own_keys:
-            evidence = verdict.on_own_key(evidence)
-        self._judge(call, evidence, hint)
+        self._circuit(call).judge_error(call, status, headers, exhausted=exhausted)
         super().answered(call, status, headers, exhausted=exhausted)
 
     def broke(self, call: Call, phase: Phase) -> None:
@@ -232,15 +205,13 @@ class Bridge(Policy):
             return
         self._judge(call, verdict.of_slowness(self._slow))
 
-    def _judge(self, call: Call, evidence: Evidence, hint: float | None = None) -> None:
-        """Settle the call's permit; the breaker takes the first verdict, and a failure after a success."""
-        if self._breaker and call.permit:
-            self._breaker.settle(call.permit, evidence, self._clock.now, hint)
-            self._arm()
-            if self._measure.awaits("circuit"):
-                self._record_open()
+    def _judge(self, call: Call, evidence: Evidence) -> None:
+        self._circuit(call).judge(call, evidence)
 
-    # Release, and timers.
+    def _circuit(self, call: Call) -> Circuit:
+        return self._circuits[call.request.group.provider]
+
+    # Release.
 
     def _release(self, call: Call) -> None:
         if call.released:
@@ -257,36 +228,3 @@ class Bridge(Policy):
                 self._measure.opened("capacity", now)
             if len(self._waiting) < max(1, self._limits.queue_size):
                 self._measure.opened("queue", now)
-
-    def _arm(self) -> None:
-        """Schedule the breaker's next due time."""
-        assert self._breaker
-        due = self._breaker.next_due()
-        if due != self._due:
-            self._due = due
-            if due < math.inf:
-                self._clock.at(due, self._advance)
-
-    def _advance(self, _: None) -> None:
-        if self._breaker:
-            self._breaker.advance(self._clock.now)
-            self._arm()
-
-    def _record_open(self) -> None:
-        """Record the time at which the breaker would admit a refused caller."""
-        assert self._breaker
-        now = self._clock.now
-        seen = self._breaker.statistics(now)
-        probing = seen.state is State.HALF_OPEN and seen.probes < self._policy.max_probes
-        if seen.state is State.CLOSED or probing:
-            self._measure.opened("circuit", now)
-
-    def _changed(self, change: Transition) -> None:
-        self._state = change.target
-        self._measure.transitioned(trip=change.trip)
-        if change.target is not State.OPEN:
-            self._measure.opened("circuit", self._clock.now)
-
-
-def _key(call: Call) -> bytes:
-    return b"%d" % call.request.caller

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Callable
 
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.engine import Clock
 from aibridge_trio.simulate.world.provider import Provider
+from aibridge_trio.simulate.world.providers import Providers
 
 
 class _Lane:
@@ -27,65 +29,50 @@ class _Lane:
         self.not_before = -math.inf
 
 
-class Clairvoyant(Policy):
-    """Knows the provider's slots, phases and quotas, and what chance has decided about each call.
+class _Line:
+    """The calls that are held for one provider; `send` sends one."""
 
-    It does not know better than others which requests are worth a slot: it takes them in turns.
-    """
-
-    def __init__(self, clock: Clock, measure: Measure) -> None:
-        super().__init__(clock, measure)
+    def __init__(self, provider: Provider, clock: Clock, send: Callable[[Call], None]) -> None:
+        self._provider = provider
+        self._clock = clock
+        self._send = send
         # By caller; the caller whose turn is next comes first.
         self._lanes: OrderedDict[int, _Lane] = OrderedDict()
-        self._waiting = 0
-        self._sent = 0
         self._wake_at = math.inf
-
-    @property
-    def waiting(self) -> int:
-        """How many calls are held."""
-        return self._waiting
-
-    @property
-    def held(self) -> int:
-        """How many calls the provider has."""
-        return self._sent
-
-    def watch(self, provider: Provider) -> None:
-        """Send held calls when the provider's phases change, too."""
         for when in provider.changes:
-            self._clock.at(when, self._look_again)
+            clock.at(when, self._look_again)
 
-    def call(self, call: Call) -> None:
+    def add(self, call: Call) -> None:
         """Hold a call until it will be answered; mostly that is now."""
         lane = self._lanes.get(call.request.caller)
         if lane is None:
             lane = self._lanes[call.request.caller] = _Lane()
         lane.calls[call] = lane.not_before = -math.inf
-        self._waiting += 1
-        self._send_held()
+        self.send_held()
 
-    def cancel(self, call: Call) -> None:
-        """Forget a call whose caller has gone, held or sent."""
-        if not call.sent:
-            self._remove(call)
-        super().cancel(call)
+    def remove(self, call: Call) -> None:
+        """Hold a call no longer."""
+        lane = self._lanes[call.request.caller]
+        del lane.calls[call]
+        if not lane.calls:
+            del self._lanes[call.request.caller]
 
-    def _send_held(self) -> None:
+    def send_held(self, _: None = None) -> None:
         """Send all that would be answered if it were sent now."""
         now = self._clock.now
-        while self._waiting:
-            if seconds := self._outlook.blocked():
+        if now >= self._wake_at:
+            self._wake_at = math.inf
+        while self._lanes:
+            if seconds := self._provider.blocked():
                 self._schedule(now + seconds)
                 return
             call = self._next()
             if call is None:
                 self._schedule(min(lane.not_before for lane in self._lanes.values()))
                 return
-            self._remove(call)
+            self.remove(call)
             if call.request.caller in self._lanes:
                 self._lanes.move_to_end(call.request.caller)
-            self._sent += 1
             self._send(call)
 
     def _next(self) -> Call | None:
@@ -96,7 +83,7 @@ class Clairvoyant(Policy):
                 continue
             for call, not_before in lane.calls.items():
                 if not_before <= now:
-                    seconds = self._outlook.foresee(call)
+                    seconds = self._provider.foresee(call)
                     if not seconds:
                         return call
                     lane.calls[call] = now + seconds
@@ -108,33 +95,60 @@ class Clairvoyant(Policy):
         for lane in self._lanes.values():
             lane.calls = dict.fromkeys(lane.calls, -math.inf)
             lane.not_before = -math.inf
-        self._send_held()
+        self.send_held()
 
     def _schedule(self, when: float) -> None:
         if when < self._wake_at:
             self._wake_at = when
-            self._clock.at(when, self._wake)
+            self._clock.at(when, self.send_held)
 
-    def _wake(self, _: None) -> None:
-        if self._clock.now >= self._wake_at:
-            self._wake_at = math.inf
-        self._send_held()
 
-    def _remove(self, call: Call) -> None:
-        lane = self._lanes[call.request.caller]
-        del lane.calls[call]
-        if not lane.calls:
-            del self._lanes[call.request.caller]
+class Clairvoyant(Policy):
+    """Knows the providers' slots, phases and quotas, and what chance has decided about each call.
+
+    It does not know better than others which requests are worth a slot: it takes them in turns.
+    """
+
+    def __init__(self, clock: Clock, measure: Measure) -> None:
+        super().__init__(clock, measure)
+        self._lines: dict[str, _Line] = {}
+        self._waiting = 0
+        self._sent = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are held."""
+        return self._waiting
+
+    @property
+    def held(self) -> int:
+        """How many calls the providers have."""
+        return self._sent
+
+    def watch(self, providers: Providers) -> None:
+        """Look into these providers."""
+        self._lines = {name: _Line(each, self._clock, self._send) for name, each in providers.named.items()}
+
+    def call(self, call: Call) -> None:
+        """Hold a call until it will be answered; mostly that is now."""
+        self._waiting += 1
+        self._lines[call.request.group.provider].add(call)
+
+    def cancel(self, call: Call) -> None:
+        """Forget a call whose caller has gone, held or sent."""
+        if not call.sent:
+            self._waiting -= 1
+            self._lines[call.request.group.provider].remove(call)
+        super().cancel(call)
+
+    def _send(self, call: Call) -> None:
         self._waiting -= 1
+        self._sent += 1
+        super()._send(call)
 
     def _release(self, call: Call) -> None:
         if call.sent and not call.released:
             self._sent -= 1
             # After the event that ends the call: its caller learns of it first.
-            self._clock.at(self._clock.now, self._wake)
+            self._clock.at(self._clock.now, self._lines[call.request.group.provider].send_held)
         super()._release(call)
-
-    @property
-    def _outlook(self) -> Provider:
-        assert isinstance(self.provider, Provider)
-        return self.provider

@@ -10,9 +10,6 @@ from aibridge_trio.simulate.world.call import Call, CallListener, CallTarget
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
 
-# The name of a simulation's only provider, in rejects and as a key of limits.
-PROVIDER = "provider"
-
 
 class Policy:
     """Forwards every call at once: no protection but the timeout for the first byte (seconds)."""
@@ -50,6 +47,9 @@ class Policy:
 
     # Events from the provider.
 
+    def head(self, call: Call, headers: Headers) -> None:
+        """Receive what a provider with `quota_headers` tells of its quota, before the first token."""
+
     def first_token(self, call: Call) -> None:
         """Forward the first token."""
         call.begun = True
@@ -74,7 +74,7 @@ class Policy:
         if call.begun:
             self._listener.broke(call, phase)
         else:
-            self._reject(call, UpstreamUnreachable(PROVIDER, phase))
+            self._reject(call, UpstreamUnreachable(call.request.group.provider, phase))
 
     def overloaded(self, call: Call) -> None:
         """Forward the error event."""
@@ -111,7 +111,7 @@ class Policy:
         self._cancel(call)
         self._timed_out(call)
         self._release(call)
-        self._reject(call, UpstreamTimeout(PROVIDER, "head"))
+        self._reject(call, UpstreamTimeout(call.request.group.provider, "head"))
 
     def _timed_out(self, call: Call) -> None:
         """Judge a timeout of the first byte."""

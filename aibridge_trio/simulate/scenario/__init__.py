@@ -9,7 +9,8 @@ request    what one caller wants; drawn once per seed, so that every policy sees
 
 In reading order:
 
-scenario    a scenario, read from TOML. shipped/ has those of the program.
+scenario    a scenario as data.
+parse       a scenario, read from TOML. shipped/ has those of the program.
 toml_table  one table of such a file, read key by key, with errors that name the place.
 settings    the bridge's settings in a scenario, by the program's names and units.
 demand      the requests of a scenario and a seed.

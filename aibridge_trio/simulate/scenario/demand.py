@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -34,9 +34,8 @@ def requests(scenario: Scenario, seed: int) -> list[Request]:
 
 def _of_group(scenario: Scenario, group: Group, first: int, random: Random) -> Iterator[Request]:
     crowds = [crowd for crowd in scenario.crowds if crowd.group in ("", group.name)]
-    model = scenario.model
     # A Poisson process at the highest rate, thinned where the rate is lower.
-    highest = max([1.0, *(crowd.times for crowd in crowds)])
+    highest = max([1.0, *(crowd.times for crowd in crowds)]) * max(group.curve, default=1.0)
     rate = group.count * group.requests_per_minute / 60 * highest
     now = 0.0
     while rate:
@@ -44,10 +43,18 @@ def _of_group(scenario: Scenario, group: Group, first: int, random: Random) -> I
         if now >= scenario.duration:
             return
         caller = first + int(random.random() * group.count)
-        length = lognormal(model.answer_tokens, model.answer_tokens_spread, random.random() or 0.5)
+        length = lognormal(group.answer_tokens, group.answer_tokens_spread, random.random() or 0.5)
         request_seed, kept = random.getrandbits(64), random.random() * highest
-        if kept < _times(crowds, now):
-            yield Request(now, caller, group, model.prompt_tokens, max(1, round(length)), request_seed)
+        prompt: float = group.prompt_tokens
+        if group.prompt_tokens_spread:
+            prompt = lognormal(prompt, group.prompt_tokens_spread, random.random() or 0.5)
+        if kept < _times(crowds, now) * _on_curve(group.curve, now / scenario.duration):
+            yield Request(now, caller, group, round(prompt), max(1, round(length)), request_seed)
+
+
+def _on_curve(curve: Sequence[float], share: float) -> float:
+    """Return the factor at this share of the duration (0 to 1), which has equal parts."""
+    return curve[int(share * len(curve))] if curve else 1.0
 
 
 def _times(crowds: list[Crowd], now: float) -> float:

@@ -85,7 +85,7 @@ def _text(raw: Any) -> str:
             return str(raw).lower()
         case int() | float() | str():
             return str(raw)
-        case list() if all(isinstance(each, int | str) for each in raw):
+        case list() if all(isinstance(each, int | float | str) for each in raw):
             return ",".join(str(each) for each in raw)
     raise InvalidValue(f"{quoted(str(raw))} is no value")
 

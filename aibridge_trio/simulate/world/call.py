@@ -23,7 +23,7 @@ class Call:
     """One attempt of a request. Callers, policy and provider each keep their own state of it in their fields."""
 
     __slots__ = (
-        *("attempt", "begun", "caller", "end", "judged", "lease"),
+        *("attempt", "begun", "caller", "end", "head", "judged", "lease"),
         *("permit", "released", "request", "sends", "sent", "stage"),
     )
 
@@ -33,6 +33,7 @@ class Call:
         self.caller = caller  # the callers': the request's state
         self.stage = OUTSIDE  # the provider's
         self.end = 0.0  # when its answer will be complete: the provider's
+        self.head: Headers = ()  # what its answer says of the quota: the provider's
         self.sends = 0  # how often it went to the provider: the provider's
         self.sent = False  # whether it went to the provider: the policy's, like all below
         self.begun = False  # whether its caller received the first token
@@ -51,6 +52,9 @@ class Call:
 
 class CallListener(Protocol):
     """Receives the events of calls: callers those of a policy, a policy those of the provider."""
+
+    def head(self, call: Call, headers: Headers) -> None:
+        """The head of a 200 arrived, from a provider that tells its quota in headers."""
 
     def first_token(self, call: Call) -> None:
         """The answer has begun: its first content arrived."""

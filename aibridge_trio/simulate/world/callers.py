@@ -87,6 +87,9 @@ class Callers:
 
     # Events of their calls.
 
+    def head(self, call: Call, headers: Headers) -> None:
+        """Ignore the quota, as clients do."""
+
     def first_token(self, call: Call) -> None:
         """Begin to read."""
         call.caller.state = READING

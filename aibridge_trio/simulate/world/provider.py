@@ -11,7 +11,8 @@ from collections import deque
 from typing import Literal
 
 from aibridge_trio.core.quota import Quotas
-from aibridge_trio.simulate.scenario.scenario import Scenario
+from aibridge_trio.simulate.scenario.scenario import PROVIDER, Scenario
+from aibridge_trio.simulate.world import quota_headers
 from aibridge_trio.simulate.world.call import GONE, OUTSIDE, QUEUED, SILENT, STREAMING, WORKING, Call, CallListener
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
@@ -29,19 +30,18 @@ _Send = tuple[Call, int]
 
 
 class Provider:
-    """Answers calls; its `listener` gets their events."""
+    """Answers calls; its `listener` gets their events. It is the one of this name in the scenario."""
 
-    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+    def __init__(self, scenario: Scenario, clock: Clock, name: str = PROVIDER) -> None:
         self.listener: CallListener | None = None
         self.calls = 0
-        self._model = scenario.model
+        self._model = model = scenario.models[name]
         self._clock = clock
-        self._quotas: Quotas[int] = Quotas(
-            self._model.requests_per_minute, self._model.tokens_per_minute, self._model.quota_burst
-        )
-        self._timeline = Timeline(scenario.phases)
+        self._quotas: Quotas[int] = Quotas(model.requests_per_minute, model.tokens_per_minute, model.quota_burst)
+        phases = [phase for phase in scenario.phases if phase.provider in ("", name)]
+        self._timeline = Timeline(phases, model.slots, model.slots_curve, scenario.duration)
         self._phase = HEALTHY
-        self._slots = self._model.slots or math.inf
+        self._slots = self._timeline.slots(-1.0)
         # In the order in which they began. A call without an answer, or with an error, holds no slot.
         self._serving: dict[Call, None] = {}
         self._silent = 0
@@ -80,7 +80,7 @@ class Provider:
         the number of its sends goes on as if it had failed in no time.
         """
         now = self._clock.now
-        if wait := self._quotas.shortage(*self._charge(call), now).wait:
+        if wait := self._quotas.shortage(*self._price(call), now).wait:
             return wait
         until = call.request.born + call.request.group.patience
         while True:
@@ -103,6 +103,7 @@ class Provider:
     def call(self, call: Call) -> None:
         """Begin to answer."""
         self.calls += 1
+        call.head = ()
         now, phase, model = self._clock.now, self._phase, self._model
         fault = phase.fault if call.chance(FAULT) <= phase.share else "none"
         if fault == "hang":
@@ -117,7 +118,7 @@ class Provider:
         elif fault.isdigit():
             until_over = phase.retry_after == math.inf
             self._answer(call, int(fault), phase.end - now if until_over else phase.retry_after)
-        elif wait := self._quotas.take(*self._charge(call), now).wait:
+        elif wait := self._charge(call):
             self._answer(call, 429, wait)
         elif len(self._serving) < self._slots or model.when_full == "slow":
             self._begin(call)
@@ -157,7 +158,15 @@ class Provider:
         first += self._clock.now
         return first, first + slower * call.request.tokens / model.tokens_per_second
 
-    def _charge(self, call: Call) -> tuple[int, int]:
+    def _charge(self, call: Call) -> float:
+        """Charge a call to its key's quota, and return 0; or return seconds until there is enough."""
+        now, (key, tokens) = self._clock.now, self._price(call)
+        wait = self._quotas.take(key, tokens, now).wait
+        if self._model.quota_headers:
+            call.head = quota_headers.of(self._model, self._quotas.of(key, now), now)
+        return wait
+
+    def _price(self, call: Call) -> tuple[int, int]:
         """Return the key of a call, and how many tokens of its quota it takes."""
         return call.request.caller if self._model.own_keys else 0, call.request.prompt + call.request.tokens
 
@@ -165,6 +174,8 @@ class Provider:
         call, number = send
         if call.sends != number:
             return
+        if call.head:
+            self._listener.head(call, call.head)
         phase = self._phase
         hit = call.chance(FAULT) <= phase.share
         if hit and phase.fault == "overloaded":
@@ -194,7 +205,9 @@ class Provider:
     # A call that gets an error.
 
     def _answer(self, call: Call, status: int, wait: float | None, *, exhausted: bool = False) -> None:
-        headers = [] if wait is None else [(b"retry-after", b"%d" % max(1, math.ceil(wait)))]
+        headers = [*call.head]
+        if wait is not None:
+            headers.append((b"retry-after", b"%d" % max(1, math.ceil(wait))))
         call.stage = SILENT
         self._silent += 1
         what = ((call, call.sends), status, headers, exhausted)
@@ -235,9 +248,9 @@ class Provider:
 
     def _change(self, _: None) -> None:
         """Begin the phase that counts from now on."""
-        now, phase = self._clock.now, self._timeline.at(self._clock.now)
-        self._phase = phase
-        self._slots = (self._model.slots if phase.slots is None else phase.slots) or math.inf
+        now = self._clock.now
+        self._phase = self._timeline.at(now)
+        self._slots = self._timeline.slots(now)
         self._fill()
         if now in self._timeline.cuts:
             for call in list(self._serving):

@@ -8,7 +8,7 @@ from pathlib import Path
 from aibridge_trio import errors
 from aibridge_trio.core.breaker import breaker, key_cooldowns, policy, verdict
 from aibridge_trio.core.limits import concurrency, lease, rate, refusals
-from aibridge_trio.simulate.policies import bridge
+from aibridge_trio.simulate.policies import bridge, circuit
 from aibridge_trio.simulate.scenario import settings
 from tests.test_house import imports_of, tree_of
 
@@ -26,7 +26,7 @@ def classes_of(file: Path) -> list[str]:
 
 def test_the_machines_are_the_products_own() -> None:
     """The same objects, not others of the same name."""
-    in_bridge: dict[str, object] = {
+    machines: dict[str, object] = {
         "Breaker": breaker.Breaker,
         "ConcurrencyLimiter": concurrency.ConcurrencyLimiter,
         "Lease": lease.Lease,
@@ -38,8 +38,8 @@ def test_the_machines_are_the_products_own() -> None:
         "AtCapacity": errors.AtCapacity,
         "refusals": refusals,
     }
-    assert {name: vars(bridge)[name] for name in in_bridge} == in_bridge
-    assert all(vars(bridge)[name] is machine for name, machine in in_bridge.items())
+    used = vars(circuit) | vars(bridge)
+    assert all(used[name] is machine for name, machine in machines.items())
     assert type(settings.breaker_policy(settings.default_settings())) is policy.BreakerPolicy
     assert type(settings.limits(settings.default_settings())) is lease.Limits
 

@@ -60,7 +60,7 @@ def test_no_answer_is_sent_that_a_cut_would_break() -> None:
     outcome = play(CALLERS + cut, CLAIRVOYANT)
     assert outcome.wasted == 0
     assert outcome.share > 0.95
-    assert play(CALLERS + cut, NONE).share < 0.6
+    assert play(CALLERS + cut, NONE).share < 0.65
 
 
 def test_callers_have_turns_and_the_oldest_comes_first() -> None:

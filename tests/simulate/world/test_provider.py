@@ -177,3 +177,50 @@ def test_tokens_have_a_quota_too() -> None:
     heard = stage.play()
     assert [(caller, *rest) for _, what, caller, *rest in heard if what == 429] == [(2, (b"retry-after", b"10"))]
     assert (31.0, "first", 3) in heard
+
+
+def test_a_quota_may_be_told_in_headers() -> None:
+    """Of each answer, a 200 before its first token: as OpenAI does, and what is left is the truth."""
+    quota = 'requests_per_minute = 60\ntokens_per_minute = 6000\nprompt_tokens = 100\nerror_latency = "0s"\n'
+    stage = Stage(STEADY + quota + 'quota_burst = "4s"\nquota_headers = true\n')
+    for caller in range(3):
+        stage.call(0.0, caller, tokens=100)
+    events = stage.play()
+    [head] = [dict(headers) for _, what, caller, *headers in events if (what, caller) == ("head", 0)]
+    assert head == {
+        b"x-ratelimit-limit-requests": b"60",
+        b"x-ratelimit-remaining-requests": b"3",
+        b"x-ratelimit-reset-requests": b"1000ms",
+        b"x-ratelimit-limit-tokens": b"6000",
+        b"x-ratelimit-remaining-tokens": b"200",
+        b"x-ratelimit-reset-tokens": b"2000ms",
+    }
+    [refused] = [dict(headers) for _, what, caller, *headers in events if (what, caller) == (429, 2)]
+    assert refused[b"x-ratelimit-remaining-tokens"] == b"0"
+    assert refused[b"retry-after"] == b"2"
+    assert [what for _, what, caller, *_ in events if caller == 0] == ["head", "first", "ended"]
+
+
+def test_a_curve_of_slots_takes_them_away_and_gives_them_back() -> None:
+    """In equal parts of the scenario's four minutes."""
+    stage = Stage(STEADY + 'slots_curve = [1, 2]\nwhen_full = "503"\nerror_latency = "0s"\n')
+    for at in (10.0, 130.0):
+        for caller in range(3):
+            stage.call(at, caller)
+    assert [at for at, what, *_ in stage.play() if what == 503] == [10.0, 10.0, 130.0]
+
+
+def test_a_call_that_is_sent_again_is_another_event_of_chance() -> None:
+    """Half of the sends fail, whichever call it is; what an earlier send had scheduled concerns no later one."""
+    stage = Stage(STEADY + '[[phases]]\nfrom = "0s"\nfor = "1h"\nfault = "overloaded"\nshare = 0.5\n')
+    stage.call(0.0, tokens=1)
+    [call] = stage.calls
+    for at in range(1, 200):
+        # Half of them are cancelled before their first token.
+        stage.engine.at(2.0 * at, stage.provider.call, call)
+        if at % 2:
+            stage.engine.at(2.0 * at + 0.5, stage.provider.cancel, call)
+    events = stage.play()
+    assert len([what for _, what, _ in events if what == "ended"]) == pytest.approx(50, abs=20)
+    assert len([what for _, what, _ in events if what != "ended"]) == 100
+    assert call.sends == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 from hypothesis import given
@@ -35,3 +36,21 @@ def test_changes_are_the_starts_and_ends() -> None:
     timeline = Timeline([phase(5, 5), phase(8, 2), phase(1, 1)])
     assert timeline.changes == [1, 2, 5, 8, 10]
     assert timeline.at(0) is timeline.at(10) is HEALTHY
+
+
+def test_slots_are_the_phases_else_the_curves() -> None:
+    """The curve has equal parts of the duration, whose last one stays; 0 is no limit."""
+    fewer = dataclasses.replace(phase(12, 5), slots=1)
+    timeline = Timeline([fewer], 7, (4, 0, 6), 30.0)
+    assert [timeline.slots(when) for when in (-1, 0, 9, 10, 12, 17, 20, 99)] == [
+        4,
+        4,
+        4,
+        math.inf,
+        1,
+        math.inf,
+        6,
+        6,
+    ]
+    assert timeline.changes == [10.0, 12, 17, 20.0]
+    assert Timeline([], 7).slots(5) == 7
