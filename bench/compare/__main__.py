@@ -19,7 +19,7 @@ from bench.compare.arguments import some_of
 from bench.compare.cast import OTHERS, Cast, choose
 from bench.compare.lab import Lab
 from bench.compare.machine import described
-from bench.compare.marked import found, replaced
+from bench.compare.marked import kept
 from bench.compare.pictures import pictures
 from bench.compare.process import Failed
 from bench.compare.readings import Readings
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drawn = dict(pictures(run))
         results = HERE / "RESULTS.md"
         before = results.read_text() if results.exists() else ""
-        # The scorecard on that page is another command's.
-        results.write_text(replaced(report.page(run, drawn), found(before)))
+        # Parts of that page are other commands'.
+        results.write_text(kept(report.page(run, drawn), before))
         for name, picture in drawn.items():
             (HERE / name).write_text(picture)
     return 0

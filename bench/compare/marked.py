@@ -1,25 +1,55 @@
-"""The part of the page of results that another command writes: it stands between two markers, and stays there."""
+"""The parts of the page of results that other commands write: each stands between two markers, and stays there."""
 
 from __future__ import annotations
 
-BEGIN, END = "<!-- scorecard: begin -->", "<!-- scorecard: end -->"
+from dataclasses import dataclass
+
 _NOTES = "## Notes\n"
 
 
-def replaced(page: str, part: str) -> str:
-    """Return a page with its part between the markers replaced, or put before its notes; "" changes nothing."""
-    if not part:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the page, by the name in its markers."""
+
+    name: str
+
+    @property
+    def begin(self) -> str:
+        """The line before the part."""
+        return f"<!-- {self.name}: begin -->"
+
+    @property
+    def end(self) -> str:
+        """The line behind the part."""
+        return f"<!-- {self.name}: end -->"
+
+
+GOODPUT, SCORECARD = Part("goodput"), Part("scorecard")
+# In the order in which they stand on a page that is written anew.
+PARTS = (GOODPUT, SCORECARD)
+
+
+def replaced(page: str, text: str, part: Part = SCORECARD) -> str:
+    """Return a page with a part replaced, or put before its notes; "" changes nothing."""
+    if not text:
         return page
-    before, begin, rest = page.partition(BEGIN)
+    before, begin, rest = page.partition(part.begin)
     if begin:
-        _, _, after = rest.partition(END + "\n")
-        return before + part + after
+        _, _, after = rest.partition(part.end + "\n")
+        return before + text + after
     before, notes, after = page.partition(_NOTES)
-    return before.rstrip("\n") + "\n\n" + part + (f"\n{notes}{after}" if notes else "")
+    return before.rstrip("\n") + "\n\n" + text + (f"\n{notes}{after}" if notes else "")
 
 
-def found(page: str) -> str:
-    """Return the part of a page between the markers, with them; "" if it has none."""
-    _, begin, rest = page.partition(BEGIN)
-    inner, end, _ = rest.partition(END + "\n")
+def found(page: str, part: Part = SCORECARD) -> str:
+    """Return a part of a page, with its markers; "" if the page has none."""
+    _, begin, rest = page.partition(part.begin)
+    inner, end, _ = rest.partition(part.end + "\n")
     return begin + inner + end if begin and end else ""
+
+
+def kept(page: str, before: str) -> str:
+    """Return a page that is written anew, with all the parts that stood on it before."""
+    for part in PARTS:
+        page = replaced(page, found(before, part), part)
+    return page

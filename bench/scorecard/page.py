@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.compare.marked import BEGIN, END
+from bench.compare.marked import SCORECARD
 from bench.compare.report import table
 from bench.scorecard.asking import Question
 from bench.scorecard.running import Row
@@ -78,7 +78,7 @@ def section(card: Card) -> str:
     )
     return "\n".join(
         [
-            BEGIN,
+            SCORECARD.begin,
             "## Scorecard\n",
             about,
             table(("", "question", *names), rows),
@@ -86,7 +86,7 @@ def section(card: Card) -> str:
             "<details><summary>The evidence</summary>\n",
             table(("", "gateway", "", "evidence"), proofs),
             "</details>",
-            END,
+            SCORECARD.end,
             "",
         ]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,10 @@ class Provider:
         """Append answers to the next chat completions; other requests are answered as usual."""
         document = {"answers": [{"path": CHAT, **answer} for answer in answers]}
         await self._control("POST", "/mock/script", json.dumps(document).encode())
+
+    async def change(self, options: Mapping[str, Any]) -> None:
+        """Change options of the mock."""
+        await self._control("POST", "/mock/options", json.dumps(dict(options)).encode())
 
     async def forget(self) -> None:
         """Forget the script: from now on it answers as usual."""

@@ -15,6 +15,7 @@ class Setup(Enum):
     BREAKER = auto()  # open for `cooldown` after `threshold` failures, then `probes` at once
     TOLD = auto()  # the same, open at the first failure, and for as long as the provider says
     FAIR = auto()  # `slots` requests at once, of which no caller shall keep the others out
+    GOODPUT = auto()  # a provider with a capacity and a central key, for bench/goodput; no question is about it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,10 @@ def no_metrics(_place: Place) -> Metrics | None:
     return None
 
 
+# What all requests have at the provider in the setup GOODPUT.
+CENTRAL_KEY = "sk-central-0123456789abcdef"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """A gateway: which program, and the `launch` that configures it for a setup on the terms.

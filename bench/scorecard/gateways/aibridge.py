@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.compare.cast import own
 from bench.compare.peers import Launch, Place, aibridge, said
-from bench.scorecard.gateways import Gateway
+from bench.scorecard.gateways import CENTRAL_KEY, Gateway
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms
 
 
-def gateway(executable: str | None = None) -> Gateway | None:
-    """Return the bridge, this checkout's unless another is named."""
+def gateway(executable: str | None = None, *, name: str = "aibridge", goodput: tuple[str, ...] = ()) -> Gateway:
+    """Return the bridge, this checkout's unless another is named; `goodput` are its flags for that setup."""
     program = executable or own()
     known = said(program, "serve", "--help")
 
     def launch(place: Place, setup: Setup, terms: Terms) -> Launch:
-        peer = aibridge.peer(program, options=_options(setup, terms, known))
-        return peer.launch(program, place)
+        options = goodput if setup is Setup.GOODPUT else _options(setup, terms, known)
+        launched = aibridge.peer(program, options=options).launch(program, place)
+        central = {"OPENAI_API_KEY": CENTRAL_KEY} if setup is Setup.GOODPUT else {}
+        return replace(launched, environment={**launched.environment, **central})
 
-    return Gateway(peer=aibridge.peer(program), launch=launch, metrics=_metrics)
+    return Gateway(peer=aibridge.peer(program, name), launch=launch, metrics=_metrics)
 
 
 def _options(setup: Setup, terms: Terms, known: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import json
 import math
 
 from bench.compare.peers import Launch, Place, envoy
-from bench.scorecard.gateways import Gateway
+from bench.scorecard.gateways import CENTRAL_KEY, Gateway
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms
 
@@ -48,6 +48,9 @@ def _config(place: Place, setup: Setup, terms: Terms) -> object:
     route = {"match": {"prefix": "/"}, "route": {"cluster": "provider", "timeout": "0s"}}
     caller = {"request_headers": {"header_name": "authorization", "descriptor_key": "caller"}}
     limited: dict[str, object] = {"rate_limits": [{"actions": [caller]}]}
+    if setup is Setup.GOODPUT:
+        key = {"header": {"key": "authorization", "value": f"Bearer {CENTRAL_KEY}"}}
+        limited = {"request_headers_to_add": [{**key, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
     host = {"name": "all", "domains": ["*"], "routes": [route], **limited}
     # UO: its circuit breaker is full; UH: its outlier detection has ejected the only host.
     waits = {"UO": 1, "UH": math.ceil(terms.cooldown)}
@@ -57,7 +60,7 @@ def _config(place: Place, setup: Setup, terms: Terms) -> object:
         "stat_prefix": "callers",
         "codec_type": "HTTP1",
         "stream_idle_timeout": _IDLE,
-        "http_filters": [*_rate_limit(setup, terms), router],
+        "http_filters": [*_rate_limit(setup, terms), *_adaptive(setup), router],
         "route_config": {"virtual_hosts": [host]},
         "local_reply_config": {"mappers": [_says(flag, wait) for flag, wait in waits.items()]},
     }
@@ -101,6 +104,38 @@ def _rate_limit(setup: Setup, terms: Terms) -> list[object]:
         "response_headers_to_add": [{"header": {"key": "retry-after", "value": "1"}}],
     }
     return [{"name": "envoy.filters.http.local_ratelimit", "typed_config": config}]
+
+
+def _adaptive(setup: Setup) -> list[object]:
+    """Return admission control and adaptive concurrency, as Envoy's documents configure them.
+
+    https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/admission_control_filter and
+    …/adaptive_concurrency_filter. Both learn within seconds here: the incidents last seconds, not minutes.
+    """
+    if setup is not Setup.GOODPUT:
+        return []
+    admission = {
+        "@type": f"{_V3}.filters.http.admission_control.v3.AdmissionControl",
+        "enabled": {"default_value": True, "runtime_key": "admission_control.enabled"},
+        "sampling_window": "10s",
+        "sr_threshold": {"default_value": {"value": 95}, "runtime_key": "admission_control.sr_threshold"},
+        "aggression": {"default_value": 1.5, "runtime_key": "admission_control.aggression"},
+        "success_criteria": {"http_criteria": {"http_success_status": [{"start": 100, "end": 400}]}},
+    }
+    gradient = {
+        "sample_aggregate_percentile": {"value": 90},
+        "concurrency_limit_params": {"concurrency_update_interval": "0.1s"},
+        "min_rtt_calc_params": {"jitter": {"value": 10}, "interval": "60s", "request_count": 10},
+    }
+    concurrency = {
+        "@type": f"{_V3}.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
+        "gradient_controller_config": gradient,
+        "enabled": {"default_value": True, "runtime_key": "adaptive_concurrency.enabled"},
+    }
+    return [
+        {"name": "envoy.filters.http.admission_control", "typed_config": admission},
+        {"name": "envoy.filters.http.adaptive_concurrency", "typed_config": concurrency},
+    ]
 
 
 def _cluster(place: Place, setup: Setup, terms: Terms) -> object:

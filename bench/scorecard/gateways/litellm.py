@@ -6,7 +6,7 @@ import json
 
 from bench.compare.peers import Launch, Place, litellm
 from bench.scorecard.caller import MODEL
-from bench.scorecard.gateways import Gateway
+from bench.scorecard.gateways import CENTRAL_KEY, Gateway
 from bench.scorecard.scene import Metrics
 from bench.scorecard.terms import Setup, Terms
 
@@ -66,7 +66,7 @@ def _config(place: Place, setup: Setup, terms: Terms) -> object:
     model: dict[str, object] = {
         "model": f"openai/{MODEL}",
         "api_base": f"http://127.0.0.1:{place.provider}/v1",
-        "api_key": "sk-provider",
+        "api_key": CENTRAL_KEY if setup is Setup.GOODPUT else "sk-provider",
         "max_retries": 0,
     }
     if setup is Setup.FAIR:
@@ -78,10 +78,14 @@ def _config(place: Place, setup: Setup, terms: Terms) -> object:
         info["allowed_fails_policy"] = {f"{kind}ErrorAllowedFails": allowed for kind in _COUNTED}
         # The router's, not the model's: that would win over what the provider tells.
         router["cooldown_time"] = terms.cooldown
+    retries = 0
+    if setup is Setup.GOODPUT:
+        # As https://docs.litellm.ai/docs/proxy/reliability has it: retries with back-off, a cooldown by default.
+        router["num_retries"] = retries = 2
     return {
         "model_list": [{"model_name": MODEL, "litellm_params": model, "model_info": info}],
         "router_settings": router,
-        "litellm_settings": {"telemetry": False, "num_retries": 0, "callbacks": ["prometheus"]},
+        "litellm_settings": {"telemetry": False, "num_retries": retries, "callbacks": ["prometheus"]},
         "general_settings": {"custom_auth": "scorecard_auth.known", "cancel_on_disconnect": True},
     }
 
