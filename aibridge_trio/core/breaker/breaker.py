@@ -1,7 +1,8 @@
 """The circuit breaker. Pure: `now` (seconds, monotonic) is a parameter, transitions are reported to a callback.
 
 closed     All requests are admitted; after an outage, a growing share of them (`ramp`). Failures in
-           (now − window, now] that reach the threshold trip it.
+           (now − window, now] that reach the threshold trip it; with `failure_share` they must also be this share
+           of the calls judged in the window.
 open       All requests are refused until the cooldown ends (`cooldown`: the configured time, longer if the
            provider asks for more or after trips in a row); then half-open. Forced open does not end by itself.
 half-open  At most `max_probes` probes hold permits; other requests are refused with a wait of one second. As many
@@ -89,7 +90,8 @@ class BreakerStats:
     """The breaker at one moment; `since` is when its state began, on the same clock as `now`.
 
     `cooldown` is all of the present one (seconds, None without one), `in_a_row` the trips without a healthy spell
-    between them, `share` what the ramp admits (1 without one).
+    between them, `share` what the ramp admits (1 without one), `failure_share` the share of the judged calls in
+    the window that failed (None without calls, and if the policy has none).
     """
 
     state: State
@@ -102,6 +104,7 @@ class BreakerStats:
     trips: int
     in_a_row: int = 0
     share: float = 1.0
+    failure_share: float | None = None
 
 
 class Breaker:
@@ -121,7 +124,7 @@ class Breaker:
         self._mode = Mode.AUTO
         self._since = now
         self._generation = 0
-        self.failures = Failures(policy.window, policy.threshold)
+        self.failures = Failures(policy.window, policy.threshold, policy.failure_share)
         self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
         self._cooldown = Cooldown(policy.cooldown, policy.longest_cooldown, policy.growth, policy.stretch, chance)
@@ -164,7 +167,8 @@ class Breaker:
         failed = evidence.verdict is Verdict.FAILURE
         if permit.returned and not (permit.may_relapse and failed):
             return
-        permit.may_relapse = not permit.returned and evidence.verdict is Verdict.SUCCESS
+        succeeded_at = permit.succeeded_at
+        permit.succeeded_at = now if evidence.verdict is Verdict.SUCCESS else None
         permit.returned = True
         if permit.may_relapse and permit.caller is not None:
             self.failures.succeeded(permit.caller, now, max(0.0, now - permit.since))
@@ -176,12 +180,11 @@ class Breaker:
             return
         self._probes.pop(permit, None)
         if failed:
+            self.failures.add(now, retry_at, caller, succeeded_at)
             self._fail(evidence, retry_at, caller, now)
-        elif evidence.verdict is Verdict.SUCCESS and self._state is State.HALF_OPEN:
-            self._successes += 1
-            if self._successes >= self._policy.max_probes:
-                self._enter(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
-                self._ramp.begin(now)
+        elif evidence.verdict is Verdict.SUCCESS:
+            self.failures.add_success(now)
+            self._succeed(now)
 
     def advance(self, now: float) -> None:
         """Apply what is due: the end of a cooldown, deadlines of probes."""
@@ -223,6 +226,7 @@ class Breaker:
             trips=self._trips,
             in_a_row=self._cooldown.in_a_row(self._healthy(now)),
             share=self._ramp.share(now),
+            failure_share=self.failures.share(now),
         )
 
     def __repr__(self) -> str:
@@ -243,16 +247,21 @@ class Breaker:
         # A random part of the rest of the ramp, so that refused callers do not all come back at its end.
         return Refusal("ramp", max(_PROBE_WAIT, self._ramp.remaining(now) * self._chance()))
 
+    def _succeed(self, now: float) -> None:
+        if self._state is not State.HALF_OPEN:
+            return
+        self._successes += 1
+        if self._successes >= self._policy.max_probes:
+            self._enter(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
+            self._ramp.begin(now)
+
     def _fail(self, evidence: Evidence, retry_at: float, caller: Hashable | None, now: float) -> None:
-        self.failures.add(now, retry_at, caller)
         if self._state is State.HALF_OPEN:
             if self.failures.counts(caller, now):
                 self._trip(f"a probe failed: {evidence.cause}", evidence, retry_at, now)
             return
-        total = self.failures.total(now)
-        if total >= self._policy.threshold and self._mode is Mode.AUTO:
-            plural = "failure" if total == 1 else "failures"
-            because = f"{total} {plural} in {self._policy.window:g} s, last {evidence.cause}"
+        if self._mode is Mode.AUTO and self.failures.enough(now):
+            because = f"{self.failures.described(now)}, last {evidence.cause}"
             self._trip(because, evidence, self.failures.latest_retry_at(now), now)
 
     def _trip(self, because: str, evidence: Evidence, retry_at: float, now: float) -> None:

@@ -1,4 +1,6 @@
-"""Which failures count against the provider: its own always; a caller-related one only with other evidence.
+"""Which failures count against the provider, and whether they are enough to open its breaker.
+
+A failure of the provider's own always counts; a caller-related one only with other evidence.
 
 1. A failure is caller-related if its caller may have caused it: a 429 on the caller's own key, or a timeout,
    because the time to answer depends on the question.
@@ -8,9 +10,13 @@
    whose answers take 45 s rarely gets one within ten seconds. A caller is also present while an answer to it is in
    progress. A breaker that is not closed refuses most callers: then a refused caller is present until one window
    after the time at which it was asked to come back.
+4. Failures are enough if as many as the threshold count. With a `share`, they must also be at least this share of
+   the judged calls in the window, which are the failures that count, and the successes. A call that failed after
+   its success is a failure only.
 
 Times are seconds. Memory is bounded: the two latest callers of each kind are enough to know when a caller other
-than a given one was last present. In addition, the callers with answers in progress are counted.
+than a given one was last present. In addition, the callers with answers in progress are counted. Without a share
+the window is exact. With one, failures and successes are counted in 64ths of it: each counts up to a 64th longer.
 """
 
 from __future__ import annotations
@@ -19,7 +25,7 @@ import math
 from collections import Counter
 from collections.abc import Hashable
 
-from aibridge_trio.core.breaker.window import Window
+from aibridge_trio.core.breaker.window import SlicedWindow, Window
 from aibridge_trio.errors import MAX_JITTER
 
 
@@ -52,28 +58,43 @@ class LatestCallers:
 
 
 class Failures:
-    """The failures of the last `span` seconds: up to `cap` of the provider's and `cap` caller-related ones."""
+    """The failures of the last `span` seconds; with a `share` the successes, too.
 
-    def __init__(self, span: float, cap: int) -> None:
+    Without one, at most `threshold` failures of the provider's and as many caller-related ones are kept.
+    """
+
+    def __init__(self, span: float, threshold: int, share: float = 0.0) -> None:
         self._span = span
-        self._cap = cap
-        self._of_provider = Window(span, cap)
-        self._of_callers = Window(span, cap)
+        self._threshold = threshold
+        self._share = share
+        self._of_provider = SlicedWindow(span) if share else Window(span, threshold)
+        self._of_callers = SlicedWindow(span) if share else Window(span, threshold)
+        self._successes = SlicedWindow(span) if share else None
         self._failed = LatestCallers()
         self._succeeded = LatestCallers()
         self._refused = LatestCallers()
         self._in_progress: Counter[Hashable] = Counter()
 
-    def add(self, now: float, retry_at: float, caller: Hashable | None) -> None:
-        """Record a failure: caller-related to `caller`, or the provider's (None); `retry_at` is its retry hint."""
+    def add(self, now: float, retry_at: float, caller: Hashable | None, succeeded_at: float | None = None) -> None:
+        """Record a failure: caller-related to `caller`, or the provider's (None); `retry_at` is its retry hint.
+
+        If the call had succeeded before, at `succeeded_at`, it is a success no more.
+        """
+        if self._successes is not None and succeeded_at is not None:
+            self._successes.remove(succeeded_at)
         if caller is None:
             self._of_provider.add(now, retry_at)
         else:
             self._of_callers.add(now, retry_at)
             self._failed.record(caller, now)
 
+    def add_success(self, now: float) -> None:
+        """Record a success."""
+        if self._successes is not None:
+            self._successes.add(now)
+
     def succeeded(self, caller: Hashable, now: float, took: float = 0.0) -> None:
-        """Record a caller's success, which took so many seconds."""
+        """Record that a caller was present: it had a success, which took so many seconds."""
         self._succeeded.record(caller, now + took)
 
     def answer_continues(self, caller: Hashable) -> None:
@@ -102,11 +123,34 @@ class Failures:
         return present <= since
 
     def total(self, now: float) -> int:
-        """Return how many failures in the window count, at most `cap`."""
+        """Return how many failures in the window count: at most the threshold, with a share all."""
         of_callers = self._of_callers.count(now)
         if of_callers and not self.counts(self._failed.caller, now):
             of_callers = 0
-        return min(self._cap, self._of_provider.count(now) + of_callers)
+        total = self._of_provider.count(now) + of_callers
+        return min(self._threshold, total) if self._successes is None else total
+
+    def share(self, now: float) -> float | None:
+        """Return the share of the judged calls in the window that failed; None if none was, or without a share."""
+        if self._successes is None:
+            return None
+        total = self.total(now)
+        judged = total + self._successes.count(now)
+        return total / judged if judged else None
+
+    def enough(self, now: float) -> bool:
+        """Return whether the failures in the window open the breaker."""
+        if self.total(now) < self._threshold:
+            return False
+        share = self.share(now)
+        return share is None or share >= self._share
+
+    def described(self, now: float) -> str:
+        """Return the failures in words: `5 failures in 10 s`, with a share `60 of 100 calls failed in 10 s`."""
+        total = self.total(now)
+        if self._successes is not None:
+            return f"{total} of {total + self._successes.count(now)} calls failed in {self._span:g} s"
+        return f"{total} {'failure' if total == 1 else 'failures'} in {self._span:g} s"
 
     def latest_retry_at(self, now: float) -> float:
         """Return the latest retry hint of the failures that count; minus infinity without one."""
@@ -118,5 +162,7 @@ class Failures:
         self._of_provider.clear()
         self._of_callers.clear()
         self._failed = LatestCallers()
+        if self._successes is not None:
+            self._successes.clear()
         if closed:
             self._refused = LatestCallers()

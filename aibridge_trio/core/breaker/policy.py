@@ -10,6 +10,7 @@ class BreakerPolicy:
     """The breaker's settings: seconds, counts, and factors. docs/tuning.md explains the defaults.
 
     Each trip in a row multiplies the cooldown by `growth`, up to `stretch`. `ramp` is 0 for all requests at once.
+    `failure_share` is the share of the judged calls in the window that must have failed, too; 0 for none.
     """
 
     threshold: int = 5
@@ -20,3 +21,4 @@ class BreakerPolicy:
     growth: float = 1.25
     stretch: float = 1.5
     ramp: float = 0.0
+    failure_share: float = 0.0

@@ -17,18 +17,23 @@ NO_GENERATION = -1
 class Permit:
     """Leave to make one attempt for a `caller`, issued in one generation at `since` (seconds).
 
-    `Breaker.settle` takes it back: `returned` is set then. `may_relapse`: it was settled with a success, and a
-    failure may still follow.
+    `Breaker.settle` takes it back: `returned` is set then. `succeeded_at` is when it was settled with a success
+    that a failure may still follow (seconds), else None.
     """
 
-    __slots__ = ("caller", "generation", "may_relapse", "returned", "since")
+    __slots__ = ("caller", "generation", "returned", "since", "succeeded_at")
 
     def __init__(self, generation: int, caller: Hashable | None = None, since: float = math.inf) -> None:
         self.since = since
         self.generation = generation
         self.caller = caller
         self.returned = False
-        self.may_relapse = False
+        self.succeeded_at: float | None = None
+
+    @property
+    def may_relapse(self) -> bool:
+        """Whether a failure may still follow its success."""
+        return self.succeeded_at is not None
 
     def __repr__(self) -> str:
         return f"<Permit generation={self.generation} {'returned' if self.returned else 'held'}>"

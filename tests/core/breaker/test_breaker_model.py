@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import count, pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -35,6 +35,9 @@ EVIDENCE = {
 
 OWN = EVIDENCE[Verdict.FAILURE]._replace(caller_related=True)
 CALLERS = st.sampled_from([None, "a", "b", "c"])
+# With a failure share, what leaves the window leaves it in slices of this part.
+SLICE = 1 / 64
+_NUMBERS = count()
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Said:
     verdict: Verdict
     retry_after: float | None = None
     own: str | None = None
+    number: int = field(default_factory=_NUMBERS.__next__)
 
 
 @dataclass(eq=False)
@@ -84,7 +88,12 @@ class Era:
     def failures(self, since: float) -> list[Said]:
         """The failures in this era since then, in order."""
         said = [word for call in self.calls for word in call.votes() if word.verdict is Verdict.FAILURE]
-        return sorted((word for word in said if word.at > since), key=lambda word: word.at)
+        return sorted((word for word in said if word.at > since), key=lambda word: word.number)
+
+    def successes(self) -> list[float]:
+        """When calls in this era had their success, without those that failed after it."""
+        votes = [call.votes() for call in self.calls]
+        return [first.at for first, *rest in filter(None, votes) if first.verdict is Verdict.SUCCESS and not rest]
 
     def times(self, verdict: Verdict) -> list[float]:
         """When this verdict was given in this era."""
@@ -179,13 +188,34 @@ class Model:
         there = any(at > since and caller != said.own for at, caller in self.answered() + self.refused)
         return said.own is None or also or not there
 
+    def since(self, now: float) -> float:
+        """When the window begins: whatever is later is in it."""
+        if not self.policy.failure_share:
+            return now - self.policy.window
+        width = self.policy.window * SLICE
+        return math.nextafter(math.floor(now / width) * width - self.policy.window, -math.inf)
+
     def counted(self, now: float) -> list[Said]:
-        """The failures in the window that count."""
-        return [word for word in self.era.failures(now - self.policy.window) if self.blames(word, now)]
+        """The failures in the window that count; of the callers' own all do if the latest does."""
+        failures = self.era.failures(self.since(now))
+        own = [word for word in failures if word.own is not None]
+        return failures if own and self.blames(own[-1], now) else [word for word in failures if word.own is None]
 
     def failures(self, now: float) -> int:
         """How many failures the window shows."""
         return len(self.counted(now))
+
+    def share(self, now: float) -> float | None:
+        """Which share of the judged calls in the window failed."""
+        failed, since = self.failures(now), self.since(now)
+        judged = failed + sum(at > since for at in self.era.successes())
+        return failed / judged if judged and self.policy.failure_share else None
+
+    def enough(self, now: float) -> bool:
+        """Whether the window's failures open a closed breaker."""
+        share = self.share(now)
+        many = self.failures(now) >= self.policy.threshold
+        return self.mode is Mode.AUTO and many and (share is None or share >= self.policy.failure_share)
 
     def wait(self, now: float) -> float | None:
         """What an open breaker answers."""
@@ -224,7 +254,7 @@ class Model:
                 self.era.ends = max(self.era.ends, self.until(said))
             return
         trip = {
-            State.CLOSED: self.mode is Mode.AUTO and self.failures(now) >= self.policy.threshold,
+            State.CLOSED: self.enough(now),
             State.HALF_OPEN: self.blames(said, now),
         }[self.era.state]
         if verdict is Verdict.FAILURE and trip:
@@ -233,7 +263,8 @@ class Model:
                 kinds = [
                     [word for word in self.counted(now) if (word.own is None) is plain] for plain in (True, False)
                 ]
-                counted_words = [word for kind in kinds for word in kind[-self.policy.threshold :]]
+                kept = 0 if self.policy.failure_share else -self.policy.threshold
+                counted_words = [word for kind in kinds for word in kind[kept:]]
             ends = max([now + self.length(now), *map(self.until, counted_words)])
             self.begin(Era(State.OPEN, now, ends=ends, trip=True))
         elif self.era.state is State.HALF_OPEN and len(self.era.times(Verdict.SUCCESS)) >= self.policy.max_probes:
@@ -254,7 +285,7 @@ class Model:
     def boundaries(self, now: float) -> list[float]:
         """Moments ahead at which something ends: cooldown, probes, failures in the window."""
         ends = [self.era.ends, *(call.deadline for call in self.era.calls)]
-        ends += [at + self.policy.window for at in self.era.times(Verdict.FAILURE)]
+        ends += [at + self.policy.window for at in self.era.times(Verdict.FAILURE) + self.era.successes()]
         ends += [at + self.policy.window for at, _ in self.answered() + self.refused]
         return sorted({end for end in ends if now < end < math.inf})
 
@@ -269,6 +300,7 @@ class BreakerMachine(RuleBasedStateMachine):
         max_probes=st.integers(1, 3),
         longest=st.sampled_from([0.0, 35.0, 300.0]),
         ramp=st.sampled_from([0.0, 0.0, 8.0]),
+        share=st.sampled_from([0.0, 0.0, 0.25, 0.6, 1.0]),
         operator=st.booleans(),
     )
     def begin(
@@ -279,9 +311,10 @@ class BreakerMachine(RuleBasedStateMachine):
         max_probes: int,
         longest: float,
         ramp: float,
+        share: float,
         operator: bool,
     ) -> None:
-        policy = BreakerPolicy(threshold, window, cooldown, max_probes, longest, ramp=ramp)
+        policy = BreakerPolicy(threshold, window, cooldown, max_probes, longest, ramp=ramp, failure_share=share)
         self.transitions: list[Transition] = []
         self.breaker = Breaker(policy, self.transitions.append)
         self.model = Model(policy)
@@ -403,7 +436,9 @@ class BreakerMachine(RuleBasedStateMachine):
         assert statistics.state is era.state
         assert statistics.mode is self.model.mode
         assert statistics.cooldown_left == (self.model.wait(self.now) if era.state is State.OPEN else None)
-        assert statistics.failures_in_window == min(self.model.failures(self.now), self.model.policy.threshold)
+        most = math.inf if self.model.policy.failure_share else self.model.policy.threshold
+        assert statistics.failures_in_window == min(self.model.failures(self.now), most)
+        assert statistics.failure_share == self.model.share(self.now)
         assert statistics.probes == self.model.probes(self.now)
         deadlines = [call.deadline for call in era.calls if call.holds(self.now)]
         assert self.breaker.next_due() == min([era.ends, *deadlines])

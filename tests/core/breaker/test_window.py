@@ -5,7 +5,7 @@ import math
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.window import Window
+from aibridge_trio.core.breaker.window import SlicedWindow, Window
 
 # Quarters of a second: exact in binary, so that a naive oracle and the window cannot differ by rounding.
 steps = st.lists(st.integers(0, 12).map(lambda quarters: quarters / 4), max_size=40)
@@ -79,3 +79,49 @@ def test_the_highest_value_is_of_those_that_count() -> None:
     assert window.highest(10.6) == 1.0
     window.clear()
     assert window.highest(10.6) == -math.inf
+
+
+# Without a rounding error, so that an oracle can say which slices are in the window.
+SPAN = 16.0
+SLICE = SPAN / 64
+
+
+def test_a_sliced_event_counts_for_the_span_and_at_most_a_slice_longer() -> None:
+    """Its slice leaves the window as a whole."""
+    window = SlicedWindow(SPAN)
+    window.add(SLICE * 0.5)
+    assert window.count(SLICE * 0.5 + SPAN) == 1
+    assert window.count(SLICE + SPAN - 0.01) == 1
+    assert window.count(SLICE + SPAN) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 12.0), st.floats(0.0, 9.0), st.booleans()), max_size=60))
+def test_a_sliced_window_equals_counting_from_scratch(story: list[tuple[float, float, bool]]) -> None:
+    """It counts the events in the slices of the span, without those taken back; the highest value is of all."""
+    window, now = SlicedWindow(SPAN), 0.0
+    times: list[float] = []
+    values: list[tuple[float, float]] = []
+    for gap, value, takes_back in story:
+        now += gap
+        window.add(now, value)
+        times.append(now)
+        values.append((now, value))
+        if takes_back:
+            at = times.pop(len(times) // 2)
+            window.remove(at)
+        since = (now // SLICE - 64) * SLICE
+        assert window.count(now) == sum(at >= since for at in times)
+        assert window.highest(now) == max(value for at, value in values if at >= since)
+
+
+def test_a_sliced_window_is_bounded_and_forgets() -> None:
+    """However many events there were, it keeps one counter per slice; a cleared one is empty."""
+    window = SlicedWindow(SPAN)
+    for event in range(10_000):
+        window.add(event * 0.01, 1.0)
+        assert len(window._slices) <= 65
+    assert window.count(100.0) == 1600
+    window.clear()
+    assert (window.count(100.0), window.highest(100.0)) == (0, -math.inf)
+    window.remove(99.0)
+    assert window.count(100.0) == 0
