@@ -27,4 +27,5 @@ def policy(settings: Settings) -> BreakerPolicy:
         max_probes=settings.circuit_breaker_half_open_max_requests,
         longest_cooldown=settings.circuit_breaker_max_cooldown,
         ramp=settings.circuit_breaker_ramp,
+        failure_share=settings.circuit_breaker_failure_share,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aibridge_trio.config.units import SHARE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,7 +38,9 @@ def active_in_shadow(settings: Settings) -> list[str]:
 
 def described(settings: Settings) -> Iterator[str]:
     """Yield a short description of each protection that is on, and of the queue; `in shadow` is appended."""
-    threshold, window = settings.circuit_breaker_failure_threshold, settings.circuit_breaker_window
+    opens_at = f"{settings.circuit_breaker_failure_threshold} failures in {settings.circuit_breaker_window:g} s"
+    if settings.circuit_breaker_failure_share:
+        opens_at += f", {SHARE.show(settings.circuit_breaker_failure_share)} of the calls"
     texts = {
         "concurrency": settings.max_concurrency and f"at most {settings.max_concurrency} in flight",
         "concurrency-per-caller": settings.max_concurrency_per_caller
@@ -45,7 +49,7 @@ def described(settings: Settings) -> Iterator[str]:
         and f"{settings.max_concurrency_per_provider} in flight a provider",
         "queue": settings.queue_size and f"a queue of {settings.queue_size}",
         "rate": settings.rate_limit and f"{settings.rate_limit} requests/s a caller",
-        "breaker": settings.circuit_breaker and f"circuit breakers ({threshold} failures in {window:g} s)",
+        "breaker": settings.circuit_breaker and f"circuit breakers ({opens_at})",
     }
     for name, text in texts.items():
         if text:

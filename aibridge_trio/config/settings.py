@@ -26,6 +26,7 @@ from aibridge_trio.config.units import (
     MODELS,
     POSITIVE,
     SECRET,
+    SHARE,
     SPAN,
     TEXT,
     TIMEOUT,
@@ -72,6 +73,9 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
     circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "Enable a circuit breaker per provider.")
     circuit_breaker_failure_threshold: int = option(
         POSITIVE, "5", BREAKER, "Failures within the window that open the breaker."
+    )
+    circuit_breaker_failure_share: float = option(
+        SHARE, "0", BREAKER, "Share of the calls in the window that must have failed, too; 0 is off."
     )
     circuit_breaker_window: float = option(
         SPAN, "10s", BREAKER, "How long a failure counts towards the threshold."

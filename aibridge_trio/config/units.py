@@ -134,6 +134,27 @@ def _number(text: str) -> float:
     return float(text)
 
 
+_PERCENT = 100
+# From here on a number without the sign was surely meant in percent.
+_SURELY_PERCENT = 2
+
+
+def _share(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(%?)", text)
+    if not match:
+        raise InvalidValue(f"{quoted(text)} is not a share, such as 0.5 or 50%")
+    share = Decimal(match[1]) / (_PERCENT if match[2] else 1)
+    if share > 1:
+        percent = f"{text}%" if _SURELY_PERCENT <= share <= _PERCENT and not match[2] else None
+        raise InvalidValue(f"{quoted(text)} is more than 1, which is all", percent)
+    return float(share)
+
+
+def _show_share(share: float) -> str:
+    """Return `50%`; nothing at all is `0`."""
+    return f"{(Decimal(repr(share)) * _PERCENT).normalize():f}%" if share else "0"
+
+
 def _failures(text: str) -> tuple[tuple[int, float], ...]:
     failures = tuple(_failure(item.strip()) for item in text.split(",")) if text else ()
     if math.fsum(probability for _, probability in failures) > 1:
@@ -261,6 +282,7 @@ COUNT = Unit(_count, "N", "10", toml=int)
 POSITIVE = Unit(_positive, "N", "5", toml=int)
 BOOLEAN = Unit(_boolean, "", "true", lambda value: str(value).lower(), toml=bool)
 NUMBER = Unit(_number, "X", "50")
+SHARE = Unit(_share, "SHARE", "50%", _show_share)
 FAILURES = Unit(_failures, "STATUS:PROBABILITY", "503:0.1", _show_failures)
 DURATION = Unit(_duration, "D", "5s", show_duration)
 SPAN = Unit(_span, "D", "10s", show_duration)

@@ -28,7 +28,8 @@ def test_a_breaker_policy_is_the_settings_of_the_same_meaning() -> None:
         circuit_breaker_half_open_max_requests=4,
         circuit_breaker_max_cooldown=5.0,
         circuit_breaker_ramp=6.0,
+        circuit_breaker_failure_share=0.7,
     )
     assert policies.policy(settings) == BreakerPolicy(
-        threshold=1, window=2.0, cooldown=3.0, max_probes=4, longest_cooldown=5.0, ramp=6.0
+        threshold=1, window=2.0, cooldown=3.0, max_probes=4, longest_cooldown=5.0, ramp=6.0, failure_share=0.7
     )

@@ -50,6 +50,12 @@ def test_what_is_on_is_described_and_nothing_else() -> None:
     ]
 
 
+def test_a_breakers_failure_share_is_described() -> None:
+    """A breaker that needs a share of failures says which."""
+    options = Settings(circuit_breaker=True, circuit_breaker_failure_share=0.5)
+    assert list(described(options)) == ["circuit breakers (5 failures in 10 s, 50% of the calls)"]
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

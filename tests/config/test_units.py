@@ -48,6 +48,34 @@ def test_durations_round_trip(nanoseconds: int) -> None:
     assert units.DURATION.parse(units.show_duration(seconds)) == pytest.approx(seconds, abs=1e-9)
 
 
+@given(st.integers(0, 10**8))
+def test_shares_round_trip(millionths: int) -> None:
+    """A share that is shown, or written as a percentage, reads as exactly the same."""
+    share = units.SHARE.parse(f"{millionths / 10**6:.6f}%")
+    assert units.SHARE.parse(units.SHARE.show(share)) == share
+    assert share == millionths / 10**8
+
+
+SHARES = {"0": 0.0, "0%": 0.0, "0.07": 0.07, "7%": 0.07, "12.5%": 0.125, "1": 1.0, "100%": 1.0}
+NO_SHARES = {"50": "50%", "1.5": None, "101%": None, "1e-3": None, "%": None}
+
+
+@pytest.mark.parametrize(("text", "share"), SHARES.items())
+def test_a_share_is_a_number_or_a_percentage(text: str, share: float) -> None:
+    """A share is a part of 1, or of 100 with a sign."""
+    assert units.SHARE.parse(text) == share
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"), [("50", "50%"), ("1.5", None), ("101%", None), ("1e-3", None), ("%", None)]
+)
+def test_more_than_all_is_no_share(text: str, instead: str | None) -> None:
+    """A share above 1 is refused; where it was clearly meant in percent, the message says how to write that."""
+    with pytest.raises(InvalidValue) as caught:
+        units.SHARE.parse(text)
+    assert caught.value.instead == instead
+
+
 @given(st.integers(1, 10**14))
 def test_sizes_round_trip(size: int) -> None:
     """A size that is shown and read again is the same to the byte."""

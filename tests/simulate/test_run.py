@@ -46,6 +46,7 @@ FAULTS = st.sampled_from(
             "queue_timeout": st.sampled_from(["1s", "5s"]),
             "rate_limit": st.integers(0, 2),
             "circuit_breaker": st.sampled_from(["true", "false"]),
+            "circuit_breaker_failure_share": st.sampled_from(["0", "50%"]),
             "circuit_breaker_cooldown": st.sampled_from(["2s", "10s"]),
             "circuit_breaker_max_cooldown": st.sampled_from(["1s", "1m"]),
             "circuit_breaker_growth": st.sampled_from(["1", "2"]),

@@ -121,6 +121,7 @@ def _protections(draw: Random) -> dict[str, Any]:
         "rate_limit": draw.choice((0, 3)),
         "circuit_breaker": draw.random() < 0.8,
         "circuit_breaker_failure_threshold": 10,
+        "circuit_breaker_failure_share": draw.choice((0.0, 0.5)),
         "circuit_breaker_cooldown": 3.0,
         "circuit_breaker_max_cooldown": 10.0,
         "circuit_breaker_429": draw.choice(("provider", "credential")),

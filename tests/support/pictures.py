@@ -55,7 +55,9 @@ def a_breaker(**changes: Any) -> Said:
         "since_s": 4500.0,
         "cooldown_left_s": None,
         "failures_in_window": 0,
+        "failure_share_in_window": None,
         "threshold": 5,
+        "failure_share": 0.0,
         "probes": 0,
         "max_probes": 3,
         "trips": 0,
@@ -81,6 +83,7 @@ def a_scope(name: str, state: str = "closed", **changes: Any) -> Said:
         "cooldown_left_s": None,
         "cooldown_s": None,
         "failures_in_window": 0,
+        "failure_share_in_window": None,
         "probes": 0,
         "trips": 0,
         "in_a_row": 0,
@@ -399,13 +402,25 @@ RESTING = {
 }
 
 
+FAILURE_SHARES = ("failure_share", "failure_share_in_window")
+
+
 def older(document: Said) -> None:
     """Let it be what a bridge said that knew neither queue nor scopes nor shadow."""
     del document["queue"], document["shadow"], document["would_reject"]
     del document["concurrency"]["per_caller"], document["concurrency"]["per_provider"]
     for provider in document["providers"]:
         del provider["limit"], provider["unanswered"], provider["unanswered_for_s"]
-        for name in ("because", "cooldown_s", "in_a_row", "share", "scope", "scopes", "credentials"):
+        for name in (
+            "because",
+            "cooldown_s",
+            "in_a_row",
+            "share",
+            "scope",
+            "scopes",
+            "credentials",
+            *FAILURE_SHARES,
+        ):
             del provider["breaker"][name]
     for event in document["events"]:
         del event["scope"]

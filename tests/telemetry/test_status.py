@@ -155,7 +155,9 @@ async def test_breakers_off(autojump_clock: MockClock, network: Network) -> None
         "cooldown_left_s": None,
         "cooldown_s": None,
         "failures_in_window": 0,
+        "failure_share_in_window": None,
         "threshold": None,
+        "failure_share": None,
         "probes": 0,
         "max_probes": None,
         "trips": 0,
@@ -189,6 +191,21 @@ async def test_busy(autojump_clock: MockClock, network: Network) -> None:
     assert document["rate_limit"]["callers"] == 0
     assert [provider["in_flight"] for provider in document["providers"]] == [0, 0, 0]
     assert document["callers"] == [{"hint": "…cdef", "requests": 3, "rejects": 0, "in_flight": 0}]
+
+
+async def test_the_share_of_failures(autojump_clock: MockClock, network: Network) -> None:
+    """With a failure share the status shows both: the one that opens the breaker, and the one in the window."""
+    async with network.bridge(circuit_breaker=True, circuit_breaker_failure_share=0.5) as bridge:
+        told = breaker(await status(bridge))
+        assert (told["failure_share"], told["failure_share_in_window"]) == (0.5, None)
+        await bridge.client.post(CHAT)
+        told = breaker(await status(bridge))
+        assert (told["failures_in_window"], told["failure_share_in_window"]) == (1, 1.0)
+        await network.answer("openai", saying(200))
+        for _ in range(2):
+            await bridge.client.post(CHAT)
+        told = breaker(await status(bridge))
+        assert (told["failures_in_window"], told["failure_share_in_window"]) == (1, 0.333)
 
 
 async def test_open_half_open_closed(autojump_clock: MockClock, network: Network) -> None:

@@ -21,12 +21,6 @@ _MOST_CALLERS = 100_000
 _MOST_REQUESTS = 5_000_000
 
 
-def _share(text: str) -> float:
-    if (share := u.NUMBER.parse(text)) > 1:
-        raise InvalidValue(f"{quoted(text)} is more than 1, which is all")
-    return share
-
-
 def _numbers(text: str) -> tuple[float, ...]:
     return tuple(u.NUMBER.parse(part.strip()) for part in text.split(",")) if text else ()
 
@@ -41,7 +35,6 @@ def _retry_after(text: str) -> float | None:
     return math.inf if text == "true" else u.SPAN.parse(text)
 
 
-_SHARE = Unit(_share, "SHARE", "0.5")
 _NUMBERS = Unit(_numbers, "N,...", "0.5,1,2")
 _COUNTS = Unit(_counts, "N,...", "100,60,80")
 _STATUSES = Unit(_counts, "STATUS,...", "429,503")
@@ -132,8 +125,8 @@ def _client(name: str, table: Table) -> Client:
         first=table.take("first", u.SPAN, 0.5),
         factor=table.take("factor", u.NUMBER, 2.0),
         longest=table.take("longest", u.SPAN, 8.0),
-        shorter=table.take("shorter", _SHARE, 0.0),
-        longer=table.take("longer", _SHARE, 0.0),
+        shorter=table.take("shorter", u.SHARE, 0.0),
+        longer=table.take("longer", u.SHARE, 0.0),
     )
     table.end()
     return client
@@ -215,7 +208,7 @@ def _model(table: Table) -> Model:
 def _phases(table: Table, providers: list[str], duration: float) -> list[Phase]:
     spans = _spans(table, duration)
     fault = table.take("fault", _FAULT, "none")
-    share = table.take("share", _SHARE, 1.0)
+    share = table.take("share", u.SHARE, 1.0)
     # NaN stands for a missing key: None is a value, an error without Retry-After.
     retry_after = table.take("retry_after", _WORD, math.nan)
     cuts = table.take("cuts", u.BOOLEAN, default=False)

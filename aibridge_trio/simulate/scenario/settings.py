@@ -36,6 +36,7 @@ _SHOWN = (
     "rate_limit",
     "circuit_breaker",
     "circuit_breaker_failure_threshold",
+    "circuit_breaker_failure_share",
     "circuit_breaker_window",
     "circuit_breaker_cooldown",
     "circuit_breaker_half_open_max_requests",

@@ -15,7 +15,8 @@ class Scope:
     """One breaker of a provider with breakers by scope: of an endpoint, or of a model.
 
     `left` is the rest of the cooldown and `cooldown` the whole, None unless it is open with an end. `share` is
-    what a ramp admits, 0 to 1. `because` is the reason of the state, "" if unknown.
+    what a ramp admits, 0 to 1. `because` is the reason of the state, "" if unknown. `failure_share` is which share
+    of the calls in the window failed, None if the breaker does not count that.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Scope:
     share: float
     rejects: int
     because: str = ""
+    failure_share: float | None = None
 
     @property
     def word(self) -> str:
@@ -61,7 +63,8 @@ class Resting:
 class Breaker:
     """A provider's breaker. `left` is None unless it is open with an end; threshold and probes are 0 if disabled.
 
-    With `scopes` it is the most urgent of them. `keys` is None unless keys have cooldowns of their own.
+    With `scopes` it is the most urgent of them. `keys` is None unless keys have cooldowns of their own. From the
+    threshold on it opens when `failure_share` is at least `needed_share`, 0 to 1; 0 if it does not count that.
     """
 
     enabled: bool
@@ -83,6 +86,8 @@ class Breaker:
     scopes: tuple[Scope, ...] = ()
     keys: Resting | None = None
     because: str = ""
+    failure_share: float | None = None
+    needed_share: float = 0.0
 
     @property
     def word(self) -> str:
@@ -220,6 +225,16 @@ class Document:
 
 def _ramp(share: float) -> str:
     return f"ramp {percent(share)}"
+
+
+def fails(failures: int, threshold: int, share: float | None, needed: float = 0.0) -> str:
+    """Return how far a breaker is from opening: `3/5`; from the threshold on, if it counts that, `12%` of calls.
+
+    With the `needed` share that is `12% of 50%`.
+    """
+    if share is None or failures < threshold:
+        return f"{failures}/{threshold}"
+    return f"{percent(share)} of {percent(needed)}" if needed else percent(share)
 
 
 def percent(share: float) -> str:

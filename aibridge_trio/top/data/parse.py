@@ -146,6 +146,8 @@ def _breaker(value: Any) -> Breaker:
         scopes=tuple(_scope(each) for each in _bounded(value.get("scopes", ()))),
         keys=None if keys is None else _keys(keys),
         because=_text(value.get("because") or ""),
+        failure_share=_optional_share(value.get("failure_share_in_window")),
+        needed_share=_number(value.get("failure_share") or 0, most=1.0),
     )
 
 
@@ -163,6 +165,7 @@ def _scope(value: Any) -> Scope:
         share=_number(value["share"], most=1.0),
         rejects=_count(value["rejects"]),
         because=_text(value.get("because") or ""),
+        failure_share=_optional_share(value.get("failure_share_in_window")),
     )
 
 
@@ -177,6 +180,10 @@ def _keys(value: Any) -> Resting:
 
 def _optional_seconds(value: Any) -> float | None:
     return None if value is None else _seconds(value)
+
+
+def _optional_share(value: Any) -> float | None:
+    return None if value is None else _number(value, most=1.0)
 
 
 def _caller(value: Any) -> Caller:

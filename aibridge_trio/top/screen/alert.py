@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from aibridge_trio.printable import visible
-from aibridge_trio.top.data.document import Provider, Scope, percent
+from aibridge_trio.top.data.document import Provider, Scope, fails, percent
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen import symptoms
@@ -191,7 +191,8 @@ def _failing_provider(row: ProviderRates, causes: int) -> Line:
     details = [f"{what} {rate(each)}/s" for what, each in failures.items()][:causes]
     details = details if causes else list(failures)[:1]
     details += ["…"] if 0 < causes < len(failures) else []
-    details += [f"FAILS {breaker.failures}/{breaker.threshold}"] if _counting(row.provider) else []
+    how_far = fails(breaker.failures, breaker.threshold, breaker.failure_share, breaker.needed_share)
+    details += [f"FAILS {how_far}"] if _counting(row.provider) else []
     share = f" {math.floor(100 * row.share) or '<1'}% errors" if failures else ""
     colon = ":" if share and details else ""
     return [(f"{row.provider.name}{share}", f"bold {YELLOW}"), (f"{colon} {', '.join(details)}".rstrip(), PLAIN)]

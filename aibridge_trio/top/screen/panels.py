@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 
-from aibridge_trio.top.data.document import Breaker, Caller, Event
+from aibridge_trio.top.data.document import Breaker, Caller, Event, fails
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates, is_failure
 from aibridge_trio.top.screen.text import (
@@ -34,7 +34,7 @@ LEGEND = (
     ("STATE", "closed: all; open: none; half-open, ramp: some; off: no breaker"),
     ("below", "its breakers by endpoint or model; callers' keys that rest"),
     ("FOR, LEFT", "time in this state; time until an open breaker probes"),
-    ("FAILS, PROBE", "failures, of those that open it; probes in flight, of the most"),
+    ("FAILS, PROBE", "failures, of those that open it, or their share; probes, of the most"),
     ("TRIPS, REJECTS", "how often it opened, how many it refused, since the start"),
     ("P50, P99", "half and 99% of answers began to come within this time"),
     ("TOK/S", "tokens of finished requests a second, in (IN/S) and out (OUT/S)"),
@@ -238,7 +238,8 @@ def _left(row: ProviderRates, age: float) -> Cell:
 def _failures(breaker: Breaker) -> Cell:
     if not breaker.enabled or not breaker.threshold:
         return NOTHING, DIM
-    return f"{breaker.failures}/{breaker.threshold}", YELLOW if breaker.failures else DIM
+    text = fails(breaker.failures, breaker.threshold, breaker.failure_share)
+    return text, YELLOW if breaker.failures else DIM
 
 
 def _rate(per_second: float | None, style: str = PLAIN) -> Cell:

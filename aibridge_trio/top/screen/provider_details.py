@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from aibridge_trio.top.data.document import Breaker, Resting, Scope
+from aibridge_trio.top.data.document import Breaker, Resting, Scope, fails
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen.text import (
     DIM,
@@ -65,8 +65,8 @@ def _rows(breaker: Breaker, scopes: Sequence[Scope], age: float, width: int) -> 
         Column("", 13, lambda each: (_word(each), _style(each)), right=False),
         Column("", 5, lambda each: (span(each.since + age), PLAIN)),
         Column("", 5, lambda each: _left(each, age)),
-        Column("", 5, lambda each: _of(each.failures, breaker.threshold, YELLOW)),
-        Column("", 5, lambda each: _of(each.probes, breaker.max_probes if each.state == "half-open" else 0)),
+        Column("", 5, lambda each: _failures(each, breaker.threshold)),
+        Column("", 5, lambda each: _probes(each, breaker.max_probes)),
         Column("", 5, lambda each: _many(each.trips)),
         Column("", 7, lambda each: _many(each.rejects)),
     ]
@@ -113,8 +113,16 @@ def _left(scope: Scope, age: float) -> Cell:
     return remaining(scope.left, age, scope.cooldown), RED
 
 
-def _of(value: int, most: int, style: str = PLAIN) -> Cell:
-    return (f"{value}/{most}", style if value else DIM) if most else (NOTHING, DIM)
+def _failures(scope: Scope, threshold: int) -> Cell:
+    if not threshold:
+        return NOTHING, DIM
+    return fails(scope.failures, threshold, scope.failure_share), YELLOW if scope.failures else DIM
+
+
+def _probes(scope: Scope, most: int) -> Cell:
+    if scope.state != "half-open" or not most:
+        return NOTHING, DIM
+    return f"{scope.probes}/{most}", PLAIN if scope.probes else DIM
 
 
 def _many(value: int) -> Cell:

@@ -94,7 +94,7 @@ def test_a_phase_may_come_again() -> None:
         ),
         (
             MINIMAL + '[[phases]]\nfrom = "1s"\nfor = "5s"\nshare = 1.5',
-            'test.toml: [[phases]] 1 share: "1.5" is more than 1, which is all; write e.g. share = 0.5',
+            'test.toml: [[phases]] 1 share: "1.5" is more than 1, which is all; write e.g. share = "50%"',
         ),
         (
             MINIMAL + "[settings]\nmax_concurency = 5",

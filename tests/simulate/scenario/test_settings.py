@@ -44,6 +44,7 @@ def test_every_setting_reaches_a_machine() -> None:
         "queue_size": 9,
         "queue_timeout": 9.5,
         "circuit_breaker_failure_threshold": 9,
+        "circuit_breaker_failure_share": 0.5,
         "circuit_breaker_window": 9.5,
         "circuit_breaker_cooldown": 9.5,
         "circuit_breaker_half_open_max_requests": 9,

@@ -168,6 +168,8 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
                 scope=each["breaker"]["scope"],
                 scopes=tuple(a_scope(scope) for scope in each["breaker"]["scopes"]),
                 keys=the_keys(each["breaker"]["credentials"]),
+                failure_share=each["breaker"]["failure_share_in_window"],
+                needed_share=each["breaker"]["failure_share"] or 0.0,
                 because=each["breaker"]["because"] or "",
             ),
             responses=each["upstream"]["responses"],
@@ -210,6 +212,7 @@ def a_scope(said: dict[str, Any]) -> Scope:
         share=said["share"],
         rejects=said["rejects"],
         because=said["because"] or "",
+        failure_share=said["failure_share_in_window"],
     )
 
 
@@ -249,7 +252,7 @@ async def test_what_a_bridge_says_is_read_completely(autojump_clock: MockClock, 
 
     await network.answer("openai", busy)
     options = {"max_concurrency": 10, "rate_limit": 20, "circuit_breaker_failure_threshold": 3}
-    async with network.bridge(circuit_breaker=True, **options) as bridge:
+    async with network.bridge(circuit_breaker=True, circuit_breaker_failure_share=0.5, **options) as bridge:
         fresh = await bridge.status()
         agrees(read(fresh), fresh)
         assert tuple(read(fresh).rejects) == REASONS

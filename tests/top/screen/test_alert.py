@@ -120,6 +120,14 @@ def test_a_breaker_that_counts_is_reported() -> None:
     )
 
 
+def test_a_breaker_with_a_failure_share_is_reported_by_its_share() -> None:
+    """Below the threshold its number is shown; from there on the failed share of the calls, and the needed one."""
+    few = breaking("openai", failures_in_window=4, failure_share_in_window=1.0, failure_share=0.5)
+    assert Scene(a_picture(few, without_rejects)).lines()[1] == "openai FAILS 4/5"
+    many = breaking("openai", failures_in_window=124, failure_share_in_window=0.124, failure_share=0.5)
+    assert Scene(a_picture(many, without_rejects)).lines()[1] == "openai FAILS 12% of 50%"
+
+
 def test_a_provider_that_is_out_is_not_called_sick_as_well() -> None:
     """Of an open breaker it is said that it is open, and no more."""
     picture = a_picture(failing("openai", {"529": 1.0}), breaking("openai", **OPEN), without_rejects)

@@ -66,6 +66,22 @@ def test_scopes_that_have_something_to_say_have_rows() -> None:
     assert "gpt-4o\n" not in drawn
 
 
+def test_a_failure_share_is_shown_from_the_threshold_on() -> None:
+    """Of provider and scope: below the threshold the number of failures, from there on their share of the calls."""
+    scopes = [
+        a_scope("gpt-5", failures_in_window=4, failure_share_in_window=1.0),
+        a_scope("gpt-5-mini", failures_in_window=60, failure_share_in_window=0.064),
+    ]
+    asks = {"failure_share": 0.5, "failures_in_window": 60, "failure_share_in_window": 0.064}
+    drawn = "\n".join(lines(breaking("openai", scope="model", scopes=scopes, **asks), width=120, height=40))
+    for told in (
+        r"^▸openai +closed +1h15m +-- +6% +-- +0 +0 ",
+        r"^  └ +closed +1h15m +-- +6% +-- +0 +0 gpt-5-mini$",
+        r"^  └ +closed +1h15m +-- +4/5 +-- +0 +0 gpt-5$",
+    ):
+        assert re.search(told, drawn, re.MULTILINE), f"{told}\n{drawn}"
+
+
 def test_scopes_without_room_are_counted() -> None:
     """On a small screen the last line beneath a provider says how many more there are, and of what."""
     drawn = lines(scoping("openai"))
