@@ -67,7 +67,7 @@ def test_scopes_that_have_something_to_say_have_rows() -> None:
 
 
 def test_a_failure_share_is_shown_from_the_threshold_on() -> None:
-    """Of provider and scope: below the threshold the number of failures, from there on their share of the calls."""
+    """Of a provider and a scope: below the threshold the number of failures, then their share of the calls."""
     scopes = [
         a_scope("gpt-5", failures_in_window=4, failure_share_in_window=1.0),
         a_scope("gpt-5-mini", failures_in_window=60, failure_share_in_window=0.064),
