@@ -18,11 +18,12 @@ from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.providers import Providers
 
 AIBRIDGE = "aibridge"
+CLAIRVOYANT = "clairvoyant"
 _OTHERS: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
     "none": lambda values, clock, measure: Policy(clock, measure, values["first_byte_timeout"]),
     "go-aibridge": GoBridge,
     "litellm": LiteLlm,
-    "clairvoyant": lambda _, clock, measure: Clairvoyant(clock, measure),
+    CLAIRVOYANT: lambda _, clock, measure: Clairvoyant(clock, measure),
 }
 POLICIES = (AIBRIDGE, *_OTHERS)
 

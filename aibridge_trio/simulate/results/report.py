@@ -11,12 +11,14 @@ from typing import Any
 from aibridge_trio.config.units import show_duration
 from aibridge_trio.simulate.plan import Played
 from aibridge_trio.simulate.results.outcome import Outcome
+from aibridge_trio.simulate.run import CLAIRVOYANT
 
 _HEADINGS = (
     ("", ""),
     ("answered", "/s"),
     ("", "of all"),
     ("", "by caller"),
+    ("", "of clairvoyant"),
     ("wasted", "calls"),
     ("", "of all"),
     ("fair", "index"),
@@ -27,6 +29,8 @@ _HEADINGS = (
     ("", "p95"),
     ("back", "after"),
 )
+# The column that is there only if the bound is.
+_OF_BOUND = 4
 _DIGITS = 6
 _LONGEST_NAME = 72
 
@@ -37,8 +41,11 @@ def table(played: Played) -> str:
     wanted = played.outcomes[0].wanted / scenario.duration if played.outcomes else 0.0
     about = f"{scenario.name}: {scenario.about}".removesuffix(": ")
     head = f"{scenario.callers} callers want {wanted:.1f} answers a second for {show_duration(scenario.duration)}"
+    bound = _bound(played)
     rows = [[row[line] for row in _HEADINGS] for line in (0, 1)]
-    rows += [_row(outcome) for outcome in played.outcomes]
+    rows += [_row(outcome, bound) for outcome in played.outcomes]
+    if bound is None:
+        rows = [row[:_OF_BOUND] + row[_OF_BOUND + 1 :] for row in rows]
     missing = [f"left out, because the end is before it: {scenario.left_out}"] if scenario.left_out else []
     return "\n".join([about, head, *missing, *_aligned(rows), ""])
 
@@ -52,17 +59,27 @@ def document(seed: int, plays: Iterable[Played]) -> str:
             "callers": played.scenario.callers,
             "duration": played.scenario.duration,
             "left_out": played.scenario.left_out or None,
-            "outcomes": [_plain(outcome) for outcome in played.outcomes],
+            "outcomes": [_plain(outcome, _bound(played)) for outcome in played.outcomes],
         }
         for played in plays
     ]
     return json.dumps({"seed": seed, "scenarios": _rounded(scenarios)}, ensure_ascii=False) + "\n"
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+def _bound(played: Played) -> float | None:
+    """Return the share that the policy clairvoyant answered, if it is one of those compared."""
+    return next((outcome.share for outcome in played.outcomes if outcome.name == CLAIRVOYANT), None)
+
+
+def _of_bound(outcome: Outcome, bound: float | None) -> float | None:
+    return outcome.share / bound if bound else None
+
+
+def _plain(outcome: Outcome, bound: float | None) -> dict[str, Any]:
     never = outcome.recovery == math.inf
     found = asdict(replace(outcome, recovery=None) if never else outcome)
-    return found | {"recovered": not never, "wasted_share": outcome.wasted_share}
+    shares = {"wasted_share": outcome.wasted_share, "of_clairvoyant": _of_bound(outcome, bound)}
+    return found | {"recovered": not never} | shares
 
 
 def _rounded(value: Any) -> Any:
@@ -76,13 +93,15 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _row(outcome: Outcome) -> list[str]:
+def _row(outcome: Outcome, bound: float | None) -> list[str]:
+    of_bound = _of_bound(outcome, bound)
     name = outcome.name if len(outcome.name) <= _LONGEST_NAME else outcome.name[: _LONGEST_NAME - 1] + "…"
     return [
         name,
         f"{outcome.goodput:.2f}",
         f"{outcome.share:.1%}",
         f"{outcome.share_by_caller:.1%}",
+        "--" if of_bound is None else f"{of_bound:.1%}",
         f"{outcome.wasted:,}",
         f"{outcome.wasted_share:.1%}",
         f"{outcome.fairness:.3f}",

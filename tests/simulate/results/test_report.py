@@ -8,7 +8,7 @@ import pytest
 
 from aibridge_trio.simulate.plan import Played
 from aibridge_trio.simulate.results import report
-from tests.support.simulated import CALLERS, parsed, play, played
+from tests.support.simulated import CALLERS, OUTAGE, parsed, play, played
 
 
 def test_the_document_has_the_numbers_and_the_curves() -> None:
@@ -35,3 +35,21 @@ def test_each_caller_counts_the_same() -> None:
     assert "by caller" in table[3]
     assert f"{outcome.share:.1%}  " in table[4]
     assert f" {outcome.share_by_caller:.1%}" in table[4]
+
+
+def test_with_the_bound_each_row_has_its_share_of_it() -> None:
+    """What it answered by what clairvoyant did, in the table and the document; without the bound there is none."""
+    scenario = parsed(CALLERS + "[provider]\nslots = 9\n" + OUTAGE)
+    outcomes = tuple(play(scenario, policy) for policy in ("none", "clairvoyant"))
+    _, _, _, heading, none, bound, *_ = report.table(Played(scenario, outcomes)).splitlines()
+    at = heading.index("of clairvoyant") + len("of clairvoyant")
+    part = outcomes[0].share / outcomes[1].share
+    assert part < 0.9
+    assert none[:at].endswith(f" {part:.1%}")
+    assert bound[:at].endswith(" 100.0%")
+    [document] = json.loads(report.document(1, [Played(scenario, outcomes)]))["scenarios"]
+    assert [each["of_clairvoyant"] for each in document["outcomes"]] == [pytest.approx(part, abs=1e-6), 1.0]
+    alone = Played(scenario, outcomes[:1])
+    assert "clairvoyant" not in report.table(alone)
+    [document] = json.loads(report.document(1, [alone]))["scenarios"]
+    assert document["outcomes"][0]["of_clairvoyant"] is None
