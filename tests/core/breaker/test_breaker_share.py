@@ -141,6 +141,17 @@ def test_one_callers_own_failures_are_no_calls_either() -> None:
     assert lab.transitions[0].because == "5 of 11 calls failed in 10 s, last 503"
 
 
+def test_own_failures_of_two_callers_count_beyond_the_threshold() -> None:
+    """From two callers on their own failures count (B13): all of them, not as many as the threshold."""
+    lab = Lab(HALF)
+    succeed(lab, 30, 0.0)
+    lab.meet("alice", OWN, *[0.0] * 15)
+    lab.meet("bob", OWN, *[0.0] * 14)
+    assert lab.path == []
+    lab.meet("bob", OWN, 0.0)
+    assert lab.transitions[0].because == "30 of 60 calls failed in 10 s, last 503"
+
+
 def test_half_open_is_as_before() -> None:
     """One failed probe opens it again, whatever the share; as many successes as before close it."""
     lab = Lab(HALF)
