@@ -38,7 +38,7 @@ LIBRARIES = {
     "rich": {"top"},
 }
 # The wings, lowest first: what each may import of the package besides itself.
-_CORE = {"core.caller", "core.quota", "core.limits", "core.breaker", "core.inspection"}
+_CORE = {"core.caller", "core.quota", "core.quota_headers", "core.limits", "core.breaker", "core.inspection"}
 _BASE = {"printable", "errors", "process"}
 WINGS: dict[str, set[str]] = {
     "printable": set(),
@@ -48,6 +48,7 @@ WINGS: dict[str, set[str]] = {
     "net": {"errors"},
     "core.caller": set(),
     "core.quota": set(),
+    "core.quota_headers": {"core.quota"},
     "core.limits": {"errors"},
     "core.breaker": {"errors", "http"},
     "core.inspection": {"errors", "http", "core.breaker"},
@@ -60,7 +61,7 @@ WINGS: dict[str, set[str]] = {
     "telemetry": {*_BASE, "http", "providers", "events", "config", "server", "gateway", *_CORE},
     "admin": {*_BASE, "http", "events", "config", "gateway", "telemetry", *_CORE},
     "bridge": {*_BASE, "net", "events", "config", "upstream", "server", "gateway", "telemetry", "admin"},
-    "mock": {*_BASE, "http", "server", "core.quota"},
+    "mock": {*_BASE, "http", "server", "core.quota", "core.quota_headers"},
     "simulate": {"errors", "printable", "config", *_CORE},
     "top": {*_BASE, "config", "admin"},
     "demo": {*_BASE, "config", "events", "server", "admin", "bridge", "mock", "top", *_CORE},

@@ -6,6 +6,7 @@ provider share it.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key", bound="Hashable")
 
+# Less is a rounding error.
+_ROUNDING = 1e-6
 # From this many credentials on, those with full buckets are forgotten now and then: a new bucket is full too.
 _SWEEP = 1024
 
@@ -42,8 +45,7 @@ class Bucket:
     def wait(self, amount: float, now: float) -> float:
         """Return seconds until it holds `amount`, 0 if it does; an amount above its size counts as its size."""
         lacking = min(amount, self._size) - self.level(now)
-        # Less than a millionth is a rounding error.
-        return lacking / self._rate if lacking > 1e-6 else 0.0  # noqa: PLR2004
+        return lacking / self._rate if lacking > _ROUNDING else 0.0
 
     def until_full(self, now: float) -> float:
         """Return seconds until it is full."""
@@ -64,6 +66,18 @@ class Shortage(NamedTuple):
     def wait(self) -> float:
         """Seconds until there is enough of both."""
         return max(self.requests, self.tokens)
+
+
+class Left(NamedTuple):
+    """What is left of one quota: `limit` is that of a minute, `remaining` what can be used now, at most the burst.
+
+    After `reset` seconds the burst is whole again.
+    """
+
+    name: str
+    limit: int
+    remaining: int
+    reset: float
 
 
 _ENOUGH = Shortage(0.0, 0.0)
@@ -93,6 +107,15 @@ class Quota:
             if self.tokens:
                 self.tokens.take(tokens)
         return shortage
+
+    def left(self, now: float) -> list[Left]:
+        """Return what is left of requests and of tokens, if they are limited."""
+        named = (("requests", self.requests), ("tokens", self.tokens))
+        return [
+            Left(name, round(bucket.rate * 60), math.floor(bucket.level(now) + _ROUNDING), bucket.until_full(now))
+            for name, bucket in named
+            if bucket
+        ]
 
     def full(self, now: float) -> bool:
         """Whether nothing lacks in either bucket."""

@@ -17,7 +17,7 @@ Files, in reading order:
 * routes: method and path → what to do. decoded_body: the request's body, decompressed.
 * compose: request, script and options → response. playback: sends it, paced, and breaks it where scripted.
 * turn: Turn, Dialect, Event. chat, responses, messages: the dialects. catalogue: models, embeddings, token counts.
-* capacity: slots and quotas. quota_headers: what is left, as providers tell it.
+* capacity: slots and quotas. quota_headers: what is left, as Anthropic tells it.
 * tools: which tool is called. schema: values that fit a JSON schema. provider_errors: error bodies.
 * script: parses scripts. json_fields: checks what the control endpoint gets.
 * request_log: statistics, and the last requests.

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import trio
 
 from aibridge_trio.core.quota import Quotas
+from aibridge_trio.core.quota_headers import openai_headers
 from aibridge_trio.mock.provider_errors import TOO_MANY
-from aibridge_trio.mock.quota_headers import anthropic_headers, openai_headers
+from aibridge_trio.mock.quota_headers import anthropic_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

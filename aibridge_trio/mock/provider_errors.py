@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aibridge_trio.mock.quota_headers import duration
+from aibridge_trio.core.quota_headers import duration
 
 if TYPE_CHECKING:
     from aibridge_trio.mock.capacity import Pushback

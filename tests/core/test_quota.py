@@ -43,6 +43,18 @@ def test_a_request_takes_from_both_buckets_or_from_none() -> None:
     assert quota.take(10, 1.0) == (0.0, 0.0)
 
 
+def test_what_is_left_is_what_can_be_used_now() -> None:
+    """As many requests as are left are taken, and no more; when the reset is over, the burst is whole again."""
+    quota = Quotas[str](60, 0, 10.0).of("a", 0.0)
+    quota.take(1, 0.0)
+    [left] = quota.left(0.5)
+    assert (left.name, left.limit, left.remaining, left.reset) == ("requests", 60, 9, 0.5)
+    assert [quota.take(1, 0.5).wait > 0 for _ in range(10)] == [False] * 9 + [True]
+    [left] = quota.left(0.5)
+    assert (left.remaining, left.reset) == (0, 9.5)
+    assert quota.left(0.5 + left.reset)[0].remaining == 10
+
+
 def test_unlimited_is_never_short() -> None:
     """A rate of 0 makes no bucket."""
     quotas: Quotas[str] = Quotas(0, 0, 10.0)

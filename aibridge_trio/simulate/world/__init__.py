@@ -15,6 +15,6 @@ randomness  random numbers that depend only on the seed, the attempt and the pur
 clients     how clients retry.
 callers     each request is tried as its client tries, and ends exactly once.
 call        one attempt, and what both sides learn of it.
-provider    slots, pace and phases; its quotas are those of core/quota. timeline: its phases.
-providers   all of a scenario. quota_headers: what they tell of their quotas.
+provider    slots, pace and phases; its quotas are core/quota's. timeline: its phases.
+providers   all of a scenario.
 """

@@ -11,8 +11,8 @@ from collections import deque
 from typing import Literal
 
 from aibridge_trio.core.quota import Quotas
+from aibridge_trio.core.quota_headers import openai_headers
 from aibridge_trio.simulate.scenario.scenario import PROVIDER, Scenario
-from aibridge_trio.simulate.world import quota_headers
 from aibridge_trio.simulate.world.call import GONE, OUTSIDE, QUEUED, SILENT, STREAMING, WORKING, Call, CallListener
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
@@ -163,7 +163,7 @@ class Provider:
         now, (key, tokens) = self._clock.now, self._price(call)
         wait = self._quotas.take(key, tokens, now).wait
         if self._model.quota_headers:
-            call.head = quota_headers.of(self._model, self._quotas.of(key, now), now)
+            call.head = openai_headers(self._quotas.of(key, now), now)
         return wait
 
     def _price(self, call: Call) -> tuple[int, int]:

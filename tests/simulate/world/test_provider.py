@@ -190,10 +190,10 @@ def test_a_quota_may_be_told_in_headers() -> None:
     assert head == {
         b"x-ratelimit-limit-requests": b"60",
         b"x-ratelimit-remaining-requests": b"3",
-        b"x-ratelimit-reset-requests": b"1000ms",
+        b"x-ratelimit-reset-requests": b"1s",
         b"x-ratelimit-limit-tokens": b"6000",
         b"x-ratelimit-remaining-tokens": b"200",
-        b"x-ratelimit-reset-tokens": b"2000ms",
+        b"x-ratelimit-reset-tokens": b"2s",
     }
     [refused] = [dict(headers) for _, what, caller, *headers in events if (what, caller) == (429, 2)]
     assert refused[b"x-ratelimit-remaining-tokens"] == b"0"
