@@ -31,7 +31,8 @@ _INTERRUPTED = 130
 # The scenarios in the package, in the order in which to try them.
 _SCENARIOS = (
     *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
-    *("herd", "long-streams"),
+    *("herd", "long-streams", "wandering", "request-quota", "token-quota", "two-providers", "deploy"),
+    *("night-and-day", "thousand", "no-retries", "relentless", "load-independent"),
 )
 
 

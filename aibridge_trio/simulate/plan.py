@@ -21,7 +21,8 @@ from aibridge_trio.simulate.scenario.settings import Values, format_settings, pa
 # The shipped scenarios, in the order in which all are run.
 SHIPPED = (
     *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
-    *("herd", "long-streams"),
+    *("herd", "long-streams", "wandering", "request-quota", "token-quota", "two-providers", "deploy"),
+    *("night-and-day", "thousand", "no-retries", "relentless", "load-independent"),
 )
 _HERE = Path(__file__).parent / "scenario" / "shipped"
 # Reads files beside the code, which is in a zip in the binary.

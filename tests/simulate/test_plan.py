@@ -11,7 +11,8 @@ from tests.support.simulated import played
 
 
 def test_every_shipped_scenario_is_listed_and_reads() -> None:
-    """And each says in a sentence what it is about; the command line offers them all."""
+    """And each says in a sentence what it is about; the command line and the page offer them all."""
+    page = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text()
     folder = Path(parse.__file__).parent / "shipped"
     assert sorted(plan.SHIPPED) == sorted(file.stem for file in folder.glob("*.toml"))
     [command] = [each for each in cli.commands() if each.name == "simulate"]
@@ -20,6 +21,7 @@ def test_every_shipped_scenario_is_listed_and_reads() -> None:
         given = plan.shipped(name)
         assert given.name == name
         assert given.about.endswith(".")
+        assert f"| `{name}` |" in page
 
 
 def test_an_operators_numbers_take_the_scenarios_place() -> None:
