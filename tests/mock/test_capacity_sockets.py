@@ -26,7 +26,7 @@ def provider() -> Iterator[Provider]:
 
 def test_an_answer_that_has_been_read_has_freed_its_slot(provider: Provider) -> None:
     """One caller after the other, hundreds of times, is never too many for one slot."""
-    provider.client.post("/mock/options", json={"slots": 1, "tokens_per_second": 0}).raise_for_status()
+    provider.change(slots=1, tokens_per_second=0)
     for stream in (True, False):
         statuses = [provider.client.post(CHAT, json=ASK | {"stream": stream}).status_code for _ in range(200)]
         assert set(statuses) == {200}
@@ -47,7 +47,7 @@ def test_a_slot_is_held_by_a_stream_and_freed_by_a_disconnect(provider: Provider
 
 def test_a_crowd_is_served_in_turn_when_full_is_queue(provider: Provider) -> None:
     """No request is lost, and all slots are free afterwards."""
-    provider.client.post("/mock/options", json={"when_full": "queue"}).raise_for_status()
+    provider.change(when_full="queue")
     with ThreadPoolExecutor(12) as crowd:
         statuses = list(crowd.map(lambda _: provider.client.post(CHAT, json=ASK).status_code, range(48)))
     assert set(statuses) == {200}
@@ -58,14 +58,14 @@ def test_an_outage_can_be_switched_on_and_off(provider: Provider) -> None:
     """While `fail` is 529:1 all fail, and afterwards none."""
     statuses = []
     for failures in ({"529": 1}, {}):
-        provider.client.post("/mock/options", json={"fail": failures}).raise_for_status()
+        provider.change(fail=failures)
         statuses += [provider.client.post("/v1/messages", json=ASK).status_code for _ in range(3)]
     assert statuses == [529] * 3 + [200] * 3
 
 
 def test_every_answer_has_the_quota_s_headers(provider: Provider) -> None:
     """Five at once at 30 a minute, then 429 with the wait, in seconds and in milliseconds."""
-    provider.client.post("/mock/options", json={"requests_per_minute": 30}).raise_for_status()
+    provider.change(requests_per_minute=30)
     answers = [provider.client.post(CHAT, json=ASK) for _ in range(6)]
     assert [each.status_code for each in answers] == [200] * 5 + [429]
     assert [each.headers["x-ratelimit-remaining-requests"] for each in answers] == ["4", "3", "2", "1", "0", "0"]

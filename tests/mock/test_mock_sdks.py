@@ -63,3 +63,37 @@ def test_an_unclean_end_raises_in_the_sdks(provider: Provider, gpt: openai.OpenA
     provider.script({"fault": "truncate", "after": 3})
     with pytest.raises(Exception, match=r"peer closed|incomplete|onnection"):
         list(gpt.chat.completions.create(model="m", messages=ASK, stream=True))
+
+
+@pytest.mark.parametrize("cause", ["requests", "tokens"])
+def test_a_spent_quota_is_the_sdks_rate_limit_error(
+    cause: str, provider: Provider, gpt: openai.OpenAI, claude: anthropic.Anthropic
+) -> None:
+    """With the provider's code, and headers that say how much is left."""
+    provider.change(**{f"{cause}_per_minute": 1 if cause == "requests" else 60, "quota_burst": 1})
+    gpt.chat.completions.create(model="m", messages=ASK)
+    claude.messages.create(model="m", max_tokens=64, messages=ASK)
+    with pytest.raises(openai.RateLimitError) as theirs:
+        gpt.chat.completions.create(model="m", messages=ASK)
+    assert (theirs.value.code, theirs.value.type) == ("rate_limit_exceeded", cause)
+    assert theirs.value.response.headers[f"x-ratelimit-remaining-{cause}"] == "0"
+    with pytest.raises(anthropic.RateLimitError) as others:
+        claude.messages.create(model="m", max_tokens=64, messages=ASK)
+    assert others.value.response.headers[f"anthropic-ratelimit-{cause}-remaining"] == "0"
+
+
+def test_full_slots_are_the_sdks_overload(
+    provider: Provider, gpt: openai.OpenAI, claude: anthropic.Anthropic
+) -> None:
+    """503 and 529, which the SDKs retry, until the stream that holds the slot is closed."""
+    provider.change(slots=1)
+    provider.script({"fault": "stall"})
+    with gpt.chat.completions.create(model="m", messages=ASK, stream=True):
+        with pytest.raises(openai.InternalServerError) as full:
+            gpt.chat.completions.create(model="m", messages=ASK)
+        assert (full.value.status_code, full.value.code) == (503, "server_is_overloaded")
+        with pytest.raises(anthropic.APIStatusError, match="overloaded_error") as others:
+            claude.messages.create(model="m", max_tokens=64, messages=ASK)
+        assert others.value.status_code == 529
+    patient = gpt.with_options(max_retries=5)
+    assert patient.chat.completions.create(model="m", messages=ASK).choices[0].finish_reason == "stop"

@@ -39,8 +39,13 @@ class Provider:
         stats: dict[str, Any] = self.client.get("/mock/stats").json()
         return stats
 
+    def change(self, **options: Any) -> None:
+        """Change options."""
+        self.client.post("/mock/options", json=options).raise_for_status()
+
     def clear(self) -> None:
-        """Forget script and counters."""
+        """Forget script, counters, capacity and quotas."""
+        self.change(slots=0, when_full=None, requests_per_minute=0, tokens_per_minute=0, fail={})
         self.client.delete("/mock/script")
         self.client.delete("/mock/stats")
 
