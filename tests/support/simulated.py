@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 from aibridge_trio.simulate import plan
@@ -16,6 +17,9 @@ from aibridge_trio.simulate.scenario.settings import parse_settings
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers
 
+_APART = Path(__file__).parents[1] / "simulate" / "kept_apart"
+# The names of the scenarios that are not shipped.
+KEPT_APART = tuple(sorted(file.stem for file in _APART.glob("*.toml")))
 CALLERS = """
 duration = "4m"
 
@@ -52,6 +56,11 @@ def play(given: Scenario | str, policy: str = "aibridge", seed: int = 1, **setti
 def shipped(name: str) -> Scenario:
     """Return a scenario that comes with the program."""
     return plan.shipped(name)
+
+
+def kept_apart(name: str) -> Scenario:
+    """Return a scenario with which no number of the program was chosen."""
+    return parse.load(_APART / f"{name}.toml")
 
 
 def played(*names: str, seed: int = 1) -> list[Played]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aibridge_trio.simulate.plan import SHIPPED
-from tests.support.simulated import CALLERS, play, shipped
+from tests.support.simulated import CALLERS, KEPT_APART, kept_apart, play, shipped
 
 NONE, CLAIRVOYANT = "none", "clairvoyant"
 
@@ -16,6 +16,15 @@ def test_it_is_a_bound_in_every_shipped_scenario(name: str) -> None:
     without, bound = play(shipped(name), NONE), play(shipped(name), CLAIRVOYANT)
     assert bound.wasted == bound.refused == bound.gave_up == 0
     assert bound.share >= without.share
+    assert bound.share_by_caller >= without.share_by_caller
+
+
+@pytest.mark.parametrize("name", KEPT_APART)
+def test_it_is_a_bound_in_the_scenarios_that_are_kept_apart(name: str) -> None:
+    """As exactly as the number of answers can be told: with all slots in use it depends on their lengths."""
+    without, bound = play(kept_apart(name), NONE), play(kept_apart(name), CLAIRVOYANT)
+    assert bound.wasted == bound.refused == bound.gave_up == 0
+    assert bound.share >= without.share - 0.01
     assert bound.share_by_caller >= without.share_by_caller
 
 
