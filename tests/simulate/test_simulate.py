@@ -16,6 +16,7 @@ from aibridge_trio.cli import main as cli
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.results import report
 from aibridge_trio.simulate.results.svg import draw
+from aibridge_trio.simulate.run import POLICIES
 from tests.support.simulated import CALLERS, OUTAGE, parsed, played
 
 # The same seed, the same bytes.
@@ -35,6 +36,7 @@ def test_another_process_gives_the_same_bytes(tmp_path: Path) -> None:
     for number, hashes in enumerate(("0", "4711")):
         svg = tmp_path / f"{number}.svg"
         command = [sys.executable, "-m", "aibridge_trio", "simulate", *names, "--json", "--svg", str(svg)]
+        command += ["--policy", ",".join(POLICIES)]
         environ = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": hashes}
         done = subprocess.run(command, env=environ, capture_output=True, check=True, timeout=60)
         outputs.append((done.stdout, svg.read_bytes()))
