@@ -168,7 +168,8 @@ def _room(scenario: Scenario) -> tuple[int, str]:
     """
     model = scenario.model
     quota = 0 if model.own_keys else model.requests_per_minute
-    known = [(model.slots, "the provider's slots")] if model.slots else []
+    slots = max(model.slots_curve, default=model.slots)
+    known = [(slots, "the provider's slots")] if slots else []
     if quota:
         in_flight = round(quota / 60 * _latency(scenario))
         known.append((max(1, in_flight), f"what is in flight at its quota of {quota:,} requests a minute"))
@@ -185,4 +186,10 @@ def _latency(scenario: Scenario) -> float:
     """Return the mean time of an answer (seconds); the mean of a lognormal is above its median."""
     model = scenario.model
     first = model.first_token * math.exp(model.first_token_spread**2 / 2)
-    return first + model.answer_tokens * math.exp(model.answer_tokens_spread**2 / 2) / model.tokens_per_second
+    # A mean over requests: groups that ask more often count more.
+    asked = sum(group.count * group.requests_per_minute for group in scenario.groups)
+    tokens = sum(
+        group.count * group.requests_per_minute * group.answer_tokens * math.exp(group.answer_tokens_spread**2 / 2)
+        for group in scenario.groups
+    )
+    return first + (tokens / asked if asked else 0.0) / model.tokens_per_second

@@ -30,6 +30,15 @@ def test_a_suggestion_says_whose_slots_it_counts() -> None:
     assert grid_search.basis([busy]).endswith(
         ": twice what is in flight if all goes well, for want of slots and quota."
     )
+    curve = parsed(CALLERS + "[provider]\nslots_curve = [30, 70, 20]\n")
+    assert grid_search.basis([curve]) == f"{said}the provider's slots.".replace("40:", "70:")
     assert "what is in flight at its quota of 60 requests a minute in test, the fewest." in grid_search.basis(
         [slots, quota]
     )
+
+
+def test_answers_of_a_group_count_as_often_as_it_asks() -> None:
+    """Twenty callers with answers of 300 tokens and ten with answers of 3,000: a mean of 1,200 over requests."""
+    steady = "[provider]\nfirst_token_spread = 0\nanswer_tokens_spread = 0\nrequests_per_minute = 600\n"
+    longer = "[[callers]]\ncount = 10\nrequests_per_minute = 12\nanswer_tokens = 3000\n"
+    assert "100% of 206: what is in flight at its quota" in grid_search.basis([parsed(CALLERS + longer + steady)])

@@ -21,7 +21,7 @@ def test_it_is_a_bound_in_every_shipped_scenario(name: str) -> None:
 
 @pytest.mark.parametrize("name", KEPT_APART)
 def test_it_is_a_bound_in_the_scenarios_that_are_kept_apart(name: str) -> None:
-    """As exactly as the number of answers can be told: with all slots in use it depends on their lengths."""
+    """But for a hundredth: with all slots in use, how many answers fit depends on their lengths."""
     without, bound = play(kept_apart(name), NONE), play(kept_apart(name), CLAIRVOYANT)
     assert bound.wasted == bound.refused == bound.gave_up == 0
     assert bound.share >= without.share - 0.01
