@@ -96,7 +96,7 @@ class Policy:
         due = self._clock.now + self._first_byte_timeout
         # No timer for a caller that leaves earlier.
         if due < call.request.born + call.request.group.patience:
-            self._clock.at(due, self._first_byte_due, call)
+            self._clock.at(due, self._first_byte_due, (call, call.sends))
         self.provider.call(call)
 
     def _cancel(self, call: Call) -> None:
@@ -105,8 +105,9 @@ class Policy:
             self.provider.cancel(call)
             self._measure.came_back(good=False, now=self._clock.now)
 
-    def _first_byte_due(self, call: Call) -> None:
-        if call.begun or call.released:
+    def _first_byte_due(self, send: tuple[Call, int]) -> None:
+        call, number = send
+        if call.begun or call.released or call.sends != number:
             return
         self._cancel(call)
         self._timed_out(call)
