@@ -8,6 +8,7 @@ from aibridge_trio.simulate.policies.bridge import Bridge
 from aibridge_trio.simulate.policies.clairvoyant import Clairvoyant
 from aibridge_trio.simulate.policies.others import GoBridge, LiteLlm
 from aibridge_trio.simulate.policies.passthrough import Policy
+from aibridge_trio.simulate.policies.per_provider import PerProvider
 from aibridge_trio.simulate.results.measure import POINTS, Measure
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.scenario.demand import Request
@@ -19,13 +20,13 @@ from aibridge_trio.simulate.world.providers import Providers
 
 AIBRIDGE = "aibridge"
 CLAIRVOYANT = "clairvoyant"
-_OTHERS: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
+_ONE: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
     "none": lambda values, clock, measure: Policy(clock, measure, values["first_byte_timeout"]),
-    "go-aibridge": GoBridge,
-    "litellm": LiteLlm,
     CLAIRVOYANT: lambda _, clock, measure: Clairvoyant(clock, measure),
 }
-POLICIES = (AIBRIDGE, *_OTHERS)
+# Policies of which each provider has its own.
+_PER_PROVIDER = {"go-aibridge": GoBridge, "litellm": LiteLlm}
+POLICIES = (AIBRIDGE, "none", *_PER_PROVIDER, CLAIRVOYANT)
 
 
 class Play:
@@ -42,14 +43,15 @@ class Play:
         if policy == AIBRIDGE:
             own_keys = {name: model.own_keys for name, model in scenario.models.items()}
             self.policy: Policy = Bridge(values, self.engine, self.measure, own_keys=own_keys, seed=seed)
+        elif policy in _PER_PROVIDER:
+            kind = _PER_PROVIDER[policy]
+            each = {name: kind(values, self.engine, self.measure, name) for name in scenario.models}
+            self.policy = PerProvider(self.engine, self.measure, each)
         else:
-            self.policy = _OTHERS[policy](values, self.engine, self.measure)
+            self.policy = _ONE[policy](values, self.engine, self.measure)
         self.callers.target = self.policy
         self.provider.listen(self.policy)
-        self.policy.callers, self.policy.provider = self.callers, self.provider
-        if isinstance(self.policy, Clairvoyant):
-            self.policy.watch(self.provider)
-
+        self.policy.connect(self.callers, self.provider)
         self._samples = 0
 
     def run(self, name: str) -> Outcome:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
-from aibridge_trio.simulate.world.call import Call
+from aibridge_trio.simulate.world.call import Call, CallListener
 from aibridge_trio.simulate.world.engine import Clock
 from aibridge_trio.simulate.world.provider import Provider
 from aibridge_trio.simulate.world.providers import Providers
@@ -125,8 +125,9 @@ class Clairvoyant(Policy):
         """How many calls the providers have."""
         return self._sent
 
-    def watch(self, providers: Providers) -> None:
+    def connect(self, callers: CallListener, providers: Providers) -> None:
         """Look into these providers."""
+        super().connect(callers, providers)
         self._lines = {name: _Line(each, self._clock, self._send) for name, each in providers.named.items()}
 
     def call(self, call: Call) -> None:

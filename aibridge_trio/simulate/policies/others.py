@@ -1,15 +1,17 @@
 """Policies of other programs, as read in their code, for comparison.
 
-Both get their best case: one breaker for all callers, in one process.
+Both get their best case: one breaker for all callers of a provider, in one process.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
 from aibridge_trio.errors import Phase
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
+from aibridge_trio.simulate.scenario.scenario import PROVIDER
 from aibridge_trio.simulate.scenario.settings import Values
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers
@@ -31,8 +33,9 @@ class GoBridge(Policy):
 
     _THRESHOLD, _INTERVAL, _TIMEOUT, _PROBES = 5, 10.0, 30.0, 3
 
-    def __init__(self, values: Values, clock: Clock, measure: Measure) -> None:
+    def __init__(self, values: Values, clock: Clock, measure: Measure, provider: str = PROVIDER) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
+        self._guard = ("circuit", provider)
         self._most = values["max_concurrency"] or math.inf
         self._held = 0
         self._state = "closed"
@@ -58,12 +61,12 @@ class GoBridge(Policy):
             return
         self._advance()
         if self._state == "open" or (self._state == "half-open" and self._requests >= self._PROBES):
-            self._refuse(call, _UNAVAILABLE, ((b"retry-after", b"%d" % self._TIMEOUT),), "circuit")
+            self._refuse(call, _UNAVAILABLE, ((b"retry-after", b"%d" % self._TIMEOUT),), self._guard)
             return
         self._requests += 1
         self._held += 1
         call.permit = self._generation
-        self._measure.opened("circuit", now)
+        self._measure.opened(self._guard, now)
         self._send(call)
 
     def answered(self, call: Call, status: int, headers: Headers, *, exhausted: bool = False) -> None:
@@ -111,7 +114,7 @@ class GoBridge(Policy):
         if state == "open":
             self._clock.at(self._until, self._would_admit)
         else:
-            self._measure.opened("circuit", self._clock.now)
+            self._measure.opened(self._guard, self._clock.now)
 
     def _begin(self, seconds: float) -> None:
         self._generation += 1
@@ -120,9 +123,9 @@ class GoBridge(Policy):
 
     def _would_admit(self, _: None) -> None:
         if self._state == "open" and self._clock.now >= self._until:
-            self._measure.opened("circuit", self._clock.now)
+            self._measure.opened(self._guard, self._clock.now)
 
-    def _refuse(self, call: Call, status: int, headers: Headers, guard: str) -> None:
+    def _refuse(self, call: Call, status: int, headers: Headers, guard: Hashable) -> None:
         self._measure.refused(headers, self._clock.now, guard)
         self._listener.answered(call, status, headers)
 
@@ -136,8 +139,9 @@ class LiteLlm(Policy):
 
     _ALLOWED, _MINUTE, _COOLDOWN = 3, 60.0, 5.0
 
-    def __init__(self, values: Values, clock: Clock, measure: Measure) -> None:
+    def __init__(self, values: Values, clock: Clock, measure: Measure, provider: str = PROVIDER) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
+        self._guard = ("circuit", provider)
         self._minute = 0
         self._failures = 0
         self._until = 0.0
@@ -150,7 +154,7 @@ class LiteLlm(Policy):
     def call(self, call: Call) -> None:
         """Take a caller's call."""
         if self._clock.now < self._until:
-            self._measure.refused((), self._clock.now, "circuit")
+            self._measure.refused((), self._clock.now, self._guard)
             self._listener.answered(call, _TOO_MANY_REQUESTS, ())
             return
         self._send(call)
@@ -184,4 +188,4 @@ class LiteLlm(Policy):
 
     def _would_admit(self, _: None) -> None:
         if self._clock.now >= self._until:
-            self._measure.opened("circuit", self._clock.now)
+            self._measure.opened(self._guard, self._clock.now)

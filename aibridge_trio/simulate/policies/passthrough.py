@@ -9,6 +9,7 @@ from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.world.call import Call, CallListener, CallTarget
 from aibridge_trio.simulate.world.clients import Headers
 from aibridge_trio.simulate.world.engine import Clock
+from aibridge_trio.simulate.world.providers import Providers
 
 
 class Policy:
@@ -20,6 +21,10 @@ class Policy:
         self._clock = clock
         self._measure = measure
         self._first_byte_timeout = first_byte_timeout
+
+    def connect(self, callers: CallListener, providers: Providers) -> None:
+        """Stand between these."""
+        self.callers, self.provider = callers, providers
 
     @property
     def state(self) -> str:
