@@ -38,7 +38,15 @@ LIBRARIES = {
     "rich": {"top"},
 }
 # The wings, lowest first: what each may import of the package besides itself.
-_CORE = {"core.caller", "core.quota", "core.quota_headers", "core.limits", "core.breaker", "core.inspection"}
+_CORE = {
+    "core.caller",
+    "core.adaptive",
+    "core.quota",
+    "core.quota_headers",
+    "core.limits",
+    "core.breaker",
+    "core.inspection",
+}
 _BASE = {"printable", "errors", "process"}
 WINGS: dict[str, set[str]] = {
     "printable": set(),
@@ -47,6 +55,7 @@ WINGS: dict[str, set[str]] = {
     "http": {"errors"},
     "net": {"errors"},
     "core.caller": set(),
+    "core.adaptive": set(),
     "core.quota": set(),
     "core.quota_headers": {"core.quota"},
     "core.limits": {"errors"},

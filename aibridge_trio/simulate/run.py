@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from aibridge_trio.simulate.policies.adaptive import Adaptive
 from aibridge_trio.simulate.policies.bridge import Bridge
 from aibridge_trio.simulate.policies.clairvoyant import Clairvoyant
 from aibridge_trio.simulate.policies.others import GoBridge, LiteLlm
@@ -19,14 +20,16 @@ from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.providers import Providers
 
 AIBRIDGE = "aibridge"
+ADAPTIVE = "adaptive"
 CLAIRVOYANT = "clairvoyant"
+_BRIDGES: dict[str, type[Bridge | Adaptive]] = {AIBRIDGE: Bridge, ADAPTIVE: Adaptive}
 _ONE: dict[str, Callable[[Values, Engine, Measure], Policy]] = {
     "none": lambda values, clock, measure: Policy(clock, measure, values["first_byte_timeout"]),
     CLAIRVOYANT: lambda _, clock, measure: Clairvoyant(clock, measure),
 }
 # Policies of which each provider has its own.
 _PER_PROVIDER = {"go-aibridge": GoBridge, "litellm": LiteLlm}
-POLICIES = (AIBRIDGE, "none", *_PER_PROVIDER, CLAIRVOYANT)
+POLICIES = (*_BRIDGES, "none", *_PER_PROVIDER, CLAIRVOYANT)
 
 
 class Play:
@@ -40,9 +43,10 @@ class Play:
         self.measure = Measure(scenario)
         self.provider = Providers(scenario, self.engine)
         self.callers = Callers(requests, self.engine, self.measure)
-        if policy == AIBRIDGE:
+        self.policy: Policy
+        if policy in _BRIDGES:
             own_keys = {name: model.own_keys for name, model in scenario.models.items()}
-            self.policy: Policy = Bridge(values, self.engine, self.measure, own_keys=own_keys, seed=seed)
+            self.policy = _BRIDGES[policy](values, self.engine, self.measure, own_keys=own_keys, seed=seed)
         elif policy in _PER_PROVIDER:
             kind = _PER_PROVIDER[policy]
             each = {name: kind(values, self.engine, self.measure, name) for name in scenario.models}

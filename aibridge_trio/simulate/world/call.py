@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aibridge_trio.simulate.world.randomness import uniform
 
 if TYPE_CHECKING:
+    from aibridge_trio.core.adaptive.entry import Entry
     from aibridge_trio.core.breaker.probe_permit import Permit
     from aibridge_trio.core.limits.lease import Lease
     from aibridge_trio.errors import Phase
@@ -23,7 +24,7 @@ class Call:
     """One attempt of a request. Callers, policy and provider each keep their own state of it in their fields."""
 
     __slots__ = (
-        *("attempt", "begun", "caller", "end", "head", "judged", "lease"),
+        *("attempt", "begun", "caller", "end", "entry", "head", "judged", "lease"),
         *("permit", "released", "request", "sends", "sent", "stage"),
     )
 
@@ -40,6 +41,7 @@ class Call:
         self.released = False  # whether all that it held has been given back
         self.judged = False  # whether a verdict was recorded
         self.lease: Lease | None = None
+        self.entry: Entry | None = None
         self.permit: Permit | Any = None
 
     def chance(self, purpose: int) -> float:

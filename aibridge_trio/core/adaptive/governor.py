@@ -1,0 +1,223 @@
+"""Learns how much one provider takes, or one caller's key at it.
+
+Until the first pushback a governor has no bound and does nothing but count. Then three limits are learned:
+
+1. The bound: how many requests may be at the provider (level_bound.py). A pushback that the background explains
+   as well does not change it (load_evidence.py).
+2. The window: how many of them may be starts. A cut halves it, once per round trip; each accepted start adds one,
+   so that it doubles per round trip.
+3. The pace: a 429 of a quota limits the rate, not the level (pace.py), and holds back for as long as the provider
+   asks.
+
+In an outage (pushbacks in three round trips in a row, too many for chance, whatever still streams) bound and
+window are forgotten: one canary at a time goes up, after pauses that grow to a few seconds, or as long as the
+provider asks. At the first accepted start the outage is over, and the window grows from one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aibridge_trio.core.adaptive.entry import Pushback
+from aibridge_trio.core.adaptive.level_bound import LevelBound
+from aibridge_trio.core.adaptive.load_evidence import LoadEvidence
+from aibridge_trio.core.adaptive.pace import Pace
+
+# Round trips with nothing but pushbacks that make an outage.
+_ROUND_TRIPS = 3
+# Pauses between canaries (seconds): the first, and the longest; each is twice as long as the one before.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 3.0
+_JITTER_FROM, _JITTER_TO = 0.8, 1.2
+# The longest pause that a provider's hint causes (seconds), and what is added to it at random.
+_LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
+# After so many seconds without a pushback everything learned is forgotten.
+_FORGOTTEN = 600.0
+# The last levels that a 429 was sent at: a quota refuses at any level, a limit on concurrency at one.
+_LEVELS, _TIGHT, _TIGHT_SHARE = 8, 2, 0.05
+_FEWEST_LEVELS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class GovernorStats:
+    """What a governor has learned; infinity for no limit, None for nothing yet.
+
+    `bound` and `window` are in requests, `pace` is in requests a second, `background` is a share. `outage` tells
+    whether one is under way, and `resumes_in` the seconds until the next start may go up. The last pushback is
+    described by its `cause`, its `level` and its age `ago` in seconds.
+    """
+
+    level: int
+    starts: int
+    bound: float
+    window: float
+    pace: float
+    background: float
+    outage: bool
+    resumes_in: float
+    cause: str | None
+    cause_level: int
+    ago: float
+
+
+class Governor:
+    """Decides whether one more request may go up. `chance` returns random numbers, 0 to 1."""
+
+    def __init__(self, chance: Callable[[], float]) -> None:
+        self.level = 0
+        self.answering = 0
+        self.active = False
+        self.outage = False
+        self.evidence = LoadEvidence()
+        self.bound = LevelBound(chance)
+        self.pace = Pace()
+        self.window = math.inf
+        self._chance = chance
+        self._resumes_at = -math.inf
+        self._pause = 0.0
+        self._round_trips = 0
+        self._heard_at = -math.inf
+        self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
+        self._last: Pushback | None = None
+        self._last_level = 0
+        self._last_at = -math.inf
+
+    @property
+    def starts(self) -> int:
+        """How many requests wait for their answer to begin."""
+        return self.level - self.answering
+
+    def has_capacity(self, now: float) -> bool:
+        """Return whether one more request may go up now."""
+        if not self.active:
+            return True
+        self.bound.advance(self.answering, now)
+        self.pace.advance(now)
+        return now >= self._resumes_at and self._below_limits() and self.pace.ready()
+
+    def next_due(self, now: float) -> float:
+        """Return when time alone may free capacity; infinity if only the progress of an answer does."""
+        due = self.bound.probe_at
+        if self._resumes_at > now:
+            due = min(due, self._resumes_at)
+        elif self._below_limits():
+            due = min(due, self.pace.next_due(now))
+        return due
+
+    def sent(self) -> int:
+        """Count a request that goes up; return its level."""
+        self.level += 1
+        if self.active:
+            self.pace.sent()
+        return self.level
+
+    def ended(self, *, answering: bool) -> None:
+        """Count the end of a request, however it ended."""
+        self.level -= 1
+        self.answering -= answering
+
+    def accepted(self, level: int, sent_at: float, now: float) -> None:
+        """Learn that the answer to a start has begun."""
+        self.answering += 1
+        self.pace.accepted(now)
+        if not self.active:
+            return
+        if now - self._last_at > _FORGOTTEN:
+            self._forget()
+            return
+        self._round_trips = 0
+        self._pause = 0.0
+        if self.outage:
+            self.outage = False
+            self.evidence.forget()
+        self.evidence.accepted(level, sent_at, now)
+        self.window += 1
+        self.bound.accepted(level, sent_at, now)
+
+    def quota_refused(self, pushback: Pushback, level: int, sent_at: float, now: float) -> None:
+        """Learn from a pushback of a quota."""
+        self._note(pushback, level, now)
+        self.pace.refused(sent_at, now)
+        if pushback.retry_after:
+            self._hold_back(pushback.retry_after, now)
+
+    def is_about_rate(self, pushback: Pushback, level: int) -> bool:
+        """Return whether a 429 is about a rate: it has a hint, and those before came at different levels."""
+        self._limited_levels.append(level)
+        if not (pushback.quota and pushback.retry_after):
+            return False
+        lowest, highest = min(self._limited_levels), max(self._limited_levels)
+        tight = highest - lowest <= max(_TIGHT, _TIGHT_SHARE * highest)
+        return len(self._limited_levels) < _FEWEST_LEVELS or not tight
+
+    def pushed_back(self, pushback: Pushback, level: int, sent_at: float, now: float) -> bool:
+        """Learn from any other pushback; return whether the background explains it."""
+        self._note(pushback, level, now)
+        new_round_trip = sent_at > self._heard_at
+        if new_round_trip:
+            self._round_trips += 1
+            self._heard_at = now
+        bound = self.evidence.pushed_back(level, sent_at, now)
+        if not self.outage:
+            dead = self._round_trips >= _ROUND_TRIPS and self.evidence.shows_outage()
+            if bound is None and not dead:
+                return True
+            if bound and not dead:
+                self._cut(bound, now, new_round_trip=new_round_trip)
+                return False
+            self.outage = True
+            self.window = 1
+            self.bound.forget()
+        if new_round_trip or not self._pause:
+            self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, 2 * self._pause))
+            pause = self._pause * (_JITTER_FROM + (_JITTER_TO - _JITTER_FROM) * self._chance())
+            self._resumes_at = max(self._resumes_at, now + pause)
+            if pushback.retry_after:
+                self._hold_back(pushback.retry_after, now)
+        return False
+
+    def statistics(self, now: float) -> GovernorStats:
+        """Return what has been learned."""
+        return GovernorStats(
+            level=self.level,
+            starts=self.starts,
+            bound=self.bound.value,
+            window=self.window,
+            pace=self.pace.rate,
+            background=self.evidence.background,
+            outage=self.outage,
+            resumes_in=max(0.0, self._resumes_at - now),
+            cause=self._last.cause if self._last else None,
+            cause_level=self._last_level,
+            ago=now - self._last_at,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Governor level={self.level} bound={self.bound.value:g} window={self.window:g}>"
+
+    def _below_limits(self) -> bool:
+        return self.level < self.bound.value and self.starts < self.window
+
+    def _cut(self, bound: int, now: float, *, new_round_trip: bool) -> None:
+        if not new_round_trip:
+            self.bound.tighten(bound, self.answering, now)
+        elif not self.bound.cut(bound, self.answering, now):
+            # The pushed back start is among those at the provider still.
+            self.window = max(1.0, min(self.window, self.starts + 1) / 2)
+
+    def _hold_back(self, seconds: float, now: float) -> None:
+        seconds = min(seconds, _LONGEST_HINT) * (1 + _HINT_JITTER * self._chance())
+        self._resumes_at = max(self._resumes_at, now + seconds)
+
+    def _note(self, pushback: Pushback, level: int, now: float) -> None:
+        self.active = True
+        self._last, self._last_level, self._last_at = pushback, level, now
+
+    def _forget(self) -> None:
+        self.active = self.outage = False
+        self.window = math.inf
+        self.bound.forget()
+        self.evidence.forget()
+        self.pace.rate = math.inf

@@ -1,0 +1,274 @@
+"""The adaptive limiter of one provider: governor, line and budgets, composed.
+
+The calls for one request: enter → (held → its turn) → accepted or pushed_back → leave.
+
+1. A request goes up at once if governor and key have capacity and no request is held; else it is held.
+2. A request that is pushed back is held again, before its caller's others, unless its hold would be over, or the
+   budget is used up. An outage's canaries are not charged to the budget.
+3. What becomes free goes to the line at once; what time gives is given by `advance`, which must be called by
+   `next_due` at the latest.
+4. `leave` gives back all that a request holds, at whatever stage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from aibridge_trio.core.adaptive.comeback import Comeback
+from aibridge_trio.core.adaptive.entry import Entry, Pushback, Stage
+from aibridge_trio.core.adaptive.governor import Governor, GovernorStats
+from aibridge_trio.core.adaptive.line import Line
+from aibridge_trio.core.adaptive.patience import Patience
+from aibridge_trio.core.adaptive.resend_budget import ResendBudget
+
+# The longest hold (seconds): as long as the patience of most clients.
+LONGEST_HOLD = 300.0
+# The most held requests of one provider.
+_LINE_SIZE = 10_000
+# Callers' own keys that are remembered; about 3 kB each.
+_KEYS = 1_000
+# What the background pushes back rests before it is sent again (seconds): doubling, with its share of chance.
+_FIRST_REST, _LONGEST_REST = 0.2, 4.0
+_REST_FROM, _REST_TO = 0.6, 1.4
+
+
+class OwnLimits(Protocol):
+    """What a request needs besides the provider's capacity: slot and shares of the bridge's own limits."""
+
+    def is_free(self) -> bool:
+        """Return whether any request could go up."""
+
+    def is_free_for(self, entry: Entry) -> bool:
+        """Return whether this one could."""
+
+
+class Unlimited:
+    """No limits of the bridge's own."""
+
+    def is_free(self) -> bool:
+        """Return True."""
+        return True
+
+    def is_free_for(self, entry: Entry) -> bool:  # noqa: ARG002 - of the protocol
+        """Return True."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveStats:
+    """The limiter's state: the provider's governor, the line, and what was sent again.
+
+    `rate` is how many answers a second began of late. `paced_keys` are callers' keys with a pace. `pushbacks`,
+    `resends` and `unfunded` (pushbacks that were not sent again for want of budget) count since the start.
+    """
+
+    governor: GovernorStats
+    held: int
+    callers: int
+    rate: float
+    paced_keys: int
+    budget: float
+    pushbacks: int
+    resends: int
+    unfunded: int
+
+
+class AdaptiveLimiter:
+    """Decides when each request goes up. `wake` is called with each held entry whose turn has come.
+
+    `chance` returns random numbers, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        wake: Callable[[Entry], None],
+        chance: Callable[[], float],
+        now: float,
+        own_limits: OwnLimits | None = None,
+        line_size: int = _LINE_SIZE,
+    ) -> None:
+        self.governor = Governor(chance)
+        self._wake = wake
+        self._chance = chance
+        self._own_limits = own_limits or Unlimited()
+        self._keys: OrderedDict[Hashable, Governor] = OrderedDict()
+        self._patience = Patience()
+        self._line = Line(line_size, self._patience)
+        self._budget = ResendBudget(now)
+        self._comeback = Comeback()
+        self._entering: Entry | None = None
+        self._pushbacks = self._resends = self._unfunded = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether a pushback has come of late: before, nothing is learned and no request waits."""
+        return self.governor.active or bool(len(self._line))
+
+    def accepts(self, caller: Hashable) -> bool:
+        """Return whether one more request of this caller may be held."""
+        return self._line.accepts(caller)
+
+    def enter(self, entry: Entry, now: float) -> bool:
+        """Take a request that is ready to be sent; return whether it goes up at once, else it is held."""
+        self._budget.request(now)
+        if not len(self._line) and self._when_free(entry, now) <= now and self.governor.has_capacity(now):
+            self._send(entry, now)
+            return True
+        entry.stage = Stage.HELD
+        self._line.push(entry, now)
+        self._entering = entry  # its turn may come at once, as that of another caller's parked request did not
+        self.advance(now)
+        self._entering = None
+        return entry.stage is Stage.STARTING
+
+    def accepted(self, entry: Entry, now: float) -> None:
+        """Note that the answer to a request has begun."""
+        if entry.stage is not Stage.STARTING:
+            return
+        entry.stage = Stage.ANSWERING
+        self._comeback.began(now)
+        self.governor.accepted(entry.level, entry.sent_at, now)
+        if entry.key is not None:
+            self._key(entry.key).accepted(entry.key_level, entry.sent_at, now)
+        self._freed(entry, now)
+
+    def pushed_back(self, entry: Entry, pushback: Pushback, now: float) -> bool:
+        """Learn from a pushback; return whether the request is held again, else its caller gets the answer."""
+        if entry.stage is not Stage.STARTING:
+            return False
+        self._pushbacks += 1
+        rests = self._learn(entry, pushback, now)
+        self._end(entry)
+        held = now < entry.deadline and (self.governor.outage or self._budget.take(now))
+        if held:
+            self._resends += 1
+            entry.returns += 1
+            entry.stage = Stage.HELD
+            entry.not_before = now + self._rest(entry) if rests else now
+            self._line.push(entry, now, first=True)
+        elif now < entry.deadline:
+            self._unfunded += 1
+        self._freed(entry, now)
+        return held
+
+    def leave(self, entry: Entry, now: float, *, gone: bool = False) -> None:
+        """End a request, whatever its stage; `gone`: its caller has left. A second call changes nothing."""
+        if entry.stage is Stage.OUTSIDE:
+            return
+        if gone and entry.stage is not Stage.ANSWERING:
+            self._patience.left(entry.caller, now - entry.came)
+        if entry.stage is Stage.HELD:
+            self._line.remove(entry)
+            entry.stage = Stage.OUTSIDE
+        else:
+            self._end(entry)
+        self._freed(entry, now)
+
+    def advance(self, now: float) -> None:
+        """Send up the held requests that may go up by now."""
+        governor, line = self.governor, self._line
+        while len(line) and governor.has_capacity(now) and self._own_limits.is_free():
+            entry = line.pop(lambda each: self._when_free(each, now), now)
+            if entry is None:
+                return
+            self._send(entry, now)
+            if entry is not self._entering:
+                self._wake(entry)
+
+    def freed(self, caller: Hashable, now: float) -> None:
+        """Note that the bridge's own limits have capacity again, a caller's among them."""
+        self._line.unpark(caller)
+        self.advance(now)
+
+    def next_due(self, now: float) -> float:
+        """Return when `advance` must be called next; infinity if time alone changes nothing."""
+        if not len(self._line):
+            return math.inf
+        if not (self.governor.has_capacity(now) and self._own_limits.is_free()):
+            return self.governor.next_due(now)
+        # The provider has capacity, so all held requests rest, or wait for their keys.
+        return min(self.governor.next_due(now), self._line.next_due())
+
+    def wait(self, now: float) -> float:
+        """Return when a request that is rejected now should come back (seconds)."""
+        resumes_in = self.governor.statistics(now).resumes_in
+        return self._comeback.wait(now, resumes_in, len(self._line) + 1)
+
+    def statistics(self, now: float) -> AdaptiveStats:
+        """Return the limiter's state."""
+        return AdaptiveStats(
+            governor=self.governor.statistics(now),
+            held=len(self._line),
+            callers=self._line.callers,
+            rate=self._comeback.rate(now),
+            paced_keys=sum(each.pace.rate < math.inf for each in self._keys.values()),
+            budget=self._budget.credit(now),
+            pushbacks=self._pushbacks,
+            resends=self._resends,
+            unfunded=self._unfunded,
+        )
+
+    def __repr__(self) -> str:
+        return f"<AdaptiveLimiter {self.governor!r} {self._line!r}>"
+
+    def _when_free(self, entry: Entry, now: float) -> float:
+        """Return when key and own limits have capacity for an entry."""
+        if not self._own_limits.is_free_for(entry):
+            return math.inf
+        governor = self._keys.get(entry.key) if entry.key is not None else None
+        if governor is None or governor.has_capacity(now):
+            return now
+        return governor.next_due(now)
+
+    def _send(self, entry: Entry, now: float) -> None:
+        entry.stage = Stage.STARTING
+        entry.sent_at = now
+        entry.level = self.governor.sent()
+        if entry.key is not None:
+            entry.key_level = self._key(entry.key).sent()
+
+    def _end(self, entry: Entry) -> None:
+        answering = entry.stage is Stage.ANSWERING
+        entry.stage = Stage.OUTSIDE
+        self.governor.ended(answering=answering)
+        if entry.key is not None:
+            self._key(entry.key).ended(answering=answering)
+
+    def _freed(self, entry: Entry, now: float) -> None:
+        if len(self._line):
+            self._line.unpark(entry.caller)
+            self.advance(now)
+
+    def _learn(self, entry: Entry, pushback: Pushback, now: float) -> bool:
+        """Learn from a pushback; return whether its request should rest before it is sent again."""
+        if pushback.quota and entry.key is not None:
+            self._key(entry.key).quota_refused(pushback, entry.key_level, entry.sent_at, now)
+            return False
+        if self.governor.is_about_rate(pushback, entry.level):
+            self.governor.quota_refused(pushback, entry.level, entry.sent_at, now)
+            return False
+        return self.governor.pushed_back(pushback, entry.level, entry.sent_at, now)
+
+    def _rest(self, entry: Entry) -> float:
+        rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** min(entry.returns, 10))
+        return rest * (_REST_FROM + (_REST_TO - _REST_FROM) * self._chance())
+
+    def _key(self, key: Hashable) -> Governor:
+        governor = self._keys.get(key)
+        if governor is None:
+            governor = self._keys[key] = Governor(self._chance)
+            self._evict()
+        return governor
+
+    def _evict(self) -> None:
+        """Forget the keys that were used the longest ago, unless they have requests at the provider."""
+        for _ in range(len(self._keys) - _KEYS):
+            oldest = next(iter(self._keys))
+            if self._keys[oldest].level:
+                self._keys.move_to_end(oldest)
+            else:
+                del self._keys[oldest]

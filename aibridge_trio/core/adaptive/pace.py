@@ -1,0 +1,100 @@
+"""The learned rate of a quota.
+
+A quota is a bucket that fills at a steady rate. It is empty whenever it refuses a request, so what was accepted
+between two refusals, divided by the time between them, is its rate. The pace is that rate and a little more: its
+refusals, seldom, keep the measurement fresh, and find out when a quota has become larger.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+# The pace as a share of the measured rate.
+_OVER = 1.02
+# Before a rate is measured: this share of what was accepted in the last seconds.
+_FIRST, _RECENT = 0.9, 5.0
+# A measurement spans so many accepted requests, and at most so many seconds.
+_ENOUGH, _LONGEST_SPAN = 20, 60.0
+_FEWEST = 4
+# How many seconds' worth may be sent at once.
+_BURST = 1.0
+# Growth by so much a second: soon after a refusal, and later: after so many seconds, and so many requests. After
+# so many seconds without a refusal the pace is forgotten.
+_SLOW_GROWTH, _GROWTH, _CALM, _CALM_REQUESTS, _FORGOTTEN = 0.005, 0.05, 15.0, 30, 300.0
+# The least pace (per second).
+_LEAST_FIRST, _LEAST = 0.2, 0.05
+_LOWER = 0.9
+# A rounding error must not delay a request by another timer (seconds).
+_EPSILON = 1e-6
+
+
+class Pace:
+    """Paces starts at the rate of a quota, once it has refused one; `rate` is per second."""
+
+    def __init__(self) -> None:
+        self.rate = math.inf
+        self._credit = 1.0
+        self._at = 0.0
+        self._accepted = 0
+        self._recent: deque[float] = deque()  # times of accepted requests
+        self._refusals: deque[tuple[float, int]] = deque(maxlen=2 * _ENOUGH)  # when, and accepted by then
+        self._refused_at = -math.inf
+
+    def advance(self, now: float) -> None:
+        """Add the credit of the time that has passed, and let the pace grow."""
+        elapsed, self._at = now - self._at, now
+        if self.rate == math.inf:
+            return
+        self._credit = min(max(1.0, self.rate * _BURST), self._credit + self.rate * elapsed)
+        calm = now - self._refused_at
+        soon = calm < max(_CALM, _CALM_REQUESTS / self.rate)
+        self.rate *= 1 + (_SLOW_GROWTH if soon else _GROWTH) * min(1.0, elapsed)
+        if calm > _FORGOTTEN:
+            self.rate = math.inf
+
+    def ready(self) -> bool:
+        """Return whether a request may be sent now."""
+        return self.rate == math.inf or self._credit >= 1.0
+
+    def next_due(self, now: float) -> float:
+        """Return when the next request may be sent; infinity if one may be sent now."""
+        return math.inf if self.ready() else now + (1.0 - self._credit) / self.rate + _EPSILON
+
+    def sent(self) -> None:
+        """Take a request's credit."""
+        if self.rate < math.inf:
+            self._credit -= 1.0
+
+    def accepted(self, now: float) -> None:
+        """Count a request that the quota has accepted."""
+        self._accepted += 1
+        self._recent.append(now)
+        self._drop_old(now)
+
+    def refused(self, sent_at: float, now: float) -> None:
+        """Measure the rate; of the refusals of one round trip the first counts."""
+        if sent_at <= self._refused_at:
+            return
+        self._drop_old(now)
+        refusals = self._refusals
+        while len(refusals) > 1 and (
+            refusals[0][0] < now - _LONGEST_SPAN or self._accepted - refusals[1][1] >= _ENOUGH
+        ):
+            refusals.popleft()
+        if refusals and self._accepted - refusals[0][1] >= _FEWEST and now > refusals[0][0]:
+            since, accepted = refusals[0]
+            self.rate = _OVER * (self._accepted - accepted) / (now - since)
+        elif self.rate == math.inf:
+            self.rate = max(_LEAST_FIRST, _FIRST * len(self._recent) / _RECENT)
+        else:
+            self.rate = max(_LEAST, _LOWER * self.rate)
+        refusals.append((now, self._accepted))
+        self._credit, self._at, self._refused_at = 0.0, now, now
+
+    def __repr__(self) -> str:
+        return f"<Pace {self.rate:.3g}/s>"
+
+    def _drop_old(self, now: float) -> None:
+        while self._recent and self._recent[0] < now - _RECENT:
+            self._recent.popleft()

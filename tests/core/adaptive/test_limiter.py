@@ -1,0 +1,87 @@
+"""The adaptive limiter, composed."""
+
+from __future__ import annotations
+
+from aibridge_trio.core.adaptive.entry import Entry, Pushback, Stage
+from aibridge_trio.core.adaptive.limiter import AdaptiveLimiter
+
+_529 = Pushback("529")
+
+
+def limiter(woken: list[Entry]) -> AdaptiveLimiter:
+    """Return a limiter without jitter, which appends what it wakes."""
+    return AdaptiveLimiter(woken.append, lambda: 0.5, 0.0)
+
+
+def test_on_a_quiet_day_every_request_goes_up_at_once() -> None:
+    """Nothing is learned and nothing waits."""
+    woken: list[Entry] = []
+    quiet = limiter(woken)
+    entries = [Entry(number % 3, came=0.0) for number in range(500)]
+    assert all(quiet.enter(entry, 0.0) for entry in entries)
+    for entry in entries:
+        quiet.accepted(entry, 1.0)
+        quiet.leave(entry, 2.0)
+    assert not quiet.active
+    assert (quiet.governor.level, woken) == (0, [])
+
+
+def test_a_pushed_back_request_is_held_and_goes_up_again_before_its_callers_others() -> None:
+    """Its caller waits, and gets an answer."""
+    woken: list[Entry] = []
+    adaptive = limiter(woken)
+    running, first, second = Entry("a"), Entry("a", came=1.0), Entry("a", came=2.0)
+    assert adaptive.enter(running, 0.0)
+    adaptive.accepted(running, 0.5)
+    assert adaptive.enter(first, 1.0)
+    assert adaptive.pushed_back(first, _529, 1.1)
+    assert first.stage is Stage.HELD
+    assert not adaptive.enter(second, 2.0)
+    adaptive.leave(running, 2.5)
+    assert woken == [first]
+    assert (first.stage, second.stage) == (Stage.STARTING, Stage.HELD)
+
+
+def test_a_caller_that_leaves_while_held_is_never_sent() -> None:
+    """And its patience is learned."""
+    woken: list[Entry] = []
+    adaptive = limiter(woken)
+    running, held = Entry("a"), Entry("b", came=1.0)
+    adaptive.enter(running, 0.0)
+    adaptive.accepted(running, 0.5)
+    adaptive.enter(held, 1.0)
+    assert adaptive.pushed_back(held, _529, 1.1)
+    adaptive.leave(held, 31.0, gone=True)
+    adaptive.leave(held, 31.0, gone=True)
+    adaptive.leave(running, 32.0)
+    adaptive.advance(100.0)
+    assert woken == []
+    assert adaptive.statistics(100.0).held == 0
+
+
+def test_the_callers_answer_is_the_providers_when_the_budget_is_used_up() -> None:
+    """A provider that pushes everything back at chance does not get twice the calls."""
+    woken: list[Entry] = []
+    adaptive = limiter(woken)
+    passed = 0
+    for number in range(400):
+        entry = Entry(number, came=number / 100)
+        adaptive.governor.outage = False
+        if adaptive.enter(entry, number / 100):
+            passed += not adaptive.pushed_back(entry, Pushback("429", quota=True, retry_after=0.001), number / 100)
+            adaptive.leave(entry, number / 100)
+    assert adaptive.statistics(4.0).unfunded == passed
+
+
+def test_a_limited_key_holds_its_own_requests_and_no_others() -> None:
+    """A quota is its key's."""
+    woken: list[Entry] = []
+    adaptive = limiter(woken)
+    limited = Entry("a", key="a")
+    adaptive.enter(limited, 0.0)
+    assert adaptive.pushed_back(limited, Pushback("429", quota=True, retry_after=10.0), 0.1)
+    other = Entry("b", key="b", came=1.0)
+    assert adaptive.enter(other, 1.0)
+    assert 10.0 <= adaptive.next_due(1.0) < 12.0
+    adaptive.advance(12.0)
+    assert woken == [limited]

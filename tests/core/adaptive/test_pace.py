@@ -1,0 +1,41 @@
+"""The learned rate of a quota."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from aibridge_trio.core.adaptive.pace import Pace
+from aibridge_trio.core.quota import Bucket
+
+
+def test_without_a_refusal_there_is_no_pace() -> None:
+    """A quiet quota costs nothing."""
+    pace = Pace()
+    pace.advance(5.0)
+    assert pace.ready()
+    assert pace.next_due(5.0) == math.inf
+
+
+@pytest.mark.parametrize("rate", [0.5, 2.0, 25.0])
+def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> None:
+    """As much as the quota gives, and a few refusals in a hundred, whatever the rate."""
+    pace, bucket, now = Pace(), Bucket(rate, 10 * rate), 0.0
+    accepted = refused = 0
+    while now < 600:
+        pace.advance(now)
+        if not pace.ready():
+            now = pace.next_due(now)
+            continue
+        pace.sent()
+        if bucket.wait(1, now):
+            pace.refused(now, now + 0.01)
+            refused += now > 60
+        else:
+            bucket.take(1)
+            pace.accepted(now + 0.01)
+            accepted += now > 60
+        now += 0.02
+    assert accepted >= 0.95 * 540 * rate
+    assert refused <= 0.08 * accepted
