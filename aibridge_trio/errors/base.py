@@ -28,7 +28,8 @@ class UpstreamFault(BridgeError):
     `phase` is where it failed; `timeout` is True for a timeout, False for a broken connection. `neutral` is True
     if the fault says nothing about the provider's health: the bridge ran out of a resource, or a slow caller
     held the connection for too long. `detail` is the cause, as printable text of bounded length without anything
-    that a caller sent. `bound` is the --max-duration (seconds) if that was exceeded, else None.
+    that a caller sent. `bound` is the --max-duration (seconds) if that was exceeded, else None. `refused` is True
+    if there was no connection, for a cause that may pass.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class UpstreamFault(BridgeError):
         timeout: bool = False,
         neutral: bool = False,
         bound: float | None = None,
+        refused: bool = False,
     ) -> None:
         super().__init__(detail)
         self.bound = bound
+        self.refused = refused
         self.neutral = neutral
         self.phase: Phase = phase
         self.timeout = timeout

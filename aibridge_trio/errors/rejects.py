@@ -110,6 +110,45 @@ class CircuitOpen(Reject):
         return self.wait is None
 
 
+class _SpacedWait:
+    """A reject whose waits differ from one rejected request to the next already: they get no jitter."""
+
+    def _retry_after(self, wait: float, jitter: float) -> float:  # noqa: ARG002 - see Reject
+        return wait
+
+
+class HoldTimeout(_SpacedWait, Reject):
+    """The request was held for as long as it may be, and the provider did not take it; `held` in seconds."""
+
+    reason, status = "hold_timeout", 503
+
+    def __init__(self, provider: str, held: float, wait: float) -> None:
+        text = f"{provider} did not take this request in {held:.3g} s. Please try again later."
+        super().__init__(text, wait=wait)
+
+
+class LineFull(_SpacedWait, Reject):
+    """The request would have to be held, and as many are held for this provider as may be."""
+
+    reason, status = "line_full", 503
+
+    def __init__(self, provider: str, wait: float) -> None:
+        text = f"{provider} takes fewer requests than there are, and the line is full. Please try again later."
+        super().__init__(text, wait=wait)
+
+
+class CannotHold(_SpacedWait, Reject):
+    """The request would have to be held, and its body is too long to be kept."""
+
+    reason, status = "cannot_hold", 503
+
+    def __init__(self, provider: str, wait: float) -> None:
+        text = (
+            f"{provider} takes no more requests now, and this one is too long to be held. Please try again later."
+        )
+        super().__init__(text, wait=wait)
+
+
 class CredentialCooldown(Reject):
     """The provider answered 429 to this caller's own key, and the cooldown of that key is not over."""
 

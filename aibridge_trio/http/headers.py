@@ -35,6 +35,7 @@ _TIMEOUT_HEADERS = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout
 _SECONDS = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_UNENCODED = (b"", b"identity")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
@@ -85,6 +86,11 @@ def caller_timeout(headers: Headers) -> float:
     """
     said = [value for name, value in headers if name.lower() in _TIMEOUT_HEADERS and _SECONDS.fullmatch(value)]
     return min((seconds for value in said if (seconds := float(value))), default=math.inf)
+
+
+def is_unencoded(headers: Headers) -> bool:
+    """Return whether a body has no content coding."""
+    return (find(headers, b"content-encoding") or b"").strip().lower() in _UNENCODED
 
 
 def media_type(headers: Headers) -> str:

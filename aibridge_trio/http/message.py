@@ -13,6 +13,10 @@ from aibridge_trio.http.headers import Headers
 UPLOAD_SILENCE = 60.0
 
 
+# The message of a request whose body stalled.
+STALLED = "request body stalled: its rest did not come in time"
+
+
 class BodyStalled(Exception):
     """The caller stopped sending its body for longer than UPLOAD_SILENCE."""
 

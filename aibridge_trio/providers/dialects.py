@@ -48,3 +48,20 @@ def anthropic(reject: Reject, request_id: str) -> bytes:
     error = {"type": _ANTHROPIC.get(reject.status, "invalid_request_error"), "message": reject.message}
     document = {"type": "error", "message": reject.message, "error": error, "request_id": request_id}
     return _encode(document).encode()
+
+
+def error_event(status: int, body: bytes) -> bytes:
+    """Return an error as the event of a stream: a reject's body, or a provider's answer with this status.
+
+    Every dialect reads it: Anthropic's and the Responses' have the type `error`, chats the member `error`.
+    """
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or "error" not in document:
+        message = f"the provider answered {status} in place of a stream"
+        document = {"message": message, "error": {"type": "api_error", "message": message}}
+    error = document["error"]
+    code = error.get("code") if isinstance(error, dict) else None
+    return b"event: error\ndata: " + _encode({"type": "error", "code": code, **document}).encode() + b"\n\n"

@@ -63,6 +63,8 @@ class Call:
     In either case a rejection (status 300 and above) ends the upload.
     """
 
+    resumable = True  # a `wait` that is cancelled loses nothing
+
     def __init__(self, pool: Pool, timeouts: CallTimeouts, *, overlapping: bool = False) -> None:
         self.phase: Phase = "connect"
         self.status = 0
@@ -111,19 +113,24 @@ class Call:
     async def read(self) -> bytes:
         """Return the next piece of the body, from one read of the connection; b"" at the end."""
         if not self.buffered:
-            self._timeouts.reading.begin(self)
             try:
-                while not self.buffered:
-                    await self._read()
+                await self.wait()
             except BaseException:
                 self.release()
                 raise
-            finally:
-                self._timeouts.reading.end(self)
         if self._complete:
             self.release()
         piece, self._body = self._body, b""
         return piece
+
+    async def wait(self) -> None:
+        """Wait until `read` will not; cancelled, it loses nothing."""
+        self._timeouts.reading.begin(self)
+        try:
+            while not self.buffered:
+                await self._read()
+        finally:
+            self._timeouts.reading.end(self)
 
     def release(self) -> None:
         """Give the connection up: the pool keeps it if all was sent and read, else it is closed."""
@@ -132,6 +139,13 @@ class Call:
             self._pool.release(connection, reusable=self._sent and connection.parser.reusable)
         if self._upload:
             self._upload.stop()
+
+    async def stop_upload(self) -> None:
+        """Send nothing more of the request; the response goes on. Raises the upload's exception."""
+        if self._upload:
+            upload, self._upload = self._upload, None
+            upload.stop()
+            await upload.close(None)
 
     async def aclose(self, error: BaseException | None = None) -> None:
         """Release the connection and end the upload, raising its exception. `error` ends the call from outside."""

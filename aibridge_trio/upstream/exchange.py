@@ -12,9 +12,9 @@ import trio
 
 from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.http import headers as h
-from aibridge_trio.http.message import BodyStalled
+from aibridge_trio.http.message import STALLED, BodyStalled
 from aibridge_trio.upstream.call import Call, ConnectionLost
-from aibridge_trio.upstream.fault_causes import is_local_shortage
+from aibridge_trio.upstream.fault_causes import is_local_shortage, is_refusal
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
 # Statuses below are interim: no request asked to continue or to switch protocols.
@@ -98,6 +98,11 @@ class Response:
         """Whether the next `read` will not wait."""
         return self._call.buffered
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a `wait` that is cancelled loses nothing."""
+        return self._call.resumable
+
     async def __aenter__(self) -> Self:
         if self._bound:
             self._bound.__enter__()
@@ -157,6 +162,21 @@ class Response:
         self._sent = None  # the head has come, even if the request is still being sent
         return piece
 
+    async def wait(self) -> None:
+        """Wait until `read` will not. Raises UpstreamFault for a broken or stalled response."""
+        if not self._call.buffered:
+            try:
+                await self._call.wait()
+            except httpx.TransportError as error:
+                raise self._failure(error) from None
+
+    async def stop_upload(self) -> None:
+        """Send nothing more of the request, and read nothing more of its body. Raises the upload's fault."""
+        try:
+            await self._call.stop_upload()
+        except (BodyStalled, httpx.TransportError) as failure:
+            raise self._failure(failure) from None
+
     def _connected(self) -> None:
         self._is_connected = True
         self._on_connected()
@@ -198,12 +218,15 @@ class Response:
     def _failure(self, error: BodyStalled | httpx.TransportError) -> BadRequest | UpstreamFault:
         match error:
             case BodyStalled():
-                return BadRequest("request body stalled: its rest did not come in time")
+                return BadRequest(STALLED)
             case httpx.LocalProtocolError():
                 return BadRequest("request cannot be framed for the provider")
+        timeout = isinstance(error, httpx.TimeoutException)
+        neutral = isinstance(error, ConnectionLost) or is_local_shortage(error)
         return UpstreamFault(
             self._call.phase,
             str(error),
-            timeout=isinstance(error, httpx.TimeoutException),
-            neutral=isinstance(error, ConnectionLost) or is_local_shortage(error),
+            timeout=timeout,
+            neutral=neutral,
+            refused=self._call.phase == "connect" and not neutral and (timeout or is_refusal(error)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import ssl
@@ -11,6 +12,7 @@ import trio
 
 from aibridge_trio.net.stream import SHORTAGE_ERRNOS, Shortage
 
+_UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -26,6 +28,18 @@ def is_local_shortage(error: BaseException) -> bool:
         isinstance(each, Shortage) or (isinstance(each, OSError) and each.errno in SHORTAGE_ERRNOS)
         for each in chain(error)
     )
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether a connection failed in a way that may pass: refused, reset, closed at once, or unreachable.
+
+    A name that is not found and a certificate that is not valid are not of that kind.
+    """
+    causes = tuple(chain(error))
+    if any(isinstance(each, ssl.SSLError | socket.gaierror) for each in causes):
+        return False
+    passing = (ConnectionError, TimeoutError, trio.BrokenResourceError)
+    return any(isinstance(each, passing) or getattr(each, "errno", None) in _UNREACHABLE for each in causes)
 
 
 def _words(error: BaseException) -> str:

@@ -27,6 +27,8 @@ _ENDS = {
 class ProxiedCall:
     """One request and its response, with the interface of `Call`. Timeouts are in seconds, infinity for none."""
 
+    resumable = False  # a `wait` that is cancelled ends httpx's iterator
+
     def __init__(
         self,
         transport: httpx.AsyncBaseTransport,
@@ -40,7 +42,7 @@ class ProxiedCall:
         self.status = 0
         self.headers: Headers = []
         self.length: int | None = None
-        self.buffered = False
+        self._ahead: bytes | None = None  # the piece that `wait` has read
         self._transport = transport
         self._url = url
         self._connect = connect
@@ -51,6 +53,11 @@ class ProxiedCall:
         self._sent_at = math.inf  # when the last byte of the request was taken
         self._size = 0  # of its body
         self._tls: ssl.SSLObject | None = None
+
+    @property
+    def buffered(self) -> bool:
+        """See Call."""
+        return self._ahead is not None
 
     async def begin(
         self, method: str, target: bytes, headers: Headers, source: Source, on_connected: Callable[[], None]
@@ -120,8 +127,15 @@ class ProxiedCall:
             return ConnectionLost(words)
         return type(error)(words)
 
+    async def wait(self) -> None:
+        """See Call.wait; cancelled, it loses the rest."""
+        self._ahead = await self.read()
+
     async def read(self) -> bytes:
         """See Call.read."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
         piece: bytes | None = b""
         with trio.move_on_after(self._idle) as scope:
             try:
@@ -134,6 +148,9 @@ class ProxiedCall:
         if piece is None and self._tls and not _got_close_notify(self._tls):
             raise httpx.RemoteProtocolError("it ended without a close_notify")
         return piece or b""
+
+    async def stop_upload(self) -> None:
+        """See Call: httpx sends nothing more once the head has come."""
 
     async def aclose(self, __: BaseException | None = None) -> None:
         """Discard the rest. Closing alone would leave httpx's nested generators to the garbage collector.

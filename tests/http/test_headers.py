@@ -167,3 +167,11 @@ def test_no_media_type() -> None:
 def test_a_callers_patience(headers: h.Headers, seconds: float) -> None:
     """The least of what the SDKs say of their time-outs; anything else says nothing."""
     assert h.caller_timeout(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("coding", "unencoded"), [(None, True), (b"", True), (b" Identity ", True), (b"gzip", False), (b"br", False)]
+)
+def test_which_body_is_unencoded(coding: bytes | None, unencoded: bool) -> None:
+    """Without a coding, or with `identity`."""
+    assert h.is_unencoded([] if coding is None else [(b"Content-Encoding", coding)]) == unencoded

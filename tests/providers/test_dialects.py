@@ -5,7 +5,7 @@ import json
 import pytest
 
 from aibridge_trio.errors import AtCapacity, BadRequest, BodyTooLarge, NotFound, RateLimited, Reject
-from aibridge_trio.providers import dialects
+from aibridge_trio.providers import Dialect, dialects
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,21 @@ def test_a_reject_is_an_error_of_the_dialect(reject: Reject, openai: str, anthro
         "error": {"type": anthropic, "message": reject.message},
         "request_id": "req_1",
     }
+
+
+@pytest.mark.parametrize("dialect", [dialects.openai, dialects.anthropic])
+def test_a_reject_is_an_error_event_of_a_stream(dialect: Dialect) -> None:
+    """One event of the type `error` with the dialect's error in it, and the code where there is one."""
+    event = dialects.error_event(503, dialect(AtCapacity(), "req_1"))
+    name, _, data = event.partition(b"\ndata: ")
+    document = json.loads(data)
+    assert (name, event[-2:], document["type"]) == (b"event: error", b"\n\n", "error")
+    assert document["error"]["message"] == AtCapacity().message
+    assert document["code"] == ("capacity" if dialect is dialects.openai else None)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"id":"1"}', b"\xff"])
+def test_what_is_no_error_becomes_one_as_an_event(body: bytes) -> None:
+    """Whatever a provider answers in place of a stream, its body is not passed on, but its status is."""
+    document = json.loads(dialects.error_event(502, body).partition(b"data: ")[2])
+    assert document["error"] == {"type": "api_error", "message": "the provider answered 502 in place of a stream"}

@@ -86,6 +86,9 @@ REASONS = [
     "queue_deadline",
     "rate_limit",
     "circuit_open",
+    "hold_timeout",
+    "line_full",
+    "cannot_hold",
     "credential_cooldown",
     "buffer_full",
     "body_too_large",
@@ -101,7 +104,15 @@ REASONS = [
     "shutting_down",
     "internal_error",
 ]
-WOULD = ["capacity", "caller_capacity", "provider_capacity", "rate_limit", "circuit_open", "credential_cooldown"]
+WOULD = [
+    "capacity",
+    "caller_capacity",
+    "provider_capacity",
+    "rate_limit",
+    "circuit_open",
+    "credential_cooldown",
+    "hold_timeout",
+]
 # name → type, labels
 FAMILIES = {
     "aibridge_circuit_breaker_ramp_share": ("gauge", ["provider"]),

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Finished
-from aibridge_trio.upstream.fault_causes import cause
+from aibridge_trio.upstream.fault_causes import cause, is_refusal
 from tests.support.network import Network
 
 
@@ -68,6 +68,29 @@ def of(error: BaseException, came_of: BaseException) -> BaseException:
 def test_what_it_came_of_is_said(error: BaseException, said: str) -> None:
     """The most specific of the chain, without what it quotes."""
     assert cause(error) == said
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), True),
+        (ConnectionResetError(errno.ECONNRESET, "x"), True),
+        (OSError(errno.EHOSTUNREACH, "x"), True),
+        (OSError(errno.ENETUNREACH, "x"), True),
+        (TimeoutError(errno.ETIMEDOUT, "x"), True),
+        (trio.BrokenResourceError("it spoke or ended before it was asked"), True),
+        (of(OSError("all failed"), ExceptionGroup("", [ConnectionRefusedError(errno.ECONNREFUSED, "x")])), True),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), False),
+        (certificate(), False),
+        (of(trio.BrokenResourceError(), certificate()), False),
+        (tls("WRONG_VERSION_NUMBER"), False),
+        (OSError(errno.EMFILE, "x"), False),
+        (httpx.UnsupportedProtocol("x"), False),
+    ],
+)
+def test_which_connection_may_succeed_later(error: BaseException, passes: bool) -> None:
+    """Refused, reset, closed at once, unreachable or late; not a wrong name, a certificate or our own shortage."""
+    assert is_refusal(of(httpx.ConnectError("x"), error)) == passes
 
 
 def test_a_detail_is_printable_and_bounded() -> None:

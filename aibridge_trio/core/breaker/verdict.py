@@ -101,6 +101,11 @@ def of_event(name: str, document: Mapping[str, Any]) -> Evidence | None:
     return SUCCESS
 
 
+def is_preamble(document: Mapping[str, Any]) -> bool:
+    """Return whether an event opens a stream, before its content: no caller waits for it."""
+    return document.get("type") in _PREAMBLE
+
+
 def _of_error(document: Mapping[str, Any]) -> Evidence:
     """Judge an error in a body like the status that it would have in the head."""
     overload = provider_error.overload(document)
@@ -123,7 +128,8 @@ _decode = json.JSONDecoder().decode
 # https://platform.openai.com/docs/api-reference/responses-streaming
 LAST = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed", "error"})
 # A tuple, not a set: a provider may send a type that is not hashable.
-_WITHOUT_CONTENT = ("ping", "message_start", "response.created", "response.queued", "response.in_progress")
+_PREAMBLE = ("message_start", "response.created", "response.queued", "response.in_progress")
+_WITHOUT_CONTENT = ("ping", *_PREAMBLE)
 
 
 def parse(data: bytes | bytearray) -> Mapping[str, Any]:

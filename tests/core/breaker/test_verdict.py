@@ -273,3 +273,11 @@ def test_only_a_429_is_of_its_key(status: int, own: bool) -> None:
     """With a caller's own key only a 429 is caller-related."""
     assert verdict.of_status(status).caller_related is False
     assert verdict.on_own_key(verdict.of_status(status)).caller_related is own
+
+
+def test_which_events_open_a_stream() -> None:
+    """Those before any content; a ping is none, because callers use it to see that the stream lives."""
+    opening = ("message_start", "response.created", "response.queued", "response.in_progress")
+    assert all(verdict.is_preamble({"type": kind}) for kind in opening)
+    others: list[dict[str, Any]] = [{"type": "ping"}, {"type": "error"}, {"type": ["message_start"]}, {}]
+    assert not any(verdict.is_preamble(document) for document in others)
