@@ -16,6 +16,7 @@ from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.settings import Address, Bind, Settings, UnixSocket
 from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged, Publish
 from aibridge_trio.gateway import stored_references
+from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.backend_setup import configured
 from aibridge_trio.gateway.browser_origins import Origins
@@ -61,6 +62,7 @@ class Bridge:
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self.router = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning)
+        share_limits(self.admission.limiter, (each.adaptive for each in self.router if each.adaptive))
         circuits = [backend.circuits for backend in self.router]
         self.counters = Counters(
             (backend.provider for backend in self.router),
@@ -121,6 +123,7 @@ class Bridge:
             body_buffer=self.body_buffer,
             references=stored_references.StoredReferences(allowed=settings.stored_references),
             max_body=settings.max_body,
+            hold_keepalive=settings.hold_keepalive if settings.adaptive else 0.0,
             clock=trio.current_time,
             publish=self._publish,
         )
@@ -176,6 +179,8 @@ class Bridge:
                 for backend in self.router:
                     timers.start_soon(backend.circuits.run)
                     timers.start_soon(backend.upstream.run)
+                    if backend.adaptive:
+                        timers.start_soon(backend.adaptive.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)
@@ -227,6 +232,7 @@ class Bridge:
             self.server.close_after_responses()
             await trio.sleep(settings.drain_delay)
         self.lifecycle.phase = "stopping"
+        self.lifecycle.end_holds()
         self.admin_server.stop_listening()
         self.server.stop(settings.graceful_timeout, self.lifecycle.end_waits)
 

@@ -22,6 +22,13 @@ from aibridge_trio.errors import Phase
 # the caller left.
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+# How a wait in an adaptive limiter's line ends: the request is sent, its time is over, the bridge stops, or its
+# caller left.
+HoldOutcome = Literal["sent", "timed_out", "stopped", "left"]
+HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
+# Why a request was sent again: no connection, a status, or an overload event before a stream's content.
+PushbackCause = Literal["refused", "429", "503", "529", "overload"]
+PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
 AdminRefusal = Literal["host", "origin", "token"]
 # The innermost frames of a bug that are kept: endless recursion has a thousand.
 _FRAMES = 30
@@ -108,6 +115,23 @@ class Waited:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A request's wait for what its provider takes has ended, after `seconds`; it may be held again."""
+
+    provider: str
+    seconds: float
+    outcome: HoldOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class SentAgain:
+    """A request that its provider had pushed back is sent once more."""
+
+    provider: str
+    cause: PushbackCause
+
+
+@dataclass(frozen=True, slots=True)
 class WouldReject:
     """A protection in shadow would have rejected a request."""
 
@@ -151,7 +175,8 @@ class Finished(NamedTuple):
     use a kept connection) to the end of the answer and to the first byte of its body. Waits for pieces of the
     caller's body before the answer's head are not in them. `duration` is None for a request that did not go
     upstream. `queued` is the wait in the bridge's queue, `total` the time from the request's head to the end of
-    its answer, as the caller sees it.
+    its answer, as the caller sees it. A request that was held, for `held` seconds in all, may have been sent
+    again, `sent_again` times; `duration`, `first_byte` and `verdict` are those of its last attempt.
 
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` is whether a
     `Started` was published, `reached_upstream` whether there was a connection to the provider. `broken` is an
@@ -185,6 +210,8 @@ class Finished(NamedTuple):
     would_reject: tuple[str, ...] = ()
     cause: str | None = None
     path: str | None = None
+    held: float = 0.0
+    sent_again: int = 0
 
 
 Event = (
@@ -197,6 +224,8 @@ Event = (
     | Overridden
     | AdminRefused
     | Waited
+    | Held
+    | SentAgain
     | WouldReject
     | LifecycleChanged
     | Bug

@@ -89,6 +89,13 @@ def _without_its_protection(settings: Settings, given: Collection[str]) -> Itera
         yield "--upstream-ca: does nothing; no provider is called over https"
 
 
+def _nothing_held(settings: Settings) -> Iterator[str]:
+    if settings.hold_keepalive and not settings.adaptive:
+        yield "--hold-keepalive: does nothing; --adaptive is off"
+    elif settings.hold_keepalive and "adaptive" in settings.shadow:
+        yield "--hold-keepalive: does nothing; --shadow adaptive holds no request"
+
+
 def _never_reached(settings: Settings) -> Iterator[str]:
     """Limits above another limit that is reached first."""
     for smaller, larger in (
@@ -150,6 +157,7 @@ def _is_public(host: str) -> bool:
 
 _CHECKS: tuple[Callable[[Settings], Iterator[str]], ...] = (
     _nothing_to_count,
+    _nothing_held,
     _never_reached,
     _base_urls,
     _clear_text,

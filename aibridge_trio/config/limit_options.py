@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aibridge_trio.config.option import option
 from aibridge_trio.config.protections import PROTECTIONS
-from aibridge_trio.config.units import COUNT, SIZE, SPAN, several
+from aibridge_trio.config.units import BOOLEAN, COUNT, DURATION, SIZE, SPAN, several
 
 LIMITS = "Limits"
 
@@ -42,6 +42,18 @@ class LimitOptions:
         "Maximum requests that wait for a free slot or for their caller's rate limit; 0 is no queue.",
     )
     queue_timeout: float = option(SPAN, "10s", LIMITS, "Maximum time a request waits in the queue.")
+    adaptive: bool = option(
+        BOOLEAN,
+        "false",
+        LIMITS,
+        "Learn how much each provider takes; hold requests instead of rejecting them, and send them again.",
+    )
+    hold_keepalive: float = option(
+        DURATION,
+        "0s",
+        LIMITS,
+        "With --adaptive: interval of comments in the stream of a request that is held; 0s is none.",
+    )
     shadow: tuple[str, ...] = option(
         several(*PROTECTIONS),
         "",

@@ -19,6 +19,7 @@ PROTECTIONS = {
     "rate": "rate_limit",
     "breaker": "circuit_open",
     "credential": "credential_cooldown",
+    "adaptive": "hold_timeout",
 }
 # The setting that switches each of them on.
 SWITCHES = {
@@ -28,6 +29,7 @@ SWITCHES = {
     "rate": "rate_limit",
     "breaker": "circuit_breaker",
     "credential": "circuit_breaker",
+    "adaptive": "adaptive",
 }
 
 
@@ -49,6 +51,7 @@ def described(settings: Settings) -> Iterator[str]:
         and f"{settings.max_concurrency_per_provider} in flight a provider",
         "queue": settings.queue_size and f"a queue of {settings.queue_size}",
         "rate": settings.rate_limit and f"{settings.rate_limit} requests/s a caller",
+        "adaptive": settings.adaptive and "an adaptive limiter a provider",
         "breaker": settings.circuit_breaker and f"circuit breakers ({opens_at})",
     }
     for name, text in texts.items():

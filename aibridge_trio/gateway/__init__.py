@@ -7,6 +7,7 @@ turn       the moment at which a queued request gets what it lacks
 backend    a configured provider: base URL, key, connections, breakers
 target     where one request goes: a backend and a route, or the bridge itself
 circuit    a breaker with its timer and events
+line       the requests that are held for a provider (`core.adaptive`)
 attempt    one request at a circuit: reports what the answer shows
 record     what is published about one request
 phase      starting, serving, draining or stopping
@@ -21,6 +22,9 @@ routing.py             path → target; backend_setup.py builds the backends fro
 buffering.py           bodies that are read before they are sent; stored_references.py checks them
 central_key.py         the headers that go to a provider beside a central key
 provider_circuits.py   a provider's circuits and resting keys; circuit.py is one circuit
+adaptive_line.py       a provider's line; holding.py is one request in it, replay.py its body
+first_content.py       whether the beginning of an answer is a pushback
+held_stream.py         the reply of a request that is held, kept alive by comments
 relay.py               the answer back to the caller
 request_events.py      what is published about one request
 lifecycle.py           the bridge's phase

@@ -22,7 +22,11 @@ from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
 from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, ignore
+from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
+
+# The part of a caller's timeout that its request may wait before it goes up; the rest is for the provider.
+_WAIT_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,14 @@ class AdmissionStats:
 class RequestLease(Lease):
     """What one request holds of the limits; leaving the context gives it back."""
 
-    __slots__ = ("_admission", "_budget", "_turn")
+    __slots__ = ("_admission", "_budget", "_turn", "suspended")
 
     def __init__(self, admission: Admission) -> None:
         super().__init__()
         self._admission = admission
         self._turn: trio.Event | None = None
         self._budget: list[tuple[bytes, bytes]] = []
+        self.suspended = False
 
     def __enter__(self) -> Self:
         return self
@@ -114,8 +119,29 @@ class RequestLease(Lease):
             self._update_budget()
             self._admission.publish(Waited(self.provider, clock() - began, outcome))
 
+    def suspend(self) -> None:
+        """Give back slot and shares while the request is held for its provider; its rate stays charged."""
+        self.suspended = True
+        self._release()
+
+    def may_resume(self) -> bool:
+        """Return whether `resume` would succeed; true for a lease that is not suspended."""
+        return not self.suspended or self._admission.limiter.available(self)
+
+    def resume(self) -> bool:
+        """Take slot and shares again, before queued requests do; return whether the request has them now."""
+        admission = self._admission
+        if self.suspended and admission.limiter.return_to(self, admission.clock()):
+            self.suspended = False
+            admission.entered += 1
+        return not self.suspended
+
     def leave(self) -> None:
         """Give back all that the request holds; it leaves the queue, too."""
+        if not self.suspended:
+            self._release()
+
+    def _release(self) -> None:
         self._admission.entered -= 1
         self._admission.limiter.leave(self, self._admission.clock())
         self._admission.reschedule()
@@ -202,6 +228,11 @@ class Admission:
 
     def __repr__(self) -> str:
         return f"<Admission in_flight={self.statistics().in_flight} {self.limiter!r} {self.limiter.rate!r}>"
+
+
+def patience(headers: h.Headers) -> float:
+    """Return how long (seconds) a request may wait in all before it goes up, by its caller's announced timeout."""
+    return h.caller_timeout(headers) * _WAIT_PART
 
 
 def _headers(budget: Budget) -> list[tuple[bytes, bytes]]:

@@ -10,7 +10,10 @@ from collections.abc import Callable
 from aibridge_trio import providers
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import Secret, Settings
+from aibridge_trio.errors import HoldTimeout
 from aibridge_trio.events import Publish
+from aibridge_trio.gateway.adaptive_line import AdaptiveLine
+from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.central_key import central_key
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
 from aibridge_trio.gateway.routing import Backend, Router
@@ -40,6 +43,9 @@ def configured(  # noqa: PLR0917 - what all backends share
         shadow=shadow,
     )
 
+    copies = BufferMemory(settings.max_buffered)
+    in_shadow = HoldTimeout.reason in shadow
+
     def backend(provider: Provider) -> Backend:
         base_url: str = getattr(settings, f"{provider.name}_base_url")
         key: Secret | None = getattr(settings, f"{provider.name}_api_key") if provider.credential else None
@@ -49,6 +55,7 @@ def configured(  # noqa: PLR0917 - what all backends share
             provider=provider,
             upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
             circuits=ProviderCircuits(provider, rules, clock, publish, wall_clock),
+            adaptive=AdaptiveLine(provider.name, clock, copies, shadow=in_shadow) if settings.adaptive else None,
             key=central_key(provider, key, added, lambda text: caution(f"{provider.name}: {text}")),
             forward_caller_keys=settings.forward_caller_keys,
         )

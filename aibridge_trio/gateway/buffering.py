@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Hashable
 from types import TracebackType
 from typing import Self
@@ -12,8 +12,9 @@ import trio
 from aibridge_trio.core.inspection.json_members import MemberReader
 from aibridge_trio.core.inspection.wanted_members import Value, Wanted
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
+from aibridge_trio.http import headers as h
 from aibridge_trio.http.decompression import decompressor
-from aibridge_trio.http.message import BodyStalled
+from aibridge_trio.http.message import STALLED, BodyStalled
 from aibridge_trio.upstream.exchange import Outgoing
 
 # A body of up to this size (bytes) is parsed at once, in about a millisecond.
@@ -32,16 +33,21 @@ class BufferMemory:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        self._held: Counter[Hashable] = Counter()
+        self._held: dict[Hashable, int] = {}
 
     def reserve(self, owner: Hashable, size: int) -> None:
         """Reserve memory, or raise BufferFull."""
-        if self._held[owner] + size > self.limit - self.used - size:
-            if not self._held[owner]:
-                del self._held[owner]
+        if not self.try_reserve(owner, size):
             raise BufferFull
+
+    def try_reserve(self, owner: Hashable, size: int) -> bool:
+        """Reserve memory if the owner may have it; return whether it was reserved."""
+        held = self._held.get(owner, 0) + size
+        if held > self.limit - self.used - size:
+            return False
         self.used += size
-        self._held[owner] += size
+        self._held[owner] = held
+        return True
 
     def release(self, owner: Hashable, size: int) -> None:
         """Release memory."""
@@ -150,7 +156,7 @@ class BodyBuffer:
             await self._fill(buffered, outgoing)
         except BodyStalled:
             buffered.__exit__(None, None, None)
-            raise BadRequest("request body stalled: its rest did not come in time") from None
+            raise BadRequest(STALLED) from None
         except BaseException:
             buffered.__exit__(None, None, None)
             raise
@@ -158,7 +164,7 @@ class BodyBuffer:
         return buffered
 
     async def _fill(self, buffered: BufferedBody, outgoing: Outgoing) -> None:
-        inspection = _Inspection(self._wanted, outgoing)
+        inspection = Inspection(self._wanted, outgoing.headers, outgoing.max_body)
         length = 0
         while outgoing.has_body and (piece := await anext(outgoing.body, None)) is not None:
             length += len(piece)
@@ -176,20 +182,20 @@ class BodyBuffer:
         buffered.found, buffered.fault, buffered.encoded = inspection.found, inspection.fault, inspection.encoded
 
 
-class _Inspection:
-    """Reads the members of one body, decompressed if its coding is supported."""
+class Inspection:
+    """Reads the members of one body, decompressed if its coding is supported: `feed` each piece, then `end`."""
 
-    def __init__(self, wanted: Wanted, outgoing: Outgoing) -> None:
+    def __init__(self, wanted: Wanted, headers: h.Headers, max_body: int) -> None:
         self.found: dict[str, Value] = {}
         self.fault: str | None = None
         self.begun = False
         self._wanted = wanted
         self._reader = MemberReader(wanted)
-        codings = [value.strip().lower() for name, value in outgoing.headers if name == b"content-encoding"]
+        codings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
         codings = [coding for coding in codings if coding not in {b"", b"identity"}]
         self._decompressor = decompressor(codings[0]) if len(codings) == 1 else None
         self.encoded = bool(codings) and not self._decompressor
-        self._left = outgoing.max_body  # bytes after decompression
+        self._left = max_body  # bytes after decompression
 
     async def feed(self, piece: bytes) -> None:
         """Read the next piece; other tasks run between steps."""

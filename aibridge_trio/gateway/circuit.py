@@ -31,15 +31,16 @@ class Attempt:
 
     It has a `ticket` while the request's body is being read, and then a permit. As a context manager: an
     UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
-    not judged.
+    not judged. `headers` are those of the answer; `listener` is called with all evidence, too.
     """
 
     __slots__ = (
         "_circuit",
-        "_headers",
         "_response_started_at",
         "caller",
         "continues",
+        "headers",
+        "listener",
         "own_key",
         "permit",
         "ticket",
@@ -63,8 +64,9 @@ class Attempt:
         self.own_key = own_key
         self.would_reject = would_reject
         self.continues = False
+        self.listener: Callable[[Evidence], None] | None = None
         self._circuit = circuit
-        self._headers: Headers | None = None
+        self.headers: Headers | None = None
         self._response_started_at = 0.0
 
     def acquire(self) -> None:
@@ -72,13 +74,17 @@ class Attempt:
 
         A request whose answer has already begun is not refused any more.
         """
-        if self._circuit is None or self.ticket is None or self._headers is not None:
+        if self._circuit is None or self.ticket is None or self.headers is not None:
             return
         try:
             self._circuit.acquire(self)
         except CircuitOpen:
-            self._circuit = None  # a refused request is not judged
+            self.withdraw()
             raise
+
+    def withdraw(self) -> None:
+        """Leave the circuit: a request that does not go up is not judged."""
+        self._circuit = None
 
     def request_sent(self) -> None:
         """Note that the whole request has been sent: from now on the first byte can be late."""
@@ -86,8 +92,10 @@ class Attempt:
             self._circuit.slow.begin(self)
 
     def response_started(self, headers: Headers) -> None:
-        """Note the head of the answer, which may have a retry hint."""
-        self._headers = headers
+        """Note the head of the answer, which may have a retry hint; a second call changes nothing."""
+        if self.headers is not None:
+            return
+        self.headers = headers
         if self._circuit:
             self._response_started_at = self._circuit.clock()
 
@@ -104,7 +112,11 @@ class Attempt:
 
     def report(self, evidence: Evidence | None) -> None:
         """Take evidence, if there is any. Not async, so that no cancellation can come in between."""
-        if evidence is None or self._circuit is None:
+        if evidence is None:
+            return
+        if self.listener:
+            self.listener(evidence)
+        if self._circuit is None:
             return
         relapse = self.verdict is Verdict.SUCCESS and evidence.verdict is Verdict.FAILURE
         if self.verdict is None or relapse:
@@ -112,9 +124,9 @@ class Attempt:
 
     def retry_after(self) -> float | None:
         """Return the provider's retry hint in seconds from now, None without one."""
-        if self._headers is None or self._circuit is None:
+        if self.headers is None or self._circuit is None:
             return None
-        hint = self._circuit.read_retry_after(self._headers)
+        hint = self._circuit.read_retry_after(self.headers)
         return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
 
     def __enter__(self) -> Self:

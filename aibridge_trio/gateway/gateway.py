@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import (
@@ -18,21 +19,21 @@ from aibridge_trio.errors import (
     UpstreamUnreachable,
 )
 from aibridge_trio.events import Publish
-from aibridge_trio.gateway.admission import Admission, RequestLease
+from aibridge_trio.gateway.admission import Admission, RequestLease, patience
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
+from aibridge_trio.gateway.first_content import Opening
+from aibridge_trio.gateway.held_stream import HeldStream
+from aibridge_trio.gateway.holding import HeldRequest
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Ping, Router, Target
 from aibridge_trio.gateway.stored_references import StoredReferences
-from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.upstream.exchange import Outgoing
+from aibridge_trio.upstream.exchange import Outgoing, Response
 
-# The part of a caller's timeout that its request may spend in the queue; the rest is for the provider.
-_QUEUE_PART = 0.5
 _NO_CONTENT = 204
 
 
@@ -50,6 +51,7 @@ class Gateway:
         body_buffer: BodyBuffer,
         references: StoredReferences,
         max_body: int,
+        hold_keepalive: float,
         clock: Callable[[], float],
         publish: Publish,
     ) -> None:
@@ -61,12 +63,15 @@ class Gateway:
         self._body_buffer = body_buffer
         self._references = references
         self._max_body = max_body
+        self._hold_keepalive = hold_keepalive
         self._clock = clock
         self._publish = publish
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request, and publish its record."""
         record = Record(request, reply, self._clock, self._publish)
+        if self._hold_keepalive:
+            reply = HeldStream(reply, self._hold_keepalive)
         reply.add_defaults([(b"x-request-id", record.request_id)])
         try:
             self._lifecycle.admit()  # 503 shutting_down
@@ -95,7 +100,7 @@ class Gateway:
             target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, if there is one
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queued(), self._lifecycle.interruptible():
-                await lease.wait_turn(h.caller_timeout(request.headers) * _QUEUE_PART)
+                await lease.wait_turn(patience(request.headers))
         if isinstance(target, Ping):
             await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
             return
@@ -110,11 +115,39 @@ class Gateway:
                 model = buffered.model if circuits.by_model and route.intercepted else None  # 400
                 if central:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
-                await self._forward(
+                await self._send(
                     request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
                 )
             return
-        await self._forward(request, reply, record, lease, target, caller=caller)
+        await self._send(request, reply, record, lease, target, caller=caller)
+
+    async def _send(
+        self,
+        request: Request,
+        reply: Reply,
+        record: Record,
+        lease: RequestLease,
+        target: Target,
+        *,
+        caller: Caller,
+        outgoing: Outgoing | None = None,
+        model: str | None = None,
+    ) -> None:
+        """Forward the request: at once, or with an adaptive limiter in its turns, until its provider answers."""
+        line = target.backend.adaptive
+        forward = partial(
+            self._forward, request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
+        )
+        if line is None or not target.route.intercepted:
+            await forward()
+            return
+        own_key = target.backend.uses_own_key(caller)
+        with HeldRequest(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
+            if line.active:  # it may have to wait: before the wait, every check that needs none, and the body
+                target.precheck(request, caller, self._max_body)  # 503, 429, 413
+                outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)
+                await held.read_body(outgoing)  # 413, 400; 503 line_full
+            await held.send(forward)  # 503 hold_timeout, line_full, cannot_hold, shutting_down
 
     async def _forward(
         self,
@@ -127,6 +160,7 @@ class Gateway:
         caller: Caller,
         outgoing: Outgoing | None = None,
         model: str | None = None,
+        held: HeldRequest | None = None,
     ) -> None:
         """Pass the breaker, send the request to the provider, and relay the answer."""
         backend, route = target.backend, target.route
@@ -137,12 +171,18 @@ class Gateway:
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
             outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+            completing = attempt.acquire
+            if held:
+                outgoing, completing = held.keep(outgoing), held.completing(attempt)
             lease.forwarded = True
             record.went_upstream()
-            sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, attempt.acquire)
+            sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, completing)
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
                 record.answered(response.status)
-                last = await relay(response, reply, attempt, route, record, secret=backend.secret_for(caller))
+                answer: Response | Opening = response
+                if held and held.may_be_pushback(response):
+                    answer = await held.opened(response, attempt)
+                last = await relay(answer, reply, attempt, route, record, secret=backend.secret_for(caller))
             record.left_upstream()
             await reply.send(last)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 import trio
@@ -12,11 +12,12 @@ from aibridge_trio.errors import ShuttingDown
 
 
 class Lifecycle:
-    """The bridge's phase, which only moves forward, and the requests whose wait in the queue ends with it."""
+    """The bridge's phase, which only moves forward, and the requests whose waits end with it."""
 
     def __init__(self) -> None:
         self.phase: Literal["starting", "serving", "draining", "stopping"] = "starting"
-        self._waits: set[trio.CancelScope] = set()
+        self._queued: set[trio.CancelScope] = set()
+        self._held: set[trio.CancelScope] = set()
 
     @property
     def draining(self) -> bool:
@@ -28,24 +29,40 @@ class Lifecycle:
         if self.phase == "stopping":
             raise ShuttingDown
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
+    def interruptible(self) -> AbstractContextManager[None]:
         """Let `end_waits` cancel what waits inside this context, which then raises ShuttingDown."""
-        with trio.CancelScope() as scope:
-            self._waits.add(scope)
-            try:
-                yield
-            finally:
-                self._waits.discard(scope)
-        if scope.cancelled_caught:
-            raise ShuttingDown
+        return _interruptible(self._queued)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Let `end_holds` cancel what waits inside this context, which then raises ShuttingDown."""
+        return _interruptible(self._held)
 
     def end_waits(self) -> bool:
         """Cancel all that wait inside `interruptible`; return whether there were any."""
-        waits = tuple(self._waits)
-        for scope in waits:
-            scope.cancel()
-        return bool(waits)
+        return _cancel(self._queued)
+
+    def end_holds(self) -> bool:
+        """Cancel all that wait inside `held`; return whether there were any."""
+        return _cancel(self._held)
 
     def __repr__(self) -> str:
         return f"<Lifecycle {self.phase}>"
+
+
+@contextmanager
+def _interruptible(waits: set[trio.CancelScope]) -> Iterator[None]:
+    with trio.CancelScope() as scope:
+        waits.add(scope)
+        try:
+            yield
+        finally:
+            waits.discard(scope)
+    if scope.cancelled_caught:
+        raise ShuttingDown
+
+
+def _cancel(waits: set[trio.CancelScope]) -> bool:
+    found = tuple(waits)
+    for scope in found:
+        scope.cancel()
+    return bool(found)

@@ -7,6 +7,7 @@ from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.gateway.circuit import Attempt
+from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
@@ -16,11 +17,10 @@ from aibridge_trio.upstream.exchange import Response
 # A write to the caller that waits for as long (seconds) may have stalled the provider, too.
 _SLOW_CALLER = 0.5
 _OWN_PREFIX = b"x-aibridge-"
-_UNENCODED = (b"", b"identity")
 
 
 async def relay(
-    response: Response,
+    response: Response | Opening,
     reply: Reply,
     attempt: Attempt,
     route: Route,
@@ -37,11 +37,11 @@ async def relay(
     UpstreamFault if the answer breaks; the reply is not ended then, so that it does not look complete. The
     `secret` is masked in the answer's headers and in the body of an error that is not encoded.
     """
-    encoding = (h.find(response.headers, b"content-encoding") or b"").strip().lower()
+    unencoded = h.is_unencoded(response.headers)
     inspector = ResponseInspector(
         response.status,
         media_type=h.media_type(response.headers),
-        readable=route.intercepted and encoding in _UNENCODED,
+        readable=route.intercepted and unencoded,
     )
     length = response.length
     last, has_begun = b"", False
@@ -49,11 +49,11 @@ async def relay(
         attempt.response_started(response.headers)
         attempt.report(inspector.head())
         head = _returned_headers(response.headers, length)
-        source: Response | _Masked = response
+        source: Response | Opening | _Masked = response
         if secret:
             mask = SecretMask(secret)
             head = mask.headers(head)
-            if response.status >= ERRORS_FROM and encoding in _UNENCODED:
+            if response.status >= ERRORS_FROM and unencoded:
                 source = _Masked(response, mask)
         await reply.start(response.status, head, more=response.buffered)
         while piece := await source.read():
@@ -88,7 +88,7 @@ def _returned_headers(headers: h.Headers, length: int | None) -> h.Headers:
 class _Masked:
     """An answer's body with the secret masked."""
 
-    def __init__(self, response: Response, mask: SecretMask) -> None:
+    def __init__(self, response: Response | Opening, mask: SecretMask) -> None:
         self._response = response
         self._mask = mask
         self._ended = False

@@ -9,7 +9,20 @@ from contextlib import contextmanager
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.errors import NotFound, UpstreamFault
-from aibridge_trio.events import Answered, Bug, Faulted, Finished, FirstByte, Publish, Started, WouldReject
+from aibridge_trio.events import (
+    Answered,
+    Bug,
+    Faulted,
+    Finished,
+    FirstByte,
+    Held,
+    HoldOutcome,
+    Publish,
+    PushbackCause,
+    SentAgain,
+    Started,
+    WouldReject,
+)
 from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
@@ -30,10 +43,12 @@ class Record:
         self._reply = reply
         self._clock = clock
         self._publish = publish
-        self._began = clock()
+        self.began = clock()
         self._started = False
         self._connected = False
         self._queue_seconds = 0.0
+        self._held_seconds = 0.0
+        self._sent_again = 0
         self._upstream_began: float | None = None
         self._upstream_ended: float | None = None
         # Seconds spent waiting for the caller's body: before the request went upstream, and from then until the
@@ -69,7 +84,11 @@ class Record:
             self._queue_seconds += self._clock() - began
 
     def went_upstream(self) -> None:
-        """Begin the time at the provider: next the request connects, or takes a kept connection."""
+        """Begin the time at the provider: next the request connects, or takes a kept connection.
+
+        A request that is sent again begins anew.
+        """
+        self._upstream_ended = self._body_wait_upstream = self._first_byte = self._cause = None
         self._upstream_began = now = self._clock()
         self._body_wait_before = self._request.body.waited(now)
 
@@ -97,6 +116,16 @@ class Record:
         """Publish where the provider's side failed, and keep why."""
         self._cause = str(fault)
         self._publish(Faulted(self.provider, fault.phase))
+
+    def was_held(self, seconds: float, outcome: HoldOutcome) -> None:
+        """Publish that the request was held."""
+        self._held_seconds += seconds
+        self._publish(Held(self.provider, seconds, outcome))
+
+    def sent_again(self, cause: PushbackCause) -> None:
+        """Publish that the request goes to its provider once more."""
+        self._sent_again += 1
+        self._publish(SentAgain(self.provider, cause))
 
     def would_reject(self, reason: str) -> None:
         """Publish that a protection in shadow would have rejected the request."""
@@ -127,7 +156,7 @@ class Record:
                 duration=self._at_provider(),
                 first_byte=self._first_byte,
                 queued=self._queue_seconds,
-                total=self._clock() - self._began,
+                total=self._clock() - self.began,
                 bytes_in=self._request.body.received,
                 bytes_out=self._reply.sent,
                 caller=self.caller,
@@ -138,6 +167,8 @@ class Record:
                 scope=self.scope,
                 would_reject=self._would_reject,
                 cause=self._cause,
+                held=self._held_seconds,
+                sent_again=self._sent_again,
                 path=_shown(self._request.path, _PATH_SHOWN) if self.reject == NotFound.reason else None,
             )
         )

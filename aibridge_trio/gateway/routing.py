@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
+from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.central_key import CentralKey
 from aibridge_trio.gateway.loop_detection import HOPS, Hops
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
@@ -23,11 +24,15 @@ _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One provider as configured. Without a central `key` callers' own credentials are sent on as they came."""
+    """One provider as configured. Without a central `key` callers' own credentials are sent on as they came.
+
+    Without an `adaptive` line no request is held.
+    """
 
     provider: Provider
     upstream: Upstream
     circuits: ProviderCircuits
+    adaptive: AdaptiveLine | None = None
     key: CentralKey | None = None
     forward_caller_keys: bool = False
 

@@ -17,6 +17,7 @@ ALL_ON: dict[str, Any] = {
     "max_concurrency_per_provider": 40,
     "rate_limit": 10,
     "circuit_breaker": True,
+    "adaptive": True,
     "queue_size": 100,
 }
 
@@ -46,6 +47,7 @@ def test_what_is_on_is_described_and_nothing_else() -> None:
         "40 in flight a provider",
         "a queue of 100",
         "10 requests/s a caller in shadow",
+        "an adaptive limiter a provider",
         "circuit breakers (5 failures in 10 s)",
     ]
 

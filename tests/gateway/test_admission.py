@@ -10,6 +10,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.concurrency import QueueStats
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
@@ -19,6 +20,7 @@ from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply
 
+CALLER = Caller(b"k", "hint", authenticated=True)
 IDLE = QueueStats(waiting=0, callers=0, pace=None)
 
 
@@ -300,3 +302,24 @@ async def test_a_request_that_leaves_at_its_turn_gives_the_rate_to_the_next(auto
         admission.limiter.advance(trio.current_time())  # b's turn, in the moment in which it leaves
         gone.cancel()
     assert [(name, at - began) for name, at in turns] == [("a", 0.0), ("c", 1.0)]
+
+
+async def test_a_suspended_lease_holds_nothing_and_returns(autojump_clock: MockClock) -> None:
+    """While a request is held for its provider, others have its slot and share; then it has them again."""
+    admission = Admission(Limits(max_concurrency=1, per_provider=1), 0, trio.current_time)
+    with admission.enter() as lease:
+        assert lease.acquire(CALLER, "openai")
+        assert lease.may_resume()
+        lease.suspend()
+        assert admission.statistics().in_flight == 0
+        with admission.enter() as other:
+            assert other.acquire(CALLER, "openai")
+            assert not lease.may_resume()
+            assert not lease.resume()
+        assert lease.resume()
+        assert lease.resume()
+        assert admission.statistics().in_flight == 1
+        lease.suspend()
+    assert admission.statistics().in_flight == 0
+    with admission.enter() as another:
+        assert another.acquire(CALLER, "openai")

@@ -69,3 +69,25 @@ async def test_a_wait_that_its_caller_cancels_is_no_shutdown(autojump_clock: Moc
         await trio.sleep_forever()
     assert scope.cancelled_caught
     assert not lifecycle.end_waits()
+
+
+async def test_held_requests_end_apart_from_queued_ones(autojump_clock: MockClock) -> None:
+    """The end of holds cancels what is held, and leaves the queue alone."""
+    lifecycle, ends = Lifecycle(), list[str]()
+
+    async def wait(name: str) -> None:
+        try:
+            with lifecycle.held() if name == "held" else lifecycle.interruptible():
+                await trio.sleep_forever()
+        except ShuttingDown:
+            ends.append(name)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait, "held")
+        nursery.start_soon(wait, "queued")
+        await trio.testing.wait_all_tasks_blocked()
+        assert lifecycle.end_holds()
+        await trio.testing.wait_all_tasks_blocked()
+        assert ends == ["held"]
+        assert not lifecycle.end_holds()
+        assert lifecycle.end_waits()

@@ -52,6 +52,8 @@ class ConcurrencyLimiter:
 
     `wake` is called with each lease that stops waiting: its turn has come, or it was pushed out. `shadow` names
     the limits in shadow. `rate` is the rate limit; with a queue requests wait for it, unless it is in shadow.
+    `on_released` is called when a lease has given back what it held, before queued requests get it, with its
+    caller and the time.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class ConcurrencyLimiter:
         self._queue: FairQueue[Lease] = FairQueue(limits.queue_size)
         self._rate_waiters = RateWaiters(rate if self.queues_for_rate else None, self._queue.waiting)
         self._release_rate = ReleaseRate(limits.max_concurrency)
+        self.on_released: Callable[[Hashable, float], None] = _ignore
 
     def enter(self, lease: Lease, now: float) -> Refusal | None:
         """Take a slot if one is free. Without one the lease may still queue; refuse it if there is no queue."""
@@ -129,6 +132,23 @@ class ConcurrencyLimiter:
             self._grant_turns(now)
         return None
 
+    def has_free(self, provider: str) -> bool:
+        """Return whether there are a slot and a share of the provider's limit."""
+        return self._capacity.slot_available() and self._capacity.provider_available(provider)
+
+    def available(self, lease: Lease) -> bool:
+        """Return whether a lease that has left could take slot and shares again."""
+        return self._capacity.slot_available() and self._capacity.shares_available(lease.caller, lease.provider)
+
+    def return_to(self, lease: Lease, now: float) -> bool:
+        """Give slot and shares to a lease that has left, before queued ones; return whether it has them."""
+        if not self.available(lease):
+            return False
+        self._capacity.acquire_slot(lease)
+        lease.since = now
+        self._grant(lease, now)
+        return True
+
     def refusal_after_wait(self, lease: Lease, now: float) -> Refusal:
         """Return the refusal of a lease whose wait is over without a turn; the lease must leave next."""
         if lease.pushed_out:
@@ -153,6 +173,7 @@ class ConcurrencyLimiter:
         if self._capacity.release_slot(lease):
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)
+        self.on_released(lease.caller, now)
         if len(self._queue):
             self._grant_turns(now)
 
@@ -241,6 +262,10 @@ class ConcurrencyLimiter:
         else:
             waits.append(_bounded(self._release_rate.expected_wait(1, now)))
         return _bounded(min(waits))
+
+
+def _ignore(_: Hashable, __: float) -> None:
+    """Do nothing when a lease is released."""
 
 
 def _bounded(expected: float | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
 import pytest
 from hypothesis import given
@@ -343,3 +344,35 @@ def test_a_lease_is_given_back_once() -> None:
     assert harness.slots.held == set()
     assert held_by(harness.placed("a")) == ["slot", "caller_share", "provider_share"]
     assert repr(lease) == "<Lease idle>"
+
+
+def test_a_lease_that_left_returns_before_queued_ones() -> None:
+    """What is given back is offered first; a lease takes slot and shares again, and is not counted by the rate."""
+    limits = Limits(max_concurrency=1, per_caller=1, per_provider=1, queue_size=5)
+    harness = Harness(limits)
+    limiter, away = harness.limiter, Lease()
+    limiter.enter(away, 0.0)
+    assert limiter.acquire(away, "a", "x", 0.0)
+    limiter.leave(away, 1.0)
+    assert limiter.available(away)
+    assert limiter.has_free("x")
+    other, _ = harness.come("b", now=1.0)
+    queued, _ = harness.come("c", now=1.0)
+    assert queued.queued
+    assert not limiter.return_to(away, 2.0)
+    assert not limiter.has_free("x")
+    offered: list[tuple[Hashable, float]] = []
+
+    def released(caller: Hashable, now: float) -> None:
+        offered.append((caller, now))
+        limiter.return_to(away, now)
+
+    limiter.on_released = released
+    limiter.leave(other, 3.0)
+    assert offered == [("b", 3.0)]
+    assert held_by(away) == ["slot", "caller_share", "provider_share"]
+    assert queued.queued
+    limiter.on_released = lambda *_: None
+    limiter.leave(away, 4.0)
+    limiter.leave(queued, 5.0)
+    assert not harness.slots.held

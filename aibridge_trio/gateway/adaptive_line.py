@@ -1,0 +1,118 @@
+"""A provider's adaptive limiter in the running program: `core.adaptive` with a clock and a timer."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from random import random
+
+import trio
+
+from aibridge_trio.core.adaptive.entry import Entry
+from aibridge_trio.core.adaptive.limiter import AdaptiveLimiter
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
+from aibridge_trio.gateway.buffering import BufferMemory
+
+
+class LineEntry(Entry):  # not an ABC, whose isinstance() is slow
+    """A request in a line, as its line needs it."""
+
+    __slots__ = ()
+
+    def wake(self) -> None:
+        """End its wait: it is counted as sent."""
+        raise NotImplementedError
+
+    def may_go(self) -> bool:
+        """Return whether it has, or could take now, what it needs of the bridge."""
+        raise NotImplementedError
+
+
+class AdaptiveLine:
+    """One provider's adaptive limiter. `memory` is for copies of bodies. In `shadow` no request is held.
+
+    `run` must run for as long as requests may be held. `waiting` is how many are.
+    """
+
+    def __init__(
+        self, provider: str, clock: Callable[[], float], memory: BufferMemory, *, shadow: bool = False
+    ) -> None:
+        self.provider = provider
+        self.clock = clock
+        self.memory = memory
+        self.shadow = shadow
+        self.own_limits = _OwnLimits()
+        self.limiter = AdaptiveLimiter(_wake, random, clock(), self.own_limits)
+        self.waiting = 0
+        self._rescheduled = trio.Event()
+        self._due = math.inf
+
+    @property
+    def active(self) -> bool:
+        """Whether the provider has pushed a request back of late: only then do requests wait."""
+        return bool(self.limiter.governor.active or self.waiting)  # limiter.active, and cheaper
+
+    def freed(self, caller: Hashable, now: float) -> None:
+        """Give turns to held requests: slots or shares are free, a caller's among them."""
+        if self.waiting:
+            self.limiter.freed(caller, now)
+            self.reschedule()
+
+    def reschedule(self) -> None:
+        """Let `run` wake earlier, if the limiter is due earlier than it was."""
+        if self.waiting and self.limiter.next_due(self.clock()) < self._due:
+            self._rescheduled.set()
+
+    async def run(self) -> None:
+        """Give turns when they are due, until cancelled."""
+        while True:
+            self._rescheduled = trio.Event()
+            self._due = self.limiter.next_due(self.clock())
+            with trio.CancelScope(deadline=self._due):
+                await self._rescheduled.wait()
+            self.limiter.advance(self.clock())
+
+    def __repr__(self) -> str:
+        return f"<AdaptiveLine {self.provider} waiting={self.waiting}>"
+
+
+def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> None:
+    """Let held requests take the slots and shares that become free, before queued requests do.
+
+    The lines have them first in turn.
+    """
+    order = deque(lines)
+    if not order:
+        return
+
+    def released(caller: Hashable, now: float) -> None:
+        order.rotate()
+        for line in order:
+            line.freed(caller, now)
+
+    for line in order:
+        line.own_limits.any_free = partial(limiter.has_free, line.provider)
+    limiter.on_released = released
+
+
+class _OwnLimits:
+    """The bridge's own limits, as a line's limiter asks for them."""
+
+    def __init__(self) -> None:
+        self.any_free: Callable[[], bool] = lambda: True
+
+    def is_free(self) -> bool:
+        """Return whether there are a slot and a share of the provider's limit."""
+        return self.any_free()
+
+    def is_free_for(self, entry: Entry) -> bool:
+        """Return whether there is all that a request needs, or it holds that already."""
+        assert isinstance(entry, LineEntry)
+        return entry.may_go()
+
+
+def _wake(entry: Entry) -> None:
+    assert isinstance(entry, LineEntry)
+    entry.wake()
