@@ -1,0 +1,118 @@
+"""What `--adaptive` is measured by: the bound, no protection, wasted calls and fairness, in every scenario.
+
+Its numbers are chosen with the shipped scenarios. Those in kept_apart/ are of the same kinds; while numbers are
+chosen with the others, a test run shows nothing of them but that some target is missed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import pytest
+
+from aibridge_trio.simulate.plan import SHIPPED
+from aibridge_trio.simulate.results.outcome import Outcome
+from aibridge_trio.simulate.scenario.scenario import Scenario
+from tests.support.simulated import KEPT_APART, kept_apart, play, shipped
+
+OF_BOUND_SHIPPED, OF_BOUND_KEPT_APART = 0.97, 0.95
+MOST_WASTED = 0.08
+FAIR, FAIR_BELOW_BOUND = 0.97, 0.01
+# With all slots in use, how many answers fit depends on how long those are that chance chose.
+NOISE = 0.01
+# Where calls fail by chance, whatever the bridge does: each failure is a wasted call.
+BY_CHANCE = ("long-streams", "load-independent", "failing-and-full")
+# Targets that are missed. Strict: a name goes from here once its target is met.
+MISSED = {
+    "bound": ("slow", "token-quota"),
+    "none": ("token-quota",),
+    "wasted": ("slow", "flapping", "wandering"),
+    "fair": ("slow",),
+}
+
+
+class Outcomes(NamedTuple):
+    """What became of one scenario under three policies."""
+
+    none: Outcome
+    adaptive: Outcome
+    clairvoyant: Outcome
+
+    @property
+    def of_bound(self) -> float:
+        """The share of what clairvoyant answers."""
+        return self.adaptive.share / self.clairvoyant.share
+
+    @property
+    def above_none(self) -> float:
+        """By how much more is answered than without protection, in all or by caller, whichever is less.
+
+        No more is asked for than the bound has.
+        """
+        none, adaptive, bound = self
+        return min(
+            adaptive.share - min(none.share, bound.share),
+            adaptive.share_by_caller - min(none.share_by_caller, bound.share_by_caller),
+        )
+
+    @property
+    def fair_enough(self) -> float:
+        """The fairness that is asked for: no more than the bound's, less a hundredth."""
+        return min(FAIR, self.clairvoyant.fairness - FAIR_BELOW_BOUND)
+
+
+def outcomes(given: Scenario) -> Outcomes:
+    """Play a scenario under the three policies."""
+    return Outcomes(*(play(given, policy) for policy in Outcomes._fields))
+
+
+@cache
+def of_shipped(name: str) -> Outcomes:
+    """Play a shipped scenario, once for all tests."""
+    return outcomes(shipped(name))
+
+
+def scenarios(target: str, without: tuple[str, ...] = ()) -> pytest.MarkDecorator:
+    """Let a test run with each shipped scenario; where its target is missed it is expected to fail."""
+    missed = pytest.mark.xfail(strict=True, reason="the target is missed")
+    names = [name for name in SHIPPED if name not in without]
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=[missed] if name in MISSED[target] else []) for name in names]
+    )
+
+
+@scenarios("bound")
+def test_it_answers_nearly_what_clairvoyance_would(name: str) -> None:
+    """With no number set."""
+    assert of_shipped(name).of_bound >= OF_BOUND_SHIPPED
+
+
+@scenarios("none")
+def test_it_never_answers_less_than_no_protection(name: str) -> None:
+    """Neither in all, nor with each caller counting the same."""
+    assert of_shipped(name).above_none >= -NOISE
+
+
+@scenarios("wasted", without=BY_CHANCE)
+def test_it_wastes_few_calls(name: str) -> None:
+    """Where calls fail because of the load, or for a time."""
+    assert of_shipped(name).adaptive.wasted_share <= MOST_WASTED
+
+
+@scenarios("fair")
+def test_it_is_fair(name: str) -> None:
+    """Or as fair as the bound is, where that is less."""
+    assert of_shipped(name).adaptive.fairness >= of_shipped(name).fair_enough
+
+
+@pytest.mark.xfail(strict=True, reason="numbers are still being chosen with the shipped scenarios")
+def test_the_scenarios_that_are_kept_apart_meet_all_targets() -> None:
+    """Each answers 95 % of the bound or more, and all else is as for those that are shipped."""
+    missed = 0
+    for name in KEPT_APART:
+        each = outcomes(kept_apart(name))
+        missed += each.of_bound < OF_BOUND_KEPT_APART or each.above_none < -NOISE
+        missed += name not in BY_CHANCE and each.adaptive.wasted_share > MOST_WASTED
+        missed += each.adaptive.fairness < each.fair_enough
+    assert missed == 0
