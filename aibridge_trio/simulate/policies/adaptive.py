@@ -103,6 +103,7 @@ class Adaptive(Policy):
     def _hold_again(self, call: Call, pushback: Pushback) -> bool:
         now, entry, provider = self._clock.now, _entry(call), self._provider(call)
         self._held[entry] = call  # its turn may come at once
+        call.sent = False
         held = provider.limiter.pushed_back(entry, pushback, now)
         if held:
             self._measure.came_back(good=False, now=now)
