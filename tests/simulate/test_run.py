@@ -25,7 +25,9 @@ def test_every_wish_ends_once_and_no_slot_leaks(name: str, policy: str) -> None:
     outcome = play(shipped(name), policy)
     assert outcome.served == outcome.calls - outcome.wasted
     assert outcome.tries >= outcome.wanted
-    assert outcome.tries - outcome.refused >= outcome.calls
+    # Only the adaptive limiter sends a call once more, and only after it was pushed back.
+    again = outcome.wasted if policy == "adaptive" else 0
+    assert outcome.tries - outcome.refused >= outcome.calls - again
 
 
 FAULTS = st.sampled_from(

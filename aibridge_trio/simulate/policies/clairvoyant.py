@@ -18,7 +18,7 @@ from aibridge_trio.simulate.world.provider import Provider
 from aibridge_trio.simulate.world.providers import Providers
 
 
-class _Lane:
+class _CallerCalls:
     """The held calls of one caller, in the order in which they came."""
 
     __slots__ = ("calls", "not_before")
@@ -29,7 +29,7 @@ class _Lane:
         self.not_before = -math.inf
 
 
-class _Line:
+class _Foreseen:
     """The calls that are held for one provider; `send` sends one."""
 
     def __init__(self, provider: Provider, clock: Clock, send: Callable[[Call], None]) -> None:
@@ -37,7 +37,7 @@ class _Line:
         self._clock = clock
         self._send = send
         # By caller; the caller whose turn is next comes first.
-        self._lanes: OrderedDict[int, _Lane] = OrderedDict()
+        self._lanes: OrderedDict[int, _CallerCalls] = OrderedDict()
         self._wake_at = math.inf
         for when in provider.changes:
             clock.at(when, self._look_again)
@@ -46,7 +46,7 @@ class _Line:
         """Hold a call until it will be answered; mostly that is now."""
         lane = self._lanes.get(call.request.caller)
         if lane is None:
-            lane = self._lanes[call.request.caller] = _Lane()
+            lane = self._lanes[call.request.caller] = _CallerCalls()
         lane.calls[call] = lane.not_before = -math.inf
         self.send_held()
 
@@ -111,7 +111,7 @@ class Clairvoyant(Policy):
 
     def __init__(self, clock: Clock, measure: Measure) -> None:
         super().__init__(clock, measure)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _Foreseen] = {}
         self._waiting = 0
         self._sent = 0
 
@@ -128,7 +128,7 @@ class Clairvoyant(Policy):
     def connect(self, callers: CallListener, providers: Providers) -> None:
         """Look into these providers."""
         super().connect(callers, providers)
-        self._lines = {name: _Line(each, self._clock, self._send) for name, each in providers.named.items()}
+        self._lines = {name: _Foreseen(each, self._clock, self._send) for name, each in providers.named.items()}
 
     def call(self, call: Call) -> None:
         """Hold a call until it will be answered; mostly that is now."""
