@@ -5,13 +5,14 @@ Until the first pushback a governor has no bound and does nothing but count. The
 1. The bound: how many requests may be at the provider (level_bound.py). A pushback that the background explains
    as well does not change it (load_evidence.py).
 2. The window: how many of them may be starts. A cut halves it, once per round trip; each accepted start adds one,
-   so that it doubles per round trip.
+   so that it doubles per round trip. When the window is full of starts that hang, one more goes up every few
+   seconds: some answers begin late, and one canary that hangs must not hold up all.
 3. The pace: a 429 of a quota limits the rate, not the level (pace.py), and holds back for as long as the provider
    asks.
 
 In an outage (pushbacks in three round trips in a row, too many for chance, whatever still streams) bound and
 window are forgotten: one canary at a time goes up, after pauses that grow to a few seconds, or as long as the
-provider asks. At the first accepted start the outage is over, and the window grows from one.
+provider asks. At the first accepted start that was sent since, the outage is over, and the window grows from one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _ROUND_TRIPS = 3
 # Pauses between canaries (seconds): the first, and the longest; each is twice as long as the one before.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 3.0
 _JITTER_FROM, _JITTER_TO = 0.8, 1.2
+# After so many seconds without a start one more may go up than the window allows.
+_HUNG = 5.0
 # The longest pause that a provider's hint causes (seconds), and what is added to it at random.
 _LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
 # After so many seconds without a pushback everything learned is forgotten.
@@ -74,8 +77,10 @@ class Governor:
         self.bound = LevelBound(chance)
         self.pace = Pace()
         self.window = math.inf
+        self.resumes_at = -math.inf
         self._chance = chance
-        self._resumes_at = -math.inf
+        self._sent_at = -math.inf
+        self._outage_at = -math.inf
         self._pause = 0.0
         self._round_trips = 0
         self._heard_at = -math.inf
@@ -95,20 +100,23 @@ class Governor:
             return True
         self.bound.advance(self.answering, now)
         self.pace.advance(now)
-        return now >= self._resumes_at and self._below_limits() and self.pace.ready()
+        return now >= self.resumes_at and self._below_limits(now) and self.pace.ready()
 
     def next_due(self, now: float) -> float:
         """Return when time alone may free capacity; infinity if only the progress of an answer does."""
         due = self.bound.probe_at
-        if self._resumes_at > now:
-            due = min(due, self._resumes_at)
-        elif self._below_limits():
-            due = min(due, self.pace.next_due(now))
+        if self.resumes_at > now:
+            return min(due, self.resumes_at)
+        if self._below_limits(now):
+            return min(due, self.pace.next_due(now))
+        if self.level < self.bound.value:
+            return min(due, self._sent_at + _HUNG)
         return due
 
-    def sent(self) -> int:
+    def sent(self, now: float) -> int:
         """Count a request that goes up; return its level."""
         self.level += 1
+        self._sent_at = now
         if self.active:
             self.pace.sent()
         return self.level
@@ -127,11 +135,13 @@ class Governor:
         if now - self._last_at > _FORGOTTEN:
             self._forget()
             return
-        self._round_trips = 0
-        self._pause = 0.0
         if self.outage:
+            if sent_at < self._outage_at:
+                return
             self.outage = False
             self.evidence.forget()
+        self._round_trips = 0
+        self._pause = 0.0
         self.evidence.accepted(level, sent_at, now)
         self.window += 1
         self.bound.accepted(level, sent_at, now)
@@ -145,7 +155,8 @@ class Governor:
 
     def is_about_rate(self, pushback: Pushback, level: int) -> bool:
         """Return whether a 429 is about a rate: it has a hint, and those before came at different levels."""
-        self._limited_levels.append(level)
+        if pushback.quota:
+            self._limited_levels.append(level)
         if not (pushback.quota and pushback.retry_after):
             return False
         lowest, highest = min(self._limited_levels), max(self._limited_levels)
@@ -168,12 +179,13 @@ class Governor:
                 self._cut(bound, now, new_round_trip=new_round_trip)
                 return False
             self.outage = True
+            self._outage_at = now
             self.window = 1
             self.bound.forget()
         if new_round_trip or not self._pause:
             self._pause = min(_LONGEST_PAUSE, max(_FIRST_PAUSE, 2 * self._pause))
             pause = self._pause * (_JITTER_FROM + (_JITTER_TO - _JITTER_FROM) * self._chance())
-            self._resumes_at = max(self._resumes_at, now + pause)
+            self.resumes_at = max(self.resumes_at, now + pause)
             if pushback.retry_after:
                 self._hold_back(pushback.retry_after, now)
         return False
@@ -188,7 +200,7 @@ class Governor:
             pace=self.pace.rate,
             background=self.evidence.background,
             outage=self.outage,
-            resumes_in=max(0.0, self._resumes_at - now),
+            resumes_in=max(0.0, self.resumes_at - now),
             cause=self._last.cause if self._last else None,
             cause_level=self._last_level,
             ago=now - self._last_at,
@@ -197,8 +209,8 @@ class Governor:
     def __repr__(self) -> str:
         return f"<Governor level={self.level} bound={self.bound.value:g} window={self.window:g}>"
 
-    def _below_limits(self) -> bool:
-        return self.level < self.bound.value and self.starts < self.window
+    def _below_limits(self, now: float) -> bool:
+        return self.level < self.bound.value and (self.starts < self.window or now >= self._sent_at + _HUNG)
 
     def _cut(self, bound: int, now: float, *, new_round_trip: bool) -> None:
         if not new_round_trip:
@@ -209,7 +221,7 @@ class Governor:
 
     def _hold_back(self, seconds: float, now: float) -> None:
         seconds = min(seconds, _LONGEST_HINT) * (1 + _HINT_JITTER * self._chance())
-        self._resumes_at = max(self._resumes_at, now + seconds)
+        self.resumes_at = max(self.resumes_at, now + seconds)
 
     def _note(self, pushback: Pushback, level: int, now: float) -> None:
         self.active = True

@@ -227,9 +227,9 @@ class AdaptiveLimiter:
     def _send(self, entry: Entry, now: float) -> None:
         entry.stage = Stage.STARTING
         entry.sent_at = now
-        entry.level = self.governor.sent()
+        entry.level = self.governor.sent(now)
         if entry.key is not None:
-            entry.key_level = self._key(entry.key).sent()
+            entry.key_level = self._key(entry.key).sent(now)
 
     def _end(self, entry: Entry) -> None:
         answering = entry.stage is Stage.ANSWERING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from aibridge_trio.core.adaptive.entry import Pushback
 from aibridge_trio.core.adaptive.governor import Governor
@@ -20,7 +21,7 @@ def test_a_governor_without_a_pushback_has_capacity_for_all() -> None:
     quiet = governor()
     for _ in range(1000):
         assert quiet.has_capacity(0.0)
-        quiet.sent()
+        quiet.sent(0.0)
     assert not quiet.active
     assert quiet.next_due(0.0) == math.inf
 
@@ -35,14 +36,14 @@ def test_an_outage_lets_one_canary_at_a_time_up_after_growing_pauses() -> None:
                 pauses.append(due - now)
             now = due
             continue
-        level, sent_at = ill.sent(), now
+        level, sent_at = ill.sent(now), now
         now += 0.1
         ill.ended(answering=False)
         ill.pushed_back(_529, level, sent_at, now)
     assert ill.window == 1
     assert max(pauses) <= 3.0
     assert pauses[0] < pauses[1] < pauses[2]
-    ill.accepted(ill.sent(), now, now)
+    ill.accepted(ill.sent(now), now, now)
     assert ill.statistics(now).outage is False
     assert ill.statistics(now).window == 2
 
@@ -50,8 +51,112 @@ def test_an_outage_lets_one_canary_at_a_time_up_after_growing_pauses() -> None:
 def test_a_hint_of_the_provider_holds_back_for_as_long() -> None:
     """Its word comes before the governor's pauses."""
     limited = governor()
-    limited.sent()
+    limited.sent(0.0)
     limited.ended(answering=False)
     limited.quota_refused(Pushback("429", quota=True, retry_after=20.0), 1, 0.0, 1.0)
     assert not limited.has_capacity(20.9)
     assert limited.next_due(2.0) >= 21.0
+
+
+def in_outage() -> tuple[Governor, float]:
+    """Return a governor in an outage whose next canary may go up, and the time."""
+    ill, now = governor(), 0.0
+    while not ill.outage:
+        level, sent_at = ill.sent(now), now
+        now += 0.1
+        ill.ended(answering=False)
+        ill.pushed_back(_529, level, sent_at, now)
+        now = max(now, ill.resumes_at)
+    return ill, now
+
+
+def test_a_canary_that_hangs_does_not_hold_up_all_until_its_timeout() -> None:
+    """One more goes up every five seconds: the first may hang for ten minutes."""
+    ill, now = in_outage()
+    assert ill.has_capacity(now)
+    sent = []
+    while now < 60.0:
+        if ill.has_capacity(now):
+            ill.sent(now)
+            sent.append(now)
+        now = ill.next_due(now)
+    assert [round(later - earlier, 6) for earlier, later in pairwise(sent)] == [5.0] * (len(sent) - 1)
+    assert len(sent) > 8
+
+
+def test_a_success_of_a_start_from_before_the_outage_does_not_end_it() -> None:
+    """It says nothing of how the provider takes requests now; a canary's does."""
+    ill, now = in_outage()
+    early = ill.sent(now - 50.0)
+    ill.accepted(early, now - 50.0, now)
+    assert ill.outage
+    assert ill.window == 1
+    canary = ill.sent(now)
+    ill.accepted(canary, now, now + 1.0)
+    assert not ill.outage
+
+
+def test_a_canary_whose_caller_leaves_says_nothing() -> None:
+    """The next one may go up at once, and the pauses stay as long."""
+    ill, now = in_outage()
+    ill.sent(now)
+    assert not ill.has_capacity(now + 1.0)
+    ill.ended(answering=False)
+    assert ill.has_capacity(now + 1.0)
+    assert ill.outage
+
+
+def test_absurd_hints_hold_back_for_minutes_at_most() -> None:
+    """A provider's mistake must not close the bridge for years; a hint of nothing is none."""
+    for hint in (0.0, 1e9, math.inf):
+        limited = governor()
+        limited.sent(0.0)
+        limited.ended(answering=False)
+        limited.quota_refused(Pushback("429", quota=True, retry_after=hint), 1, 0.0, 1.0)
+        assert limited.resumes_at <= 1.0 + 300.0 * 1.1
+
+
+def test_a_429_is_about_a_rate_if_it_has_a_hint_and_came_at_different_levels() -> None:
+    """Refusals at ever the same level are about concurrency; other pushbacks say nothing of it."""
+    hinted = Pushback("429", quota=True, retry_after=1.0)
+    even = governor()
+    assert [even.is_about_rate(hinted, level) for level in (20, 21, 20, 20)] == [True, True, True, False]
+    wide = governor()
+    assert all(wide.is_about_rate(hinted, level) for level in (20, 30, 5, 12, 40))
+    assert not wide.is_about_rate(Pushback("429", quota=True), 20)
+    mixed = governor()
+    for _ in range(8):
+        assert not mixed.is_about_rate(_529, 20)
+    assert mixed.is_about_rate(hinted, 20)
+
+
+def test_the_window_is_halved_once_per_round_trip_and_grows_by_each_accepted_start() -> None:
+    """Ten starts that are pushed back together are one cut."""
+    busy = governor()
+    for _ in range(40):
+        busy.sent(0.0)
+    for level in range(1, 21):
+        busy.accepted(level, 0.0, 0.5)
+    for level in range(40, 30, -1):
+        busy.ended(answering=False)
+        busy.pushed_back(_529, level, 0.0, 1.0)
+    assert busy.window == 10.0  # of the twenty starts at the first pushback
+    assert busy.bound.value == 30
+    busy.accepted(21, 0.0, 1.5)
+    assert busy.window == 11.0
+
+
+def test_everything_is_forgotten_after_ten_minutes_without_a_pushback() -> None:
+    """At the next accepted start."""
+    calm = governor()
+    for _ in range(10):
+        calm.sent(0.0)
+    calm.ended(answering=False)
+    calm.pushed_back(_529, 10, 0.0, 1.0)
+    active = [calm.active]
+    for level, now in ((9, 601.0), (8, 601.1)):
+        calm.accepted(level, 0.0, now)
+        active.append(calm.active)
+    assert active == [True, True, False]
+    assert (calm.window, calm.bound.value, calm.pace.rate) == (math.inf, math.inf, math.inf)
+    assert calm.next_due(601.1) == math.inf
