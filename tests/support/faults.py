@@ -130,6 +130,8 @@ def _protections(draw: Random) -> dict[str, Any]:
         "circuit_breaker_slow_first_byte": draw.choice((math.inf, 5.0)),
         "circuit_breaker_ramp": draw.choice((0.0, 5.0)),
         "shadow": tuple(name for name in PROTECTIONS if draw.random() < 0.1),
+        "adaptive": draw.random() < 0.5,
+        "hold_keepalive": draw.choice((0.0, 3.0)),
     }
 
 
@@ -154,6 +156,10 @@ async def _nothing_left(network: Pipes, running: Running, idle: int) -> None:
     assert admission.queue.waiting == 0, "somebody waits for nothing"
     probes = [backend.circuits.statistics().probes for backend in bridge.router]
     assert probes == [0, 0, 0], "permits are held"
+    for line in (backend.adaptive for backend in bridge.router if backend.adaptive):
+        stats = line.limiter.statistics(trio.current_time())
+        assert (line.waiting, stats.held, stats.governor.level) == (0, 0, 0), "requests are held or counted"
+        assert line.memory.used == 0, "copies of bodies are kept"
     assert network.pools()[0] == 0, "connections to providers are busy"
     assert network.open_ends() == network.pools()[1] + bridge.server.statistics().connections
     await trio.sleep(5)
@@ -171,10 +177,12 @@ def _check(running: Running, ledger: Ledger) -> None:
     reached = [each for each in finished if each.started and each.reached_upstream]
     voting = [each for each in reached if each.route.endswith(("completions", "responses", "messages"))]
     assert voting
-    # An upload whose breaker has opened meanwhile is refused at its end, without a permit and without a verdict.
-    voting = [each for each in voting if each.reject != "circuit_open"]
+    # An upload that is refused or held at its end has no permit and no verdict.
+    unsent = {"circuit_open", "line_full", "cannot_hold", "hold_timeout", "shutting_down"}
+    voting = [each for each in voting if each.reject not in unsent and not each.held]
     assert all(each.verdict for each in voting), "a permit was not given back"
-    assert max(ledger.arrived.values()) == 1, "a request arrived twice"
+    adaptive = running.bridge.settings.adaptive and "adaptive" not in running.bridge.settings.shadow
+    assert adaptive or max(ledger.arrived.values()) == 1, "a request arrived twice"
     assert ledger.unexplained <= ledger.blind_faults, f"{ledger.unexplained} answers that nothing explains"
 
 

@@ -31,7 +31,10 @@ _MALFORMED = (
     b" folded\r\n",
 )
 # Rejects that any request may get.
-_ANYBODY = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline", "shutting_down", "buffer_full"}
+_ANYBODY = {
+    *PROTECTIONS.values(),
+    *("queue_full", "queue_timeout", "queue_deadline", "shutting_down", "buffer_full", "line_full", "cannot_hold"),
+}
 
 
 @dataclass

@@ -9,6 +9,7 @@ from random import Random
 import h11
 import trio
 
+from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.http.response_parser import LAST_CHUNK, chunk
 from tests.support.peers import BROKEN, Fault, Gone, Ledger, Peer, Told
 from tests.support.pipes import End
@@ -77,6 +78,10 @@ class FaultyProvider:
             return False
         self._ledger.arrived[reading.id] += 1
         assert reading.id in self._ledger.asked, f"nobody asked {reading.id!r}"
+        if reading.id in self._ledger.whole:
+            told = self._ledger.told.get(reading.id)
+            assert told, f"{reading.id!r} was sent again, and its answer had not begun"
+            assert told.status in OVERLOAD_STATUSES, f"{reading.id!r} was sent again behind {told}"
         if plan.early and plan.framing == "until close":
             self._note(reading)  # to close with bytes unread may take the answer back
         if not plan.early and not await self._whole(reading):
@@ -105,6 +110,8 @@ class FaultyProvider:
         """Read the rest of the request; tell whether all came. If so, it is what was asked."""
         body = await reading.rest()
         assert body in (None, self._ledger.asked[reading.id]), f"another body arrived for {reading.id!r}"
+        if body is not None:
+            self._ledger.whole.add(reading.id)
         return body is not None
 
     async def _say(self, peer: Peer, plan: Plan, reading: Reading) -> bool:

@@ -123,6 +123,7 @@ class Ledger:
 
     asked: dict[bytes, bytes] = field(default_factory=dict)  # the body
     arrived: Counter[bytes] = field(default_factory=Counter)
+    whole: set[bytes] = field(default_factory=set)  # arrived to its end
     told: dict[bytes, Told] = field(default_factory=dict)
     disturbed: set[bytes] = field(default_factory=set)
     # Providers' faults before it was known whose request they hit, and answers that only these explain.
