@@ -96,6 +96,15 @@ def test_a_client_that_starts_over_counts_its_attempts_through() -> None:
     assert (outcome.gave_up, outcome.tries) == (1, 6)
 
 
+def test_a_client_that_starts_over_has_all_its_retries_again() -> None:
+    """Codex sends a request that gets 503 five times, and that six times over."""
+    engine = Engine()
+    target = Refusing(engine, 503)
+    outcome = play(target, engine, "codex")
+    assert [call.attempt for call in target.calls] == list(range(30))
+    assert (outcome.gave_up, outcome.tries) == (1, 30)
+
+
 def test_a_retry_beyond_the_patience_is_not_made() -> None:
     """A wait of 100 s is longer than 30 s of patience: the request ends when these are over."""
     engine = Engine()
