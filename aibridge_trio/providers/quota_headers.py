@@ -11,10 +11,15 @@ from collections.abc import Mapping
 from aibridge_trio.core.breaker.retry_after import QuotaHeaders, duration, timestamp
 
 # https://platform.openai.com/docs/guides/rate-limits: `x-ratelimit-reset-tokens: 6m0s`
-_OPENAI = QuotaHeaders(re.compile(rb"x-ratelimit-remaining-([a-z-]{1,40})"), b"x-ratelimit-reset-*", duration)
+_OPENAI = QuotaHeaders(
+    re.compile(rb"x-ratelimit-remaining-([a-z-]{1,40})"), b"x-ratelimit-limit-*", b"x-ratelimit-reset-*", duration
+)
 # https://docs.anthropic.com/en/api/rate-limits: `anthropic-ratelimit-tokens-reset: 2026-11-26T09:00:00Z`
 _ANTHROPIC = QuotaHeaders(
-    re.compile(rb"anthropic-ratelimit-([a-z-]{1,40})-remaining"), b"anthropic-ratelimit-*-reset", timestamp
+    re.compile(rb"anthropic-ratelimit-([a-z-]{1,40})-remaining"),
+    b"anthropic-ratelimit-*-limit",
+    b"anthropic-ratelimit-*-reset",
+    timestamp,
 )
 # By the provider's name.
 QUOTAS: Mapping[str, QuotaHeaders] = {"openai": _OPENAI, "anthropic": _ANTHROPIC, "copilot": _OPENAI}

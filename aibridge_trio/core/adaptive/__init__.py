@@ -12,7 +12,7 @@ bound       the learned limit of the level; it is below what was pushed back
 window      the learned limit of starts
 probe       a start one above the bound, to find out whether the provider takes more
 canary      the only start during an outage
-pace        the learned rate of a quota, in requests a second
+pace        the learned rate of a quota, in requests or tokens a second
 held        waiting in the line, in place of a reject
 line        the held requests of one provider
 patience    how long a caller waits before it leaves
@@ -24,6 +24,7 @@ entry.py          one request; what a pushback says
 load_evidence.py  whether pushbacks depend on load, and which bound explains them
 level_bound.py    the learned bound, and its probes
 pace.py           the learned pace of a quota
+quotas.py         the quotas of one credential, learned or told in headers
 governor.py       all of the above for one provider, or for one caller's key; outages
 patience.py       how long each caller's requests wait, learned from those that left
 line.py           the held requests: turns go round by caller

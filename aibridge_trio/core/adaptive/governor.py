@@ -7,8 +7,7 @@ Until the first pushback a governor has no bound and does nothing but count. The
 2. The window: how many of them may be starts. A cut halves it, once per round trip; each accepted start adds one,
    so that it doubles per round trip. When the window is full of starts that hang, one more goes up every few
    seconds: some answers begin late, and one canary that hangs must not hold up all.
-3. The pace: a 429 of a quota limits the rate, not the level (pace.py), and holds back for as long as the provider
-   asks.
+3. The quotas: a 429 of a quota limits the rate, not the level (quotas.py).
 
 In an outage (pushbacks in three round trips in a row, too many for chance, whatever still streams) bound and
 window are forgotten: one canary at a time goes up, after pauses that grow to a few seconds, or as long as the
@@ -19,13 +18,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aibridge_trio.core.adaptive.entry import Pushback
 from aibridge_trio.core.adaptive.level_bound import LevelBound
 from aibridge_trio.core.adaptive.load_evidence import LoadEvidence
-from aibridge_trio.core.adaptive.pace import Pace
+from aibridge_trio.core.adaptive.quotas import Quotas
+from aibridge_trio.core.quota import Left
 
 # Round trips with nothing but pushbacks that make an outage.
 _ROUND_TRIPS = 3
@@ -47,7 +47,8 @@ _FEWEST_LEVELS = 4
 class GovernorStats:
     """What a governor has learned; infinity for no limit, None for nothing yet.
 
-    `bound` and `window` are in requests, `pace` is in requests a second, `background` is a share. `outage` tells
+    `bound` and `window` are in requests, `pace` is in requests a second, or in tokens if `by_tokens`; `background`
+    is a share. `outage` tells
     whether one is under way, and `resumes_in` the seconds until the next start may go up. The last pushback is
     described by its `cause`, its `level` and its age `ago` in seconds.
     """
@@ -57,6 +58,7 @@ class GovernorStats:
     bound: float
     window: float
     pace: float
+    by_tokens: bool
     background: float
     outage: bool
     resumes_in: float
@@ -75,7 +77,7 @@ class Governor:
         self.outage = False
         self.evidence = LoadEvidence()
         self.bound = LevelBound(chance)
-        self.pace = Pace()
+        self.quotas = Quotas()
         self.window = math.inf
         self.resumes_at = -math.inf
         self._chance = chance
@@ -99,8 +101,8 @@ class Governor:
         if not self.active:
             return True
         self.bound.advance(self.answering, now)
-        self.pace.advance(now)
-        return now >= self.resumes_at and self._below_limits(now) and self.pace.ready()
+        self.quotas.advance(now)
+        return now >= self.resumes_at and self._below_limits(now) and not self.quotas.wait(now)
 
     def next_due(self, now: float) -> float:
         """Return when time alone may free capacity; infinity if only the progress of an answer does."""
@@ -108,17 +110,22 @@ class Governor:
         if self.resumes_at > now:
             return min(due, self.resumes_at)
         if self._below_limits(now):
-            return min(due, self.pace.next_due(now))
+            wait = self.quotas.wait(now)
+            return min(due, now + wait) if wait else due
         if self.level < self.bound.value:
             return min(due, self._sent_at + _HUNG)
         return due
 
-    def sent(self, now: float) -> int:
+    def wait_for(self, size: float, now: float) -> float:
+        """Return the seconds until a request of this size may go up, as far as that depends on its size."""
+        return self.quotas.wait_for(size, now) if self.active else 0.0
+
+    def sent(self, now: float, size: float = 0.0) -> int:
         """Count a request that goes up; return its level."""
         self.level += 1
         self._sent_at = now
         if self.active:
-            self.pace.sent()
+            self.quotas.sent(size)
         return self.level
 
     def ended(self, *, answering: bool) -> None:
@@ -126,10 +133,15 @@ class Governor:
         self.level -= 1
         self.answering -= answering
 
-    def accepted(self, level: int, sent_at: float, now: float) -> None:
+    def told(self, quotas: Iterable[Left], now: float) -> None:
+        """Take what an answer tells of the quotas; one that is nearly spent makes the governor active."""
+        self.quotas.told(quotas, now)
+        self.active = True
+
+    def accepted(self, level: int, sent_at: float, now: float, size: float = 0.0) -> None:
         """Learn that the answer to a start has begun."""
         self.answering += 1
-        self.pace.accepted(now)
+        self.quotas.accepted(size, now)
         if not self.active:
             return
         if now - self._last_at > _FORGOTTEN:
@@ -146,12 +158,10 @@ class Governor:
         self.window += 1
         self.bound.accepted(level, sent_at, now)
 
-    def quota_refused(self, pushback: Pushback, level: int, sent_at: float, now: float) -> None:
+    def quota_refused(self, pushback: Pushback, level: int, sent_at: float, now: float, size: float = 0.0) -> None:
         """Learn from a pushback of a quota."""
         self._note(pushback, level, now)
-        self.pace.refused(sent_at, now)
-        if pushback.retry_after:
-            self._hold_back(pushback.retry_after, now)
+        self.quotas.refused(pushback, size, sent_at, now, self._chance())
 
     def is_about_rate(self, pushback: Pushback, level: int) -> bool:
         """Return whether a 429 is about a rate: it has a hint, and those before came at different levels."""
@@ -197,7 +207,8 @@ class Governor:
             starts=self.starts,
             bound=self.bound.value,
             window=self.window,
-            pace=self.pace.rate,
+            pace=self.quotas.pace,
+            by_tokens=self.quotas.by_tokens,
             background=self.evidence.background,
             outage=self.outage,
             resumes_in=max(0.0, self.resumes_at - now),
@@ -232,4 +243,4 @@ class Governor:
         self.window = math.inf
         self.bound.forget()
         self.evidence.forget()
-        self.pace.rate = math.inf
+        self.quotas.forget()

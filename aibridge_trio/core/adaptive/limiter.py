@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,11 +24,14 @@ from aibridge_trio.core.adaptive.governor import Governor, GovernorStats
 from aibridge_trio.core.adaptive.line import Line
 from aibridge_trio.core.adaptive.patience import Patience
 from aibridge_trio.core.adaptive.resend_budget import ResendBudget
+from aibridge_trio.core.quota import Left
 
 # The longest hold (seconds): as long as the patience of most clients.
 LONGEST_HOLD = 300.0
 # The most held requests of one provider.
 _LINE_SIZE = 10_000
+# A quota of which less remains is nearly spent.
+_NEARLY_SPENT = 0.1
 # Callers' own keys that are remembered; about 3 kB each.
 _KEYS = 1_000
 # What the background pushes back rests before it is sent again (seconds): doubling, with its share of chance.
@@ -131,9 +134,9 @@ class AdaptiveLimiter:
             return
         entry.stage = Stage.ANSWERING
         self._comeback.began(now)
-        self.governor.accepted(entry.level, entry.sent_at, now)
+        self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
         if entry.key is not None:
-            self._key(entry.key).accepted(entry.key_level, entry.sent_at, now)
+            self._key(entry.key).accepted(entry.key_level, entry.sent_at, now, entry.size)
         self._freed(entry, now)
 
     def pushed_back(self, entry: Entry, pushback: Pushback, now: float) -> bool:
@@ -154,6 +157,12 @@ class AdaptiveLimiter:
             self._unfunded += 1
         self._freed(entry, now)
         return held
+
+    def told(self, entry: Entry, quotas: Collection[Left], now: float) -> None:
+        """Take what the headers of an answer tell of the quotas of its request's credential."""
+        governor = self.governor if entry.key is None else self._key(entry.key)
+        if governor.active or any(left.remaining < _NEARLY_SPENT * left.limit for left in quotas):
+            governor.told(quotas, now)
 
     def leave(self, entry: Entry, now: float, *, gone: bool = False) -> None:
         """End a request, whatever its stage; `gone`: its caller has left. A second call changes nothing."""
@@ -205,7 +214,7 @@ class AdaptiveLimiter:
             held=len(self._line),
             callers=self._line.callers,
             rate=self._comeback.rate(now),
-            paced_keys=sum(each.pace.rate < math.inf for each in self._keys.values()),
+            paced_keys=sum(each.quotas.pace < math.inf for each in self._keys.values()),
             budget=self._budget.credit(now),
             pushbacks=self._pushbacks,
             resends=self._resends,
@@ -219,17 +228,20 @@ class AdaptiveLimiter:
         """Return when key and own limits have capacity for an entry."""
         if not self._own_limits.is_free_for(entry):
             return math.inf
+        free = now + self.governor.wait_for(entry.size, now)
         governor = self._keys.get(entry.key) if entry.key is not None else None
-        if governor is None or governor.has_capacity(now):
-            return now
-        return governor.next_due(now)
+        if governor is None:
+            return free
+        if not governor.has_capacity(now):
+            return max(free, governor.next_due(now))
+        return max(free, now + governor.wait_for(entry.size, now))
 
     def _send(self, entry: Entry, now: float) -> None:
         entry.stage = Stage.STARTING
         entry.sent_at = now
-        entry.level = self.governor.sent(now)
+        entry.level = self.governor.sent(now, entry.size)
         if entry.key is not None:
-            entry.key_level = self._key(entry.key).sent(now)
+            entry.key_level = self._key(entry.key).sent(now, entry.size)
 
     def _end(self, entry: Entry) -> None:
         answering = entry.stage is Stage.ANSWERING
@@ -246,10 +258,10 @@ class AdaptiveLimiter:
     def _learn(self, entry: Entry, pushback: Pushback, now: float) -> bool:
         """Learn from a pushback; return whether its request should rest before it is sent again."""
         if pushback.quota and entry.key is not None:
-            self._key(entry.key).quota_refused(pushback, entry.key_level, entry.sent_at, now)
+            self._key(entry.key).quota_refused(pushback, entry.key_level, entry.sent_at, now, entry.size)
             return False
         if self.governor.is_about_rate(pushback, entry.level):
-            self.governor.quota_refused(pushback, entry.level, entry.sent_at, now)
+            self.governor.quota_refused(pushback, entry.level, entry.sent_at, now, entry.size)
             return False
         return self.governor.pushed_back(pushback, entry.level, entry.sent_at, now)
 

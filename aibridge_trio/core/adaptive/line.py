@@ -4,7 +4,8 @@
 2. Of a caller's requests the oldest goes first that its caller will still wait for (patience.py); the others,
    which its caller has probably given up, come after those, the youngest first.
 3. A request that was pushed back goes before its caller's others: it came before them.
-4. A caller whose key has no capacity is parked: it costs no work until its key may have some again.
+4. A caller whose key has no capacity, or whose request is too large for what is left of a quota, is parked: it
+   costs no work until that may have changed, and then has the next turn.
 5. A caller may hold as much of the line as remains free. So one alone gets half of it, and there is always a
    place for one more caller (Choudhury and Hahne's dynamic thresholds).
 """
@@ -22,6 +23,8 @@ from aibridge_trio.core.adaptive.patience import Patience
 
 # While others wait, callers of low priority have one turn in so many.
 _LOW_TURN = 10
+# Callers that one `pop` parks at most: bounds its work.
+_MOST_PARKED = 16
 
 # Returns when an entry may go: a time that has passed, one to come, or infinity until its caller is unparked.
 WhenFree = Callable[[Entry], float]
@@ -116,8 +119,9 @@ class Line:
         self._turns += 1
         normal, low = self._rounds
         rounds = (low, normal) if low and self._turns % _LOW_TURN == 0 else (normal, low)
+        parked = 0
         for each in rounds:
-            while each:
+            while each and parked < _MOST_PARKED:
                 caller = next(iter(each))
                 lane = self._lanes[caller]
                 entry = lane.candidate(now - self._patience.expected(caller))
@@ -125,6 +129,7 @@ class Line:
                 free = when_free(entry)
                 if free > now:
                     self._park(caller, lane, free)
+                    parked += 1
                     continue
                 each.move_to_end(caller)
                 self.remove(entry)
@@ -137,6 +142,8 @@ class Line:
         if lane and lane.parked_until is not None:
             lane.parked_until = None
             self._tidy(lane, caller)
+            if caller in self._rounds[lane.low]:
+                self._rounds[lane.low].move_to_end(caller, last=False)
 
     def next_due(self) -> float:
         """Return when `pop` may find an entry that could not go before; infinity if time alone changes nothing."""

@@ -1,4 +1,4 @@
-"""The learned rate of a quota.
+"""The learned rate of a quota, of requests or of tokens.
 
 A quota is a bucket that fills at a steady rate. It is empty whenever it refuses a request, so what was accepted
 between two refusals, divided by the time between them, is its rate. The pace is that rate and a little more: its
@@ -22,23 +22,28 @@ _BURST = 1.0
 # Growth by so much a second: soon after a refusal, and later: after so many seconds, and so many requests. After
 # so many seconds without a refusal the pace is forgotten.
 _SLOW_GROWTH, _GROWTH, _CALM, _CALM_REQUESTS, _FORGOTTEN = 0.005, 0.05, 15.0, 30, 300.0
-# The least pace (per second).
-_LEAST_FIRST, _LEAST = 0.2, 0.05
+# What a refusal leaves of the pace while too little was accepted to measure it.
 _LOWER = 0.9
 # A rounding error must not delay a request by another timer (seconds).
 _EPSILON = 1e-6
 
 
 class Pace:
-    """Paces starts at the rate of a quota, once it has refused one; `rate` is per second."""
+    """Paces starts at the rate of a quota, once it has refused one; `rate` is per second.
 
-    def __init__(self) -> None:
+    An amount is 1 for a quota of requests, and a request's tokens for a quota of tokens. `least` is the least pace.
+    """
+
+    def __init__(self, least: float = 0.0) -> None:
         self.rate = math.inf
+        self._least = least
         self._credit = 1.0
         self._at = 0.0
-        self._accepted = 0
-        self._recent: deque[float] = deque()  # times of accepted requests
-        self._refusals: deque[tuple[float, int]] = deque(maxlen=2 * _ENOUGH)  # when, and accepted by then
+        self._accepted = 0.0
+        self._requests = 0
+        self._recent: deque[tuple[float, float]] = deque()  # when, and which amounts were accepted
+        # When, and how much and how many were accepted by then.
+        self._refusals: deque[tuple[float, float, int]] = deque(maxlen=2 * _ENOUGH)
         self._refused_at = -math.inf
 
     def advance(self, now: float) -> None:
@@ -46,30 +51,30 @@ class Pace:
         elapsed, self._at = now - self._at, now
         if self.rate == math.inf:
             return
-        self._credit = min(max(1.0, self.rate * _BURST), self._credit + self.rate * elapsed)
         calm = now - self._refused_at
         soon = calm < max(_CALM, _CALM_REQUESTS / self.rate)
         self.rate *= 1 + (_SLOW_GROWTH if soon else _GROWTH) * min(1.0, elapsed)
+        self._credit = min(self._most, self._credit + self.rate * elapsed)
         if calm > _FORGOTTEN:
             self.rate = math.inf
 
-    def ready(self) -> bool:
-        """Return whether a request may be sent now."""
-        return self.rate == math.inf or self._credit >= 1.0
+    def wait(self, amount: float = 1.0) -> float:
+        """Return the seconds until a request may be sent, 0 if it may now. More than a burst counts as a burst."""
+        if self.rate == math.inf:
+            return 0.0
+        lacking = min(amount, self._most) - self._credit
+        return lacking / self.rate + _EPSILON if lacking > 0 else 0.0
 
-    def next_due(self, now: float) -> float:
-        """Return when the next request may be sent; infinity if one may be sent now."""
-        return math.inf if self.ready() else now + (1.0 - self._credit) / self.rate + _EPSILON
-
-    def sent(self) -> None:
+    def sent(self, amount: float = 1.0) -> None:
         """Take a request's credit."""
         if self.rate < math.inf:
-            self._credit -= 1.0
+            self._credit -= amount
 
-    def accepted(self, now: float) -> None:
+    def accepted(self, now: float, amount: float = 1.0) -> None:
         """Count a request that the quota has accepted."""
-        self._accepted += 1
-        self._recent.append(now)
+        self._accepted += amount
+        self._requests += 1
+        self._recent.append((now, amount))
         self._drop_old(now)
 
     def refused(self, sent_at: float, now: float) -> None:
@@ -79,22 +84,27 @@ class Pace:
         self._drop_old(now)
         refusals = self._refusals
         while len(refusals) > 1 and (
-            refusals[0][0] < now - _LONGEST_SPAN or self._accepted - refusals[1][1] >= _ENOUGH
+            refusals[0][0] < now - _LONGEST_SPAN or self._requests - refusals[1][2] >= _ENOUGH
         ):
             refusals.popleft()
-        if refusals and self._accepted - refusals[0][1] >= _FEWEST and now > refusals[0][0]:
-            since, accepted = refusals[0]
+        if refusals and self._requests - refusals[0][2] >= _FEWEST and now > refusals[0][0]:
+            since, accepted, _ = refusals[0]
             self.rate = _OVER * (self._accepted - accepted) / (now - since)
         elif self.rate == math.inf:
-            self.rate = max(_LEAST_FIRST, _FIRST * len(self._recent) / _RECENT)
+            accepted = sum(amount for _, amount in self._recent)
+            self.rate = max(self._least, _FIRST * accepted / _RECENT) or math.inf
         else:
-            self.rate = max(_LEAST, _LOWER * self.rate)
-        refusals.append((now, self._accepted))
+            self.rate = max(self._least, _LOWER * self.rate)
+        refusals.append((now, self._accepted, self._requests))
         self._credit, self._at, self._refused_at = 0.0, now, now
 
     def __repr__(self) -> str:
         return f"<Pace {self.rate:.3g}/s>"
 
+    @property
+    def _most(self) -> float:
+        return max(1.0, self.rate * _BURST)
+
     def _drop_old(self, now: float) -> None:
-        while self._recent and self._recent[0] < now - _RECENT:
+        while self._recent and self._recent[0][0] < now - _RECENT:
             self._recent.popleft()

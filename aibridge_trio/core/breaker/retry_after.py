@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from email.utils import parsedate_tz
 from typing import NamedTuple
 
+from aibridge_trio.core.quota import Left
 from aibridge_trio.http import headers as h
 
 # Parses the value of a reset header: (value, unix time now) → seconds from now, None if malformed.
@@ -31,11 +32,12 @@ _TIMESTAMP = re.compile(
 class QuotaHeaders(NamedTuple):
     """The names of a provider's quota headers.
 
-    `remaining` matches the name of the header with the rest of a quota; its group is the quota's name. `reset` is
-    the name of that quota's reset header, with `*` for the quota's name; `read` parses its value.
+    `remaining` matches the name of the header with the rest of a quota; its group is the quota's name. `limit` and
+    `reset` are the names of that quota's other headers, with `*` for the quota's name; `read` parses the reset.
     """
 
     remaining: re.Pattern[bytes]
+    limit: bytes
     reset: bytes
     read: Reset
 
@@ -50,6 +52,20 @@ def from_headers(headers: h.Headers, quotas: QuotaHeaders | None, wall: float) -
     now = _date(names.get(b"date", "")) or wall
     hints = [seconds for seconds in _hints(names, quotas, now) if seconds > 0]
     return min(max(hints), _LONGEST) if hints else None
+
+
+def quotas_left(headers: h.Headers, quotas: QuotaHeaders, wall: float) -> list[Left]:
+    """Return what the headers of an answer tell of quotas, without malformed ones; `wall` is the unix time."""
+    names = {name.lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
+    found = []
+    for name, value in names.items():
+        if match := quotas.remaining.fullmatch(name):
+            remaining = _number(value)
+            limit = _number(names.get(quotas.limit.replace(b"*", match[1]), ""))
+            reset = quotas.read(names.get(quotas.reset.replace(b"*", match[1]), ""), wall)
+            if remaining is not None and limit is not None and reset is not None:
+                found.append(Left(match[1].decode("ascii"), int(limit), int(remaining), max(0.0, reset)))
+    return found
 
 
 def _hints(names: dict[bytes, str], quotas: QuotaHeaders | None, now: float) -> Iterator[float]:

@@ -11,6 +11,7 @@ from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD, AdaptiveLimiter
 from aibridge_trio.core.breaker import retry_after
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES, TOO_MANY_REQUESTS
 from aibridge_trio.errors import Phase, QueueTimeout
+from aibridge_trio.providers.quota_headers import QUOTAS
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario.settings import Values
@@ -68,6 +69,9 @@ class Adaptive(Policy):
 
     def head(self, call: Call, headers: Headers) -> None:
         """Learn what is left of a quota."""
+        self._provider(call).limiter.told(
+            _entry(call), retry_after.quotas_left(list(headers), QUOTAS["openai"], 0.0), self._clock.now
+        )
 
     def first_token(self, call: Call) -> None:
         """Pass the first token on."""

@@ -14,8 +14,8 @@ def test_without_a_refusal_there_is_no_pace() -> None:
     """A quiet quota costs nothing."""
     pace = Pace()
     pace.advance(5.0)
-    assert pace.ready()
-    assert pace.next_due(5.0) == math.inf
+    assert pace.wait() == 0.0
+    assert pace.rate == math.inf
 
 
 @pytest.mark.parametrize("rate", [0.5, 2.0, 25.0])
@@ -25,8 +25,8 @@ def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> N
     accepted = refused = 0
     while now < 600:
         pace.advance(now)
-        if not pace.ready():
-            now = pace.next_due(now)
+        if wait := pace.wait():
+            now += wait
             continue
         pace.sent()
         if bucket.wait(1, now):

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.breaker.retry_after import duration, from_headers, timestamp
+from aibridge_trio.core.breaker.retry_after import duration, from_headers, quotas_left, timestamp
+from aibridge_trio.core.quota import Left
 from aibridge_trio.providers.quota_headers import QUOTAS
 
 WALL = 1_795_683_600.0  # 2026-11-26T09:00:00Z
@@ -145,3 +146,23 @@ def test_whatever_a_provider_sends(headers: list[tuple[bytes, bytes]], quotas: o
     """Nothing raises, and a hint is positive and at most a year."""
     found = from_headers(headers, quotas, wall)  # type: ignore[arg-type]
     assert found is None or 0 < found <= 365 * 86400
+
+
+def test_what_is_left_of_quotas_is_read_from_both_dialects_and_malformed_ones_are_left_out() -> None:
+    """Durations of OpenAI, times of Anthropic."""
+    openai = [
+        (b"x-ratelimit-limit-requests", b"500"),
+        (b"X-RateLimit-Remaining-Requests", b"3"),
+        (b"x-ratelimit-reset-requests", b"6m0s"),
+        (b"x-ratelimit-limit-tokens", b"many"),
+        (b"x-ratelimit-remaining-tokens", b"3"),
+        (b"x-ratelimit-reset-tokens", b"1s"),
+    ]
+    assert quotas_left(openai, QUOTAS["openai"], 0.0) == [Left("requests", 500, 3, 360.0)]
+    anthropic = [
+        (b"anthropic-ratelimit-tokens-limit", b"40000"),
+        (b"anthropic-ratelimit-tokens-remaining", b"1000"),
+        (b"anthropic-ratelimit-tokens-reset", b"1970-01-01T00:00:30Z"),
+        (b"anthropic-ratelimit-requests-remaining", b"1"),
+    ]
+    assert quotas_left(anthropic, QUOTAS["anthropic"], 10.0) == [Left("tokens", 40_000, 1000, 20.0)]

@@ -1,0 +1,133 @@
+"""The quotas of one credential, of requests and of tokens: learned from refusals, or told in headers.
+
+1. Refusals set a pace (pace.py): of tokens, if it is the large requests that are refused, else of requests.
+2. A refusal holds back all requests for as long as the provider asks; of tokens, all that are as large: smaller
+   ones may still fit.
+3. What headers tell of a quota holds requests back before it is spent. It is believed while it is recent: what
+   remained, less what was sent since, and what a sixtieth of the limit refills each second.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from aibridge_trio.core.adaptive.entry import Pushback
+from aibridge_trio.core.adaptive.pace import Pace
+from aibridge_trio.core.quota import Left
+
+# The longest wait that a provider's hint causes (seconds), and what is added to it at random.
+_LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
+# Refused requests that are so much larger than accepted ones show a quota of tokens.
+_LARGER = 1.5
+# The least pace of requests (per second).
+_LEAST_REQUESTS = 0.1
+# How fast the means of sizes follow.
+_FOLLOW = 0.1
+# What a header tells is believed for so many seconds.
+_BELIEVED = 60.0
+_MINUTE = 60.0
+# A rounding error must not delay a request by another timer (seconds).
+_EPSILON = 1e-6
+_REQUESTS = "requests"
+
+
+class _Told:
+    """What a header told of one quota, and what was sent since."""
+
+    __slots__ = ("at", "left", "sent")
+
+    def __init__(self, left: Left, at: float) -> None:
+        self.left = left
+        self.at = at
+        self.sent = 0.0
+
+    def wait(self, amount: float, now: float) -> float:
+        """Return the seconds until there is enough for an amount, 0 if there is or if it is not known any more."""
+        if now - self.at > _BELIEVED:
+            return 0.0
+        rate = self.left.limit / _MINUTE
+        lacking = amount - (self.left.remaining - self.sent + rate * (now - self.at))
+        return min(lacking / rate, self.left.reset + _BELIEVED) + _EPSILON if lacking > 0 else 0.0
+
+
+class Quotas:
+    """The quotas of one credential; `size` is a request's tokens, estimated, 0 for unknown."""
+
+    def __init__(self) -> None:
+        self.requests = Pace(_LEAST_REQUESTS)
+        self.tokens = Pace()
+        self._told: dict[str, _Told] = {}
+        self._accepted_size = self._refused_size = 0.0
+        self._held_back_until = -math.inf
+        self._held_back_size = math.inf
+
+    @property
+    def by_tokens(self) -> bool:
+        """Whether the refusals look like those of a quota of tokens."""
+        return self._refused_size > _LARGER * self._accepted_size
+
+    @property
+    def pace(self) -> float:
+        """The learned pace, in requests or tokens a second; infinity for none."""
+        return self.tokens.rate if self.by_tokens else self.requests.rate
+
+    def advance(self, now: float) -> None:
+        """Let time pass."""
+        self.requests.advance(now)
+        self.tokens.advance(now)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until a request of any size may go up, 0 if one may now."""
+        wait = 0.0 if self.by_tokens else max(self.requests.wait(), self._held_back_until - now)
+        told = self._told.get(_REQUESTS)
+        return max(wait, told.wait(1.0, now)) if told else wait
+
+    def wait_for(self, size: float, now: float) -> float:
+        """Return the seconds until a request of this size may go up, as far as that depends on its size."""
+        wait = 0.0
+        if self.by_tokens:
+            wait = self.tokens.wait(size)
+            if size >= self._held_back_size:
+                wait = max(wait, self._held_back_until - now)
+        for name, told in self._told.items():
+            if name != _REQUESTS:
+                wait = max(wait, told.wait(size, now))
+        return wait
+
+    def sent(self, size: float) -> None:
+        """Charge a request that goes up."""
+        self.requests.sent()
+        self.tokens.sent(size)
+        for name, told in self._told.items():
+            told.sent += 1.0 if name == _REQUESTS else size
+
+    def accepted(self, size: float, now: float) -> None:
+        """Count a request that was accepted."""
+        self.requests.accepted(now)
+        self.tokens.accepted(now, size)
+        self._accepted_size += (size - self._accepted_size) * _FOLLOW
+
+    def refused(self, pushback: Pushback, size: float, sent_at: float, now: float, chance: float) -> None:
+        """Learn from a refusal; `chance` is a random number, 0 to 1."""
+        self._refused_size += (size - self._refused_size) * (_FOLLOW if self._refused_size else 1.0)
+        self.requests.refused(sent_at, now)
+        self.tokens.refused(sent_at, now)
+        if pushback.retry_after:
+            seconds = min(pushback.retry_after, _LONGEST_HINT) * (1 + _HINT_JITTER * chance)
+            over = now >= self._held_back_until
+            self._held_back_size = size if over else min(size, self._held_back_size)
+            self._held_back_until = max(self._held_back_until, now + seconds)
+
+    def told(self, quotas: Iterable[Left], now: float) -> None:
+        """Take what an answer tells of the quotas."""
+        for left in quotas:
+            if left.limit > 0:
+                self._told[left.name] = _Told(left, now)
+
+    def forget(self) -> None:
+        """Forget the paces."""
+        self.requests.rate = self.tokens.rate = math.inf
+
+    def __repr__(self) -> str:
+        return f"<Quotas {self.requests!r} {self.tokens!r}>"

@@ -1,0 +1,73 @@
+"""The quotas of one credential."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from aibridge_trio.core.adaptive.entry import Pushback
+from aibridge_trio.core.adaptive.quotas import Quotas
+from aibridge_trio.core.quota import Left, Quota
+from aibridge_trio.core.quota import Quotas as Buckets
+
+_429 = Pushback("429", quota=True, retry_after=10.0)
+
+
+def test_a_refused_request_holds_back_those_that_are_as_large_for_as_long_as_it_says() -> None:
+    """Smaller ones may still fit."""
+    quotas = Quotas()
+    quotas.refused(_429, 50_000.0, 0.0, 1.0, 0.0)
+    assert quotas.wait_for(50_000.0, 2.0) == 9.0
+    assert quotas.wait_for(2_000.0, 2.0) == 0.0
+    quotas.refused(_429, 2_000.0, 2.0, 3.0, 0.0)
+    assert quotas.wait_for(2_000.0, 4.0) == 9.0
+    assert quotas.wait_for(50_000.0, 14.0) == 0.0
+
+
+def test_what_headers_tell_holds_back_before_it_is_spent() -> None:
+    """What was sent since is taken off, and what is refilled is added."""
+    quotas = Quotas()
+    quotas.told([Left("requests", 60, 2, 1.0), Left("tokens", 60_000, 5_000, 5.0)], 0.0)
+    assert quotas.wait(0.0) == 0.0
+    assert quotas.wait_for(5_000.0, 0.0) == 0.0
+    quotas.sent(4_000.0)
+    assert quotas.wait_for(2_000.0, 0.0) == pytest.approx(1.0, abs=0.01)
+    quotas.sent(0.0)
+    assert quotas.wait(0.0) == pytest.approx(1.0, abs=0.01)
+    assert quotas.wait(1.1) == 0.0
+    assert quotas.wait_for(60_000.0, 61.0) == 0.0  # it is too old to be believed
+
+
+def test_absurd_headers_hold_nothing_back() -> None:
+    """A limit of nothing is none."""
+    quotas = Quotas()
+    quotas.told([Left("requests", 0, 0, 1e9), Left("tokens", 0, 0, 0.0)], 0.0)
+    assert quotas.wait(0.0) == 0.0
+    assert quotas.wait_for(1e9, 0.0) == 0.0
+
+
+def test_requests_of_many_sizes_are_paced_by_their_tokens() -> None:
+    """Nothing told but refusals: the quota of ten minutes is used, and little is refused."""
+    quotas, random, now = Quotas(), Random(3), 0.0
+    buckets: Buckets[None] = Buckets(0, 600_000, 20.0)
+    bucket: Quota = buckets.of(None, 0.0)
+    accepted = refused = tokens = 0
+    while now < 600:
+        now += 0.25
+        quotas.advance(now)
+        size = 60_000 if random.random() < 1 / 3 else 2_000
+        if quotas.wait(now) or quotas.wait_for(size, now):
+            continue
+        quotas.sent(size)
+        wait = bucket.take(size, now).wait
+        if wait:
+            quotas.refused(Pushback("429", quota=True, retry_after=wait), size, now, now, 0.0)
+            refused += 1
+        else:
+            quotas.accepted(size, now)
+            accepted += 1
+            tokens += size
+    assert quotas.by_tokens
+    assert tokens > 0.9 * 6_000_000
+    assert refused < 0.1 * accepted
