@@ -31,7 +31,7 @@ _EPSILON = 1e-6
 class Pace:
     """Paces starts at the rate of a quota, once it has refused one; `rate` is per second.
 
-    An amount is 1 for a quota of requests, and a request's tokens for a quota of tokens. `least` is the least pace.
+    An amount is 1 for a quota of requests, and the number of tokens for one of tokens. `least` is the least pace.
     """
 
     def __init__(self, least: float = 0.0) -> None:

@@ -158,5 +158,5 @@ def test_everything_is_forgotten_after_ten_minutes_without_a_pushback() -> None:
         calm.accepted(level, 0.0, now)
         active.append(calm.active)
     assert active == [True, True, False]
-    assert (calm.window, calm.bound.value, calm.pace.rate) == (math.inf, math.inf, math.inf)
+    assert (calm.window, calm.bound.value, calm.quotas.pace) == (math.inf, math.inf, math.inf)
     assert calm.next_due(601.1) == math.inf
