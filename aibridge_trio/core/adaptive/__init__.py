@@ -31,4 +31,5 @@ line.py           the held requests: turns go round by caller
 resend_budget.py  how many requests may be sent again
 comeback.py       when a rejected request should come back
 limiter.py        the limiter: all of the above composed
+words.py          what the limiter has learned, as text
 """

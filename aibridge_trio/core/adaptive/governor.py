@@ -47,12 +47,14 @@ _FEWEST_LEVELS = 4
 class GovernorStats:
     """What a governor has learned; infinity for no limit, None for nothing yet.
 
-    `bound` and `window` are in requests, `pace` is in requests a second, or in tokens if `by_tokens`; `background`
-    is a share. `outage` tells
-    whether one is under way, and `resumes_in` the seconds until the next start may go up. The last pushback is
-    described by its `cause`, its `level` and its age `ago` in seconds.
+    `level` is how many requests are at the provider, and `starts` how many of them wait for their answer to begin.
+    Unless `active` no pushback has come of late, and no quota is nearly spent. `bound` and `window` are in requests,
+    `pace` is in requests a second, or in tokens if `by_tokens`; `background` is a share. `outage` tells whether one
+    is under way, and `resumes_in` the seconds until the next start may go up. The last pushback is described by its
+    `cause`, its `level` and its age `ago` in seconds.
     """
 
+    active: bool
     level: int
     starts: int
     bound: float
@@ -203,6 +205,7 @@ class Governor:
     def statistics(self, now: float) -> GovernorStats:
         """Return what has been learned."""
         return GovernorStats(
+            active=self.active,
             level=self.level,
             starts=self.starts,
             bound=self.bound.value,
@@ -211,7 +214,7 @@ class Governor:
             by_tokens=self.quotas.by_tokens,
             background=self.evidence.background,
             outage=self.outage,
-            resumes_in=max(0.0, self.resumes_at - now),
+            resumes_in=max(0.0, self.resumes_at - now, self.quotas.wait(now)),
             cause=self._last.cause if self._last else None,
             cause_level=self._last_level,
             ago=now - self._last_at,
