@@ -24,6 +24,7 @@ from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.gateway import Gateway
 from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
 from aibridge_trio.process.core_dumps import forbid_core_dumps
@@ -62,7 +63,9 @@ class Bridge:
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self.router = configured(settings, transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning)
-        share_limits(self.admission.limiter, (each.adaptive for each in self.router if each.adaptive))
+        lines = [backend.adaptive for backend in self.router if backend.adaptive]
+        share_limits(self.admission.limiter, lines)
+        self._limit_changes = LimitChanges(lines, publish)
         circuits = [backend.circuits for backend in self.router]
         self.counters = Counters(
             (backend.provider for backend in self.router),
@@ -72,7 +75,7 @@ class Bridge:
         bounds = {"callers": caller_connection_limit(settings, warn), "admin": admin_connection_limit(warn)}
         opened = {name: each.statistics for name, each in bounds.items()}
         self.metrics = Metrics(
-            self.counters, self.admission.statistics, circuits, lambda: self.log.dropped, opened
+            self.counters, self.admission.statistics, circuits, lambda: self.log.dropped, opened, lines=lines
         )
         self.status = Status(
             lifecycle=self.lifecycle,
@@ -176,6 +179,7 @@ class Bridge:
                 if self._poller:
                     timers.start_soon(self._poller.run)
                 timers.start_soon(self.admission.run)
+                timers.start_soon(self._limit_changes.run)
                 for backend in self.router:
                     timers.start_soon(backend.circuits.run)
                     timers.start_soon(backend.upstream.run)

@@ -29,6 +29,8 @@ HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
 # Why a request was sent again: no connection, a status, or an overload event before a stream's content.
 PushbackCause = Literal["refused", "429", "503", "529", "overload"]
 PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
+# What an adaptive limiter has learned: nothing that limits, a bound or a pace, or that there is an outage.
+Limitation = Literal["unlimited", "limited", "outage"]
 AdminRefusal = Literal["host", "origin", "token"]
 # The innermost frames of a bug that are kept: endless recursion has a thousand.
 _FRAMES = 30
@@ -132,6 +134,16 @@ class SentAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitChanged:
+    """What a provider's adaptive limiter has learned limits its requests, or no longer does; `because` is text."""
+
+    provider: str
+    source: Limitation
+    target: Limitation
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class WouldReject:
     """A protection in shadow would have rejected a request."""
 
@@ -226,6 +238,7 @@ Event = (
     | Waited
     | Held
     | SentAgain
+    | LimitChanged
     | WouldReject
     | LifecycleChanged
     | Bug

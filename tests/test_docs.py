@@ -169,7 +169,9 @@ def test_every_protections_status_field_is_reported() -> None:
     schema = json.loads((ROOT / "docs" / "status.schema.json").read_text())
     top, defs = schema["properties"], schema["$defs"]
     fields = {"shadow", "would_reject", "rejects"}
-    for part in (*(top[name] for name in ("concurrency", "queue", "rate_limit")), defs["breaker"], defs["scope"]):
+    adaptive = defs["adaptive"], *(defs["adaptive"]["properties"][name] for name in ("pushback", "holds"))
+    limits = (top[name] for name in ("concurrency", "queue", "rate_limit"))
+    for part in (*limits, defs["breaker"], defs["scope"], *adaptive):
         fields |= set(part["properties"])
     fields |= set(defs["credentials"]["properties"])
     pages = "\n".join(page.read_text() for page in PROTECTION_PAGES)

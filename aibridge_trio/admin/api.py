@@ -19,6 +19,7 @@ from aibridge_trio.events import (
     Event,
     Handlers,
     LifecycleChanged,
+    LimitChanged,
     Overridden,
     Publish,
     Transitioned,
@@ -77,7 +78,9 @@ class Admin:
         self._host = host.lower()
         self._token = token
         self._changed = trio.Event()
-        self.handlers: Handlers = dict.fromkeys((Transitioned, Overridden, LifecycleChanged), self._wake)
+        self.handlers: Handlers = dict.fromkeys(
+            (Transitioned, Overridden, LimitChanged, LifecycleChanged), self._wake
+        )
 
     def _wake(self, _event: Event) -> None:
         """Make each /status/stream send an event at once."""

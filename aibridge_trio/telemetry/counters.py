@@ -14,7 +14,9 @@ from aibridge_trio.core.inspection.usage import TYPES
 from aibridge_trio.errors import PHASES, REASONS
 from aibridge_trio.events import (
     ADMIN_REFUSALS,
+    HOLD_OUTCOMES,
     OUTCOMES,
+    PUSHBACK_CAUSES,
     AdminRefused,
     Answered,
     Bug,
@@ -22,7 +24,9 @@ from aibridge_trio.events import (
     Finished,
     FirstByte,
     Handlers,
+    Held,
     Judged,
+    SentAgain,
     Started,
     Transitioned,
     Waited,
@@ -85,6 +89,8 @@ class Counters:
         self.rejects = _zeros(REASONS)
         self.would_rejects = _zeros(PROTECTIONS.values())
         self.waits = {(outcome,): Histogram() for outcome in OUTCOMES}
+        self.holds = {(name, outcome): Histogram() for name in names for outcome in HOLD_OUTCOMES}
+        self.sent_again = _zeros((name, cause) for name in names for cause in PUSHBACK_CAUSES)
         self.refusals = _zeros(names)  # by an open or half-open breaker
         self.in_flight = _zeros(names)
         self.responses = _zeros((name, status) for name in names for status in _UPSTREAM_STATUSES)
@@ -110,6 +116,8 @@ class Counters:
             Judged: self._judged,
             Transitioned: self._transitioned,
             Waited: self._waited,
+            Held: self._held,
+            SentAgain: self._sent_again,
             WouldReject: self._would_reject,
             Finished: self._finished,
             AdminRefused: self._admin_refused,
@@ -143,6 +151,12 @@ class Counters:
 
     def _waited(self, event: Waited) -> None:
         self.waits[event.outcome,].observe(event.seconds)
+
+    def _held(self, event: Held) -> None:
+        self.holds[event.provider, event.outcome].observe(event.seconds)
+
+    def _sent_again(self, event: SentAgain) -> None:
+        self.sent_again[event.provider, event.cause] += 1
 
     def _would_reject(self, event: WouldReject) -> None:
         self.would_rejects[event.reason] += 1

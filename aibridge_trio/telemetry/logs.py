@@ -1,4 +1,4 @@
-"""Writes log lines to stderr: one per request, breaker transition, start, drain and override.
+"""Writes log lines to stderr: one per request, breaker transition, learned limit, start, drain and override.
 
 A line never contains a body or a credential. The format is JSON, or logfmt for people: `key=value`, with ambiguous
 values in quotes, so that no caller can forge a field.
@@ -27,6 +27,7 @@ from aibridge_trio.events import (
     Finished,
     Handlers,
     LifecycleChanged,
+    LimitChanged,
     Overridden,
     Transitioned,
 )
@@ -69,6 +70,7 @@ class Log:
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
+            LimitChanged: self._limit_changed,
             AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
             Bug: self._bug,
@@ -85,6 +87,10 @@ class Log:
 
     def _overridden(self, event: Overridden) -> None:
         self._line("warning", "override", {"provider": event.provider, "mode": event.mode, "peer": event.peer})
+
+    def _limit_changed(self, event: LimitChanged) -> None:
+        change = {"provider": event.provider, "from": event.source, "to": event.target, "because": event.because}
+        self._line("warning" if event.target == "outage" else "info", "adaptive", change)
 
     def _admin_refused(self, event: AdminRefused, count: int) -> None:
         self._line("warning", "admin", {"refused": event.cause, "peer": event.peer, "count": count})
@@ -161,6 +167,8 @@ def _request(event: Finished) -> dict[str, Any]:
         "duration_s": None if event.duration is None else round(event.duration, 4),
         "first_byte_s": None if event.first_byte is None else round(event.first_byte, 4),
         "queue_s": round(event.queued, 4),
+        "held_s": round(event.held, 4),
+        "sent_again": event.sent_again,
         "total_s": round(event.total, 4),
         "bytes_in": event.bytes_in,
         "bytes_out": event.bytes_out,

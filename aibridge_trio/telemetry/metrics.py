@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from aibridge_trio import __version__
+from aibridge_trio.core.adaptive.limiter import AdaptiveStats
+from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.admission import AdmissionStats
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.server.connection_limit import ConnectionStats
@@ -33,6 +35,8 @@ class Metrics:
         circuits: Iterable[ProviderCircuits] = (),
         lines_dropped: Callable[[], int] = lambda: 0,
         listeners: Mapping[str, Callable[[], ConnectionStats]] = MappingProxyType({}),
+        *,
+        lines: Iterable[AdaptiveLine] = (),
     ) -> None:
         self._lines_dropped = lines_dropped
         self._counters = counters
@@ -40,6 +44,7 @@ class Metrics:
         self._admission = admission
         self._exposition = Exposition()
         self._listeners = listeners
+        self._lines = tuple(lines)
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus text."""
@@ -64,6 +69,7 @@ class Metrics:
             _singles(counters.refusals),
         )
         yield from self._breaker_details()
+        yield from self._adaptive()
         yield from self._connections()
         yield _counter(
             "rejects", "Responses that the bridge made itself.", ("reason",), _singles(counters.rejects)
@@ -179,6 +185,47 @@ class Metrics:
             "Cooldowns of callers' keys.",
             ("provider",),
             {name: keys.total for name, keys in resting.items()},
+        )
+
+    def _adaptive(self) -> Iterator[Family]:
+        """Yield the families of the adaptive limiters; without them they have no children."""
+        counters = self._counters
+        found = {(line.provider,): line.limiter.statistics(line.clock()) for line in self._lines}
+        gauges: tuple[tuple[str, str, Callable[[AdaptiveStats], float]], ...] = (
+            ("bound", "Learned limit of requests in flight, +Inf without.", lambda now: now.governor.bound),
+            ("window", "Learned limit of requests whose answer has not begun.", lambda now: now.governor.window),
+            ("pace", "Learned rate of a quota in requests per second.", lambda now: now.governor.pace),
+            ("outage", "1 during an outage of the provider.", lambda now: now.governor.outage),
+            ("held", "Requests that are held.", lambda now: now.held),
+            ("held_callers", "Callers with held requests.", lambda now: now.callers),
+            ("resend_budget", "Requests that may be sent again now.", lambda now: now.budget),
+        )
+        for name, text, value in gauges:
+            children = {provider: value(stats) for provider, stats in found.items()}
+            yield _gauge(f"adaptive_{name}", text, ("provider",), children)
+        yield _counter(
+            "adaptive_pushbacks",
+            "Requests that the provider pushed back.",
+            ("provider",),
+            {provider: stats.pushbacks for provider, stats in found.items()},
+        )
+        yield _counter(
+            "adaptive_unfunded",
+            "Pushbacks that went to the caller for want of budget.",
+            ("provider",),
+            {provider: stats.unfunded for provider, stats in found.items()},
+        )
+        yield _counter(
+            "adaptive_sent_again",
+            "Requests that were sent again, by what pushed them back.",
+            ("provider", "cause"),
+            {pair: count for pair, count in counters.sent_again.items() if pair[:1] in found},
+        )
+        yield _histogram(
+            "adaptive_hold_seconds",
+            "Time that requests were held, by how that ended.",
+            ("provider", "outcome"),
+            {pair: holds for pair, holds in counters.holds.items() if pair[:1] in found},
         )
 
 

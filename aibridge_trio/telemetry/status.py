@@ -11,20 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from aibridge_trio import __version__
-from aibridge_trio.core.breaker import key_cooldowns
-from aibridge_trio.core.breaker.breaker import BreakerStats
-from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.core.inspection.usage import TYPES
-from aibridge_trio.errors import PHASES
-from aibridge_trio.events import Finished, FirstByte, Handlers, LifecycleChanged, Overridden, Started, Transitioned
+from aibridge_trio.events import (
+    Finished,
+    FirstByte,
+    Handlers,
+    LifecycleChanged,
+    LimitChanged,
+    Overridden,
+    Started,
+    Transitioned,
+)
 from aibridge_trio.gateway import admission as admissions
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.routing import Backend, Router
 from aibridge_trio.server import connection_limit
-from aibridge_trio.telemetry.counters import Counters, Histogram
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.provider_health import ProviderHealth
+from aibridge_trio.telemetry.provider_status import ProviderStatus, distribution, keyed, rounded
 
 SCHEMA = 1
 # Callers that are counted; beyond that the longest idle one is removed, so that memory is bounded.
@@ -73,18 +78,21 @@ class Status:
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
         self._events: deque[dict[str, Any]] = deque(maxlen=_SHOWN_EVENTS)
         self._health = ProviderHealth(clock)
+        self._providers = ProviderStatus(counters, self._health, clock)
         self.handlers: Handlers = {
             Started: self._started,
             FirstByte: self._health.first_byte,
             Finished: self._finished,
             Transitioned: self._transitioned,
             Overridden: self._overridden,
+            LimitChanged: self._limit_changed,
             LifecycleChanged: self._lived,
         }
 
     def document(self) -> dict[str, Any]:
         """Return the document as JSON types."""
         admission = self._admission.statistics()
+        limit = admission.limits.per_provider
         busiest = sorted(self._callers.values(), key=lambda tally: tally.requests, reverse=True)
         return {
             "schema": SCHEMA,
@@ -106,7 +114,7 @@ class Status:
             "rejects": dict(self._counters.rejects),
             "shadow": list(self._shadow),
             "would_reject": dict(self._counters.would_rejects),
-            "providers": [self._provider(backend) for backend in self._router],
+            "providers": [self._providers.document(backend, limit) for backend in self._router],
             "callers": [
                 {
                     "hint": tally.hint,
@@ -121,45 +129,7 @@ class Status:
 
     def breaker(self, backend: Backend) -> dict[str, Any]:
         """Return the document's part about one backend's breaker."""
-        circuits = backend.circuits
-        breaker = circuits.statistics()
-        name, counters = backend.name, self._counters
-        policy = circuits.rules.policy
-        return {
-            "enabled": circuits.enabled,
-            "mode": breaker.mode,
-            **self._state(name, None, breaker),
-            "threshold": policy.threshold if policy else None,
-            "failure_share": policy.failure_share if policy else None,
-            "max_probes": policy.max_probes if policy else None,
-            "rejects": counters.refusals[name],
-            "verdicts": {verdict: counters.verdicts[name, verdict] for verdict in Verdict},
-            "scope": circuits.rules.scope,
-            "scopes": [
-                {
-                    "name": scope,
-                    **self._state(name, scope, circuit.statistics()),
-                    "rejects": counters.scope_refusals[name, scope],
-                }
-                for scope, circuit in circuits.by_scope().items()
-            ],
-            "credentials": _resting(circuits.key_cooldowns()),
-        }
-
-    def _state(self, provider: str, scope: str | None, breaker: BreakerStats) -> dict[str, Any]:
-        return {
-            "state": breaker.state,
-            "since_s": round(max(0.0, self._clock() - breaker.since), 3),
-            "cooldown_left_s": _rounded(breaker.cooldown_left),
-            "cooldown_s": _rounded(breaker.cooldown),
-            "failures_in_window": breaker.failures_in_window,
-            "failure_share_in_window": _rounded(breaker.failure_share),
-            "probes": breaker.probes,
-            "trips": breaker.trips,
-            "in_a_row": breaker.in_a_row,
-            "share": round(breaker.share, 3),
-            "because": self._health.because(provider, scope, breaker.state),
-        }
+        return self._providers.breaker(backend)
 
     def _queue(self, admission: admissions.AdmissionStats) -> dict[str, Any]:
         queue, limits, counters = admission.queue, admission.limits, self._counters
@@ -170,42 +140,20 @@ class Status:
             "timeout_s": limits.queue_timeout,
             "waiting": queue.waiting,
             "callers": queue.callers,
-            "pace_per_s": _rounded(queue.pace),
+            "pace_per_s": rounded(queue.pace),
             "served": count["served"],
             "full": counters.rejects["queue_full"],
             "timed_out": count["timed_out"],
             "hopeless": counters.rejects["queue_deadline"],
             "left": count["left"],
-            "wait_s": _distribution(served),
-        }
-
-    def _provider(self, backend: Backend) -> dict[str, Any]:
-        name, counters = backend.name, self._counters
-        unanswered, unanswered_for = self._health.unanswered(name)
-        responses = {status: count for (provider, status), count in counters.responses.items() if provider == name}
-        return {
-            "name": name,
-            "type": backend.provider.name,
-            "in_flight": counters.in_flight[name],
-            "unanswered": unanswered,
-            "unanswered_for_s": _rounded(unanswered_for),
-            "limit": self._admission.statistics().limits.per_provider,
-            "breaker": self.breaker(backend),
-            "upstream": {
-                "responses": _keyed(responses),
-                "errors": {phase: counters.errors[name, phase] for phase in PHASES},
-            },
-            "ttfb_s": _distribution(_of_provider(name, counters.first_bytes)),
-            "tokens": {kind: counters.tokens[name, kind] for kind in TYPES},
-            "duration_s": _distribution(_of_provider(name, counters.durations)),
-            "total_s": _distribution(_of_provider(name, counters.totals)),
+            "wait_s": distribution(served),
         }
 
     def _by_status(self) -> dict[str, int]:
         counts: Counter[int] = Counter()
         for (_, _, status), count in self._counters.requests.items():
             counts[status] += count
-        return _keyed(counts)
+        return keyed(counts)
 
     def _started(self, event: Started) -> None:
         self._tally(event.caller).in_flight += 1
@@ -232,6 +180,15 @@ class Status:
 
     def _overridden(self, event: Overridden) -> None:
         self._record("override", provider=event.provider, target=event.mode, because="operator")
+
+    def _limit_changed(self, event: LimitChanged) -> None:
+        self._record(
+            "adaptive",
+            provider=event.provider,
+            source=event.source,
+            target=event.target,
+            because=event.because,
+        )
 
     def _lived(self, event: LifecycleChanged) -> None:
         self._record(event.what, because=event.detail)
@@ -268,32 +225,3 @@ class Status:
                 "because": because,
             }
         )
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 3)
-
-
-def _of_provider(name: str, histograms: Mapping[tuple[str, str], Histogram]) -> Histogram:
-    """Return the sum of a provider's histograms over its routes."""
-    every = Histogram()
-    for (provider, _), histogram in histograms.items():
-        if provider == name:
-            every.add(histogram)
-    return every
-
-
-def _distribution(histogram: Histogram) -> dict[str, Any]:
-    buckets = {str(bound): count for bound, count in histogram.cumulative()}
-    return {"buckets": buckets, "sum": round(histogram.sum, 6), "count": histogram.count}
-
-
-def _resting(keys: key_cooldowns.KeyCooldownStats | None) -> dict[str, Any] | None:
-    if keys is None:
-        return None
-    shown = [{"hint": key.hint, "left_s": round(key.remaining, 3)} for key in keys.latest]
-    return {"resting": keys.resting, "total": keys.total, "evictions": keys.evictions, "callers": shown}
-
-
-def _keyed(counts: Mapping[int, int]) -> dict[str, int]:
-    return {str(status): count for status, count in sorted(counts.items()) if count}

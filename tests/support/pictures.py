@@ -131,6 +131,7 @@ def a_provider(name: str, answered: int, typical: float = 0.4, **changes: Any) -
         "unanswered_for_s": None,
         "limit": 0,
         "breaker": a_breaker(verdicts={"success": answered - overloaded, "failure": failed, "neutral": 0}),
+        "adaptive": None,
         "upstream": {
             "responses": {status: count for status, count in responses.items() if count},
             "errors": {"connect": 0, "head": answered // 9000, "stream": 0},
@@ -410,7 +411,7 @@ def older(document: Said) -> None:
     del document["queue"], document["shadow"], document["would_reject"]
     del document["concurrency"]["per_caller"], document["concurrency"]["per_provider"]
     for provider in document["providers"]:
-        del provider["limit"], provider["unanswered"], provider["unanswered_for_s"]
+        del provider["limit"], provider["unanswered"], provider["unanswered_for_s"], provider["adaptive"]
         for name in (
             "because",
             "cooldown_s",

@@ -7,7 +7,21 @@ from hypothesis import strategies as st
 from aibridge_trio.core.breaker.breaker import State
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.errors import PHASES, REASONS
-from aibridge_trio.events import KINDS, AdminRefused, Answered, Bug, Event, Faulted, Judged, Transitioned, Waited
+from aibridge_trio.events import (
+    HOLD_OUTCOMES,
+    KINDS,
+    PUSHBACK_CAUSES,
+    AdminRefused,
+    Answered,
+    Bug,
+    Event,
+    Faulted,
+    Held,
+    Judged,
+    SentAgain,
+    Transitioned,
+    Waited,
+)
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
 
@@ -60,6 +74,8 @@ def test_every_known_key_starts_at_0() -> None:
     counters = Counters([OPENAI], SCOPES)
     assert dict(counters.rejects) == dict.fromkeys(REASONS, 0)
     assert dict(counters.errors) == {("openai", phase): 0 for phase in PHASES}
+    assert dict(counters.sent_again) == {("openai", cause): 0 for cause in PUSHBACK_CAUSES}
+    assert counters.holds.keys() == {("openai", outcome) for outcome in HOLD_OUTCOMES}
     assert dict(counters.verdicts) == {("openai", verdict): 0 for verdict in Verdict}
     assert {route for _, route in counters.durations} == {route.pattern for route in OPENAI.routes}
     assert ("none", "other", 404) in counters.requests
@@ -76,6 +92,8 @@ def test_each_event_is_counted_under_its_own_key() -> None:
         Faulted("openai", "connect"),
         Judged("openai", Verdict.SUCCESS),
         Waited("openai", 0.02, "served"),
+        Held("openai", 0.02, "sent"),
+        SentAgain("openai", "529"),
         AdminRefused("token", None),
         Bug("here"),
     )
@@ -83,6 +101,8 @@ def test_each_event_is_counted_under_its_own_key() -> None:
     assert +counters.errors == {("openai", "connect"): 1}
     assert +counters.verdicts == {("openai", Verdict.SUCCESS): 1}
     assert {key: each.count for key, each in counters.waits.items() if each.count} == {("served",): 1}
+    assert {key: each.count for key, each in counters.holds.items() if each.count} == {("openai", "sent"): 1}
+    assert +counters.sent_again == {("openai", "529"): 1}
     assert +counters.admin_refusals == {"token": 1}
     assert counters.bugs == 1
     assert set(counters.handlers) <= set(KINDS)

@@ -30,6 +30,7 @@ from aibridge_trio.events import (
     FirstByte,
     Judged,
     LifecycleChanged,
+    LimitChanged,
     Overridden,
     Started,
     Transitioned,
@@ -99,7 +100,7 @@ def logged(*events: Event, level: LogLevel = "info", form: LogFormat = "json") -
 
 def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
     """Time, who, where, what became of it, how long, how much: in this order, as JSON."""
-    [line] = logged(REQUEST)
+    [line] = logged(REQUEST._replace(held=1.00009, sent_again=2))
     assert list(json.loads(line).items()) == [
         ("time", "2026-11-22T12:00:00.250Z"),
         ("level", "info"),
@@ -118,6 +119,8 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("duration_s", 1.2346),
         ("first_byte_s", 0.5),
         ("queue_s", 0.25),
+        ("held_s", 1.0001),
+        ("sent_again", 2),
         ("total_s", 2.0),
         ("bytes_in", 10),
         ("bytes_out", 2000),
@@ -140,8 +143,8 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
     [line] = logged(REQUEST._replace(verdict=None, reject="not_found", status=404, caller=None), form="human")
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d info    request  request_id=req_1 provider=openai route=/chat/completions method=POST "
-        r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 queue_s=0\.25 total_s=2\.0 "
-        r"bytes_in=10 bytes_out=2000 user_agent=\"OpenAI/Python 1\.2\"",
+        r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 queue_s=0\.25 held_s=0\.0 "
+        r"sent_again=0 total_s=2\.0 bytes_in=10 bytes_out=2000 user_agent=\"OpenAI/Python 1\.2\"",
         line,
     )
 
@@ -175,13 +178,35 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
             OVERRIDE,
             {"level": "warning", "event": "override", "provider": "openai", "mode": "open", "peer": "10.0.0.9"},
         ),
+        (
+            LimitChanged("openai", "unlimited", "outage", "outage, canary in 2 s, 529 at 42, 3 s ago"),
+            {
+                "level": "warning",
+                "event": "adaptive",
+                "provider": "openai",
+                "from": "unlimited",
+                "to": "outage",
+                "because": "outage, canary in 2 s, 529 at 42, 3 s ago",
+            },
+        ),
+        (
+            LimitChanged("openai", "outage", "unlimited", "outage over"),
+            {
+                "level": "info",
+                "event": "adaptive",
+                "provider": "openai",
+                "from": "outage",
+                "to": "unlimited",
+                "because": "outage over",
+            },
+        ),
         (START, {"level": "info", "event": "start", "detail": "listens"}),
         (LifecycleChanged("drain", "2 in flight"), {"level": "info", "event": "drain", "detail": "2 in flight"}),
         (BUG, {"level": "error", "event": "bug", "where": "KeyError at x.py:1 f"}),
     ],
 )
 def test_what_an_operator_must_know_is_a_line(event: Event, said: dict[str, Any]) -> None:
-    """Transitions, overrides, start, drain, bugs: each at its level."""
+    """Transitions, overrides, what was learned, start, drain, bugs: each at its level."""
     [line] = logged(event)
     assert json.loads(line) == {"time": "2026-11-22T12:00:00.250Z", **said}
     [line] = logged(event, form="human")
@@ -280,6 +305,8 @@ def test_no_value_forges_a_field(user_agent: str, method: str, because: str) -> 
         "duration_s": "1.2346",
         "first_byte_s": "0.5",
         "queue_s": "0.25",
+        "held_s": "0.0",
+        "sent_again": "0",
         "total_s": "2.0",
         "bytes_in": "10",
         "bytes_out": "2000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio.testing import MockClock
 
 from aibridge_trio import __version__
+from aibridge_trio.events import HOLD_OUTCOMES, PUSHBACK_CAUSES
 from aibridge_trio.http.message import Reply, Request
 from tests.support.network import Handler, Network, Running
 
@@ -114,6 +116,7 @@ WOULD = [
     "hold_timeout",
 ]
 # name → type, labels
+LEARNED = ("bound", "window", "pace", "outage", "held", "held_callers", "resend_budget")
 FAMILIES = {
     "aibridge_circuit_breaker_ramp_share": ("gauge", ["provider"]),
     "aibridge_circuit_breaker_scope_state": ("gauge", ["provider", "scope"]),
@@ -121,6 +124,11 @@ FAMILIES = {
     "aibridge_circuit_breaker_scope_rejects_total": ("counter", ["provider", "scope"]),
     "aibridge_credentials_resting": ("gauge", ["provider"]),
     "aibridge_credential_cooldowns_total": ("counter", ["provider"]),
+    **{f"aibridge_adaptive_{name}": ("gauge", ["provider"]) for name in LEARNED},
+    "aibridge_adaptive_pushbacks_total": ("counter", ["provider"]),
+    "aibridge_adaptive_unfunded_total": ("counter", ["provider"]),
+    "aibridge_adaptive_sent_again_total": ("counter", ["provider", "cause"]),
+    "aibridge_adaptive_hold_seconds": ("histogram", ["provider", "outcome"]),
     "aibridge_would_reject_total": ("counter", ["reason"]),
     "aibridge_max_concurrency_per_caller": ("gauge", []),
     "aibridge_max_concurrency_per_provider": ("gauge", []),
@@ -584,6 +592,48 @@ async def test_the_breakers_series_follow_it(autojump_clock: MockClock, network:
         assert await told() == (0, 2, 2)
         await bridge.admin.post("/breakers/openai", json={"mode": "open"})
         assert await told() == (1, 2, 2)
+
+
+async def test_every_child_of_the_adaptive_limiters_is_there_from_the_start(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """Where they are on: counters at 0, and infinity for a limit that is not there."""
+    expected = dict.fromkeys(("bound", "window", "pace"), math.inf) | dict.fromkeys(
+        ("outage", "held", "held_callers", "pushbacks_total", "unfunded_total"), 0.0
+    )
+    async with network.bridge(adaptive=True) as bridge:
+        text = (await bridge.admin.get("/metrics")).text
+        samples = await scraped(bridge)
+    assert 'aibridge_adaptive_bound{provider="openai"} +Inf' in text
+    for provider in ROUTES:
+        for name, value in expected.items():
+            assert samples[series(f"adaptive_{name}", provider)] == value
+        assert samples[series("adaptive_resend_budget", provider)] == 30
+        for cause in PUSHBACK_CAUSES:
+            assert samples[series("adaptive_sent_again_total", provider, cause)] == 0
+        for outcome in HOLD_OUTCOMES:
+            assert samples[series("adaptive_hold_seconds_count", provider, outcome)] == 0
+
+
+async def test_the_adaptive_series_follow_the_limiter(autojump_clock: MockClock, network: Network) -> None:
+    """An outage, the held request and its end, and each time that it was sent again."""
+    async with network.bridge(adaptive=True) as bridge, trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: bridge.client.post(MESSAGES))
+        await trio.sleep(60)
+        samples = await scraped(bridge)
+        assert samples[series("adaptive_outage", "anthropic")] == 1
+        assert samples[series("adaptive_held", "anthropic")] == 1
+        assert samples[series("adaptive_held_callers", "anthropic")] == 1
+        again = samples[series("adaptive_sent_again_total", "anthropic", "refused")]
+        assert again > 10
+        assert samples[series("adaptive_hold_seconds_count", "anthropic", "sent")] == again
+        assert samples[series("adaptive_pushbacks_total", "anthropic")] == again + 1
+        for _ in range(4):  # an idle connection would be closed
+            await trio.sleep(75)
+            samples = await scraped(bridge)
+        assert samples[series("adaptive_hold_seconds_count", "anthropic", "timed_out")] == 1
+        assert samples[series("adaptive_held", "anthropic")] == 0
+        assert samples[series("adaptive_pushbacks_total", "openai")] == 0
 
 
 async def test_the_limits_are_told(autojump_clock: MockClock, network: Network) -> None:
