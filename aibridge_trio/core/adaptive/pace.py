@@ -89,7 +89,7 @@ class Pace:
             refusals.popleft()
         if refusals and self._requests - refusals[0][2] >= _FEWEST and now > refusals[0][0]:
             since, accepted, _ = refusals[0]
-            self.rate = _OVER * (self._accepted - accepted) / (now - since)
+            self.rate = max(self._least, _OVER * (self._accepted - accepted) / (now - since)) or math.inf
         elif self.rate == math.inf:
             accepted = sum(amount for _, amount in self._recent)
             self.rate = max(self._least, _FIRST * accepted / _RECENT) or math.inf

@@ -39,3 +39,15 @@ def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> N
         now += 0.02
     assert accepted >= 0.95 * 540 * rate
     assert refused <= 0.08 * accepted
+
+
+def test_requests_of_unknown_size_have_no_pace_of_tokens() -> None:
+    """Nothing was counted, so nothing was measured: the pace is none, never zero."""
+    tokens = Pace()
+    for now in (10.0, 60.0):
+        tokens.refused(now, now + 0.1)
+        for each in range(6):
+            tokens.accepted(now + each, 0.0)
+        tokens.advance(now + 6)
+        assert tokens.rate == math.inf
+        assert tokens.wait(0.0) == 0.0
