@@ -6,6 +6,7 @@ Every known child starts at 0, so that a rate sees its first event.
 
 from __future__ import annotations
 
+import math
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -194,7 +195,6 @@ class Metrics:
         gauges: tuple[tuple[str, str, Callable[[AdaptiveStats], float]], ...] = (
             ("bound", "Learned limit of requests in flight, +Inf without.", lambda now: now.governor.bound),
             ("window", "Learned limit of requests whose answer has not begun.", lambda now: now.governor.window),
-            ("pace", "Learned rate of a quota in requests per second.", lambda now: now.governor.pace),
             ("outage", "1 during an outage of the provider.", lambda now: now.governor.outage),
             ("held", "Requests that are held.", lambda now: now.held),
             ("held_callers", "Callers with held requests.", lambda now: now.callers),
@@ -203,6 +203,14 @@ class Metrics:
         for name, text, value in gauges:
             children = {provider: value(stats) for provider, stats in found.items()}
             yield _gauge(f"adaptive_{name}", text, ("provider",), children)
+        paces = {
+            (*provider, kind): stats.governor.pace if stats.governor.by_tokens == (kind == "tokens") else math.inf
+            for provider, stats in found.items()
+            for kind in ("requests", "tokens")
+        }
+        yield _gauge(
+            "adaptive_pace", "Learned rate of a quota per second, +Inf without.", ("provider", "quota"), paces
+        )
         yield _counter(
             "adaptive_pushbacks",
             "Requests that the provider pushed back.",

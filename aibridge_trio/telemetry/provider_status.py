@@ -103,6 +103,7 @@ class ProviderStatus:
             "bound": _finite(governor.bound),
             "window": _finite(governor.window),
             "pace_per_s": _finite(governor.pace),
+            "by_tokens": governor.by_tokens,
             "paced_keys": stats.paced_keys,
             "background": round(governor.background, 3),
             "outage": governor.outage,

@@ -116,7 +116,7 @@ WOULD = [
     "hold_timeout",
 ]
 # name → type, labels
-LEARNED = ("bound", "window", "pace", "outage", "held", "held_callers", "resend_budget")
+LEARNED = ("bound", "window", "outage", "held", "held_callers", "resend_budget")
 FAMILIES = {
     "aibridge_circuit_breaker_ramp_share": ("gauge", ["provider"]),
     "aibridge_circuit_breaker_scope_state": ("gauge", ["provider", "scope"]),
@@ -125,6 +125,7 @@ FAMILIES = {
     "aibridge_credentials_resting": ("gauge", ["provider"]),
     "aibridge_credential_cooldowns_total": ("counter", ["provider"]),
     **{f"aibridge_adaptive_{name}": ("gauge", ["provider"]) for name in LEARNED},
+    "aibridge_adaptive_pace": ("gauge", ["provider", "quota"]),
     "aibridge_adaptive_pushbacks_total": ("counter", ["provider"]),
     "aibridge_adaptive_unfunded_total": ("counter", ["provider"]),
     "aibridge_adaptive_sent_again_total": ("counter", ["provider", "cause"]),
@@ -598,7 +599,7 @@ async def test_every_child_of_the_adaptive_limiters_is_there_from_the_start(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """Where they are on: counters at 0, and infinity for a limit that is not there."""
-    expected = dict.fromkeys(("bound", "window", "pace"), math.inf) | dict.fromkeys(
+    expected = dict.fromkeys(("bound", "window"), math.inf) | dict.fromkeys(
         ("outage", "held", "held_callers", "pushbacks_total", "unfunded_total"), 0.0
     )
     async with network.bridge(adaptive=True) as bridge:
@@ -609,6 +610,8 @@ async def test_every_child_of_the_adaptive_limiters_is_there_from_the_start(
         for name, value in expected.items():
             assert samples[series(f"adaptive_{name}", provider)] == value
         assert samples[series("adaptive_resend_budget", provider)] == 30
+        for quota in ("requests", "tokens"):
+            assert samples[series("adaptive_pace", provider, quota)] == math.inf
         for cause in PUSHBACK_CAUSES:
             assert samples[series("adaptive_sent_again_total", provider, cause)] == 0
         for outcome in HOLD_OUTCOMES:

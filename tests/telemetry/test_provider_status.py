@@ -101,7 +101,7 @@ async def test_a_bound_and_a_pace_are_numbers(autojump_clock: MockClock, network
         assert bounds & {4, 5}
         line = next(each.adaptive for each in bridge.bridge.router if each.name == "anthropic")
         assert line
-        line.limiter.governor.pace.rate = 66.5
+        line.limiter.governor.quotas.requests.rate = 66.5
         assert 66 < (await adaptive(bridge))["pace_per_s"] < 70
-        line.limiter.governor.pace.rate = math.inf
+        line.limiter.governor.quotas.requests.rate = math.inf
         nursery.cancel_scope.cancel()

@@ -12,6 +12,8 @@ from aibridge_trio.core.adaptive.limiter import AdaptiveStats
 _NOTABLE = 0.1
 # Seconds are shown up to here, then minutes; a pace has a fraction below this number.
 _SECONDS, _WHOLE = 100, 10
+# Shorter pauses are those of a pace (seconds).
+_PAUSE = 1.0
 # Texts for causes of pushbacks that are no statuses.
 _CAUSES = {"refused": "no connection", "overload": "overload event"}
 
@@ -43,12 +45,12 @@ def _limits(governor: GovernorStats, age: float) -> Iterator[str]:
     if governor.outage:
         canary = f"in {_span(math.ceil(resumes_in))}" if resumes_in > 0 else "sent" if governor.starts else "next"
         yield f"outage, canary {canary}"
-    elif resumes_in > 0:
+    elif resumes_in >= _PAUSE:
         yield f"next start in {_span(math.ceil(resumes_in))}"
     if governor.bound < math.inf:
         yield f"{governor.bound:.0f} in flight learned"
     if governor.pace < math.inf:
-        yield f"paced at {_rate(governor.pace)}/s, quota"
+        yield f"paced at {_rate(governor.pace)}{' tokens' if governor.by_tokens else ''}/s, quota"
     if not governor.outage and governor.starts >= governor.window:
         yield f"{int(governor.window)} may start at once"
     if governor.active and governor.background >= _NOTABLE:

@@ -22,6 +22,7 @@ NOTHING = AdaptiveStats(
         bound=math.inf,
         window=math.inf,
         pace=math.inf,
+        by_tokens=False,
         background=0.05,
         outage=False,
         resumes_in=0.0,
@@ -63,6 +64,7 @@ def test_a_pace_is_of_a_quota() -> None:
     assert limits(learned("429", pace=66.4)) == "paced at 66/s, quota, 429 at 42, 3 s ago"
     assert limits(learned("429", pace=0.253)) == "paced at 0.25/s, quota, 429 at 42, 3 s ago"
     assert limits(learned("429", pace=1234.5)) == "paced at 1,234/s, quota, 429 at 42, 3 s ago"
+    assert limits(learned("429", pace=1234.5, by_tokens=True)).startswith("paced at 1,234 tokens/s, quota, ")
     assert limits(learned("429", pace=9.0, bound=41)).startswith("41 in flight learned, paced at 9/s, quota, ")
 
 
@@ -74,9 +76,10 @@ def test_an_outage_says_when_the_canary_goes() -> None:
 
 
 def test_a_hint_of_the_provider_is_shown() -> None:
-    """Until it is over."""
+    """Until it is over; before the first pushback it is what headers tell of a quota."""
     assert limits(learned("429", resumes_in=11.1)) == "next start in 12 s, 429 at 42, 3 s ago"
     assert limits(learned("429", resumes_in=11.1), age=11.2) == ""
+    assert limits(learned(None, resumes_in=11.1)) == "next start in 12 s"
 
 
 def test_the_window_is_named_where_it_limits() -> None:
