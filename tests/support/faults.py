@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import random
 import signal
 import sys
 import time
@@ -196,14 +197,16 @@ def _tasks() -> int:
 
 @contextmanager
 def _repeatable(seed: int) -> Iterator[None]:
-    """Let Trio run its tasks in an order that the seed decides; hypothesis does so too."""
-    scheduler = trio._core._run
+    """Let the seed decide the order of Trio's tasks, as hypothesis does, and what the bridge draws."""
+    scheduler, chance = trio._core._run, random.getstate()
     scheduler._r.seed(seed)
+    random.seed(seed)
     vars(scheduler)["_ALLOW_DETERMINISTIC_SCHEDULING"] = True
     try:
         yield
     finally:
         vars(scheduler)["_ALLOW_DETERMINISTIC_SCHEDULING"] = False
+        random.setstate(chance)
 
 
 def main(arguments: list[str]) -> None:
