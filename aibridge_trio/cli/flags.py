@@ -115,8 +115,8 @@ DEMO = (
     Option(
         name="seconds",
         unit=SPAN,
-        default="20s",
-        help="How long the demo runs.",
+        default="30s",
+        help="How long requests come; the demo ends when the last of them has ended.",
     ),
 )
 

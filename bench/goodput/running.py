@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import trio
 
-from bench.goodput.callers import Arrival, Result, arrivals, ask
+from aibridge_trio.demo.callers import Arrival, Result
+from bench.goodput.callers import arrivals, ask
 from bench.goodput.incidents import PATIENCE, Incident
 from bench.scorecard.caller import Way
 from bench.scorecard.gateways import Gateway

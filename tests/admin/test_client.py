@@ -21,7 +21,6 @@ import trustme
 from aibridge_trio.admin import client
 from aibridge_trio.admin.client import AdminClient, Refused, Unreachable
 from aibridge_trio.config.units import Secret
-from aibridge_trio.demo.load import Answer, Caller
 from aibridge_trio.errors import CommandError
 
 pytestmark = [
@@ -498,21 +497,3 @@ async def test_https_where_there_is_none() -> None:
     async with a_peer(answer("400 Bad", b"{}")) as peer:
         failure = await fails(AdminClient(peer.url.replace("http:", "https:")), "status")
     assert re.match("no TLS with it: ", why(failure))
-
-
-# The demo's callers
-
-
-async def test_a_caller() -> None:
-    """A caller tells what it got: the status, the bridge's reason and wait, or 0 for what broke."""
-    reject = b"HTTP/1.1 503 No\r\nx-aibridge-reject: capacity\r\nretry-after-ms: 1500\r\ncontent-length: 0\r\n\r\n"
-    for said, expected in (
-        (reject, Answer(503, "capacity", 1.5)),
-        (answer("200 OK", b"text"), Answer(200, None, 0.0)),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhal", Answer(0, None, 0.0)),
-    ):
-        async with a_peer(said) as peer:
-            caller = Caller(peer.url, "sk-1")
-            assert await caller.ask("/path") == expected
-            await caller.aclose()
-            assert peer.head()[1]["authorization"] == "Bearer sk-1"

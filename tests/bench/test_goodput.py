@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import trio
 
+from aibridge_trio.demo.callers import MIX, Arrival, Result
 from aibridge_trio.simulate.world.clients import CLIENTS
 from bench.compare import marked
 from bench.compare.lab import free_port
 from bench.compare.process import Failed
 from bench.goodput import __main__ as command
 from bench.goodput import callers, page
-from bench.goodput.callers import CENTRAL, Arrival, Result, arrivals, ask
+from bench.goodput.callers import CENTRAL, arrivals, ask
 from bench.goodput.incidents import CALLERS, CAPACITY, INCIDENTS, SLOTS, Incident
 from bench.goodput.running import Outcome, through
 from bench.scorecard.caller import Way, key
@@ -45,7 +46,7 @@ async def asked(provider: Provider, *script: dict[str, Any], client: str = "open
     await provider.change({"fail": {}, **QUICK})
     await provider.fresh()
     await provider.script(*script)
-    caller = [each.name for each in callers.MIX].index(client)
+    caller = [each.name for each in MIX].index(client)
     result = await ask(Way(provider.port, "/v1/chat/completions"), Arrival(0.0, caller, 1), central=True)
     return result, await provider.calls()
 
@@ -99,8 +100,8 @@ async def test_a_broken_answer_is_none(
     broken: dict[str, Any], provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever its status."""
-    monkeypatch.setattr(callers, "MIX", (CLIENTS["none"],))
-    result, calls = await asked(provider, broken, client="none")
+    monkeypatch.setattr("aibridge_trio.demo.callers.MIX", (CLIENTS["none"],))
+    result, calls = await asked(provider, broken)
     assert (result.answered, calls) == (False, 1)
 
 
@@ -152,7 +153,7 @@ async def test_an_incident_changes_the_provider_on_time(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the change requests fail, behind it they are answered; the next run begins healthy."""
-    monkeypatch.setattr(callers, "MIX", (CLIENTS["none"],))
+    monkeypatch.setattr("aibridge_trio.demo.callers.MIX", (CLIENTS["none"],))
     incident = replace(SHORT, options={**QUICK, "fail": {"503": 1}}, changes=((0.5, {"fail": {}}),))
     outcome = await through(None, incident, provider, 1)
     assert outcome.answered == pytest.approx(sum(each.at > 0.5 for each in arrivals(SHORT, 1)), abs=2)

@@ -132,11 +132,11 @@ def test_mock_starts_the_provider(stand_in: Callable[..., None]) -> None:
 
 
 def test_demo_plays_for_a_while(stand_in: Callable[..., None]) -> None:
-    """The demo runs for 20 s by default."""
+    """The demo runs for 30 s by default."""
     seen: list[float] = []
     stand_in("demo.show", run=noting(seen))
     assert cli.main(["demo"]) == cli.main(["demo", "--seconds", "1.5s"]) == 0
-    assert seen == [20, 1.5]
+    assert seen == [30, 1.5]
 
 
 def test_breaker_asks_the_bridge(

@@ -8,54 +8,62 @@ from pathlib import Path
 import pytest
 
 from aibridge_trio.demo import show
+from aibridge_trio.demo.callers import arrivals
+from aibridge_trio.demo.incidents import CALLERS, COURSE, RATE
 from tests.support.screen import AIBRIDGE, CTRL_C, ENTER_ALTERNATE, LEAVE_ALTERNATE, on_screen
 
 pytestmark = pytest.mark.real
 
+EVENTS = [*(incident.name.upper() for incident in COURSE), "END"]
+FIGURES = r"(\d+) +(\d+) +(?:–|\d+\.\d s)"
 
-def test_the_demo_shows_outage_breaker_rejects_and_recovery(capsys: pytest.CaptureFixture[str]) -> None:
-    """In six seconds: both providers fail and are mended, their breakers open and close, callers are rejected.
+
+def test_the_demo_compares_both_sides(capsys: pytest.CaptureFixture[str]) -> None:
+    """All incidents, a table whose figures add up, and the words that follow from them.
 
     Where there is no terminal it ends by itself, without a dashboard.
     """
     assert show.run(6.0) == 0
     said = capsys.readouterr().out
-    for scene in ("START", "OUTAGE", "OVERLOAD", "CROWD", "END"):
-        assert scene in said
-    for provider in ("openai", "anthropic"):
-        assert f"{provider} closed → open" in said
-        assert f"{provider} open → half-open" in said
-    assert "rate_limit" in said
-    assert "circuit_open" in said
-    assert "NOW" not in said
+    assert re.findall(r" s  ([A-Z]+) ", said) == EVENTS
+    found = re.findall(rf"^(\w+) +(\d+) +{FIGURES} +{FIGURES}$", said, re.MULTILINE)
+    assert [row[0] for row in found] == [*(incident.name for incident in COURSE), "all"]
+    *incidents, total = ([int(cell) for cell in row[1:]] for row in found)
+    assert total == [sum(column) for column in zip(*incidents, strict=True)]
+    requests, straight, wasted, bridged, wasted_by_bridge = total
+    assert requests == len(arrivals(RATE, 6.0, CALLERS, 1))
+    assert 0 < straight <= requests
+    assert 0 < bridged <= requests
+    # The mocks had an outage.
+    assert wasted > 0
+    words = " ".join(said.split())
+    assert f"Of {requests} requests {straight} were answered straight, and {bridged} through" in words
+    assert f"Calls wasted: {wasted} straight, and {wasted_by_bridge} through the bridge" in words
     assert said.replace("\n", "").isprintable()
     assert max(map(len, said.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("key", ["q", CTRL_C], ids=["q", "Ctrl-C"])
 def test_on_a_terminal_the_demo_ends_in_the_dashboard(key: str) -> None:
-    """After its last scene the dashboard takes the screen, and the play goes on under it until it is quit."""
+    """After its last line the dashboard takes the screen, and the incidents go on under it until it is quit."""
     with on_screen(*AIBRIDGE, "demo", "--seconds", "1s", size=(120, 40)) as screen:
         screen.shows(r"NOW +aibridge top --url http://127\.0\.0\.1:\d+; q ends it$")
         assert not screen.full()
-        screen.shows(r"^.openai +closed ")
+        screen.shows(r"^.openai +\d+ .*200×")
         assert screen.full()
-        screen.shows(r"^.(openai|anthropic) +OPEN ")
-        screen.shows(r"\A.*\n.*turned away")
+        screen.shows(r"503 [\d.]+/s")
         screen.press(key)
         assert screen.ended() == 0
         assert screen.given_back()
         live = bytes(screen.raw).partition(ENTER_ALTERNATE)[2].rpartition(LEAVE_ALTERNATE)[0]
-        assert not re.search(rb"[\r\n] *\d+\.\d s  ", live), "lines of the play stand across the dashboard"
-        scenes = re.findall(" s  ([A-Z]+) ", screen.text)
-        assert (scenes[0], scenes[-1]) == ("START", "END")
-        assert {"OUTAGE", "OVERLOAD", "CROWD", "NOW"} < set(scenes)
+        assert not re.search(rb"[\r\n] *\d+\.\d s  ", live), "lines of the demo stand across the dashboard"
+        assert re.findall(" s  ([A-Z]+) ", screen.text) == [*EVENTS, "NOW"]
 
 
 def test_the_demo_can_be_interrupted_before_its_end() -> None:
     """Ctrl-C before the dashboard ends it at once, without one."""
     with on_screen(*AIBRIDGE, "demo", "--seconds", "1m") as screen:
-        screen.shows("START")
+        screen.shows("CALM")
         screen.press(CTRL_C)
         assert screen.ended() == 0
         assert screen.given_back()
