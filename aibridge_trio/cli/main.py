@@ -121,7 +121,7 @@ def mock(**flags: Any) -> int:
 
 
 def demo(**flags: Any) -> int:
-    """Send the same requests straight to a failing mock provider and through a bridge to another; needs no key.
+    """Show what a bridge is worth while a provider fails; needs no key.
 
     On a terminal it goes on in the dashboard, and repeats until q is pressed.
     """

@@ -173,7 +173,7 @@ mock --fail 503
     --fail: "503" is not STATUS:PROBABILITY with a status of 400 to 599; write e.g. --fail 503:0.1
 
 demo --seconds 0s
-    --seconds: "0s" is too short; write e.g. --seconds 20s
+    --seconds: "0s" is too short; write e.g. --seconds 30s
 
 breaker
     MODE: a value is missing; write e.g. aibridge breaker open openai
