@@ -3,6 +3,9 @@
 A quota is a bucket that fills at a steady rate. It is empty whenever it refuses a request, so what was accepted
 between two refusals, divided by the time between them, is its rate. The pace is that rate and a little more: its
 refusals, seldom, keep the measurement fresh, and find out when a quota has become larger.
+
+Nothing but refusals for a while measure no rate: the provider was ill. Then the first accepted request begins a
+recovery: each accepted request doubles the pace and lets another one go, until the next refusal.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ _BURST = 1.0
 _SLOW_GROWTH, _GROWTH, _CALM, _CALM_REQUESTS, _FORGOTTEN = 0.005, 0.05, 15.0, 30, 300.0
 # What a refusal leaves of the pace while too little was accepted to measure it.
 _LOWER = 0.9
+# A recovery follows so many refused round trips in a row, over so many seconds.
+_ILL, _ILL_FOR = 4, 30.0
 # A rounding error must not delay a request by another timer (seconds).
 _EPSILON = 1e-6
 
@@ -45,6 +50,9 @@ class Pace:
         # When, and how much and how many were accepted by then.
         self._refusals: deque[tuple[float, float, int]] = deque(maxlen=2 * _ENOUGH)
         self._refused_at = -math.inf
+        self._in_a_row = 0
+        self._row_began = 0.0
+        self._recovering = False
 
     def advance(self, now: float) -> None:
         """Add the credit of the time that has passed, and let the pace grow."""
@@ -76,12 +84,22 @@ class Pace:
         self._requests += 1
         self._recent.append((now, amount))
         self._drop_old(now)
+        if self._in_a_row >= _ILL and now - self._row_began > _ILL_FOR:
+            self._recovering = True
+        self._in_a_row = 0
+        if self._recovering:
+            self.rate *= 2
+            self._credit = max(self._credit, 1.0)
 
     def refused(self, sent_at: float, now: float) -> None:
         """Measure the rate; of the refusals of one round trip the first counts."""
         if sent_at <= self._refused_at:
             return
         self._drop_old(now)
+        self._recovering = False
+        if not self._in_a_row:
+            self._row_began = now
+        self._in_a_row += 1
         refusals = self._refusals
         while len(refusals) > 1 and (
             refusals[0][0] < now - _LONGEST_SPAN or self._requests - refusals[1][2] >= _ENOUGH

@@ -41,6 +41,80 @@ def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> N
     assert refused <= 0.08 * accepted
 
 
+def test_after_minutes_of_nothing_but_refusals_the_pace_recovers_at_once() -> None:
+    """The provider was ill: its refusals measured nothing, and callers must not wait for another five minutes."""
+    pace, now = Pace(0.05), 0.0
+    for _ in range(100):
+        pace.accepted(now)
+        now += 0.1
+    ill_until, sent = now + 180.0, 0
+    while sent < 40:
+        pace.advance(now)
+        if wait := pace.wait():
+            now += wait
+            continue
+        pace.sent()
+        if now < ill_until:
+            pace.refused(now, now + 0.01)
+        else:
+            pace.accepted(now + 0.01)
+            sent += 1
+        now += 0.5
+    assert now < ill_until + 50.0
+    pace.refused(now, now + 0.01)
+    rate = pace.rate
+    pace.accepted(now + 1.0)
+    assert pace.rate == rate < math.inf
+
+
+def test_a_few_refusals_in_a_row_begin_no_recovery() -> None:
+    """A bucket of three requests a minute refuses for a while, too."""
+    pace = Pace()
+    for now in (0.0, 1.0, 2.0):
+        pace.refused(now, now + 0.1)
+    rate = pace.rate
+    pace.accepted(60.0)
+    assert pace.rate == rate
+
+
+def test_of_the_refusals_of_one_round_trip_the_first_counts() -> None:
+    """Ten requests that were sent together are refused together."""
+    pace = Pace()
+    pace.accepted(0.5)
+    pace.refused(0.0, 1.0)
+    rate = pace.rate
+    for number in range(9):
+        pace.refused(0.5, 1.0 + number / 100)
+    assert pace.rate == rate
+    pace.refused(1.5, 2.0)
+    assert pace.rate < rate
+
+
+def test_a_pace_is_forgotten_after_five_minutes_without_a_refusal() -> None:
+    """A quota that was raised, or a key that was not used."""
+    pace = Pace(0.1)
+    pace.refused(0.0, 1.0)
+    pace.advance(300.9)
+    assert pace.rate < math.inf
+    pace.advance(301.1)
+    assert pace.rate == math.inf
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3, 7.0])
+def test_the_time_at_which_a_request_may_be_sent_is_never_off(rate: float) -> None:
+    """A timer that fires a rounding error too early would fire again and again."""
+    pace, now = Pace(), 12345.678
+    pace.refused(now - 1.0, now)
+    for _ in range(1000):
+        pace.rate, pace._refused_at = rate, now
+        pace.advance(now)
+        assert 0.0 < pace.wait() <= 1.01 / rate
+        now += pace.wait()
+        pace.advance(now)
+        assert not pace.wait()
+        pace.sent()
+
+
 def test_requests_of_unknown_size_have_no_pace_of_tokens() -> None:
     """Nothing was counted, so nothing was measured: the pace is none, never zero."""
     tokens = Pace()
