@@ -38,9 +38,9 @@ class Comeback:
         """Return the wait of a request that is rejected now, with so many requests ahead of it."""
         rate = self.rate(now)
         expected = resumes_in + (ahead / rate if rate else _UNKNOWN)
-        due = max(now + expected, self._next)
-        self._next = due + (1 / rate if rate else 1.0)
-        return min(max(due - now, _SHORTEST), _LONGEST)
+        wait = min(max(expected, self._next - now), _LONGEST)
+        self._next = now + wait + (1 / rate if rate else 1.0)
+        return max(wait, _SHORTEST)
 
     def __repr__(self) -> str:
         return f"<Comeback next={self._next:.1f}>"
