@@ -5,7 +5,8 @@
    which its caller has probably given up, come after those, the youngest first.
 3. A request that was pushed back goes before its caller's others: it came before them.
 4. A caller whose key has no capacity, or whose request is too large for what is left of a quota, is parked: it
-   costs no work until that may have changed, and then has the next turn.
+   costs no work until that may have changed, and has the next turn when its time has come. All entries of a caller
+   have the same key.
 5. A caller may hold as much of the line as remains free. So one alone gets half of it, and there is always a
    place for one more caller (Choudhury and Hahne's dynamic thresholds).
 """
@@ -26,14 +27,20 @@ _LOW_TURN = 10
 # Callers that one `pop` parks at most: bounds its work.
 _MOST_PARKED = 16
 
+# The heap of scheduled ends may have so many that are out of date, and twice as many as there can be valid ones.
+_OUT_OF_DATE = 64
+
 # Returns when an entry may go: a time that has passed, one to come, or infinity until its caller is unparked.
 WhenFree = Callable[[Entry], float]
 
 
 class _Lane:
-    """The requests of one caller, the oldest first; `given_up` are those that waited longer than it used to."""
+    """The requests of one caller, the oldest first; `given_up` are those that waited longer than it used to.
 
-    __slots__ = ("fresh", "given_up", "low", "parked_until", "resting")
+    `parked` is the number of its scheduled end, None without one: of several only the last counts.
+    """
+
+    __slots__ = ("fresh", "given_up", "low", "parked", "parked_until", "resting")
 
     def __init__(self, *, low: bool) -> None:
         self.low = low
@@ -41,6 +48,7 @@ class _Lane:
         self.given_up: OrderedDict[Entry, None] = OrderedDict()
         self.resting = 0
         self.parked_until: float | None = None
+        self.parked: int | None = None
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.given_up) + self.resting
@@ -89,6 +97,10 @@ class Line:
         lane = self._lanes.get(entry.caller)
         if lane is None:
             lane = self._lanes[entry.caller] = _Lane(low=entry.low)
+        elif lane.low != entry.low:
+            self._rounds[lane.low].pop(entry.caller, None)
+            lane.low = entry.low
+            self._tidy(lane, entry.caller)
         self._count += 1
         if entry.not_before > now:
             lane.resting += 1
@@ -140,10 +152,13 @@ class Line:
         """Let a parked caller have turns again: its key may have capacity."""
         lane = self._lanes.get(caller)
         if lane and lane.parked_until is not None:
-            lane.parked_until = None
+            lane.parked_until = lane.parked = None
             self._tidy(lane, caller)
-            if caller in self._rounds[lane.low]:
-                self._rounds[lane.low].move_to_end(caller, last=False)
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether there are callers that are not parked: one `pop` does not ask all."""
+        return any(self._rounds)
 
     def next_due(self) -> float:
         """Return when `pop` may find an entry that could not go before; infinity if time alone changes nothing."""
@@ -173,18 +188,22 @@ class Line:
     def _park(self, caller: Hashable, lane: _Lane, until: float) -> None:
         lane.parked_until = until
         self._tidy(lane, caller)
-        if until < math.inf:
-            self._schedule(until, caller, None)
+        lane.parked = self._schedule(until, caller, None) if until < math.inf else None
 
-    def _schedule(self, when: float, caller: Hashable, entry: Entry | None) -> None:
-        heapq.heappush(self._due, (when, next(self._numbers), caller, entry))
+    def _schedule(self, when: float, caller: Hashable, entry: Entry | None) -> int:
+        if len(self._due) > 4 * self._count + _OUT_OF_DATE:
+            self._due = [each for each in self._due if self._counts(*each)]
+            heapq.heapify(self._due)
+        number = next(self._numbers)
+        heapq.heappush(self._due, (when, number, caller, entry))
+        return number
 
-    def _counts(self, when: float, _: int, caller: Hashable, entry: Entry | None) -> bool:
+    def _counts(self, when: float, number: int, caller: Hashable, entry: Entry | None) -> bool:
         """Return whether a scheduled end of a rest or of a parking is still to come."""
         if entry is not None:
             return entry in self._resting and entry.not_before == when
         lane = self._lanes.get(caller)
-        return lane is not None and lane.parked_until == when
+        return lane is not None and lane.parked == number
 
     def _wake(self, now: float) -> None:
         """End the rests and the parkings that are over."""
@@ -193,6 +212,8 @@ class Line:
             lane = self._lanes[caller]
             if entry is None:
                 self.unpark(caller)
+                if caller in self._rounds[lane.low]:
+                    self._rounds[lane.low].move_to_end(caller, last=False)
             else:
                 self._resting.remove(entry)
                 lane.resting -= 1
