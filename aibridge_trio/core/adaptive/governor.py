@@ -122,6 +122,11 @@ class Governor:
         """Return the seconds until a request of this size may go up, as far as that depends on its size."""
         return self.quotas.wait_for(size, now) if self.active else 0.0
 
+    def resumes(self, size: float, now: float) -> float:
+        """Return when a request of this size may go up at the earliest, as far as pauses and quotas decide it."""
+        wait = max(self.quotas.wait(now), self.quotas.wait_for(size, now))
+        return max(self.resumes_at, now + wait)
+
     def sent(self, now: float, size: float = 0.0) -> int:
         """Count a request that goes up; return its level."""
         self.level += 1

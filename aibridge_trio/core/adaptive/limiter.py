@@ -3,8 +3,8 @@
 The calls for one request: enter → (held → its turn) → accepted or pushed_back → leave.
 
 1. A request goes up at once if governor and key have capacity and no request is held; else it is held.
-2. A request that is pushed back is held again, before its caller's others, unless its hold would be over, or the
-   budget is used up. An outage's canaries are not charged to the budget.
+2. A request that is pushed back is held again, before its caller's others, unless its hold ends before the
+   provider takes requests again, or the budget is used up. An outage's canaries are not charged to the budget.
 3. What becomes free goes to the line at once; what time gives is given by `advance`, which must be called by
    `next_due` at the latest.
 4. `leave` gives back all that a request holds, at whatever stage.
@@ -16,6 +16,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from aibridge_trio.core.adaptive.comeback import Comeback
@@ -32,8 +33,11 @@ LONGEST_HOLD = 300.0
 _LINE_SIZE = 10_000
 # A quota of which less remains is nearly spent.
 _NEARLY_SPENT = 0.1
-# Callers' own keys that are remembered; about 3 kB each.
-_KEYS = 1_000
+# Callers' own keys that are remembered; about 3 kB each. When one more comes, so many that were used the longest
+# ago are looked at.
+_KEYS, _LOOKED_AT = 1_000, 4
+# If the work of one event leaves some of the line for later, it goes on after so many seconds.
+_NEXT_TURNS = 0.01
 # What the background pushes back rests before it is sent again (seconds): doubling, with its share of chance.
 _FIRST_REST, _LONGEST_REST = 0.2, 4.0
 _REST_FROM, _REST_TO = 0.6, 1.4
@@ -146,14 +150,17 @@ class AdaptiveLimiter:
         self._pushbacks += 1
         rests = self._learn(entry, pushback, now)
         self._end(entry)
-        held = now < entry.deadline and (self.governor.outage or self._budget.take(now))
+        of_key = pushback.quota and entry.key is not None
+        governor = self._key(entry.key) if of_key else self.governor
+        in_time = governor.resumes(entry.size, now) < entry.deadline
+        held = in_time and ((self.governor.outage and not of_key) or self._budget.take(now))
         if held:
             self._resends += 1
             entry.returns += 1
             entry.stage = Stage.HELD
             entry.not_before = now + self._rest(entry) if rests else now
             self._line.push(entry, now, first=True)
-        elif now < entry.deadline:
+        elif in_time:
             self._unfunded += 1
         self._freed(entry, now)
         return held
@@ -199,6 +206,8 @@ class AdaptiveLimiter:
             return math.inf
         if not (self.governor.has_capacity(now) and self._own_limits.is_free()):
             return self.governor.next_due(now)
+        if self._line.has_turns:
+            return now + _NEXT_TURNS
         # The provider has capacity, so all held requests rest, or wait for their keys.
         return min(self.governor.next_due(now), self._line.next_due())
 
@@ -274,13 +283,20 @@ class AdaptiveLimiter:
         if governor is None:
             governor = self._keys[key] = Governor(self._chance)
             self._evict()
+        else:
+            self._keys.move_to_end(key)
         return governor
 
     def _evict(self) -> None:
-        """Forget the keys that were used the longest ago, unless they have requests at the provider."""
-        for _ in range(len(self._keys) - _KEYS):
-            oldest = next(iter(self._keys))
-            if self._keys[oldest].level:
-                self._keys.move_to_end(oldest)
-            else:
-                del self._keys[oldest]
+        """Forget keys that were used the longest ago, unless they have requests at the provider.
+
+        Keys that have been refused come last: many new keys must not make the limiter forget them.
+        """
+        if len(self._keys) <= _KEYS:
+            return
+        oldest = [key for key in islice(self._keys, _LOOKED_AT) if not self._keys[key].level]
+        unknown = [key for key in oldest if not self._keys[key].active]
+        for key in (unknown or oldest)[: len(self._keys) - _KEYS]:
+            del self._keys[key]
+        for key in list(islice(self._keys, _LOOKED_AT)):
+            self._keys.move_to_end(key)

@@ -85,3 +85,59 @@ def test_a_limited_key_holds_its_own_requests_and_no_others() -> None:
     assert 10.0 <= adaptive.next_due(1.0) < 12.0
     adaptive.advance(12.0)
     assert woken == [limited]
+
+
+def test_a_request_is_not_held_for_a_provider_that_resumes_after_its_hold_ends() -> None:
+    """Waiting does not mend a quota that is spent for an hour: its caller gets the answer and the hint."""
+    spent = Pushback("429", quota=True, retry_after=3600.0)
+    for key in (None, "a"):
+        adaptive = limiter([])
+        entry = Entry("a", key=key, deadline=290.0)
+        adaptive.enter(entry, 0.0)
+        assert not adaptive.pushed_back(entry, spent, 1.0)
+        assert entry.stage is Stage.OUTSIDE
+        stats = adaptive.statistics(1.0)
+        assert (stats.held, stats.resends, stats.unfunded, stats.governor.level) == (0, 0, 0, 0)
+
+
+def test_what_a_callers_own_quota_refuses_is_charged_to_the_budget_in_an_outage_too() -> None:
+    """Only canaries are free: a provider that says 503 to one and 429 to all others gets no call more."""
+    adaptive = limiter([])
+    adaptive.governor.outage = True
+    held, now = 0, 0.0
+    for number in range(200):
+        entry = Entry(number, key=number, came=now)
+        if adaptive.enter(entry, now):
+            held += adaptive.pushed_back(entry, Pushback("429", quota=True, retry_after=100.0), now)
+    assert held <= 30 + 20
+
+
+def test_keys_are_bounded_and_those_that_were_refused_are_kept_longest() -> None:
+    """A caller that makes up a key for each request does not make the limiter forget another's quota."""
+    adaptive = limiter([])
+    limited = Entry("a", key="limited")
+    adaptive.enter(limited, 0.0)
+    assert adaptive.pushed_back(limited, Pushback("429", quota=True, retry_after=200.0), 0.1)
+    for number in range(5000):
+        entry = Entry("b", key=number, came=1.0)
+        assert adaptive.enter(entry, 1.0)
+        adaptive.leave(entry, 1.0)
+    assert len(adaptive._keys) <= 1001
+    assert not adaptive.enter(Entry("a", key="limited", came=2.0), 2.0)
+
+
+def test_keys_with_requests_at_the_provider_are_remembered_and_cost_little() -> None:
+    """Five thousand keys at once: each comes and goes with its count, and the oldest are forgotten then."""
+    adaptive = limiter([])
+    entries = [Entry(number, key=number) for number in range(5000)]
+    for entry in entries:
+        assert adaptive.enter(entry, 0.0)
+    assert len(adaptive._keys) == 5000
+    for entry in entries:
+        adaptive.leave(entry, 1.0)
+    assert not any(each.level for each in adaptive._keys.values())
+    for number in range(2000):
+        entry = Entry("new", key=f"new {number}")
+        adaptive.enter(entry, 2.0)
+        adaptive.leave(entry, 2.0)
+    assert len(adaptive._keys) <= 1001
