@@ -92,6 +92,7 @@ class Governor:
         self._last: Pushback | None = None
         self._last_level = 0
         self._last_at = -math.inf
+        self._told_at = -math.inf
 
     @property
     def starts(self) -> int:
@@ -143,7 +144,9 @@ class Governor:
     def told(self, quotas: Iterable[Left], now: float) -> None:
         """Take what an answer tells of the quotas; one that is nearly spent makes the governor active."""
         self.quotas.told(quotas, now)
-        self.active = True
+        if not self.active:
+            self.active = True
+            self._told_at = now
 
     def accepted(self, level: int, sent_at: float, now: float, size: float = 0.0) -> None:
         """Learn that the answer to a start has begun."""
@@ -151,7 +154,7 @@ class Governor:
         self.quotas.accepted(size, now)
         if not self.active:
             return
-        if now - self._last_at > _FORGOTTEN:
+        if now - max(self._last_at, self._told_at) > _FORGOTTEN:
             self._forget()
             return
         if self.outage:

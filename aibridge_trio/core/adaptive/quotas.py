@@ -44,11 +44,12 @@ class _Told:
 
     def wait(self, amount: float, now: float) -> float:
         """Return the seconds until there is enough for an amount, 0 if there is or if it is not known any more."""
-        if now - self.at > _BELIEVED:
+        age = now - self.at
+        if age > _BELIEVED:
             return 0.0
         rate = self.left.limit / _MINUTE
-        lacking = amount - (self.left.remaining - self.sent + rate * (now - self.at))
-        return min(lacking / rate, self.left.reset + _BELIEVED) + _EPSILON if lacking > 0 else 0.0
+        lacking = amount - (self.left.remaining - self.sent + rate * age)
+        return min(lacking / rate, _BELIEVED - age) + _EPSILON if lacking > 0 else 0.0
 
 
 class Quotas:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from aibridge_trio.core.adaptive.entry import Pushback
 from aibridge_trio.core.adaptive.governor import Governor
+from aibridge_trio.core.quota import Left
 
 _529 = Pushback("529")
 
@@ -160,3 +161,35 @@ def test_everything_is_forgotten_after_ten_minutes_without_a_pushback() -> None:
     assert active == [True, True, False]
     assert (calm.window, calm.bound.value, calm.quotas.pace) == (math.inf, math.inf, math.inf)
     assert calm.next_due(601.1) == math.inf
+
+
+def test_a_quota_that_headers_told_of_counts_until_it_is_not_believed_any_more() -> None:
+    """Also after the next answer has begun, and without any pushback."""
+    told = governor()
+    level = told.sent(0.0)
+    told.told([Left("requests", 60, 0, 1.0)], 0.5)
+    told.accepted(level, 0.0, 1.0)
+    assert told.active
+    told.sent(1.0)
+    assert not told.has_capacity(1.0)
+    assert 1.0 < told.next_due(1.0) < 3.0
+    told.told([Left("requests", 60, 60, 0.0)], 590.0)
+    told.accepted(told.sent(590.0), 590.0, 601.0)
+    assert told.statistics(601.0).bound == math.inf
+    assert told.has_capacity(601.0)
+    assert [told.active] == [False]
+
+
+def test_when_a_request_may_go_up_at_the_earliest_is_known() -> None:
+    """From the provider's hint, the pause of an outage, or a quota."""
+    limited = governor()
+    limited.sent(0.0)
+    limited.ended(answering=False)
+    assert limited.resumes(0.0, 1.0) == 1.0
+    limited.quota_refused(Pushback("429", quota=True, retry_after=100.0), 1, 0.0, 1.0)
+    assert 101.0 <= limited.resumes(0.0, 1.0) <= 111.0
+    ill, now = in_outage()
+    ill.sent(now)
+    ill.ended(answering=False)
+    ill.pushed_back(_529, 1, now, now + 0.1)
+    assert now + 0.1 < ill.resumes(0.0, now + 0.1) <= now + 4.0

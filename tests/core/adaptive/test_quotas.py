@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import pytest
@@ -45,6 +46,16 @@ def test_absurd_headers_hold_nothing_back() -> None:
     quotas.told([Left("requests", 0, 0, 1e9), Left("tokens", 0, 0, 0.0)], 0.0)
     assert quotas.wait(0.0) == 0.0
     assert quotas.wait_for(1e9, 0.0) == 0.0
+
+
+def test_what_a_header_tells_holds_back_no_longer_than_it_is_believed() -> None:
+    """Whatever it says: a minute."""
+    for left in (Left("requests", 1, -(10**9), 1e9), Left("tokens", 1, 0, math.inf)):
+        quotas = Quotas()
+        quotas.told([left], 100.0)
+        wait = max(quotas.wait(130.0), quotas.wait_for(1e12, 130.0))
+        assert 29.0 < wait <= 30.001
+        assert quotas.wait(130.0 + wait) == quotas.wait_for(1e12, 130.0 + wait) == 0.0
 
 
 def test_requests_of_many_sizes_are_paced_by_their_tokens() -> None:
