@@ -13,16 +13,15 @@ The calls for one request: enter → (held → its turn) → accepted or pushed_
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Protocol
 
 from aibridge_trio.core.adaptive.comeback import Comeback
 from aibridge_trio.core.adaptive.entry import Entry, Pushback, Stage
 from aibridge_trio.core.adaptive.governor import Governor, GovernorStats
 from aibridge_trio.core.adaptive.line import Line
+from aibridge_trio.core.adaptive.own_keys import OwnKeys
 from aibridge_trio.core.adaptive.patience import Patience
 from aibridge_trio.core.adaptive.resend_budget import ResendBudget
 from aibridge_trio.core.quota import Left
@@ -33,9 +32,6 @@ LONGEST_HOLD = 300.0
 _LINE_SIZE = 10_000
 # A quota of which less remains is nearly spent.
 _NEARLY_SPENT = 0.1
-# Callers' own keys that are remembered; about 3 kB each. When one more comes, so many that were used the longest
-# ago are looked at.
-_KEYS, _LOOKED_AT = 1_000, 4
 # If the work of one event leaves some of the line for later, it goes on after so many seconds.
 _NEXT_TURNS = 0.01
 # What the background pushes back rests before it is sent again (seconds): doubling, with its share of chance.
@@ -102,7 +98,7 @@ class AdaptiveLimiter:
         self._wake = wake
         self._chance = chance
         self._own_limits = own_limits or Unlimited()
-        self._keys: OrderedDict[Hashable, Governor] = OrderedDict()
+        self._keys = OwnKeys(chance)
         self._patience = Patience()
         self._line = Line(line_size, self._patience)
         self._budget = ResendBudget(now)
@@ -140,7 +136,7 @@ class AdaptiveLimiter:
         self._comeback.began(now)
         self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
         if entry.key is not None:
-            self._key(entry.key).accepted(entry.key_level, entry.sent_at, now, entry.size)
+            self._keys.use(entry.key).accepted(entry.key_level, entry.sent_at, now, entry.size)
         self._freed(entry, now)
 
     def pushed_back(self, entry: Entry, pushback: Pushback, now: float) -> bool:
@@ -151,7 +147,7 @@ class AdaptiveLimiter:
         rests = self._learn(entry, pushback, now)
         self._end(entry)
         of_key = pushback.quota and entry.key is not None
-        governor = self._key(entry.key) if of_key else self.governor
+        governor = self._keys.use(entry.key) if of_key else self.governor
         in_time = governor.resumes(entry.size, now) < entry.deadline
         held = in_time and ((self.governor.outage and not of_key) or self._budget.take(now))
         if held:
@@ -167,7 +163,7 @@ class AdaptiveLimiter:
 
     def told(self, entry: Entry, quotas: Collection[Left], now: float) -> None:
         """Take what the headers of an answer tell of the quotas of its request's credential."""
-        governor = self.governor if entry.key is None else self._key(entry.key)
+        governor = self.governor if entry.key is None else self._keys.use(entry.key)
         if governor.active or any(left.remaining < _NEARLY_SPENT * left.limit for left in quotas):
             governor.told(quotas, now)
 
@@ -223,7 +219,7 @@ class AdaptiveLimiter:
             held=len(self._line),
             callers=self._line.callers,
             rate=self._comeback.rate(now),
-            paced_keys=sum(each.quotas.pace < math.inf for each in self._keys.values()),
+            paced_keys=self._keys.paced,
             budget=self._budget.credit(now),
             pushbacks=self._pushbacks,
             resends=self._resends,
@@ -238,7 +234,7 @@ class AdaptiveLimiter:
         if not self._own_limits.is_free_for(entry):
             return math.inf
         free = now + self.governor.wait_for(entry.size, now)
-        governor = self._keys.get(entry.key) if entry.key is not None else None
+        governor = self._keys.find(entry.key) if entry.key is not None else None
         if governor is None:
             return free
         if not governor.has_capacity(now):
@@ -250,14 +246,14 @@ class AdaptiveLimiter:
         entry.sent_at = now
         entry.level = self.governor.sent(now, entry.size)
         if entry.key is not None:
-            entry.key_level = self._key(entry.key).sent(now, entry.size)
+            entry.key_level = self._keys.use(entry.key).sent(now, entry.size)
 
     def _end(self, entry: Entry) -> None:
         answering = entry.stage is Stage.ANSWERING
         entry.stage = Stage.OUTSIDE
         self.governor.ended(answering=answering)
         if entry.key is not None:
-            self._key(entry.key).ended(answering=answering)
+            self._keys.use(entry.key).ended(answering=answering)
 
     def _freed(self, entry: Entry, now: float) -> None:
         if len(self._line):
@@ -267,7 +263,7 @@ class AdaptiveLimiter:
     def _learn(self, entry: Entry, pushback: Pushback, now: float) -> bool:
         """Learn from a pushback; return whether its request should rest before it is sent again."""
         if pushback.quota and entry.key is not None:
-            self._key(entry.key).quota_refused(pushback, entry.key_level, entry.sent_at, now, entry.size)
+            self._keys.use(entry.key).quota_refused(pushback, entry.key_level, entry.sent_at, now, entry.size)
             return False
         if self.governor.is_about_rate(pushback, entry.level):
             self.governor.quota_refused(pushback, entry.level, entry.sent_at, now, entry.size)
@@ -277,26 +273,3 @@ class AdaptiveLimiter:
     def _rest(self, entry: Entry) -> float:
         rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** min(entry.returns, 10))
         return rest * (_REST_FROM + (_REST_TO - _REST_FROM) * self._chance())
-
-    def _key(self, key: Hashable) -> Governor:
-        governor = self._keys.get(key)
-        if governor is None:
-            governor = self._keys[key] = Governor(self._chance)
-            self._evict()
-        else:
-            self._keys.move_to_end(key)
-        return governor
-
-    def _evict(self) -> None:
-        """Forget keys that were used the longest ago, unless they have requests at the provider.
-
-        Keys that have been refused come last: many new keys must not make the limiter forget them.
-        """
-        if len(self._keys) <= _KEYS:
-            return
-        oldest = [key for key in islice(self._keys, _LOOKED_AT) if not self._keys[key].level]
-        unknown = [key for key in oldest if not self._keys[key].active]
-        for key in (unknown or oldest)[: len(self._keys) - _KEYS]:
-            del self._keys[key]
-        for key in list(islice(self._keys, _LOOKED_AT)):
-            self._keys.move_to_end(key)

@@ -110,34 +110,3 @@ def test_what_a_callers_own_quota_refuses_is_charged_to_the_budget_in_an_outage_
         if adaptive.enter(entry, now):
             held += adaptive.pushed_back(entry, Pushback("429", quota=True, retry_after=100.0), now)
     assert held <= 30 + 20
-
-
-def test_keys_are_bounded_and_those_that_were_refused_are_kept_longest() -> None:
-    """A caller that makes up a key for each request does not make the limiter forget another's quota."""
-    adaptive = limiter([])
-    limited = Entry("a", key="limited")
-    adaptive.enter(limited, 0.0)
-    assert adaptive.pushed_back(limited, Pushback("429", quota=True, retry_after=200.0), 0.1)
-    for number in range(5000):
-        entry = Entry("b", key=number, came=1.0)
-        assert adaptive.enter(entry, 1.0)
-        adaptive.leave(entry, 1.0)
-    assert len(adaptive._keys) <= 1001
-    assert not adaptive.enter(Entry("a", key="limited", came=2.0), 2.0)
-
-
-def test_keys_with_requests_at_the_provider_are_remembered_and_cost_little() -> None:
-    """Five thousand keys at once: each comes and goes with its count, and the oldest are forgotten then."""
-    adaptive = limiter([])
-    entries = [Entry(number, key=number) for number in range(5000)]
-    for entry in entries:
-        assert adaptive.enter(entry, 0.0)
-    assert len(adaptive._keys) == 5000
-    for entry in entries:
-        adaptive.leave(entry, 1.0)
-    assert not any(each.level for each in adaptive._keys.values())
-    for number in range(2000):
-        entry = Entry("new", key=f"new {number}")
-        adaptive.enter(entry, 2.0)
-        adaptive.leave(entry, 2.0)
-    assert len(adaptive._keys) <= 1001
