@@ -560,3 +560,17 @@ async def test_on_a_quiet_day_bytes_are_as_without_it(
             bridge.signals.send_nowait(15)
             await bridge.ended.wait()
     assert seen[0] == seen[1]
+
+
+async def test_a_copy_is_dropped_at_the_first_content(autojump_clock: MockClock, network: Network) -> None:
+    """Until then it is kept, and a long stream keeps none."""
+    await network.answer("anthropic", streaming(START, CONTENT, STOP, pause=5))
+    async with (
+        network.bridge(adaptive=True) as bridge,
+        bridge.client.stream("POST", MESSAGES, content=b"x" * 1000) as answer,
+    ):
+        await trio.sleep(1)
+        before = kept(bridge)
+        await trio.sleep(5)
+        assert before >= 1000 > kept(bridge) == 0
+        await answer.aread()
