@@ -72,7 +72,7 @@ WINGS: dict[str, set[str]] = {
     "bridge": {*_BASE, "net", "events", "config", "upstream", "server", "gateway", "telemetry", "admin"},
     "mock": {*_BASE, "http", "server", "core.quota", "core.quota_headers"},
     "simulate": {"errors", "printable", "config", "providers", *_CORE},
-    "top": {*_BASE, "config", "admin"},
+    "top": {*_BASE, "config", "admin", "core.adaptive"},
     # The demo's callers retry as the simulator's data says.
     "demo": {*_BASE, "config", "server", "admin", "bridge", "mock", "simulate", "top"},
     "cli": {*_BASE, "config", "providers", "admin", "bridge", "mock", "simulate", "top", "demo"},

@@ -29,14 +29,17 @@ class ProviderStatus:
     def document(self, backend: Backend, limit: int) -> dict[str, Any]:
         """Return the part about one backend, to which at most `limit` requests may be in flight."""
         name, counters = backend.name, self._counters
+        # Held requests count as in flight for the events, and are not at the provider.
+        held = backend.adaptive.waiting if backend.adaptive else 0
         unanswered, unanswered_for = self._health.unanswered(name)
+        unanswered = max(0, unanswered - held)
         responses = {status: count for (provider, status), count in counters.responses.items() if provider == name}
         return {
             "name": name,
             "type": backend.provider.name,
-            "in_flight": counters.in_flight[name],
+            "in_flight": max(0, counters.in_flight[name] - held),
             "unanswered": unanswered,
-            "unanswered_for_s": rounded(unanswered_for),
+            "unanswered_for_s": rounded(unanswered_for) if unanswered else None,
             "limit": limit,
             "breaker": self.breaker(backend),
             "adaptive": self._adaptive(backend.adaptive) if backend.adaptive else None,

@@ -94,6 +94,35 @@ def a_scope(name: str, state: str = "closed", **changes: Any) -> Said:
     }
 
 
+def a_limiter(**changes: Any) -> Said:
+    """An adaptive limiter that has learned nothing; `pushback` is a cause, its level and its age."""
+    cause, level, ago = changes.pop("pushback", (None, 0, 0.0))
+    return {
+        "active": cause is not None,
+        "in_flight": 3,
+        "starts": 0,
+        "bound": None,
+        "window": None,
+        "pace_per_s": None,
+        "by_tokens": False,
+        "paced_keys": 0,
+        "background": 0.05,
+        "outage": False,
+        "resumes_in_s": 0.0,
+        "pushback": None if cause is None else {"cause": cause, "level": level, "ago_s": ago},
+        "held": 0,
+        "callers": 0,
+        "answers_per_s": 0.0,
+        "pushbacks": 0,
+        "sent_again": 0,
+        "unfunded": 0,
+        "budget": 30.0,
+        "holds": {"sent": 0, "timed_out": 0, "stopped": 0, "left": 0},
+        "held_s": {"buckets": {"+Inf": 0}, "sum": 0.0, "count": 0},
+        **changes,
+    }
+
+
 def a_queue(served: int = 0, typical: float = 0.8, **changes: Any) -> Said:
     """A queue in which so many have had their turn, most of them after about the `typical` time; off by itself."""
     buckets: Said = {str(bound): round(served / (1 + (typical / bound) ** 3)) for bound in BUCKETS}
@@ -269,6 +298,16 @@ def _named(document: Said, name: str) -> Any:
     return provider
 
 
+def adapting(name: str, **limiter: Any) -> Change:
+    """Give a provider an adaptive limiter, which sends two requests again every five seconds."""
+
+    def change(document: Said) -> None:
+        again = int(document["uptime_s"] * 0.4)
+        _named(document, name)["adaptive"] = a_limiter(**{"sent_again": again, "pushbacks": again, **limiter})
+
+    return change
+
+
 def without_rejects(document: Said) -> None:
     """Let there be no rejects."""
     document["rejects"] = dict.fromkeys(document["rejects"], 0)
@@ -435,6 +474,9 @@ def draining(document: Said) -> None:
     )
 
 
+LEARNED = {"bound": 41, "window": 60.0, "pushback": ("529", 42, 3.2), "held": 37, "callers": 4, "budget": 88.0}
+QUOTA = {"pace_per_s": 66.0, "pushback": ("429", 9, 12.0), "sent_again": 0}
+OUTAGE = {"outage": True, "resumes_in_s": 1.6, "window": 1.0, "pushback": ("503", 1, 0.4), "held": 9, "callers": 1}
 OPEN = {"state": "open", "since_s": 4.8, "cooldown_left_s": 25.2, "trips": 2, "rejects": 131}
 HALF_OPEN = {"state": "half-open", "since_s": 1.3, "probes": 2, "trips": 2, "rejects": 412}
 FORCED_OPEN = {"state": "open", "mode": "open", "since_s": 754.0, "rejects": 90}

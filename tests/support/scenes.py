@@ -24,9 +24,12 @@ from tests.support.pictures import (
     FORCED_CLOSED,
     FORCED_OPEN,
     HALF_OPEN,
+    LEARNED,
     NOW,
     OFF,
     OPEN,
+    OUTAGE,
+    QUOTA,
     RAMP,
     RESTING,
     UPTIME,
@@ -35,6 +38,7 @@ from tests.support.pictures import (
     a_picture,
     a_provider,
     a_trip,
+    adapting,
     an_event,
     breaking,
     draining,
@@ -236,6 +240,11 @@ SCENES = {
     "refusing": Scene(a_picture(failing("anthropic", {"401": 1.0}), without_rejects), sizes=(LOW, MIDDLE)),
     "unanswered": Scene(a_picture(silent("anthropic", 15, 14.0), without_rejects), sizes=(LOW, MIDDLE)),
     "connections": Scene(a_picture(overrun), sizes=(LOW, MIDDLE)),
+    "adaptive": Scene(
+        a_picture(adapting("openai", **LEARNED), adapting("anthropic", **QUOTA), adapting("copilot")),
+        sizes=(LOW, MIDDLE, (60, 20)),
+    ),
+    "outage": Scene(a_picture(adapting("anthropic", **OUTAGE), without_rejects), sizes=(LOW, MIDDLE)),
     "narrow": Scene(a_picture(*OPENED), sizes=((60, 20),)),
 }
 SHOTS = {

@@ -9,6 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aibridge_trio.core.adaptive.limiter import AdaptiveStats
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -114,7 +116,7 @@ class Provider:
     """A provider's counters since the bridge's start; `first_bytes` is cumulative, by upper bound in seconds.
 
     `unanswered` of the requests in flight have no byte of an answer, and no answer has begun or ended for
-    `unanswered_for` seconds (None if there are none).
+    `unanswered_for` seconds (None if there are none). `adaptive` is None if it is off.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Provider:
     limit: int = 0
     unanswered: int = 0
     unanswered_for: float | None = None
+    adaptive: AdaptiveStats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,12 @@ bridges don't send is off.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
+from aibridge_trio.core.adaptive.governor import GovernorStats
+from aibridge_trio.core.adaptive.limiter import AdaptiveStats
 from aibridge_trio.printable import visible
 from aibridge_trio.top.data.document import (
     Breaker,
@@ -87,6 +90,36 @@ def _provider(value: Any) -> Provider:
         limit=_count(value.get("limit", 0)),
         unanswered=_count(value.get("unanswered", 0)),
         unanswered_for=_optional_seconds(value.get("unanswered_for_s")),
+        adaptive=None if value.get("adaptive") is None else _adaptive(value["adaptive"]),
+    )
+
+
+def _adaptive(value: Any) -> AdaptiveStats:
+    pushback = value["pushback"] or {"cause": None, "level": 0, "ago_s": None}
+    return AdaptiveStats(
+        governor=GovernorStats(
+            active=bool(value["active"]),
+            level=_count(value["in_flight"]),
+            starts=_count(value["starts"]),
+            bound=_limit(value["bound"]),
+            window=_limit(value["window"]),
+            pace=_limit(value["pace_per_s"]),
+            by_tokens=bool(value["by_tokens"]),
+            background=_number(value["background"], most=1.0),
+            outage=bool(value["outage"]),
+            resumes_in=_seconds(value["resumes_in_s"]),
+            cause=None if pushback["cause"] is None else _text(pushback["cause"]),
+            cause_level=_count(pushback["level"]),
+            ago=_limit(pushback["ago_s"]),
+        ),
+        held=_count(value["held"]),
+        callers=_count(value["callers"]),
+        rate=_number(value["answers_per_s"]),
+        paced_keys=_count(value["paced_keys"]),
+        budget=_number(value["budget"]),
+        pushbacks=_count(value["pushbacks"]),
+        resends=_count(value["sent_again"]),
+        unfunded=_count(value["unfunded"]),
     )
 
 
@@ -224,6 +257,10 @@ def _number(value: Any, most: float = _MAX_SECONDS) -> float:
     if type(value) not in {int, float} or not 0 <= value <= most:
         raise Unreadable(f"it tells a number of {_text(value)}")
     return float(value)
+
+
+def _limit(value: Any) -> float:
+    return math.inf if value is None else _number(value)
 
 
 def _bound(value: str) -> float:

@@ -20,7 +20,8 @@ _EVENT = "overload event"
 class ProviderRates:
     """A provider over the displayed interval; None where there was nothing to measure.
 
-    `statuses` are rates of answers, `errors` of upstream errors by phase, `events` of overloads inside a 200.
+    `statuses` are rates of answers, `errors` of upstream errors by phase, `events` of overloads inside a 200, and
+    `sent_again` of requests that the adaptive limiter sent once more.
     """
 
     provider: Provider
@@ -33,6 +34,7 @@ class ProviderRates:
     tokens_out: float | None
     p50: float | None
     p99: float | None
+    sent_again: float | None = None
 
     @property
     def faults(self) -> dict[str, float]:
@@ -115,6 +117,7 @@ def provider_rates(new: Provider, old: Provider | None, over: float) -> Provider
         tokens_out=per_second(tokens.get("output", 0), over),
         p50=quantile(0.5, first_bytes),
         p99=quantile(0.99, first_bytes),
+        sent_again=per_second(_resends(new) - _resends(old), over),
     )
 
 
@@ -133,6 +136,10 @@ def queue_rates(new: Queue, old: Queue, over: float) -> QueueRates:
         p50=quantile(0.5, waits),
         p99=quantile(0.99, waits),
     )
+
+
+def _resends(provider: Provider | None) -> int:
+    return provider.adaptive.resends if provider and provider.adaptive else 0
 
 
 def per_second(count: float, over: float) -> float | None:

@@ -130,6 +130,7 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
         [part] for row in picture.providers for part in _open_breaker(row.provider, age, counts_only=counts_only)
     ]
     for row in picture.providers:
+        parts += symptoms.holding(row.provider)
         parts += symptoms.unanswered(row, age)
     if not picture.since_start:
         parts += _refusing(picture)

@@ -32,9 +32,9 @@ from aibridge_trio.top.view import ROOMY, View, fits, marked
 
 LEGEND = (
     ("STATE", "closed: all; open: none; half-open, ramp: some; off: no breaker"),
-    ("below", "its breakers by endpoint or model; callers' keys that rest"),
+    ("below", "what it takes, as learned; breakers by scope; keys that rest"),
     ("FOR, LEFT", "time in this state; time until an open breaker probes"),
-    ("FAILS, PROBE", "failures, of those that open it, or their share; probes, of the most"),
+    ("FAILS, PROBE", "failures, of those that open it, or share; probes, of the most"),
     ("TRIPS, REJECTS", "how often it opened, how many it refused, since the start"),
     ("P50, P99", "half and 99% of answers began to come within this time"),
     ("TOK/S", "tokens of finished requests a second, in (IN/S) and out (OUT/S)"),
@@ -45,7 +45,15 @@ LEGEND = (
 _PROTECTIONS = ("capacity", "rate_limit", "circuit_open")
 _STYLES = {"open": RED, "half-open": YELLOW, "closed": GREEN}
 # Events are never red: they may be over.
-_PAST = {"open": YELLOW, "half-open": YELLOW, "closed": GREEN, "close": YELLOW}
+_PAST = {
+    "open": YELLOW,
+    "half-open": YELLOW,
+    "closed": GREEN,
+    "close": YELLOW,
+    "outage": YELLOW,
+    "limited": YELLOW,
+    "unlimited": GREEN,
+}
 # Widths of blocks that stand side by side (cells): three columns of UPSTREAM, its errors; reasons, callers.
 _LOAD, _ERRORS = 27, 26
 # Wider gaps make rows hard to follow.
@@ -265,7 +273,7 @@ def _counts(
 def _event(event: Event, zone: tzinfo | None) -> Line:
     at = f"{datetime.fromtimestamp(event.at, tz=zone):%H:%M:%S}  "
     style = _PAST.get(event.target, PLAIN)
-    if event.kind == "breaker":
+    if event.kind in {"breaker", "adaptive"}:
         scope = f"{event.scope} " if event.scope else ""
         what: Line = [(f"{event.provider} {scope}", BOLD), (f"{event.source} → ", DIM), (event.target, style)]
     elif event.kind == "override":

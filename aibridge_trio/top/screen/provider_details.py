@@ -1,10 +1,11 @@
-"""The lines below a provider's row: its breakers by scope, and resting keys. Pure."""
+"""The lines below a provider's row: what was learned of it, its breakers by scope, and resting keys. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
+from aibridge_trio.core.adaptive import words
 from aibridge_trio.top.data.document import Breaker, Resting, Scope, fails
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen.text import (
@@ -18,6 +19,8 @@ from aibridge_trio.top.screen.text import (
     Column,
     Line,
     count,
+    length,
+    rate,
     remaining,
     span,
     table,
@@ -33,15 +36,17 @@ def detail_lines(shown: Sequence[ProviderRates], most: int | None, age: float, w
 
     Earlier providers get lines first, but each later one keeps one. The document is `age` seconds old.
     """
-    details = [_lines(row.provider.breaker, age, width) for row in shown]
+    learned = [_learned(row, age, width) for row in shown]
+    breakers = [_lines(row.provider.breaker, age, width) for row in shown]
+    details = [[*first, *others] for first, others in zip(learned, breakers, strict=True)]
     if most is None:
         return details
     left, waiting = most, sum(map(bool, details))
     found: list[list[Line]] = []
-    for row, lines in zip(shown, details, strict=True):
+    for row, lines, first in zip(shown, details, learned, strict=True):
         waiting -= bool(lines)
         room = min(left, max(1, left - waiting))
-        kept = lines if len(lines) <= room else _cut(row.provider.breaker, lines, room)
+        kept = lines if len(lines) <= room else _cut(row.provider.breaker, lines, room, len(first))
         left -= len(kept)
         found.append(kept)
     return found
@@ -51,6 +56,33 @@ def notable(breaker: Breaker) -> list[Scope]:
     """Return the breakers by scope that are not closed, ever opened or have failures; most urgent first."""
     found = [each for each in breaker.deciding if each.word != "closed" or each.trips or each.failures]
     return sorted(found, key=lambda each: (urgency(each), -each.rejects, -each.failures, -each.trips))
+
+
+def _learned(row: ProviderRates, age: float, width: int) -> list[Line]:
+    """What the adaptive limiter has learned, its line, and what was sent again, as far as the width allows."""
+    stats = row.provider.adaptive
+    if stats is None:
+        return []
+    limits, held = words.limits(stats, age), words.line(stats)
+    again = f"{rate(row.sent_again)}/s sent again" if row.sent_again else ""
+    if not (limits or held or again):
+        return []
+    style = YELLOW if stats.governor.outage else PLAIN
+    total = f"{count(stats.resends)} since the start, budget {count(stats.budget)}" if again else ""
+    parts: Line = [(limits, style), (held, YELLOW), (again, PLAIN), (total, DIM)]
+    for fewer in (4, 3, 2):
+        line = _joined(parts[:fewer])
+        if length(line) <= width:
+            return [line]
+    return [_joined([(limits, style), (f"{count(stats.held)} held" if stats.held else "", YELLOW)])]
+
+
+def _joined(parts: Line) -> Line:
+    shown = [part for part in parts if part[0]]
+    return [
+        (f"{_MARK} ", DIM),
+        *((f"{'  ' if number else ''}{text}", style) for number, (text, style) in enumerate(shown)),
+    ]
 
 
 def _lines(breaker: Breaker, age: float, width: int) -> list[Line]:
@@ -86,11 +118,11 @@ def _keys(keys: Resting, age: float) -> Line:
     ]
 
 
-def _cut(breaker: Breaker, lines: list[Line], room: int) -> list[Line]:
-    """The lines that fit; the last one counts the scopes and keys that do not."""
-    if room <= 0:
-        return []
-    rest = notable(breaker)[room - 1 :]
+def _cut(breaker: Breaker, lines: list[Line], room: int, learned: int) -> list[Line]:
+    """The lines that fit, first `learned` of them; the last one counts the scopes and keys that do not."""
+    if room <= learned:
+        return lines[:room]
+    rest = notable(breaker)[room - learned - 1 :]
     states = Counter("ramp" if each.ramping else each.state for each in rest)
     details = ", ".join(f"{many} {state}" for state, many in states.items())
     more: Line = [(f"{_MARK} ", DIM), (f"{len(rest)}{' more' if room > 1 else ''}: {details}", PLAIN)]

@@ -10,7 +10,8 @@ import math
 
 from rich.cells import cell_len
 
-from aibridge_trio.top.data.document import Connections
+from aibridge_trio.core.adaptive import words
+from aibridge_trio.top.data.document import Connections, Provider
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen.text import DIM, PLAIN, YELLOW, Line, fit, rate, span
@@ -38,6 +39,15 @@ def unanswered(row: ProviderRates, age: float) -> list[Line]:
     if silent < (_SEVERAL if provider.unanswered > 1 else _ALONE):
         return []
     return [[(f"{provider.name}: {provider.unanswered} in flight, no answer for {_long(silent)}", _STRONG)]]
+
+
+def holding(provider: Provider) -> list[Line]:
+    """Return a part if requests are held for a provider, or it answers none."""
+    stats = provider.adaptive
+    if stats is None or not (stats.held or stats.governor.outage):
+        return []
+    outage = "outage" if stats.governor.outage else ""
+    return [[(f"{provider.name}: {', '.join(filter(None, (outage, words.line(stats))))}", _STRONG)]]
 
 
 def refusing(row: ProviderRates, *, since_start: bool) -> list[Line]:

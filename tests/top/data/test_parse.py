@@ -6,13 +6,18 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from aibridge_trio.core.adaptive.governor import GovernorStats
+from aibridge_trio.core.adaptive.limiter import AdaptiveStats
+from aibridge_trio.core.adaptive.words import limits, line
 from aibridge_trio.errors import REASONS
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.top.data.document import (
@@ -27,6 +32,7 @@ from aibridge_trio.top.data.document import (
     Scope,
 )
 from aibridge_trio.top.data.parse import Unreadable, read
+from tests.support.handlers import MESSAGES, failing
 from tests.support.network import Network
 from tests.support.pictures import (
     a_document,
@@ -179,6 +185,7 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
             limit=each["limit"],
             unanswered=each["unanswered"],
             unanswered_for=each["unanswered_for_s"],
+            adaptive=the_limiter(each["adaptive"]),
         )
         for each in said["providers"]
     )
@@ -234,12 +241,66 @@ def the_connections(said: dict[str, Any] | None) -> Connections:
     )
 
 
+def the_limiter(said: dict[str, Any] | None) -> AdaptiveStats | None:
+    """The record of an adaptive limiter, as the bridge's own: what is not limited is infinite."""
+    if said is None:
+        return None
+    pushback = said["pushback"] or {"cause": None, "level": 0, "ago_s": None}
+    return AdaptiveStats(
+        governor=GovernorStats(
+            active=said["active"],
+            level=said["in_flight"],
+            starts=said["starts"],
+            bound=math.inf if said["bound"] is None else said["bound"],
+            window=math.inf if said["window"] is None else said["window"],
+            pace=math.inf if said["pace_per_s"] is None else said["pace_per_s"],
+            by_tokens=said["by_tokens"],
+            background=said["background"],
+            outage=said["outage"],
+            resumes_in=said["resumes_in_s"],
+            cause=pushback["cause"],
+            cause_level=pushback["level"],
+            ago=math.inf if pushback["ago_s"] is None else pushback["ago_s"],
+        ),
+        held=said["held"],
+        callers=said["callers"],
+        rate=said["answers_per_s"],
+        paced_keys=said["paced_keys"],
+        budget=said["budget"],
+        pushbacks=said["pushbacks"],
+        resends=said["sent_again"],
+        unfunded=said["unfunded"],
+    )
+
+
 def the_keys(said: dict[str, Any] | None) -> Resting | None:
     """The record of keys that rest."""
     if said is None:
         return None
     shown = tuple((each["hint"], each["left_s"]) for each in said["callers"])
     return Resting(said["resting"], said["total"], said["evictions"], shown)
+
+
+async def test_what_a_limiter_has_learned_is_read_as_the_bridge_knows_it(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """What comes out of the document is what went in, but for what the counters know better."""
+    await network.answer("anthropic", failing(529))
+    async with network.bridge(adaptive=True) as bridge, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(bridge.client.post, MESSAGES, content=b"{}"))
+        await trio.sleep(60)
+        said = await bridge.status()
+        document = read(said)
+        agrees(document, said)
+        found = {each.name: each.adaptive for each in document.providers}["anthropic"]
+        assert found
+        [backend] = [each for each in bridge.bridge.router if each.name == "anthropic"]
+        assert backend.adaptive
+        known = backend.adaptive.limiter.statistics(trio.current_time())
+        assert limits(found) == limits(known)
+        assert line(found) == line(known) == "1 held of 1 caller"
+        assert found.governor.outage
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_a_bridge_says_is_read_completely(autojump_clock: MockClock, network: Network) -> None:

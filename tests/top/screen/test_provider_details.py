@@ -18,13 +18,16 @@ from aibridge_trio.top.screen.provider_details import detail_lines, notable
 from aibridge_trio.top.screen.text import length
 from aibridge_trio.top.view import View
 from tests.support.pictures import (
+    LEARNED,
     NOW,
+    OUTAGE,
     RESTING,
     SCOPES,
     Said,
     a_document,
     a_picture,
     a_scope,
+    adapting,
     breaking,
     scoping,
 )
@@ -94,6 +97,45 @@ def test_off_a_screen_every_scope_is_reported() -> None:
     drawn = "\n".join(lines(scoping("openai"), height=None))
     assert "more:" not in drawn
     assert all(name in drawn for name, *_ in SCOPES)
+
+
+def test_what_was_learned_is_beneath_its_provider() -> None:
+    """With the line, what is sent again a second, and all that was, as far as the width allows."""
+    learned = adapting("openai", **LEARNED)
+    text = "  └ 41 in flight learned, 529 at 42, 3 s ago  37 held"
+    assert lines(learned, width=60)[7] == text
+    assert lines(learned, width=80)[7] == f"{text} of 4 callers"
+    assert lines(learned, width=100)[7] == f"{text} of 4 callers  0.4/s sent again"
+    whole = f"{text} of 4 callers  0.4/s sent again  3,216 since the start, budget 88"
+    assert any(line == whole for line in lines(learned, width=120, height=40))
+
+
+def test_what_was_learned_grows_older_with_the_document() -> None:
+    """A canary comes nearer, and a pushback is longer ago."""
+    row = provider_rates(read(a_document(100.0, adapting("openai", **OUTAGE))).providers[0], None, 1.0)
+    for age, canary, ago in ((0.0, "in 2 s", 0), (1.0, "in 1 s", 1), (2.0, "next", 2)):
+        [[line]] = detail_lines([row], None, age, 80)
+        assert "".join(text for text, _ in line).startswith(f"  └ outage, canary {canary}, 503 at 1, {ago} s ago")
+
+
+def test_a_limiter_that_limits_nothing_takes_no_line() -> None:
+    """Nothing learned, nothing held, nothing sent again of late; so does one that is off."""
+    assert lines(adapting("openai", sent_again=12)) == lines()
+    assert lines(adapting("openai", sent_again=12, pushback=("529", 42, 99.0))) == lines()
+
+
+def test_what_was_learned_comes_before_breakers_and_keys() -> None:
+    """On a small screen it stays, and what is left out beneath it is counted."""
+    drawn = lines(scoping("openai"), adapting("openai", **LEARNED))
+    assert drawn[8].startswith("  └ 41 in flight learned")
+    assert drawn[9].startswith("  └        OPEN")
+    assert drawn[10] == "  └ 4 more: 1 half-open, 1 ramp, 2 closed"
+    for most in range(1, 8):
+        changed = a_document(100.0, scoping("openai"), adapting("openai", **LEARNED))
+        row = provider_rates(read(changed).providers[0], None, 1.0)
+        [below] = detail_lines([row], most, 0.0, 80)
+        assert len(below) == min(most, 6)
+        assert "learned" in below[0][1][0]
 
 
 STATES = st.sampled_from(["closed", "open", "half-open"])

@@ -16,15 +16,19 @@ from aibridge_trio.top.screen.alert import Link, alerts, lines
 from aibridge_trio.top.screen.text import length, remaining
 from aibridge_trio.top.screen.totals import totals
 from tests.support.pictures import (
+    LEARNED,
     NOW,
     OFF,
     OPEN,
+    OUTAGE,
+    QUOTA,
     UPTIME,
     Change,
     Said,
     a_caller,
     a_document,
     a_picture,
+    adapting,
     breaking,
     connecting,
     failing,
@@ -183,6 +187,14 @@ def test_a_listener_without_room_is_reported_before_it_refuses() -> None:
 def test_connections_from_before_are_over() -> None:
     """What was refused an hour ago is not in the alert."""
     assert told(connecting({"refused": {"limit": 99, "address": 0, "descriptors": 0}})) == WELL
+
+
+def test_held_requests_are_reported() -> None:
+    """By provider, with their callers; an outage also without any; a learned bound alone is no symptom."""
+    assert told(adapting("openai", **LEARNED)) == "openai: 37 held of 4 callers"
+    assert told(adapting("openai", **OUTAGE)) == "openai: outage, 9 held of 1 caller"
+    assert told(adapting("openai", **(OUTAGE | {"held": 0}))) == "openai: outage"
+    assert told(adapting("openai", **QUOTA), adapting("anthropic")) == WELL
 
 
 def test_older_bridges_are_read() -> None:
