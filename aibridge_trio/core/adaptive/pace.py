@@ -27,6 +27,8 @@ _BURST = 1.0
 _SLOW_GROWTH, _GROWTH, _CALM, _CALM_REQUESTS, _FORGOTTEN = 0.005, 0.05, 15.0, 30, 300.0
 # What a refusal leaves of the pace while too little was accepted to measure it.
 _LOWER = 0.9
+# Growth counts so many seconds at most at once.
+_LONGEST_STEP = 10.0
 # A recovery follows so many refused round trips in a row, over so many seconds.
 _ILL, _ILL_FOR = 4, 30.0
 # A rounding error must not delay a request by another timer (seconds).
@@ -50,6 +52,7 @@ class Pace:
         # When, and how much and how many were accepted by then.
         self._refusals: deque[tuple[float, float, int]] = deque(maxlen=2 * _ENOUGH)
         self._refused_at = -math.inf
+        self._measured = False
         self._in_a_row = 0
         self._row_began = 0.0
         self._recovering = False
@@ -60,8 +63,8 @@ class Pace:
         if self.rate == math.inf:
             return
         calm = now - self._refused_at
-        soon = calm < max(_CALM, _CALM_REQUESTS / self.rate)
-        self.rate *= 1 + (_SLOW_GROWTH if soon else _GROWTH) * min(1.0, elapsed)
+        soon = self._measured and calm < max(_CALM, _CALM_REQUESTS / self.rate)
+        self.rate *= (1 + (_SLOW_GROWTH if soon else _GROWTH)) ** min(elapsed, _LONGEST_STEP)
         self._credit = min(self._most, self._credit + self.rate * elapsed)
         if calm > _FORGOTTEN:
             self.rate = math.inf
@@ -106,6 +109,7 @@ class Pace:
         ):
             refusals.popleft()
         if refusals and self._requests - refusals[0][2] >= _FEWEST and now > refusals[0][0]:
+            self._measured = True
             since, accepted, _ = refusals[0]
             self.rate = max(self._least, _OVER * (self._accepted - accepted) / (now - since)) or math.inf
         elif self.rate == math.inf:
