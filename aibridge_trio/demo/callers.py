@@ -56,10 +56,10 @@ class Result:
             self.patience.deadline = trio.current_time() + _LONGEST_ANSWER
 
     def end(self) -> bool:
-        """Return whether the 200 that has ended is whole; the next one begins anew."""
-        self.answered = _FIRST_TOKEN.search(self._body) is not None and _END in self._body
+        """Return whether the body that was fed is whole; the next one begins anew."""
+        whole = _FIRST_TOKEN.search(self._body) is not None and _END in self._body
         self._body.clear()
-        return self.answered
+        return whole
 
 
 # Sends a request once, and feeds the body of a 200 to the result; returns status and headers, BROKEN for an answer
@@ -87,7 +87,8 @@ async def ask(send: Send, arrival: Arrival, patience: float) -> Result:
         result = Result(began, scope)
         while True:
             status, headers = await send(result)
-            if result.end() and status == OK:
+            result.answered = result.end() and status == OK
+            if result.answered:
                 break
             if status == OK:
                 status, headers = BROKEN, ()

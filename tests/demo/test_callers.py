@@ -92,6 +92,17 @@ async def test_a_200_that_is_not_whole_is_no_answer(
     assert len(calls) == 2
 
 
+async def test_pieces_of_two_tries_are_no_answer(autojump_clock: trio.testing.MockClock) -> None:
+    """Nor is one that breaks off behind its last event."""
+    for answers in (
+        [(200, (), [WHOLE[:40]]), (200, (), [b"data: [DONE]\n\n"]), (400, (), ())],
+        [(BROKEN, (), [WHOLE])],
+    ):
+        send, calls = provider(*answers)
+        assert not (await asked(send)).answered
+        assert len(calls) == 3
+
+
 async def test_a_caller_leaves_when_its_first_token_is_late(autojump_clock: trio.testing.MockClock) -> None:
     """Be it in a call or between two; what it has read of an answer makes it read on."""
     for send in (provider((200, (), [WHOLE]), seconds=6)[0], provider((503, [(b"retry-after", b"6")], ()))[0]):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
+import httpx
 import pytest
 import trio
 
@@ -61,6 +62,19 @@ async def test_calls_without_an_answer_are_wasted() -> None:
         assert side.outcome([0]) == Outcome(answered=0, failed=1, calls=3, longest=None)
         assert side.outcome([1]) == Outcome(answered=0, failed=1, calls=1, longest=None)
         assert side.outcome().wasted == 4
+
+
+async def test_an_error_has_no_first_token() -> None:
+    """Whatever is in its body: the wait is that of the answer behind it."""
+    error = {"status": 503, "body": 'data: {"content": "x"}', "headers": {"retry-after-ms": "500"}}
+    async with a_side() as side, httpx.AsyncClient(trust_env=False) as client:
+        script = f"{side.url.removesuffix('/v1')}/mock/script"
+        (await client.post(script, json={"answers": [error]})).raise_for_status()
+        await side.ask(0, Arrival(0.0, 0, 1), PATIENCE)
+        outcome = side.outcome()
+        assert (outcome.answered, outcome.calls, outcome.wasted) == (1, 2, 1)
+        assert outcome.longest is not None
+        assert outcome.longest >= 0.5
 
 
 async def test_a_caller_that_leaves_wastes_its_call() -> None:
