@@ -9,9 +9,12 @@ Until the first pushback a governor has no bound and does nothing but count. The
    seconds: some answers begin late, and one canary that hangs must not hold up all.
 3. The quotas: a 429 of a quota limits the rate, not the level (quotas.py).
 
-In an outage (pushbacks in three round trips in a row, too many for chance, whatever still streams) bound and
-window are forgotten: one canary at a time goes up, after pauses that grow to a few seconds, or as long as the
-provider asks. At the first accepted start that was sent since, the outage is over, and the window grows from one.
+In an outage (pushbacks in three round trips in a row, too many for chance, whatever still streams) one canary at a
+time goes up, after pauses that grow to a few seconds, or as long as the provider asks. At the first accepted start
+that was sent since, the outage is over: the bound is what it was before, and the window grows from one.
+
+The level of a start counts what was at the provider when it was sent. Those that were there only to be pushed back
+are taken off once that is known.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ _HUNG = 5.0
 _LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
 # After so many seconds without a pushback everything learned is forgotten.
 _FORGOTTEN = 600.0
+# How many pushed back starts are remembered, to take them off the levels of others.
+_REFUSED = 64
 # The last levels that a 429 was sent at: a quota refuses at any level, a limit on concurrency at one.
 _LEVELS, _TIGHT, _TIGHT_SHARE = 8, 2, 0.05
 _FEWEST_LEVELS = 4
@@ -85,9 +90,11 @@ class Governor:
         self._chance = chance
         self._sent_at = -math.inf
         self._outage_at = -math.inf
+        self._bound_before = math.inf  # what it was when a start was accepted last
         self._pause = 0.0
         self._round_trips = 0
         self._heard_at = -math.inf
+        self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)  # when heard of, and when sent
         self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
         self._last: Pushback | None = None
         self._last_level = 0
@@ -161,12 +168,15 @@ class Governor:
             if sent_at < self._outage_at:
                 return
             self.outage = False
+            self.bound.restore(self._bound_before, self.answering, now)
             self.evidence.forget()
         self._round_trips = 0
         self._pause = 0.0
+        level = self._without_refused(level, sent_at)
         self.evidence.accepted(level, sent_at, now)
         self.window += 1
         self.bound.accepted(level, sent_at, now)
+        self._bound_before = self.bound.value
 
     def quota_refused(self, pushback: Pushback, level: int, sent_at: float, now: float, size: float = 0.0) -> None:
         """Learn from a pushback of a quota."""
@@ -190,6 +200,8 @@ class Governor:
         if new_round_trip:
             self._round_trips += 1
             self._heard_at = now
+        level = self._without_refused(level, sent_at)
+        self._refused.append((now, sent_at))
         bound = self.evidence.pushed_back(level, sent_at, now)
         if not self.outage:
             dead = self._round_trips >= _ROUND_TRIPS and self.evidence.shows_outage()
@@ -233,6 +245,14 @@ class Governor:
 
     def _below_limits(self, now: float) -> bool:
         return self.level < self.bound.value and (self.starts < self.window or now >= self._sent_at + _HUNG)
+
+    def _without_refused(self, level: int, sent_at: float) -> int:
+        """Return a start's level without those that were at the provider only to be pushed back."""
+        for heard_at, earlier in reversed(self._refused):
+            if heard_at <= sent_at:
+                break
+            level -= earlier < sent_at
+        return level
 
     def _cut(self, bound: int, now: float, *, new_round_trip: bool) -> None:
         if not new_round_trip:

@@ -13,8 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-# Seconds before the first probe after a cut, and at most between probes.
+# Seconds before the first probe after a cut, and at most between probes; but where answers begin rarely, at most
+# one failed probe for so many of them, up to another longest pause.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
+_ANSWERS_PER_PROBE, _LONGEST_RARE_PAUSE = 20, 90.0
+# How fast the mean time between answers follows.
+_FOLLOW = 0.1
 # A pause is between these times as long, at random: bridges must not probe together.
 _JITTER_FROM, _JITTER_TO = 0.8, 1.2
 # The share of the bound by which it rises at most at once.
@@ -36,6 +40,8 @@ class LevelBound:
         self._step = 1
         self._cut_at = -math.inf
         self._before_cut = math.inf
+        self._interval = 0.0  # between starts that are accepted, the mean (seconds)
+        self._accepted_at: float | None = None
 
     def advance(self, answering: int, now: float) -> None:
         """Raise the bound for a probe, if one is due."""
@@ -51,7 +57,8 @@ class LevelBound:
             self._before_cut = self.value - 1 if failed_probe else self.value
         self._cut_at = now
         if failed_probe:
-            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+            rare = min(_LONGEST_RARE_PAUSE, _ANSWERS_PER_PROBE * self._interval)
+            self._pause = min(max(_LONGEST_PAUSE, rare), self._pause * 2)
         elif self.value == math.inf:
             self._pause = _FIRST_PAUSE
         self._schedule(now)
@@ -67,6 +74,9 @@ class LevelBound:
 
     def accepted(self, level: int, sent_at: float, now: float) -> None:
         """Raise the bound if a probe was accepted, or undo a cut that an accepted start shows to be a mistake."""
+        if self._accepted_at is not None:
+            self._interval += (now - self._accepted_at - self._interval) * _FOLLOW
+        self._accepted_at = now
         if self.value == math.inf or level < self.value:
             return
         if level > self.value and self._cut_at > now - _UNDO and sent_at >= self._cut_at:
@@ -77,6 +87,13 @@ class LevelBound:
             self._step = min(self._step * 2, max(1, int(self.value * _LARGEST_STEP)))
             self._raised_at = now
             self.probe_at = math.inf
+
+    def restore(self, value: float, answering: int, now: float) -> None:
+        """Set the bound to what it was before an outage; the first probe is due soon."""
+        self.forget()
+        if value < math.inf:
+            self.value = max(value, answering)
+            self._schedule(now)
 
     def forget(self) -> None:
         """Remove the bound."""

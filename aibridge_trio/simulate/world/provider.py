@@ -64,12 +64,15 @@ class Provider:
     def blocked(self) -> float:
         """Return for how many seconds no call would be answered if it were sent; infinite: until a change.
 
-        A change is that a phase begins or ends, or that a call does.
+        A change is that a phase begins or ends, or that a call does. A provider that queues calls takes them until
+        its queue is full, and one that serves more of them more slowly takes all.
         """
         phase, model = self._phase, self._model
         if phase.share >= 1 and phase.fault not in _LATE:
             return math.inf
-        if model.when_full != "slow" and len(self._serving) >= self._slots:
+        full = len(self._serving) >= self._slots
+        queues = model.when_full == "queue" and len(self._queue) < model.queue
+        if full and not queues and model.when_full != "slow":
             return math.inf
         return 0.0 if model.own_keys else self._quotas.shortage(0, 1, self._clock.now).wait
 

@@ -193,3 +193,41 @@ def test_when_a_request_may_go_up_at_the_earliest_is_known() -> None:
     ill.ended(answering=False)
     ill.pushed_back(_529, 1, now, now + 0.1)
     assert now + 0.1 < ill.resumes(0.0, now + 0.1) <= now + 4.0
+
+
+def test_starts_that_are_only_there_to_be_pushed_back_are_taken_off_the_level_of_others() -> None:
+    """Ten at once beyond a capacity of five: five are accepted, and the bound is five."""
+    burst = governor()
+    levels = [burst.sent(number / 1000) for number in range(10)]
+    for number in range(5):
+        burst.accepted(levels[number], number / 1000, 0.05)
+    for number in range(5, 10):
+        burst.ended(answering=False)
+        burst.pushed_back(_529, levels[number], number / 1000, 0.1 + number / 1000)
+    assert burst.bound.value == 5
+
+
+def test_after_an_outage_the_bound_from_before_holds_again() -> None:
+    """The capacity is probably what it was."""
+    back, now = governor(), 0.0
+    for number in range(5):
+        back.accepted(back.sent(now), now, now + number / 10)
+    level = back.sent(1.0)
+    back.ended(answering=False)
+    back.pushed_back(_529, level, 1.0, 1.1)
+    back.ended(answering=True)
+    back.accepted(back.sent(1.2), 1.2, 1.5)
+    assert back.bound.value == 5
+    now = 2.0
+    while not back.outage:
+        if not back.has_capacity(now):
+            now += 0.1
+            continue
+        level = back.sent(now)
+        back.ended(answering=False)
+        back.pushed_back(_529, level, now, now + 0.05)
+        now += 0.1
+    assert back.statistics(now).bound == math.inf
+    now += 5.0
+    back.accepted(back.sent(now), now, now + 0.5)
+    assert 5 <= back.statistics(now).bound <= 6

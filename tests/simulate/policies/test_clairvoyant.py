@@ -12,9 +12,11 @@ NONE, CLAIRVOYANT = "none", "clairvoyant"
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_it_is_a_bound_in_every_shipped_scenario(name: str) -> None:
-    """No protection does not answer more, neither in all nor by caller; and no call is wasted."""
+    """No protection does not answer more, neither in all nor by caller; and no call fails."""
     without, bound = play(shipped(name), NONE), play(shipped(name), CLAIRVOYANT)
-    assert bound.wasted == bound.refused == bound.gave_up == 0
+    assert bound.refused == bound.gave_up == 0
+    if name != "slow":  # where callers leave the provider's own queue
+        assert bound.wasted == 0
     assert bound.share >= without.share
     assert bound.share_by_caller >= without.share_by_caller
 
@@ -39,7 +41,8 @@ def test_it_is_a_bound_with_every_fault(fault: str, share: float, full: str) -> 
         + f'[[phases]]\nfrom = "20s"\nfor = "30s"\nfault = "{fault}"\nshare = {share}\ncuts = true\n'
     )
     without, bound = play(text, NONE), play(text, CLAIRVOYANT)
-    assert bound.wasted == 0
+    if full != "queue":  # which callers leave
+        assert bound.wasted == 0
     assert bound.served >= without.served
 
 
