@@ -12,8 +12,15 @@ import trio
 
 from aibridge_trio.core.adaptive.entry import Entry
 from aibridge_trio.core.adaptive.limiter import AdaptiveLimiter
+from aibridge_trio.core.breaker.retry_after import quotas_left
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
+from aibridge_trio.core.quota import Left
 from aibridge_trio.gateway.buffering import BufferMemory
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.providers.quota_headers import QUOTAS
+
+# In the names of all quota headers.
+_OF_QUOTAS = b"ratelimit-"
 
 
 class LineEntry(Entry):  # not an ABC, whose isinstance() is slow
@@ -37,9 +44,17 @@ class AdaptiveLine:
     """
 
     def __init__(
-        self, provider: str, clock: Callable[[], float], memory: BufferMemory, *, shadow: bool = False
+        self,
+        provider: str,
+        clock: Callable[[], float],
+        memory: BufferMemory,
+        wall_clock: Callable[[], float],
+        *,
+        shadow: bool = False,
     ) -> None:
         self.provider = provider
+        self._quotas = QUOTAS[provider]
+        self._wall_clock = wall_clock
         self.clock = clock
         self.memory = memory
         self.shadow = shadow
@@ -53,6 +68,12 @@ class AdaptiveLine:
     def active(self) -> bool:
         """Whether the provider has pushed a request back of late: only then do requests wait."""
         return bool(self.limiter.governor.active or self.waiting)  # limiter.active, and cheaper
+
+    def quotas_left(self, headers: Headers) -> list[Left]:
+        """Return what the headers of an answer tell of quotas."""
+        if not any(_OF_QUOTAS in name.lower() for name, _ in headers):
+            return []
+        return quotas_left(headers, self._quotas, self._wall_clock())
 
     def freed(self, caller: Hashable, now: float) -> None:
         """Give turns to held requests: slots or shares are free, a caller's among them."""

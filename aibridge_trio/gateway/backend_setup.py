@@ -46,6 +46,9 @@ def configured(  # noqa: PLR0917 - what all backends share
     copies = BufferMemory(settings.max_buffered)
     in_shadow = HoldTimeout.reason in shadow
 
+    def line(provider: str) -> AdaptiveLine:
+        return AdaptiveLine(provider, clock, copies, wall_clock, shadow=in_shadow)
+
     def backend(provider: Provider) -> Backend:
         base_url: str = getattr(settings, f"{provider.name}_base_url")
         key: Secret | None = getattr(settings, f"{provider.name}_api_key") if provider.credential else None
@@ -55,7 +58,7 @@ def configured(  # noqa: PLR0917 - what all backends share
             provider=provider,
             upstream=Upstream(base_url, transport(proxy.reveal() if proxy else None), timeouts),
             circuits=ProviderCircuits(provider, rules, clock, publish, wall_clock),
-            adaptive=AdaptiveLine(provider.name, clock, copies, shadow=in_shadow) if settings.adaptive else None,
+            adaptive=line(provider.name) if settings.adaptive else None,
             key=central_key(provider, key, added, lambda text: caution(f"{provider.name}: {text}")),
             forward_caller_keys=settings.forward_caller_keys,
         )

@@ -180,8 +180,10 @@ class Gateway:
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
                 record.answered(response.status)
                 answer: Response | Opening = response
-                if held and held.may_be_pushback(response):
-                    answer = await held.opened(response, attempt)
+                if held:
+                    held.learn_quotas(response.headers)
+                    if held.may_be_pushback(response):
+                        answer = await held.opened(response, attempt)
                 last = await relay(answer, reply, attempt, route, record, secret=backend.secret_for(caller))
             record.left_upstream()
             await reply.send(last)

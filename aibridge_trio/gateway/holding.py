@@ -30,6 +30,7 @@ from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
@@ -177,6 +178,11 @@ class HeldRequest(LineEntry):
         self.deadline = self.came + min(LONGEST_HOLD, patience(self._request.headers))
 
     # Its answers
+
+    def learn_quotas(self, headers: Headers) -> None:
+        """Learn what the headers of an answer tell of its credential's quotas."""
+        if not self._exempt and (left := self._line.quotas_left(headers)):
+            self._line.limiter.told(self, left, self._line.clock())
 
     def may_be_pushback(self, response: Response) -> bool:
         """Return whether the beginning of an answer must be read before any of it goes to the caller."""

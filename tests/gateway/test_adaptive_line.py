@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from aibridge_trio.core.adaptive.entry import Pushback, Stage
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.limits.lease import Lease, Limits
+from aibridge_trio.core.quota import Left
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry, share_limits
 from aibridge_trio.gateway.buffering import BufferMemory
 from tests.support.limiter import Slots
@@ -36,7 +37,7 @@ class Waiting(LineEntry):
 
 def a_line(provider: str = "openai") -> AdaptiveLine:
     """Return a line on the virtual clock."""
-    return AdaptiveLine(provider, trio.current_time, BufferMemory(0))
+    return AdaptiveLine(provider, trio.current_time, BufferMemory(0), trio.current_time)
 
 
 async def test_a_held_request_goes_when_it_is_due(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
@@ -99,3 +100,16 @@ async def test_a_line_knows_when_no_slot_is_free(autojump_clock: MockClock) -> N
     assert [line.own_limits.is_free() for line in lines] == [False, False]
     assert lines[0].own_limits.is_free_for(Waiting())
     assert not lines[0].own_limits.is_free_for(Waiting(free=False))
+
+
+async def test_what_headers_tell_of_a_quota_is_read_and_other_headers_cost_nothing() -> None:
+    """An answer of OpenAI; and one of a server that tells nothing."""
+    openai = a_line("openai")
+    told = [
+        (b"content-type", b"application/json"),
+        (b"X-RateLimit-Limit-Requests", b"60"),
+        (b"x-ratelimit-remaining-requests", b"1"),
+        (b"x-ratelimit-reset-requests", b"1s"),
+    ]
+    assert openai.quotas_left(told) == [Left("requests", 60, 1, 1.0)]
+    assert openai.quotas_left([(b"content-type", b"application/json")]) == []

@@ -574,3 +574,23 @@ async def test_a_copy_is_dropped_at_the_first_content(autojump_clock: MockClock,
         await trio.sleep(5)
         assert before >= 1000 > kept(bridge) == 0
         await answer.aread()
+
+
+async def test_a_quota_that_is_nearly_spent_holds_requests_before_the_first_429(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """An answer tells that one of sixty requests a minute is left: the third request waits for a second."""
+    left = [
+        (b"content-type", b"application/json"),
+        (b"anthropic-ratelimit-requests-limit", b"60"),
+        (b"anthropic-ratelimit-requests-remaining", b"1"),
+        (b"anthropic-ratelimit-requests-reset", b"2099-01-01T00:00:00Z"),
+    ]
+    provider = Script(streaming(b"{}", headers=left), ok)
+    await network.answer("anthropic", provider)
+    async with network.bridge(adaptive=True) as bridge:
+        for _ in range(3):
+            assert (await bridge.client.post(MESSAGES, content=b"{}")).status_code == 200
+    first, second, third = provider.times
+    assert second - first < 0.1
+    assert third - second == pytest.approx(1.0, abs=0.1)

@@ -29,7 +29,7 @@ class Going(LineEntry):
 
 def a_line(provider: str = "openai") -> AdaptiveLine:
     """Return a line on the virtual clock."""
-    return AdaptiveLine(provider, trio.current_time, BufferMemory(0))
+    return AdaptiveLine(provider, trio.current_time, BufferMemory(0), trio.current_time)
 
 
 def push_back(line: AdaptiveLine, pushback: Pushback) -> None:
