@@ -192,3 +192,53 @@ class Machine(RuleBasedStateMachine):
 def test_whatever_happens_nothing_is_lost_and_nothing_waits_without_a_reason() -> None:
     """Counts add up, limits of the bridge's own hold, pauses end, and all are answered at last."""
     run_state_machine_as_test(Machine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
+
+
+class Counted:
+    """No limits, but it counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def is_free(self) -> bool:
+        return True
+
+    def is_free_for(self, entry: Entry) -> bool:
+        self.asked += 1
+        return True
+
+
+def test_the_work_of_an_event_does_not_grow_with_the_line() -> None:
+    """Ten thousand held requests of a thousand callers with limited keys: an event asks for a few."""
+    counted = Counted()
+    limiter = AdaptiveLimiter(lambda _: None, lambda: 0.5, 0.0, counted)
+    limited = Pushback("429", quota=True, retry_after=200.0)
+    for number in range(1000):
+        entry = Entry(number, number, 0.0, 1e6)
+        if limiter.enter(entry, number / 10):
+            limiter.pushed_back(entry, limited, number / 10 + 0.05)
+    now = 101.0
+    for number in range(9000):
+        assert not limiter.enter(Entry(number % 1000, number % 1000, now, 1e6), now)
+    counted.asked = 0
+    for _ in range(1000):
+        other = Entry("other", "other", now, 1e6)
+        assert limiter.enter(other, now)
+        limiter.accepted(other, now)
+        limiter.leave(other, now)
+        limiter.advance(now)
+        assert now < limiter.next_due(now)
+    assert counted.asked <= 20_000
+
+
+def test_a_request_that_leaves_teaches_its_callers_patience_while_held_or_starting() -> None:
+    """And not once its answer has begun: then its caller did not wait in vain."""
+    limiter = AdaptiveLimiter(lambda _: None, lambda: 0.5, 0.0)
+    for caller, begins in (("a", False), ("b", True)):
+        entry = Entry(caller, came=0.0)
+        limiter.enter(entry, 0.0)
+        if begins:
+            limiter.accepted(entry, 1.0)
+        limiter.leave(entry, 61.0, gone=True)
+    assert limiter._patience.expected("a") < 61.0
+    assert limiter._patience.expected("b") == math.inf
