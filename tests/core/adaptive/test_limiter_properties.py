@@ -155,7 +155,10 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_waits_while_there_is_capacity(self) -> None:
-        """What is held rests, or provider, key or the bridge's own limits are in its way; pauses have an end."""
+        """Provider, key, rest or the bridge's own limits are in the way of a request of each caller that waits.
+
+        Its others queue behind that one. Pauses have an end.
+        """
         if not hasattr(self, "limiter"):
             return
         now, limiter = self.now, self.limiter
@@ -165,9 +168,11 @@ class Machine(RuleBasedStateMachine):
             assert now < due < now + LONGEST
         if not limiter.governor.has_capacity(now) or limiter._line.has_turns:
             return
+        waits = dict.fromkeys((entry.caller for entry in held), False)
         for entry in held:
-            rests = entry.not_before > now
-            assert rests or limiter._when_free(entry, now) > now or not self.limits.is_free_for(entry)
+            free = limiter._when_free(entry, now) <= now and self.limits.is_free_for(entry)
+            waits[entry.caller] |= entry.not_before > now or not free
+        assert all(waits.values())
 
     def teardown(self) -> None:
         """Whatever the provider did: once it is well and callers stay, all are answered, and counts are zero."""
