@@ -59,6 +59,9 @@ async def test_an_outage_and_its_held_requests_are_shown(autojump_clock: MockClo
         assert said["pushbacks"] > said["sent_again"] > 10
         assert said["holds"]["sent"] == said["held_s"]["count"] == said["sent_again"]
         assert (other["active"], other["held"], other["pushbacks"]) == (False, 0, 0)
+        # Held requests are not at their provider.
+        [provider] = [each for each in (await status(bridge))["providers"] if each["name"] == "anthropic"]
+        assert (provider["in_flight"], provider["unanswered"], provider["unanswered_for_s"]) == (0, 0, None)
         nursery.cancel_scope.cancel()
 
 
@@ -108,5 +111,7 @@ async def test_a_bound_and_a_pace_are_numbers(autojump_clock: MockClock, network
         assert line
         line.limiter.governor.quotas.requests.rate = 66.5
         assert 66 < (await adaptive(bridge))["pace_per_s"] < 70
+        assert 66 < await bridge.metric("adaptive_pace", provider="anthropic", quota="requests") < 70
+        assert await bridge.metric("adaptive_pace", provider="anthropic", quota="tokens") == math.inf
         line.limiter.governor.quotas.requests.rate = math.inf
         nursery.cancel_scope.cancel()

@@ -57,6 +57,7 @@ def test_a_hint_of_the_provider_holds_back_for_as_long() -> None:
     limited.quota_refused(Pushback("429", quota=True, retry_after=20.0), 1, 0.0, 1.0)
     assert not limited.has_capacity(20.9)
     assert limited.next_due(2.0) >= 21.0
+    assert limited.statistics(2.0).resumes_in >= 19.0
 
 
 def in_outage() -> tuple[Governor, float]:
