@@ -94,7 +94,7 @@ class Governor:
         self._pause = 0.0
         self._round_trips = 0
         self._heard_at = -math.inf
-        self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)  # when heard of, and when sent
+        self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)  # when it came back, and when it was sent
         self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
         self._last: Pushback | None = None
         self._last_level = 0
