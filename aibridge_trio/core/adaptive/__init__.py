@@ -25,8 +25,8 @@ load_evidence.py  whether pushbacks depend on load, and which bound explains the
 level_bound.py    the learned bound, and its probes
 pace.py           the learned pace of a quota
 quotas.py         the quotas of one credential, learned or told in headers
-governor.py       all of the above for one provider, or for one caller's key; outages
-own_keys.py       the governors of callers' own keys
+governor.py       all of the above for one provider; outages
+own_keys.py       the quotas of callers' own keys
 patience.py       how long each caller's requests wait, learned from those that left
 line.py           the held requests: turns go round by caller
 resend_budget.py  how many requests may be sent again

@@ -36,8 +36,8 @@ class Entry:
 
     `key` identifies a caller's own key at the provider, None for a central one. `came` is when the request came,
     and `deadline` when its hold must end, in seconds. `size` is what it takes of a quota of tokens, estimated (0:
-    unknown). `low` is its caller's priority: it is served behind others. The limiter sets the rest: `level` and
-    `key_level` are the levels of provider and key at which it was sent, at `sent_at`; `returns` is how often it
+    unknown). `low` is its caller's priority: it is served behind others. The limiter sets the rest: `level` is
+    the level at which it was sent, at `sent_at`; `returns` is how often it
     was pushed back; `not_before` is when it may be sent again.
     """
 
@@ -49,7 +49,6 @@ class Entry:
     low: bool = False
     stage: Stage = Stage.OUTSIDE
     level: int = 0
-    key_level: int = 0
     sent_at: float = 0.0
     returns: int = 0
     not_before: float = 0.0

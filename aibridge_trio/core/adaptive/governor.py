@@ -1,4 +1,4 @@
-"""Learns how much one provider takes, or one caller's key at it.
+"""Learns how much one provider takes.
 
 Until the first pushback a governor has no bound and does nothing but count. Then three limits are learned:
 
@@ -94,7 +94,8 @@ class Governor:
         self._pause = 0.0
         self._round_trips = 0
         self._heard_at = -math.inf
-        self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)  # when it came back, and when it was sent
+        # Pushed back starts: when they came back, and when they were sent.
+        self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)
         self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
         self._last: Pushback | None = None
         self._last_level = 0
@@ -132,8 +133,7 @@ class Governor:
 
     def resumes(self, size: float, now: float) -> float:
         """Return when a request of this size may go up at the earliest, as far as pauses and quotas decide it."""
-        wait = max(self.quotas.wait(now), self.quotas.wait_for(size, now))
-        return max(self.resumes_at, now + wait)
+        return max(self.resumes_at, self.quotas.resumes(size, now))
 
     def sent(self, now: float, size: float = 0.0) -> int:
         """Count a request that goes up; return its level."""

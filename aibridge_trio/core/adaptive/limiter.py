@@ -98,7 +98,7 @@ class AdaptiveLimiter:
         self._wake = wake
         self._chance = chance
         self._own_limits = own_limits or Unlimited()
-        self._keys = OwnKeys(chance)
+        self._keys = OwnKeys()
         self._patience = Patience()
         self._line = Line(line_size, self._patience)
         self._budget = ResendBudget(now)
@@ -135,8 +135,8 @@ class AdaptiveLimiter:
         entry.stage = Stage.ANSWERING
         self._comeback.began(now)
         self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
-        if entry.key is not None:
-            self._keys.use(entry.key).accepted(entry.key_level, entry.sent_at, now, entry.size)
+        if quotas := self._keys.find(entry.key):
+            quotas.accepted(entry.size, now)
         self._freed(entry, now)
 
     def pushed_back(self, entry: Entry, pushback: Pushback, now: float) -> bool:
@@ -147,8 +147,8 @@ class AdaptiveLimiter:
         rests = self._learn(entry, pushback, now)
         self._end(entry)
         of_key = pushback.quota and entry.key is not None
-        governor = self._keys.use(entry.key) if of_key else self.governor
-        in_time = governor.resumes(entry.size, now) < entry.deadline
+        limited = self._keys.remember(entry.key) if of_key else self.governor
+        in_time = limited.resumes(entry.size, now) < entry.deadline
         held = in_time and ((self.governor.outage and not of_key) or self._budget.take(now))
         if held:
             self._resends += 1
@@ -163,9 +163,12 @@ class AdaptiveLimiter:
 
     def told(self, entry: Entry, quotas: Collection[Left], now: float) -> None:
         """Take what the headers of an answer tell of the quotas of its request's credential."""
-        governor = self.governor if entry.key is None else self._keys.use(entry.key)
-        if governor.active or any(left.remaining < _NEARLY_SPENT * left.limit for left in quotas):
-            governor.told(quotas, now)
+        spent = any(left.remaining < _NEARLY_SPENT * left.limit for left in quotas)
+        if entry.key is None:
+            if spent or self.governor.active:
+                self.governor.told(quotas, now)
+        elif spent or self._keys.find(entry.key):
+            self._keys.remember(entry.key).told(quotas, now)
 
     def leave(self, entry: Entry, now: float, *, gone: bool = False) -> None:
         """End a request, whatever its stage; `gone`: its caller has left. A second call changes nothing."""
@@ -234,26 +237,23 @@ class AdaptiveLimiter:
         if not self._own_limits.is_free_for(entry):
             return math.inf
         free = now + self.governor.wait_for(entry.size, now)
-        governor = self._keys.find(entry.key) if entry.key is not None else None
-        if governor is None:
+        quotas = self._keys.find(entry.key)
+        if quotas is None:
             return free
-        if not governor.has_capacity(now):
-            return max(free, governor.next_due(now))
-        return max(free, now + governor.wait_for(entry.size, now))
+        quotas.advance(now)
+        return max(free, quotas.resumes(entry.size, now))
 
     def _send(self, entry: Entry, now: float) -> None:
         entry.stage = Stage.STARTING
         entry.sent_at = now
         entry.level = self.governor.sent(now, entry.size)
-        if entry.key is not None:
-            entry.key_level = self._keys.use(entry.key).sent(now, entry.size)
+        if quotas := self._keys.find(entry.key):
+            quotas.sent(entry.size)
 
     def _end(self, entry: Entry) -> None:
         answering = entry.stage is Stage.ANSWERING
         entry.stage = Stage.OUTSIDE
         self.governor.ended(answering=answering)
-        if entry.key is not None:
-            self._keys.use(entry.key).ended(answering=answering)
 
     def _freed(self, entry: Entry, now: float) -> None:
         if len(self._line):
@@ -263,7 +263,8 @@ class AdaptiveLimiter:
     def _learn(self, entry: Entry, pushback: Pushback, now: float) -> bool:
         """Learn from a pushback; return whether its request should rest before it is sent again."""
         if pushback.quota and entry.key is not None:
-            self._keys.use(entry.key).quota_refused(pushback, entry.key_level, entry.sent_at, now, entry.size)
+            quotas = self._keys.remember(entry.key)
+            quotas.refused(pushback, entry.size, entry.sent_at, now, self._chance())
             return False
         if self.governor.is_about_rate(pushback, entry.level):
             self.governor.quota_refused(pushback, entry.level, entry.sent_at, now, entry.size)

@@ -114,7 +114,7 @@ class Pace:
             self.rate = max(self._least, _OVER * (self._accepted - accepted) / (now - since)) or math.inf
         elif self.rate == math.inf:
             accepted = sum(amount for _, amount in self._recent)
-            self.rate = max(self._least, _FIRST * accepted / _RECENT) or math.inf
+            self.rate = max(self._least, _FIRST * accepted / _RECENT) if accepted else math.inf
         else:
             self.rate = max(self._least, _LOWER * self.rate)
         refusals.append((now, self._accepted, self._requests))

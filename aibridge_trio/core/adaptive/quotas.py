@@ -29,7 +29,8 @@ _BELIEVED = 60.0
 _MINUTE = 60.0
 # A rounding error must not delay a request by another timer (seconds).
 _EPSILON = 1e-6
-_REQUESTS = "requests"
+# The quotas of which headers are heard: those of output tokens say nothing of a request that is yet to be sent.
+_REQUESTS, _NAMES = "requests", ("requests", "tokens", "input-tokens")
 
 
 class _Told:
@@ -66,7 +67,7 @@ class Quotas:
     @property
     def by_tokens(self) -> bool:
         """Whether the refusals look like those of a quota of tokens."""
-        return self._refused_size > _LARGER * self._accepted_size
+        return 0 < self._accepted_size < self._refused_size / _LARGER
 
     @property
     def pace(self) -> float:
@@ -96,6 +97,10 @@ class Quotas:
                 wait = max(wait, told.wait(size, now))
         return wait
 
+    def resumes(self, size: float, now: float) -> float:
+        """Return when a request of this size may go up."""
+        return now + max(self.wait(now), self.wait_for(size, now))
+
     def sent(self, size: float) -> None:
         """Charge a request that goes up."""
         self.requests.sent()
@@ -123,7 +128,7 @@ class Quotas:
     def told(self, quotas: Iterable[Left], now: float) -> None:
         """Take what an answer tells of the quotas."""
         for left in quotas:
-            if left.limit > 0:
+            if left.limit > 0 and left.name in _NAMES:
                 self._told[left.name] = _Told(left, now)
 
     def forget(self) -> None:

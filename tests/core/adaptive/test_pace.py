@@ -93,6 +93,7 @@ def test_of_the_refusals_of_one_round_trip_the_first_counts() -> None:
 def test_a_pace_is_forgotten_after_five_minutes_without_a_refusal() -> None:
     """A quota that was raised, or a key that was not used."""
     pace = Pace(0.1)
+    pace.accepted(0.0)
     pace.refused(0.0, 1.0)
     pace.advance(300.9)
     assert pace.rate < math.inf

@@ -18,8 +18,11 @@ _429 = Pushback("429", quota=True, retry_after=10.0)
 def test_a_refused_request_holds_back_those_that_are_as_large_for_as_long_as_it_says() -> None:
     """Smaller ones may still fit."""
     quotas = Quotas()
+    for _ in range(30):
+        quotas.accepted(2_000.0, 0.5)
     quotas.refused(_429, 50_000.0, 0.0, 1.0, 0.0)
     assert quotas.wait_for(50_000.0, 2.0) == 9.0
+    quotas.advance(2.0)
     assert quotas.wait_for(2_000.0, 2.0) == 0.0
     quotas.refused(_429, 2_000.0, 2.0, 3.0, 0.0)
     assert quotas.wait_for(2_000.0, 4.0) == 9.0
