@@ -23,6 +23,7 @@ buffering.py           bodies that are read before they are sent; stored_referen
 central_key.py         the headers that go to a provider beside a central key
 provider_circuits.py   a provider's circuits and resting keys; circuit.py is one circuit
 adaptive_line.py       a provider's line; holding.py is one request in it, replay.py its body
+shadow_holding.py      one request at a line in shadow
 first_content.py       whether the beginning of an answer is a pushback
 held_stream.py         the reply of a request that is held, kept alive by comments
 relay.py               the answer back to the caller

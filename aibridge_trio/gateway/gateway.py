@@ -30,6 +30,7 @@ from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Ping, Router, Target
+from aibridge_trio.gateway.shadow_holding import ShadowRequest
 from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
@@ -142,7 +143,8 @@ class Gateway:
             await forward()
             return
         own_key = target.backend.uses_own_key(caller)
-        with HeldRequest(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
+        kind = ShadowRequest if line.shadow else HeldRequest
+        with kind(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
             if line.active:  # it may have to wait: before the wait, every check that needs none, and the body
                 target.precheck(request, caller, self._max_body)  # 503, 429, 413
                 outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)

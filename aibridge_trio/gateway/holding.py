@@ -38,6 +38,11 @@ from aibridge_trio.upstream.exchange import Outgoing, Response
 _BYTES_PER_TOKEN = 4.0
 
 
+def estimated_tokens(outgoing: Outgoing) -> float:
+    """Return about how many tokens a request has, 0 if its length is not known."""
+    return (outgoing.length or 0) / _BYTES_PER_TOKEN
+
+
 class PushedBack(Exception):
     """The request is held: it goes up when its turn comes."""
 
@@ -68,7 +73,6 @@ class HeldRequest(LineEntry):
         self._attempt: Attempt | None = None
         self._turn: trio.Event | None = None
         self._cause: PushbackCause | None = None  # of the last pushback
-        self._exempt = False  # in shadow: it would be held, and the limiter knows it no more
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +92,7 @@ class HeldRequest(LineEntry):
         """Let a request to the provider have the body that is kept, from its beginning."""
         if self._body is None:
             self._body = BodyCopy(outgoing, self._line.memory, self.caller)
-            self.size = (outgoing.length or 0) / _BYTES_PER_TOKEN
+            self.size = estimated_tokens(outgoing)
         elif self._body.kept:
             self._body.rewind()
         outgoing.body = self._body
@@ -137,7 +141,7 @@ class HeldRequest(LineEntry):
         """
         attempt = self._attempt
         assert attempt
-        if self.stage is Stage.OUTSIDE and not self._exempt and attempt.headers is None:
+        if self.stage is Stage.OUTSIDE and attempt.headers is None:
             entered = False
             try:
                 entered = self._enter()
@@ -153,26 +157,14 @@ class HeldRequest(LineEntry):
         line = self._line
         limiter, now = line.limiter, line.clock()
         if line.waiting and not limiter.accepts(self.caller):
-            if not line.shadow:
-                raise LineFull(line.provider, limiter.wait(now))
-            self._would_be_held()
-            return True
+            raise LineFull(line.provider, limiter.wait(now))
         if limiter.enter(self, now):
             return True
         self._set_deadline()
-        if line.shadow:
-            self._would_be_held()
-            return True
         if self._body and not self._body.kept:
             limiter.leave(self, now)
             raise CannotHold(line.provider, limiter.wait(now))
         return False
-
-    def _would_be_held(self) -> None:
-        """In shadow: the request goes up at once, and what becomes of it is not the limiter's any more."""
-        self._exempt = True
-        self._line.limiter.leave(self, self._line.clock())
-        self._record.would_reject(HoldTimeout.reason)
 
     def _set_deadline(self) -> None:
         self.deadline = self.came + min(LONGEST_HOLD, patience(self._request.headers))
@@ -181,7 +173,7 @@ class HeldRequest(LineEntry):
 
     def learn_quotas(self, headers: Headers) -> None:
         """Learn what the headers of an answer tell of its credential's quotas."""
-        if not self._exempt and (left := self._line.quotas_left(headers)):
+        if left := self._line.quotas_left(headers):
             self._line.limiter.told(self, left, self._line.clock())
 
     def may_be_pushback(self, response: Response) -> bool:
@@ -228,7 +220,7 @@ class HeldRequest(LineEntry):
         `again`: it may be sent again, as far as its answer is concerned.
         """
         line, body = self._line, self._body
-        if self._exempt or body is None:
+        if body is None:
             return False
         if again:
             await body.read_rest()
@@ -246,9 +238,6 @@ class HeldRequest(LineEntry):
             line.limiter.leave(self, now)
         line.reschedule()
         if self.stage is Stage.OUTSIDE:
-            return False
-        if line.shadow:
-            self._would_be_held()
             return False
         self._cause = cause
         self._record.left_upstream()

@@ -14,7 +14,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD
-from aibridge_trio.events import Finished, Held, SentAgain, WouldReject
+from aibridge_trio.events import Finished, Held, SentAgain
 from aibridge_trio.gateway.replay import MOST_KEPT
 from aibridge_trio.http.message import Reply, Request
 from tests.support.handlers import CHAT, MESSAGES, SSE, failing, ok
@@ -362,25 +362,7 @@ async def test_only_a_stream_gets_comments(autojump_clock: MockClock, network: N
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "hold_timeout")
 
 
-# Shadow, and the breaker beside it
-
-
-async def test_in_shadow_it_only_counts(autojump_clock: MockClock, network: Network) -> None:
-    """What would be held is not: the caller gets the provider's own answer at once."""
-    provider = Script(refused)
-    await network.answer("anthropic", provider)
-    async with network.bridge(adaptive=True, shadow=("adaptive",)) as bridge:
-        for _ in range(30):
-            began = trio.current_time()
-            answer = await bridge.client.post(MESSAGES, content=b"{}")
-            assert (answer.status_code, answer.content) == (529, OVERLOADED)
-            assert trio.current_time() == began
-            await trio.sleep(0.1)
-        assert len(provider.bodies) == 30
-        assert not bridge.published(Held)
-        assert {event.reason for event in bridge.published(WouldReject)} == {"hold_timeout"}
-        assert await bridge.metric("would_reject_total", reason="hold_timeout") > 10
-        assert kept(bridge) == 0
+# The breaker beside it
 
 
 async def test_an_open_breaker_decides_first(autojump_clock: MockClock, network: Network) -> None:
