@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from trio.testing import MockClock
 
+from aibridge_trio.config.units import Secret
 from aibridge_trio.core.breaker import breaker
 from aibridge_trio.core.breaker.cooldown import Cooldown
+from aibridge_trio.gateway import adaptive_line
 from tests.support import real_play, simulated
 from tests.support.network import Network
 from tests.support.simulated import parsed
@@ -118,6 +121,7 @@ def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(breaker, "Cooldown", cooldown)
     monkeypatch.setattr(random, "uniform", Random(1).uniform)
+    monkeypatch.setattr(adaptive_line, "random", Random(1).random)
 
 
 @pytest.mark.parametrize(
@@ -148,3 +152,94 @@ async def test_the_program_does_what_was_predicted(
         assert getattr(real, name) == pytest.approx(getattr(predicted, name), rel=0.1), name
     assert predicted.wasted > 10
     assert real.wasted == pytest.approx(predicted.wasted, rel=0.1, abs=2)
+
+
+# Without a number set: what the provider takes is learned.
+FEW_SLOTS = """
+duration = "2m"
+[[callers]]
+count = 20
+client = "anthropic-python"
+requests_per_minute = 15
+patience = "30s"
+[provider]
+slots = 40
+when_full = "529"
+answer_tokens = 150
+[[phases]]
+from = "40s"
+for = "30s"
+slots = 6
+"""
+HALF_OVERLOADED = """
+duration = "90s"
+[[callers]]
+count = 20
+client = "codex"
+requests_per_minute = 8
+patience = "40s"
+[provider]
+answer_tokens = 150
+[[phases]]
+from = "30s"
+for = "25s"
+fault = "overloaded"
+share = 0.5
+"""
+CENTRAL_QUOTA = """
+duration = "3m"
+[[callers]]
+count = 10
+client = "openai-python"
+requests_per_minute = 12
+patience = "30s"
+[provider]
+requests_per_minute = 90
+answer_tokens = 100
+"""
+OWN_QUOTA = """
+duration = "3m"
+[[callers]]
+count = 10
+client = "openai-python"
+requests_per_minute = 12
+patience = "30s"
+[[callers]]
+count = 2
+client = "none"
+requests_per_minute = 40
+patience = "20s"
+[provider]
+requests_per_minute = 15
+keys = "own"
+answer_tokens = 100
+"""
+CENTRAL_KEY = {"openai_api_key": Secret("sk-central")}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options"),
+    [
+        pytest.param(OUTAGE, {}, id="outage"),
+        pytest.param(FEW_SLOTS, {}, id="brownout"),
+        pytest.param(HALF_OVERLOADED, {}, id="half-overloaded"),
+        pytest.param(CENTRAL_QUOTA, CENTRAL_KEY, id="central-quota"),
+        pytest.param(OWN_QUOTA, {}, id="own-quota"),
+    ],
+)
+async def test_what_is_learned_is_what_was_predicted(
+    autojump_clock: MockClock,
+    network: Network,
+    monkeypatch: pytest.MonkeyPatch,
+    scenario: str,
+    options: dict[str, Any],
+) -> None:
+    """Same demand, same provider, `adaptive` alone: goodput and calls are within a tenth."""
+    same_chance(monkeypatch)
+    given = parsed(scenario)
+    predicted = simulated.play(given, "adaptive")
+    real = await real_play.play(network, given, 1, adaptive=True, **options)
+    assert real.served + real.gave_up + real.left == real.wanted == predicted.wanted
+    for name in ("served", "calls", "tries"):
+        assert getattr(real, name) == pytest.approx(getattr(predicted, name), rel=0.1), name
+    assert predicted.wasted > 10
