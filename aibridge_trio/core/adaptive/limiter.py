@@ -29,7 +29,7 @@ from aibridge_trio.core.quota import Left
 # The longest hold (seconds): as long as the patience of most clients.
 LONGEST_HOLD = 300.0
 # The most held requests of one provider.
-_LINE_SIZE = 10_000
+LINE_SIZE = 10_000
 # A quota of which less remains is nearly spent.
 _NEARLY_SPENT = 0.1
 # If the work of one event leaves some of the line for later, it goes on after so many seconds.
@@ -92,7 +92,7 @@ class AdaptiveLimiter:
         chance: Callable[[], float],
         now: float,
         own_limits: OwnLimits | None = None,
-        line_size: int = _LINE_SIZE,
+        line_size: int = LINE_SIZE,
     ) -> None:
         self.governor = Governor(chance)
         self._wake = wake
@@ -122,7 +122,7 @@ class AdaptiveLimiter:
             self._send(entry, now)
             return True
         entry.stage = Stage.HELD
-        self._line.push(entry, now)
+        self._push(entry, now)
         self._entering = entry  # its turn may come at once, as that of another caller's parked request did not
         self.advance(now)
         self._entering = None
@@ -133,8 +133,8 @@ class AdaptiveLimiter:
         if entry.stage is not Stage.STARTING:
             return
         entry.stage = Stage.ANSWERING
-        self._comeback.began(now)
         self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
+        self._comeback.began(now, outage=self.governor.outage)
         if quotas := self._keys.find(entry.key):
             quotas.accepted(entry.size, now)
         self._freed(entry, now)
@@ -145,6 +145,8 @@ class AdaptiveLimiter:
             return False
         self._pushbacks += 1
         rests = self._learn(entry, pushback, now)
+        if self.governor.outage:
+            self._comeback.outage(now)
         self._end(entry)
         of_key = pushback.quota and entry.key is not None
         limited = self._keys.remember(entry.key) if of_key else self.governor
@@ -155,7 +157,7 @@ class AdaptiveLimiter:
             entry.returns += 1
             entry.stage = Stage.HELD
             entry.not_before = now + self._rest(entry) if rests else now
-            self._line.push(entry, now, first=True)
+            self._push(entry, now, first=True)
         elif in_time:
             self._unfunded += 1
         self._freed(entry, now)
@@ -178,6 +180,7 @@ class AdaptiveLimiter:
             self._patience.left(entry.caller, now - entry.came)
         if entry.stage is Stage.HELD:
             self._line.remove(entry)
+            self._comeback.left(now)
             entry.stage = Stage.OUTSIDE
         else:
             self._end(entry)
@@ -242,6 +245,11 @@ class AdaptiveLimiter:
             return free
         quotas.advance(now)
         return max(free, quotas.resumes(entry.size, now))
+
+    def _push(self, entry: Entry, now: float, *, first: bool = False) -> None:
+        if not len(self._line):
+            self._comeback.held(now)
+        self._line.push(entry, now, first=first)
 
     def _send(self, entry: Entry, now: float) -> None:
         entry.stage = Stage.STARTING

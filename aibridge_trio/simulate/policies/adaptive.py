@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from random import Random
 
 from aibridge_trio.core.adaptive.entry import Entry, Pushback, Stage
 from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD, AdaptiveLimiter
 from aibridge_trio.core.breaker import retry_after
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES, TOO_MANY_REQUESTS
-from aibridge_trio.errors import Phase, QueueTimeout
+from aibridge_trio.errors import HoldTimeout, LineFull, Phase, Reject
 from aibridge_trio.providers.quota_headers import QUOTAS
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.results.measure import Measure
@@ -31,7 +31,12 @@ class Adaptive(Policy):
     ) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
         self._providers = {
-            name: _Provider(AdaptiveLimiter(self._wake, _chance(f"{seed}/{name}"), clock.now), clock, own_key=own)
+            name: _Provider(
+                name,
+                AdaptiveLimiter(self._wake, _chance(f"{seed}/{name}"), clock.now, line_size=values["line_size"]),
+                clock,
+                own_key=own,
+            )
             for name, own in own_keys.items()
         }
         self._held: dict[Entry, Call] = {}
@@ -52,8 +57,12 @@ class Adaptive(Policy):
         return sum(each.limiter.governor.level for each in self._providers.values())
 
     def call(self, call: Call) -> None:
-        """Take a caller's call: send it, or hold it."""
+        """Take a caller's call: send it, hold it, or reject it if the line is full."""
         now, provider = self._clock.now, self._provider(call)
+        if not provider.limiter.accepts(call.request.caller):
+            call.released = True
+            self._say(call, provider, LineFull(provider.name, provider.limiter.wait(now)))
+            return
         entry = call.entry = provider.entry(call, now)
         self._held[entry] = call
         if provider.limiter.enter(entry, now):
@@ -77,6 +86,7 @@ class Adaptive(Policy):
         """Pass the first token on."""
         super().first_token(call)
         provider = self._provider(call)
+        self._turn(provider)
         provider.limiter.accepted(_entry(call), self._clock.now)
         provider.schedule()
 
@@ -120,16 +130,24 @@ class Adaptive(Policy):
         entry = _entry(call)
         if entry.stage is not Stage.HELD:
             return
-        now, limiter = self._clock.now, self._provider(call).limiter
+        now, provider = self._clock.now, self._provider(call)
         self._leave(call)
-        reject = QueueTimeout(now - entry.came, limiter.wait(now))
-        self._measure.refused(reject.headers(0.0), now, "hold")
         self._release(call)
+        self._say(call, provider, HoldTimeout(provider.name, now - entry.came, provider.limiter.wait(now)))
+
+    def _say(self, call: Call, provider: _Provider, reject: Reject) -> None:
+        now = self._clock.now
+        self._measure.refused(reject.headers(0.0), now, provider.next_turn(now))
         self._reject(call, reject)
+
+    def _turn(self, provider: _Provider) -> None:
+        self._measure.opened(provider.turn_had(), self._clock.now)
 
     def _leave(self, call: Call, *, gone: bool = False) -> None:
         entry, provider = _entry(call), self._provider(call)
         self._held.pop(entry, None)
+        if entry.stage is Stage.HELD:
+            self._turn(provider)
         provider.limiter.leave(entry, self._clock.now, gone=gone)
         provider.schedule()
 
@@ -142,10 +160,17 @@ class Adaptive(Policy):
 
 
 class _Provider:
-    """One provider's limiter with its timer."""
+    """One provider's limiter with its timer, and a count of turns.
 
-    def __init__(self, limiter: AdaptiveLimiter, clock: Clock, *, own_key: bool) -> None:
+    A request has its turn when its answer begins, or when it leaves the line without one. The turn of a rejected
+    request comes after those of the requests that are held, and of those that were rejected before it.
+    """
+
+    def __init__(self, name: str, limiter: AdaptiveLimiter, clock: Clock, *, own_key: bool) -> None:
+        self.name = name
         self.limiter = limiter
+        self._turns = 0
+        self._last_turn = 0
         self._clock = clock
         self._own_key = own_key
         self._due = math.inf
@@ -155,6 +180,16 @@ class _Provider:
         caller = call.request.caller
         key = caller if self._own_key else None
         return Entry(caller, key, now, now + LONGEST_HOLD, size=call.request.prompt)
+
+    def next_turn(self, now: float) -> Hashable:
+        """Return the turn of a request that is rejected now."""
+        self._last_turn = max(self._last_turn, self._turns + self.limiter.statistics(now).held) + 1
+        return self.name, self._last_turn
+
+    def turn_had(self) -> Hashable:
+        """Count a turn, and return it."""
+        self._turns += 1
+        return self.name, self._turns
 
     def schedule(self) -> None:
         """Schedule what time gives to held calls."""

@@ -30,9 +30,10 @@ class Measure:
         self._ends = {"served": 0, "gave_up": 0, "left": 0}
         self._tries = self._calls = self._wasted = self._trips = 0
         self._refused = self._unsaid = 0
-        # Rejects whose true wait is not known yet, by the guard that rejected: when their Retry-After ends.
-        self._told: dict[Hashable, list[float]] = {}
+        # Rejects whose true wait is not known yet, by the guard that rejected: when they were, and what they said.
+        self._told: dict[Hashable, list[tuple[float, float]]] = {}
         self._errors: list[float] = []
+        self._error_shares: list[float] = []
         self._samples: list[tuple[int, int, str]] = []
 
     # The callers' side.
@@ -85,9 +86,9 @@ class Measure:
         if seconds is None:
             self._unsaid += 1
         elif true is not None:
-            self._errors.append(seconds - true)
+            self._compare(seconds, true)
         else:
-            self._told.setdefault(guard, []).append(now + seconds)
+            self._told.setdefault(guard, []).append((now, seconds))
 
     def awaits(self, guard: Hashable) -> bool:
         """Tell whether rejects by this guard wait for their comparison."""
@@ -95,8 +96,13 @@ class Measure:
 
     def opened(self, guard: Hashable, now: float) -> None:
         """Compare the waits of this guard's rejects: it would admit the calls now."""
-        if guard in self._told:
-            self._errors += [until - now for until in self._told.pop(guard)]
+        for rejected_at, seconds in self._told.pop(guard, ()):
+            self._compare(seconds, now - rejected_at)
+
+    def _compare(self, told: float, true: float) -> None:
+        self._errors.append(told - true)
+        if true > 0:
+            self._error_shares.append((told - true) / true)
 
     def transitioned(self, *, trip: bool) -> None:
         """Count a transition of the breaker."""
@@ -114,6 +120,7 @@ class Measure:
         wanted, served = sum(self._wanted), self._ends["served"]
         self._waits.sort()
         self._errors.sort()
+        self._error_shares.sort()
         return Outcome(
             name=name,
             wanted=wanted,
@@ -135,6 +142,8 @@ class Measure:
             told_p5=percentile(self._errors, 0.05),
             told_p50=percentile(self._errors, 0.5),
             told_p95=percentile(self._errors, 0.95),
+            told_share_p5=percentile(self._error_shares, 0.05),
+            told_share_p95=percentile(self._error_shares, 0.95),
             recovery=recovery(self._begun_at, scenario.troubles, scenario.duration),
             curves=Curves(
                 step=self.step,

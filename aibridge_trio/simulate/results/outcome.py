@@ -49,6 +49,8 @@ class Outcome:
     told_p5: float | None
     told_p50: float | None
     told_p95: float | None
+    told_share_p5: float | None  # of the true wait
+    told_share_p95: float | None
     recovery: float | None  # infinite: not before the end
     curves: Curves
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from aibridge_trio.config import policies
 from aibridge_trio.config.settings import OPTIONS, Option, Settings
-from aibridge_trio.config.units import NUMBER, InvalidValue, nearest
+from aibridge_trio.config.units import COUNT, NUMBER, InvalidValue, nearest
+from aibridge_trio.core.adaptive.limiter import LINE_SIZE
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.printable import quoted
@@ -28,6 +29,12 @@ _ONLY_HERE = (
         unit=NUMBER,
         default=f"{BreakerPolicy().stretch:g}",
         help="How many cooldowns that makes at most.",
+    ),
+    Option(
+        name="line_size",
+        unit=COUNT,
+        default=f"{LINE_SIZE}",
+        help="How many requests the policy `adaptive` holds for a provider at most.",
     ),
 )
 # The settings that matter in a simulation.
@@ -51,6 +58,7 @@ _SHOWN = (
     "circuit_breaker_ramp",
     "circuit_breaker_429",
     "circuit_breaker_slow_first_byte",
+    "line_size",
 )
 _OPTIONS = {option.name: option for option in (*_ONLY_HERE, *OPTIONS)}
 KNOWN: dict[str, Option] = {name: _OPTIONS[name] for name in _SHOWN}

@@ -7,6 +7,66 @@ import pytest
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.plan import Numbers, Variant
 from aibridge_trio.simulate.run import ADAPTIVE, CLAIRVOYANT
+from tests.support import simulated
+
+# More than the provider takes, so that a short line is full.
+OVERLOAD = """
+duration = "5m"
+[[callers]]
+count = 60
+client = "none"
+requests_per_minute = 8
+patience = "2m"
+[provider]
+slots = 20
+when_full = "529"
+answer_tokens = 150
+"""
+IMPATIENT = OVERLOAD.replace('"2m"', '"30s"')
+QUOTA = """
+duration = "4m"
+[[callers]]
+count = 40
+client = "none"
+requests_per_minute = 3
+patience = "2m"
+[provider]
+requests_per_minute = 60
+answer_tokens = 150
+"""
+CROWD = """
+duration = "3m"
+[[callers]]
+count = 30
+client = "anthropic-python"
+requests_per_minute = 4
+patience = "2m"
+[provider]
+slots = 16
+when_full = "529"
+answer_tokens = 150
+[[crowds]]
+from = "60s"
+for = "20s"
+times = 5
+"""
+OUTAGE = """
+duration = "5m"
+[[callers]]
+count = 40
+client = "anthropic-python"
+requests_per_minute = 4
+patience = "2m"
+[provider]
+slots = 20
+when_full = "529"
+answer_tokens = 150
+[[phases]]
+from = "2m"
+for = "30s"
+fault = "503"
+cuts = true
+"""
 
 
 @pytest.mark.parametrize("name", ["day", "outage", "quota", "two-providers"])
@@ -24,3 +84,16 @@ def test_a_quiet_day_has_no_rejects_and_no_waits() -> None:
     scenario = plan.scaled(plan.shipped("day"), Numbers(duration=120.0))
     (outcome,) = plan.play(scenario, [Variant(ADAPTIVE, ADAPTIVE, {})], 1).outcomes
     assert (outcome.refused, outcome.calls) == (0, outcome.tries)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("scenario", "line_size"), [(OVERLOAD, 60), (IMPATIENT, 60), (QUOTA, 30), (CROWD, 30), (OUTAGE, 40)]
+)
+def test_the_told_wait_is_within_half_of_the_true_one(scenario: str, line_size: int, seed: int) -> None:
+    """From the 5th to the 95th percentile of the requests that a full line rejects."""
+    outcome = simulated.play(scenario, ADAPTIVE, seed, line_size=line_size)
+    assert outcome.refused > 40
+    assert outcome.told_share_p5 is not None
+    assert outcome.told_share_p95 is not None
+    assert -0.5 <= outcome.told_share_p5 <= outcome.told_share_p95 <= 0.5

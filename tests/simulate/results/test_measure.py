@@ -22,4 +22,5 @@ def test_the_error_of_a_retry_after_is_its_wait_minus_the_true_one() -> None:
     measure.refused([], 30.0, "circuit")
     outcome = measure.outcome("x")
     assert (outcome.told_p5, outcome.told_p50, outcome.told_p95) == pytest.approx((-2.0, 0.1, 26.0))
+    assert (outcome.told_share_p5, outcome.told_share_p95) == pytest.approx((-2 / 3, 6.5))
     assert (outcome.refused, outcome.unsaid) == (4, 1)
