@@ -17,7 +17,7 @@ from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD
 from aibridge_trio.events import Finished, Held, SentAgain
 from aibridge_trio.gateway.replay import MOST_KEPT
 from aibridge_trio.http.message import Reply, Request
-from tests.support.handlers import CHAT, MESSAGES, SSE, failing, ok
+from tests.support.handlers import CHAT, JSON, MESSAGES, SSE, failing, ok
 from tests.support.network import Handler, Network, Running
 
 OVERLOADED = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
@@ -34,6 +34,13 @@ PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 async def refused(request: Request, reply: Reply) -> None:
     """Refuse with Anthropic's overload."""
     await failing(529, OVERLOADED)(request, reply)
+
+
+async def spent(request: Request, reply: Reply) -> None:
+    """Ask for a pause that is longer than any hold."""
+    async for _ in request.body:
+        pass
+    await reply.answer(429, [*JSON, (b"retry-after", b"1000")], b"{}")
 
 
 def streaming(*pieces: bytes, pause: float = 0.0, headers: Any = SSE) -> Handler:
@@ -221,16 +228,30 @@ async def test_a_stream_is_held_back_for_a_bounded_time(autojump_clock: MockCloc
 
 async def test_a_request_is_held_no_longer_than_it_may_be(autojump_clock: MockClock, network: Network) -> None:
     """Then it is hold_timeout, with a wait; an SDK's stated timeout makes it shorter."""
-    await network.answer("anthropic", refused)
-    async with network.bridge(adaptive=True) as bridge:
-        for headers, longest in (({}, LONGEST_HOLD), ({"x-stainless-timeout": "20"}, 10.0)):
+    await network.answer("anthropic", spent)
+    for headers, longest in (({}, LONGEST_HOLD), ({"x-stainless-timeout": "20"}, 10.0)):
+        async with network.bridge(adaptive=True) as bridge:
+            assert (await bridge.client.post(MESSAGES, content=b"{}")).status_code == 429
             began = trio.current_time()
             answer = await bridge.client.post(MESSAGES, content=b"{}", headers=headers)
             assert trio.current_time() - began == pytest.approx(longest)
             assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "hold_timeout")
             assert answer.headers["retry-after-ms"]
             assert bridge.published(Held)[-1].outcome == "timed_out"
-        assert kept(bridge) == 0
+            assert kept(bridge) == 0
+
+
+async def test_a_pushback_that_cannot_be_sent_again_in_time_is_the_answer(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """At once: its caller knows more than after a wait in vain."""
+    provider = Script(spent)
+    await network.answer("anthropic", provider)
+    async with network.bridge(adaptive=True) as bridge:
+        began = trio.current_time()
+        answer = await bridge.client.post(MESSAGES, content=b"{}")
+        assert (answer.status_code, answer.headers["retry-after"], answer.content) == (429, "1000", b"{}")
+        assert (trio.current_time(), len(provider.bodies)) == (began, 1)
 
 
 async def test_a_held_request_whose_caller_leaves_is_never_sent(
@@ -339,8 +360,10 @@ async def test_a_reject_behind_comments_is_an_error_event(
     autojump_clock: MockClock, network: Network, path: str, host: str
 ) -> None:
     """Once a comment has been sent: in the dialect of the caller, and the stream ends cleanly."""
-    await network.answer(host, refused)
+    await network.answer(host, spent)
     async with network.bridge(adaptive=True, hold_keepalive=30.0) as bridge:
+        assert (await bridge.client.post(path, content=STREAMED)).status_code == 429
+        bridge.events.clear()
         answer = await bridge.client.post(path, content=STREAMED)
         assert answer.status_code == 200
         comments, _, event = answer.text.partition("event: error\ndata: ")
@@ -356,8 +379,9 @@ async def test_a_reject_behind_comments_is_an_error_event(
 @pytest.mark.parametrize("body", [b"{}", b'{"stream": false}', b"not JSON"])
 async def test_only_a_stream_gets_comments(autojump_clock: MockClock, network: Network, body: bytes) -> None:
     """A request that is not for a stream keeps its status."""
-    await network.answer("anthropic", refused)
+    await network.answer("anthropic", spent)
     async with network.bridge(adaptive=True, hold_keepalive=5.0) as bridge:
+        assert (await bridge.client.post(MESSAGES, content=body)).status_code == 429
         answer = await bridge.client.post(MESSAGES, content=body)
         assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "hold_timeout")
 
