@@ -56,7 +56,7 @@ class HeldStream(Reply):
 
     async def comment(self) -> None:
         """Send a comment, which begins the stream if it has not begun."""
-        self.due += self.interval
+        self.due = trio.current_time() + self.interval
         if not self._reply.started:
             await self._reply.start(200, _HEADERS, more=True)
         await self._reply.send(_COMMENT)

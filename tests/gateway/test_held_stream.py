@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
+import trio
+from trio.testing import MockClock
 
 from aibridge_trio.gateway.held_stream import HeldStream
+from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply
 from tests.support.handlers import JSON, SSE
+
+
+class Streamed:
+    """A body that asks for a stream."""
+
+    max_body = 100
+
+    def pieces(self) -> tuple[bytes, ...]:
+        """Return all of it."""
+        return (b'{"stream": true}',)
 
 
 class Written(Reply):
@@ -41,6 +54,18 @@ async def test_without_a_comment_it_is_the_reply() -> None:
     await held.answer(404, JSON, b"{}")
     assert (reply.status, reply.body, reply.ended, reply.sent) == (404, b"{}", True, 2)
     assert {(b"a", b"1"), (b"b", b"2"), (b"c", b"3")} <= set(reply.headers)
+
+
+async def test_comments_are_never_sent_in_a_burst(autojump_clock: MockClock) -> None:
+    """A request that is held again after a while gets one at once, and not those of the time between."""
+    reply = Written()
+    held = HeldStream(reply, 5.0)
+    body = cast("BodyCopy", Streamed())
+    for seconds, comments in ((12, 2), (3, 3), (3, 4)):
+        with trio.move_on_after(seconds):
+            await held.wait(trio.Event(), [], body)
+        assert reply.body == b": held\n\n" * comments
+        await trio.sleep(60)
 
 
 async def test_behind_comments_a_stream_goes_on() -> None:
