@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.clients import PACKAGES, QUIET_CLAUDE, installed, ran
-from tests.support.processes import TEXT, Bridge, Provider, a_bridge, until
+from tests.support.processes import MESSAGES, PATIENCE, TEXT, Bridge, Provider, a_bridge, until
 from tests.support.shells import needed
 
 pytestmark = pytest.mark.real
@@ -105,6 +106,38 @@ def test_claude_code(unshared: Bridge, provider: Provider, tmp_path: Path) -> No
     assert (done.returncode, done.stdout.strip()) == (0, TEXT), done.stderr
     until(lambda: ("POST", 200) in answered(unshared, 0), "its answer in the log")
     assert provider.credentials() == {"x-api-key": "sk-ant-claude-code"}
+
+
+@pytest.mark.parametrize("status", [503, 529])
+def test_claude_code_sees_nothing_of_an_outage(provider: Provider, tmp_path: Path, status: int) -> None:
+    """With --adaptive it has its answer after four seconds of errors, and has seen none of them."""
+    with a_bridge("--adaptive", provider=provider) as bridge:
+        with provider.outage(status, 4.0):
+            done = claude(bridge, tmp_path)
+        assert (done.returncode, done.stdout.strip()) == (0, TEXT), done.stderr
+        until(lambda: ("POST", 200) in answered(bridge, 0), "its answer in the log")
+        posted = [line for line in bridge.requests() if line["method"] == "POST"]
+    assert {line["status"] for line in posted} == {200}
+    assert any(line["sent_again"] for line in posted)
+    assert provider.stats()["by_status"][str(status)] >= 1
+
+
+def test_claude_code_waits_for_the_only_slot(provider: Provider, tmp_path: Path) -> None:
+    """With --adaptive it has its answer once another caller's stream is over, and has seen no error."""
+    provider.change(slots=1, tokens_per_second=0.1)
+    try:
+        with a_bridge("--adaptive", provider=provider) as bridge, ThreadPoolExecutor(1) as pool:
+            with bridge.holding("sk-other", MESSAGES):
+                asked = pool.submit(claude, bridge, tmp_path)
+                until(lambda: provider.stats()["by_status"].get("529"), "its first try", 6 * PATIENCE)
+                provider.change(tokens_per_second=0)
+            done = asked.result()
+            assert (done.returncode, done.stdout.strip()) == (0, TEXT), done.stderr
+            posted = [line for line in bridge.requests(2) if line["method"] == "POST" and not line["left"]]
+        assert {line["status"] for line in posted} == {200}
+        assert any(line["sent_again"] for line in posted)
+    finally:
+        provider.change(slots=0, tokens_per_second=0)
 
 
 def test_claude_code_learns_that_waiting_is_no_use(unshared: Bridge, provider: Provider, tmp_path: Path) -> None:

@@ -68,6 +68,31 @@ def test_an_overload_is_not_seen(adaptive: Bridge, provider: Provider) -> None:
     assert [line["status"] for line in adaptive.requests(2)] == [200, 200]
 
 
+@pytest.mark.parametrize("status", [503, 529])
+def test_an_outage_of_three_seconds_is_not_seen(adaptive: Bridge, provider: Provider, status: int) -> None:
+    """Both SDKs, which do not retry, wait for it to end: unary and streamed."""
+    with adaptive.claude(timeout=60) as claude, adaptive.gpt(timeout=60) as gpt, ThreadPoolExecutor(4) as pool:
+
+        def claude_streams() -> str:
+            with claude.messages.stream(model="m", messages=ASK, max_tokens=99) as stream:
+                return stream.get_final_text()
+
+        def gpt_streams() -> str:
+            stream = gpt.chat.completions.create(model="m", messages=ASK, stream=True)
+            return "".join(part.choices[0].delta.content or "" for part in stream if part.choices)
+
+        with provider.outage(status, 3.0):
+            streams = [pool.submit(claude_streams), pool.submit(gpt_streams)]
+            unary = pool.submit(claude.messages.create, model="m", messages=ASK, max_tokens=99)
+            chat = pool.submit(gpt.chat.completions.create, model="m", messages=ASK)
+        assert [stream.result() for stream in streams] == [TEXT, TEXT]
+        assert unary.result().content
+        assert chat.result().choices[0].message.content == TEXT
+    lines = adaptive.requests(4)
+    assert [line["status"] for line in lines] == [200] * 4
+    assert all(line["sent_again"] for line in lines)
+
+
 def test_a_provider_that_comes_up_later_answers() -> None:
     """A refused connection is tried again until it is accepted."""
     port = free_port()
@@ -112,7 +137,7 @@ def test_a_stop_rejects_what_is_held(provider: Provider) -> None:
 def test_more_than_the_provider_takes_is_held() -> None:
     """Thirty callers at once and a provider with three slots: all are answered."""
     with a_provider() as narrow:
-        httpx.post(f"{narrow.url}/mock/options", json={"slots": 3, "latency": 0.05}).raise_for_status()
+        narrow.change(slots=3, latency=0.05)
         with a_bridge("--adaptive", provider=narrow) as bridge, ThreadPoolExecutor(30) as pool:
             calls = [pool.submit(bridge.caller.post, MESSAGES, json=QUESTION, timeout=60) for _ in range(30)]
             assert [call.result().status_code for call in calls] == [200] * 30

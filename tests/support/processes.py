@@ -182,6 +182,21 @@ class Provider:
         """Append answers."""
         self._client.post("/mock/script", json={"answers": answers}).raise_for_status()
 
+    def change(self, **options: Any) -> None:
+        """Change how it answers from now on."""
+        self._client.post("/mock/options", json=options).raise_for_status()
+
+    @contextmanager
+    def outage(self, status: int, seconds: float) -> Iterator[None]:
+        """Answer everything with an error status, from now on for so many seconds."""
+        self.change(fail={str(status): 1.0})
+        timer = threading.Timer(seconds, self.change, kwargs={"fail": {}})
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.join()
+
     def stats(self) -> dict[str, Any]:
         """Return the counters."""
         stats: dict[str, Any] = self._client.get("/mock/stats").json()
