@@ -1,7 +1,7 @@
 """Simulated comparisons of the defaults: the tables of docs/tuning.md, and the pictures beside it.
 
-sections: which settings are compared · days: on which scenarios · work: the runs · means: over days · tables,
-chart, page: how results are written.
+sections: which settings are compared · constants: of core/adaptive, and their other values · days: on which
+scenarios · work: the runs · means: over days · tables, adaptive, chart, page: how results are written.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.results import report, svg
 from aibridge_trio.simulate.scenario.parse import load
 from aibridge_trio.simulate.scenario.scenario import Scenario
-from tools.tuning import chart, page, tables, work
-from tools.tuning.sections import GROWTH, POLICIES, SECTIONS
+from tools.tuning import adaptive, chart, page, tables, work
+from tools.tuning.sections import ADAPTIVE, COMPARED, CONSTANTS, GROWTH, LIMITS, NONE, POLICIES, SECTIONS
 from tools.tuning.work import Over
 
 _ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ TEAM = "docs/tuning/team.toml"
 CURVES = {
     "docs/tuning/policies.svg": (
         POLICIES,
-        ("limit, queue, breaker", "no protection", "go-aibridge", "litellm", "breaker"),
+        (ADAPTIVE, LIMITS, NONE, "litellm", "breaker"),
     ),
     "docs/tuning/growth.svg": (GROWTH, ("1.25 / 1.5", "1 / 1.5", "2 / 10")),
 }
@@ -33,14 +33,21 @@ _OPTIONS = "docs/tuning/options.svg"
 TRIED = "circuit_breaker=true, max_concurrency=504 queue_size=504, rate_limit=17"
 
 
+_ALL = (*SECTIONS, *COMPARED, *CONSTANTS)
+
+
 def generated(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
     """Return the text of the page and of every picture, by path; takes minutes."""
-    found = work.means(SECTIONS, over)
-    new = {name: (digest, "") for name, digest in digests(root, over).items()}
-    for section in SECTIONS:
-        new[section.name] = (new[section.name][0], f"\n{tables.table(section, found[section.name])}\n")
-    new["suggested"] = (new["suggested"][0], _printed(suggested(root)))
-    new["tried"] = (new["tried"][0], _printed(tried(root)))
+    found = work.means(_ALL, over)
+    texts = {section.name: f"\n{tables.table(section, found[section.name])}\n" for section in SECTIONS}
+    for section, of_bound in zip(COMPARED, (adaptive.OF_BOUND, adaptive.OF_BOUND_KEPT_APART), strict=True):
+        texts[section.name] = f"\n{adaptive.compared(section, found[section.name], of_bound)}\n"
+    texts |= {
+        "constants": f"\n{adaptive.constants(found)}\n",
+        "suggested": _printed(suggested(root)),
+        "tried": _printed(tried(root)),
+    }
+    new = {name: (digest, texts[name]) for name, digest in digests(root, over).items()}
     files = {PAGE: page.filled((root / PAGE).read_text(encoding="utf-8"), new)}
     files |= {path: curves(path) for path in CURVES}
     return files | {_OPTIONS: chart.chart(SECTIONS[1:], found)}
@@ -50,13 +57,15 @@ def digests(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
     """Return a digest of the inputs of each part, by name; takes seconds.
 
     The digest covers settings, days, and the outcome of one day under the chosen row. So a test can tell whether a
-    part is out of date without running nine days of every row.
+    part is out of date without running every row on every day.
     """
-    found = {section.name: work.digest(section, over) for section in SECTIONS}
+    found = {section.name: work.digest(section, over) for section in (*SECTIONS, *COMPARED)}
+    found["constants"] = _digest(adaptive.values(), *(work.digest(section, over) for section in CONSTANTS))
     team = [_team(root)]
     point = grid_search.tried(team, {"circuit_breaker": True}, 1)
-    text = f"{team}{grid_search.CRITERION}{grid_search.limits(team)}{grid_search.rates(team)}{point.rank}{TRIED}"
-    return found | dict.fromkeys(("suggested", "tried"), hashlib.sha256(text.encode()).hexdigest()[:16])
+    limits, rates = grid_search.limits(team), grid_search.rates(team)
+    text = f"{team}{grid_search.CRITERION}{limits}{rates}{point.rank}{TRIED}"
+    return found | dict.fromkeys(("suggested", "tried"), _digest(text))
 
 
 def curves(path: str) -> str:
@@ -88,6 +97,10 @@ def write(root: Path = _ROOT, over: Over = map) -> None:
     """Write every file; takes minutes."""
     for path, text in generated(root, over).items():
         (root / path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:16]
 
 
 def _team(root: Path) -> Scenario:

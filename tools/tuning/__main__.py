@@ -9,7 +9,7 @@ from tools import tuning
 
 if __name__ == "__main__":
     if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit("usage: python -m tools.tuning [--check]; it plays for half an hour of two cores")
+        sys.exit("usage: python -m tools.tuning [--check]; it plays for eight minutes of one core")
     with ProcessPoolExecutor() as pool:
         if sys.argv[1:] != ["--check"]:
             tuning.write(over=pool.map)

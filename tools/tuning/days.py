@@ -1,4 +1,4 @@
-"""The days that settings are compared on: shipped scenarios, each with several seeds.
+"""The days that settings are compared on: shipped scenarios and those kept apart, each with several seeds.
 
 A day's number is its seed, and also scales how long its faults last, so that a cooldown cannot win by ending with
 the outage by chance.
@@ -10,19 +10,27 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from aibridge_trio.simulate import plan
+from aibridge_trio.simulate.scenario.parse import load
 from aibridge_trio.simulate.scenario.scenario import Scenario
 
 # The duration of faults on each day, relative to the scenario's.
-LENGTHS = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.4, 1.6)
+LENGTHS = (0.55, 1.0, 1.4)
+DAYS = tuple(range(1, len(LENGTHS) + 1))
+# The day with the scenario's own durations.
+USUAL = LENGTHS.index(1.0) + 1
+_APART = Path(__file__).parents[2] / "tests" / "simulate" / "kept_apart"
+# The scenarios that are not shipped: no constant of core/adaptive was chosen with them.
+KEPT_APART = tuple(sorted(file.stem for file in _APART.glob("*.toml")))
 
 
 @cache
 def day(name: str, number: int) -> Scenario:
     """Return one day of a scenario; days count from 1."""
     length = LENGTHS[number - 1]
-    given = _OWN[name]() if name in _OWN else plan.shipped(name)
+    given = _given(name)
     phases, crowds = given.phases, given.crowds
     # The first fault begins as in the scenario; repeated ones keep their share of the time.
     first = min((start for start, _ in given.troubles), default=0.0)
@@ -44,6 +52,12 @@ def day(name: str, number: int) -> Scenario:
             for start, end in [longer(each.start, each.end)]
         ),
     )
+
+
+def _given(name: str) -> Scenario:
+    if name in KEPT_APART:
+        return load(_APART / f"{name}.toml")
+    return _OWN[name]() if name in _OWN else plan.shipped(name)
 
 
 def _saying(seconds: float) -> Scenario:

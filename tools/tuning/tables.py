@@ -28,7 +28,7 @@ def table(section: Section, found: Means) -> str:
 
 
 def _lines(section: Section, found: Means) -> Iterator[str]:
-    yield _line(["scenario", section.head, *_HEADS])
+    yield line(["scenario", section.head, *_HEADS])
     yield "|---|---|" + "--:|" * len(_HEADS)
     for scene in section.scenes:
         chosen = found[scene, section.chosen]
@@ -42,12 +42,12 @@ def _lines(section: Section, found: Means) -> Iterator[str]:
             ]
             if row.label == section.chosen:
                 cells = [cell and f"**{cell}**" for cell in cells]
-            yield _line([scene if number == 0 else "", *cells])
+            yield line([scene if number == 0 else "", *cells])
 
 
 def _against(mean: Mean, chosen: Mean) -> str:
     more, error = (round(100 * each, 1) for each in mean.against(chosen))
-    return f"{_signed(more)} ± {error:.1f}"
+    return f"{signed(more)} ± {error:.1f}"
 
 
 def _cells(mean: Mean) -> list[str]:
@@ -57,13 +57,13 @@ def _cells(mean: Mean) -> list[str]:
         f"{mean.fairness:.2f}",
         _seconds(mean.wait_p50),
         _seconds(mean.wait_p99),
-        "--" if mean.told is None else f"{_signed(round(mean.told, 1))} s",
+        "--" if mean.told is None else f"{signed(round(mean.told, 1))} s",
         _seconds(mean.back),
     ]
 
 
-def _signed(number: float) -> str:
-    """The number with a sign, with a typographic minus; zero without one."""
+def signed(number: float) -> str:
+    """Return the number with a sign, with a typographic minus; zero without one."""
     return f"{number:+.1f}".replace("-", "−") if number else "0.0"
 
 
@@ -73,5 +73,6 @@ def _seconds(seconds: float | None) -> str:
     return "never" if seconds == math.inf else f"{seconds:.1f} s"
 
 
-def _line(cells: list[str]) -> str:
+def line(cells: list[str]) -> str:
+    """Return a row of a table."""
     return f"| {' | '.join(cells)} |"

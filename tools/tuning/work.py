@@ -11,22 +11,22 @@ from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.plan import Variant
 from aibridge_trio.simulate.results.outcome import Curves, Outcome
 from aibridge_trio.simulate.scenario.settings import format_settings, parse_settings
-from tools.tuning.days import LENGTHS, day
+from tools.tuning.constants import changed
+from tools.tuning.days import USUAL, day
 from tools.tuning.means import Mean, mean
 from tools.tuning.sections import Row, Section
 
-# The day with the scenario's own durations; it represents the others in a digest.
-_USUAL = LENGTHS.index(1.0) + 1
 _NO_CURVES = Curves(1.0, [], [], [], [], [], [])
 
 
 class Task(NamedTuple):
-    """One run: a day of a scenario, under a policy with settings."""
+    """One run: a day of a scenario, under a policy with settings, with some constants changed."""
 
     scene: str
     day: int
     policy: str
     settings: str
+    constants: str
 
 
 # Runs tasks and returns outcomes in order: a pool's map, or the builtin.
@@ -37,7 +37,8 @@ Means = Mapping[tuple[str, str], Mean]
 def played(task: Task) -> Outcome:
     """Run a task and return its outcome without curves."""
     variant = Variant("", task.policy, parse_settings(task.settings))
-    [outcome] = plan.play(day(task.scene, task.day), [variant], task.day).outcomes
+    with changed(task.constants):
+        [outcome] = plan.play(day(task.scene, task.day), [variant], task.day).outcomes
     return dataclasses.replace(outcome, curves=_NO_CURVES)
 
 
@@ -47,7 +48,7 @@ def means(sections: Sequence[Section], over: Over) -> dict[str, Means]:
     known = dict(zip(tasks, over(played, tasks), strict=True))
     return {
         section.name: {
-            (scene, row.label): mean([known[task] for task in _days(scene, row)])
+            (scene, row.label): mean([known[task] for task in _days(scene, row, section)])
             for scene in section.scenes
             for row in section.rows
         }
@@ -58,26 +59,22 @@ def means(sections: Sequence[Section], over: Over) -> dict[str, Means]:
 def digest(section: Section, over: Over) -> str:
     """Return a digest of a section's inputs, and of the outcome of one day under its chosen row.
 
-    It tells whether the section is out of date without running nine days of every row.
+    It tells whether the section is out of date without running every row on every day.
     """
     [chosen] = [row for row in section.rows if row.label == section.chosen]
-    inputs = repr((section, [day(scene, number) for scene in section.scenes for number in _numbers()]))
-    outcomes = over(played, [_task(scene, row, _USUAL) for scene in section.scenes for row in (chosen,)])
+    inputs = repr((section, [day(scene, number) for scene in section.scenes for number in section.days]))
+    outcomes = over(played, [_task(scene, chosen, USUAL) for scene in section.scenes])
     return hashlib.sha256(f"{inputs}{list(outcomes)}".encode()).hexdigest()[:16]
 
 
 def _tasks(section: Section) -> Iterator[Task]:
     for scene in section.scenes:
         for row in section.rows:
-            yield from _days(scene, row)
+            yield from _days(scene, row, section)
 
 
-def _days(scene: str, row: Row) -> list[Task]:
-    return [_task(scene, row, number) for number in _numbers()]
-
-
-def _numbers() -> range:
-    return range(1, len(LENGTHS) + 1)
+def _days(scene: str, row: Row, section: Section) -> list[Task]:
+    return [_task(scene, row, number) for number in section.days]
 
 
 def _task(scene: str, row: Row, number: int) -> Task:
@@ -85,4 +82,4 @@ def _task(scene: str, row: Row, number: int) -> Task:
     told = parse_settings(row.settings)
     given = day(scene, number).settings
     other = {name: value for name, value in sorted(told.items()) if given[name] != value}
-    return Task(scene, number, row.policy, format_settings(other))
+    return Task(scene, number, row.policy, format_settings(other), row.constants)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from aibridge_trio.simulate import plan
-from tests.support.simulated import shipped
-from tools.tuning.days import LENGTHS, day
+from tests.support import simulated
+from tests.support.simulated import kept_apart, shipped
+from tools.tuning.days import KEPT_APART, LENGTHS, USUAL, day
 
 
 def test_trouble_lasts_another_time_on_each_day() -> None:
@@ -24,4 +27,7 @@ def test_trouble_lasts_another_time_on_each_day() -> None:
 def test_the_usual_day_is_the_scenarios_own() -> None:
     """Where trouble lasts as long as the scenario says, nothing is changed."""
     for name in plan.SHIPPED:
-        assert day(name, LENGTHS.index(1.0) + 1) == shipped(name)
+        assert day(name, USUAL) == shipped(name)
+    assert KEPT_APART == simulated.KEPT_APART
+    for name in KEPT_APART:
+        assert day(name, USUAL) == dataclasses.replace(kept_apart(name), name=name)

@@ -16,12 +16,6 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / tuning.PAGE).read_text(encoding="utf-8")
 
 
-# The machines have changed since the tables and pictures were played, as the page says; strict, so that this goes
-# once they are played again.
-OUT_OF_DATE = pytest.mark.xfail(strict=True, reason="to be played again: python -m tools.tuning")
-
-
-@OUT_OF_DATE
 def test_every_part_is_made_from_what_is_there() -> None:
     """Settings, days, what comes of a usual one as it is chosen; else run python -m tools.tuning."""
     assert {name: digest for name, (digest, _) in page.parts(PAGE).items()} == tuning.digests()
