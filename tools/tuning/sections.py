@@ -131,6 +131,7 @@ SECTIONS = (
             Row("credential", f"{_BREAKER}429=credential"),
             Row("(no breaker)", _WITHOUT_BREAKER),
             Row("(a limit of 40)", f"{_BREAKER}429=provider max_concurrency=40"),
+            Row("(adaptive)", "", "adaptive"),
         ),
         "provider",
     ),

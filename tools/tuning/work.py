@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from aibridge_trio.simulate import plan
@@ -16,6 +17,8 @@ from tools.tuning.days import USUAL, day
 from tools.tuning.means import Mean, mean
 from tools.tuning.sections import Row, Section
 
+# Policy and constants of the program's own --adaptive.
+_ADAPTIVE = ("adaptive", "")
 _NO_CURVES = Curves(1.0, [], [], [], [], [], [])
 
 
@@ -34,8 +37,9 @@ Over = Callable[[Callable[[Task], Outcome], Sequence[Task]], Iterable[Outcome]]
 Means = Mapping[tuple[str, str], Mean]
 
 
+@cache
 def played(task: Task) -> Outcome:
-    """Run a task and return its outcome without curves."""
+    """Run a task and return its outcome without curves; digests of several sections ask for the same."""
     variant = Variant("", task.policy, parse_settings(task.settings))
     with changed(task.constants):
         [outcome] = plan.play(day(task.scene, task.day), [variant], task.day).outcomes
@@ -57,13 +61,15 @@ def means(sections: Sequence[Section], over: Over) -> dict[str, Means]:
 
 
 def digest(section: Section, over: Over) -> str:
-    """Return a digest of a section's inputs, and of the outcome of one day under its chosen row.
+    """Return a digest of a section's inputs, and of the outcome of one day: chosen row, and --adaptive.
 
     It tells whether the section is out of date without running every row on every day.
     """
-    [chosen] = [row for row in section.rows if row.label == section.chosen]
+    chosen = [
+        row for row in section.rows if row.label == section.chosen or (row.policy, row.constants) == _ADAPTIVE
+    ]
     inputs = repr((section, [day(scene, number) for scene in section.scenes for number in section.days]))
-    outcomes = over(played, [_task(scene, chosen, USUAL) for scene in section.scenes])
+    outcomes = over(played, [_task(scene, row, USUAL) for scene in section.scenes for row in chosen])
     return hashlib.sha256(f"{inputs}{list(outcomes)}".encode()).hexdigest()[:16]
 
 
