@@ -69,6 +69,9 @@ def _others(section: Section, found: Means) -> Iterator[str]:
         wasted[ADAPTIVE] = _bold(wasted[ADAPTIVE], missed=too_many)
         fair[ADAPTIVE] = _bold(fair[ADAPTIVE], missed=mine.fairness < min(FAIR, bound.fairness - FAIR_BELOW_BOUND))
         yield line([scene, *wasted.values(), *fair.values()])
+    means_wasted = [fmean(found[scene, label].wasted_share for scene in section.scenes) for label in bridges]
+    means_fair = [fmean(found[scene, label].fairness for scene in section.scenes) for label in labels]
+    yield line(["mean", *(f"{each:.1%}" for each in means_wasted), *(f"{each:.2f}" for each in means_fair)])
 
 
 def _constants(found: Mapping[str, Means]) -> Iterator[str]:
