@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 _PACKAGE = "aibridge_trio.core.adaptive"
 # The scenarios that constants are tried in: failures that depend on load or on time, and quotas.
-LOAD = ("outage", "brownout", "wandering", "load-independent", "flash-crowd")
+LOAD = ("outage", "brownout", "wandering", "load-independent", "relentless")
 QUOTA = ("quota", "request-quota", "token-quota")
 # Constants that are imported by name elsewhere.
 _COPIES = {"limiter.LONGEST_HOLD": "aibridge_trio.simulate.policies.adaptive"}
