@@ -18,6 +18,7 @@ MOST_WASTED = 0.08
 FAIR, FAIR_BELOW_BOUND = 0.97, 0.01
 NOISE = 0.01
 BY_CHANCE = ("long-streams", "load-independent", "failing-and-full")
+SLOW = ("slow",)
 
 
 def compared(section: Section, found: Means, of_bound: float) -> str:
@@ -65,7 +66,7 @@ def _others(section: Section, found: Means) -> Iterator[str]:
         mine, bound = means[ADAPTIVE], means[CLAIRVOYANT]
         wasted = {label: f"{means[label].wasted_share:.1%}" for label in bridges}
         fair = {label: f"{means[label].fairness:.2f}" for label in labels}
-        too_many = scene not in BY_CHANCE and mine.wasted_share > MOST_WASTED
+        too_many = scene not in (*BY_CHANCE, *SLOW) and mine.wasted_share > MOST_WASTED
         wasted[ADAPTIVE] = _bold(wasted[ADAPTIVE], missed=too_many)
         fair[ADAPTIVE] = _bold(fair[ADAPTIVE], missed=mine.fairness < min(FAIR, bound.fairness - FAIR_BELOW_BOUND))
         yield line([scene, *wasted.values(), *fair.values()])

@@ -105,6 +105,9 @@ _FEW = "1 1", "0.5 1.5"
 CONSTANTS = (
     Constant("level_bound", "_FIRST_PAUSE", "seconds from a cut of the bound to its first probe"),
     Constant("level_bound", "_LONGEST_PAUSE", "seconds between probes at most"),
+    Constant("level_bound", "_ANSWERS_PER_PROBE", "answers for each failed probe, where answers are rare"),
+    Constant("level_bound", "_LONGEST_RARE_PAUSE", "seconds between probes at most, there"),
+    Constant("level_bound", "_FOLLOW", "how fast the mean time between answers follows"),
     Constant("level_bound", "_JITTER_FROM _JITTER_TO", _JITTER, LOAD, *_FEW),
     Constant("level_bound", "_LARGEST_STEP", "the share of the bound by which it rises at most at once"),
     Constant("level_bound", "_UNDO", "seconds in which an accepted start above the bound undoes a cut"),
@@ -130,6 +133,7 @@ CONSTANTS = (
     Constant(
         "governor", "_FORGOTTEN", "seconds without a pushback until all is forgotten; longer than a scenario", ()
     ),
+    Constant("governor", "_REFUSED", "refused starts that are remembered, to take them off the levels of others"),
     Constant("governor", "_LEVELS", "levels of 429s that are remembered, to tell a quota from full slots", QUOTA),
     Constant("governor", "_TIGHT", "levels apart that are the same level still", QUOTA),
     Constant("governor", "_TIGHT_SHARE", "the same, as a share of the level", QUOTA),
@@ -147,6 +151,7 @@ CONSTANTS = (
     Constant("pace", "_CALM_REQUESTS", "soon: so many requests", QUOTA),
     Constant("pace", "_FORGOTTEN", "seconds without a refusal until the pace is forgotten", QUOTA),
     Constant("pace", "_LOWER", "what a refusal leaves of a pace that is not measured", QUOTA, "0.7", "0.95"),
+    Constant("pace", "_LONGEST_STEP", "seconds that growth counts at once at most", QUOTA),
     Constant("pace", "_ILL", "round trips with nothing but refusals that may end in a recovery", QUOTA),
     Constant("pace", "_ILL_FOR", "seconds that they must last for that", QUOTA),
     Constant("pace", "_EPSILON", "seconds, against errors of rounding", ()),

@@ -39,7 +39,7 @@ def test_the_targets_are_those_of_the_test() -> None:
     """Which holds the simulator to them."""
     assert adaptive.OF_BOUND == targets.OF_BOUND_SHIPPED
     assert adaptive.OF_BOUND_KEPT_APART == targets.OF_BOUND_KEPT_APART
-    for name in ("MOST_WASTED", "FAIR", "FAIR_BELOW_BOUND", "NOISE", "BY_CHANCE"):
+    for name in ("MOST_WASTED", "FAIR", "FAIR_BELOW_BOUND", "NOISE", "BY_CHANCE", "SLOW"):
         assert vars(adaptive)[name] == vars(targets)[name]
 
 
