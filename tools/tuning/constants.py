@@ -100,15 +100,14 @@ def _like(value: float, other: float) -> float:
     return max(1, round(other)) if isinstance(value, int) else other
 
 
-_JITTER = "a pause is between these times as long, at random"
-_FEW = "1 1", "0.5 1.5"
+_JITTER = "a pause is between these times as long, at random; for several bridges"
 CONSTANTS = (
     Constant("level_bound", "_FIRST_PAUSE", "seconds from a cut of the bound to its first probe"),
     Constant("level_bound", "_LONGEST_PAUSE", "seconds between probes at most"),
     Constant("level_bound", "_ANSWERS_PER_PROBE", "answers for each failed probe, where answers are rare"),
     Constant("level_bound", "_LONGEST_RARE_PAUSE", "seconds between probes at most, there"),
     Constant("level_bound", "_FOLLOW", "how fast the mean time between answers follows"),
-    Constant("level_bound", "_JITTER_FROM _JITTER_TO", _JITTER, LOAD, *_FEW),
+    Constant("level_bound", "_JITTER_FROM _JITTER_TO", _JITTER, ()),
     Constant("level_bound", "_LARGEST_STEP", "the share of the bound by which it rises at most at once"),
     Constant("level_bound", "_UNDO", "seconds in which an accepted start above the bound undoes a cut"),
     Constant("load_evidence", "_ENOUGH", "the evidence for a bound: a log-likelihood ratio"),
@@ -116,8 +115,8 @@ CONSTANTS = (
     Constant("load_evidence", "_CHANGE", "what it costs to assume that the capacity has changed"),
     Constant("load_evidence", "_ACCEPTED", "what an accepted start above a bound counts against it"),
     Constant("load_evidence", "_FADING", "seconds after which an outcome counts 1/e"),
-    Constant("load_evidence", "_OUTCOMES", "outcomes that are kept"),
-    Constant("load_evidence", "_CANDIDATES", "bounds that are tried after a pushback"),
+    Constant("load_evidence", "_OUTCOMES", "outcomes that are kept; bounds the work", ()),
+    Constant("load_evidence", "_CANDIDATES", "bounds that are tried after a pushback; bounds the work", ()),
     Constant("load_evidence", "_KNOWN", "seconds for which an accepted level is known to be accepted"),
     Constant("load_evidence", "_LEAST", "the least background share"),
     Constant("load_evidence", "_GREATEST", "the greatest background share", LOAD, "0.7", "0.95"),
@@ -126,14 +125,16 @@ CONSTANTS = (
     Constant("governor", "_ROUND_TRIPS", "round trips with nothing but pushbacks that make an outage"),
     Constant("governor", "_FIRST_PAUSE", "seconds before the first canary"),
     Constant("governor", "_LONGEST_PAUSE", "seconds between canaries at most"),
-    Constant("governor", "_JITTER_FROM _JITTER_TO", _JITTER, LOAD, *_FEW),
+    Constant("governor", "_JITTER_FROM _JITTER_TO", _JITTER, ()),
     Constant("governor", "_HUNG", "seconds without a start after which one more goes up than the window allows"),
     Constant("governor", "_LONGEST_HINT", "seconds that a retry hint is respected for; none here is longer", ()),
-    Constant("governor", "_HINT_JITTER", "the share that is added to a hint at most, at random"),
+    Constant(
+        "governor", "_HINT_JITTER", "the share that is added to a hint at most, at random; for several bridges", ()
+    ),
     Constant(
         "governor", "_FORGOTTEN", "seconds without a pushback until all is forgotten; longer than a scenario", ()
     ),
-    Constant("governor", "_REFUSED", "refused starts that are remembered, to take them off the levels of others"),
+    Constant("governor", "_REFUSED", "refused starts that are remembered; bounds memory", ()),
     Constant("governor", "_LEVELS", "levels of 429s that are remembered, to tell a quota from full slots", QUOTA),
     Constant("governor", "_TIGHT", "levels apart that are the same level still", QUOTA),
     Constant("governor", "_TIGHT_SHARE", "the same, as a share of the level", QUOTA),
@@ -156,7 +157,9 @@ CONSTANTS = (
     Constant("pace", "_ILL_FOR", "seconds that they must last for that", QUOTA),
     Constant("pace", "_EPSILON", "seconds, against errors of rounding", ()),
     Constant("quotas", "_LONGEST_HINT", "seconds that a retry hint is respected for; none here is longer", ()),
-    Constant("quotas", "_HINT_JITTER", "the share that is added to a hint at most, at random", QUOTA),
+    Constant(
+        "quotas", "_HINT_JITTER", "the share that is added to a hint at most, at random; for several bridges", ()
+    ),
     Constant("quotas", "_LARGER", "refused requests so many times as large show a quota of tokens", QUOTA, "1.2"),
     Constant("quotas", "_LEAST_REQUESTS", "the least pace, in requests a second", QUOTA),
     Constant("quotas", "_FOLLOW", "how fast the means of sizes follow", QUOTA),
@@ -190,5 +193,12 @@ CONSTANTS = (
     Constant("limiter", "_NEXT_TURNS", "seconds until work that one event leaves for later goes on", ()),
     Constant("limiter", "_FIRST_REST", "seconds before a request is sent again, if load is not the cause"),
     Constant("limiter", "_LONGEST_REST", "the same at most, after several attempts"),
-    Constant("limiter", "_REST_FROM _REST_TO", "a rest is between these times as long, at random", LOAD, *_FEW),
+    Constant(
+        "limiter",
+        "_REST_FROM _REST_TO",
+        "a rest is between these times as long, at random",
+        LOAD,
+        "1 1",
+        "0.5 1.5",
+    ),
 )

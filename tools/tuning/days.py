@@ -17,7 +17,7 @@ from aibridge_trio.simulate.scenario.parse import load
 from aibridge_trio.simulate.scenario.scenario import Scenario
 
 # The duration of faults on each day, relative to the scenario's.
-LENGTHS = (0.55, 1.0, 1.4)
+LENGTHS = (0.55, 1.0)
 DAYS = tuple(range(1, len(LENGTHS) + 1))
 # The day with the scenario's own durations.
 USUAL = LENGTHS.index(1.0) + 1
