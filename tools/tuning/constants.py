@@ -176,9 +176,6 @@ CONSTANTS = (
     Constant("resend_budget", "_FIRST", "the credit at first, in requests"),
     Constant("resend_budget", "_MOST", "the credit at most"),
     Constant("own_keys", "_KEYS", "callers' own keys that are remembered; bounds memory", ()),
-    Constant(
-        "own_keys", "_LOOKED_AT", "the oldest of them that are looked at when one more comes; bounds the work", ()
-    ),
     Constant("line", "_LOW_TURN", "one turn in so many for low priority, which no scenario has", ()),
     Constant("line", "_MOST_PARKED", "callers that are parked at once; bounds the work", ()),
     Constant("line", "_OUT_OF_DATE", "scheduled ends out of date that are kept; bounds memory", ()),
