@@ -29,7 +29,7 @@ _BELIEVED = 60.0
 _MINUTE = 60.0
 # A rounding error must not delay a request by another timer (seconds).
 _EPSILON = 1e-6
-# The quotas of which headers are heard: those of output tokens say nothing of a request that is yet to be sent.
+# The quotas whose headers count: those of output tokens say nothing of a request that is yet to be sent.
 _REQUESTS, _NAMES = "requests", ("requests", "tokens", "input-tokens")
 
 
