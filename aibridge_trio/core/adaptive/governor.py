@@ -184,14 +184,17 @@ class Governor:
         self.quotas.refused(pushback, size, sent_at, now, self._chance())
 
     def is_about_rate(self, pushback: Pushback, level: int) -> bool:
-        """Return whether a 429 is about a rate: it has a hint, and those before came at different levels."""
+        """Return whether a 429 is about a rate: it has a hint, and those before came at different levels.
+
+        One that was sent while nothing else was at the provider is never about the level.
+        """
         if pushback.quota:
             self._limited_levels.append(level)
         if not (pushback.quota and pushback.retry_after):
             return False
         lowest, highest = min(self._limited_levels), max(self._limited_levels)
         tight = highest - lowest <= max(_TIGHT, _TIGHT_SHARE * highest)
-        return len(self._limited_levels) < _FEWEST_LEVELS or not tight
+        return len(self._limited_levels) < _FEWEST_LEVELS or lowest <= 1 or not tight
 
     def pushed_back(self, pushback: Pushback, level: int, sent_at: float, now: float) -> bool:
         """Learn from any other pushback; return whether the background explains it."""

@@ -20,7 +20,7 @@ from aibridge_trio.core.quota import Left
 _LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
 # Refused requests that are so much larger than accepted ones show a quota of tokens.
 _LARGER = 1.5
-# The least pace of requests (per second).
+# The least pace of requests that is guessed (per second).
 _LEAST_REQUESTS = 0.1
 # How fast the means of sizes follow.
 _FOLLOW = 0.1
@@ -112,15 +112,16 @@ class Quotas:
         """Count a request that was accepted."""
         self.requests.accepted(now)
         self.tokens.accepted(now, size)
-        self._accepted_size += (size - self._accepted_size) * _FOLLOW
+        self._accepted_size += (size - self._accepted_size) * (_FOLLOW if self._accepted_size else 1.0)
 
     def refused(self, pushback: Pushback, size: float, sent_at: float, now: float, chance: float) -> None:
         """Learn from a refusal; `chance` is a random number, 0 to 1."""
         self._refused_size += (size - self._refused_size) * (_FOLLOW if self._refused_size else 1.0)
-        self.requests.refused(sent_at, now)
-        self.tokens.refused(sent_at, now)
-        if pushback.retry_after:
-            seconds = min(pushback.retry_after, _LONGEST_HINT) * (1 + _HINT_JITTER * chance)
+        hint = min(pushback.retry_after or 0.0, _LONGEST_HINT)
+        self.requests.refused(sent_at, now, 1.0, hint)
+        self.tokens.refused(sent_at, now, 0.0, hint)
+        if hint:
+            seconds = hint * (1 + _HINT_JITTER * chance)
             over = now >= self._held_back_until
             self._held_back_size = size if over else min(size, self._held_back_size)
             self._held_back_until = max(self._held_back_until, now + seconds)

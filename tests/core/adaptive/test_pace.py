@@ -41,6 +41,58 @@ def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> N
     assert refused <= 0.08 * accepted
 
 
+def test_of_a_quota_of_a_few_requests_a_minute_little_is_lost() -> None:
+    """Its bucket holds one request: after a refusal the next goes up when the provider says, not a minute later."""
+    rate = 5 / 60
+    pace, bucket, now = Pace(0.1), Bucket(rate, 10 * rate), 0.0
+    accepted = refused = 0
+    while now < 1800:
+        pace.advance(now)
+        if wait := pace.wait():
+            now += wait
+            continue
+        pace.sent()
+        if wait := bucket.wait(1, now):
+            hint = math.ceil(wait)
+            pace.refused(now, now + 0.1, hint=hint)
+            refused += 1
+            now += 0.1 + hint
+        else:
+            bucket.take(1)
+            pace.accepted(now + 0.5)
+            accepted += 1
+            now += 0.5
+    assert accepted >= 0.95 * 1800 * rate
+    assert refused <= 0.3 * accepted
+
+
+def test_a_pace_does_not_grow_while_the_provider_holds_back_all() -> None:
+    """After a hint of a minute it would be twenty times what it was, and all held requests would go up at once."""
+    pace = Pace()
+    for number in range(50):
+        pace.accepted(number / 10)
+    pace.refused(4.9, 5.0, hint=60.0)
+    rate = pace.rate
+    for now in range(5, 66):
+        pace.advance(float(now))
+    assert pace.rate == rate
+    pace.advance(67.0)
+    assert pace.rate > rate
+
+
+def test_a_refusal_of_long_ago_measures_nothing() -> None:
+    """The quota was not used up since: what was accepted is what came, not what fits."""
+    pace = Pace()
+    pace.refused(0.0, 0.1)
+    for minute in range(60):
+        pace.accepted(60.0 * minute + 1)
+        pace.advance(60.0 * minute + 1)
+    for number in range(50):
+        pace.accepted(3600 + number / 10)
+    pace.refused(3604.9, 3605.0)
+    assert pace.rate > 1.0
+
+
 def test_after_minutes_of_nothing_but_refusals_the_pace_recovers_at_once() -> None:
     """The provider was ill: its refusals measured nothing, and callers must not wait for another five minutes."""
     pace, now = Pace(0.05), 0.0
@@ -107,7 +159,7 @@ def test_the_time_at_which_a_request_may_be_sent_is_never_off(rate: float) -> No
     pace, now = Pace(), 12345.678
     pace.refused(now - 1.0, now)
     for _ in range(1000):
-        pace.rate, pace._refused_at = rate, now
+        pace.rate, pace._resumes_at = rate, now
         pace.advance(now)
         assert 0.0 < pace.wait() <= 1.01 / rate
         now += pace.wait()

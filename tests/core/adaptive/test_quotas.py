@@ -29,6 +29,14 @@ def test_a_refused_request_holds_back_those_that_are_as_large_for_as_long_as_it_
     assert quotas.wait_for(50_000.0, 14.0) == 0.0
 
 
+def test_requests_of_one_size_show_no_quota_of_tokens() -> None:
+    """Nor before many of them were accepted."""
+    quotas = Quotas()
+    quotas.accepted(2_000.0, 0.5)
+    quotas.refused(_429, 2_000.0, 0.6, 1.0, 0.0)
+    assert not quotas.by_tokens
+
+
 def test_what_headers_tell_holds_back_before_it_is_spent() -> None:
     """What was sent since is taken off, and what is refilled is added."""
     quotas = Quotas()
