@@ -26,11 +26,7 @@ BY_CHANCE = ("long-streams", "load-independent", "failing-and-full")
 # Where no call fails: callers leave a provider that takes all and is slow.
 SLOW = ("slow",)
 # Targets that are missed. Strict: a name goes from here once its target is met.
-MISSED: dict[str, tuple[str, ...]] = {
-    # 9.9 % wasted: of two quotas at once the pace follows one. 0.0006 less fair than is asked for.
-    "wasted": ("two-quotas",),
-    "fair": ("own-token-quotas",),
-}
+MISSED: dict[str, tuple[str, ...]] = {}
 
 
 class Outcomes(NamedTuple):

@@ -135,7 +135,9 @@ def test_a_429_is_about_a_rate_if_it_has_a_hint_and_came_at_different_levels() -
 def test_a_429_that_met_nothing_else_at_the_provider_is_about_a_rate() -> None:
     """A quota of a few requests a minute refuses at ever the same low levels."""
     few = governor()
-    assert all(few.is_about_rate(Pushback("429", quota=True, retry_after=9.0), level) for level in (2, 1, 2, 2, 1, 2))
+    assert all(
+        few.is_about_rate(Pushback("429", quota=True, retry_after=9.0), level) for level in (2, 1, 2, 2, 1, 2)
+    )
 
 
 def test_the_window_is_halved_once_per_round_trip_and_grows_by_each_accepted_start() -> None:

@@ -42,7 +42,7 @@ def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> N
 
 
 def test_of_a_quota_of_a_few_requests_a_minute_little_is_lost() -> None:
-    """Its bucket holds one request: after a refusal the next goes up when the provider says, not a minute later."""
+    """Its bucket holds one request: after a refusal the next goes up when the provider says, not much later."""
     rate = 5 / 60
     pace, bucket, now = Pace(0.1), Bucket(rate, 10 * rate), 0.0
     accepted = refused = 0

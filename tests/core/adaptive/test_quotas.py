@@ -26,6 +26,7 @@ def test_a_refused_request_holds_back_those_that_are_as_large_for_as_long_as_it_
     assert quotas.wait_for(2_000.0, 2.0) == 0.0
     quotas.refused(_429, 2_000.0, 2.0, 3.0, 0.0)
     assert quotas.wait_for(2_000.0, 4.0) == 9.0
+    quotas.advance(14.0)
     assert quotas.wait_for(50_000.0, 14.0) == 0.0
 
 
