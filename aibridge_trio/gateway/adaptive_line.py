@@ -100,7 +100,7 @@ class AdaptiveLine:
 
 
 def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> None:
-    """Let held requests take the slots and shares that become free, before queued requests do.
+    """Let held requests take the slots and shares that become free, in turn with queued requests.
 
     The lines have them first in turn.
     """

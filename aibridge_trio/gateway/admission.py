@@ -129,7 +129,7 @@ class RequestLease(Lease):
         return not self.suspended or self._admission.limiter.available(self)
 
     def resume(self) -> bool:
-        """Take slot and shares again, before queued requests do; return whether the request has them now."""
+        """Take slot and shares again, if they are free; return whether the request has them now."""
         admission = self._admission
         if self.suspended and admission.limiter.return_to(self, admission.clock()):
             self.suspended = False

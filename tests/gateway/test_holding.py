@@ -312,7 +312,7 @@ async def test_a_held_request_gives_its_slot_to_others(autojump_clock: MockClock
 
 
 async def test_a_held_request_takes_no_slot_beyond_the_limit(autojump_clock: MockClock, network: Network) -> None:
-    """At its turn it waits for a slot, before queued requests."""
+    """At its turn it waits for a slot."""
     ill = Script(refused, streaming(STREAM))
     await network.answer("anthropic", ill)
     await network.answer("openai", streaming(b"data: {}\n\n", pause=30))
@@ -325,6 +325,31 @@ async def test_a_held_request_takes_no_slot_beyond_the_limit(autojump_clock: Moc
         assert len(ill.bodies) == 1
         await trio.sleep(1)
         assert ill.times[1] - began == pytest.approx(30, abs=0.01)
+
+
+async def test_held_requests_of_one_caller_do_not_keep_all_slots_from_another(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """Every other slot goes to the queue, however many requests are held."""
+    recovers = trio.current_time() + 5
+
+    async def provider(request: Request, reply: Reply) -> None:
+        await trio.sleep(1)
+        await (refused if trio.current_time() < recovers else ok)(request, reply)
+
+    await network.answer("anthropic", provider)
+    async with network.bridge(adaptive=True, max_concurrency=4, queue_size=50) as bridge:
+        async with trio.open_nursery() as nursery:
+            call = partial(bridge.client.post, MESSAGES, content=b"{}", timeout=1000)
+            for _ in range(100):
+                nursery.start_soon(partial(call, headers={"x-api-key": "greedy"}))
+                await trio.sleep(0.05)
+            await trio.sleep(10)
+            assert bridge.bridge.admission.statistics().in_flight == 4
+            began = trio.current_time()
+            assert (await call(headers={"x-api-key": "modest"})).status_code == 200
+            assert trio.current_time() - began < 5
+        assert [finished.status for finished in bridge.published(Finished)] == [200] * 101
 
 
 # Comments in a long wait

@@ -52,8 +52,8 @@ class ConcurrencyLimiter:
 
     `wake` is called with each lease that stops waiting: its turn has come, or it was pushed out. `shadow` names
     the limits in shadow. `rate` is the rate limit; with a queue requests wait for it, unless it is in shadow.
-    `on_released` is called when a lease has given back what it held, before queued requests get it, with its
-    caller and the time.
+    `on_released` is called when a lease has given back what it held, with its caller and the time: before queued
+    requests get it, and at every other release after, so that neither side takes all.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class ConcurrencyLimiter:
         self._rate_waiters = RateWaiters(rate if self.queues_for_rate else None, self._queue.waiting)
         self._release_rate = ReleaseRate(limits.max_concurrency)
         self.on_released: Callable[[Hashable, float], None] = _ignore
+        self._queue_first = True  # at the release before
 
     def enter(self, lease: Lease, now: float) -> Refusal | None:
         """Take a slot if one is free. Without one the lease may still queue; refuse it if there is no queue."""
@@ -141,7 +142,7 @@ class ConcurrencyLimiter:
         return self._capacity.slot_available() and self._capacity.shares_available(lease.caller, lease.provider)
 
     def return_to(self, lease: Lease, now: float) -> bool:
-        """Give slot and shares to a lease that has left, before queued ones; return whether it has them."""
+        """Give slot and shares to a lease that has left, if they are free; return whether it has them."""
         if not self.available(lease):
             return False
         self._capacity.acquire_slot(lease)
@@ -173,6 +174,10 @@ class ConcurrencyLimiter:
         if self._capacity.release_slot(lease):
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)
+        if len(self._queue):
+            self._queue_first = not self._queue_first
+            if self._queue_first:
+                self._grant_turns(now)
         self.on_released(lease.caller, now)
         if len(self._queue):
             self._grant_turns(now)

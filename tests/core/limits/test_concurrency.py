@@ -346,8 +346,8 @@ def test_a_lease_is_given_back_once() -> None:
     assert repr(lease) == "<Lease idle>"
 
 
-def test_a_lease_that_left_returns_before_queued_ones() -> None:
-    """What is given back is offered first; a lease takes slot and shares again, and is not counted by the rate."""
+def test_a_lease_that_left_returns_in_turn_with_queued_ones() -> None:
+    """What is given back is offered first, and the next time after the queue; the rate counts no lease again."""
     limits = Limits(max_concurrency=1, per_caller=1, per_provider=1, queue_size=5)
     harness = Harness(limits)
     limiter, away = harness.limiter, Lease()
@@ -372,7 +372,9 @@ def test_a_lease_that_left_returns_before_queued_ones() -> None:
     assert offered == [("b", 3.0)]
     assert held_by(away) == ["slot", "caller_share", "provider_share"]
     assert queued.queued
-    limiter.on_released = lambda *_: None
     limiter.leave(away, 4.0)
+    assert held_by(queued) == ["slot", "caller_share", "provider_share"]
+    assert held_by(away) == []
+    limiter.on_released = lambda *_: None
     limiter.leave(queued, 5.0)
     assert not harness.slots.held
