@@ -135,6 +135,7 @@ class AdaptiveLimiter:
         entry.stage = Stage.ANSWERING
         self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
         self._comeback.began(now, outage=self.governor.outage)
+        self._patience.began(now - entry.sent_at)
         if quotas := self._keys.find(entry.key):
             quotas.accepted(entry.size, now)
         self._freed(entry, now)

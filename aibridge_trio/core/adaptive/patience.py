@@ -12,8 +12,10 @@ from collections.abc import Hashable
 
 # The requests of one caller that are remembered, and the callers; about 300 bytes each.
 _REQUESTS, _CALLERS = 5, 10_000
-# The expected patience: this share of the median, less the time for the answer to begin (seconds).
-_SHARE, _TO_BEGIN = 0.97, 1.0
+# The expected patience: this share of the median, less the time for the answer to begin.
+_SHARE = 0.97
+# That time: at first and at least (seconds), as a multiple of the mean, and how fast the mean follows.
+_TO_BEGIN, _LONGER, _FOLLOW = 1.0, 1.2, 0.05
 _LEAST = 1.0
 
 
@@ -22,6 +24,7 @@ class Patience:
 
     def __init__(self, capacity: int = _CALLERS) -> None:
         self._capacity = capacity
+        self._to_begin = _TO_BEGIN
         self._waits: OrderedDict[Hashable, deque[float]] = OrderedDict()
 
     def left(self, caller: Hashable, waited: float) -> None:
@@ -34,12 +37,16 @@ class Patience:
         waits.append(waited)
         self._waits.move_to_end(caller)
 
+    def began(self, seconds: float) -> None:
+        """Note that an answer began so long after its request was sent."""
+        self._to_begin = max(_TO_BEGIN, self._to_begin + (_LONGER * seconds - self._to_begin) * _FOLLOW)
+
     def expected(self, caller: Hashable) -> float:
         """Return how long a request of this caller can wait and still be answered; infinity if unknown."""
         waits = self._waits.get(caller)
         if not waits:
             return math.inf
-        return max(_LEAST, _SHARE * sorted(waits)[len(waits) // 2] - _TO_BEGIN)
+        return max(_LEAST, _SHARE * sorted(waits)[len(waits) // 2] - self._to_begin)
 
     def __repr__(self) -> str:
         return f"<Patience of {len(self._waits)} callers>"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aibridge_trio.core.adaptive.entry import Entry, Pushback, Stage
 from aibridge_trio.core.adaptive.limiter import AdaptiveLimiter
 
@@ -110,3 +112,16 @@ def test_what_a_callers_own_quota_refuses_is_charged_to_the_budget_in_an_outage_
         if adaptive.enter(entry, now):
             held += adaptive.pushed_back(entry, Pushback("429", quota=True, retry_after=100.0), now)
     assert held <= 30 + 20
+
+
+def test_the_time_until_answers_begin_counts_from_the_last_time_that_a_request_was_sent() -> None:
+    """What a request waited in the line is no part of it."""
+    limiter = AdaptiveLimiter(lambda _: None, lambda: 0.5, 0.0)
+    impatient = Entry("a")
+    assert limiter.enter(impatient, 0.0)
+    limiter.leave(impatient, 100.0, gone=True)
+    before = limiter._patience.expected("a")
+    entry = Entry("b", came=50.0)
+    assert limiter.enter(entry, 100.0)
+    limiter.accepted(entry, 120.0)
+    assert limiter._patience.expected("a") == pytest.approx(before - 0.05 * (1.2 * 20.0 - 1.0))

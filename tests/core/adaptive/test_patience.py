@@ -24,3 +24,12 @@ def test_the_callers_that_are_remembered_are_bounded() -> None:
         patience.left(caller, 60)
     assert patience.expected("b") == math.inf
     assert patience.expected("a") < 60
+
+
+def test_where_answers_begin_late_a_request_must_be_sent_earlier() -> None:
+    """A request that is sent a second before its caller leaves is a wasted call."""
+    patience = Patience()
+    patience.left("a", 100.0)
+    for _ in range(100):
+        patience.began(20.0)
+    assert 70.0 < patience.expected("a") < 80.0
