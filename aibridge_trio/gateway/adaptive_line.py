@@ -21,6 +21,7 @@ from aibridge_trio.providers.quota_headers import QUOTAS
 
 # In the names of all quota headers.
 _OF_QUOTAS = b"ratelimit-"
+_SHORTEST = len(b"x-ratelimit-")
 
 
 class LineEntry(Entry):  # not an ABC, whose isinstance() is slow
@@ -69,11 +70,16 @@ class AdaptiveLine:
         """Whether the provider has pushed a request back of late: only then do requests wait."""
         return bool(self.limiter.governor.active or self.waiting)  # limiter.active, and cheaper
 
+    def now(self, entry: Entry) -> float:
+        """Return the time; while it does not matter, when the entry came: that costs no clock."""
+        return self.clock() if self.limiter.learns else entry.came
+
     def quotas_left(self, headers: Headers) -> list[Left]:
         """Return what the headers of an answer tell of quotas."""
-        if not any(_OF_QUOTAS in name.lower() for name, _ in headers):
-            return []
-        return quotas_left(headers, self._quotas, self._wall_clock())
+        for name, _ in headers:
+            if len(name) > _SHORTEST and _OF_QUOTAS in name.lower():
+                return quotas_left(headers, self._quotas, self._wall_clock())
+        return []
 
     def freed(self, caller: Hashable, now: float) -> None:
         """Give turns to held requests: slots or shares are free, a caller's among them."""
@@ -109,9 +115,10 @@ def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> 
         return
 
     def released(caller: Hashable, now: float) -> None:
-        order.rotate()
         for line in order:
-            line.freed(caller, now)
+            if line.waiting:
+                line.freed(caller, now)
+        order.rotate()
 
     for line in order:
         line.own_limits.any_free = partial(limiter.has_free, line.provider)

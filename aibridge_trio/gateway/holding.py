@@ -79,7 +79,7 @@ class HeldRequest(LineEntry):
 
     def __exit__(self, *_: object) -> None:
         line = self._line
-        line.limiter.leave(self, line.clock(), gone=self._request.body.caller_left)
+        line.limiter.leave(self, line.now(self), gone=self._request.body.caller_left)
         self._attempt = None  # which refers to this request: break the cycle
         if line.waiting:
             line.reschedule()
@@ -155,7 +155,7 @@ class HeldRequest(LineEntry):
     def _enter(self) -> bool:
         """Enter the line; return whether the request may go up now, else it is held."""
         line = self._line
-        limiter, now = line.limiter, line.clock()
+        limiter, now = line.limiter, line.now(self)
         if line.waiting and not limiter.accepts(self.caller):
             raise LineFull(line.provider, limiter.wait(now))
         if limiter.enter(self, now):
@@ -201,14 +201,14 @@ class HeldRequest(LineEntry):
         """Take the first evidence of an answer that goes to the caller: nothing can be sent again any more."""
         if self.stage is not Stage.STARTING:
             return
-        line, now = self._line, self._line.clock()
+        line, now = self._line, self._line.now(self)
         if evidence.verdict is Verdict.SUCCESS:
             line.limiter.accepted(self, now)
             if self._body:
                 self._body.drop()
         elif evidence.overload:
             self.deadline = -math.inf
-            line.limiter.pushed_back(self, Pushback("overload", evidence.quota), now)
+            line.limiter.pushed_back(self, Pushback("overload", evidence.quota), line.clock())
         else:
             return
         if line.waiting:

@@ -41,6 +41,8 @@ _HUNG = 5.0
 _LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
 # After so many seconds without a pushback everything learned is forgotten.
 _FORGOTTEN = 600.0
+# How many starts accepted in quiet times are remembered, to guess a pace from.
+_QUIET = 128
 # How many pushed back starts are remembered, to take them off the levels of others.
 _REFUSED = 64
 # The last levels that a 429 was sent at: a quota refuses at any level, a limit on concurrency at one.
@@ -96,6 +98,8 @@ class Governor:
         self._heard_at = -math.inf
         # Pushed back starts: when they came back, and when they were sent.
         self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)
+        # Starts that were accepted before the first pushback: when, and their sizes.
+        self._quiet: deque[tuple[float, float]] = deque(maxlen=_QUIET)
         self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
         self._last: Pushback | None = None
         self._last_level = 0
@@ -152,15 +156,16 @@ class Governor:
         """Take what an answer tells of the quotas; one that is nearly spent makes the governor active."""
         self.quotas.told(quotas, now)
         if not self.active:
-            self.active = True
+            self._activate()
             self._told_at = now
 
     def accepted(self, level: int, sent_at: float, now: float, size: float = 0.0) -> None:
         """Learn that the answer to a start has begun."""
         self.answering += 1
-        self.quotas.accepted(size, now)
         if not self.active:
+            self._quiet.append((now, size))
             return
+        self.quotas.accepted(size, now)
         if now - max(self._last_at, self._told_at) > _FORGOTTEN:
             self._forget()
             return
@@ -269,8 +274,15 @@ class Governor:
         self.resumes_at = max(self.resumes_at, now + seconds)
 
     def _note(self, pushback: Pushback, level: int, now: float) -> None:
-        self.active = True
+        self._activate()
         self._last, self._last_level, self._last_at = pushback, level, now
+
+    def _activate(self) -> None:
+        """Begin to learn: with what was accepted before, from which a pace can be guessed."""
+        self.active = True
+        while self._quiet:
+            at, size = self._quiet.popleft()
+            self.quotas.accepted(size, at)
 
     def _forget(self) -> None:
         self.active = self.outage = False

@@ -109,7 +109,12 @@ class AdaptiveLimiter:
     @property
     def active(self) -> bool:
         """Whether a pushback has come of late: before, nothing is learned and no request waits."""
-        return self.governor.active or bool(len(self._line))
+        return self.governor.active or self._line.count > 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether requests are more than counted: while not, the time of an event does not matter."""
+        return self.governor.active or self._line.count > 0 or self._keys.known
 
     def accepts(self, caller: Hashable) -> bool:
         """Return whether one more request of this caller may be held."""
@@ -118,7 +123,12 @@ class AdaptiveLimiter:
     def enter(self, entry: Entry, now: float) -> bool:
         """Take a request that is ready to be sent; return whether it goes up at once, else it is held."""
         self._budget.request(now)
-        if not len(self._line) and self._when_free(entry, now) <= now and self.governor.has_capacity(now):
+        if not self.learns and self._own_limits.is_free_for(entry):
+            entry.stage = Stage.STARTING
+            entry.sent_at = now
+            entry.level = self.governor.sent(now)
+            return True
+        if not self._line.count and self._when_free(entry, now) <= now and self.governor.has_capacity(now):
             self._send(entry, now)
             return True
         entry.stage = Stage.HELD
@@ -134,6 +144,8 @@ class AdaptiveLimiter:
             return
         entry.stage = Stage.ANSWERING
         self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
+        if not self.learns:
+            return
         self._comeback.began(now, outage=self.governor.outage)
         self._patience.began(now - entry.sent_at)
         if quotas := self._keys.find(entry.key):
@@ -177,7 +189,7 @@ class AdaptiveLimiter:
         """End a request, whatever its stage; `gone`: its caller has left. A second call changes nothing."""
         if entry.stage is Stage.OUTSIDE:
             return
-        if gone and entry.stage is not Stage.ANSWERING:
+        if gone and entry.stage is not Stage.ANSWERING and self.learns:
             self._patience.left(entry.caller, now - entry.came)
         if entry.stage is Stage.HELD:
             self._line.remove(entry)
@@ -190,7 +202,7 @@ class AdaptiveLimiter:
     def advance(self, now: float) -> None:
         """Send up the held requests that may go up by now."""
         governor, line = self.governor, self._line
-        while len(line) and governor.has_capacity(now) and self._own_limits.is_free():
+        while line.count and governor.has_capacity(now) and self._own_limits.is_free():
             entry = line.pop(lambda each: self._when_free(each, now), now)
             if entry is None:
                 return
@@ -205,7 +217,7 @@ class AdaptiveLimiter:
 
     def next_due(self, now: float) -> float:
         """Return when `advance` must be called next; infinity if time alone changes nothing."""
-        if not len(self._line):
+        if not self._line.count:
             return math.inf
         if not (self.governor.has_capacity(now) and self._own_limits.is_free()):
             return self.governor.next_due(now)
@@ -217,13 +229,13 @@ class AdaptiveLimiter:
     def wait(self, now: float) -> float:
         """Return when a request that is rejected now should come back (seconds)."""
         resumes_in = self.governor.statistics(now).resumes_in
-        return self._comeback.wait(now, resumes_in, len(self._line) + 1)
+        return self._comeback.wait(now, resumes_in, self._line.count + 1)
 
     def statistics(self, now: float) -> AdaptiveStats:
         """Return the limiter's state."""
         return AdaptiveStats(
             governor=self.governor.statistics(now),
-            held=len(self._line),
+            held=self._line.count,
             callers=self._line.callers,
             rate=self._comeback.rate(now),
             paced_keys=self._keys.paced,
@@ -265,7 +277,7 @@ class AdaptiveLimiter:
         self.governor.ended(answering=answering)
 
     def _freed(self, entry: Entry, now: float) -> None:
-        if len(self._line):
+        if self._line.count:
             self._line.unpark(entry.caller)
             self.advance(now)
 

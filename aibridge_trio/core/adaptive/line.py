@@ -77,10 +77,7 @@ class Line:
         self._due: list[tuple[float, int, Hashable, Entry | None]] = []
         self._numbers = count()
         self._resting: set[Entry] = set()
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
+        self.count = 0  # a plain attribute: it is asked for with every request
 
     @property
     def callers(self) -> int:
@@ -90,7 +87,7 @@ class Line:
     def accepts(self, caller: Hashable) -> bool:
         """Return whether one more entry of this caller may be held."""
         lane = self._lanes.get(caller)
-        return (len(lane) if lane else 0) < self._size - self._count
+        return (len(lane) if lane else 0) < self._size - self.count
 
     def push(self, entry: Entry, now: float, *, first: bool = False) -> None:
         """Hold an entry; `first`: before its caller's others. It rests until its `not_before`."""
@@ -101,7 +98,7 @@ class Line:
             self._rounds[lane.low].pop(entry.caller, None)
             lane.low = entry.low
             self._tidy(lane, entry.caller)
-        self._count += 1
+        self.count += 1
         if entry.not_before > now:
             lane.resting += 1
             self._resting.add(entry)
@@ -119,7 +116,7 @@ class Line:
             del lane.fresh[entry]
         else:
             del lane.given_up[entry]
-        self._count -= 1
+        self.count -= 1
         self._tidy(lane, entry.caller)
 
     def pop(self, when_free: WhenFree, now: float) -> Entry | None:
@@ -167,7 +164,7 @@ class Line:
         return self._due[0][0] if self._due else math.inf
 
     def __repr__(self) -> str:
-        return f"<Line {self._count} of {self._size}, {len(self._lanes)} callers>"
+        return f"<Line {self.count} of {self._size}, {len(self._lanes)} callers>"
 
     def _insert(self, lane: _Lane, entry: Entry, *, first: bool) -> None:
         lane.fresh[entry] = None
@@ -191,7 +188,7 @@ class Line:
         lane.parked = self._schedule(until, caller, None) if until < math.inf else None
 
     def _schedule(self, when: float, caller: Hashable, entry: Entry | None) -> int:
-        if len(self._due) > 4 * self._count + _OUT_OF_DATE:
+        if len(self._due) > 4 * self.count + _OUT_OF_DATE:
             self._due = [each for each in self._due if self._counts(*each)]
             heapq.heapify(self._due)
         number = next(self._numbers)

@@ -22,6 +22,7 @@ class OwnKeys:
     def __init__(self, capacity: int = _KEYS) -> None:
         self._capacity = capacity
         self._quotas: OrderedDict[Hashable, Quotas] = OrderedDict()
+        self.known = False  # whether any key is remembered
 
     def __len__(self) -> int:
         return len(self._quotas)
@@ -33,10 +34,11 @@ class OwnKeys:
 
     def find(self, key: Hashable) -> Quotas | None:
         """Return a key's quotas, if it is remembered."""
-        return self._quotas.get(key) if self._quotas else None
+        return self._quotas.get(key)
 
     def remember(self, key: Hashable) -> Quotas:
         """Return a key's quotas, new ones if it is not remembered."""
+        self.known = True
         quotas = self._quotas.get(key)
         if quotas is None:
             quotas = self._quotas[key] = Quotas()

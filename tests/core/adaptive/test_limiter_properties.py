@@ -232,9 +232,10 @@ def test_the_work_of_an_event_does_not_grow_with_the_line() -> None:
 
 
 def test_a_request_that_leaves_teaches_its_callers_patience_while_held_or_starting() -> None:
-    """And not once its answer has begun: then its caller did not wait in vain."""
+    """Not in quiet times, and not once its answer has begun: then its caller did not wait in vain."""
     limiter = AdaptiveLimiter(lambda _: None, lambda: 0.5, 0.0)
-    for caller, begins in (("a", False), ("b", True)):
+    for caller, begins, active in (("quiet", False, False), ("a", False, True), ("b", True, True)):
+        limiter.governor.active = active
         entry = Entry(caller, came=0.0)
         limiter.enter(entry, 0.0)
         if begins:
@@ -242,3 +243,4 @@ def test_a_request_that_leaves_teaches_its_callers_patience_while_held_or_starti
         limiter.leave(entry, 61.0, gone=True)
     assert limiter._patience.expected("a") < 61.0
     assert limiter._patience.expected("b") == math.inf
+    assert limiter._patience.expected("quiet") == math.inf

@@ -46,7 +46,7 @@ def test_a_parked_caller_has_no_turn_until_its_time_or_until_it_is_unparked() ->
     assert line.next_due() == math.inf
     line.unpark("a")
     assert line.pop(free, 5.1)
-    assert not len(line)
+    assert not line.count
 
 
 def test_a_resting_request_goes_before_its_callers_others_once_it_may() -> None:
@@ -65,7 +65,7 @@ def test_one_caller_gets_half_of_the_line() -> None:
     line = Line(10, Patience())
     while line.accepts("a"):
         line.push(Entry("a"), 0.0)
-    assert len(line) == 5
+    assert line.count == 5
     assert line.accepts("b")
 
 
@@ -90,4 +90,4 @@ def test_an_entry_leaves_from_wherever_it_stands() -> None:
     line.pop(lambda _: math.inf, 50.0)
     for entry in (old, resting, fresh):
         line.remove(entry)
-    assert (len(line), line.callers) == (0, 0)
+    assert (line.count, line.callers) == (0, 0)
