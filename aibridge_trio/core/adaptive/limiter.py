@@ -260,7 +260,7 @@ class AdaptiveLimiter:
         return max(free, quotas.resumes(entry.size, now))
 
     def _push(self, entry: Entry, now: float, *, first: bool = False) -> None:
-        if not len(self._line):
+        if not self._line.count:
             self._comeback.held(now)
         self._line.push(entry, now, first=first)
 
