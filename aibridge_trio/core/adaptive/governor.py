@@ -99,7 +99,7 @@ class Governor:
         # Pushed back starts: when they came back, and when they were sent.
         self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)
         # Starts that were accepted before the first pushback: when, and their sizes.
-        self._quiet: deque[tuple[float, float]] = deque(maxlen=_QUIET)
+        self.accepted_before: deque[tuple[float, float]] = deque(maxlen=_QUIET)
         self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
         self._last: Pushback | None = None
         self._last_level = 0
@@ -163,7 +163,7 @@ class Governor:
         """Learn that the answer to a start has begun."""
         self.answering += 1
         if not self.active:
-            self._quiet.append((now, size))
+            self.accepted_before.append((now, size))
             return
         self.quotas.accepted(size, now)
         if now - max(self._last_at, self._told_at) > _FORGOTTEN:
@@ -280,8 +280,8 @@ class Governor:
     def _activate(self) -> None:
         """Begin to learn: with what was accepted before, from which a pace can be guessed."""
         self.active = True
-        while self._quiet:
-            at, size = self._quiet.popleft()
+        while self.accepted_before:
+            at, size = self.accepted_before.popleft()
             self.quotas.accepted(size, at)
 
     def _forget(self) -> None:

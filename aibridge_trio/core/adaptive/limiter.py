@@ -157,6 +157,8 @@ class AdaptiveLimiter:
         if entry.stage is not Stage.STARTING:
             return False
         self._pushbacks += 1
+        for at, _ in self.governor.accepted_before:
+            self._comeback.began(at, outage=False)
         rests = self._learn(entry, pushback, now)
         if self.governor.outage:
             self._comeback.outage(now)

@@ -49,7 +49,8 @@ class _Told:
         if age > _BELIEVED:
             return 0.0
         rate = self.left.limit / _MINUTE
-        lacking = amount - (self.left.remaining - self.sent + rate * age)
+        # A size is an estimate, and what exceeds the limit would never go.
+        lacking = min(amount, self.left.limit) - (self.left.remaining - self.sent + rate * age)
         return min(lacking / rate, _BELIEVED - age) + _EPSILON if lacking > 0 else 0.0
 
 

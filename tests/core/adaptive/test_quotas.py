@@ -94,3 +94,10 @@ def test_requests_of_many_sizes_are_paced_by_their_tokens() -> None:
     assert quotas.by_tokens
     assert tokens > 0.9 * 6_000_000
     assert refused < 0.1 * accepted
+
+
+def test_a_size_that_exceeds_the_whole_quota_counts_as_the_quota() -> None:
+    """It is an estimate: a request that is estimated too large is not held until the header is out of date."""
+    quotas = Quotas()
+    quotas.told([Left("tokens", 200_000, 199_000, 1.0)], 0.0)
+    assert quotas.wait_for(250_000.0, 0.0) == pytest.approx(0.3, abs=0.01)
