@@ -135,6 +135,7 @@ CONSTANTS = (
         "governor", "_FORGOTTEN", "seconds without a pushback until all is forgotten; longer than a scenario", ()
     ),
     Constant("governor", "_REFUSED", "refused starts that are remembered; bounds memory", ()),
+    Constant("governor", "_QUIET", "starts of quiet times that are remembered; bounds memory", ()),
     Constant("governor", "_LEVELS", "levels of 429s that are remembered, to tell a quota from full slots", QUOTA),
     Constant("governor", "_TIGHT", "levels apart that are the same level still", QUOTA),
     Constant("governor", "_TIGHT_SHARE", "the same, as a share of the level", QUOTA),
@@ -172,6 +173,8 @@ CONSTANTS = (
     Constant("patience", "_CALLERS", "callers that are remembered; bounds memory", ()),
     Constant("patience", "_SHARE", "expected patience as a share of that median", LOAD, "0.8", "1"),
     Constant("patience", "_TO_BEGIN", "seconds that are left for the answer to begin"),
+    Constant("patience", "_LONGER", "the same, as a multiple of the mean time to begin", ()),
+    Constant("patience", "_FOLLOW", "how fast that mean follows", ()),
     Constant("patience", "_LEAST", "seconds of patience at least"),
     Constant("resend_budget", "_SHARE", "requests that may be sent again, as a share of those that come"),
     Constant("resend_budget", "_LEAST", "requests that may be sent again in any case, a second"),
