@@ -39,6 +39,7 @@ LIBRARIES = {
 }
 # The wings, lowest first: what each may import of the package besides itself.
 _CORE = {
+    "core.terms",
     "core.caller",
     "core.adaptive",
     "core.quota",
@@ -54,11 +55,12 @@ WINGS: dict[str, set[str]] = {
     "errors": {"printable"},
     "http": {"errors"},
     "net": {"errors"},
-    "core.caller": set(),
+    "core.terms": set(),
+    "core.caller": {"core.terms"},
     "core.quota": set(),
     "core.quota_headers": {"core.quota"},
     "core.adaptive": {"core.quota"},
-    "core.limits": {"errors"},
+    "core.limits": {"errors", "core.terms"},
     "core.breaker": {"errors", "http", "core.quota"},
     "core.inspection": {"errors", "http", "core.breaker"},
     "providers": {"errors", "http", "core.breaker"},

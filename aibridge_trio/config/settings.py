@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Literal
 
 from aibridge_trio.config.addresses import BASE_URL, PROXY, Address, Bind, Network, UnixSocket, bypasses
 from aibridge_trio.config.conflicts import contradictions
+from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.limit_options import LIMITS, LimitOptions
 from aibridge_trio.config.listener_options import Listeners
 from aibridge_trio.config.option import Option, option
 from aibridge_trio.config.protections import described, suggestions
+from aibridge_trio.config.provider_tables import ProviderTable, RouteTable
 from aibridge_trio.config.startup_warnings import startup_warnings
 from aibridge_trio.config.units import (
     BOOLEAN,
@@ -214,8 +216,13 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
         "Format of log lines; auto is human on a terminal, otherwise json.",
     )
 
-    # Not an option: the content of `admin_token_file`.
+    # Not options: the content of `admin_token_file`, and the tables of the configuration file.
     admin_token: Secret | None = None
+    known_callers: KnownCallers = KnownCallers()
+    # The built-in providers that have no table of their own follow from the options; `disabled` are switched off.
+    provider_tables: tuple[ProviderTable, ...] = ()
+    disabled_providers: frozenset[str] = frozenset()
+    routes: tuple[RouteTable, ...] = ()
 
     @property
     def has_central_key(self) -> bool:

@@ -80,8 +80,9 @@ def test_every_option_has_a_value_to_try() -> None:
 
 
 def test_every_field_is_an_option() -> None:
-    """Settings hold nothing that can't be set, but the token read from its file."""
-    assert {f.name for f in fields(Settings)} == set(VALUES) | {"admin_token"}
+    """Settings hold nothing that can't be set, but the token read from its file, and the file's tables."""
+    tables = {"known_callers", "provider_tables", "disabled_providers", "routes"}
+    assert {f.name for f in fields(Settings)} == set(VALUES) | {"admin_token"} | tables
 
 
 @pytest.mark.parametrize("name", VALUES)
