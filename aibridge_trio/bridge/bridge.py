@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -27,11 +26,8 @@ from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
-from aibridge_trio.process.core_dumps import forbid_core_dumps
-from aibridge_trio.process.signals import ends
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_connection_limit
-from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
@@ -41,8 +37,6 @@ from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
 _WALL_CLOCK = time.time  # noqa: TID251 - the only place that reads it
-# Allocations between two runs of the garbage collector (Python's default is 700).
-_GC_THRESHOLD = 20_000
 _CLOSE_SECONDS = 1.0  # timeout for closing idle connections
 # File descriptors in reserve: to refuse callers' connections, and to accept operators', when none is left.
 _CALLER_RESERVE, _ADMIN_RESERVE = 1, 8
@@ -261,29 +255,3 @@ class Bridge:
 
     def _report(self, error: BaseException) -> None:
         self._publish(Bug.of(error))
-
-
-def serve(settings: Settings) -> int:
-    """Run a bridge until a signal stops it. Returns the exit status; raises UsageError for a port in use."""
-    forbid_core_dumps()
-    raise_descriptor_limit()
-
-    async def main() -> int:
-        with trio.open_signal_receiver(*ends()) as signals:
-            bridge = Bridge(settings)
-            bridge.open()
-            _tune_garbage_collector()
-            with bridge.log.writing():
-                return await bridge.run(signals)
-
-    return trio.run(main)
-
-
-def _tune_garbage_collector() -> None:
-    """Run the garbage collector rarely, and never on objects that live as long as the program.
-
-    Requests leave no reference cycles behind; at its default threshold the collector takes a tenth of the time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 50)
