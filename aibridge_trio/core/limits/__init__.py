@@ -13,6 +13,7 @@ refusal     why the limiter refuses a request, and when to come back
 shadow      a limit in shadow (--shadow) only counts what it would refuse
 budget      what is left of a caller's rate in the last second
 pace        slots released per second, estimated
+charge      one request's part of what a limit of tokens, or of requests, has counted
 
 In reading order:
 
@@ -21,6 +22,8 @@ keyed_limit.py   a concurrency limit per key
 capacity.py      slots and shares together
 rate.py          the rate limit: an exact sliding log per caller, and turns for refused requests
 rate_waiters.py  which queued requests the rate admits, and when the next one is due
+usage_window.py  what is used in any span of seconds: limits of tokens, and of requests to a provider
+usage_windows.py the same for many callers
 fair_queue.py    the queue: turns go round by caller
 release_rate.py  the estimate of when slots are released
 refusals.py      refusals, and the reject for each
