@@ -47,6 +47,8 @@ _CORE = {
     "core.limits",
     "core.breaker",
     "core.inspection",
+    "core.key_errors",
+    "core.key_pool",
 }
 _BASE = {"printable", "errors", "process"}
 WINGS: dict[str, set[str]] = {
@@ -63,6 +65,8 @@ WINGS: dict[str, set[str]] = {
     "core.limits": {"errors", "core.terms"},
     "core.breaker": {"errors", "http", "core.quota"},
     "core.inspection": {"errors", "http", "core.breaker"},
+    "core.key_errors": {"core.breaker"},
+    "core.key_pool": set(),
     "providers": {"errors", "http", "core.breaker"},
     "events": {"errors", *_CORE},
     "config": {"errors", "printable", "net", *_CORE},
