@@ -201,7 +201,7 @@ def commands() -> tuple[Command, ...]:
             {"provider": names},
             {
                 "mode": "open rejects all requests, close admits all requests, auto ends the override.",
-                "provider": f"One of {', '.join(names)}.",
+                "provider": f"One of {', '.join(names)}, or a provider of the configuration file.",
             },
         ),
         Command(mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.protections import SWITCHES
+from aibridge_trio.config.provider_tables import base_url_label, effective
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -84,8 +85,7 @@ def _without_its_protection(settings: Settings, given: Collection[str]) -> Itera
         for name in ("allow_anonymous", "forward_caller_keys"):
             if getattr(settings, name):
                 yield f"{_flag(name)}: does nothing; there is no central key"
-    urls = (settings.openai_base_url, settings.anthropic_base_url, settings.copilot_base_url)
-    if settings.upstream_ca and not any(url.startswith("https:") for url in urls):
+    if settings.upstream_ca and not any(table.base_url.startswith("https:") for table in effective(settings)):
         yield "--upstream-ca: does nothing; no provider is called over https"
 
 
@@ -114,35 +114,29 @@ def _never_reached(settings: Settings) -> Iterator[str]:
 
 def _base_urls(settings: Settings) -> Iterator[str]:
     """Base URLs that give wrong URLs when a route of the provider is appended."""
-    for option, url in (
-        ("--openai-base-url", settings.openai_base_url),
-        ("--anthropic-base-url", settings.anthropic_base_url),
-        ("--copilot-base-url", settings.copilot_base_url),
-    ):
+    for table in effective(settings):
+        option, url = base_url_label(settings, table), table.base_url
         host, _, path = url.partition("://")[2].partition("/")
         path = f"/{path}" if path else ""
         if endpoint := _ENDPOINT.search(path):
             yield f"{option}: {url} names an endpoint; write it without {endpoint[0]}"
         elif "/v1/v1" in path:
             yield f"{option}: {url} has /v1 twice"
-        elif option == "--openai-base-url" and not path:
+        elif table.dialect == "openai" and not path:
             yield f"{option}: {url} has no path; OpenAI's routes are beneath {url}/v1"
-        elif option == "--anthropic-base-url" and path.endswith("/v1"):
+        elif table.dialect == "anthropic" and path.endswith("/v1"):
             yield f"{option}: {url} ends in /v1, which Anthropic's routes have themselves; write it without"
-        elif option == "--anthropic-base-url" and host == "api.openai.com":
+        elif table.dialect == "anthropic" and host == "api.openai.com":
             yield f"{option}: {url} is not Anthropic's"
 
 
 def _clear_text(settings: Settings) -> Iterator[str]:
     """Callers' keys in clear text on the internet; `startup_warnings` covers central keys."""
-    for option, url, key in (
-        ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),
-        ("--anthropic-base-url", settings.anthropic_base_url, settings.anthropic_api_key),
-        ("--copilot-base-url", settings.copilot_base_url, None),
-    ):
+    for table in effective(settings):
+        option, url = base_url_label(settings, table), table.base_url
         scheme, _, rest = url.partition("://")
         host = re.sub(r":[0-9]*$", "", rest.partition("/")[0]).strip("[]")
-        if scheme == "http" and not key and _is_public(host):
+        if scheme == "http" and not (table.keys or table.keyless) and _is_public(host):
             yield f"{option}: callers' keys go to {host} in clear text; write https://"
 
 

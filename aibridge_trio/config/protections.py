@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aibridge_trio.config.provider_tables import ProviderTable, effective
 from aibridge_trio.config.units import SHARE
 
 if TYPE_CHECKING:
@@ -61,8 +62,15 @@ def described(settings: Settings) -> Iterator[str]:
 
 def suggestions(settings: Settings) -> Iterator[str]:
     """Yield a line for each option that would protect better with this configuration."""
-    keys = {"openai": settings.openai_api_key, "anthropic": settings.anthropic_api_key}
-    own = [name for name, key in keys.items() if settings.forward_caller_keys or not key]
+    own = [
+        table.name for table in effective(settings) if table.dialect != "copilot" and _forwards(settings, table)
+    ]
     if own and settings.circuit_breaker and settings.circuit_breaker_429 == "provider":
         forwarded = f"callers' own keys go up to {' and '.join(own)}: --circuit-breaker-429 credential"
         yield f"{forwarded} pauses only the key that got the 429"
+
+
+def _forwards(settings: Settings, table: ProviderTable) -> bool:
+    """Return whether callers' own keys go up to a provider."""
+    forwards = settings.forward_caller_keys if table.forward_caller_keys is None else table.forward_caller_keys
+    return not table.keyless and (forwards or not table.keys)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from aibridge_trio.config.units import Secret
 from aibridge_trio.core.terms import Rate
 
+if TYPE_CHECKING:
+    from aibridge_trio.config.settings import Settings
+
 DialectName = Literal["openai", "anthropic", "copilot"]
 KeyChoice = Literal["weighted", "least-used"]
+# The built-in providers: there unless they are switched off, and named like what they speak.
+BUILT_IN: tuple[DialectName, ...] = get_args(DialectName)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +80,31 @@ class RouteTable:
 
     model: str
     providers: tuple[str, ...]
+
+
+def effective(settings: Settings) -> tuple[ProviderTable, ...]:
+    """Return every provider that the bridge serves: the built-in ones first, then the others as configured."""
+    given = {table.name: table for table in settings.provider_tables}
+    for name in BUILT_IN:
+        if name not in settings.disabled_providers and name not in given:
+            given[name] = _built_in(name, settings)
+    return tuple(sorted(given.values(), key=_place))
+
+
+def _place(table: ProviderTable) -> int:
+    """Return where a provider is listed: the built-in ones in their order, the others behind them."""
+    names: tuple[str, ...] = BUILT_IN
+    return names.index(table.name) if table.name in names else len(names)
+
+
+def _built_in(name: DialectName, settings: Settings) -> ProviderTable:
+    """Return a built-in provider as the options say."""
+    secret: Secret | None = getattr(settings, f"{name}_api_key", None)
+    keys = (KeyTable(label=f"{name.upper()}_API_KEY", secret=secret, file=secret.file),) if secret else ()
+    return ProviderTable(name=name, dialect=name, base_url=getattr(settings, f"{name}_base_url"), keys=keys)
+
+
+def base_url_label(settings: Settings, table: ProviderTable) -> str:
+    """Return how the operator has written a provider's base URL: the option's flag, or the table."""
+    own = any(table is each for each in settings.provider_tables)
+    return f"[providers.{table.name}] base_url" if own else f"--{table.name}-base-url"

@@ -69,7 +69,7 @@ def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
     if settings.has_central_key and exposed and not settings.allow_anonymous:
         port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
         raise origins["bind"].usage_error(
-            f"any client that can connect to {exposed} could use the central key",
+            f"any client that can connect to {exposed} could use {settings.shared_access}",
             f"listen on loopback (--bind 127.0.0.1:{port}) or permit it (--allow-anonymous)",
         )
     if not admin.is_loopback and not settings.admin_token:

@@ -18,7 +18,7 @@ from aibridge_trio.config.limit_options import LIMITS, LimitOptions
 from aibridge_trio.config.listener_options import Listeners
 from aibridge_trio.config.option import Option, option
 from aibridge_trio.config.protections import described, suggestions
-from aibridge_trio.config.provider_tables import ProviderTable, RouteTable
+from aibridge_trio.config.provider_tables import ProviderTable, RouteTable, effective
 from aibridge_trio.config.startup_warnings import startup_warnings
 from aibridge_trio.config.units import (
     BOOLEAN,
@@ -225,9 +225,17 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
     routes: tuple[RouteTable, ...] = ()
 
     @property
+    def shared_access(self) -> str:
+        """What every caller uses without a key of its own; "" if each caller needs one."""
+        tables = effective(self)
+        if any(table.keys for table in tables):
+            return "the central key"
+        return next((f"{table.name}, which needs no key" for table in tables if table.keyless), "")
+
+    @property
     def has_central_key(self) -> bool:
-        """Whether any provider is called with the bridge's own key."""
-        return bool(self.openai_api_key or self.anthropic_api_key)
+        """Whether callers need no key of their own at any provider."""
+        return bool(self.shared_access)
 
     def proxy_for(self, base_url: str) -> Secret | None:
         """Return the proxy to use for this upstream, None to connect directly."""

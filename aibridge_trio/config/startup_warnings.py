@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.protections import active_in_shadow
+from aibridge_trio.config.provider_tables import base_url_label, effective
 from aibridge_trio.config.units import Secret
 from aibridge_trio.printable import quoted
 
@@ -23,15 +24,13 @@ _PORTS = {"http": 80, "https": 443}
 def startup_warnings(settings: Settings) -> Iterator[str]:
     """Yield a line for each risky setting."""
     if settings.has_central_key and (exposed := settings.exposed()):
-        yield f"--allow-anonymous: any client that can connect to {exposed} uses the central key"
+        yield f"--allow-anonymous: any client that can connect to {exposed} uses {settings.shared_access}"
     if on := active_in_shadow(settings):
         yield f"--shadow: nothing is rejected by {', '.join(on)}; it is only counted"
-    for flag, url, key in (
-        ("--openai-base-url", settings.openai_base_url, settings.openai_api_key),
-        ("--anthropic-base-url", settings.anthropic_base_url, settings.anthropic_api_key),
-    ):
-        if key and (host := _in_clear(url)):
-            yield f"{flag}: the central key goes to {host} in clear text; write https:// if it serves TLS"
+    for table in effective(settings):
+        if table.keys and (host := _in_clear(table.base_url)):
+            label = base_url_label(settings, table)
+            yield f"{label}: the central key goes to {host} in clear text; write https:// if it serves TLS"
     if settings.admin_token and not settings.admin_bind.is_loopback:
         yield (
             f"--admin-bind: the token crosses the network to {settings.admin_bind} in clear text, because the "
@@ -49,6 +48,8 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         value = getattr(settings, field.name)
         if isinstance(value, Secret) and value.file:
             yield value.file
+    for table in settings.provider_tables:
+        yield from (key.file for key in table.keys if key.file)
 
 
 def _is_exposed(path: Path) -> bool:

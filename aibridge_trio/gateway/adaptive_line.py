@@ -12,12 +12,11 @@ import trio
 
 from aibridge_trio.core.adaptive.entry import Entry
 from aibridge_trio.core.adaptive.limiter import AdaptiveLimiter
-from aibridge_trio.core.breaker.retry_after import quotas_left
+from aibridge_trio.core.breaker.retry_after import QuotaHeaders, quotas_left
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.quota import Left
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.providers.quota_headers import QUOTAS
 
 # In the names of all quota headers.
 _OF_QUOTAS = b"ratelimit-"
@@ -41,6 +40,8 @@ class LineEntry(Entry):  # not an ABC, whose isinstance() is slow
 class AdaptiveLine:
     """One provider's adaptive limiter. `memory` is for copies of bodies. In `shadow` no request is held.
 
+    `quotas` are the names of the provider's quota headers.
+
     `run` must run for as long as requests may be held. `waiting` is how many are.
     """
 
@@ -51,10 +52,11 @@ class AdaptiveLine:
         memory: BufferMemory,
         wall_clock: Callable[[], float],
         *,
+        quotas: QuotaHeaders,
         shadow: bool = False,
     ) -> None:
         self.provider = provider
-        self._quotas = QUOTAS[provider]
+        self._quotas = quotas
         self._wall_clock = wall_clock
         self.clock = clock
         self.memory = memory

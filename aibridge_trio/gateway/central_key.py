@@ -41,13 +41,13 @@ _MOST, _LONGEST = 200, 100
 
 @dataclass(slots=True)
 class CentralKey:
-    """A provider's central key as a header, and the headers that its operator adds.
+    """A provider's central key as a header, and the headers that its operator adds; both None if it needs no key.
 
     `warn` is called once for each header name that is not sent.
     """
 
-    header: tuple[bytes, bytes] = field(repr=False)
-    secret: Secret = field(repr=False)
+    header: tuple[bytes, bytes] | None = field(repr=False)
+    secret: Secret | None = field(repr=False)
     added: h.Headers = field(default_factory=list)
     warn: Callable[[str], None] = field(default=lambda _: None, repr=False)
     _known: dict[bytes, bool] = field(default_factory=dict, init=False, repr=False)
@@ -56,7 +56,14 @@ class CentralKey:
         """Return the caller's headers that may be sent, followed by the operator's and the key."""
         known = self._known
         kept = [header for header in headers if known.get(header[0]) or self._may_go(header[0])]
-        return [*kept, *self.added, self.header]
+        kept += self.added
+        if self.header:
+            kept.append(self.header)
+        return kept
+
+    @property
+    def _beside(self) -> str:
+        return "beside the central key" if self.header else "to a provider without a key"
 
     def _may_go(self, name: bytes) -> bool:
         """Return whether a header may be sent, and remember the answer."""
@@ -66,7 +73,7 @@ class CentralKey:
         if len(self._known) < _MOST and len(name) <= _LONGEST:
             self._known[name] = may_go
             if not may_go and name not in h.CREDENTIALS:
-                self.warn(f"header {quoted(name.decode('latin-1'))} is not sent beside the central key")
+                self.warn(f"header {quoted(name.decode('latin-1'))} is not sent {self._beside}")
         return may_go
 
 

@@ -61,7 +61,7 @@ class ProviderCircuits:
     ) -> None:
         self.provider = provider.name
         self.rules = rules
-        self._quotas = QUOTAS[provider.name]
+        self._quotas = QUOTAS[provider.api]
         self._clock = clock
         self._wall_clock = wall_clock
         self._publish = publish

@@ -26,7 +26,7 @@ _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
 class Backend:
     """One provider as configured. Without a central `key` callers' own credentials are sent on as they came.
 
-    Without an `adaptive` line no request is held.
+    Without an `adaptive` line no request is held. `headers` go up with every request, in place of a caller's.
     """
 
     provider: Provider
@@ -35,6 +35,7 @@ class Backend:
     adaptive: AdaptiveLine | None = None
     key: CentralKey | None = None
     forward_caller_keys: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def name(self) -> str:
@@ -47,7 +48,8 @@ class Backend:
 
     def secret_for(self, caller: Caller) -> bytes | None:
         """Return the central key if this caller's requests are sent with it, else None."""
-        return self.key.secret.reveal().encode() if self.key and self.uses_central_key(caller) else None
+        secret = self.key.secret if self.key and self.uses_central_key(caller) else None
+        return secret.reveal().encode() if secret else None
 
     def uses_own_key(self, caller: Caller) -> bool:
         """Return whether this caller's requests are sent with its own key, not the central one or none."""
@@ -110,6 +112,10 @@ class Target:
         if self.backend.uses_central_key(caller):
             assert self.backend.key is not None
             headers = self.backend.key.headers(headers)
+        if self.backend.headers:
+            replaced = dict(self.backend.headers)
+            headers = [header for header in headers if header[0].lower() not in replaced]
+            headers += self.backend.headers
         return Outgoing(
             method=request.method,
             target=self.path + (b"?" + request.query if request.query else b""),

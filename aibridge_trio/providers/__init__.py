@@ -2,7 +2,8 @@
 
 Terms:
 
-provider     OpenAI, Anthropic, GitHub Copilot, or a compatible service at their base URL.
+provider     OpenAI, Anthropic, GitHub Copilot, or a compatible service: at their base URL, or under its own name.
+API          what a provider speaks: OpenAI's, Anthropic's or Copilot's.
 prefix       of a provider's paths on the bridge, such as `/openai/v1`.
 route        a row of a provider's allow-list; no other request reaches it.
 intercepted  of a route: answers are inspected for verdict and usage, requests need the breaker's permit.
@@ -14,6 +15,7 @@ In reading order:
 
 openai, anthropic, copilot  the facts.
 provider                    their type.
+instances                   providers of the operator's own: one of these APIs under another name.
 route                       rows of an allow-list.
 dialects                    rejects as OpenAI's and Anthropic's errors.
 lookup                      method and path → provider and route.
@@ -23,11 +25,12 @@ quota_headers               names of quota headers, and how to parse their reset
 
 from aibridge_trio.providers.anthropic import ANTHROPIC
 from aibridge_trio.providers.copilot import COPILOT
+from aibridge_trio.providers.instances import instance
 from aibridge_trio.providers.openai import OPENAI
 from aibridge_trio.providers.provider import Dialect, Provider
 from aibridge_trio.providers.route import Route
 
-# In the order of /status, of help pages and of look-ups.
+# The built-in ones, in the order of /status, of help pages and of look-ups.
 ALL: tuple[Provider, ...] = (OPENAI, ANTHROPIC, COPILOT)
 
-__all__ = ["ALL", "ANTHROPIC", "COPILOT", "OPENAI", "Dialect", "Provider", "Route"]
+__all__ = ["ALL", "ANTHROPIC", "COPILOT", "OPENAI", "Dialect", "Provider", "Route", "instance"]

@@ -8,6 +8,7 @@ from aibridge_trio.providers.route import intercepted, posted, readable, stored
 
 ANTHROPIC = Provider(
     name="anthropic",
+    api="anthropic",
     prefix="/anthropic",
     routes=(
         *intercepted("/v1/messages"),

@@ -8,6 +8,7 @@ from aibridge_trio.providers.route import any_method, intercepted, posted
 
 COPILOT = Provider(
     name="copilot",
+    api="copilot",
     prefix="/copilot",
     routes=(
         *intercepted("/chat/completions", "/responses", "/v1/messages"),

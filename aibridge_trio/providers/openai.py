@@ -8,6 +8,7 @@ from aibridge_trio.providers.route import any_method, intercepted, posted, reada
 
 OPENAI = Provider(
     name="openai",
+    api="openai",
     prefix="/openai/v1",
     routes=(
         *intercepted("/chat/completions", "/responses", "/completions", "/responses/compact"),

@@ -10,6 +10,8 @@ from aibridge_trio.providers.route import Route
 
 # Encodes a reject as a provider's error: (reject, request id) → JSON.
 Dialect = Callable[[Reject, str], bytes]
+# Returns the header for a central key.
+Credential = Callable[[str], tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Provider:
     """The facts about one provider.
 
     name           In paths, labels and messages.
+    api            The API that it speaks: the name of the built-in provider whose facts these are.
     prefix         Of its paths on the bridge.
     routes         Its allow-list.
     dialect        The format of its errors.
@@ -28,10 +31,11 @@ class Provider:
     """
 
     name: str
+    api: str
     prefix: str
     routes: tuple[Route, ...]
     dialect: Dialect
-    credential: Callable[[str], tuple[bytes, bytes]] | None
+    credential: Credential | None
     account: tuple[str, ...] = ()
     path_dialects: Mapping[str, Dialect] = field(default_factory=dict)
     probes: frozenset[str] = frozenset()

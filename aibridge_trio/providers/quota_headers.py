@@ -21,5 +21,5 @@ _ANTHROPIC = QuotaHeaders(
     b"anthropic-ratelimit-*-reset",
     timestamp,
 )
-# By the provider's name.
+# By the API that a provider speaks.
 QUOTAS: Mapping[str, QuotaHeaders] = {"openai": _OPENAI, "anthropic": _ANTHROPIC, "copilot": _OPENAI}

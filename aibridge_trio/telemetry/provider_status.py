@@ -36,7 +36,7 @@ class ProviderStatus:
         responses = {status: count for (provider, status), count in counters.responses.items() if provider == name}
         return {
             "name": name,
-            "type": backend.provider.name,
+            "type": backend.provider.api,
             "in_flight": max(0, counters.in_flight[name] - held),
             "unanswered": unanswered,
             "unanswered_for_s": rounded(unanswered_for) if unanswered else None,

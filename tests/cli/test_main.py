@@ -359,7 +359,7 @@ def test_examples_in_help_are_valid(
 # What begins every answer of `aibridge` must not wait for what serves, calls or counts. So nothing but these is
 # imported: what knows the command line and its values, and cyclopts with what it needs.
 SHIPPED = {"errors", "printable", "process", "cli.main", "cli.assets", "config.units"}
-HELP = {*SHIPPED, "cli", "config", "providers", "http.paths", "net.tls_contexts"}
+HELP = {*SHIPPED, "cli", "config", "core.terms", "providers", "http.paths", "net.tls_contexts"}
 LIBRARIES = {"cyclopts", "rich", "attr", "attrs", "docstring_parser"}
 
 
@@ -371,7 +371,7 @@ def imported(
         "import sys; before = set(sys.modules); from aibridge_trio.cli.main import main\n"
         f"status = main({arguments!r}); modules = [name.split('.') for name in set(sys.modules) - before]\n"
         "ours = {'.'.join(name[1:]) for name in modules if name[0] == 'aibridge_trio'}\n"
-        "ours -= {'', 'cli', 'config', 'http', 'net'}\n"
+        "ours -= {'', 'cli', 'config', 'core', 'http', 'net'}\n"
         f"ours = {{name for name in ours if not {{name, name.partition('.')[0]}} & {allowed!r}}}\n"
         f"others = {{name[0] for name in modules}} - sys.stdlib_module_names - {libraries | {'aibridge_trio'}!r}\n"
         "print(status, sorted(ours | others), file=sys.stderr)"

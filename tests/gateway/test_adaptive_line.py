@@ -13,6 +13,7 @@ from aibridge_trio.core.limits.lease import Lease, Limits
 from aibridge_trio.core.quota import Left
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry, share_limits
 from aibridge_trio.gateway.buffering import BufferMemory
+from aibridge_trio.providers.quota_headers import QUOTAS
 from tests.support.limiter import Slots
 
 
@@ -37,7 +38,7 @@ class Waiting(LineEntry):
 
 def a_line(provider: str = "openai") -> AdaptiveLine:
     """Return a line on the virtual clock."""
-    return AdaptiveLine(provider, trio.current_time, BufferMemory(0), trio.current_time)
+    return AdaptiveLine(provider, trio.current_time, BufferMemory(0), trio.current_time, quotas=QUOTAS[provider])
 
 
 async def test_a_held_request_goes_when_it_is_due(autojump_clock: MockClock, nursery: trio.Nursery) -> None:

@@ -13,6 +13,7 @@ from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.providers.quota_headers import QUOTAS
 from tests.support.handlers import MESSAGES, failing, ok
 from tests.support.network import Network
 
@@ -29,7 +30,7 @@ class Going(LineEntry):
 
 def a_line(provider: str = "openai") -> AdaptiveLine:
     """Return a line on the virtual clock."""
-    return AdaptiveLine(provider, trio.current_time, BufferMemory(0), trio.current_time)
+    return AdaptiveLine(provider, trio.current_time, BufferMemory(0), trio.current_time, quotas=QUOTAS[provider])
 
 
 def push_back(line: AdaptiveLine, pushback: Pushback) -> None:

@@ -5,6 +5,7 @@ from aibridge_trio.providers import Provider, Route, dialects
 ROUTES = (Route("/a", frozenset({"GET"})), Route("/a", own_key=True), Route("/b/*"))
 PROVIDER = Provider(
     name="some",
+    api="openai",
     prefix="/some/v1",
     routes=ROUTES,
     dialect=dialects.openai,

@@ -103,5 +103,5 @@ def test_names_and_prefixes_are_distinct() -> None:
 
 
 def test_every_provider_has_its_quota_headers() -> None:
-    """The table of quota headers covers the providers, and only them."""
-    assert list(QUOTAS) == [provider.name for provider in ALL]
+    """The table of quota headers covers the APIs of the providers, and only them."""
+    assert list(QUOTAS) == [provider.api for provider in ALL]
