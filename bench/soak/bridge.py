@@ -44,6 +44,7 @@ PROTECTIONS = {
     "--max-buffered": "256MiB",
     "--circuit-breaker": None,
     "--circuit-breaker-failure-threshold": "25",
+    "--circuit-breaker-failure-share": "10%",
     "--circuit-breaker-window": "1s",
     "--circuit-breaker-cooldown": "200ms",
     "--circuit-breaker-half-open-max-requests": "3",
