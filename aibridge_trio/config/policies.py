@@ -15,6 +15,11 @@ def limits(settings: Settings) -> Limits:
         per_provider=settings.max_concurrency_per_provider,
         queue_size=settings.queue_size,
         queue_timeout=settings.queue_timeout,
+        providers={
+            each.name: each.max_concurrency
+            for each in settings.provider_tables
+            if each.max_concurrency is not None
+        },
     )
 
 

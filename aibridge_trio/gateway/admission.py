@@ -17,7 +17,7 @@ import trio
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, QueueStats
-from aibridge_trio.core.limits.lease import Lease, Limits
+from aibridge_trio.core.limits.lease import Lane, Lease, Limits
 from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
 from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import AtCapacity, RateLimited
@@ -87,19 +87,44 @@ class RequestLease(Lease):
             would_reject(reason)
         return acquired
 
-    async def wait_turn(self, max_wait: float) -> None:
+    def provider_free(self, provider: str) -> bool:
+        """Return whether `move` to this provider would succeed now: to choose one without side effects."""
+        return self._admission.limiter.provider_free(provider)
+
+    def move(self, provider: str, would_reject: OnShadowReject = ignore) -> bool:
+        """Take a share of a provider's limit for a request in flight; return False if none is free.
+
+        For a request that acquired with the provider "", because its provider is known only now, or that is sent
+        to another one instead: the share of the one before is given back. Slot, caller's share and charge stay.
+        """
+        admission = self._admission
+        moved = admission.limiter.move(self, provider, admission.clock())
+        admission.reschedule()
+        for reason in self.shadowed:
+            would_reject(reason)
+        return moved
+
+    async def wait_turn(self, max_wait: float, providers: Lane = ()) -> None:
         """Queue until the request has all that it lacks, for at most `max_wait` seconds and the queue's timeout.
 
-        Raises the reject of a request that may not wait or gets no turn: QueueFull, QueueDeadline, QueueTimeout,
-        RateLimited; without a queue AtCapacity, CallerAtCapacity or ProviderAtCapacity.
+        With `providers`: a request in flight moves to the first of them that is free (see `move`), and if none is,
+        gives back all that it holds and queues until one is; `provider` says which it was. Raises the reject of a
+        request that may not wait or gets no turn: QueueFull, QueueDeadline, QueueTimeout, RateLimited; without a
+        queue AtCapacity, CallerAtCapacity or ProviderAtCapacity.
         """
         limiter, clock = self._admission.limiter, self._admission.clock
         began = clock()
         self._turn = turn = trio.Event()
-        if refusal := limiter.join_queue(self, began, max_wait):
+        if providers:
+            refusal = limiter.queue_for(self, providers, began, max_wait)
+        else:
+            refusal = limiter.join_queue(self, began, max_wait)
+        if refusal:
             seconds = min(max_wait, limiter.limits.queue_timeout)
             raise reject(refusal, limiter.limits, self.provider, seconds)
         self._admission.reschedule()
+        if providers and not self.queued:
+            return
         outcome: Outcome = "left"
         try:
             with trio.CancelScope(deadline=self.deadline):

@@ -92,7 +92,6 @@ class Status:
     def document(self) -> dict[str, Any]:
         """Return the document as JSON types."""
         admission = self._admission.statistics()
-        limit = admission.limits.per_provider
         busiest = sorted(self._callers.values(), key=lambda tally: tally.requests, reverse=True)
         return {
             "schema": SCHEMA,
@@ -114,7 +113,10 @@ class Status:
             "rejects": dict(self._counters.rejects),
             "shadow": list(self._shadow),
             "would_reject": dict(self._counters.would_rejects),
-            "providers": [self._providers.document(backend, limit) for backend in self._router],
+            "providers": [
+                self._providers.document(backend, admission.limits.of_provider(backend.name))
+                for backend in self._router
+            ],
             "callers": [
                 {
                     "hint": tally.hint,

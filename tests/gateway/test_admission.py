@@ -323,3 +323,28 @@ async def test_a_suspended_lease_holds_nothing_and_returns(autojump_clock: MockC
     assert admission.statistics().in_flight == 0
     with admission.enter() as another:
         assert another.acquire(CALLER, "openai")
+
+
+async def test_a_request_whose_provider_is_known_late_waits_for_one(autojump_clock: MockClock) -> None:
+    """It moves to the first free one; while all are full it queues, and is told which one it got."""
+    told: list[Event] = []
+    limits = Limits(9, per_provider=1, queue_size=9)
+    admission = Admission(limits, 0, trio.current_time, told.append)
+    with admission.enter() as first, admission.enter() as second, admission.enter() as late:
+        for lease, provider in ((first, "azure"), (second, "vllm"), (late, "")):
+            assert lease.acquire(CALLER, provider)
+        assert not late.provider_free("azure")
+        assert not late.move("azure")
+        async with trio.open_nursery() as nursery:
+
+            async def leave_later() -> None:
+                await trio.sleep(3.0)
+                second.suspend()
+
+            nursery.start_soon(leave_later)
+            await late.wait_turn(100.0, ("azure", "vllm"))
+        assert late.provider == "vllm"
+        assert told == [Waited("vllm", 3.0, "served")]
+        assert late.move("openai")
+        await late.wait_turn(100.0, ("vllm",))  # free: no wait
+        assert len(told) == 1

@@ -8,7 +8,9 @@ lease       what one request holds: slot, shares, its charge against the rate; o
 queue       the requests that wait for a slot, a share or their caller's rate (--queue-size)
 turn        the moment at which a queued request gets all that it lacks. Of the rate limit also: the moment at
             which a refused request would be admitted
-lane        a queued request's provider: the part of a caller's queue that waits for the same share
+lane        a queued request's provider, or those of which it needs one: the part of a caller's queue that waits
+for
+            the same share
 refusal     why the limiter refuses a request, and when to come back
 shadow      a limit in shadow (--shadow) only counts what it would refuse
 budget      what is left of a caller's rate in the last second
@@ -26,6 +28,7 @@ usage_window.py  what is used in any span of seconds: limits of tokens, and of r
 usage_windows.py the same for many callers
 fair_queue.py    the queue: turns go round by caller
 release_rate.py  the estimate of when slots are released
+waits.py         what is expected of waits: which are refused at once, and when to come back
 refusals.py      refusals, and the reject for each
 concurrency.py   the limiter: all of the above composed
 """

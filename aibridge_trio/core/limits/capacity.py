@@ -10,7 +10,7 @@ from collections.abc import Collection, Hashable
 from typing import Protocol
 
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit
-from aibridge_trio.core.limits.lease import Lease, Limit, Limits
+from aibridge_trio.core.limits.lease import Lane, Lease, Limit, Limits
 
 
 class Slots(Protocol):
@@ -31,11 +31,12 @@ class Capacity:
     """Takes and gives back slots and shares. `shadow` names the limits in shadow, by their reject reasons."""
 
     def __init__(self, limits: Limits, slots: Slots, shadow: Collection[str]) -> None:
-        self.has_shares = bool(limits.per_caller or limits.per_provider)
         self.slots_in_shadow = "capacity" in shadow
         self._slots = slots
+        self._inside: dict[Lease, None] = {}  # the leases in flight, in the order in which they were granted
         self._callers = KeyedLimit(limits.per_caller)
-        self._providers = KeyedLimit(limits.per_provider)
+        self._providers = KeyedLimit(limits.per_provider, limits.providers)
+        self.has_shares = bool(self._callers or self._providers)
         self._callers_in_shadow = "caller_capacity" in shadow
         self._providers_in_shadow = "provider_capacity" in shadow
 
@@ -47,20 +48,24 @@ class Capacity:
         """Return whether a request need not wait for a slot: one is free, or their limit is in shadow."""
         return self.slots_in_shadow or self._slots.available_tokens > 0
 
-    def shares_available(self, caller: Hashable, provider: str) -> bool:
+    def shares_available(self, caller: Hashable, lane: Lane) -> bool:
         """Return whether a request need not wait for its shares."""
-        return self.provider_available(provider) and (self._callers_in_shadow or self._callers.available(caller))
+        return self.lane_available(lane) and (self._callers_in_shadow or self._callers.available(caller))
 
     def provider_available(self, provider: str) -> bool:
         """Return whether a request need not wait for its provider's share."""
         return self._providers_in_shadow or self._providers.available(provider)
+
+    def lane_available(self, lane: Lane) -> bool:
+        """Return whether a request need not wait for a share of one of these providers; true without any."""
+        return not lane or self._providers_in_shadow or any(map(self._providers.available, lane))
 
     def missing(self, lease: Lease) -> list[Limit]:
         """Return the limits of which a lease holds nothing and nothing is available, those in shadow included."""
         missing: list[Limit] = [] if lease.slot else ["capacity"]
         if not self._callers.available(lease.caller):
             missing.append("caller_capacity")
-        if not self._providers.available(lease.provider):
+        if (lane := lease.lane) and not any(map(self._providers.available, lane)):
             missing.append("provider_capacity")
         return missing
 
@@ -80,13 +85,36 @@ class Capacity:
         return True
 
     def acquire_shares(self, lease: Lease) -> None:
-        """Take a lease's shares, as far as they are limited and available."""
+        """Take a lease's shares, as far as they are limited and available, and decide which provider it is for."""
+        if lease.choice:
+            lease.provider = next(filter(self._providers.available, lease.choice), lease.choice[0])
+            lease.choice = ()
+        self._inside[lease] = None
         if self.has_shares:
             lease.caller_share = self._callers.acquire(lease.caller)
-            lease.provider_share = self._providers.acquire(lease.provider)
+            lease.provider_share = bool(lease.provider) and self._providers.acquire(lease.provider)
+
+    def holds(self, lease: Lease) -> bool:
+        """Return whether a lease is in flight: between `acquire_shares` and `release_shares`."""
+        return lease in self._inside
+
+    def provider_full(self, provider: str) -> bool:
+        """Return whether no share of a provider's limit is free, even if it is in shadow."""
+        return not self._providers.available(provider)
+
+    def move(self, lease: Lease, provider: str) -> bool:
+        """Take a share of another provider in place of the one that a lease has; return False if none is free."""
+        if not self.provider_available(provider):
+            return False
+        taken = self._providers.acquire(provider)
+        if lease.provider_share:
+            self._providers.release(lease.provider)
+        lease.provider, lease.provider_share = provider, taken
+        return True
 
     def release_shares(self, lease: Lease) -> None:
         """Give back the shares that a lease holds."""
+        self._inside.pop(lease, None)
         if lease.caller_share:
             lease.caller_share = False
             self._callers.release(lease.caller)

@@ -25,17 +25,12 @@ from functools import partial
 
 from aibridge_trio.core.limits.capacity import Capacity, Slots
 from aibridge_trio.core.limits.fair_queue import FairQueue
-from aibridge_trio.core.limits.lease import Lease, Limit, Limits
+from aibridge_trio.core.limits.lease import Lane, Lease, Limit, Limits
 from aibridge_trio.core.limits.rate import Budget, RateLimiter
 from aibridge_trio.core.limits.rate_waiters import RateWaiters
 from aibridge_trio.core.limits.refusals import Refusal
 from aibridge_trio.core.limits.release_rate import ReleaseRate
-
-# Seconds to come back after where no estimate exists: an answer may end, and free its slot, at any moment.
-_DEFAULT_WAIT = 1.0
-# Bounds of an estimated wait (seconds): an estimate says little about later than a minute, and what is due now may
-# still be late.
-_LONGEST_WAIT, _SHORTEST_WAIT = 60.0, 0.1
+from aibridge_trio.core.limits.waits import DEFAULT_WAIT, Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +65,10 @@ class ConcurrencyLimiter:
         self._wake = wake
         self._shadow = frozenset(shadow)
         self._capacity = Capacity(limits, slots, shadow)
-        self._queue: FairQueue[Lease] = FairQueue(limits.queue_size)
+        self._queue: FairQueue[Lane, Lease] = FairQueue(limits.queue_size)
         self._rate_waiters = RateWaiters(rate if self.queues_for_rate else None, self._queue.waiting)
         self._release_rate = ReleaseRate(limits.max_concurrency)
+        self._waits = Waits(self._capacity, self._queue, self._rate_waiters, self._release_rate)
         self.on_released: Callable[[Hashable, float], None] = _ignore
         self._queue_first = True  # at the release before
 
@@ -81,7 +77,7 @@ class ConcurrencyLimiter:
         self.advance(now)  # what is due to a queued request is not for a new one
         if self._capacity.acquire_slot(lease) or self.limits.queue_size or self._capacity.slots_in_shadow:
             return None
-        return Refusal("capacity", _DEFAULT_WAIT)
+        return Refusal("capacity", DEFAULT_WAIT)
 
     def charge_rate(self, lease: Lease, caller: Hashable, now: float) -> Budget | None:
         """Count a request against its caller's rate; return the caller's budget, None without a rate limit.
@@ -100,31 +96,29 @@ class ConcurrencyLimiter:
         return self.rate.budget(caller, now)
 
     def acquire(self, lease: Lease, caller: Hashable, provider: str, now: float) -> bool:
-        """Take all that the lease lacks if all of it is available; return whether it was taken."""
-        self.advance(now)
-        lease.caller, lease.provider, lease.since = caller, provider, now
-        self._capacity.acquire_slot(lease)  # one may have become free since the lease entered
-        if self._missing(lease, now):
-            return False
-        self._grant(lease, now)
-        return True
+        """Take all that the lease lacks if all of it is available; return whether it was taken.
+
+        With the provider "", which is not known yet, it takes no share of one: see `move`.
+        """
+        lease.caller, lease.provider = caller, provider
+        return self._acquire(lease, now)
 
     def join_queue(self, lease: Lease, now: float, max_wait: float = math.inf) -> Refusal | None:
         """Let a lease that could not acquire wait (`lease.queued`), for at most `max_wait` seconds; or refuse it.
 
         If all is available by now, the lease acquires it and does not wait.
         """
-        if self.acquire(lease, lease.caller, lease.provider, now):
+        if self._acquire(lease, now):
             return None
         missing = self._missing(lease, now)
         if not self.limits.queue_size:
-            return Refusal(missing[0], _DEFAULT_WAIT)
+            return Refusal(missing[0], DEFAULT_WAIT)
         max_wait = min(max_wait, self.limits.queue_timeout)
-        if refusal := self._refuse_wait(lease, now, max_wait, missing):
+        if refusal := self._waits.refuse(lease, now, max_wait, missing):
             return refusal
         self.uncharge_rate(lease)  # it is counted when its turn comes
         lease.queued, lease.deadline = True, now + max_wait
-        pushed_out = self._queue.push(lease.caller, lease.provider, lease)
+        pushed_out = self._queue.push(lease.caller, lease.lane, lease)
         if pushed_out:
             pushed_out.queued, pushed_out.pushed_out = False, True
             self._wake(pushed_out)
@@ -137,9 +131,49 @@ class ConcurrencyLimiter:
         """Return whether there are a slot and a share of the provider's limit."""
         return self._capacity.slot_available() and self._capacity.provider_available(provider)
 
+    def provider_free(self, provider: str) -> bool:
+        """Return whether `move` would succeed: a share of the provider's limit is free, or it is not limited."""
+        return self._capacity.provider_available(provider)
+
+    def move(self, lease: Lease, provider: str, now: float) -> bool:
+        """Let a lease in flight go to another provider, or to its first one; return False if that one is full.
+
+        It takes a share of that provider's limit and gives back the one that it has, if any; slot, caller's share
+        and charge stay. If the provider is full, the lease keeps what it has. In shadow it goes on without a
+        share, and `Lease.shadowed` says so. A lease that has left (see `return_to`) moves, and takes the share
+        later.
+        """
+        if lease.provider == provider:
+            return True
+        lease.shadowed = ()
+        if not self._capacity.holds(lease):
+            lease.provider = provider
+            return True
+        had = lease.provider_share
+        if self._capacity.provider_full(provider) and "provider_capacity" in self._shadow:
+            lease.shadowed = ("provider_capacity",)
+        if not self._capacity.move(lease, provider):
+            return False
+        if had:
+            self._freed(lease, now)
+        return True
+
+    def queue_for(self, lease: Lease, providers: Lane, now: float, max_wait: float = math.inf) -> Refusal | None:
+        """Let a lease in flight move to the first of `providers` that is free, or queue for one; or refuse it.
+
+        A queued lease (`lease.queued`) gives back all that it holds, its charge too, and gets all of it with its
+        turn; then `lease.provider` is the one that was free. It waits for at most `max_wait` seconds. A refused
+        lease must leave next.
+        """
+        if any(self.move(lease, provider, now) for provider in providers):
+            return None
+        self.leave(lease, now)
+        lease.provider, lease.choice = providers[0], providers
+        return self.join_queue(lease, now, max_wait)
+
     def available(self, lease: Lease) -> bool:
         """Return whether a lease that has left could take slot and shares again."""
-        return self._capacity.slot_available() and self._capacity.shares_available(lease.caller, lease.provider)
+        return self._capacity.slot_available() and self._capacity.shares_available(lease.caller, lease.lane)
 
     def return_to(self, lease: Lease, now: float) -> bool:
         """Give slot and shares to a lease that has left, if they are free; return whether it has them."""
@@ -152,12 +186,7 @@ class ConcurrencyLimiter:
 
     def refusal_after_wait(self, lease: Lease, now: float) -> Refusal:
         """Return the refusal of a lease whose wait is over without a turn; the lease must leave next."""
-        if lease.pushed_out:
-            return Refusal("queue_full", self._wait_for_queue_space(now))
-        # If it comes again it is behind those that wait now, but not behind itself.
-        turns = self._queue.turns_ahead(lease.caller)
-        expected = None if self._capacity.slot_free() else self._release_rate.expected_wait(max(1, turns), now)
-        return Refusal("queue_timeout", _bounded(expected))
+        return self._waits.refuse_after(lease, now)
 
     def uncharge_rate(self, lease: Lease) -> None:
         """Undo the charge of a lease, by `charge_rate` or at its turn: its request does not go up, or not yet."""
@@ -174,13 +203,7 @@ class ConcurrencyLimiter:
         if self._capacity.release_slot(lease):
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)
-        if len(self._queue):
-            self._queue_first = not self._queue_first
-            if self._queue_first:
-                self._grant_turns(now)
-        self.on_released(lease.caller, now)
-        if len(self._queue):
-            self._grant_turns(now)
+        self._freed(lease, now)
 
     def advance(self, now: float) -> None:
         """Give turns to the queued requests that their callers' rate admits by now."""
@@ -200,6 +223,25 @@ class ConcurrencyLimiter:
 
     def __repr__(self) -> str:
         return f"<ConcurrencyLimiter {self._queue!r} {self._capacity!r}>"
+
+    def _freed(self, lease: Lease, now: float) -> None:
+        """Offer what a lease gave back to queued requests and to `on_released`, by turns first to either."""
+        if len(self._queue):
+            self._queue_first = not self._queue_first
+            if self._queue_first:
+                self._grant_turns(now)
+        self.on_released(lease.caller, now)
+        if len(self._queue):
+            self._grant_turns(now)
+
+    def _acquire(self, lease: Lease, now: float) -> bool:
+        self.advance(now)
+        lease.since = now
+        self._capacity.acquire_slot(lease)  # one may have become free since the lease entered
+        if self._missing(lease, now):
+            return False
+        self._grant(lease, now)
+        return True
 
     def _missing(self, lease: Lease, now: float) -> list[Limit]:
         """Return what a lease must wait for, and note in it what it lacks of limits in shadow."""
@@ -225,7 +267,7 @@ class ConcurrencyLimiter:
     def _grant_turns(self, now: float) -> None:
         """Give turns to queued leases for as long as one of them can go."""
         # Asked by provider first: a walk along the whole queue for nothing would be dear.
-        some = any(self._capacity.provider_available(provider) for provider in self._queue.lanes)
+        some = any(map(self._capacity.lane_available, self._queue.lanes))
         while some and self._capacity.slot_available() and (lease := self._queue.pop(partial(self._can_go, now))):
             self._grant_turn(lease, now)
 
@@ -235,44 +277,10 @@ class ConcurrencyLimiter:
         self._grant(lease, now)
         self._wake(lease)
 
-    def _can_go(self, now: float, caller: Hashable, provider: str) -> bool:
-        """Return whether a queued request of this caller to this provider lacks nothing but perhaps a slot."""
-        return self._capacity.shares_available(caller, provider) and self._rate_waiters.allows(caller, now)
-
-    # Estimates.
-
-    def _refuse_wait(self, lease: Lease, now: float, max_wait: float, missing: list[Limit]) -> Refusal | None:
-        """Refuse a wait that the queue does not accept or that is expected to be in vain; None to let it begin."""
-        if "rate_limit" in missing:
-            ahead = self._queue.waiting_in(lease.caller, self._capacity.provider_available)
-            if budget := self._rate_waiters.refuse(lease.caller, now, ahead, max_wait):
-                return Refusal("rate_limit", budget.wait or 0.0, spread=budget.spread)
-        if not self._queue.accepts(lease.caller):
-            return Refusal("queue_full", self._wait_for_queue_space(now))
-        # For a slot only: how long slots are held does not say when a share of one caller or provider is released.
-        if "capacity" in missing and set(missing) <= {"capacity", "rate_limit"}:
-            expected = self._release_rate.expected_wait(self._queue.turns_ahead(lease.caller) + 1, now)
-            if expected is not None and expected > max_wait:
-                return Refusal("queue_deadline", _bounded(expected), expected)
-        return None
-
-    def _wait_for_queue_space(self, now: float) -> float:
-        """Return in how many seconds a queued request is expected to leave the queue."""
-        waits = [lease.deadline - now for lease in self._queue]
-        if self._capacity.slot_available():  # all wait for the rate or for shares
-            waits += [
-                self._rate_waiters.next_due() - now,
-                _DEFAULT_WAIT if self._capacity.has_shares else math.inf,
-            ]
-        else:
-            waits.append(_bounded(self._release_rate.expected_wait(1, now)))
-        return _bounded(min(waits))
+    def _can_go(self, now: float, caller: Hashable, lane: Lane) -> bool:
+        """Return whether a queued request of this caller in this lane lacks nothing but perhaps a slot."""
+        return self._capacity.shares_available(caller, lane) and self._rate_waiters.allows(caller, now)
 
 
 def _ignore(_: Hashable, __: float) -> None:
     """Do nothing when a lease is released."""
-
-
-def _bounded(expected: float | None) -> float:
-    """Return the wait that a refusal names for an expected one (seconds); None is unknown."""
-    return _DEFAULT_WAIT if expected is None else min(max(expected, _SHORTEST_WAIT), _LONGEST_WAIT)

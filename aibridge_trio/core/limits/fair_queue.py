@@ -6,7 +6,7 @@
    would have with it. Then the youngest request of the caller with the most waiting is pushed out. So no caller
    shuts out others by coming first, and no two callers push each other out by turns.
 
-A lane is a request's provider: what it waits for besides its turn.
+A lane is a request's provider, or those of which it needs one: what it waits for besides its turn.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+L = TypeVar("L", bound=Hashable)
 T = TypeVar("T", bound=Hashable)
 
 
-class FairQueue(Generic[T]):
+class FairQueue(Generic[L, T]):
     """Holds at most `size` items, each under its caller and lane."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         # Callers in the order of their turns; their items by lane, in the order in which they came.
-        self._callers: OrderedDict[Hashable, dict[str, deque[tuple[int, T]]]] = OrderedDict()
-        self._where: dict[T, tuple[Hashable, str, int]] = {}
+        self._callers: OrderedDict[Hashable, dict[L, deque[tuple[int, T]]]] = OrderedDict()
+        self._where: dict[T, tuple[Hashable, L, int]] = {}
         self._lengths: dict[Hashable, int] = {}
         # Callers by their number of items, so that the longest is found without a search.
         self._by_length: list[OrderedDict[Hashable, None]] = [OrderedDict()]
-        self._lanes: Counter[str] = Counter()
+        self._lanes: Counter[L] = Counter()
         self._count = 0
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class FairQueue(Generic[T]):
         return len(self._callers)
 
     @property
-    def lanes(self) -> Iterable[str]:
+    def lanes(self) -> Iterable[L]:
         """The lanes that have items."""
         return self._lanes.keys()
 
@@ -57,7 +58,7 @@ class FairQueue(Generic[T]):
         """Return how many items a caller has in it."""
         return self._lengths.get(caller, 0)
 
-    def waiting_in(self, caller: Hashable, counts: Callable[[str], bool]) -> int:
+    def waiting_in(self, caller: Hashable, counts: Callable[[L], bool]) -> int:
         """Return how many items a caller has in lanes for which `counts` returns true."""
         return sum(len(items) for lane, items in self._callers.get(caller, {}).items() if counts(lane))
 
@@ -65,7 +66,7 @@ class FairQueue(Generic[T]):
         """Return whether one more item of this caller may be pushed."""
         return len(self) < self._size or self._longest() > self.waiting(caller) + 1
 
-    def push(self, caller: Hashable, lane: str, item: T) -> T | None:
+    def push(self, caller: Hashable, lane: L, item: T) -> T | None:
         """Add an item, which must be accepted; return the item that it pushed out, if any."""
         pushed_out = None
         if len(self) >= self._size:
@@ -97,7 +98,7 @@ class FairQueue(Generic[T]):
         self._resize(caller, -1)
         return True
 
-    def pop(self, can_go: Callable[[Hashable, str], bool]) -> T | None:
+    def pop(self, can_go: Callable[[Hashable, L], bool]) -> T | None:
         """Remove and return the next item that can go by its caller and lane, None without one.
 
         Its caller then goes behind all others.
@@ -107,7 +108,7 @@ class FairQueue(Generic[T]):
                 return item
         return None
 
-    def pop_from(self, caller: Hashable, can_go: Callable[[Hashable, str], bool]) -> T | None:
+    def pop_from(self, caller: Hashable, can_go: Callable[[Hashable, L], bool]) -> T | None:
         """Remove and return this caller's next item that can go, None without one; the caller's turn is over."""
         heads = [lane[0] for name, lane in self._callers.get(caller, {}).items() if can_go(caller, name)]
         if not heads:

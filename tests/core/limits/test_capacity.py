@@ -76,7 +76,7 @@ def test_all_that_was_acquired_comes_back(slots: Slots, events: list[tuple[str, 
     for lease in leases:
         release(capacity, lease)
     assert slots.available_tokens == 2
-    assert all(capacity.shares_available(caller, provider) for caller in "ab" for provider in "xy")
+    assert all(capacity.shares_available(caller, (provider,)) for caller in "ab" for provider in "xy")
 
 
 @pytest.mark.parametrize("shadow", SHADOW)
@@ -88,7 +88,7 @@ def test_a_limit_in_shadow_is_missing_but_available(shadow: str) -> None:
     assert set(capacity.missing(second)) == set(SHADOW)
     available = {
         "capacity": capacity.slot_available(),
-        "caller_capacity": capacity.shares_available("a", "y"),
+        "caller_capacity": capacity.shares_available("a", ("y",)),
         "provider_capacity": capacity.provider_available("x"),
     }
     assert [name for name in SHADOW if available[name]] == [shadow]

@@ -378,3 +378,97 @@ def test_a_lease_that_left_returns_in_turn_with_queued_ones() -> None:
     limiter.on_released = lambda *_: None
     limiter.leave(queued, 5.0)
     assert not harness.slots.held
+
+
+# --- A request whose provider is known later
+
+
+def test_a_lease_without_a_provider_takes_no_share_of_one() -> None:
+    """Until it moves: then it takes a share of that one's limit, and gives it back when it leaves."""
+    harness = Harness(Limits(9, per_provider=1))
+    lease = harness.placed("a", "")
+    assert held_by(lease) == ["slot"]
+    harness.placed("b", "x")
+    assert not harness.limiter.provider_free("x")
+    assert not harness.limiter.move(lease, "x", 0.0)
+    assert (lease.provider, held_by(lease)) == ("", ["slot"])
+    assert harness.limiter.move(lease, "y", 0.0)
+    assert (lease.provider, held_by(lease)) == ("y", ["slot", "provider_share"])
+    assert harness.come("c", "y")[1] == Refusal("provider_capacity", 1.0)
+    harness.limiter.leave(lease, 0.0)
+    harness.placed("c", "y")
+
+
+def test_a_lease_that_moves_lets_the_next_one_of_its_old_provider_go() -> None:
+    """What it gives back goes to the next in turn at once."""
+    harness = Harness(Limits(9, per_provider=1, queue_size=9))
+    lease, waiting = harness.placed("a", "x"), harness.placed("b", "x")
+    assert waiting.queued
+    assert harness.limiter.move(lease, "y", 0.0)
+    assert (harness.woken, held_by(waiting)) == ([waiting], ["slot", "provider_share"])
+
+
+def test_a_lease_that_queues_for_one_of_several_providers_gets_the_first_that_is_free() -> None:
+    """Meanwhile it holds nothing, and is not counted against its rate."""
+    harness = Harness(Limits(9, per_caller=1, per_provider=1, queue_size=9), rate=1)
+    first, second = harness.placed("b", "x"), harness.placed("c", "y")
+    lease = harness.placed("a", "")
+    assert harness.limiter.queue_for(lease, ("x", "y"), 0.0) is None
+    assert (held_by(lease), lease.charged_at) == (["queued"], None)
+    assert harness.placed("a", "z").charged_at == 0.0  # the rate is that one's, and the share
+    harness.limiter.leave(second, 1.0)
+    assert lease.queued
+    harness.limiter.leave(first, 1.0)
+    assert lease.queued, "its caller's share is not free"
+
+
+@pytest.mark.parametrize("free", ["x", "y"])
+def test_a_turn_chooses_the_provider(free: str) -> None:
+    """The one whose share is free when the turn comes."""
+    harness = Harness(Limits(9, per_provider=1, queue_size=9))
+    holders = {name: harness.placed("b", name) for name in "xy"}
+    lease = harness.placed("a", "")
+    assert harness.limiter.queue_for(lease, ("x", "y"), 0.0) is None
+    harness.limiter.leave(holders[free], 1.0)
+    assert (lease.provider, held_by(lease), harness.woken) == (free, ["slot", "provider_share"], [lease])
+
+
+def test_a_lease_that_finds_all_providers_full_without_a_queue_is_refused() -> None:
+    """With `provider_capacity`, as one whose provider is known from its path."""
+    harness = Harness(Limits(9, per_provider=1))
+    harness.placed("b", "x")
+    lease = harness.placed("a", "")
+    assert harness.limiter.queue_for(lease, ("x",), 0.0) == Refusal("provider_capacity", 1.0)
+    assert harness.limiter.queue_for(harness.placed("a", ""), ("x", "y"), 0.0) is None
+
+
+def test_a_full_provider_in_shadow_takes_a_lease_that_moves() -> None:
+    """It goes on without a share, and the lease says so."""
+    harness = Harness(Limits(9, per_provider=1), frozenset({"provider_capacity"}))
+    harness.placed("b", "x")
+    lease = harness.placed("a", "")
+    assert harness.limiter.move(lease, "x", 0.0)
+    assert (held_by(lease), lease.shadowed) == (["slot"], ("provider_capacity",))
+
+
+def test_a_lease_that_has_left_moves_and_takes_the_share_when_it_returns() -> None:
+    """So a held request may go to another provider than the one that pushed it back."""
+    harness = Harness(Limits(9, per_provider=1))
+    lease = harness.placed("a", "x")
+    harness.limiter.leave(lease, 0.0)
+    assert harness.limiter.move(lease, "y", 0.0)
+    assert held_by(lease) == []
+    harness.placed("b", "x")
+    assert harness.limiter.return_to(lease, 0.0)
+    assert harness.come("c", "y")[1] == Refusal("provider_capacity", 1.0)
+
+
+def test_a_provider_may_have_a_limit_of_its_own() -> None:
+    """In place of the limit of all providers; 0 is unlimited."""
+    harness = Harness(Limits(9, per_provider=1, providers={"y": 2, "z": 0}))
+    for provider, most in (("x", 1), ("y", 2)):
+        for _ in range(most):
+            harness.placed("a", provider)
+        assert harness.come("a", provider)[1] == Refusal("provider_capacity", 1.0)
+    for _ in range(5):
+        harness.placed("a", "z")

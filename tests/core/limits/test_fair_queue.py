@@ -80,7 +80,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(size=st.integers(1, 8))
     def begin(self, size: int) -> None:
-        self.queue: FairQueue[Item] = FairQueue(size)
+        self.queue: FairQueue[str, Item] = FairQueue(size)
         self.naive = Naive(size)
         self.number = 0
 
@@ -131,15 +131,15 @@ def test_the_queue_does_what_the_naive_one_does() -> None:
     run_state_machine_as_test(Machine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None))
 
 
-def filled(names: str, size: int = 1000) -> FairQueue[tuple[int, str]]:
+def filled(names: str, size: int = 1000) -> FairQueue[str, tuple[int, str]]:
     """Return a queue in which these callers came, in this order."""
-    queue: FairQueue[tuple[int, str]] = FairQueue(size)
+    queue: FairQueue[str, tuple[int, str]] = FairQueue(size)
     for number, name in enumerate(names):
         queue.push(name, "x", (number, name))
     return queue
 
 
-def served(queue: FairQueue[tuple[int, str]]) -> str:
+def served(queue: FairQueue[str, tuple[int, str]]) -> str:
     """Serve all; return whose turns they were."""
     turns = []
     while item := queue.pop(lambda *_: True):
@@ -167,7 +167,7 @@ def test_a_caller_that_can_go_waits_for_one_turn_of_each_other_at_most(
     events: list[str | set[str]], size: int
 ) -> None:
     """Also while other callers come, are blocked and push out: at most one turn of each since its last one."""
-    queue: FairQueue[tuple[int, str]] = FairQueue(size)
+    queue: FairQueue[str, tuple[int, str]] = FairQueue(size)
     seen = Counter[str]()  # turns of the others since "a" came or had its last
     for number, event in enumerate(events):
         if isinstance(event, str):
@@ -212,7 +212,7 @@ def test_own_requests_keep_their_order() -> None:
 
 def test_a_blocked_lane_is_passed_by() -> None:
     """Only what cannot be served now waits on, and keeps its place in its own lane."""
-    queue: FairQueue[str] = FairQueue(9)
+    queue: FairQueue[str, str] = FairQueue(9)
     for item, lane in (("1", "x"), ("2", "y"), ("3", "x")):
         queue.push("a", lane, item)
     assert queue.pop(lambda _, lane: lane == "y") == "2"

@@ -8,20 +8,31 @@ from hypothesis import strategies as st
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit
 
 
-@given(st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=60))
-def test_no_key_holds_more_than_the_limit(limit: int, events: list[tuple[bool, str]]) -> None:
-    """A key holds at most the limit, does not affect other keys, and is forgotten when it holds nothing."""
-    limiter, held = KeyedLimit(limit), Counter[str]()
-    for takes, key in events:
-        if takes:
-            assert limiter.available(key) == (held[key] < limit)
-            taken = limiter.acquire(key)
-            assert taken == (held[key] < limit)
-            held[key] += taken
+@given(
+    st.integers(0, 4),
+    st.dictionaries(st.sampled_from("ab"), st.integers(0, 3)),
+    st.lists(st.tuples(st.sampled_from(["acquire", "count", "release"]), st.sampled_from("abc")), max_size=60),
+)
+def test_no_key_holds_more_than_its_limit(limit: int, own: dict[str, int], events: list[tuple[str, str]]) -> None:
+    """A key acquires up to its own limit or that of all, affects no other, and is forgotten when it is free."""
+    limiter, held = KeyedLimit(limit, dict(own)), Counter[str]()
+    most = {key: own.get(key, limit) for key in "abc"}
+    assert bool(limiter) == any((limit, *own.values()))
+    for event, key in events:
+        if event == "acquire":
+            free = held[key] < most[key]
+            assert limiter.available(key) == (free or not most[key])
+            assert limiter.acquire(key) == free
+            held[key] += free
+        elif event == "count":
+            assert limiter.count(key) == bool(most[key])
+            held[key] += bool(most[key])
         elif held[key]:
             limiter.release(key)
             held[key] -= 1
-        assert {each: limiter.available(each) for each in "abc"} == {each: held[each] < limit for each in "abc"}
+        for each in "abc":
+            assert limiter.limit(each) == most[each]
+            assert limiter.available(each) == (not most[each] or held[each] < most[each])
         assert len(limiter) == sum(count > 0 for count in held.values())
 
 
@@ -30,5 +41,6 @@ def test_zero_is_unlimited_and_counts_nothing() -> None:
     limiter = KeyedLimit(0)
     assert limiter.available("a")
     assert not limiter.acquire("a")
+    assert not limiter.count("a")
     assert len(limiter) == 0
     assert repr(limiter) == "<KeyedLimit limit=0 keys=0>"
