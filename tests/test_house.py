@@ -75,13 +75,17 @@ WINGS: dict[str, set[str]] = {
     "gateway": {"errors", "printable", "http", "net", "providers", "events", "config", "upstream", *_CORE},
     "telemetry": {*_BASE, "http", "providers", "events", "config", "server", "gateway", *_CORE},
     "admin": {*_BASE, "http", "events", "config", "gateway", "telemetry", *_CORE},
-    "bridge": {*_BASE, "net", "events", "config", "upstream", "server", "gateway", "telemetry", "admin"},
+    "bridge": {
+        *_BASE,
+        *("http", "net", "events", "config", "upstream", "server", "gateway", "telemetry", "admin"),
+        *_CORE,
+    },
     "mock": {*_BASE, "http", "server", "core.quota", "core.quota_headers"},
     "simulate": {"errors", "printable", "config", "providers", *_CORE},
     "top": {*_BASE, "config", "admin", "core.adaptive"},
     # The demo's callers retry as the simulator's data says.
     "demo": {*_BASE, "config", "server", "admin", "bridge", "mock", "simulate", "top"},
-    "cli": {*_BASE, "config", "providers", "admin", "bridge", "mock", "simulate", "top", "demo"},
+    "cli": {*_BASE, "config", "providers", "server", "admin", "bridge", "mock", "simulate", "top", "demo"},
     "__main__": {"process", "cli"},
 }
 # Test files that mirror no module.

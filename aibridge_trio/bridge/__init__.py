@@ -3,6 +3,8 @@
 Files, in reading order:
 
 * bridge: all components, from start to drain.
+* announcements: what it says of itself.
+* service: what its service manager is told; the watchdog. self_test: the bridge asks itself.
 * running: the process around it: signals, descriptors, garbage collection.
 """
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
 import trio
 
-from aibridge_trio import __version__
 from aibridge_trio.admin.api import Admin
+from aibridge_trio.bridge.announcements import startup_message, summary
+from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.settings import Address, Bind, Settings, UnixSocket
-from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged, Publish
+from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged
 from aibridge_trio.gateway import stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
@@ -28,6 +30,7 @@ from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_connection_limit
+from aibridge_trio.server.inherited_sockets import InheritedSockets
 from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
@@ -38,15 +41,30 @@ from aibridge_trio.upstream.transport import Transports
 
 _WALL_CLOCK = time.time  # noqa: TID251 - the only place that reads it
 _CLOSE_SECONDS = 1.0  # timeout for closing idle connections
+# With inherited sockets: how long (seconds) open connections are still served when no more are accepted.
+SETTLING = 1.0
 # File descriptors in reserve: to refuse callers' connections, and to accept operators', when none is left.
 _CALLER_RESERVE, _ADMIN_RESERVE = 1, 8
 
 
 class Bridge:
-    """All components, not yet listening. `transport` makes the transports to providers, by default real ones."""
+    """All components, not yet listening. `transport` makes the transports to providers, by default real ones.
 
-    def __init__(self, settings: Settings, *, transport: TransportFactory | None = None) -> None:
+    Addresses that `sockets` has are not bound: their sockets listen already, and go on when the bridge stops.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: TransportFactory | None = None,
+        sockets: InheritedSockets | None = None,
+        self_test: SelfTest | None = None,
+    ) -> None:
         self.settings = settings
+        self.self_test = self_test
+        self._sockets = sockets or InheritedSockets()
+        self._inherits = False  # a socket for callers
         self._event_bus = EventBus()
         publish, clock = self._event_bus.publish, trio.current_time
         self.lifecycle = Lifecycle()
@@ -90,7 +108,7 @@ class Bridge:
             self._event_bus.subscribe(listener.handlers)
         report = self._report
         self.server = Server(
-            HandlerApplication(gateway.handle),
+            HandlerApplication(self_test.answering(gateway.handle) if self_test else gateway.handle),
             report=report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
@@ -138,23 +156,42 @@ class Bridge:
             token=settings.admin_token,
         )
 
-    def subscribe(self, listener: Publish) -> None:
-        """Send every event to `listener`."""
-        self._event_bus.subscribe(dict.fromkeys(KINDS, listener))
+    def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
+        """Send every event to `listener`, or those of some kinds."""
+        self._event_bus.subscribe(dict.fromkeys(kinds or KINDS, listener))
+
+    def startup_message(self) -> str:
+        """Return the line of the start."""
+        return startup_message(self.settings, self.addresses, self.admin_address)
+
+    def summary(self) -> str:
+        """Return a line of what the bridge does now."""
+        return summary(self.lifecycle, self.admission.statistics(), self.router)
 
     def open(self) -> None:
         """Bind every address. Raises UsageError if one cannot be bound."""
         settings, admin = self.settings, self.settings.admin_bind
         try:
             self.addresses = tuple(self._open(bind) for bind in settings.bind)
-            self.admin_address = Address(*self.admin_server.open(admin.host, admin.port, option="--admin-bind"))
+            if sock := self._sockets.pop(admin):
+                self.admin_server.adopt(sock)
+                self.admin_address = admin
+            else:
+                opened = self.admin_server.open(admin.host, admin.port, option="--admin-bind")
+                self.admin_address = Address(*opened)
         except BaseException:
             self.server.close()
             raise
+        finally:
+            self._sockets.close()
 
     def _open(self, bind: Bind) -> Bind:
         """Bind an address of the callers' listener; return it with the actual port."""
         settings = self.settings
+        if sock := self._sockets.pop(bind):
+            self.server.adopt(sock)
+            self._inherits = True
+            return bind
         if isinstance(bind, UnixSocket):
             self.server.open_unix(bind.path, settings.bind_mode, option="--bind")
             return bind
@@ -214,7 +251,7 @@ class Bridge:
         async with trio.open_nursery() as nursery:
             await nursery.start(partial(serve, nursery))
             self.lifecycle.phase = "serving"
-            self._publish(LifecycleChanged("start", self._startup_message()))
+            self._publish(LifecycleChanged("start", self.startup_message()))
             for warning in self.settings.warnings():
                 self.log.warning(warning)
             ready()
@@ -229,26 +266,14 @@ class Bridge:
         if settings.drain_delay:
             self.server.close_after_responses()
             await trio.sleep(settings.drain_delay)
+        if self._inherits:  # what comes now waits for the successor; what was accepted is served
+            self.server.close_after_responses()
+            self.server.stop_listening()
+            await trio.sleep(SETTLING)
         self.lifecycle.phase = "stopping"
         self.lifecycle.end_holds()
         self.admin_server.stop_listening()
         self.server.stop(settings.graceful_timeout, self.lifecycle.end_waits)
-
-    def _startup_message(self) -> str:
-        settings = self.settings
-        scheme = "https" if settings.tls_cert else "http"
-        callers = " and ".join(
-            str(each) if isinstance(each, UnixSocket) else f"{scheme}://{each}" for each in self.addresses
-        )
-        protections = ", ".join(settings.protections())
-        protections = protections or "none is on (see --max-concurrency, --rate-limit, --circuit-breaker)"
-        return "; ".join(
-            (
-                f"AI Bridge {__version__} listens on {callers}, admin on http://{self.admin_address}",
-                f"protections: {protections}",
-                *settings.suggestions(),
-            )
-        )
 
     def _publish(self, event: Event) -> None:
         self._event_bus.publish(event)

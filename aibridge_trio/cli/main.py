@@ -80,11 +80,13 @@ def _run(given: list[str]) -> int:
 def serve(**flags: Any) -> int:
     """Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP."""
     from aibridge_trio.config.loader import load
+    from aibridge_trio.server.inherited_sockets import InheritedSockets
 
-    settings = load(flags, os.environ).settings
+    sockets = InheritedSockets.of(os.environ)
+    settings = load(flags, os.environ, sockets.handed_over).settings
     from aibridge_trio import bridge
 
-    return bridge.serve(settings)
+    return bridge.serve(settings, sockets)
 
 
 def check(**flags: Any) -> int:

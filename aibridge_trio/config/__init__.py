@@ -15,6 +15,7 @@ Files, in reading order
     option: what an option is.
     listener_options, limit_options, settings: all options, and `Settings`, which holds their values.
     protections: names, reject reasons and switches of the protections.
+    handed_over: addresses of sockets that the service manager opened.
     origin, loader: read flags, environment and file into `Settings`.
     files: read and check the files that settings name.
     requirements, loop_check: errors that show only in all settings together.

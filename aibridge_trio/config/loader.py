@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config import files
+from aibridge_trio.config.handed_over import NO_SOCKETS, HandedOver
 from aibridge_trio.config.loop_check import check_base_urls
 from aibridge_trio.config.origin import DEFAULT, Origin
 from aibridge_trio.config.requirements import check_requirements
@@ -74,8 +75,11 @@ class _Sources:
         return None, DEFAULT
 
 
-def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
-    """Return the settings; `flags` has raw values by option name. Opens files only. Raises UsageError."""
+def load(flags: Mapping[str, Raw], environ: Mapping[str, str], handed_over: HandedOver = NO_SOCKETS) -> Loaded:
+    """Return the settings; `flags` has raw values by option name. Opens files only. Raises UsageError.
+
+    The service manager may have handed over listening sockets.
+    """
     _refuse_unknown_variables(environ)
     config, origin = _value(CONFIG, _Sources(flags, environ))
     table = origin.check_file(files.table, config, remedy="name a readable TOML file") if config else {}
@@ -92,6 +96,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str]) -> Loaded:
     if token_file := found["admin_token_file"]:
         found["admin_token"] = _secret_from(token_file, origins["admin_token_file"])
 
+    handed_over.apply(found, origins)
     settings = Settings(**found)
     check_requirements(settings, origins)
     check_base_urls(settings, origins)

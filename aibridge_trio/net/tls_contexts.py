@@ -33,6 +33,14 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
+def unchecked_context() -> ssl.SSLContext:
+    """Return a context that takes any certificate: for connections of a process to itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 def provider_context() -> ssl.SSLContext:
     """Return the context for connections to providers.
 

@@ -17,5 +17,5 @@ Files, in reading order:
 * exchange: one request and its response.
 * dispatch: calls the application. asgi: the same exchange on any ASGI server.
 * connection_limit: how many connections, in all and by address. connection_timeouts: time and bytes of each.
-* descriptors: file descriptors, and the reserve.
+* descriptors: file descriptors, and the reserve. inherited_sockets: those that the process was given at its start.
 """

@@ -46,12 +46,12 @@ class Listener(Protocol):
 
 
 class SocketListener:
-    """Listens on a socket; with a TLS context, connections are encrypted."""
+    """Listens on a socket, `sock`; with a TLS context, connections are encrypted."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, poller: Poller | None = None) -> None:
         sock.setblocking(False)
         self._poller = poller
-        self._sock = sock
+        self.sock = sock
         self._context = context
         self._on_loopback = sock.family != socket.AF_UNIX and is_loopback_address(sock.getsockname()[0])
 
@@ -59,9 +59,9 @@ class SocketListener:
         """Wait for the next connection."""
         while True:
             try:
-                accepted = self._sock.accept()
+                accepted = self.sock.accept()
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._sock)
+                await trio.lowlevel.wait_readable(self.sock)
                 continue
             except OSError as error:
                 if error.errno in SHORTAGE_ERRNOS | _UNUSABLE:
@@ -77,9 +77,9 @@ class SocketListener:
 
     def close(self) -> None:
         """Close the socket."""
-        if self._sock.fileno() >= 0:
-            trio.lowlevel.notify_closing(self._sock)
-            self._sock.close()
+        if self.sock.fileno() >= 0:
+            trio.lowlevel.notify_closing(self.sock)
+            self.sock.close()
 
     def _accepted(self, sock: socket.socket, peer: object) -> ServerStream:
         try:
@@ -102,14 +102,18 @@ def take(host: str, port: int, *, option: str, dual: bool = True) -> socket.sock
         sock = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     except (OSError, OverflowError) as error:
         raise UsageError(f"{option}: cannot listen on {Address(host, port)}: {_why(error)}") from None
-    # Accepted connections inherit these (Linux).
+    keep_alive(sock)
+    return sock
+
+
+def keep_alive(sock: socket.socket) -> None:
+    """Let connections end whose other machine has gone; accepted ones inherit this from `sock` (Linux)."""
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE.items():
         if hasattr(socket, name):
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return sock
 
 
 def _why(error: OSError | OverflowError) -> str:

@@ -8,6 +8,7 @@ accept loop is our own, because hypercorn's worker cannot serve connections of a
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, Connec
 from aibridge_trio.server.connection_timeouts import KEEP_ALIVE, HeadBudget
 from aibridge_trio.server.descriptors import Reserve
 from aibridge_trio.server.dispatch import service_for
-from aibridge_trio.server.listener import Listener, SocketListener, take
+from aibridge_trio.server.listener import Listener, SocketListener, keep_alive, take
 from aibridge_trio.server.unix_listener import UnixListener
 from aibridge_trio.server.writer import Flusher
 
@@ -92,6 +93,16 @@ class Server:
         """Return the connections that are open now."""
         return self._limit.statistics()
 
+    @property
+    def secure(self) -> bool:
+        """Whether connections are encrypted."""
+        return self._context is not None
+
+    def sockets(self) -> list[socket.socket]:
+        """Return the sockets that listen now."""
+        socks = [each.sock for each in self._listeners if isinstance(each, SocketListener)]
+        return [sock for sock in socks if sock.fileno() >= 0]
+
     def __repr__(self) -> str:
         return f"<Server connections={len(self._connections)} stopping={self._stopping.is_set()}>"
 
@@ -105,6 +116,12 @@ class Server:
     def open_unix(self, path: str, mode: int, *, option: str) -> None:
         """Listen on a unix socket, its file created with `mode`. Raises UsageError, which names `option`."""
         self._listeners.append(UnixListener(path, mode, self._context, self._poller, option=option))
+
+    def adopt(self, sock: socket.socket) -> None:
+        """Listen on a socket that listens already; `close` closes it, and leaves the file of a unix socket."""
+        if sock.family != socket.AF_UNIX:
+            keep_alive(sock)
+        self._listeners.append(SocketListener(sock, self._context, self._poller))
 
     def close(self) -> None:
         """Close all listeners."""

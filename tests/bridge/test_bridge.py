@@ -118,7 +118,7 @@ async def test_the_start_tells_of_tls_and_writes_ipv6_as_a_url_has_it(
     """What it says can be pasted into a client."""
     async with network.bridge() as bridge:
         bridge.bridge.addresses = (Address("::1", 4001), UnixSocket("/run/bridge"))
-        introduction = bridge.bridge._startup_message()
+        introduction = bridge.bridge.startup_message()
         assert "listens on http://[::1]:4001 and unix:/run/bridge, admin" in introduction
 
 

@@ -15,6 +15,7 @@ from aibridge_trio.net.tls_contexts import (
     check_chain,
     provider_context,
     server_context,
+    unchecked_context,
 )
 from tests.net.test_tls_upstream_ca import Signed, pem, signed
 
@@ -76,3 +77,9 @@ def test_an_authority_is_added_to_the_usual_ones(tmp_path: Path) -> None:
     assert context.cert_store_stats()["x509"] == usual.cert_store_stats()["x509"] + 1
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_a_process_trusts_itself() -> None:
+    """Whatever name its certificate is for, and whoever has signed it."""
+    context = unchecked_context()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)

@@ -37,8 +37,9 @@ def test_a_process_with_keys_leaves_no_core(tmp_path: Path) -> None:
 
 def test_serving_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is opened."""
-    from aibridge_trio import bridge
+    from aibridge_trio.bridge import running
     from aibridge_trio.config.settings import Settings
+    from aibridge_trio.server.inherited_sockets import InheritedSockets
 
     class Forbidden(Exception):
         pass
@@ -46,7 +47,7 @@ def test_serving_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbid() -> None:
         raise Forbidden
 
-    monkeypatch.setattr(bridge, "forbid_core_dumps", forbid)
+    monkeypatch.setattr(running, "forbid_core_dumps", forbid)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     with pytest.raises(Forbidden):
-        bridge.serve(Settings())
+        running.serve(Settings(), InheritedSockets())

@@ -321,7 +321,7 @@ async def test_a_connection_that_failed_before_it_was_accepted_is_passed_over(po
         def fileno(self) -> int:
             return port.fileno()
 
-    listener._sock = Unlucky()
+    listener.sock = Unlucky()
     with socket.create_connection(port.getsockname()[:2]) as caller:
         wire = await listener.accept()
         assert wire.peer == caller.getsockname()

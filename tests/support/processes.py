@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ TEXT = "This is a mock: it says the same words, in the same order, to everyone w
 CHAT = "/openai/v1/chat/completions"
 MESSAGES = "/anthropic/v1/messages"
 
-_PROGRAM = (sys.executable, "-m", "aibridge_trio")
+PROGRAM = (sys.executable, "-m", "aibridge_trio")
 _ON_FREE_PORTS = ("--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0")
 
 
@@ -45,7 +45,7 @@ def environment(**more: str) -> dict[str, str]:
 def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the program that ends by itself."""
     return subprocess.run(
-        [*_PROGRAM, *arguments],
+        [*PROGRAM, *arguments],
         env=environment(**environ),
         capture_output=True,
         text=True,
@@ -72,10 +72,17 @@ def exhaust(pieces: Iterable[Any], heard: list[Any]) -> None:
 class Process:
     """One running command; its stderr is collected as it comes."""
 
-    def __init__(self, *arguments: str, **environ: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        program: Sequence[str] = PROGRAM,
+        descriptors: Sequence[int] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._popen = subprocess.Popen(
-            [*_PROGRAM, *arguments],
-            env=environment(**environ),
+            [*program, *arguments],
+            env=environment(**(environ or {})),
+            pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -158,7 +165,7 @@ class Process:
 @contextmanager
 def _running(*arguments: str, bugs: bool = False, **environ: str) -> Iterator[Process]:
     """Run a command for as long as the block lasts; at its end there is no traceback, and no bug told."""
-    process = Process(*arguments, **environ)
+    process = Process(*arguments, environ=environ)
     try:
         yield process
     except BaseException:
