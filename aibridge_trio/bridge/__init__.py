@@ -4,7 +4,7 @@ Files, in reading order:
 
 * bridge: all components, from start to drain.
 * announcements: what it says of itself.
-* service: what its service manager is told; the watchdog. self_test: the bridge asks itself.
+* service: reports to the service manager, and its watchdog. self_test: the bridge asks itself.
 * running: the process around it: signals, descriptors, garbage collection.
 """
 

@@ -1,4 +1,4 @@
-"""The process of `aibridge serve`: what is set up once around a bridge, and what the service manager is told."""
+"""The process of `aibridge serve`: what is set up once around a bridge, and reports to the service manager."""
 
 from __future__ import annotations
 

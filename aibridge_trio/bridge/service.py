@@ -1,4 +1,4 @@
-"""The bridge as a service: what its service manager is told, and the watchdog.
+"""The bridge as a service: reports to the service manager, and its watchdog.
 
 The watchdog is reset at each half of its time, if the bridge's listeners answer (`self_test`) and the event loop
 is not late. A loop that hangs runs nothing of this, so it does not reset it either.

@@ -9,6 +9,6 @@ Files, in reading order
     standard_streams: stdout and stderr that may be closed or non-blocking.
     log_writer: a thread that writes log lines, so that a stalled reader blocks no request.
     throttled_reports: reports of frequent occurrences, at most one per second.
-    systemd: what the service manager is told.
+    systemd: messages to the service manager.
     core_dumps: no core dumps, because memory holds keys.
 """

@@ -1,4 +1,4 @@
-"""What the service manager is told and when, in virtual time."""
+"""Which messages the service manager gets, and when, in virtual time."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Manager(ServiceManager):
 
 
 class Listeners:
-    """In place of the self-test: what it finds, and how long it takes."""
+    """In place of the self-test: its result, and how long it takes."""
 
     def __init__(self) -> None:
         self.why: str | None = None
         self.asked = 0
 
     async def failure(self, server: Server, within: float) -> str | None:
-        """Answer as told."""
+        """Return the result."""
         self.asked += 1
         await trio.sleep(0.1)
         return self.why

@@ -21,7 +21,7 @@ def loaded(binds: dict[str, tuple[Bind, ...]], **flags: object) -> Loaded:
 
 
 def test_sockets_called_callers_take_the_place_of_the_default_address() -> None:
-    """Nobody has to say twice where callers connect; the origin says where it was said."""
+    """No operator has to say twice where callers connect; the origin says where it was said."""
     found = loaded({"callers": (EVERY, FILE)})
     assert found.settings.bind == (EVERY, FILE)
     assert str(found.origins["bind"]) == "environment LISTEN_FDS"

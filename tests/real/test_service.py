@@ -1,4 +1,4 @@
-"""`aibridge serve` as a service: what its manager hears, and restarts that no caller notices."""
+"""`aibridge serve` as a service: the messages to its manager, and restarts that no caller notices."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def url(sock: socket.socket) -> str:
     return f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
-# What the manager hears
+# Messages to the manager
 
 
 def test_it_is_ready_when_callers_are_served_and_says_that_it_stops(tmp_path: Path) -> None:

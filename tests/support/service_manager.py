@@ -1,4 +1,4 @@
-"""A service manager as the bridge sees one: it listens, hands its sockets over, and hears what it is told."""
+"""A service manager as the bridge sees one: it listens, hands its sockets over, and receives messages."""
 
 from __future__ import annotations
 
