@@ -82,9 +82,10 @@ def _without_its_protection(settings: Settings, given: Collection[str]) -> Itera
     if "bind_mode" in given and all(isinstance(bind, Address) for bind in settings.bind):
         yield "--bind-mode: does nothing; no unix socket is in --bind"
     if not settings.has_central_key:
-        for name in ("allow_anonymous", "forward_caller_keys"):
-            if getattr(settings, name):
-                yield f"{_flag(name)}: does nothing; there is no central key"
+        if settings.allow_anonymous and not settings.known_callers:
+            yield "--allow-anonymous: does nothing; there is no central key"
+        if settings.forward_caller_keys:
+            yield "--forward-caller-keys: does nothing; there is no central key"
     if settings.upstream_ca and not any(table.base_url.startswith("https:") for table in effective(settings)):
         yield "--upstream-ca: does nothing; no provider is called over https"
 

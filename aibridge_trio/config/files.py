@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from aibridge_trio.config.document import Document
 from aibridge_trio.config.units import SECRET, InvalidValue
 from aibridge_trio.net import tls_contexts
 from aibridge_trio.printable import visible
@@ -21,15 +22,27 @@ if TYPE_CHECKING:
 
 # Bounds on what is read, so that /dev/zero ends (bytes).
 _LONGEST_TABLE = 1 << 20
+_LONGEST_CALLERS = 1 << 26  # 200,000 callers
 _LONGEST_SECRET = 1 << 14
 _LONGEST_CERTIFICATES = 1 << 24
 
 
 def table(path: Path) -> dict[str, Any]:
-    """Return the TOML document in this file."""
-    data = _contents(path, _LONGEST_TABLE)
+    """Return the values of the TOML document in this file."""
+    return dict(document(path).values)
+
+
+def callers(path: Path) -> Document:
+    """Return the TOML document in a file of callers, of which there may be many."""
+    return document(path, _LONGEST_CALLERS)
+
+
+def document(path: Path, longest: int = _LONGEST_TABLE) -> Document:
+    """Return the TOML document in this file of at most `longest` bytes."""
+    data = _contents(path, longest)
     try:
-        return tomllib.loads(_without_bom(data).decode())
+        text = _without_bom(data).decode()
+        return Document(str(path), tomllib.loads(text), text)
     except UnicodeDecodeError:
         raise InvalidValue("is not UTF-8") from None
     except RecursionError:

@@ -34,11 +34,15 @@ class KnownCaller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCallers:
-    """All callers that are known, in the order of the file, and what the callers of a class may use together."""
+    """All callers that are known, in the order of the file, and what the callers of a class may use together.
+
+    They are true if callers are configured, even if there are none: then the bridge serves no request.
+    """
 
     callers: tuple[KnownCaller, ...] = ()
     totals: Mapping[str, ClassTotals] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    configured: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.callers)
+        return self.configured or bool(self.callers)

@@ -57,11 +57,14 @@ class Listeners:
         LISTENERS,
         "Origins of web pages that may use the bridge, besides its own; null is one of them.",
     )
+    callers_file: Path | None = option(
+        FILE, None, LISTENERS, "File with the callers that are known and their classes (TOML); others get 401."
+    )
     allow_anonymous: bool = option(
         BOOLEAN,
         "false",
         LISTENERS,
-        "Allow a central key although other machines can connect without a credential.",
+        "Serve callers without a token beside known ones, and a central key to whoever can connect.",
     )
 
     def exposed(self) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config import files
+from aibridge_trio.config.document import Document
 from aibridge_trio.config.handed_over import NO_SOCKETS, HandedOver
 from aibridge_trio.config.loop_check import check_base_urls
 from aibridge_trio.config.origin import DEFAULT, Origin
 from aibridge_trio.config.requirements import check_requirements
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Settings
 from aibridge_trio.config.suggestions import guess
+from aibridge_trio.config.tables import every as tables
 from aibridge_trio.config.units import SECRET, InvalidValue, nearest
 from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import visible
@@ -60,8 +62,7 @@ class Loaded:
 class _Sources:
     flags: Mapping[str, Raw]
     environ: Mapping[str, str]
-    file: str = ""
-    table: Mapping[str, Any] = field(default_factory=dict)
+    document: Document = field(default_factory=Document)
 
     def find(self, option: Option) -> tuple[object, Origin]:
         """Return the raw value from the first source that has one, and its origin; None if no source has."""
@@ -70,8 +71,9 @@ class _Sources:
         for variable in option.all_variables:
             if text := self.environ.get(variable):
                 return text, Origin("environment", variable)
-        if option.key and option.key in self.table:
-            return self.table[option.key], Origin("file", option.key, self.file)
+        if option.key and option.key in self.document.values:
+            place = self.document.at((option.key,))
+            return self.document.values[option.key], Origin("file", option.key, self.document.name, *place)
         return None, DEFAULT
 
 
@@ -80,12 +82,14 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str], handed_over: Hand
 
     The service manager may have handed over listening sockets.
     """
-    _refuse_unknown_variables(environ)
     config, origin = _value(CONFIG, _Sources(flags, environ))
-    table = origin.check_file(files.table, config, remedy="name a readable TOML file") if config else {}
-    _refuse_unknown_keys(str(config), table)
+    document = Document()
+    if config:
+        document = origin.check_file(files.document, config, remedy="name a readable TOML file")
+    _refuse_unknown_variables(environ, tables.variables(document))
+    _refuse_unknown_keys(document)
 
-    sources = _Sources(flags, environ, str(config), table)
+    sources = _Sources(flags, environ, document)
     found: dict[str, Any] = {}
     origins = {CONFIG.name: origin}
     for option in OPTIONS:
@@ -97,7 +101,7 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str], handed_over: Hand
         found["admin_token"] = _secret_from(token_file, origins["admin_token_file"])
 
     handed_over.apply(found, origins)
-    settings = Settings(**found)
+    settings = tables.add(Settings(**found), document, origins, environ)
     check_requirements(settings, origins)
     check_base_urls(settings, origins)
     return Loaded(settings, origins, config)
@@ -164,29 +168,32 @@ _TOML_NAMES: dict[type, str] = {
 # Unknown names.
 
 
-def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+def _refuse_unknown_variables(environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
+    """Raise UsageError for an AIBRIDGE_ variable that neither an option has nor the file names."""
     known = {name.removeprefix("AIBRIDGE_"): name for name in _CLIENT_VARIABLES}
     for option in (CONFIG, *OPTIONS):
         known |= {name.removeprefix("AIBRIDGE_"): name for name in option.all_variables}
-    for name in sorted({name for name in environ if name.startswith("AIBRIDGE_")} - {*known.values()}):
+    for name in sorted({name for name in environ if name.startswith("AIBRIDGE_")} - {*known.values(), *named}):
         if not _SERVICE_LINK.fullmatch(f"{name}={environ[name]}"):
             remedy = _did_you_mean(name.removeprefix("AIBRIDGE_"), known, "unset it")
             raise UsageError(f"{visible(name, 80)}: unknown variable; {remedy}")
 
 
-def _refuse_unknown_keys(file: str, table: Mapping[str, Any]) -> None:
+def _refuse_unknown_keys(document: Document) -> None:
     known = {option.name: option for option in OPTIONS}
     keys = {option.key: option.key for option in OPTIONS if option.key}
-    for key, value in table.items():
-        if key in keys:
+    for key, value in document.values.items():
+        if key in keys or key in tables.NAMES:
             continue
         what = "table" if isinstance(value, dict) else "key"
         if key in known:  # a private option
             remedy = f"set {known[key].label} in the environment"
         else:
-            remedy = _did_you_mean(key, keys, "remove it" if what == "key" else "write flat keys, without tables")
+            near = {**keys, **{name: tables.form(name) for name in tables.NAMES}}
+            remedy = _did_you_mean(key, near, "remove it")
+        line, column = document.at((key,))
         place = f"[{visible(key, 80)}]" if what == "table" else visible(key, 80)
-        raise UsageError(f"{visible(file)}: {place}: unknown {what}; {remedy}")
+        raise UsageError(f"{visible(document.name)}:{line}:{column}: {place}: unknown {what}; {remedy}")
 
 
 def _did_you_mean(name: str, known: Mapping[str, str], otherwise: str) -> str:

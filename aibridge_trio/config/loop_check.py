@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import BASE_URL, Address, Bind, is_loopback_address
 from aibridge_trio.config.settings import OPTIONS, Settings
-from aibridge_trio.errors import UsageError
 
 if TYPE_CHECKING:
     from aibridge_trio.config.origin import Origin
@@ -32,16 +31,12 @@ def leads_back(base_url: str, binds: Iterable[Bind]) -> Bind | None:
 
 
 def check_base_urls(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    """Raise UsageError for a base URL that leads to the bridge itself."""
+    """Raise UsageError for an option's base URL that leads to the bridge itself."""
     for option in OPTIONS:
         if option.unit is BASE_URL and (own := leads_back(getattr(settings, option.name), settings.addresses())):
             raise origins[option.name].usage_error(
                 f"it leads to the bridge itself, on {own}", "name the provider's URL"
             )
-    for table in settings.provider_tables:
-        if own := leads_back(table.base_url, settings.addresses()):
-            where = f"[providers.{table.name}] base_url: {table.base_url}"
-            raise UsageError(f"{where}: it leads to the bridge itself, on {own}; name the provider's URL")
 
 
 def _reaches(host: str, bound: str) -> bool:

@@ -20,19 +20,26 @@ _TOML_FORMS: dict[type, str] = {str: '"{}"', list: '["{}"]'}
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a value came from. `name` is the flag, variable or key; `file` is the configuration file's name."""
+    """Where a value came from. `name` is the flag, variable or key.
+
+    `file` is the configuration file's name, `line` and `column` are the key's in it, from 1.
+    """
 
     kind: Literal["flag", "environment", "file", "default"]
     name: str = ""
     file: str = ""
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
         return {"file": self.place, "default": "default"}.get(self.kind) or f"{self.kind} {self.name}"
 
     @property
     def place(self) -> str:
-        """`--flag`, `VARIABLE` or `FILE: key`."""
-        return f"{visible(self.file)}: {self.name}" if self.kind == "file" else self.name
+        """`--flag`, `VARIABLE` or `FILE:LINE:COLUMN: key`."""
+        if self.kind != "file":
+            return self.name
+        return f"{visible(self.file)}:{self.line}:{self.column}: {self.name}"
 
     def assignment(self, option: Option, value: str) -> str:
         """Return the text that would set the option to this value at this place."""

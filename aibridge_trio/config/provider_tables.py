@@ -87,7 +87,7 @@ def effective(settings: Settings) -> tuple[ProviderTable, ...]:
     given = {table.name: table for table in settings.provider_tables}
     for name in BUILT_IN:
         if name not in settings.disabled_providers and name not in given:
-            given[name] = _built_in(name, settings)
+            given[name] = built_in(name, settings)
     return tuple(sorted(given.values(), key=_place))
 
 
@@ -97,7 +97,7 @@ def _place(table: ProviderTable) -> int:
     return names.index(table.name) if table.name in names else len(names)
 
 
-def _built_in(name: DialectName, settings: Settings) -> ProviderTable:
+def built_in(name: DialectName, settings: Settings) -> ProviderTable:
     """Return a built-in provider as the options say."""
     secret: Secret | None = getattr(settings, f"{name}_api_key", None)
     keys = (KeyTable(label=f"{name.upper()}_API_KEY", secret=secret, file=secret.file),) if secret else ()

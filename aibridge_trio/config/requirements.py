@@ -66,11 +66,12 @@ def _check_exposure(settings: Settings, origins: Mapping[str, Origin]) -> None:
     if two := conflicting_listeners(settings):  # the second could not start
         name = "admin_bind" if admin in two and origins["admin_bind"] is not DEFAULT else "bind"
         raise origins[name].usage_error(f"{two[0]} and {two[1]} are one port", "give each listener its own")
-    if settings.has_central_key and exposed and not settings.allow_anonymous:
+    if settings.has_central_key and exposed and not (settings.allow_anonymous or settings.known_callers):
         port = next(bind.port for bind in settings.bind if isinstance(bind, Address) and not bind.is_loopback)
         raise origins["bind"].usage_error(
             f"any client that can connect to {exposed} could use {settings.shared_access}",
-            f"listen on loopback (--bind 127.0.0.1:{port}) or permit it (--allow-anonymous)",
+            f"listen on loopback (--bind 127.0.0.1:{port}), name the callers (--callers-file FILE) or permit it "
+            "(--allow-anonymous)",
         )
     if not admin.is_loopback and not settings.admin_token:
         raise origins["admin_bind"].usage_error(

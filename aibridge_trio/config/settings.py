@@ -237,6 +237,11 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
         """Whether callers need no key of their own at any provider."""
         return bool(self.shared_access)
 
+    @property
+    def callers_required(self) -> bool:
+        """Whether only known callers are served."""
+        return bool(self.known_callers) and not self.allow_anonymous
+
     def proxy_for(self, base_url: str) -> Secret | None:
         """Return the proxy to use for this upstream, None to connect directly."""
         if self.upstream_proxy:

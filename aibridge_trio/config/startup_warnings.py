@@ -23,7 +23,7 @@ _PORTS = {"http": 80, "https": 443}
 
 def startup_warnings(settings: Settings) -> Iterator[str]:
     """Yield a line for each risky setting."""
-    if settings.has_central_key and (exposed := settings.exposed()):
+    if settings.has_central_key and settings.allow_anonymous and (exposed := settings.exposed()):
         yield f"--allow-anonymous: any client that can connect to {exposed} uses {settings.shared_access}"
     if on := active_in_shadow(settings):
         yield f"--shadow: nothing is rejected by {', '.join(on)}; it is only counted"

@@ -5,65 +5,20 @@ A parser takes any text and raises `InvalidValue` only; `parse(show(value))` is 
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from aibridge_trio.config.unit import InvalidValue, Secret, Unit, nearest
+from aibridge_trio.core.terms import Rate
 from aibridge_trio.printable import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-T = TypeVar("T")
-
-
-class InvalidValue(ValueError):
-    """The text is not a value of this unit; `str()` says why, `instead` is what was probably meant."""
-
-    def __init__(self, problem: str, instead: str | None = None) -> None:
-        super().__init__(problem)
-        self.instead = instead
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A value that repr, str and format mask with `shown`. `file` is the file it was read from, if any."""
-
-    _value: str = field(repr=False)
-    shown: str = field(default="***", compare=False)
-    file: Path | None = field(default=None, compare=False, repr=False)
-
-    def reveal(self) -> str:
-        """Return the value itself, to send or compare it; never to log it."""
-        return self._value
-
-    def __str__(self) -> str:
-        return self.shown
-
-    def __format__(self, spec: str) -> str:
-        return format(self.shown, spec)
-
-
-@dataclass(frozen=True)
-class Unit(Generic[T]):
-    """A kind of value. `toml` is its type in the file; `choices` are all its values, if they are finite."""
-
-    parse: Callable[[str], T]
-    metavar: str
-    example: str
-    show: Callable[[T], str] = str
-    toml: type = str
-    choices: tuple[str, ...] = ()
-
-
-def nearest(text: str, known: Iterable[str]) -> str | None:
-    """Return the closest known word, None if none is close; two letters of three are enough (`tpo` → `top`)."""
-    return next(iter(difflib.get_close_matches(text[:80], known, n=1, cutoff=0.6)), None)
-
+__all__ = ["InvalidValue", "Secret", "Unit", "nearest"]
 
 # Counts and switches. Lengths are bounded, so that no number overflows or takes long to parse.
 
@@ -238,6 +193,25 @@ def show_size(size: int) -> str:
     return _in_largest(Decimal(size), _BYTES) or f"{size}B"
 
 
+# Rates: an amount, and the span of time in which it is allowed.
+
+_SPANS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def _rate(text: str) -> Rate | None:
+    match = re.fullmatch(r"([^/]*)(?:/([smh]))?", text)
+    if not match:
+        raise InvalidValue(f"{quoted(text)} is not a rate, such as 10/s, 200000/m or 5000/h")
+    amount = _count(match[1])
+    return Rate(amount, _SPANS[match[2] or "s"]) if amount else None
+
+
+def _show_rate(rate: Rate | None) -> str:
+    if rate is None:
+        return "0"
+    return f"{rate.amount}/{next(unit for unit, span in _SPANS.items() if span == rate.span)}"
+
+
 # Files and secrets.
 
 
@@ -281,6 +255,7 @@ def show_secret(secret: Secret) -> str:
 COUNT = Unit(_count, "N", "10", toml=int)
 POSITIVE = Unit(_positive, "N", "5", toml=int)
 BOOLEAN = Unit(_boolean, "", "true", lambda value: str(value).lower(), toml=bool)
+RATE = Unit(_rate, "RATE", "200000/m", _show_rate)
 NUMBER = Unit(_number, "X", "50")
 SHARE = Unit(_share, "SHARE", "50%", _show_share)
 FAILURES = Unit(_failures, "STATUS:PROBABILITY", "503:0.1", _show_failures)

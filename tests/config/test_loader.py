@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aibridge_trio.cli.flags import BREAKER, DEMO, MOCK, SIMULATE, TOP
 from aibridge_trio.config import files
+from aibridge_trio.config.document import Document
 from aibridge_trio.config.loader import Loaded, load, values
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Address, Option, Settings, UnixSocket
 from aibridge_trio.errors import UsageError
@@ -27,6 +28,7 @@ BY_NAME = {option.name: option for option in OPTIONS}
 def nothing_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the checks of files and combinations: only where values come from matters."""
     monkeypatch.setattr("aibridge_trio.config.loader.check_requirements", lambda *_: None)
+    monkeypatch.setattr(files, "callers", lambda path: Document(str(path)))
     monkeypatch.setattr(files, "secret", lambda path: f"<{path}>")
 
 
@@ -98,7 +100,7 @@ def test_every_option_with_a_flag_has_a_key(option: Option, config: Callable[[st
     """A key of the file sets its option, and file and key are named as the origin."""
     text, value = VALUES[option.name]
     path = config(toml(option, text))
-    expected = (value, f"{path}: {option.key}")
+    expected = (value, f"{path}:1:1: {option.key}")
     assert value_of(load({"config": path}, {}), option.name) == expected
     assert value_of(load({}, {"AIBRIDGE_CONFIG": path}), option.name) == expected
 
@@ -190,7 +192,7 @@ def test_names_of_other_programs_are_understood(variable: str, meant: str, confi
     key, meant = variable.removeprefix("AIBRIDGE_").lower(), meant.removeprefix("AIBRIDGE_").lower()
     if meant != "config":
         path = config(f"{key} = 5")
-        assert mistake({"config": path}) == f"{path}: {key}: unknown key; did you mean {meant}?"
+        assert mistake({"config": path}) == f"{path}:1:1: {key}: unknown key; did you mean {meant}?"
 
 
 def test_a_variable_like_no_other_is_a_mistake_too() -> None:
@@ -222,19 +224,19 @@ def test_other_peoples_variables_are_not_ours() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ratelimit = 1", "ratelimit: unknown key; did you mean rate_limit?"),
-        ("rate-limit = 1", "rate-limit: unknown key; did you mean rate_limit?"),
-        ("xyzzy = 1", "xyzzy: unknown key; remove it"),
-        ("[xyzzy]\na = 1", "[xyzzy]: unknown table; write flat keys, without tables"),
-        ("[rate_limits]\na = 1", "[rate_limits]: unknown table; did you mean rate_limit?"),
-        ('openai_api_key = "hunter2"', "openai_api_key: unknown key; set OPENAI_API_KEY in the environment"),
-        ('"a\\nb" = 1', "a\\nb: unknown key; remove it"),
+        ("ratelimit = 1", "1:1: ratelimit: unknown key; did you mean rate_limit?"),
+        ("rate-limit = 1", "1:1: rate-limit: unknown key; did you mean rate_limit?"),
+        ("\n xyzzy = 1", "2:2: xyzzy: unknown key; remove it"),
+        ("[xyzzy]\na = 1", "1:2: [xyzzy]: unknown table; remove it"),
+        ("[rate_limits]\na = 1", "1:2: [rate_limits]: unknown table; did you mean rate_limit?"),
+        ('openai_api_key = "hunter2"', "1:1: openai_api_key: unknown key; set OPENAI_API_KEY in the environment"),
+        ('"a\\nb" = 1', "1:1: a\\nb: unknown key; remove it"),
     ],
 )
 def test_an_unknown_key_is_a_mistake(text: str, said: str, config: Callable[[str], str]) -> None:
     """A key or a table that no option has is refused by name, with the one that was probably meant."""
     path = config(text)
-    assert mistake({"config": path}) == f"{path}: {said}"
+    assert mistake({"config": path}) == f"{path}:{said}"
 
 
 # Values that don't fit.
@@ -249,11 +251,11 @@ def test_a_mistake_names_its_place_and_how_to_mend_it(config: Callable[[str], st
     )
     path = config("rate_limit = -1")
     assert mistake({"config": path}) == (
-        f'{path}: rate_limit: "-1" is not a whole number; write e.g. rate_limit = 10'
+        f'{path}:1:1: rate_limit: "-1" is not a whole number; write e.g. rate_limit = 10'
     )
     path = config('bind = "x"')
     assert mistake({"config": path}) == (
-        f'{path}: bind: "x" is not HOST:PORT; write e.g. bind = ["127.0.0.1:4001"]'
+        f'{path}:1:1: bind: "x" is not HOST:PORT; write e.g. bind = ["127.0.0.1:4001"]'
     )
 
 
@@ -264,7 +266,7 @@ def test_a_mistake_names_its_place_and_how_to_mend_it(config: Callable[[str], st
 def test_a_wrong_type_in_the_file_is_a_mistake(option: Option, value: str, config: Callable[[str], str]) -> None:
     """No TOML value but one of the option's own type and unit is taken, and the key is named."""
     path = config(f"{option.key} = {value}")
-    assert mistake({"config": path}).startswith(f"{path}: {option.key}: ")
+    assert mistake({"config": path}).startswith(f"{path}:1:1: {option.key}: ")
 
 
 def test_types_in_the_file_are_not_guessed(config: Callable[[str], str]) -> None:

@@ -12,7 +12,7 @@ from aibridge_trio.errors import UsageError
 BY_NAME = {option.name: option for option in OPTIONS}
 FLAG = Origin("flag", "--rate-limit")
 VARIABLE = Origin("environment", "AIBRIDGE_RATE_LIMIT")
-KEY = Origin("file", "rate_limit", "/etc/a\n.toml")
+KEY = Origin("file", "rate_limit", "/etc/a\n.toml", 3, 1)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ KEY = Origin("file", "rate_limit", "/etc/a\n.toml")
     [
         (FLAG, "flag --rate-limit", "--rate-limit"),
         (VARIABLE, "environment AIBRIDGE_RATE_LIMIT", "AIBRIDGE_RATE_LIMIT"),
-        (KEY, "/etc/a\\n.toml: rate_limit", "/etc/a\\n.toml: rate_limit"),
+        (KEY, "/etc/a\\n.toml:3:1: rate_limit", "/etc/a\\n.toml:3:1: rate_limit"),
         (DEFAULT, "default", ""),
     ],
 )

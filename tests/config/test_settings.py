@@ -23,6 +23,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "trusted_proxies": ("10.0.0.0/8,::1", (ip_network("10.0.0.0/8"), ip_network("::1"))),
     "allowed_hosts": ("Bridge.Example., 10.0.0.7", ("bridge.example", "10.0.0.7")),
     "allowed_origins": ("https://App.example:443,null", ("https://app.example", "null")),
+    "callers_file": ("/run/callers.toml", Path("/run/callers.toml")),
     "allow_anonymous": ("true", True),
     "max_concurrency": ("50", 50),
     "rate_limit": ("10", 10),
