@@ -127,12 +127,11 @@ def test_nothing_is_said_in_two_places(text: str, line: str, toml: Path) -> None
 
 
 def test_tables_leave_to_options_what_they_do_not_say(toml: Path) -> None:
-    """Limits and whose key goes up."""
-    azure = read(toml, AZURE, max_concurrency_per_provider="4")["azure"]
-    assert (azure.max_concurrency, azure.forward_caller_keys) == (4, False)
-    assert (
-        read(toml, f"{AZURE}max_concurrency = 0", max_concurrency_per_provider="4")["azure"].max_concurrency == 0
-    )
+    """Limits and whose key goes up: None is not 0 or false."""
+    azure = read(toml, AZURE)["azure"]
+    assert (azure.max_concurrency, azure.forward_caller_keys) == (None, None)
+    azure = read(toml, f"{AZURE}max_concurrency = 0\nforward_caller_keys = false")["azure"]
+    assert (azure.max_concurrency, azure.forward_caller_keys) == (0, False)
 
 
 @pytest.mark.parametrize(
