@@ -32,7 +32,7 @@ PART_OF_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?")
 SCALAR = re.compile(_WORD)
 _NUMBER_SO_FAR = re.compile(rb"-?(?:(?:0|[1-9][0-9]*+)(?:\.(?:[0-9]++(?:[eE][+-]?[0-9]*+)?)?|[eE][+-]?[0-9]*+)?)?")
 _CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*+)\\(?:u[0-9a-fA-F]{0,3})?$")
-_LONG_DIGITS = re.compile(rb"([0-9]{2})[0-9]+")
+_LONG_DIGITS = re.compile(rb"([0-9]{12})[0-9]+")
 BOM = b"\xef\xbb\xbf"
 DECODER = json.JSONDecoder(strict=False)
 # Parses a container that ends in the same slice three times as fast; its numbers may have any length.

@@ -24,7 +24,7 @@ from aibridge_trio.core.inspection.json_lexer import (
     is_part_of_word,
     shortened,
 )
-from aibridge_trio.core.inspection.wanted_members import MEANING, Kind, Value, Wanted
+from aibridge_trio.core.inspection.wanted_members import Kind, Value, Wanted, meaning
 
 # Bytes, and steps of the reader, between two pauses: either takes less than a millisecond.
 _SLICE = 16 * 1024
@@ -196,7 +196,7 @@ class MemberReader:
     def _word(self, data: bytes, at: int) -> int:
         if word := SCALAR.match(data, at):
             if self._name is not None:
-                self._found(MEANING.get(word[0], Kind.OPAQUE))
+                self._found(meaning(word[0]))
             self._state = _State.AFTER
             return word.end()
         rest = data[at:]

@@ -9,13 +9,15 @@ from aibridge_trio.core.inspection.json_lexer import DECODER, LONGEST_TEXT, SPAC
 
 
 class Kind(Enum):
-    """Stands for a value whose content is not read: a number, an array or an object."""
+    """Stands for a value whose content is not read: an array, an object, or a number that is no small integer."""
 
     OPAQUE = auto()
 
 
-Value = str | bool | Kind | None
-MEANING: dict[bytes, Value] = {b"true": True, b"false": False, b"null": None}
+Value = str | bool | int | Kind | None
+_MEANING: dict[bytes, Value] = {b"true": True, b"false": False, b"null": None, b"-0": 0}
+# Integers from 0 to below this are read.
+_SMALL, _DIGITS = 10**9, 9
 
 
 class Wanted:
@@ -51,7 +53,16 @@ class Wanted:
         return {name: _known(document[name]) for name in self.names if name in document}
 
 
+def meaning(word: bytes) -> Value:
+    """Return what a number or a literal stands for."""
+    if word.isdigit() and len(word) <= _DIGITS:
+        return int(word)
+    return _MEANING.get(word, Kind.OPAQUE)
+
+
 def _known(value: object) -> Value:
     if isinstance(value, str):
         return value[:LONGEST_TEXT]
-    return value if value is None or isinstance(value, bool) else Kind.OPAQUE
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and 0 <= value < _SMALL):
+        return value
+    return Kind.OPAQUE

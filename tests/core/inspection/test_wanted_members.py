@@ -13,7 +13,9 @@ WANTED = Wanted("model", "background")
     [
         (b'{"model":"m","background":true,"other":1}', {"model": "m", "background": True}),
         (b'\xef\xbb\xbf {"model":null}', {"model": None}),
-        (b'{"model":1,"background":[]}', {"model": Kind.OPAQUE, "background": Kind.OPAQUE}),
+        (b'{"model":1,"background":[]}', {"model": 1, "background": Kind.OPAQUE}),
+        (b'{"model":1.0,"background":-1}', {"model": Kind.OPAQUE, "background": Kind.OPAQUE}),
+        (b'{"model":999999999,"background":1000000000}', {"model": 999999999, "background": Kind.OPAQUE}),
         (b'{"model":"a","model":"b"}', {"model": "b"}),
         (b'{"a":{"model":"m"}}', {}),
         (b'{"mod\\u0065l":"m"}', {"model": "m"}),
