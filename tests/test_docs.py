@@ -30,7 +30,17 @@ PAGES = [
     *sorted((ROOT / "bench").glob("*.md")),
 ]
 PROTECTION_PAGES = [ROOT / "docs" / "breaker.md", *sorted((ROOT / "docs" / "protections").glob("*.md"))]
-PROTECTIVE = {*PROTECTIONS.values(), "queue_full", "queue_timeout", "queue_deadline", "line_full", "cannot_hold"}
+PROTECTIVE = {
+    *PROTECTIONS.values(),
+    "queue_full",
+    "queue_timeout",
+    "queue_deadline",
+    "line_full",
+    "cannot_hold",
+} | {
+    "token_limit",
+    "budget_exhausted",
+}
 # Metrics that tell of the traffic, not of a protection.
 OF_TRAFFIC = {
     "aibridge_requests_total",

@@ -40,6 +40,7 @@ LIBRARIES = {
 # The wings, lowest first: what each may import of the package besides itself.
 _CORE = {
     "core.terms",
+    "core.budgets",
     "core.caller",
     "core.adaptive",
     "core.quota",
@@ -59,6 +60,7 @@ WINGS: dict[str, set[str]] = {
     "net": {"errors"},
     "core.terms": set(),
     "core.caller": {"core.terms"},
+    "core.budgets": {"core.terms"},
     "core.quota": set(),
     "core.quota_headers": {"core.quota"},
     "core.adaptive": {"core.quota"},

@@ -14,9 +14,10 @@ from aibridge_trio.bridge.announcements import startup_message, summary
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
+from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Address, Bind, Settings, UnixSocket
 from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged
-from aibridge_trio.gateway import stored_references
+from aibridge_trio.gateway import spending, stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.backend_setup import configured
@@ -101,8 +102,13 @@ class Bridge:
         )
         # One caller may use half: at least one body of --max-body fits.
         self.body_buffer = BodyBuffer(
-            max(settings.max_buffered, 2 * settings.max_body), "model", *stored_references.WANTED
+            max(settings.max_buffered, 2 * settings.max_body),
+            "model",
+            *stored_references.WANTED,
+            *spending.WANTED,
         )
+        known = settings.known_callers
+        self.spending = spending.Spending(known, effective(settings), clock, _WALL_CLOCK)
         gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.counters, self.status, self.log, admin):
             self._event_bus.subscribe(listener.handlers)
@@ -137,6 +143,7 @@ class Bridge:
             router=self.router,
             body_buffer=self.body_buffer,
             references=stored_references.StoredReferences(allowed=settings.stored_references),
+            spending=self.spending,
             max_body=settings.max_body,
             hold_keepalive=settings.hold_keepalive if settings.adaptive else 0.0,
             clock=trio.current_time,

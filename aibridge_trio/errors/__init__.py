@@ -15,6 +15,7 @@ Terms
 Files, in reading order
     base: the classes of this tree, and a reject's headers.
     rejects: every reject, with its reason, status and text.
+    usage_rejects: those of limits on tokens, and of budgets.
 """
 
 from aibridge_trio.errors.base import (
@@ -28,7 +29,6 @@ from aibridge_trio.errors.base import (
     UsageError,
 )
 from aibridge_trio.errors.rejects import (
-    REASONS,
     AtCapacity,
     BadRequest,
     BodyTooLarge,
@@ -56,6 +56,9 @@ from aibridge_trio.errors.rejects import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from aibridge_trio.errors.usage_rejects import BudgetExhausted, TokenLimited
+
+REASONS: tuple[str, ...] = tuple(kind.reason for kind in Reject.__subclasses__())
 
 __all__ = [
     "MAX_JITTER",
@@ -65,6 +68,7 @@ __all__ = [
     "BadRequest",
     "BodyTooLarge",
     "BridgeError",
+    "BudgetExhausted",
     "BufferFull",
     "CallerAtCapacity",
     "CannotHold",
@@ -88,6 +92,7 @@ __all__ = [
     "Reject",
     "ShuttingDown",
     "StoredReference",
+    "TokenLimited",
     "UpgradeRefused",
     "UpstreamFault",
     "UpstreamTimeout",

@@ -76,13 +76,15 @@ class RateLimited(Reject):
     """The caller has used up its rate; `wait` is the number of seconds until this request would be admitted.
 
     `spread` seconds replace the jitter: the waits of a caller's rejected requests differ already, and jitter in
-    proportion to a long wait would bring some of them together again. None keeps the jitter.
+    proportion to a long wait would bring some of them together again. None keeps the jitter. With a `provider` it
+    is the limit of that one, which all callers share.
     """
 
     reason, status = "rate_limit", 429
 
-    def __init__(self, wait: float, spread: float | None = None) -> None:
-        super().__init__("You've been rate limited. Please try again later.", wait=wait)
+    def __init__(self, wait: float, spread: float | None = None, provider: str = "") -> None:
+        whose = f"AI Bridge's requests to {provider} have" if provider else "You've"
+        super().__init__(f"{whose} been rate limited. Please try again later.", wait=wait)
         self.spread = spread
 
     def _retry_after(self, wait: float, jitter: float) -> float:
@@ -291,6 +293,3 @@ class InternalError(Reject):
 
     def __init__(self) -> None:
         super().__init__("AI Bridge failed to handle this request; its log has the details.")
-
-
-REASONS: tuple[str, ...] = tuple(kind.reason for kind in Reject.__subclasses__())

@@ -20,6 +20,7 @@ admission.py           slot, rate, shares and queue: `core.limits` on Trio
 caller_identity.py     credential or address → caller
 routing.py             path → target; backend_setup.py builds the backends from the settings
 buffering.py           bodies that are read before they are sent; stored_references.py checks them
+spending.py            limits on tokens, budgets: what a request is charged with
 central_key.py         the headers that go to a provider beside a central key
 provider_circuits.py   a provider's circuits and resting keys; circuit.py is one circuit
 adaptive_line.py       a provider's line; holding.py is one request in it, replay.py its body

@@ -61,13 +61,14 @@ class BufferedBody(AsyncIterator[bytes]):
     """A body in memory, to be iterated over once; leaving the context releases its memory.
 
     `found` has the wanted members. `fault` is why some may have been missed. `encoded`: the body has a content
-    coding that is not decoded here.
+    coding that is not decoded here. `size` is its length in bytes, decoded.
     """
 
     def __init__(self, memory: BufferMemory, owner: Hashable) -> None:
         self.found: dict[str, Value] = {}
         self.fault: str | None = None
         self.encoded = False
+        self.size = 0
         self._memory = memory
         self._owner = owner
         self._pieces: deque[bytes] = deque()
@@ -180,6 +181,7 @@ class BodyBuffer:
         buffered.flush()
         await inspection.end(b"" if inspection.begun else buffered.joined())
         buffered.found, buffered.fault, buffered.encoded = inspection.found, inspection.fault, inspection.encoded
+        buffered.size = max(length, inspection.size)
 
 
 class Inspection:
@@ -195,7 +197,12 @@ class Inspection:
         codings = [coding for coding in codings if coding not in {b"", b"identity"}]
         self._decompressor = decompressor(codings[0]) if len(codings) == 1 else None
         self.encoded = bool(codings) and not self._decompressor
-        self._left = max_body  # bytes after decompression
+        self._most = self._left = max_body  # bytes after decompression
+
+    @property
+    def size(self) -> int:
+        """How many bytes were read so far, after decompression."""
+        return self._most - self._left
 
     async def feed(self, piece: bytes) -> None:
         """Read the next piece; other tasks run between steps."""

@@ -31,6 +31,7 @@ from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Ping, Router, Target
 from aibridge_trio.gateway.shadow_holding import ShadowRequest
+from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
@@ -51,6 +52,7 @@ class Gateway:
         router: Router,
         body_buffer: BodyBuffer,
         references: StoredReferences,
+        spending: Spending,
         max_body: int,
         hold_keepalive: float,
         clock: Callable[[], float],
@@ -63,6 +65,7 @@ class Gateway:
         self._router = router
         self._body_buffer = body_buffer
         self._references = references
+        self._spending = spending
         self._max_body = max_body
         self._hold_keepalive = hold_keepalive
         self._clock = clock
@@ -109,18 +112,21 @@ class Gateway:
         circuits = backend.circuits
         record.started(caller)
         central = target.uses_central_key(caller) and self._references.applies_to(route)
-        if central or (circuits.by_model and route.intercepted):  # these need the body
+        metered = self._spending.needs_body(caller, target)
+        if central or metered or (circuits.by_model and route.intercepted):  # these need the body
             target.precheck(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._body_buffer.read(outgoing, caller) as buffered:  # 413, 400, 503 buffer_full
                 model = buffered.model if circuits.by_model and route.intercepted else None  # 400
                 if central:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
-                await self._send(
-                    request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
-                )
+                with self._spending.charge(caller, target, record, reply, buffered):  # 429 token_limit, 403
+                    await self._send(
+                        request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
+                    )
             return
-        await self._send(request, reply, record, lease, target, caller=caller)
+        with self._spending.charge(caller, target, record, reply):  # 429 rate_limit
+            await self._send(request, reply, record, lease, target, caller=caller)
 
     async def _send(
         self,

@@ -19,6 +19,7 @@ from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
 from aibridge_trio.errors import AtCapacity, CannotHold, HoldTimeout, LineFull, ShuttingDown, UpstreamFault
 from aibridge_trio.events import HoldOutcome, PushbackCause
 from aibridge_trio.gateway import first_content
@@ -34,13 +35,10 @@ from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
-# Bytes of a body for each of its tokens, about: text, and the JSON around it.
-_BYTES_PER_TOKEN = 4.0
-
 
 def estimated_tokens(outgoing: Outgoing) -> float:
     """Return about how many tokens a request has, 0 if its length is not known."""
-    return (outgoing.length or 0) / _BYTES_PER_TOKEN
+    return (outgoing.length or 0) / BYTES_PER_TOKEN
 
 
 class PushedBack(Exception):

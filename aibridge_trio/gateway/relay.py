@@ -76,7 +76,7 @@ async def relay(
         raise
     finally:
         attempt.report(inspector.cut())
-        record.usage = inspector.usage
+        record.usage, record.output = inspector.usage, inspector.output
     return last
 
 

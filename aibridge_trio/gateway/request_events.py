@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
@@ -27,6 +28,9 @@ from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 
+if TYPE_CHECKING:
+    from aibridge_trio.gateway.spending import Bill
+
 # Characters of a User-Agent that are kept: clients put product and version first.
 _USER_AGENT_SHOWN = 64
 _METHOD_SHOWN = 16
@@ -45,7 +49,7 @@ class Record:
         self._publish = publish
         self.began = clock()
         self._started = False
-        self._connected = False
+        self.reached_upstream = False
         self._queue_seconds = 0.0
         self._held_seconds = 0.0
         self._sent_again = 0
@@ -61,6 +65,9 @@ class Record:
         self.provider = "none"
         self.route = "other"
         self.usage = Usage()
+        self.output = 0  # tokens of the answer, estimated where they are not reported
+        self.provider_status: int | None = None  # of its latest answer
+        self.bill: Bill | None = None  # what it is charged with, while it is
         self.attempt: Attempt | None = None
         self.reject: str | None = None
         self.scope: str | None = None
@@ -89,6 +96,7 @@ class Record:
         A request that is sent again begins anew.
         """
         self._upstream_ended = self._body_wait_upstream = self._first_byte = self._cause = None
+        self.provider_status = None
         self._upstream_began = now = self._clock()
         self._body_wait_before = self._request.body.waited(now)
 
@@ -99,11 +107,12 @@ class Record:
 
     def connected(self) -> None:
         """Note that there is a connection to the provider."""
-        self._connected = True
+        self.reached_upstream = True
 
     def answered(self, status: int) -> None:
         """Publish the status of the provider's answer."""
         now = self._clock()
+        self.provider_status = status
         self._body_wait_upstream = self._request.body.waited(now) - self._body_wait_before
         self._publish(Answered(self.provider, status))
 
@@ -162,7 +171,7 @@ class Record:
                 caller=self.caller,
                 user_agent=_shown(self._request.header(b"user-agent") or b"", _USER_AGENT_SHOWN),
                 started=self._started,
-                reached_upstream=self._connected,
+                reached_upstream=self.reached_upstream,
                 usage=self.usage,
                 scope=self.scope,
                 would_reject=self._would_reject,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aibridge_trio import errors
 from aibridge_trio.errors import Reject
+from aibridge_trio.errors.usage_rejects import Whose
 from aibridge_trio.providers import Dialect, dialects
 
 
@@ -29,6 +30,13 @@ class Case:
 UNAVAILABLE = "service_unavailable_error"
 INVALID = "invalid_request_error"
 SERVER = "server_error"
+
+WHOSE: list[tuple[Whose, float, str]] = [
+    ("caller", 60.0, "You have used the tokens that you may use in a minute."),
+    ("class", 3600.0, "The callers of your class have used the tokens that they may use in an hour."),
+    ("provider", 1.0, "AI Bridge has used the tokens that it may use in a second at azure."),
+    ("budget", 7.5, "What is left of your token budget is reserved by your running requests."),
+]
 
 CASES = [
     Case(
@@ -292,6 +300,36 @@ CASES = [
         None,
         SERVER,
         "api_error",
+    ),
+    *(
+        Case(
+            errors.TokenLimited(whose, 2.5, span, "azure"),
+            "token_limit",
+            429,
+            f"{text} Please try again later.",
+            2.5,
+            "rate_limit_error",
+            "rate_limit_error",
+        )
+        for whose, span, text in WHOSE
+    ),
+    Case(
+        errors.RateLimited(2.5, 0.0, "azure"),
+        "rate_limit",
+        429,
+        "AI Bridge's requests to azure have been rate limited. Please try again later.",
+        2.5,
+        "rate_limit_error",
+        "rate_limit_error",
+    ),
+    Case(
+        errors.BudgetExhausted(1000, "day", "2026-12-01"),
+        "budget_exhausted",
+        403,
+        "You have spent your budget of 1000 tokens for this day. The next one begins on 2026-12-01 at 00:00 UTC.",
+        None,
+        INVALID,
+        "permission_error",
     ),
 ]
 each = pytest.mark.parametrize("case", CASES, ids=[f"{n}-{case.reason}" for n, case in enumerate(CASES)])

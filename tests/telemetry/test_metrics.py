@@ -105,6 +105,8 @@ REASONS = [
     "upstream_timeout",
     "shutting_down",
     "internal_error",
+    "token_limit",
+    "budget_exhausted",
 ]
 WOULD = [
     "capacity",

@@ -7,6 +7,7 @@ import re
 from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.breaker.verdict import Evidence
+from aibridge_trio.core.inspection.output_estimate import OutputEstimate
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.http import sse
 
@@ -35,6 +36,8 @@ class ResponseInspector:
         self._parser = sse.Parser() if self._streamed else None
         self._body = bytearray()
         self._content_seen = False
+        self._estimate = OutputEstimate()
+        self._ended = False
         self.finished = False
 
     def head(self) -> Evidence | None:
@@ -43,6 +46,8 @@ class ResponseInspector:
 
     def feed(self, piece: bytes) -> list[Evidence]:
         """Read one piece of the body; return its evidence, in order."""
+        if not self._readable or self._parser is None:
+            self._estimate.add_bytes(len(piece))
         if not self._readable:
             return []
         if self._parser is None:
@@ -54,6 +59,7 @@ class ResponseInspector:
 
     def end(self) -> Evidence | None:
         """Judge a complete answer; a stream without content is neutral."""
+        self._ended = True
         if not self._readable:
             return None
         if self._parser:
@@ -68,11 +74,22 @@ class ResponseInspector:
         """Judge an answer that was not read to its end: an overload status is a failure, whatever follows."""
         return verdict.of_status(self._status) if self._status in OVERLOAD_STATUSES else None
 
+    @property
+    def output(self) -> int:
+        """The tokens of the answer so far: as reported, if it came to its end; else at least as estimated."""
+        if self._status >= verdict.ERRORS_FROM:
+            return 0
+        if any(self.usage) and (self._ended or self.finished):
+            return self.usage.output
+        return max(self.usage.output, self._estimate.tokens)
+
     def _inspect(self, event: sse.Event) -> Evidence | None:
         # After the first content only errors and usage matter; other events are not parsed.
         if event.data == _DONE:
             self.finished = True
             return None
+        if self._content_seen:
+            self._estimate.add_event(len(event.data))
         if self._content_seen and not _may_matter(event):
             return None
         document = verdict.parse(event.data)
@@ -83,6 +100,7 @@ class ResponseInspector:
             if self._content_seen:
                 return None
             self._content_seen = True
+            self._estimate.add_event(len(event.data))
         return evidence
 
 

@@ -24,6 +24,11 @@ class Usage(NamedTuple):
     cache_read: int = 0
     cache_write: int = 0
 
+    @property
+    def prompt(self) -> int:
+        """The tokens that were sent: those that a cache had, too, because quotas and prices know them all."""
+        return self.input + self.cache_read + self.cache_write
+
     def updated(self, document: Mapping[str, Any]) -> Usage:
         """Return the counts after one event or one unary answer: later reports replace earlier ones.
 

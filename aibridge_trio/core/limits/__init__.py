@@ -26,6 +26,7 @@ rate.py          the rate limit: an exact sliding log per caller, and turns for 
 rate_waiters.py  which queued requests the rate admits, and when the next one is due
 usage_window.py  what is used in any span of seconds: limits of tokens, and of requests to a provider
 usage_windows.py the same for many callers
+usage_limits.py  the limits of a provider, or of one of its keys
 fair_queue.py    the queue: turns go round by caller
 release_rate.py  the estimate of when slots are released
 waits.py         what is expected of waits: which are refused at once, and when to come back

@@ -33,7 +33,7 @@ def test_idle_windows_are_forgotten() -> None:
 
 
 def test_a_hundred_thousand_callers() -> None:
-    """Each with a few requests in the last minute: bounded memory, and the longest unused one makes room."""
+    """Each with a few requests in the last minute: bounded memory; the longest unused one is forgotten."""
     windows = UsageWindows()
     tracemalloc.start()
     for number in range(100_100):

@@ -1,0 +1,185 @@
+"""What known callers have spent of their budgets: tokens by the calendar, UTC. Pure: `wall` is the Unix time.
+
+1. A period is a calendar day, an ISO week (from Monday) or a calendar month. With its end all is unspent again.
+2. What a request has used is spent in the period in which it ended. A running request counts with its estimate
+   until then: so a caller can spend at most one request more than its budget, and not one for each of many that
+   run at once.
+3. The clock may be set. A period does not begin twice: if the clock goes back by less than a day, the later
+   period goes on. If it goes back further, what was spent in the later one counts as spent in the earlier one. So
+   going back neither gives a budget anew, nor spends anything twice.
+4. All three periods are counted, so that a budget's period may be changed at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_args
+
+from aibridge_trio.core.terms import Period, TokenBudget
+
+PERIODS: tuple[Period, ...] = get_args(Period)
+_DAY = 86_400
+# Days from a Monday to 1970-01-01, a Thursday.
+_THURSDAY = 3
+# The clock is set by less when it is corrected (seconds).
+_CORRECTION = _DAY
+# Callers that are remembered; those that are configured are far fewer.
+_MAX_CALLERS = 100_000
+
+
+class Spent(NamedTuple):
+    """One caller's budget now: `tokens` for a period, spent and reserved by running requests; the period's end."""
+
+    budget: TokenBudget
+    spent: int
+    running: int
+    ends_at: int
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the budget is spent."""
+        return self.spent >= self.budget.tokens
+
+    @property
+    def reserved(self) -> bool:
+        """Whether the running requests may use what is left of it."""
+        return self.spent + self.running >= self.budget.tokens
+
+
+class _Account:
+    """What one caller has spent in the present periods, each with its number."""
+
+    __slots__ = ("numbers", "running", "spent")
+
+    def __init__(self) -> None:
+        self.numbers: dict[Period, int] = {}
+        self.spent: dict[Period, int] = dict.fromkeys(PERIODS, 0)
+        self.running = 0
+
+    def advance(self, wall: float) -> None:
+        """Begin the periods that have begun."""
+        for per in PERIODS:
+            present = period_number(per, wall)
+            counted = self.numbers.setdefault(per, present)
+            if present > counted:
+                self.numbers[per], self.spent[per] = present, 0
+            elif present < counted and wall < period_start(per, counted) - _CORRECTION:
+                self.numbers[per] = present
+
+
+class Budgets:
+    """What each caller has spent, by its name."""
+
+    def __init__(self, max_callers: int = _MAX_CALLERS) -> None:
+        self._max_callers = max_callers
+        self._accounts: dict[str, _Account] = {}
+
+    def state(self, name: str, budget: TokenBudget, wall: float) -> Spent:
+        """Return what a caller has spent of a budget."""
+        account = self._account(name, wall)
+        ends_at = period_start(budget.per, account.numbers[budget.per] + 1)
+        return Spent(budget, account.spent[budget.per], account.running, ends_at)
+
+    def reserve(self, name: str, estimate: int, wall: float) -> None:
+        """Count a running request."""
+        self._account(name, wall).running += estimate
+
+    def settle(self, name: str, estimate: int, used: int, wall: float) -> None:
+        """End a running request of which so much was reserved: it has used so much."""
+        account = self._account(name, wall)
+        account.running -= estimate
+        for per in PERIODS:
+            account.spent[per] += used
+
+    def snapshot(self, wall: float) -> dict[str, dict[str, list[int]]]:
+        """Return what must survive a restart: by caller and period, its number and what was spent."""
+        found: dict[str, dict[str, list[int]]] = {}
+        for name, account in self._accounts.items():
+            account.advance(wall)
+            if any(account.spent.values()):
+                found[name] = {per: [account.numbers[per], account.spent[per]] for per in PERIODS}
+        return found
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a snapshot, in place of what was counted; raises ValueError for anything else."""
+        accounts: dict[str, _Account] = {}
+        for name, periods in saved.items():
+            account = accounts[name] = _Account()
+            for per in PERIODS:
+                number, spent = _counted(periods, per)
+                account.numbers[per], account.spent[per] = number, spent
+        self._accounts |= accounts
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def __repr__(self) -> str:
+        return f"<Budgets of {len(self)} callers>"
+
+    def _account(self, name: str, wall: float) -> _Account:
+        account = self._accounts.get(name)
+        if account is None:
+            if len(self._accounts) >= self._max_callers:
+                del self._accounts[next(iter(self._accounts))]
+            account = self._accounts[name] = _Account()
+        account.advance(wall)
+        return account
+
+
+def period_number(per: Period, wall: float) -> int:
+    """Return the number of the period that a time is in; each is one higher than the one before."""
+    day = int(wall // _DAY)
+    match per:
+        case "day":
+            return day
+        case "week":
+            return (day + _THURSDAY) // 7
+        case "month":
+            return _month_of(day)
+
+
+def period_start(per: Period, number: int) -> int:
+    """Return when a period begins (Unix time)."""
+    match per:
+        case "day":
+            return number * _DAY
+        case "week":
+            return (number * 7 - _THURSDAY) * _DAY
+        case "month":
+            return _first_day(number) * _DAY
+
+
+def date_of(wall: float) -> str:
+    """Return the date of a time, UTC: `2027-03-31`."""
+    day = int(wall // _DAY)
+    month = _month_of(day)
+    return f"{month // 12:04}-{month % 12 + 1:02}-{day - _first_day(month) + 1:02}"
+
+
+def _first_day(month: int) -> int:
+    """Return the days from 1970-01-01 to the first of a month; months are counted from January of the year 0.
+
+    https://howardhinnant.github.io/date_algorithms.html#days_from_civil
+    """
+    year, of_year = divmod(month - 2, 12)  # years that begin in March end with the leap day
+    era, of_era = divmod(year, 400)
+    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + (153 * of_year + 2) // 5 - 719_468
+
+
+def _month_of(day: int) -> int:
+    month = 12 * 1970 + int(day / 30.436875)
+    while _first_day(month) > day:
+        month -= 1
+    while _first_day(month + 1) <= day:
+        month += 1
+    return month
+
+
+def _counted(periods: Any, per: Period) -> tuple[int, int]:
+    found = periods.get(per) if isinstance(periods, dict) else None
+    if not isinstance(found, list) or len(found) != 2 or not all(type(each) is int for each in found):  # noqa: PLR2004 - a pair
+        raise ValueError(f"no number and tokens of a {per}")
+    number, spent = found
+    if spent < 0:
+        raise ValueError(f"negative tokens of a {per}")
+    return number, spent

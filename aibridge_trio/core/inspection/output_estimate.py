@@ -1,0 +1,43 @@
+"""About how many tokens an answer has so far: for answers that end before they report it, or that never do."""
+
+from __future__ import annotations
+
+# Bytes for each token, about: of text, and of the JSON around it.
+BYTES_PER_TOKEN = 4
+# An event with a piece of content has at least so many bytes; shorter ones, like pings, have none.
+_SHORTEST = 64
+
+
+class OutputEstimate:
+    """Counts the events of a stream, from its first content on, or the bytes of another answer.
+
+    An event has at least one token. The size of the shortest one is taken for the JSON around the text; of the
+    text four bytes are a token.
+    """
+
+    __slots__ = ("_bytes", "_events", "_frame")
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._events = 0
+        self._frame = 0
+
+    def add_event(self, size: int) -> None:
+        """Count an event of `size` bytes of data."""
+        if size >= _SHORTEST:
+            self._events += 1
+            self._bytes += size
+            if size < self._frame or not self._frame:
+                self._frame = size
+
+    def add_bytes(self, size: int) -> None:
+        """Count bytes of an answer that is not read as events."""
+        self._bytes += size
+
+    @property
+    def tokens(self) -> int:
+        """The tokens so far."""
+        return max(self._events, (self._bytes - self._events * self._frame) // BYTES_PER_TOKEN)
+
+    def __repr__(self) -> str:
+        return f"<OutputEstimate {self.tokens}>"

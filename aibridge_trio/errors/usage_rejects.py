@@ -1,0 +1,48 @@
+"""The rejects of limits on tokens, and of budgets."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aibridge_trio.errors.base import Reject
+
+# The kinds of limits.
+Whose = Literal["caller", "class", "provider", "budget"]
+_TEXTS: dict[Whose, str] = {
+    "caller": "You have used the tokens that you may use in {span}.",
+    "class": "The callers of your class have used the tokens that they may use in {span}.",
+    "provider": "AI Bridge has used the tokens that it may use in {span} at {provider}.",
+    "budget": "What is left of your token budget is reserved by your running requests.",
+}
+
+
+class TokenLimited(Reject):
+    """A limit on tokens is used up; `whose` says which one.
+
+    `wait` is the number of seconds until this request's turn. It gets no jitter: turns differ already. `span` is
+    that of the limit, in seconds.
+    """
+
+    reason, status = "token_limit", 429
+
+    def __init__(self, whose: Whose, wait: float, span: float = 60.0, provider: str = "") -> None:
+        text = _TEXTS[whose].format(span=_shown(span), provider=provider)
+        super().__init__(f"{text} Please try again later.", wait=wait)
+        self.whose = whose
+
+    def _retry_after(self, wait: float, jitter: float) -> float:  # noqa: ARG002 - see Reject
+        return wait
+
+
+class BudgetExhausted(Reject):
+    """The caller has spent its token budget; it has another one from the date `until` on, UTC."""
+
+    reason, status = "budget_exhausted", 403
+
+    def __init__(self, tokens: int, per: str, until: str) -> None:
+        text = f"You have spent your budget of {tokens} tokens for this {per}."
+        super().__init__(f"{text} The next one begins on {until} at 00:00 UTC.")
+
+
+def _shown(span: float) -> str:
+    return {1.0: "a second", 60.0: "a minute", 3600.0: "an hour"}.get(span, f"{span:g} s")

@@ -1,0 +1,269 @@
+"""Limits on tokens, budgets, and limits on requests to a provider: what a request is charged with, and settles.
+
+A request is charged with an estimate once its body is read: a token for each four bytes of it, and the greatest
+output that it permits, or the usual one of its provider. However the request ends, the estimate is then replaced by
+what the provider reports, or by what was seen of the answer. What never went up, or was refused, costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from aibridge_trio.config.known_callers import KnownCallers
+from aibridge_trio.config.provider_tables import ProviderTable
+from aibridge_trio.core.breaker.verdict import ERRORS_FROM
+from aibridge_trio.core.budgets import Budgets, Spent, date_of
+from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
+from aibridge_trio.core.limits.usage_limits import UsageLimits, with_rate
+from aibridge_trio.core.limits.usage_window import Charge, UsageWindow, Use
+from aibridge_trio.core.limits.usage_windows import UsageWindows
+from aibridge_trio.errors import BudgetExhausted, RateLimited, Reject, TokenLimited, UpstreamFault
+from aibridge_trio.gateway.buffering import BufferedBody
+from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.gateway.routing import Target
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.message import Reply
+
+# The members of a body that bound its output, and how many answers it asks for.
+_MAXIMA = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_CHOICES, _MOST_CHOICES = "n", 128
+WANTED = (*_MAXIMA, _CHOICES)
+# The usual output of a provider before its first answer (tokens), and how fast it follows.
+_USUAL, _FOLLOW = 1000.0, 1 / 16
+# When a request comes back whose budget is reserved by others (seconds): each may end at any moment.
+_BUDGET_WAIT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """A limit on tokens that applies to a request: its window, and whose it is."""
+
+    window: UsageWindow
+    refused: Callable[[float, float], Reject]  # by its wait and its span
+
+
+class Bill:
+    """What one request is charged with; leaving the context settles it, or gives it back.
+
+    `estimate` is its tokens, 0 if it is not metered: a route whose answers are not read.
+    """
+
+    def __init__(self, spending: Spending, record: Record, caller: Caller, prompt: int, output: int) -> None:
+        self.estimate = prompt + output
+        self._spending = spending
+        self._record = record
+        self._caller = caller
+        self._prompt = prompt
+        self._charges: list[Charge] = []
+        self._of_key: list[Charge] = []
+
+    def add(self, charges: Iterable[Charge]) -> None:
+        """Charge the request with these, too."""
+        self._charges += charges
+
+    def use_key(self, limits: UsageLimits | None) -> None:
+        """Charge the limits of the provider's key that the request is sent with, in place of another key's."""
+        now = self._spending.clock()
+        for charge in self._of_key:
+            charge.refund(now)
+        self._of_key = limits.charge(self.estimate, now) if limits else []
+
+    def __enter__(self) -> Self:
+        self._record.bill = self
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._record.bill = None  # it refers to the record: leave no reference cycle
+        used = self._used(error)
+        now = self._spending.clock()
+        for charge in (*self._charges, *self._of_key):
+            if used is None:
+                charge.refund(now)
+            else:
+                charge.settle(used, now)
+        if self.estimate:
+            self._spending.settled(self._caller, self._record, self.estimate, used or 0)
+
+    def _used(self, error: BaseException | None) -> int | None:
+        """Return the tokens of a request that has ended, None if there are none to speak of."""
+        record, usage = self._record, self._record.usage
+        output = max(usage.output, record.output)
+        if usage.prompt or usage.output:
+            return (usage.prompt or self._prompt) + output
+        if not record.reached_upstream or isinstance(error, Reject):
+            return None
+        if isinstance(error, UpstreamFault) and (error.phase == "connect" or _broke_early(error)):
+            return None
+        if record.provider_status is not None and record.provider_status >= ERRORS_FROM:
+            return None
+        return self._prompt + output
+
+
+class Spending:
+    """All limits on tokens and budgets, and those on requests to a provider. Times are in seconds."""
+
+    def __init__(
+        self,
+        known: KnownCallers,
+        providers: Iterable[ProviderTable],
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self.clock = clock
+        self.wall_clock = wall_clock
+        self.budgets = Budgets()
+        self.classes: dict[str, UsageWindow] = {}
+        self.providers: dict[str, UsageLimits] = {}
+        self.callers = UsageWindows()
+        self._keys_metered: frozenset[str] = frozenset()
+        self._usual: dict[str, float] = {}
+        self.apply(known, providers)
+
+    def apply(self, known: KnownCallers, providers: Iterable[ProviderTable]) -> None:
+        """Replace the limits of classes and providers; what is counted stays. Callers bring their own."""
+        providers = tuple(providers)
+        rates = {name: totals.token_rate for name, totals in known.totals.items()}
+        windows = {name: with_rate(self.classes.get(name), rate) for name, rate in rates.items()}
+        self.classes = {name: window for name, window in windows.items() if window}
+        limits: dict[str, UsageLimits] = {}
+        for table in providers:
+            if table.rate or table.token_rate:
+                limits[table.name] = self.providers.get(table.name) or UsageLimits()
+                limits[table.name].apply(table.rate, table.token_rate)
+        self.providers = limits
+        self._keys_metered = frozenset(
+            table.name for table in providers if any(key.rate or key.token_rate for key in table.keys)
+        )
+
+    def needs_body(self, caller: Caller, target: Target) -> bool:
+        """Return whether the tokens of a request must be estimated, for which its body is read first."""
+        return target.route.intercepted and self._applies(caller, target.name)
+
+    def charge(
+        self, caller: Caller, target: Target, record: Record, reply: Reply, body: BufferedBody | None = None
+    ) -> AbstractContextManager[object]:
+        """Charge a request whose body has been read, if it needs to be; use the result as a context.
+
+        Raises BudgetExhausted, TokenLimited, and RateLimited for the provider's limit of requests.
+        """
+        if not self._applies(caller, target.name):
+            return nullcontext()
+        prompt = output = 0
+        if body and target.route.intercepted:
+            prompt, output = math.ceil(body.size / BYTES_PER_TOKEN), self._output(target.name, body.found)
+        bill = Bill(self, record, caller, prompt, output)
+        now = self.clock()
+        limits = self.providers.get(target.name)
+        if bill.estimate:
+            self._check_budget(caller)
+        limited = [*self._limited(caller, target.name, limits, now)] if bill.estimate else []
+        self._check(limited, limits, target.name, bill.estimate, now)
+        bill.add(each.window.charge(bill.estimate) for each in limited)
+        if limits and limits.requests:
+            bill.add([limits.requests.count(now)])
+        if bill.estimate:
+            self._reserve(caller, bill.estimate, reply, now)
+        return bill
+
+    def settled(self, caller: Caller, record: Record, estimate: int, used: int) -> None:
+        """Note the end of a request: what it used of its caller's budget, and how long its answer was."""
+        if caller.terms and caller.terms.budget:
+            self.budgets.settle(caller.name, estimate, used, self.wall_clock())
+        if record.output:
+            usual = self._usual.get(record.provider, _USUAL)
+            self._usual[record.provider] = usual + (record.output - usual) * _FOLLOW
+
+    def _applies(self, caller: Caller, provider: str) -> bool:
+        terms = caller.terms
+        if provider in self.providers or provider in self._keys_metered or caller.class_name in self.classes:
+            return True
+        return terms is not None and (terms.token_rate is not None or terms.budget is not None)
+
+    def _output(self, provider: str, found: Mapping[str, Any]) -> int:
+        """Return the tokens that an answer may have: as many as its request permits, else the usual number."""
+        permitted = [value for name in _MAXIMA if type(value := found.get(name)) is int]
+        choices = found.get(_CHOICES)
+        each = max(permitted) if permitted else round(self._usual.get(provider, _USUAL))
+        return each * (min(max(choices, 1), _MOST_CHOICES) if type(choices) is int else 1)
+
+    def _limited(self, caller: Caller, provider: str, limits: UsageLimits | None, now: float) -> Iterator[Limited]:
+        """Yield the limits on tokens that apply."""
+        if caller.terms and (rate := caller.terms.token_rate):
+            window = self.callers.of(_key(caller), rate, now)
+            yield Limited(window, lambda wait, span: TokenLimited("caller", wait, span))
+        if of_class := self.classes.get(caller.class_name):
+            yield Limited(of_class, lambda wait, span: TokenLimited("class", wait, span))
+        if limits and limits.tokens:
+            yield Limited(limits.tokens, lambda wait, span: TokenLimited("provider", wait, span, provider))
+
+    def _check(
+        self, limited: list[Limited], limits: UsageLimits | None, provider: str, estimate: int, now: float
+    ) -> None:
+        """Raise the reject of a request that a limit refuses: of several the one with the longest wait."""
+        waits = [(each.window.wait(estimate, now), each) for each in limited]
+        longest, refusing = max(waits, key=lambda each: each[0], default=(0.0, None))
+        requests = limits.requests if limits else None
+        if requests and requests.wait(1, now) > longest:
+            raise RateLimited(requests.refuse(1, now), 0.0, provider)
+        if refusing and longest:
+            raise refusing.refused(refusing.window.refuse(estimate, now), refusing.window.rate.span)
+
+    def _check_budget(self, caller: Caller) -> None:
+        if not (caller.terms and (budget := caller.terms.budget)):
+            return
+        spent = self.budgets.state(caller.name, budget, self.wall_clock())
+        if spent.exhausted:
+            raise BudgetExhausted(budget.tokens, budget.per, date_of(spent.ends_at))
+        if spent.reserved:
+            raise TokenLimited("budget", _BUDGET_WAIT)
+
+    def _reserve(self, caller: Caller, estimate: int, reply: Reply, now: float) -> None:
+        if not caller.terms:
+            return
+        if caller.terms.budget:
+            self.budgets.reserve(caller.name, estimate, self.wall_clock())
+        if caller.terms.token_rate and (window := self.callers.find(_key(caller))):
+            reply.add_defaults(_headers(window.use(now)))
+
+    # What is shown
+
+    def use_of(self, caller: Caller) -> Use | None:
+        """Return what a caller's limit on tokens has counted, None without a limit."""
+        rate = caller.terms.token_rate if caller.terms else None
+        window = self.callers.find(_key(caller)) if rate else None
+        if window:
+            return window.use(self.clock())
+        return Use(rate.amount, 0, 0, 0.0) if rate else None
+
+    def budget_of(self, caller: Caller) -> Spent | None:
+        """Return what a caller has spent of its budget, None without one."""
+        budget = caller.terms.budget if caller.terms else None
+        return self.budgets.state(caller.name, budget, self.wall_clock()) if budget else None
+
+    def __repr__(self) -> str:
+        return f"<Spending {self.callers!r} classes={len(self.classes)} providers={len(self.providers)}>"
+
+
+def _key(caller: Caller) -> object:
+    return caller.name or caller.key
+
+
+def _broke_early(fault: UpstreamFault) -> bool:
+    """Return whether a provider was lost before its answer: one that is only late may have done the work."""
+    return fault.phase == "head" and not fault.timeout
+
+
+def _headers(use: Use) -> Headers:
+    return [
+        (b"x-ratelimit-limit-tokens", b"%d" % use.amount),
+        (b"x-ratelimit-remaining-tokens", b"%d" % use.remaining),
+        (b"x-ratelimit-reset-tokens", b"%ds" % max(1, math.ceil(use.reset))),
+    ]
