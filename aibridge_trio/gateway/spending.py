@@ -1,7 +1,7 @@
 """Limits on tokens, budgets, and limits on requests to a provider: what a request is charged with, and settles.
 
 A request is charged with an estimate once its body is read: a token for each four bytes of it, and the greatest
-output that it permits, or the usual one of its provider. However the request ends, the estimate is then replaced by
+output that it permits, or the usual one of its provider. However the request ends, the estimate is replaced by
 what the provider reports, or by what was seen of the answer. What never went up, or was refused, costs nothing.
 """
 
