@@ -73,7 +73,7 @@ class AdaptiveLine:
         return bool(self.limiter.governor.active or self.waiting)  # limiter.active, and cheaper
 
     def now(self, entry: Entry) -> float:
-        """Return the time; while it does not matter, when the entry came: that costs no clock."""
+        """Return the time, or when the entry came: while nothing is learned that will do, and no clock is read."""
         return self.clock() if self.limiter.learns else entry.came
 
     def quotas_left(self, headers: Headers) -> list[Left]:

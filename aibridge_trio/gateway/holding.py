@@ -199,14 +199,14 @@ class HeldRequest(LineEntry):
         """Take the first evidence of an answer that goes to the caller: nothing can be sent again any more."""
         if self.stage is not Stage.STARTING:
             return
-        line, now = self._line, self._line.now(self)
+        line, now = self._line, self._line.clock()
         if evidence.verdict is Verdict.SUCCESS:
             line.limiter.accepted(self, now)
             if self._body:
                 self._body.drop()
         elif evidence.overload:
             self.deadline = -math.inf
-            line.limiter.pushed_back(self, Pushback("overload", evidence.quota), line.clock())
+            line.limiter.pushed_back(self, Pushback("overload", evidence.quota), now)
         else:
             return
         if line.waiting:

@@ -84,7 +84,7 @@ async def test_a_pace_is_published_when_it_is_learned(autojump_clock: MockClock,
     [event] = told
     assert isinstance(event, LimitChanged)
     assert (event.source, event.target) == ("unlimited", "limited")
-    assert "paced at 0.1/s, quota, 429 at 1, " in event.because
+    assert event.because == "paced at 1/s, quota, 429 at 1, 1 s ago"
     await trio.sleep(600)
     answer(line)
     await trio.sleep(2)

@@ -42,6 +42,19 @@ async def test_before_a_pushback_there_is_no_limit(autojump_clock: MockClock, ne
     assert set(said.values()) == {0}
 
 
+async def test_an_answer_counts_when_it_begins(autojump_clock: MockClock, network: Network) -> None:
+    """Not when its request came: it was long ago that a thinking model was asked."""
+
+    async def thinks(request: Request, reply: Reply) -> None:
+        await trio.sleep(60)
+        await ok(request, reply)
+
+    await network.answer("anthropic", thinks)
+    async with network.bridge(adaptive=True) as bridge:
+        await bridge.client.post(MESSAGES, content=b"{}", timeout=None)
+        assert (await adaptive(bridge))["answers_per_s"] > 0
+
+
 async def test_an_outage_and_its_held_requests_are_shown(autojump_clock: MockClock, network: Network) -> None:
     """The last pushback, the canary's time, the line by requests and callers; of this provider only."""
     await network.answer("anthropic", failing(529))

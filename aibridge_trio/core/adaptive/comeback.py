@@ -27,20 +27,23 @@ class _Rate:
     def __init__(self, span: int) -> None:
         self._span = span
         self._counts: deque[list[int]] = deque(maxlen=span + 1)  # second, events
+        self._last = [-1, 0]  # of these the last: it is asked for with every request
         self._since: int | None = None
 
     def add(self, now: float) -> None:
         second = int(now)
+        if self._last[0] == second:
+            self._last[1] += 1
+            return
         if self._since is None:
             self._since = second
-        if self._counts and self._counts[-1][0] == second:
-            self._counts[-1][1] += 1
-        else:
-            self._counts.append([second, 1])
+        self._last = [second, 1]
+        self._counts.append(self._last)
 
     def begin(self, now: float) -> None:
         """Forget what was before."""
         self._counts.clear()
+        self._last = [-1, 0]
         self._since = int(now)
 
     def value(self, now: float) -> float:

@@ -99,7 +99,7 @@ class Governor:
         # Pushed back starts: when they came back, and when they were sent.
         self._refused: deque[tuple[float, float]] = deque(maxlen=_REFUSED)
         # Starts that were accepted before the first pushback: when, and their sizes.
-        self.accepted_before: deque[tuple[float, float]] = deque(maxlen=_QUIET)
+        self._quiet: deque[tuple[float, float]] = deque(maxlen=_QUIET)
         self._limited_levels: deque[int] = deque(maxlen=_LEVELS)
         self._last: Pushback | None = None
         self._last_level = 0
@@ -163,7 +163,7 @@ class Governor:
         """Learn that the answer to a start has begun."""
         self.answering += 1
         if not self.active:
-            self.accepted_before.append((now, size))
+            self._quiet.append((now, size))
             return
         self.quotas.accepted(size, now)
         if now - max(self._last_at, self._told_at) > _FORGOTTEN:
@@ -201,8 +201,11 @@ class Governor:
         tight = highest - lowest <= max(_TIGHT, _TIGHT_SHARE * highest)
         return len(self._limited_levels) < _FEWEST_LEVELS or lowest <= 1 or not tight
 
-    def pushed_back(self, pushback: Pushback, level: int, sent_at: float, now: float) -> bool:
-        """Learn from any other pushback; return whether the background explains it."""
+    def pushed_back(self, pushback: Pushback, level: int, sent_at: float, now: float, size: float = 0.0) -> bool:
+        """Learn from any other pushback; return whether the background explains it.
+
+        A 429 with a hint that no bound explains is one of a quota.
+        """
         self._note(pushback, level, now)
         new_round_trip = sent_at > self._heard_at
         if new_round_trip:
@@ -214,7 +217,11 @@ class Governor:
         if not self.outage:
             dead = self._round_trips >= _ROUND_TRIPS and self.evidence.shows_outage()
             if bound is None and not dead:
-                return True
+                if not (pushback.quota and pushback.retry_after and level < self.bound.value):
+                    return True
+                # A pace keeps the level steady: so a quota's refusals may come at one level, too.
+                self.quotas.refused(pushback, size, sent_at, now, self._chance())
+                return False
             if bound and not dead:
                 self._cut(bound, now, new_round_trip=new_round_trip)
                 return False
@@ -280,8 +287,8 @@ class Governor:
     def _activate(self) -> None:
         """Begin to learn: with what was accepted before, from which a pace can be guessed."""
         self.active = True
-        while self.accepted_before:
-            at, size = self.accepted_before.popleft()
+        while self._quiet:
+            at, size = self._quiet.popleft()
             self.quotas.accepted(size, at)
 
     def _forget(self) -> None:

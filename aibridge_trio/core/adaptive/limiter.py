@@ -113,7 +113,7 @@ class AdaptiveLimiter:
 
     @property
     def learns(self) -> bool:
-        """Whether requests are more than counted: while not, the time of an event does not matter."""
+        """Whether requests are more than counted: while not, the time matters of answers that begin only."""
         return self.governor.active or self._line.count > 0 or self._keys.known
 
     def accepts(self, caller: Hashable) -> bool:
@@ -144,9 +144,9 @@ class AdaptiveLimiter:
             return
         entry.stage = Stage.ANSWERING
         self.governor.accepted(entry.level, entry.sent_at, now, entry.size)
+        self._comeback.began(now, outage=self.governor.outage)
         if not self.learns:
             return
-        self._comeback.began(now, outage=self.governor.outage)
         self._patience.began(now - entry.sent_at)
         if quotas := self._keys.find(entry.key):
             quotas.accepted(entry.size, now)
@@ -157,8 +157,6 @@ class AdaptiveLimiter:
         if entry.stage is not Stage.STARTING:
             return False
         self._pushbacks += 1
-        for at, _ in self.governor.accepted_before:
-            self._comeback.began(at, outage=False)
         rests = self._learn(entry, pushback, now)
         if self.governor.outage:
             self._comeback.outage(now)
@@ -292,7 +290,7 @@ class AdaptiveLimiter:
         if self.governor.is_about_rate(pushback, entry.level):
             self.governor.quota_refused(pushback, entry.level, entry.sent_at, now, entry.size)
             return False
-        return self.governor.pushed_back(pushback, entry.level, entry.sent_at, now)
+        return self.governor.pushed_back(pushback, entry.level, entry.sent_at, now, entry.size)
 
     def _rest(self, entry: Entry) -> float:
         rest = min(_LONGEST_REST, _FIRST_REST * 2.0 ** min(entry.returns, 10))

@@ -78,11 +78,14 @@ class Pace:
             self._refusals.clear()
             self._measured = False
 
-    def wait(self, amount: float = 1.0) -> float:
-        """Return the seconds until a request may be sent, 0 if it may now. More than a burst counts as a burst."""
+    def wait(self, now: float, amount: float = 1.0) -> float:
+        """Return the seconds until a request may be sent, 0 if it may now. More than a burst counts as a burst.
+
+        Nothing changes: to look at a pace does not let it grow.
+        """
         if self.rate == math.inf:
             return 0.0
-        lacking = min(amount, self._most) - self._credit
+        lacking = min(amount, self._most) - self._credit - self.rate * (now - self._at)
         return lacking / self.rate + _EPSILON if lacking > 0 else 0.0
 
     def sent(self, amount: float = 1.0) -> None:

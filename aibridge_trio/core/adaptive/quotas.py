@@ -82,7 +82,7 @@ class Quotas:
 
     def wait(self, now: float) -> float:
         """Return the seconds until a request of any size may go up, 0 if one may now."""
-        wait = 0.0 if self.by_tokens else max(self.requests.wait(), self._held_back_until - now)
+        wait = 0.0 if self.by_tokens else max(self.requests.wait(now), self._held_back_until - now)
         told = self._told.get(_REQUESTS)
         return max(wait, told.wait(1.0, now)) if told else wait
 
@@ -90,7 +90,7 @@ class Quotas:
         """Return the seconds until a request of this size may go up, as far as that depends on its size."""
         wait = 0.0
         if self.by_tokens:
-            wait = self.tokens.wait(size)
+            wait = self.tokens.wait(now, size)
             if size >= self._held_back_size:
                 wait = max(wait, self._held_back_until - now)
         for name, told in self._told.items():

@@ -24,7 +24,7 @@ class ResendBudget:
         """Add the share of one request."""
         self._add_time(now)
         self._credit = min(_MOST, self._credit + _SHARE)
-        self._at = now
+        self._at = max(self._at, now)
 
     def take(self, now: float) -> bool:
         """Take the credit to send one request again; return whether there was enough."""

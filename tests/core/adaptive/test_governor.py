@@ -132,6 +132,32 @@ def test_a_429_is_about_a_rate_if_it_has_a_hint_and_came_at_different_levels() -
     assert mixed.is_about_rate(hinted, 20)
 
 
+def test_a_429_at_a_level_that_is_accepted_elsewhere_is_about_a_rate() -> None:
+    """A pace keeps the level steady, so that its quota's refusals come at one level; the pace must fall then."""
+    hinted = Pushback("429", quota=True, retry_after=1.0)
+    paced = governor()
+    now = 0.0
+    for number in range(12):
+        now += 2.0
+        for level in (3, 4, 5, 6, 5, 4):
+            now += 1.0
+            paced.sent(now)
+            paced.accepted(level, now, now + 0.5)
+            paced.ended(answering=True)
+        sent_at, level = now + 1.0, 4 + number % 2
+        paced.sent(sent_at)
+        paced.ended(answering=False)
+        now = sent_at + 0.1
+        if paced.is_about_rate(hinted, level):
+            paced.quota_refused(hinted, level, sent_at, now)
+        else:
+            assert not paced.pushed_back(hinted, level, sent_at, now)
+        assert paced.quotas.requests.rate < 1.5
+        assert not paced.has_capacity(now + 0.5)
+    assert not paced.is_about_rate(hinted, 5)
+    assert paced.bound.value == math.inf
+
+
 def test_a_429_that_met_nothing_else_at_the_provider_is_about_a_rate() -> None:
     """A quota of a few requests a minute refuses at ever the same low levels."""
     few = governor()

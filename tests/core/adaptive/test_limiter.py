@@ -125,3 +125,21 @@ def test_the_time_until_answers_begin_counts_from_the_last_time_that_a_request_w
     assert limiter.enter(entry, 100.0)
     limiter.accepted(entry, 120.0)
     assert limiter._patience.expected("a") == pytest.approx(before - 0.05 * (1.2 * 20.0 - 1.0))
+
+
+def test_answers_are_counted_once_whether_anything_is_learned_or_not() -> None:
+    """Nine a second begin, quiet or not: a refusal of a caller's own quota counts none of them again."""
+    each = limiter([])
+    hinted = Pushback("429", quota=True, retry_after=1.0)
+    for second in range(20):
+        for number in range(9):
+            answered = Entry(number, came=second)
+            assert each.enter(answered, second)
+            each.accepted(answered, second + 0.5)
+            each.leave(answered, second + 0.6)
+        if second >= 10:
+            refused = Entry("limited", f"key {second}", came=second, deadline=second)
+            assert each.enter(refused, second + 0.7)
+            assert not each.pushed_back(refused, hinted, second + 0.8)
+        if second:
+            assert each.statistics(second + 0.9).rate == pytest.approx(9.0, rel=0.2)

@@ -14,7 +14,7 @@ def test_without_a_refusal_there_is_no_pace() -> None:
     """A quiet quota costs nothing."""
     pace = Pace()
     pace.advance(5.0)
-    assert pace.wait() == 0.0
+    assert pace.wait(5.0) == 0.0
     assert pace.rate == math.inf
 
 
@@ -25,7 +25,7 @@ def test_the_pace_finds_the_rate_of_a_bucket_and_wastes_little(rate: float) -> N
     accepted = refused = 0
     while now < 600:
         pace.advance(now)
-        if wait := pace.wait():
+        if wait := pace.wait(now):
             now += wait
             continue
         pace.sent()
@@ -48,7 +48,7 @@ def test_of_a_quota_of_a_few_requests_a_minute_little_is_lost() -> None:
     accepted = refused = 0
     while now < 1800:
         pace.advance(now)
-        if wait := pace.wait():
+        if wait := pace.wait(now):
             now += wait
             continue
         pace.sent()
@@ -102,7 +102,7 @@ def test_after_minutes_of_nothing_but_refusals_the_pace_recovers_at_once() -> No
     ill_until, sent = now + 180.0, 0
     while sent < 40:
         pace.advance(now)
-        if wait := pace.wait():
+        if wait := pace.wait(now):
             now += wait
             continue
         pace.sent()
@@ -161,10 +161,10 @@ def test_the_time_at_which_a_request_may_be_sent_is_never_off(rate: float) -> No
     for _ in range(1000):
         pace.rate, pace._resumes_at = rate, now
         pace.advance(now)
-        assert 0.0 < pace.wait() <= 1.01 / rate
-        now += pace.wait()
+        assert 0.0 < pace.wait(now) <= 1.01 / rate
+        now += pace.wait(now)
         pace.advance(now)
-        assert not pace.wait()
+        assert not pace.wait(now)
         pace.sent()
 
 
@@ -177,4 +177,14 @@ def test_requests_of_unknown_size_have_no_pace_of_tokens() -> None:
             tokens.accepted(now + each, 0.0)
         tokens.advance(now + 6)
         assert tokens.rate == math.inf
-        assert tokens.wait(0.0) == 0.0
+        assert tokens.wait(now + 6, 0.0) == 0.0
+
+
+def test_what_has_become_free_meanwhile_is_seen_without_a_change() -> None:
+    """Status pages look at any time: the wait they show shrinks, and the pace does not grow by a look."""
+    pace = Pace()
+    pace.refused(0.0, 1.0, hint=2.0)
+    rate = pace.rate
+    assert pace.wait(2.0) == pytest.approx(pace.wait(1.0) - 1.0)
+    assert pace.wait(1.0 + 1 / rate + 0.001) == 0.0
+    assert pace.rate == rate

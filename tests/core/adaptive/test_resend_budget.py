@@ -25,3 +25,16 @@ def test_unused_credit_is_bounded() -> None:
     """An hour of quiet does not pay for a storm."""
     budget = ResendBudget(0.0)
     assert budget.credit(3600.0) == 100.0
+
+
+def test_a_request_that_came_long_ago_adds_no_time_twice() -> None:
+    """Its upload was slow, and it counts at the time when it came."""
+    budget = ResendBudget(0.0)
+    for second in range(60):
+        assert budget.take(0.0) or second >= 30
+    budget.request(1000.0)
+    full = budget.credit(1000.0)
+    while budget.take(1000.0):
+        pass
+    budget.request(500.0)
+    assert budget.credit(1000.0) < 2.0 < full

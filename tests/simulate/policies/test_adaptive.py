@@ -34,6 +34,18 @@ patience = "2m"
 requests_per_minute = 60
 answer_tokens = 150
 """
+# Its refusals come at one level, which the pace keeps steady.
+STEADY_QUOTA = """
+duration = "6m"
+[[callers]]
+count = 10
+client = "openai-python"
+requests_per_minute = 12
+patience = "30s"
+[provider]
+requests_per_minute = 90
+answer_tokens = 30
+"""
 CROWD = """
 duration = "3m"
 [[callers]]
@@ -97,3 +109,11 @@ def test_the_told_wait_is_within_half_of_the_true_one(scenario: str, line_size: 
     assert outcome.told_share_p5 is not None
     assert outcome.told_share_p95 is not None
     assert -0.5 <= outcome.told_share_p5 <= outcome.told_share_p95 <= 0.5
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_a_quota_is_not_taken_for_a_limit_on_concurrency(seed: int) -> None:
+    """Few requests are at the provider at once, so that the levels of refusals say little."""
+    outcome = simulated.play(STEADY_QUOTA, "adaptive", seed)
+    assert outcome.wasted_share <= 0.08
+    assert outcome.served >= 0.95 * simulated.play(STEADY_QUOTA, "clairvoyant", seed).served
