@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from aibridge_trio.config.units import nearest
+from aibridge_trio.config.unit import nearest
 from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.printable import quoted
 

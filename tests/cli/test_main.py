@@ -225,7 +225,7 @@ def test_check_prints_what_is_in_force(
     assert set(table) == {"--config", *(option.label for option in OPTIONS)}
     assert table["--config"] == [str(config), "flag --config"]
     assert table["--rate-limit"] == ["3", "flag --rate-limit"]
-    assert table["--max-body"] == ["1MiB", f"{config}: max_body"]
+    assert table["--max-body"] == ["1MiB", f"{config}:1:1: max_body"]
     assert table["OPENAI_API_KEY"] == ["***", "environment OPENAI_API_KEY"]
     assert table["--upstream-proxy"] == ["http://***@proxy:1", "environment AIBRIDGE_UPSTREAM_PROXY"]
     assert table["--idle-timeout"] == ["5m", "default"]
@@ -358,8 +358,8 @@ def test_examples_in_help_are_valid(
 
 # What begins every answer of `aibridge` must not wait for what serves, calls or counts. So nothing but these is
 # imported: what knows the command line and its values, and cyclopts with what it needs.
-SHIPPED = {"errors", "printable", "process", "cli.main", "cli.assets", "config.units"}
-HELP = {*SHIPPED, "cli", "config", "core.terms", "providers", "http.paths", "net.tls_contexts"}
+SHIPPED = {"errors", "printable", "process", "cli.main", "cli.assets", "config.unit"}
+HELP = {*SHIPPED, "config.units", "cli", "config", "core.terms", "providers", "http.paths", "net.tls_contexts"}
 LIBRARIES = {"cyclopts", "rich", "attr", "attrs", "docstring_parser"}
 
 

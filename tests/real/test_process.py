@@ -135,7 +135,7 @@ def test_both_listeners_on_one_port_is_a_mistake() -> None:
     ("arguments", "environ", "file", "pattern"),
     [
         (["--openai-base-url", "localhost:4010"], {}, "", r"--openai-base-url: .*https?://"),
-        ([], {}, "rate_limits = 1\n", r"aibridge.toml: rate_limits: unknown key; did you mean rate_limit\?"),
+        ([], {}, "rate_limits = 1\n", r"aibridge.toml:1:1: rate_limits: unknown key; did you mean rate_limit\?"),
         ([], {"AIBRIDGE_RATELIMIT": "1"}, "", r"AIBRIDGE_RATELIMIT: unknown variable; .*AIBRIDGE_RATE_LIMIT"),
         (["--idle-timeout", "5"], {}, "", r"--idle-timeout: "),
         ([], {"AIBRIDGE_MAX_CONCURRENCY": "many"}, "", r"AIBRIDGE_MAX_CONCURRENCY: "),
