@@ -17,7 +17,7 @@ from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Address, Bind, Settings, UnixSocket
 from aibridge_trio.events import KINDS, Bug, Event, EventBus, LifecycleChanged
-from aibridge_trio.gateway import spending, stored_references
+from aibridge_trio.gateway import model_access, spending, stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.backend_setup import configured
@@ -25,6 +25,7 @@ from aibridge_trio.gateway.browser_origins import Origins
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.gateway import Gateway
+from aibridge_trio.gateway.known_callers import Authenticator
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
@@ -103,7 +104,7 @@ class Bridge:
         # One caller may use half: at least one body of --max-body fits.
         self.body_buffer = BodyBuffer(
             max(settings.max_buffered, 2 * settings.max_body),
-            "model",
+            *model_access.WANTED,
             *stored_references.WANTED,
             *spending.WANTED,
         )
@@ -134,12 +135,15 @@ class Bridge:
     def _new_gateway(self) -> Gateway:
         settings = self.settings
         callers = CallerIdentifier(settings.trusted_proxies)
+        clocks = trio.current_time, _WALL_CLOCK
+        self.known_callers = Authenticator(callers, settings, self.router.is_ping, *clocks)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         return Gateway(
             lifecycle=self.lifecycle,
             prechecks=Prechecks(origins, callers, self.router.hops),
             admission=self.admission,
             callers=callers,
+            known_callers=self.known_callers,
             router=self.router,
             body_buffer=self.body_buffer,
             references=stored_references.StoredReferences(allowed=settings.stored_references),

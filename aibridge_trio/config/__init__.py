@@ -12,6 +12,7 @@ Terms
 Files, in reading order
     units, addresses: parse text into values.
     known_callers, provider_tables: the tables of the configuration file.
+    caller_tokens: what a caller's token is.
     option: what an option is.
     listener_options, limit_options, settings: all options, and `Settings`, which holds their values.
     protections: names, reject reasons and switches of the protections.

@@ -14,7 +14,7 @@ Terms
 
 Files, in reading order
     base: the classes of this tree, and a reject's headers.
-    rejects: every reject, with its reason, status and text.
+    caller_rejects, rejects: every reject, with its reason, status and text.
     usage_rejects: those of limits on tokens, and of budgets.
 """
 
@@ -28,6 +28,7 @@ from aibridge_trio.errors.base import (
     UpstreamFault,
     UsageError,
 )
+from aibridge_trio.errors.caller_rejects import ModelNotAllowed, UnknownCaller, UnknownCallerLimited
 from aibridge_trio.errors.rejects import (
     AtCapacity,
     BadRequest,
@@ -81,6 +82,7 @@ __all__ = [
     "LineFull",
     "LoopDetected",
     "MethodNotAllowed",
+    "ModelNotAllowed",
     "NotFound",
     "OpenCause",
     "Phase",
@@ -93,6 +95,8 @@ __all__ = [
     "ShuttingDown",
     "StoredReference",
     "TokenLimited",
+    "UnknownCaller",
+    "UnknownCallerLimited",
     "UpgradeRefused",
     "UpstreamFault",
     "UpstreamTimeout",

@@ -17,7 +17,8 @@ In reading order:
 gateway.py             all steps of a request, in their order
 prechecks.py           rejects that cost no slot: browser_origins.py (web pages), loop_detection.py, WebSockets
 admission.py           slot, rate, shares and queue: `core.limits` on Trio
-caller_identity.py     credential or address → caller
+caller_identity.py     credential or address → caller; known_callers.py: token or certificate → known caller
+model_access.py        which models a known caller may use
 routing.py             path → target; backend_setup.py builds the backends from the settings
 buffering.py           bodies that are read before they are sent; stored_references.py checks them
 spending.py            limits on tokens, budgets: what a request is charged with

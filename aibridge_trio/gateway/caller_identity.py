@@ -1,15 +1,16 @@
-"""Identifies the caller of a request; nothing else in the bridge does.
+"""Identifies the caller of a request by what it brings; `known_callers.py` names those that the bridge knows.
 
-A caller is identified by its credential, `Authorization: Bearer` before `X-Api-Key`, else by its address. The
-credential is neither kept nor shown: a keyed hash (with a new key at every start) identifies the caller, and a
-hint lets an operator recognize it.
+A caller is identified by its credential, `Authorization: Bearer` before `X-Api-Key` before `Api-Key`, else by its
+address. The credential is neither kept nor shown: a keyed hash (with a new key at every start) identifies the
+caller, and a hint lets an operator recognize it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aibridge_trio.config.addresses import Network
@@ -18,6 +19,8 @@ from aibridge_trio.errors import BadRequest
 from aibridge_trio.http.message import Request
 
 Address = IPv4Address | IPv6Address
+
+_HEADERS = ((b"authorization", "Authorization"), (b"x-api-key", "X-Api-Key"), (b"api-key", "Api-Key"))
 
 # The shortest credential of which the last four characters are shown.
 _HINTED_FROM = 16
@@ -35,11 +38,24 @@ class CallerIdentifier:
 
     def identify(self, request: Request) -> Caller:
         """Return the caller of a request; raise BadRequest for an empty or repeated credential header."""
-        credential = _credential(request)
-        if credential is not None:
-            return Caller(self._hash(b"key", credential), _hint(credential), authenticated=True)
+        credential = next((credential for _, credential in credentials(request)), None)
+        if credential is None:
+            return self.by_address(request)
+        key = self._hash(b"key", credential)
+        return Caller(key, _hint(credential), authenticated=True, own_key=key)
+
+    def by_address(self, request: Request) -> Caller:
+        """Return the caller that a request's address stands for."""
         origin = self._origin(request)
         return Caller(self._hash(b"address", origin.encode()), origin, authenticated=False)
+
+    def key_of_name(self, name: str) -> bytes:
+        """Return the key of a known caller."""
+        return self._hash(b"name", name.encode())
+
+    def with_own_key(self, caller: Caller, credential: bytes) -> Caller:
+        """Return a known caller whose request brings its own key."""
+        return replace(caller, authenticated=True, own_key=self._hash(b"key", credential))
 
     def behind_proxy(self, request: Request) -> bool:
         """Return whether a request comes from a trusted proxy, or over a unix socket, which a proxy may use."""
@@ -82,21 +98,30 @@ def _last_hops(request: Request) -> list[str]:
     return said.decode("latin-1").rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
 
 
-def _credential(request: Request) -> bytes | None:
-    authorizations = request.header_values(b"authorization")
-    keys = request.header_values(b"x-api-key")
-    for name, values in (("Authorization", authorizations), ("X-Api-Key", keys)):
+def credentials(request: Request, *, any_scheme: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    """Yield header and credential, the one that identifies a caller first.
+
+    Raises BadRequest for an empty or repeated header. Of `Authorization` only `Bearer` is a credential here; with
+    `any_scheme` the whole value of another one is, too.
+    """
+    found: list[tuple[bytes, bytes]] = []
+    for name, shown in _HEADERS:
+        values = request.header_values(name)
+        if not values:
+            continue
         if len(values) > 1:
-            raise BadRequest(f"repeated credential header: {name}")
-        if values and not values[0].strip():
-            raise BadRequest(f"empty credential header: {name}")
-    if authorizations:
-        scheme, _, token = authorizations[0].strip().partition(b" ")
-        if scheme.lower() == b"bearer":
-            if not token.strip():
-                raise BadRequest("empty credential header: Authorization")
-            return token.strip()
-    return keys[0].strip() if keys else None
+            raise BadRequest(f"repeated credential header: {shown}")
+        credential = values[0].strip()
+        if name == b"authorization":
+            scheme, _, token = credential.partition(b" ")
+            if scheme.lower() == b"bearer":
+                credential = token.strip()
+            elif credential and not any_scheme:
+                continue
+        if not credential:
+            raise BadRequest(f"empty credential header: {shown}")
+        found.append((name, credential))
+    return iter(found)
 
 
 def _hint(credential: bytes) -> str:

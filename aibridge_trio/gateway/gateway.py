@@ -25,7 +25,9 @@ from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.holding import HeldRequest
+from aibridge_trio.gateway.known_callers import Authenticator
 from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.model_access import check_model, needs_model
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
@@ -49,6 +51,7 @@ class Gateway:
         prechecks: Prechecks,
         admission: Admission,
         callers: CallerIdentifier,
+        known_callers: Authenticator,
         router: Router,
         body_buffer: BodyBuffer,
         references: StoredReferences,
@@ -62,6 +65,7 @@ class Gateway:
         self._prechecks = prechecks
         self._admission = admission
         self._callers = callers
+        self._known_callers = known_callers
         self._router = router
         self._body_buffer = body_buffer
         self._references = references
@@ -83,8 +87,9 @@ class Gateway:
             if preflight is not None:
                 await reply.write(_NO_CONTENT, preflight, b"")
             else:
+                known = self._known_callers.check(request, record)  # 401, 429 unknown_caller
                 with self._admission.enter() as lease:  # 503 capacity
-                    await self._serve(request, reply, record, lease)
+                    await self._serve(request, reply, record, lease, known)
             record.complete = True
         except Exception as error:  # noqa: BLE001 - an error ends this request only
             await self._answer_error(error, request, reply, record)  # the slot is given back by now
@@ -94,9 +99,11 @@ class Gateway:
         if record.complete:
             await reply.end()
 
-    async def _serve(self, request: Request, reply: Reply, record: Record, lease: RequestLease) -> None:
+    async def _serve(
+        self, request: Request, reply: Reply, record: Record, lease: RequestLease, known: Caller | None
+    ) -> None:
         """Identify the caller, pass the limits, match the route, and forward; or raise the reject."""
-        record.caller = caller = self._callers.identify(request)  # 400 bad_request
+        record.caller = caller = known or self._callers.identify(request)  # 400 bad_request
         lease.charge_rate(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
@@ -113,10 +120,13 @@ class Gateway:
         record.started(caller)
         central = target.uses_central_key(caller) and self._references.applies_to(route)
         metered = self._spending.needs_body(caller, target)
-        if central or metered or (circuits.by_model and route.intercepted):  # these need the body
+        restricted = needs_model(target, request, caller)  # 403 model_not_allowed
+        if central or metered or restricted or (circuits.by_model and route.intercepted):  # these need the body
             target.precheck(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
-            with await self._body_buffer.read(outgoing, caller) as buffered:  # 413, 400, 503 buffer_full
+            with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
+                if restricted:
+                    check_model(buffered, caller)  # 403 model_not_allowed
                 model = buffered.model if circuits.by_model and route.intercepted else None  # 400
                 if central:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403

@@ -170,11 +170,11 @@ class ProviderCircuits:
 
     def _on_key_limited(self, owner: Caller, retry_after: float | None) -> bool | None:
         assert self._key_cooldowns
-        many = self._key_cooldowns.start(owner.key, owner.hint, retry_after, self._clock())
+        many = self._key_cooldowns.start(owner.own_key or owner.key, owner.hint, retry_after, self._clock())
         return None if CredentialCooldown.reason in self.rules.shadow else many
 
     def _check_key(self, cooldowns: KeyCooldowns, owner: Caller, would_reject: OnShadowReject) -> None:
-        remaining = cooldowns.remaining(owner.key, self._clock())
+        remaining = cooldowns.remaining(owner.own_key or owner.key, self._clock())
         if remaining is not None:
             self._refuse(CredentialCooldown(self.provider, remaining), would_reject)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
+from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound, Reject
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.central_key import CentralKey
 from aibridge_trio.gateway.loop_detection import HOPS, Hops
@@ -18,8 +18,9 @@ from aibridge_trio.providers import OPENAI, Dialect, Provider, Route, base_url_h
 from aibridge_trio.upstream.client import Upstream
 from aibridge_trio.upstream.exchange import Outgoing
 
-_OURS = frozenset({b"x-request-id", HOPS})
+_OURS = frozenset({b"x-request-id", HOPS, h.TOKEN})
 _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
+_NOBODY = Caller(b"", "", authenticated=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,15 @@ class Router:
     def get(self, name: str) -> Backend | None:
         """Return a backend by its name."""
         return self._backends.get(name)
+
+    def is_ping(self, request: Request) -> bool:
+        """Return whether a request is one that the bridge itself answers with 200."""
+        if request.method not in ("GET", "HEAD"):
+            return False
+        try:
+            return isinstance(self.match(request, _NOBODY), Ping)
+        except Reject:
+            return False
 
     def dialect(self, request: Request) -> Dialect:
         """Return the dialect of a request's rejects: by its path's first segment, OpenAI's for unknown ones."""

@@ -29,7 +29,10 @@ _HOP_BY_HOP = frozenset(
 _FRAMING = frozenset({b"content-length", b"host", b"expect"})
 # The usual values of `Connection`, which name no other header to drop.
 _CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close"})
-CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
+# Where callers put a key: the official SDKs, and that of Azure (`api-key`).
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+# Names a known caller to the bridge, beside its own key.
+TOKEN = b"x-aibridge-token"
 
 _TIMEOUT_HEADERS = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout"})
 _SECONDS = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")

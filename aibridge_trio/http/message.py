@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
@@ -64,6 +64,7 @@ class Request:
     body: Body
     secure: bool = False  # over TLS
     on_loopback: bool = False  # received by a TCP listener on a loopback address
+    certificate: tuple[str, ...] = ()  # the names in the caller's certificate, verified; common names first
     _index: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -80,6 +81,11 @@ class Request:
         if len(self._index) == len(self.headers):  # no name is repeated
             return [self._index[name]]
         return [value for key, value in self.headers if key == name]
+
+    def remove(self, names: Collection[bytes]) -> None:
+        """Remove all headers with these names."""
+        self.headers = [header for header in self.headers if header[0] not in names]
+        self._index = dict(reversed(self.headers))
 
 
 class Reply(ABC):

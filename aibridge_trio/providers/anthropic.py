@@ -13,7 +13,7 @@ ANTHROPIC = Provider(
     routes=(
         *intercepted("/v1/messages"),
         *posted("/v1/messages/count_tokens", refers=True),
-        *posted("/api/event_logging/*"),
+        *posted("/api/event_logging/*", model="none"),
         *readable("/v1/models", "/v1/models/*", slashes=True),
         *stored("/v1/messages/batches", "/v1/files", "/v1/skills"),
     ),

@@ -13,8 +13,9 @@ COPILOT = Provider(
     routes=(
         *intercepted("/chat/completions", "/responses", "/v1/messages"),
         *posted("/embeddings"),
-        *any_method("/models", "/models/*", slashes=True),
-        *any_method("/agents/*", "/mcp/*", "/.well-known/*"),
+        *any_method("/models", "/models/*", slashes=True, model="none"),
+        *any_method("/agents/*"),
+        *any_method("/mcp/*", "/.well-known/*", model="none"),
     ),
     dialect=dialects.openai,
     credential=None,

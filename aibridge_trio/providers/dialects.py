@@ -17,6 +17,7 @@ _OPENAI: dict[int, str] = {
 }
 # https://docs.anthropic.com/en/api/errors
 _ANTHROPIC: dict[int, str] = {
+    401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 _GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
+# Where a request says which model it uses: in the body's member `model`, nowhere because it uses none, or where
+# the bridge does not read it.
+ModelPlace = Literal["body", "none", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Route:
     own_key      Shows an account's stored data: never served with a central key.
     slashes      What `*` matches is a model's name, in which a slash may be percent-encoded.
     refers       The request's body may refer to stored data.
+    model        Where a request that makes a model run names it.
     """
 
     pattern: str
@@ -31,6 +36,7 @@ class Route:
     own_key: bool = False
     slashes: bool = False
     refers: bool = False
+    model: ModelPlace = "hidden"
 
     def matches(self, method: str, path: str) -> bool:
         """Return whether this row allows the method on the path (without the prefix, not decoded)."""
@@ -43,22 +49,24 @@ class Route:
 
 def intercepted(*patterns: str) -> Iterator[Route]:
     """Return rows for POSTs whose answers are inspected."""
-    return (Route(pattern, _POST, intercepted=True, refers=True) for pattern in patterns)
+    return (Route(pattern, _POST, intercepted=True, refers=True, model="body") for pattern in patterns)
 
 
 def readable(*patterns: str, own_key: bool = False, slashes: bool = False) -> Iterator[Route]:
     """Return rows for GET and HEAD."""
-    return (Route(pattern, _GET, own_key=own_key, slashes=slashes) for pattern in patterns)
+    return (Route(pattern, _GET, own_key=own_key, slashes=slashes, model="none") for pattern in patterns)
 
 
-def posted(*patterns: str, refers: bool = False) -> Iterator[Route]:
+def posted(*patterns: str, refers: bool = False, model: ModelPlace = "body") -> Iterator[Route]:
     """Return rows for POSTs that pass through."""
-    return (Route(pattern, _POST, refers=refers) for pattern in patterns)
+    return (Route(pattern, _POST, refers=refers, model=model) for pattern in patterns)
 
 
-def any_method(*patterns: str, own_key: bool = False, slashes: bool = False) -> Iterator[Route]:
+def any_method(
+    *patterns: str, own_key: bool = False, slashes: bool = False, model: ModelPlace = "hidden"
+) -> Iterator[Route]:
     """Return rows for any method."""
-    return (Route(pattern, own_key=own_key, slashes=slashes) for pattern in patterns)
+    return (Route(pattern, own_key=own_key, slashes=slashes, model=model) for pattern in patterns)
 
 
 def stored(*names: str) -> Iterator[Route]:

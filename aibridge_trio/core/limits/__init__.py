@@ -22,6 +22,7 @@ In reading order:
 lease.py         the limits, and what one request holds of them
 keyed_limit.py   a concurrency limit per key
 capacity.py      slots and shares together
+failure_limit.py a limit on failures by key, such as wrong tokens by address
 rate.py          the rate limit: an exact sliding log per caller, and turns for refused requests
 rate_waiters.py  which queued requests the rate admits, and when the next one is due
 usage_window.py  what is used in any span of seconds: limits of tokens, and of requests to a provider

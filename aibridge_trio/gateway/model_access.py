@@ -1,0 +1,72 @@
+"""Which models a known caller may use: `models` of its entry or its class.
+
+A caller with such a list gets through only what shows its model: a JSON body with the member `model`, not
+compressed. A provider may read a body more leniently than the bridge does. So a body is rejected that also has
+`model` in other letters (Go's decoder ignores the case), or `models` (a list for fallbacks, as OpenRouter's). Of
+several members `model` the last counts, here as at the providers.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import product
+
+from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.inspection.model import ModelPatterns
+from aibridge_trio.errors import ModelNotAllowed
+from aibridge_trio.gateway.buffering import BufferedBody
+from aibridge_trio.gateway.routing import Target
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.message import Request
+from aibridge_trio.printable import quoted
+
+_MODEL = "model"
+_LOOKALIKES = tuple(
+    name for letters in product(*((char, char.upper()) for char in _MODEL)) if (name := "".join(letters)) != _MODEL
+)
+_LISTS = "models"
+# Members to look for in a body.
+WANTED = (_MODEL, _LISTS, *_LOOKALIKES)
+# No request with one of these makes a model run.
+_READS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_SHOWN = 100
+
+
+def needs_model(target: Target, request: Request, caller: Caller) -> bool:
+    """Return whether the model must be read, because its caller may use some only.
+
+    Raises ModelNotAllowed if it cannot be read.
+    """
+    if caller.terms is None or caller.terms.models is None:
+        return False
+    if target.route.model == "none" or request.method in _READS:
+        return False
+    if target.route.model == "hidden":
+        raise ModelNotAllowed(f"{caller.name} may use some models only, and this route shows none")
+    if target.encoded(request):
+        raise ModelNotAllowed(f"{caller.name} may use some models only, and a compressed body shows none")
+    if h.media_type(request.headers).startswith("multipart/"):
+        raise ModelNotAllowed(f"{caller.name} may use some models only, and a multipart body is not read for it")
+    return True
+
+
+def check_model(body: BufferedBody, caller: Caller) -> None:
+    """Raise ModelNotAllowed unless the body names a model that its caller may use."""
+    assert caller.terms
+    allowed = caller.terms.models or ()
+    if body.fault:
+        raise ModelNotAllowed(f"{caller.name} may use some models only, and the body shows none: {body.fault}")
+    for name in (_LISTS, *_LOOKALIKES):
+        if name in body.found:
+            raise ModelNotAllowed(f"{caller.name} may use some models only, and the body has {quoted(name)} too")
+    model = body.found.get(_MODEL)
+    if not isinstance(model, str):
+        raise ModelNotAllowed(f"{caller.name} may use some models only, and the body names none")
+    if _patterns(allowed).find(model) is None:
+        known = ", ".join(allowed) or "none"
+        raise ModelNotAllowed(f"{caller.name} may not use the model {quoted(model, _SHOWN)}, but: {known}")
+
+
+@lru_cache(maxsize=1024)
+def _patterns(allowed: tuple[str, ...]) -> ModelPatterns:
+    return ModelPatterns(allowed)
