@@ -34,8 +34,8 @@ def test_methods_are_those_of_the_row() -> None:
 def test_the_kinds_of_rows() -> None:
     """Only intercepted rows are inspected; stored data is for own keys, as a collection and its items."""
     get, post = frozenset({"GET", "HEAD"}), frozenset({"POST"})
-    assert list(intercepted("/a")) == [Route("/a", post, intercepted=True, refers=True)]
-    assert list(readable("/a", slashes=True)) == [Route("/a", get, slashes=True)]
-    assert list(posted("/a", refers=True)) == [Route("/a", post, refers=True)]
+    assert list(intercepted("/a")) == [Route("/a", post, intercepted=True, refers=True, model="body")]
+    assert list(readable("/a", slashes=True)) == [Route("/a", get, slashes=True, model="none")]
+    assert list(posted("/a", refers=True)) == [Route("/a", post, refers=True, model="body")]
     assert list(any_method("/a", "/b")) == [Route("/a"), Route("/b")]
     assert list(stored("/a")) == [Route("/a", own_key=True), Route("/a/*", own_key=True)]
