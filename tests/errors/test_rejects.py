@@ -40,6 +40,24 @@ WHOSE: list[tuple[Whose, float, str]] = [
 
 CASES = [
     Case(
+        errors.UnknownCaller("who is that?", sent=True),
+        "unknown_caller",
+        401,
+        "who is that?",
+        None,
+        INVALID,
+        "authentication_error",
+    ),
+    Case(
+        errors.ModelNotAllowed("not yours"),
+        "model_not_allowed",
+        403,
+        "not yours",
+        None,
+        INVALID,
+        "permission_error",
+    ),
+    Case(
         errors.AtCapacity(),
         "capacity",
         503,
@@ -395,7 +413,7 @@ def test_retry_headers_stand_where_waiting_helps(case: Case) -> None:
 def test_sdks_do_not_retry_what_would_be_rejected_again(case: Case) -> None:
     """`x-should-retry: false` is sent where a retry would get the same reject, and nowhere else."""
     forced = case.reason == "circuit_open" and case.wait is None
-    refused = case.status in (400, 403, 404, 405, 413, 426, 508)
+    refused = case.status in (400, 401, 403, 404, 405, 413, 426, 508)
     assert headers(case.reject).get(b"x-should-retry") == (b"false" if forced or refused else None)
 
 

@@ -80,6 +80,8 @@ ROUTES = {
     ],
 }
 REASONS = [
+    "unknown_caller",
+    "model_not_allowed",
     "capacity",
     "caller_capacity",
     "provider_capacity",

@@ -90,7 +90,7 @@ async def test_a_known_caller_may_use_every_route(autojump_clock: MockClock, net
 
 
 async def test_another_callers_token_is_that_callers(autojump_clock: MockClock, network: Network) -> None:
-    """Its rate, its models, its name: whoever holds a token is its caller."""
+    """Its rate, its models, its name are those of the token."""
     await provider_of(network)
     async with network.bridge(known_callers=KNOWN, rate_limit=1) as bridge:
         assert (await bridge.client.get("/openai/v1/models", headers=bearer(DEV))).status_code == 200
