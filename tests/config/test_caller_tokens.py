@@ -23,7 +23,7 @@ def test_a_new_token_has_the_documented_form_and_is_new() -> None:
 
 def test_the_form_stays() -> None:
     """The checksum is the CRC-32 of the random characters in base 62, as it was in the first version."""
-    import zlib  # noqa: PLC0415 - the independent computation
+    import zlib
 
     rest, digits = zlib.crc32(b"0" * 43), ""
     while rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -40,7 +41,7 @@ class Lab:
             self.settings,
             lambda request: request.path == b"/",
             lambda: self.now,
-            lambda: self.today.timestamp(),
+            lambda: self.today.timestamp(),  # noqa: PLW0108 - as it is then
         )
 
     def check(self, request: Request) -> Caller | None:
@@ -64,6 +65,9 @@ def record(request: Request) -> Record:
 
 
 def asking(
+    given: Mapping[str, str] | None = None,
+    /,
+    *,
     client: str = "203.0.113.7",
     path: bytes = b"/openai/v1/models",
     certificate: tuple[str, ...] = (),
@@ -72,7 +76,7 @@ def asking(
     """Return a request; of header names `_` is `-`, and `authorization` is sent as Bearer."""
     sent = [
         (name.replace("_", "-").encode(), (f"Bearer {value}" if name == "authorization" else value).encode())
-        for name, value in headers.items()
+        for name, value in {**(given or {}), **headers}.items()
     ]
     return Request("GET", path, b"", sent, client, None, AsgiBody(), certificate=certificate)
 
@@ -83,7 +87,7 @@ def asking(
 @pytest.mark.parametrize("header", ["authorization", "x_api_key", "api_key", "x_aibridge_token"])
 def test_a_token_is_taken_from_where_a_key_goes_and_leaves_the_request(header: str) -> None:
     """Nothing of it goes up: neither its header nor, as a caller's own, its credential."""
-    request = asking(**{header: DEV, "accept": "*/*"})
+    request = asking({header: DEV, "accept": "*/*"})
     caller = Lab().check(request)
     assert caller
     assert (caller.name, caller.hint, caller.class_name) == ("dev-07", "dev-07", "people")
@@ -106,7 +110,7 @@ def test_a_key_beside_the_token_is_the_callers_own() -> None:
 def test_of_two_headers_for_keys_one_may_hold_the_token_and_the_other_an_own_key() -> None:
     """Claude Code sends two when both of its variables are set."""
     for token_in, key_in in (("authorization", "x_api_key"), ("x_api_key", "authorization")):
-        request = asking(**{token_in: DEV, key_in: OWN})
+        request = asking({token_in: DEV, key_in: OWN})
         caller = Lab().check(request)
         assert caller
         assert (caller.name, caller.authenticated) == ("dev-07", True)
@@ -134,7 +138,7 @@ def test_whatever_has_a_listed_hash_is_a_token() -> None:
 )
 def test_no_token_stays_in_a_request_that_goes_on(headers: dict[str, str], allow_anonymous: bool) -> None:
     """Whatever is combined: listed, expired or revoked, what has a token's form goes nowhere."""
-    request = asking(**headers)
+    request = asking(headers)
     lab = Lab(allow_anonymous=allow_anonymous)
     if lab.name(request) is not None:
         left = repr(request.headers)
@@ -189,7 +193,7 @@ def test_a_certificate_of_an_unknown_caller_is_as_none() -> None:
 
 
 def test_a_token_is_valid_through_its_last_day_utc() -> None:
-    """The second after it, it is not; the message names the day, because its holder has proved to be that caller."""
+    """The second after it, it is not; the message names the day: its holder has proved to be that caller."""
     lab = Lab()
     lab.today = BEFORE
     assert lab.name(asking(authorization=EXPIRED)) == "gone"
@@ -221,7 +225,7 @@ def test_a_valid_token_beside_an_expired_one_is_enough() -> None:
 def test_the_message_says_what_is_wrong_and_shows_no_token(headers: dict[str, str], words: str) -> None:
     """It names the remedy; it never repeats what was sent."""
     with pytest.raises(UnknownCaller, match=words) as raised:
-        Lab().check(asking(**headers))
+        Lab().check(asking(headers))
     assert not any(value[:12] in raised.value.message for value in headers.values())
 
 
@@ -280,7 +284,7 @@ def test_pings_need_no_caller_and_count_no_failure() -> None:
     """Clients and balancers ask before they have a token."""
     lab = Lab()
     for token in (None, REVOKED, EXPIRED) * 10:
-        caller = lab.check(asking(path=b"/", **({"authorization": token} if token else {})))
+        caller = lab.check(asking({"authorization": token} if token else {}, path=b"/"))
         assert caller
         assert (caller.hint, caller.name) == ("203.0.113.7", "")
     assert lab.name(asking(path=b"/", authorization=DEV)) == "dev-07"
@@ -301,7 +305,7 @@ def test_anonymous_callers_are_as_without_known_callers() -> None:
     """A key that is no token is the caller's own."""
     lab = Lab(allow_anonymous=True)
     for headers in ({}, {"authorization": OWN}, {"x_api_key": OWN}):
-        request = asking(**headers)
+        request = asking(headers)
         before = list(request.headers)
         assert lab.check(request) is None
         assert request.headers == before
@@ -312,7 +316,7 @@ def test_anonymous_callers_are_as_without_known_callers() -> None:
 @pytest.mark.parametrize("token", [REVOKED, EXPIRED])
 def test_where_anonymous_callers_are_allowed_an_invalid_token_is_still_rejected(header: str, token: str) -> None:
     """It would otherwise go up as if it were a key, and its caller would be taken for another."""
-    assert Lab(allow_anonymous=True).name(asking(**{header: token})) is None
+    assert Lab(allow_anonymous=True).name(asking({header: token})) is None
 
 
 def test_x_aibridge_token_is_always_a_token() -> None:

@@ -48,7 +48,8 @@ async def reason(bridge: Running, content: bytes, path: str = POST, **headers: s
     """Return what a restricted caller's request is rejected with, None if it is not."""
     answer = await bridge.client.post(path, content=content, headers={**bearer(LIMITED), **headers})
     assert answer.status_code in ((200,) if "x-aibridge-reject" not in answer.headers else (403,))
-    return answer.headers.get("x-aibridge-reject")
+    found: str | None = answer.headers.get("x-aibridge-reject")
+    return found
 
 
 async def test_a_model_of_the_callers_list_goes_up_as_it_came(autojump_clock: MockClock, network: Network) -> None:
@@ -159,7 +160,7 @@ async def test_the_message_names_what_is_allowed(autojump_clock: MockClock, netw
         )
         assert answer.status_code == 403
         assert answer.json()["error"]["type"] == "permission_error"
-        assert answer.json()["message"] == "limited may not use the model \"gpt-4o\", but: claude-*, gpt-5"
+        assert answer.json()["message"] == 'limited may not use the model "gpt-4o", but: claude-*, gpt-5'
         assert answer.headers["x-should-retry"] == "false"
 
 
@@ -169,7 +170,7 @@ def test_every_post_that_makes_a_model_run_shows_it_or_is_hidden() -> None:
         (each.name, route.pattern)
         for each in providers.ALL
         for route in each.routes
-        if route.model == "none" and route.methods != {"GET", "HEAD"}
+        if route.model == "none" and route.methods != frozenset({"GET", "HEAD"})
     }
     assert shown == {
         ("anthropic", "/api/event_logging/*"),
