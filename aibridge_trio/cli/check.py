@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config.settings import CONFIG, OPTIONS
+from aibridge_trio.config.tables.shown import Shown, shown
 from aibridge_trio.printable import visible
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ VALID = "configuration is valid"
 
 
 def lines(loaded: Loaded, *, diff: bool = False) -> Iterator[str]:
-    """Yield a line per option, with `diff` only for those that differ from their defaults; then warnings."""
-    for (option, value), (label, shown, origin) in zip(_values(loaded), loaded.rows(), strict=True):
+    """Yield a line per option and table, with `diff` for those that differ from their defaults; then warnings."""
+    for (option, value), (label, text, origin) in zip(_values(loaded), loaded.rows(), strict=True):
         if not (diff and _is_default(option, value)):
-            yield f"{label:<40}  {shown:<29}  {origin}"
+            yield f"{label:<40}  {text:<29}  {origin}"
+    for table in _tables(loaded, diff=diff):
+        yield f"{table.label:<40}  {visible(table.text):<29}  {visible(table.place or 'options')}"
     yield VALID
     for warning in warnings(loaded):
         yield f"warning: {warning}"
@@ -40,9 +43,14 @@ def document(loaded: Loaded, *, diff: bool = False) -> dict[str, Any]:
         for option, value in _values(loaded)
         if not (diff and _is_default(option, value))
     }
+    tables: dict[str, list[dict[str, Any]]] = {sort: [] for sort in ("providers", "routes", "classes", "callers")}
+    for table in _tables(loaded, diff=diff):
+        name = "model" if table.sort == "routes" else "name"
+        tables[table.sort].append({name: table.name, **table.values, "place": table.place})
     return {
         "valid": True,
         "options": options,
+        **tables,
         "warnings": list(warnings(loaded)),
         "suggestions": list(loaded.settings.suggestions()),
     }
@@ -57,6 +65,13 @@ def warnings(loaded: Loaded) -> tuple[str, ...]:
 def invalid(error: Exception) -> dict[str, Any]:
     """Return the document of an invalid configuration."""
     return {"valid": False, "mistake": visible(str(error))}
+
+
+def _tables(loaded: Loaded, *, diff: bool) -> Iterator[Shown]:
+    """Yield the tables in force; `diff` leaves out the providers that there are without a table."""
+    for table in shown(loaded.settings, loaded.document, loaded.callers):
+        if table.place or not diff:
+            yield table
 
 
 def _values(loaded: Loaded) -> Iterator[tuple[Option, Any]]:

@@ -10,7 +10,8 @@ Terms
     contradiction: a setting without effect beside the others; it is a warning.
 
 Files, in reading order
-    units, addresses: parse text into values.
+    unit, units, addresses: parse text into values.
+    toml_positions, document: a TOML file, and where in it each key is.
     known_callers, provider_tables: the tables of the configuration file.
     caller_tokens: what a caller's token is.
     option: what an option is.
@@ -18,9 +19,10 @@ Files, in reading order
     protections: names, reject reasons and switches of the protections.
     handed_over: addresses of sockets that the service manager opened.
     origin, loader: read flags, environment and file into `Settings`.
+    tables/: read the tables of the configuration file.
     files: read and check the files that settings name.
     requirements, loop_check: errors that show only in all settings together.
-    conflicts, startup_warnings: warnings about valid settings.
+    conflicts, startup_warnings, table_warnings: warnings about valid settings.
     suggestions: option names of other programs.
     policies: make limits and breaker policies of settings.
 """

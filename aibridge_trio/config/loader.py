@@ -44,11 +44,16 @@ _SERVICE_LINK = re.compile(
 
 @dataclass(frozen=True)
 class Loaded:
-    """The settings in force; `origins` has the origin of each option's value by the option's name."""
+    """The settings in force; `origins` has the origin of each option's value by the option's name.
+
+    `document` is the configuration file, `callers` the file with callers and classes, which may be the same.
+    """
 
     settings: Settings
     origins: Mapping[str, Origin]
     config: Path | None = None
+    document: Document = field(default_factory=Document)
+    callers: Document = field(default_factory=Document)
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield option, value and origin as text, secrets masked."""
@@ -101,10 +106,10 @@ def load(flags: Mapping[str, Raw], environ: Mapping[str, str], handed_over: Hand
         found["admin_token"] = _secret_from(token_file, origins["admin_token_file"])
 
     handed_over.apply(found, origins)
-    settings = tables.add(Settings(**found), document, origins, environ)
+    settings, callers = tables.add(Settings(**found), document, origins, environ)
     check_requirements(settings, origins)
     check_base_urls(settings, origins)
-    return Loaded(settings, origins, config)
+    return Loaded(settings, origins, config, document, callers)
 
 
 def values(options: Iterable[Option], flags: Mapping[str, Raw], environ: Mapping[str, str]) -> dict[str, Any]:

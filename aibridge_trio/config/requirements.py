@@ -50,7 +50,11 @@ def _check_combinations(settings: Settings, origins: Mapping[str, Origin]) -> No
         raise origins["circuit_breaker_models"].usage_error(
             f"the scope is {settings.circuit_breaker_scope}", "add --circuit-breaker-scope model"
         )
+    known = settings.known_callers
     limits = (
+        *(caller.terms.max_concurrency or caller.terms.rate for caller in known.callers),
+        *known.totals.values(),
+        *(table.max_concurrency for table in settings.provider_tables),
         settings.max_concurrency,
         settings.max_concurrency_per_caller,
         settings.max_concurrency_per_provider,

@@ -20,6 +20,7 @@ from aibridge_trio.config.option import Option, option
 from aibridge_trio.config.protections import described, suggestions
 from aibridge_trio.config.provider_tables import ProviderTable, RouteTable, effective
 from aibridge_trio.config.startup_warnings import startup_warnings
+from aibridge_trio.config.table_warnings import table_warnings
 from aibridge_trio.config.units import (
     BOOLEAN,
     DURATION,
@@ -264,7 +265,7 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
 
         `given` names the options that were set explicitly, even if to their defaults.
         """
-        return (*startup_warnings(self), *contradictions(self, given))
+        return (*startup_warnings(self), *table_warnings(self), *contradictions(self, given))
 
 
 def _options() -> Iterator[Option]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +68,19 @@ def test_json_of_a_mistake_has_its_status(capsys: pytest.CaptureFixture[str]) ->
         "valid": False,
         "mistake": '--rate-limit: "x" is not a whole number; write e.g. --rate-limit 10',
     }
+
+
+def test_tables_are_shown_with_their_places(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Providers that there are without a table only where all is shown."""
+    config = tmp_path / "a.toml"
+    config.write_text('[providers.copilot]\nenabled = false\n[[callers]]\nname = "dev"\ncertificate = "dev"')
+    out = printed(capsys, "--config", str(config))
+    assert "[providers.openai]" in out
+    out = printed(capsys, "--diff", "--config", str(config))
+    assert "[providers.openai] " not in out
+    [line] = [line for line in out.splitlines() if line.startswith("[[callers]] dev ")]
+    assert line.split() == ["[[callers]]", "dev", "certificate", "dev", f"{config}:3:3"]
+    said = json.loads(printed(capsys, "--json", "--config", str(config)))
+    assert [each["name"] for each in said["providers"]] == ["openai", "anthropic", "copilot"]
+    assert said["callers"] == [{"name": "dev", "certificate": "dev", "place": f"{config}:3:3"}]
+    assert said["classes"] == said["routes"] == []

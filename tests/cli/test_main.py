@@ -221,7 +221,7 @@ def test_check_prints_what_is_in_force(
     assert "hunter2" not in out
     assert "\x1b" not in out
     *rows, valid, warning = out.splitlines()
-    table = {row.split()[0]: row.split(None, 2)[1:] for row in rows}
+    table = {row.split()[0]: row.split(None, 2)[1:] for row in rows if row[0] != "["}
     assert set(table) == {"--config", *(option.label for option in OPTIONS)}
     assert table["--config"] == [str(config), "flag --config"]
     assert table["--rate-limit"] == ["3", "flag --rate-limit"]

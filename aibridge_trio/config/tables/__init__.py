@@ -13,5 +13,6 @@ Files, in reading order
     callers: `[classes.*]` and `[[callers]]`, also of --callers-file.
     providers: `[providers.*]`; opens key files.
     routes: `[[routes]]`.
+    shown: the tables in force, for `aibridge check`.
     every: all of them, added to the settings.
 """

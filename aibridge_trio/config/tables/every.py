@@ -34,8 +34,11 @@ def form(name: str) -> str:
 
 def add(
     settings: Settings, document: Document, origins: Mapping[str, Origin], environ: Mapping[str, str]
-) -> Settings:
-    """Return the settings with the tables of the document and of the callers' file. Raises UsageError."""
+) -> tuple[Settings, Document]:
+    """Return the settings with the tables of the document and of the callers' file, and the document with callers.
+
+    Raises UsageError.
+    """
     file, callers = settings.callers_file, document
     if file:
         callers = _callers_document(file, document, origins["callers_file"])
@@ -46,7 +49,7 @@ def add(
         provider_tables=tables,
         disabled_providers=disabled,
     )
-    return replace(settings, routes=routes(document, effective(settings), disabled))
+    return replace(settings, routes=routes(document, effective(settings), disabled)), callers
 
 
 def _callers_document(file: Path, document: Document, origin: Origin) -> Document:
