@@ -57,8 +57,8 @@ def test_every_table_has_its_place_and_what_is_in_force(tables: list[Shown]) -> 
         (
             "[providers.azure]",
             (
-                "openai, https://x.example/v1, keys canary-1 (weight 3, rate_limit 100/m) AZURE, key_choice weighted, "
-                "headers x-team"
+                "openai, https://x.example/v1, keys canary-1 (weight 3, rate_limit 100/m) AZURE, "
+                "key_choice weighted, headers x-team"
             ),
             "a.toml:1:12",
         ),
