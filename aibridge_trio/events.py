@@ -16,6 +16,7 @@ from aibridge_trio.core.breaker.breaker import Mode, State
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
+from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.errors import Phase
 
 # How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller's request, or because
@@ -144,6 +145,17 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """A provider's key, named by its `label`, is in a new state; it rests for `seconds`. `because` is text."""
+
+    provider: str
+    label: str
+    state: KeyState
+    because: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WouldReject:
     """A protection in shadow would have rejected a request."""
 
@@ -239,6 +251,7 @@ Event = (
     | Held
     | SentAgain
     | LimitChanged
+    | KeyChanged
     | WouldReject
     | LifecycleChanged
     | Bug

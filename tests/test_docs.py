@@ -41,7 +41,7 @@ PROTECTIVE = {
     "token_limit",
     "budget_exhausted",
 }
-# Metrics that tell of the traffic, not of a protection.
+# Metrics that tell of the traffic and of the bridge's keys, not of a protection.
 OF_TRAFFIC = {
     "aibridge_requests_total",
     "aibridge_request_duration_seconds",
@@ -54,6 +54,8 @@ OF_TRAFFIC = {
     "aibridge_log_lines_dropped_total",
     "aibridge_bugs_total",
     "aibridge_admin_refused_total",
+    "aibridge_keys",
+    "aibridge_key_rests_total",
 }
 # What the picture of the way has and gateway.py leaves to others: the relay, and the end of a `with`.
 SAID_ELSEWHERE = {"attempt.report", "lease.leave"}

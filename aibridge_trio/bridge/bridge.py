@@ -81,6 +81,7 @@ class Bridge:
         share_limits(self.admission.limiter, lines)
         self._limit_changes = LimitChanges(lines, publish)
         circuits = [backend.circuits for backend in self.router]
+        keys = [backend.key.keys for backend in self.router if backend.key and backend.key.keys]
         self.counters = Counters(
             (backend.provider for backend in self.router),
             ((each.provider, scope) for each in circuits for scope in each.by_scope()),
@@ -89,7 +90,13 @@ class Bridge:
         bounds = {"callers": caller_connection_limit(settings, warn), "admin": admin_connection_limit(warn)}
         opened = {name: each.statistics for name, each in bounds.items()}
         self.metrics = Metrics(
-            self.counters, self.admission.statistics, circuits, lambda: self.log.dropped, opened, lines=lines
+            self.counters,
+            self.admission.statistics,
+            circuits,
+            lambda: self.log.dropped,
+            opened,
+            lines=lines,
+            keys=keys,
         )
         self.status = Status(
             lifecycle=self.lifecycle,
@@ -227,6 +234,8 @@ class Bridge:
                     timers.start_soon(backend.upstream.run)
                     if backend.adaptive:
                         timers.start_soon(backend.adaptive.run)
+                    if backend.key and backend.key.keys:
+                        timers.start_soon(backend.key.keys.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)

@@ -23,6 +23,8 @@ routing.py             path → target; backend_setup.py builds the backends fro
 buffering.py           bodies that are read before they are sent; stored_references.py checks them
 spending.py            limits on tokens, budgets: what a request is charged with
 central_key.py         the headers that go to a provider beside a central key
+key_pool.py            a provider's keys: which one is used; key_files.py reads them again from their files
+keyed_request.py       one request that is sent with a provider's key, and with another one if that is refused
 provider_circuits.py   a provider's circuits and resting keys; circuit.py is one circuit
 adaptive_line.py       a provider's line; holding.py is one request in it, replay.py its body
 shadow_holding.py      one request at a line in shadow

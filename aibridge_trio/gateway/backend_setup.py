@@ -13,6 +13,7 @@ from aibridge_trio.events import Publish
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.central_key import CentralKey, central_key
+from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
 from aibridge_trio.gateway.routing import Backend, Router
 from aibridge_trio.providers import Provider, instance
@@ -53,7 +54,7 @@ class BackendBuilder:
             upstream=self.upstream(table),
             circuits=circuits,
             adaptive=self._line(provider) if settings.adaptive else None,
-            key=self.key(provider, table),
+            key=self.key(provider, table, circuits),
             forward_caller_keys=not table.keyless
             and (settings.forward_caller_keys if forward is None else forward),
             headers=tuple((name.encode(), value.encode()) for name, value in table.headers),
@@ -68,13 +69,26 @@ class BackendBuilder:
         )
         return Upstream(table.base_url, self._transport(proxy.reveal() if proxy else None), timeouts)
 
-    def key(self, provider: Provider, table: ProviderTable) -> CentralKey | None:
-        """Return a provider's central key, None if callers' own keys are used."""
+    def key(self, provider: Provider, table: ProviderTable, circuits: ProviderCircuits) -> CentralKey | None:
+        """Return what a provider's central keys are, None if callers' own keys are used."""
         warn = partial(self._warn, table.name)
         if table.keyless:
-            return CentralKey(None, None, warn=warn)
-        added: dict[str, str | None] = {name: getattr(self.settings, name) for name in provider.account}
-        return central_key(provider, table.keys[0].secret if table.keys else None, added, warn)
+            return CentralKey(None, warn=warn)
+        if not table.keys or provider.credential is None:
+            return None
+        keys = ProviderKeys(
+            table.name,
+            table.keys,
+            provider.credential,
+            choice=table.key_choice,
+            cooldown=policies.policy(self.settings),
+            read_hint=circuits.read_retry_after,
+            memory=self._copies,
+            clock=self._clock,
+            publish=self._publish,
+            warn=warn,
+        )
+        return central_key(keys, {name: getattr(self.settings, name) for name in provider.account}, warn)
 
     def _warn(self, name: str, text: str) -> None:
         self._caution(f"{name}: {text}")

@@ -11,10 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from aibridge_trio.config.units import Secret
+from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.http import headers as h
 from aibridge_trio.printable import quoted
-from aibridge_trio.providers import Provider
 
 # Headers that describe the request, its body and the wanted answer; ids for retries and tracing; and headers that
 # these clients were recorded to send: OpenAI's and Anthropic's SDKs, Codex 0.171, Claude Code 2.1, opencode 1.18.
@@ -41,29 +40,26 @@ _MOST, _LONGEST = 200, 100
 
 @dataclass(slots=True)
 class CentralKey:
-    """A provider's central key as a header, and the headers that its operator adds; both None if it needs no key.
+    """What goes up beside a provider's central key: the caller's headers that may, and those of the operator.
 
-    `warn` is called once for each header name that is not sent.
+    The key itself is one of `keys`, chosen for each request; None if the provider needs none. `warn` is called
+    once for each header name that is not sent.
     """
 
-    header: tuple[bytes, bytes] | None = field(repr=False)
-    secret: Secret | None = field(repr=False)
+    keys: ProviderKeys | None
     added: h.Headers = field(default_factory=list)
     warn: Callable[[str], None] = field(default=lambda _: None, repr=False)
     _known: dict[bytes, bool] = field(default_factory=dict, init=False, repr=False)
 
     def headers(self, headers: h.Headers) -> h.Headers:
-        """Return the caller's headers that may be sent, followed by the operator's and the key."""
+        """Return the caller's headers that may be sent, followed by the operator's."""
         known = self._known
         kept = [header for header in headers if known.get(header[0]) or self._may_go(header[0])]
-        kept += self.added
-        if self.header:
-            kept.append(self.header)
-        return kept
+        return [*kept, *self.added]
 
     @property
     def _beside(self) -> str:
-        return "beside the central key" if self.header else "to a provider without a key"
+        return "beside the central key" if self.keys else "to a provider without a key"
 
     def _may_go(self, name: bytes) -> bool:
         """Return whether a header may be sent, and remember the answer."""
@@ -77,11 +73,7 @@ class CentralKey:
         return may_go
 
 
-def central_key(
-    provider: Provider, key: Secret | None, added: Mapping[str, str | None], warn: Callable[[str], None]
-) -> CentralKey | None:
-    """Return a provider's central key, None without one; `added` are more headers, named with `_` for `-`."""
-    if key is None or provider.credential is None:
-        return None
+def central_key(keys: ProviderKeys, added: Mapping[str, str | None], warn: Callable[[str], None]) -> CentralKey:
+    """Return what goes up beside a central key; `added` are more headers, named with `_` for `-`."""
     headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in added.items() if value]
-    return CentralKey(provider.credential(key.reveal()), key, headers, warn)
+    return CentralKey(keys, headers, warn)

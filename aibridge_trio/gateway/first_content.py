@@ -8,6 +8,8 @@ caller unchanged if it is none.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 import trio
 
@@ -36,6 +38,12 @@ class Opening:
         self.complete = False
         self._response = response
         self._pieces: deque[bytes] = deque()  # a quarter of a million, if they have one byte
+        self._error: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, answer: Response | Opening) -> Opening:
+        """Return the opening of an answer of which something may have been read already."""
+        return answer if isinstance(answer, Opening) else cls(answer)
 
     @property
     def status(self) -> int:
@@ -65,15 +73,21 @@ class Opening:
 
     async def read_refusal(self) -> Evidence | None:
         """Read an error with an overload status; return the pushback, None if waiting does not help."""
+        evidence = verdict.of_body(self.status, await self.read_error())
+        return evidence if evidence.verdict is Verdict.FAILURE else None
+
+    async def read_error(self) -> Mapping[str, Any]:
+        """Read an error, and return its document; empty if it is no JSON object, or does not end in time."""
+        if self._error is not None:
+            return self._error
         size = 0
         with trio.move_on_after(_ERROR_TIME) as timeout:
             while size <= _MOST_OF_ERROR and (piece := await self._read_ahead()):
                 size += len(piece)
         if timeout.cancelled_caught and not self._response.resumable:
             raise UpstreamFault("stream", "its error did not come to an end", timeout=True)
-        body = b"".join(self._pieces) if self.complete else b""
-        evidence = verdict.of_body(self.status, verdict.parse(body))
-        return evidence if evidence.verdict is Verdict.FAILURE else None
+        self._error = verdict.parse(b"".join(self._pieces) if self.complete else b"")
+        return self._error
 
     async def read_until_content(self) -> Evidence | None:
         """Read a stream until its first content, a ping or a bound; return the pushback, None without one."""
@@ -90,6 +104,10 @@ class Opening:
                 if piece.startswith(b":") or b"\n:" in piece:  # a comment: a ping of providers without ping events
                     return None
         return None
+
+    async def stop_upload(self) -> None:
+        """See Response."""
+        await self._response.stop_upload()
 
     async def _read_ahead(self) -> bytes:
         await self._response.wait()  # which may time out; what follows does not wait
@@ -111,6 +129,6 @@ def streams(response: Response) -> bool:
     )
 
 
-def cause(response: Response) -> PushbackCause:
+def cause(response: Response | Opening) -> PushbackCause:
     """Return the name of an answer's pushback."""
     return _CAUSES.get(response.status, "overload")

@@ -22,9 +22,9 @@ from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission, RequestLease, patience
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
-from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.holding import HeldRequest
+from aibridge_trio.gateway.keyed_request import OwnKeyRequest
 from aibridge_trio.gateway.known_callers import Authenticator
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_access import check_model, needs_model
@@ -36,7 +36,7 @@ from aibridge_trio.gateway.shadow_holding import ShadowRequest
 from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.upstream.exchange import Outgoing, Response
+from aibridge_trio.upstream.exchange import Outgoing
 
 _NO_CONTENT = 204
 
@@ -152,28 +152,41 @@ class Gateway:
     ) -> None:
         """Forward the request: at once, or with an adaptive limiter in its turns, until its provider answers."""
         line = target.backend.adaptive
-        forward = partial(
-            self._forward, request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
+        keyed = target.backend.keyed(caller, record)
+        once = partial(
+            self._forward,
+            request,
+            reply,
+            record,
+            lease,
+            target,
+            keyed,
+            caller=caller,
+            outgoing=outgoing,
+            model=model,
         )
+        forward = partial(keyed.send, once)
         if line is None or not target.route.intercepted:
-            await forward()
+            with keyed:
+                await forward()
             return
         own_key = target.backend.uses_own_key(caller)
         kind = ShadowRequest if line.shadow else HeldRequest
-        with kind(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
+        with keyed, kind(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
             if line.active:  # it may have to wait: before the wait, every check that needs none, and the body
                 target.precheck(request, caller, self._max_body)  # 503, 429, 413
                 outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)
                 await held.read_body(outgoing)  # 413, 400; 503 line_full
             await held.send(forward)  # 503 hold_timeout, line_full, cannot_hold, shutting_down
 
-    async def _forward(
+    async def _forward(  # noqa: PLR0917 - what one request has
         self,
         request: Request,
         reply: Reply,
         record: Record,
         lease: RequestLease,
         target: Target,
+        keyed: OwnKeyRequest,
         *,
         caller: Caller,
         outgoing: Outgoing | None = None,
@@ -185,6 +198,7 @@ class Gateway:
         circuits = backend.circuits
         record.scope = circuits.scope_of(route, model)
         own_key = backend.uses_own_key(caller)
+        keyed.choose(target.key_scope(model))  # 503 keys_resting
         admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
@@ -192,17 +206,19 @@ class Gateway:
             completing = attempt.acquire
             if held:
                 outgoing, completing = held.keep(outgoing), held.completing(attempt)
+            outgoing = keyed.ready(outgoing)
             lease.forwarded = True
             record.went_upstream()
             sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, completing)
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
                 record.answered(response.status)
-                answer: Response | Opening = response
+                answer = await keyed.opened(response, attempt)
                 if held:
                     held.learn_quotas(response.headers)
                     if held.may_be_pushback(response):
-                        answer = await held.opened(response, attempt)
-                last = await relay(answer, reply, attempt, route, record, secret=backend.secret_for(caller))
+                        answer = await held.opened(answer, attempt)
+                keyed.answers()
+                last = await relay(answer, reply, attempt, route, record, secret=keyed.secret)
             record.left_upstream()
             await reply.send(last)
 

@@ -178,16 +178,16 @@ class HeldRequest(LineEntry):
         """Return whether the beginning of an answer must be read before any of it goes to the caller."""
         return response.status in OVERLOAD_STATUSES or (self._line.active and first_content.streams(response))
 
-    async def opened(self, response: Response, attempt: Attempt) -> Opening:
+    async def opened(self, answer: Response | Opening, attempt: Attempt) -> Opening:
         """Return the answer with its beginning read; raise PushedBack if it is a pushback and is held."""
-        refuses = response.status in OVERLOAD_STATUSES
-        attempt.response_started(response.headers)
-        opening = Opening(response)
+        refuses = answer.status in OVERLOAD_STATUSES
+        attempt.response_started(answer.headers)
+        opening = Opening.of(answer)
         evidence = await (opening.read_refusal() if refuses else opening.read_until_content())
         if evidence is None:
             return opening
-        await response.stop_upload()
-        cause = first_content.cause(response)
+        await opening.stop_upload()
+        cause = first_content.cause(opening)
         pushback = Pushback(cause, evidence.quota, attempt.retry_after())
         if not await self._is_held_after(pushback, cause, again=opening.complete or not refuses):
             return opening

@@ -77,7 +77,7 @@ class ProviderCircuits:
                 publish,
                 scope=scope,
                 slow=self._slow,
-                read_retry_after=self._read_retry_after,
+                read_retry_after=self.read_retry_after,
                 on_key_limited=self._on_key_limited if self._key_cooldowns else None,
                 shadow=CircuitOpen.reason in rules.shadow,
             )
@@ -165,7 +165,8 @@ class ProviderCircuits:
     def __repr__(self) -> str:
         return f"<ProviderCircuits {self.provider} {len(self._circuits)}>"
 
-    def _read_retry_after(self, headers: Headers) -> float | None:
+    def read_retry_after(self, headers: Headers) -> float | None:
+        """Return the retry hint of an answer in seconds, None without one."""
         return from_headers(headers, self._quotas, self._wall_clock())
 
     def _on_key_limited(self, owner: Caller, retry_after: float | None) -> bool | None:

@@ -136,6 +136,10 @@ class Record:
         self._sent_again += 1
         self._publish(SentAgain(self.provider, cause))
 
+    def sent_with_another_key(self) -> None:
+        """Note that the request goes to its provider once more, because its key was refused."""
+        self._sent_again += 1
+
     def would_reject(self, reason: str) -> None:
         """Publish that a protection in shadow would have rejected the request."""
         self._would_reject += (reason,)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.key_pool import KeyStats
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound, Reject
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.central_key import CentralKey
+from aibridge_trio.gateway.keyed_request import OWN_KEY, KeyedRequest, OwnKeyRequest
 from aibridge_trio.gateway.loop_detection import HOPS, Hops
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
+from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
 from aibridge_trio.providers import OPENAI, Dialect, Provider, Route, base_url_hints, lookup
@@ -47,10 +50,15 @@ class Backend:
         """Return whether this caller's requests are sent with the central key."""
         return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
 
-    def secret_for(self, caller: Caller) -> bytes | None:
-        """Return the central key if this caller's requests are sent with it, else None."""
-        secret = self.key.secret if self.key and self.uses_central_key(caller) else None
-        return secret.reveal().encode() if secret else None
+    def keyed(self, caller: Caller, record: Record) -> OwnKeyRequest:
+        """Return a request's way to the provider: with a central key, with its caller's own, or without any."""
+        if self.key and self.key.keys and self.uses_central_key(caller):
+            return KeyedRequest(self.key.keys, caller, record)
+        return OWN_KEY
+
+    def key_statistics(self) -> tuple[KeyStats, ...]:
+        """Return the state of each central key."""
+        return self.key.keys.statistics() if self.key and self.key.keys else ()
 
     def uses_own_key(self, caller: Caller) -> bool:
         """Return whether this caller's requests are sent with its own key, not the central one or none."""
@@ -98,8 +106,16 @@ class Target:
 
     def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
         """Raise the reject that it is certain to get, before it queues and before its body is read."""
-        self.backend.circuits.precheck(self.route, caller, own_key=self.backend.uses_own_key(caller))
+        backend = self.backend
+        by_model = self.route.intercepted and backend.circuits.by_model
+        if backend.key and backend.key.keys and backend.uses_central_key(caller) and not by_model:
+            backend.key.keys.check(self.key_scope(None))
+        backend.circuits.precheck(self.route, caller, own_key=backend.uses_own_key(caller))
         _framing(request, max_body)
+
+    def key_scope(self, model: str | None) -> str | None:
+        """Return for which part of the provider a key rests: a breaker's, or a route that is passed through."""
+        return self.backend.circuits.scope_of(self.route, model) if self.route.intercepted else self.route.pattern
 
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
         """Return the request to send; raises BodyTooLarge or BadRequest for its framing."""

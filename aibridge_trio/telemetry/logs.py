@@ -20,12 +20,14 @@ from typing import Any, TextIO
 import trio
 
 from aibridge_trio.config.settings import LogFormat, LogLevel
+from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.events import (
     ADMIN_REFUSALS,
     AdminRefused,
     Bug,
     Finished,
     Handlers,
+    KeyChanged,
     LifecycleChanged,
     LimitChanged,
     Overridden,
@@ -34,6 +36,11 @@ from aibridge_trio.events import (
 from aibridge_trio.process.log_writer import LogWriter
 from aibridge_trio.process.throttled_reports import Throttled
 
+_OF_KEYS: dict[KeyState, LogLevel] = {
+    KeyState.READY: "info",
+    KeyState.RESTING: "warning",
+    KeyState.OUT: "error",
+}
 _LEVELS: dict[LogLevel, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
 # Encoders of the values that are not strings. json.dumps() would make an encoder for every line.
@@ -71,6 +78,7 @@ class Log:
             Transitioned: self._transitioned,
             Overridden: self._overridden,
             LimitChanged: self._limit_changed,
+            KeyChanged: self._key_changed,
             AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
             Bug: self._bug,
@@ -91,6 +99,11 @@ class Log:
     def _limit_changed(self, event: LimitChanged) -> None:
         change = {"provider": event.provider, "from": event.source, "to": event.target, "because": event.because}
         self._line("warning" if event.target == "outage" else "info", "adaptive", change)
+
+    def _key_changed(self, event: KeyChanged) -> None:
+        change = {"provider": event.provider, "key": event.label, "state": event.state.value}
+        seconds = None if event.seconds is None else round(event.seconds, 3)
+        self._line(_OF_KEYS[event.state], "key", {**change, "for_s": seconds, "because": event.because})
 
     def _admin_refused(self, event: AdminRefused, count: int) -> None:
         self._line("warning", "admin", {"refused": event.cause, "peer": event.peer, "count": count})

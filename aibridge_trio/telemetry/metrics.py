@@ -15,8 +15,10 @@ from typing import TypeVar
 
 from aibridge_trio import __version__
 from aibridge_trio.core.adaptive.limiter import AdaptiveStats
+from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.admission import AdmissionStats
+from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.server.connection_limit import ConnectionStats
 from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
@@ -38,6 +40,7 @@ class Metrics:
         listeners: Mapping[str, Callable[[], ConnectionStats]] = MappingProxyType({}),
         *,
         lines: Iterable[AdaptiveLine] = (),
+        keys: Iterable[ProviderKeys] = (),
     ) -> None:
         self._lines_dropped = lines_dropped
         self._counters = counters
@@ -46,6 +49,7 @@ class Metrics:
         self._exposition = Exposition()
         self._listeners = listeners
         self._lines = tuple(lines)
+        self._keys = tuple(keys)
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus text."""
@@ -71,6 +75,7 @@ class Metrics:
         )
         yield from self._breaker_details()
         yield from self._adaptive()
+        yield from self._key_pools()
         yield from self._connections()
         yield _counter(
             "rejects", "Responses that the bridge made itself.", ("reason",), _singles(counters.rejects)
@@ -187,6 +192,14 @@ class Metrics:
             ("provider",),
             {name: keys.total for name, keys in resting.items()},
         )
+
+    def _key_pools(self) -> Iterator[Family]:
+        """Yield the families of providers' keys."""
+        found = {each.provider: Counter(key.state for key in each.statistics()) for each in self._keys}
+        states = {(name, state.value): counts[state] for name, counts in found.items() for state in KeyState}
+        yield _gauge("keys", "The bridge's keys for a provider, by state.", ("provider", "state"), states)
+        rests = {(each.provider,): each.pool.rests for each in self._keys}
+        yield _counter("key_rests", "Rests of the bridge's keys that began.", ("provider",), rests)
 
     def _adaptive(self) -> Iterator[Family]:
         """Yield the families of the adaptive limiters; without them they have no children."""

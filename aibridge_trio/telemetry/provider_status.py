@@ -10,6 +10,7 @@ from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import BreakerStats
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.inspection.usage import TYPES
+from aibridge_trio.core.key_pool import KeyStats
 from aibridge_trio.errors import PHASES
 from aibridge_trio.events import HOLD_OUTCOMES, PUSHBACK_CAUSES
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
@@ -43,6 +44,7 @@ class ProviderStatus:
             "limit": limit,
             "breaker": self.breaker(backend),
             "adaptive": self._adaptive(backend.adaptive) if backend.adaptive else None,
+            "keys": [_key(key) for key in backend.key_statistics()],
             "upstream": {
                 "responses": keyed(responses),
                 "errors": {phase: counters.errors[name, phase] for phase in PHASES},
@@ -122,6 +124,10 @@ class ProviderStatus:
             "holds": {outcome: counters.holds[name, outcome].count for outcome in HOLD_OUTCOMES},
             "held_s": distribution(counters.holds[name, "sent"]),
         }
+
+
+def _key(key: KeyStats) -> dict[str, Any]:
+    return {"label": key.label, "state": key.state.value, "in_use": key.in_use, "left_s": round(key.left, 3)}
 
 
 def rounded(number: float | None) -> float | None:

@@ -158,6 +158,15 @@ CASES = [
         "rate_limit_error",
     ),
     Case(
+        errors.KeysResting("openai", 20.0),
+        "keys_resting",
+        503,
+        "openai takes no more requests now with any of AI Bridge's keys. Please try again later.",
+        20.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
         errors.RateLimited(0.25),
         "rate_limit",
         429,

@@ -8,13 +8,17 @@ import trio
 
 from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.core.breaker.policy import BreakerPolicy
-from aibridge_trio.core.caller import Caller
 from aibridge_trio.events import ignore
 from aibridge_trio.gateway.backend_setup import configured
 from aibridge_trio.gateway.routing import Backend, Router
 from aibridge_trio.providers import ALL
 
-ANONYMOUS = Caller(b"a", "…a", authenticated=False)
+
+def sent_of(found: Backend) -> list[bytes]:
+    """Return the values of the headers that carry a backend's keys."""
+    assert found.key
+    assert found.key.keys
+    return [found.key.keys.sent(key).header[1] for key in found.key.keys.pool]
 
 
 def router(proxies: list[str | None] | None = None, warnings: list[str] | None = None, **options: Any) -> Router:
@@ -48,10 +52,10 @@ async def test_central_keys_and_their_headers() -> None:
     openai, anthropic, copilot = router(
         openai_api_key=Secret("sk-o"), anthropic_api_key=Secret("sk-a"), openai_project="p"
     )
-    assert openai.secret_for(ANONYMOUS) == b"sk-o"
+    assert sent_of(openai) == [b"Bearer sk-o"]
     assert openai.key is not None
     assert openai.key.added == [(b"openai-project", b"p")]
-    assert anthropic.secret_for(ANONYMOUS) == b"sk-a"
+    assert sent_of(anthropic) == [b"sk-a"]
     assert anthropic.key is not None
     assert anthropic.key.added == []
     assert copilot.key is None

@@ -4,12 +4,15 @@ import pytest
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound
+from aibridge_trio.gateway.keyed_request import OWN_KEY, KeyedRequest
+from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Router, Target
 from aibridge_trio.providers import ALL
 from aibridge_trio.providers.dialects import anthropic, openai
 from tests.support.allow_lists import ANONYMOUS, KNOWN, METHODS, ROUTER, request, router_of
 
 MAX_BODY = 1000
+RECORD: Record = None  # type: ignore[assignment]  # nothing is recorded before a request is sent
 
 
 def target(method: str, path: bytes, key: str | None = None) -> Target:
@@ -152,6 +155,10 @@ def test_the_central_key_replaces_the_callers() -> None:
     asked = request("POST", b"/openai/v1/responses", (b"authorization", b"Bearer mine"))
     found = target("POST", b"/openai/v1/responses", "central")
     sent = found.outgoing(asked, KNOWN, b"req_1", MAX_BODY).headers
-    assert [value for name, value in sent if name == b"authorization"] == [b"Bearer central"]
-    assert found.backend.secret_for(KNOWN) == b"central"
-    assert router_of().get("openai").secret_for(KNOWN) is None  # type: ignore[union-attr]
+    assert [value for name, value in sent if name == b"authorization"] == []
+    assert isinstance(found.backend.keyed(KNOWN, RECORD), KeyedRequest)
+    assert target("POST", b"/openai/v1/responses").backend.keyed(KNOWN, RECORD) is OWN_KEY
+    forwarding = router_of("central", forward=True).get("openai")
+    assert forwarding
+    assert forwarding.keyed(KNOWN, RECORD) is OWN_KEY
+    assert isinstance(forwarding.keyed(ANONYMOUS, RECORD), KeyedRequest)

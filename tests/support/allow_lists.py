@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import httpx
 
-from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.gateway.central_key import central_key
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
@@ -13,6 +12,7 @@ from aibridge_trio.http.message import Request
 from aibridge_trio.providers import ALL, Provider
 from aibridge_trio.server.asgi import AsgiBody
 from aibridge_trio.upstream.client import Timeouts, Upstream
+from tests.support.keys import keys_of
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 READ = ["GET", "HEAD"]
@@ -33,7 +33,9 @@ def router_of(key: str | None = None, *, forward: bool = False) -> Router:
             provider=provider,
             upstream=Upstream("https://upstream.test", transport, Timeouts()),
             circuits=ProviderCircuits(provider, CircuitRules(), lambda: 0.0, lambda _: None, lambda: 0.0),
-            key=central_key(provider, Secret(key) if key else None, {}, lambda _: None),
+            key=central_key(keys_of(key, provider=provider), {}, lambda _: None)
+            if key and provider.credential
+            else None,
             forward_caller_keys=forward,
         )
 

@@ -1,0 +1,202 @@
+"""A provider's keys in the running program: `core.key_pool` with a clock, secrets, events and the keys' files."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import trio
+
+from aibridge_trio.config.provider_tables import KeyChoice, KeyTable
+from aibridge_trio.config.units import Secret
+from aibridge_trio.core.breaker.policy import BreakerPolicy
+from aibridge_trio.core.key_errors import KeyFault
+from aibridge_trio.core.key_pool import Key, KeyPool, KeyState, KeyStats
+from aibridge_trio.errors import KeysResting
+from aibridge_trio.events import KeyChanged, Publish
+from aibridge_trio.gateway.buffering import BufferMemory
+from aibridge_trio.gateway.key_files import KeyFiles
+from aibridge_trio.http.headers import Headers
+
+# Returns the header that carries a key.
+Credential = Callable[[str], tuple[bytes, bytes]]
+# A key is known by its hash, with a secret of this process: nothing that is kept tells the key.
+_HASH_KEY = os.urandom(32)
+# One key's changes are published at most once in so many seconds, for each state.
+_INTERVALS = {KeyState.READY: 10.0, KeyState.RESTING: 10.0, KeyState.OUT: 60.0}
+_WHY = {
+    KeyFault.RATE: "the provider says that it has made too many requests",
+    KeyFault.SPENT: "its quota is spent",
+    KeyFault.INVALID: "the provider does not accept it",
+}
+
+
+class Sent(NamedTuple):
+    """What is sent of a key: the header that carries it, and the key as it stands in there."""
+
+    header: tuple[bytes, bytes]
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return "<Sent ***>"
+
+
+class ProviderKeys:
+    """The keys of one provider. `run` must run for files to be reread and ends of rests to be published.
+
+    `cooldown` has how long a key rests. `read_hint` reads the retry hint of an answer; `memory` is for the copies
+    of bodies that may be sent again.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        tables: Iterable[KeyTable],
+        credential: Credential,
+        *,
+        choice: KeyChoice = "weighted",
+        cooldown: BreakerPolicy,
+        read_hint: Callable[[Headers], float | None],
+        memory: BufferMemory,
+        clock: Callable[[], float],
+        publish: Publish,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.provider = provider
+        self.clock = clock
+        self.memory = memory
+        self.read_hint = read_hint
+        self._credential = credential
+        self._cooldown = cooldown
+        self._publish = publish
+        self._tables = tuple(tables)
+        self._published: dict[tuple[str, KeyState], float] = {}
+        self._rescheduled = trio.Event()
+        self._sent = self._to_send()
+        self.pool = KeyPool(map(_key, self._tables), choice)
+        self._files = KeyFiles(_files(self._tables), self._reread, warn)
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one key: only then does a key rest, and another one take its place."""
+        return len(self.pool) > 1
+
+    def sent(self, key: Key) -> Sent:
+        """Return what is sent of a key that was chosen at this moment."""
+        return self._sent[key.id]
+
+    def check(self, scope: str | None) -> None:
+        """Raise KeysResting if there is no key for a request now."""
+        if wait := self.pool.wait(self.clock(), scope):
+            raise KeysResting(self.provider, wait)
+
+    def choose(self, scope: str | None, tried: list[Key]) -> Key:
+        """Return a key for a request, in use from now on; raises KeysResting."""
+        now = self.clock()
+        key = self.pool.choose(now, scope, tried=tried)
+        if key is None and tried:
+            key = self.pool.choose(now, scope)
+        if key is None:
+            raise KeysResting(self.provider, self.pool.wait(now, scope))
+        return key
+
+    def has_other(self, scope: str | None, tried: list[Key]) -> bool:
+        """Return whether there is a key that was not tried."""
+        return self.pool.has_other(self.clock(), scope, 0.0, tried)
+
+    def accepted(self, key: Key, sent_at: float) -> None:
+        """Note that the provider has accepted a key."""
+        if key.out_since is not None:
+            for back in self.pool.accepted(key, sent_at):
+                self._changed(back, KeyState.READY, "the provider accepts keys again")
+
+    def refused(self, key: Key, fault: KeyFault, hint: float | None, scope: str | None, sent_at: float) -> None:
+        """Note what an answer says of its key; `hint` is the provider's retry hint in seconds."""
+        now = self.clock()
+        if fault is KeyFault.INVALID:
+            self.pool.failed(key, now)
+            self._changed(key, KeyState.OUT, _WHY[fault])
+            return
+        self.accepted(key, sent_at)
+        if not self.several:
+            return
+        longest = max(self._cooldown.cooldown, self._cooldown.longest_cooldown)
+        usual = longest if fault is KeyFault.SPENT else self._cooldown.cooldown
+        seconds = usual if hint is None else min(hint, longest)
+        if self.pool.rested(key, now + seconds, scope, now):
+            self._changed(key, KeyState.RESTING, _WHY[fault], seconds)
+            self._rescheduled.set()
+
+    def apply(self, tables: Iterable[KeyTable], choice: KeyChoice = "weighted") -> None:
+        """Take these keys from now on; one that stays keeps its rests, and is tried again if it was out."""
+        self._published.clear()
+        self._replace(tables, "the configuration has changed", choice)
+        for key in self.pool.forgive():
+            self._changed(key, KeyState.READY, "the configuration was read again")
+        self._files.watch(_files(self._tables))
+
+    def statistics(self) -> tuple[KeyStats, ...]:
+        """Return the state of each key."""
+        return self.pool.statistics(self.clock())
+
+    async def run(self) -> None:
+        """Publish ends of rests, and reread files, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._files.run)
+            while True:
+                self._rescheduled = trio.Event()
+                with trio.CancelScope(deadline=self.pool.next_due()):
+                    await self._rescheduled.wait()
+                for key in self.pool.woken(self.clock()):
+                    self._changed(key, KeyState.READY, "its rest is over")
+
+    def __repr__(self) -> str:
+        return f"<ProviderKeys {self.provider} {self.pool!r}>"
+
+    def _reread(self, secrets: Mapping[Path, Secret]) -> None:
+        """Take the keys that these files have now. One that was written again as it was is tried again."""
+        again = {key_id(table.secret) for table in self._tables if table.file in secrets}
+        self._replace(
+            [
+                replace(each, secret=secrets.get(each.file, each.secret)) if each.file else each
+                for each in self._tables
+            ],
+            "its file has changed",
+        )
+        for key in self.pool.forgive(lambda each: each.id in again):
+            self._changed(key, KeyState.READY, "its file was written again")
+
+    def _replace(self, tables: Iterable[KeyTable], because: str, choice: KeyChoice | None = None) -> None:
+        self._tables = tuple(tables)
+        self._sent = self._to_send()
+        added, _ = self.pool.replace(map(_key, self._tables), choice)
+        for key in added:
+            self._changed(key, KeyState.READY, because)
+
+    def _to_send(self) -> dict[bytes, Sent]:
+        secrets = [table.secret for table in self._tables]
+        return {key_id(each): Sent(self._credential(each.reveal()), each.reveal().encode()) for each in secrets}
+
+    def _changed(self, key: Key, state: KeyState, because: str, seconds: float | None = None) -> None:
+        now, last = self.clock(), self._published.get((key.label, state), -math.inf)
+        if now - last >= _INTERVALS[state]:
+            self._published[key.label, state] = now
+            self._publish(KeyChanged(self.provider, key.label, state, because, seconds))
+
+
+def key_id(secret: Secret) -> bytes:
+    """Return what a key is known by."""
+    return hashlib.blake2b(secret.reveal().encode(), key=_HASH_KEY, digest_size=16).digest()
+
+
+def _key(table: KeyTable) -> Key:
+    return Key(key_id(table.secret), table.label, table.weight)
+
+
+def _files(tables: Iterable[KeyTable]) -> list[Path]:
+    return [table.file for table in tables if table.file]
