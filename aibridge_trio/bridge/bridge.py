@@ -230,12 +230,7 @@ class Bridge:
                 timers.start_soon(self.admission.run)
                 timers.start_soon(self._limit_changes.run)
                 for backend in self.router:
-                    timers.start_soon(backend.circuits.run)
-                    timers.start_soon(backend.upstream.run)
-                    if backend.adaptive:
-                        timers.start_soon(backend.adaptive.run)
-                    if backend.key and backend.key.keys:
-                        timers.start_soon(backend.key.keys.run)
+                    timers.start_soon(backend.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)
