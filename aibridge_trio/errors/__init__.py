@@ -14,7 +14,7 @@ Terms
 
 Files, in reading order
     base: the classes of this tree, and a reject's headers.
-    caller_rejects, rejects: every reject, with its reason, status and text.
+    caller_rejects, key_rejects, rejects: every reject, with its reason, status and text.
     usage_rejects: those of limits on tokens, and of budgets.
 """
 
@@ -29,6 +29,7 @@ from aibridge_trio.errors.base import (
     UsageError,
 )
 from aibridge_trio.errors.caller_rejects import ModelNotAllowed, UnknownCaller, UnknownCallerLimited
+from aibridge_trio.errors.key_rejects import CredentialCooldown, KeysResting
 from aibridge_trio.errors.rejects import (
     AtCapacity,
     BadRequest,
@@ -37,11 +38,9 @@ from aibridge_trio.errors.rejects import (
     CallerAtCapacity,
     CannotHold,
     CircuitOpen,
-    CredentialCooldown,
     ForbiddenOrigin,
     HoldTimeout,
     InternalError,
-    KeysResting,
     LineFull,
     LoopDetected,
     MethodNotAllowed,

@@ -151,25 +151,6 @@ class CannotHold(_SpacedWait, Reject):
         super().__init__(text, wait=wait)
 
 
-class CredentialCooldown(Reject):
-    """The provider answered 429 to this caller's own key, and the cooldown of that key is not over."""
-
-    reason, status = "credential_cooldown", 429
-
-    def __init__(self, provider: str, wait: float) -> None:
-        super().__init__(f"{provider} has told your key to wait. Please try again later.", wait=wait)
-
-
-class KeysResting(Reject):
-    """Each of the provider's keys rests, after a 429 or because its own rate is reached."""
-
-    reason, status = "keys_resting", 503
-
-    def __init__(self, provider: str, wait: float) -> None:
-        text = f"{provider} takes no more requests now with any of AI Bridge's keys. Please try again later."
-        super().__init__(text, wait=wait)
-
-
 class BufferFull(Reject):
     """--max-buffered is reached: no memory is left to read request bodies ahead."""
 
