@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aibridge_trio.http.headers import content_length
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from aibridge_trio.http.headers import Headers
     from aibridge_trio.mock.capacity import Capacity
     from aibridge_trio.server.asgi import Message, Scope, Send
 
@@ -83,14 +87,20 @@ class Entry:
     def watch(self, send: Send) -> Send:
         """Return a `send` that records status and end before it sends them.
 
-        So a caller that asks for statistics next finds its own request settled.
+        So a caller that asks for statistics next finds its own request settled. A body with a Content-Length ends
+        with its last byte: the caller has it before the exchange has ended.
         """
+        left = math.inf
 
         async def noted(message: Message) -> None:
+            nonlocal left
             if message["type"] == "http.response.start":
                 self._request_log.by_status[str(message["status"])] += 1
-            elif not message.get("more_body", False):
-                self.settle()
+                left = _length(message["headers"])
+            else:
+                left -= len(message.get("body", b""))
+                if left <= 0 or not message.get("more_body", False):
+                    self.settle()
             await send(message)
 
         return noted
@@ -143,3 +153,12 @@ class RequestLog:
             scripted_left=scripted_left,
             last=[entry.seen() for entry in self._last],
         )
+
+
+def _length(headers: Headers) -> float:
+    """Return how many bytes the body has, infinity where its head does not say (or a script says nonsense)."""
+    try:
+        length = content_length([value for name, value in headers if name.lower() == b"content-length"])
+    except ValueError:
+        return math.inf
+    return math.inf if length is None else length

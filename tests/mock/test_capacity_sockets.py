@@ -39,7 +39,7 @@ def test_a_slot_is_held_by_a_stream_and_freed_by_a_disconnect(provider: Provider
     with ExitStack() as streams:
         held = [streams.enter_context(provider.client.stream("POST", CHAT, json=ASK)).iter_raw() for _ in range(2)]
         assert all(map(next, held))
-        assert provider.stats()["serving"] == 2
+        assert eventually(lambda: provider.stats()["serving"] == 2, within=5)
         assert provider.client.post(CHAT, json=ASK).status_code == 503
     assert eventually(lambda: provider.stats()["serving"] == 0, within=5)
     assert provider.client.post(CHAT, json=ASK).status_code == 200
@@ -51,7 +51,7 @@ def test_a_crowd_is_served_in_turn_when_full_is_queue(provider: Provider) -> Non
     with ThreadPoolExecutor(12) as crowd:
         statuses = list(crowd.map(lambda _: provider.client.post(CHAT, json=ASK).status_code, range(48)))
     assert set(statuses) == {200}
-    assert (provider.stats()["serving"], provider.stats()["queued"]) == (0, 0)
+    assert eventually(lambda: [provider.stats()[each] for each in ("serving", "queued")] == [0, 0], within=5)
 
 
 def test_an_outage_can_be_switched_on_and_off(provider: Provider) -> None:
