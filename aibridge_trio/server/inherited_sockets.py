@@ -1,7 +1,7 @@
 """Listening sockets that the process was given at its start: socket activation, sd_listen_fds(3).
 
-Whoever started the process holds the same sockets, or gives them to its successor. So they stay when the bridge
-stops: connections that come meanwhile wait in the socket's backlog, and no caller is refused.
+The process that started this one holds the same sockets, or gives them to its successor. So they stay when the
+bridge stops: connections that come meanwhile wait in the socket's backlog, and no caller is refused.
 """
 
 from __future__ import annotations

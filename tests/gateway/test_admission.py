@@ -326,7 +326,7 @@ async def test_a_suspended_lease_holds_nothing_and_returns(autojump_clock: MockC
 
 
 async def test_a_request_whose_provider_is_known_late_waits_for_one(autojump_clock: MockClock) -> None:
-    """It moves to the first free one; while all are full it queues, and is told which one it got."""
+    """It moves to the first free one; while all are full it queues, and learns which one it got."""
     told: list[Event] = []
     limits = Limits(9, per_provider=1, queue_size=9)
     admission = Admission(limits, 0, trio.current_time, told.append)

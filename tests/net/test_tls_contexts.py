@@ -80,6 +80,6 @@ def test_an_authority_is_added_to_the_usual_ones(tmp_path: Path) -> None:
 
 
 def test_a_process_trusts_itself() -> None:
-    """Whatever name its certificate is for, and whoever has signed it."""
+    """Its certificate may be for any name, and signed by anyone."""
     context = unchecked_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
