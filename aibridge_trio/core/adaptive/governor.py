@@ -22,13 +22,15 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from aibridge_trio.core.adaptive.entry import Pushback
+from aibridge_trio.core.adaptive.governor_stats import GovernorStats
 from aibridge_trio.core.adaptive.level_bound import LevelBound
 from aibridge_trio.core.adaptive.load_evidence import LoadEvidence
 from aibridge_trio.core.adaptive.quotas import Quotas
 from aibridge_trio.core.quota import Left
+
+__all__ = ["Governor", "GovernorStats"]
 
 # Round trips with nothing but pushbacks that make an outage.
 _ROUND_TRIPS = 3
@@ -48,32 +50,6 @@ _REFUSED = 64
 # The last levels that a 429 was sent at: a quota refuses at any level, a limit on concurrency at one.
 _LEVELS, _TIGHT, _TIGHT_SHARE = 8, 2, 0.05
 _FEWEST_LEVELS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class GovernorStats:
-    """What a governor has learned; infinity for no limit, None for nothing yet.
-
-    `level` is how many requests are at the provider, and `starts` how many of them wait for their answer to begin.
-    Unless `active` no pushback has come of late, and no quota is nearly spent. `bound` and `window` are in
-    requests, `pace` is in requests a second, or in tokens if `by_tokens`; `background` is a share. `outage` tells
-    whether one is under way, and `resumes_in` the seconds until the next start may go up. The last pushback is
-    described by its `cause`, its `level` and its age `ago` in seconds.
-    """
-
-    active: bool
-    level: int
-    starts: int
-    bound: float
-    window: float
-    pace: float
-    by_tokens: bool
-    background: float
-    outage: bool
-    resumes_in: float
-    cause: str | None
-    cause_level: int
-    ago: float
 
 
 class Governor:

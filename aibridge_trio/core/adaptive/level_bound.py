@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from aibridge_trio.core.snapshots import Saved, restore, save
+
 # Seconds before the first probe after a cut, and at most between probes; but where answers begin rarely, at most
 # one failed probe for so many of them, up to another longest pause.
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
@@ -25,6 +27,9 @@ _JITTER_FROM, _JITTER_TO = 0.8, 1.2
 _LARGEST_STEP = 0.25
 # A cut may be undone for so many seconds.
 _UNDO = 4.0
+# What survives a restart.
+_NUMBERS = ("value", "_pause", "_probing", "_step", "_before_cut", "_interval")
+_TIMES = ("probe_at", "_raised_at", "_cut_at")
 
 
 class LevelBound:
@@ -94,6 +99,14 @@ class LevelBound:
         if value < math.inf:
             self.value = max(value, answering)
             self._schedule(now)
+
+    def snapshot(self, now: float) -> Saved:
+        """Return the bound for a restart."""
+        return save(self, _NUMBERS, _TIMES, now)
+
+    def restore_snapshot(self, saved: object, at: float) -> None:
+        """Take over a bound that was saved at a time; raises ValueError for what is no snapshot."""
+        restore(self, saved, _NUMBERS, _TIMES, at)
 
     def forget(self) -> None:
         """Remove the bound."""

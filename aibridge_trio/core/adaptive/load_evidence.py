@@ -91,6 +91,12 @@ class LoadEvidence:
             support += self._surprise
         return support >= _ENOUGH_FOR_OUTAGE
 
+    def restore(self, background: object) -> None:
+        """Take over the background of before a restart; raises ValueError for what is none."""
+        if not isinstance(background, float) or not 0 < background < 1:
+            raise ValueError("no background")
+        self._share = background
+
     def forget(self) -> None:
         """Forget the outcomes, after an outage; what is known of the background stays."""
         self._outcomes.clear()

@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from aibridge_trio.core.snapshots import Saved, restore, save
+
 # The pace as a share of the measured rate.
 _OVER = 1.02
 # Before a rate is measured: this share of what was accepted in the last seconds.
@@ -37,6 +39,9 @@ _LONGEST_STEP = 10.0
 _ILL, _ILL_FOR = 4, 30.0
 # A rounding error must not delay a request by another timer (seconds).
 _EPSILON = 1e-6
+# What survives a restart.
+_NUMBERS = ("rate", "_measured", "_in_a_row", "_recovering")
+_TIMES = ("_at", "_refused_at", "_resumes_at", "_row_began")
 
 
 class Pace:
@@ -139,6 +144,17 @@ class Pace:
         self._credit = max(0.0, min(amount, self._most) - self.rate * hint) if hint else 0.0
         self._at = self._refused_at = now
         self._resumes_at = now + hint
+
+    def snapshot(self, now: float) -> Saved:
+        """Return the pace for a restart."""
+        return {**save(self, _NUMBERS, _TIMES, now), "credit": self._credit}
+
+    def restore(self, saved: object, at: float) -> None:
+        """Take over a pace that was saved at a time; raises ValueError for what is no snapshot."""
+        credit = restore(self, saved, _NUMBERS, _TIMES, at).get("credit")
+        if not self.rate > 0 or not isinstance(credit, float) or not math.isfinite(credit):
+            raise ValueError("no pace")
+        self._credit = credit
 
     def __repr__(self) -> str:
         return f"<Pace {self.rate:.3g}/s>"

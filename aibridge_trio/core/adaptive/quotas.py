@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from aibridge_trio.core.adaptive.entry import Pushback
 from aibridge_trio.core.adaptive.pace import Pace
 from aibridge_trio.core.quota import Left
+from aibridge_trio.core.snapshots import Saved, restore, save
 
 # The longest wait that a provider's hint causes (seconds), and what is added to it at random.
 _LONGEST_HINT, _HINT_JITTER = 300.0, 0.1
@@ -31,6 +32,9 @@ _MINUTE = 60.0
 _EPSILON = 1e-6
 # The quotas whose headers count: those of output tokens say nothing of a request that is yet to be sent.
 _REQUESTS, _NAMES = "requests", ("requests", "tokens", "input-tokens")
+
+# What survives a restart, besides the paces: headers tell of a quota anew.
+_NUMBERS, _TIMES = ("_accepted_size", "_refused_size", "_held_back_size"), ("_held_back_until",)
 
 
 class _Told:
@@ -136,6 +140,17 @@ class Quotas:
     def forget(self) -> None:
         """Forget the paces."""
         self.requests.rate = self.tokens.rate = math.inf
+
+    def snapshot(self, now: float) -> Saved:
+        """Return what refusals have taught, for a restart."""
+        paces = {"requests": self.requests.snapshot(now), "tokens": self.tokens.snapshot(now)}
+        return {**save(self, _NUMBERS, _TIMES, now), **paces}
+
+    def restore(self, saved: object, at: float) -> None:
+        """Take over what was saved at a time; raises ValueError for what is no snapshot."""
+        found = restore(self, saved, _NUMBERS, _TIMES, at)
+        self.requests.restore(found.get("requests"), at)
+        self.tokens.restore(found.get("tokens"), at)
 
     def __repr__(self) -> str:
         return f"<Quotas {self.requests!r} {self.tokens!r}>"

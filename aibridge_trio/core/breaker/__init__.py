@@ -18,6 +18,7 @@ retry hint     what a provider says of when to come back (`Retry-After`, reset t
 In reading order:
 
 breaker         the state machine: closed, open, half-open; its rules come first.
+state           its states, transitions, refusals and statistics.
 policy          the settings.
 probe_permit    permits and tickets.
 failures        which failures count, and whose they are.

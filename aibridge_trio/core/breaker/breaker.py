@@ -19,6 +19,8 @@ half-open  At most `max_probes` probes hold permits; other requests are refused 
 7. Forced open refuses all requests, without a timer; forced closed admits all and counts failures, but never
    trips. Back to automatic, forced open becomes half-open, and forced closed becomes closed with an empty window.
    Overrides are not trips.
+8. A restored breaker goes on where it was saved, as if it had run on without requests. Failures in the window,
+   probes and overrides are not saved.
 
 docs/breaker.md has these states and transitions as a diagram.
 """
@@ -27,8 +29,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from aibridge_trio.core.breaker.cooldown import Cooldown
@@ -36,75 +36,15 @@ from aibridge_trio.core.breaker.failures import Failures
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import PROBE_DEADLINE, Permit, Ticket
 from aibridge_trio.core.breaker.recovery_ramp import Ramp
+from aibridge_trio.core.breaker.state import SEVERITY, BreakerStats, Mode, Refusal, State, Transition
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
+from aibridge_trio.core.snapshots import Saved, number
 from aibridge_trio.errors import OpenCause
+
+__all__ = ["SEVERITY", "Breaker", "BreakerStats", "Mode", "Refusal", "State", "Transition"]
 
 # The wait of a request that finds all permits of probes taken (seconds): a verdict may free one at any moment.
 _PROBE_WAIT = 1.0
-
-
-class State(StrEnum):
-    """The three states; `number` is the gauge's value."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half-open"
-
-    @property
-    def number(self) -> int:
-        """0 closed, 1 open, 2 half-open."""
-        return list(State).index(self)
-
-
-SEVERITY = (State.CLOSED, State.HALF_OPEN, State.OPEN)  # from healthy to failing
-
-
-class Mode(StrEnum):
-    """Automatic, or overridden by the operator: forced open, forced closed."""
-
-    AUTO = "auto"
-    OPEN = "open"
-    CLOSE = "close"
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One change of state, and in words why (`because`); `trip` if failures opened the breaker."""
-
-    source: State
-    target: State
-    because: str
-    trip: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The request is refused: why, and after how many seconds to come back (None: unknown)."""
-
-    because: OpenCause
-    wait: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerStats:
-    """The breaker at one moment; `since` is when its state began, on the same clock as `now`.
-
-    `cooldown` is all of the present one (seconds, None without one), `in_a_row` the trips without a healthy spell
-    between them, `share` what the ramp admits (1 without one), `failure_share` the share of the judged calls in
-    the window that failed (None without calls, and if the policy has none).
-    """
-
-    state: State
-    mode: Mode
-    since: float
-    cooldown_left: float | None
-    cooldown: float | None
-    failures_in_window: int
-    probes: int
-    trips: int
-    in_a_row: int = 0
-    share: float = 1.0
-    failure_share: float | None = None
 
 
 class Breaker:
@@ -211,6 +151,35 @@ class Breaker:
             self._enter(State.CLOSED, "operator: close", now)
         else:
             self._enter(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, "operator: auto", now)
+
+    def snapshot(self, now: float) -> Saved:
+        """Return what must survive a restart, as JSON types; times are in seconds before (after) `now`."""
+        self.advance(now)
+        forced = {Mode.OPEN: State.HALF_OPEN, Mode.CLOSE: State.CLOSED}  # what `auto` would lead to
+        return {
+            "state": str(forced.get(self._mode, self._state)),
+            "age": now - self._since,
+            "left": self._until - now if self._until < math.inf else 0.0,
+            "overload": self._opened_by == "overload",
+            "trips_in_a_row": self._cooldown.in_a_row(0.0),
+            "successes": self._successes,
+            "ramp": self._ramp.snapshot(now),
+        }
+
+    def restore(self, saved: Saved, now: float, elapsed: float) -> None:
+        """Take over what a new breaker saved `elapsed` seconds ago; raises ValueError for what is no snapshot."""
+        at = now - elapsed
+        state, age, left = State(str(saved.get("state"))), number(saved, "age"), number(saved, "left")
+        self._cooldown.restore(int(number(saved, "trips_in_a_row")))
+        self._ramp.restore(saved.get("ramp"), at)
+        self._successes = int(number(saved, "successes"))
+        self._opened_by = "overload" if saved.get("overload") is True else "failures"
+        longest = max(self._policy.cooldown, self._policy.longest_cooldown)
+        self._until = at + min(left, longest) if state is State.OPEN else math.inf
+        self._state, self._since = state, at - age
+        if state is not State.CLOSED:
+            self._on_transition(Transition(State.CLOSED, state, "as before the restart", trip=False))
+        self.advance(now)
 
     def statistics(self, now: float) -> BreakerStats:
         """Return the breaker's state at `now`."""

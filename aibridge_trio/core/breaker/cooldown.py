@@ -59,6 +59,10 @@ class Cooldown:
         self._in_a_row = before + 1
         return max(now + min(length, self._longest), retry_at)
 
+    def restore(self, in_a_row: int) -> None:
+        """Take over the trips in a row of a breaker before its restart."""
+        self._in_a_row = in_a_row
+
     def reset(self) -> None:
         """Forget the trips: the operator has overridden the breaker."""
         self._in_a_row = 0

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import math
 
+from aibridge_trio.core.snapshots import Saved, restore, save
+
 _FIRST = 0.1
 # Ten tenths are a little less than 1 in binary floating point.
 _WHOLE = 1.0 - 1e-6
+# What survives a restart.
+_NUMBERS, _TIMES = ("_credit",), ("_ends",)
 
 
 class Ramp:
@@ -27,13 +31,22 @@ class Ramp:
         self._ends = now + self._span if self._span else -math.inf
         self._credit = 1.0 - _FIRST
 
+    def snapshot(self, now: float) -> Saved:
+        """Return what must survive a restart."""
+        return save(self, _NUMBERS, _TIMES, now)
+
+    def restore(self, saved: object, at: float) -> None:
+        """Go on with a ramp that was saved at a time; raises ValueError for what is no snapshot."""
+        if self._span:
+            restore(self, saved, _NUMBERS, _TIMES, at)
+
     def stop(self) -> None:
         """Admit all requests from now on."""
         self._ends = -math.inf
 
     def remaining(self, now: float) -> float:
         """Return the seconds until all requests are admitted."""
-        return max(0.0, self._ends - now)
+        return max(0.0, min(self._span, self._ends - now))
 
     def share(self, now: float) -> float:
         """Return the share that is admitted now; 1 if no ramp is under way."""
