@@ -1,20 +1,21 @@
-"""Files in the repository that are generated from the code: completion scripts and man pages.
+"""Files in the repository that are generated from the code: completion scripts, man pages, JSON Schemas.
 
-tree: the command line · completions, bash, zsh, fish: the scripts · man: the pages · roff: Markdown as man(7).
+tree: the command line · completions, bash, zsh, fish: the scripts · man: the pages · roff: Markdown as man(7) ·
+schema: the schemas.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tools.reference import completions, man
+from tools.reference import completions, man, schema
 
 _ROOT = Path(__file__).parents[2]
 
 
 def generated() -> dict[str, str]:
     """Return the text of every generated file by its path in the repository."""
-    return completions.scripts() | man.pages()
+    return completions.scripts() | man.pages() | schema.schemas()
 
 
 def outdated(root: Path = _ROOT) -> list[str]:

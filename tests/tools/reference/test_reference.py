@@ -28,7 +28,7 @@ def test_nothing_else_lies_beside_the_generated_files() -> None:
     """A file that is no longer generated is no longer there."""
     root = Path(__file__).parents[3]
     folders = {Path(path).parent for path in reference.generated()}
-    assert folders == {Path("completions"), Path("man")}
+    assert folders == {Path("completions"), Path("man"), Path("schemas")}
     found = {str(file.relative_to(root)) for folder in folders for file in (root / folder).iterdir()}
     assert found == set(reference.generated())
 

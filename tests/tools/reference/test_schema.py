@@ -1,0 +1,204 @@
+"""The JSON Schemas, held to the loader: what the one accepts the other takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aibridge_trio.config.document import Document
+from aibridge_trio.config.loader import _read
+from aibridge_trio.config.origin import Origin
+from aibridge_trio.config.provider_tables import BUILT_IN
+from aibridge_trio.config.settings import OPTIONS
+from aibridge_trio.config.tables import keys, kinds, shape
+from aibridge_trio.config.units import SHARE, SIZE
+from aibridge_trio.errors import UsageError
+from tools.reference import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aibridge_trio.config.option import Option
+    from aibridge_trio.config.tables.key import Key, Shape
+
+SCHEMAS = {path: json.loads(text) for path, text in schema.schemas().items()}
+WHOLE = SCHEMAS["schemas/aibridge.schema.json"]
+
+
+def _pattern(_: object, pattern: str, instance: object, __: object) -> Iterator[jsonschema.ValidationError]:
+    """ECMA's patterns: Python's `$` would pass a line end at the end."""
+    if isinstance(instance, str) and not re.search(pattern.removesuffix("$") + r"\Z", instance):
+        yield jsonschema.ValidationError(f"{instance!r} does not match")
+
+
+_extend: Any = jsonschema.validators.extend
+Validator = _extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
+VALIDATOR = Validator(WHOLE)
+
+# Values that no kind or some kinds take. Dates and URLs are such that the schema can tell.
+POOL: tuple[Any, ...] = (
+    *(0, 1, 8, -1, 1000, 1001, 10**18 - 1, 10**18, 1.5, True, False, "", "0", "10/s", "200000/m", "10/d", "x"),
+    *("none", "other", "v1", "people", "People", "azure", "low", "day", "openai", "weighted", "least-used"),
+    *("gpt-*", "*", "a*b", "dev-07", "a b", "a\n", "ab" * 32, "AB" * 32, "2027-03-31", "2027-3-31", "api-key"),
+    *("AZURE_KEY", "9X", "/run/key", "a\0b", "https://x.example/v1", "ftp://x", "http://a@b", "http://x?y"),
+    *([], ["gpt-*"], ["gpt-*", "gpt-*"], ["azure", "openai"], [1], ["ab" * 32], [["x"]], {}, {"x-team": "a b"}),
+    *({"x-team": ""}, {"x team": "a"}, {"x-team": 1}, [{}], [{"file": "/k"}], [{"file": "/k", "env": "K"}]),
+    *({"tokens": 5, "per": "day"}, {"tokens": 0, "per": "day"}, {"tokens": 5}),
+)
+
+
+# Editors hand TOML's dates over as strings: only where one is expected can the schema tell.
+DATES = (date(2027, 3, 31), datetime(2027, 3, 31), time(7))  # noqa: DTZ001 - as TOML has them
+
+
+def values(key: Key) -> st.SearchStrategy[Any]:
+    """Values of a key, right and wrong ones."""
+    right = tables(key.shape) if key.shape else None
+    listed = st.lists(right, max_size=2) if right is not None and key.most else right
+    pool = st.sampled_from((*POOL, *DATES) if key.kind is kinds.DATE else POOL)
+    return pool if listed is None else pool | listed
+
+
+def tables(wanted: Shape) -> st.SearchStrategy[dict[str, Any]]:
+    """Tables that often have the shape."""
+    held = {key.name: values(key) for key in wanted.keys}
+    needed = [key.name for key in wanted.keys if key.required]
+    some = st.sampled_from(sorted(held)).flatmap(lambda name: st.fixed_dictionaries({name: held[name]}))
+    optional = {name: held[name] for name in held if name not in needed}
+    whole = st.fixed_dictionaries({name: held[name] for name in needed}, optional=optional)
+    return some | whole | st.builds(lambda table, extra: {**table, "unknown": extra}, whole, st.sampled_from(POOL))
+
+
+NAMES = st.sampled_from(["people", "azure", "openai", "copilot", "v1", "none", "None", "other", "a_b", ""])
+DOCUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "classes": st.dictionaries(NAMES, tables(keys.CLASS), max_size=2) | st.sampled_from(POOL),
+        "callers": st.lists(tables(keys.CALLER), max_size=2) | st.sampled_from(POOL),
+        "providers": st.dictionaries(NAMES, tables(keys.PROVIDER), max_size=2) | st.sampled_from(POOL),
+        "routes": st.lists(tables(keys.ROUTE), max_size=2) | st.sampled_from(POOL),
+    },
+)
+
+
+def plain(value: Any) -> Any:
+    """A value of TOML as editors hand it to the schema."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value.isoformat() if isinstance(value, date | time) else value
+
+
+def shaped(document: dict[str, Any]) -> bool:
+    """Whether the loader finds a document to be of the right shape."""
+    held = Document("a.toml", document)
+    try:
+        shape.classes(held)
+        shape.callers(held)
+        shape.providers(held, BUILT_IN)
+        shape.routes(held)
+    except UsageError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("path", SCHEMAS)
+def test_a_schema_is_one(path: str) -> None:
+    """And the files in the repository are these."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[path])
+    assert json.loads((Path(__file__).parents[3] / path).read_text()) == SCHEMAS[path]
+
+
+@given(document=DOCUMENTS)
+@example(document={"callers": [{"name": "a", "expires": date(2027, 3, 31), "token_sha256": "ab" * 32}]})
+@example(document={"providers": {"openai": {"key_file": "/k", "key": "none"}}})
+@example(document={"providers": {"azure": {"dialect": "openai", "base_url": "https://x", "keys": [{"env": "K"}]}}})
+def test_the_schema_accepts_what_the_loader_takes(document: dict[str, Any]) -> None:
+    """Of tables: no more, no less."""
+    assert VALIDATOR.is_valid(plain(document)) == shaped(document)
+
+
+# Of each sort of table: where it stands, and what it needs.
+TABLES: dict[str, tuple[Shape, dict[str, Any]]] = {
+    "classes": (keys.CLASS, {}),
+    "callers": (keys.CALLER, {"name": "a"}),
+    "providers": (keys.PROVIDER, {"dialect": "openai", "base_url": "https://x"}),
+    "routes": (keys.ROUTE, {"model": "m", "providers": ["openai"]}),
+}
+
+
+@pytest.mark.parametrize(
+    ("sort", "name"), [(sort, key.name) for sort, (held, _) in TABLES.items() for key in held.keys]
+)
+def test_every_value_of_every_key(sort: str, name: str) -> None:
+    """As above, each value of the pool by itself beside what its table needs."""
+    accepted = 0
+    for value in (*POOL, *DATES) if name == "expires" else POOL:
+        table = {**TABLES[sort][1], name: value}
+        document = {sort: [table] if sort in {"callers", "routes"} else {"azure": table}}
+        accepted += shaped(document)
+        assert VALIDATOR.is_valid(plain(document)) == shaped(document), value
+    assert accepted
+
+
+OPTION_POOL: tuple[Any, ...] = (
+    *POOL,
+    *("10s", "1m30s", "5ms", "5", "0s", "0h0m", "1.5h", "1h1.5s", "1.5ms1s", "32MiB", "0.5B", "1GB", "50%", "0.5"),
+    *(
+        "0660",
+        "660",
+        "888",
+        "127.0.0.1:4001",
+        "unix:/run/a",
+        "localhost",
+        "10.0.0.0/8",
+        "http://p:1",
+        "info",
+    ),
+    *(["127.0.0.1:4001"], ["rate", "concurrency"], "rate,concurrency", ["rates"], "provider", "org-1", "auto"),
+)
+# Units with rules that no schema tells: sums of bytes, addresses, networks.
+UNTOLD = {SIZE, SHARE}
+
+
+@pytest.mark.parametrize("option", [each for each in OPTIONS if each.key], ids=lambda option: option.name)
+def test_every_value_of_every_option(option: Option) -> None:
+    """The schema accepts what the loader takes; and no more, as far as the unit is one that a schema can tell."""
+    origin = Origin("file", option.name, "a.toml", 1, 1)
+    accepted = 0
+    for value in OPTION_POOL:
+        try:
+            _read(option, value, origin)
+            taken = True
+        except UsageError:
+            taken = False
+        valid = VALIDATOR.is_valid({option.name: plain(value)})
+        told = option.unit not in UNTOLD and not option.unit.metavar.startswith(("HOST", "CIDR", "URL", "ORIGIN"))
+        accepted += taken
+        assert valid >= taken, value
+        if told and option.unit.toml is not list:
+            assert valid == taken, value
+    assert accepted
+
+
+def test_defaults_are_valid() -> None:
+    """An editor that fills them in makes no mistake."""
+    for option in OPTIONS:
+        if option.key and (default := WHOLE["properties"][option.key].get("default")) is not None:
+            assert VALIDATOR.is_valid({option.key: default}), option.key
+
+
+def test_the_callers_file_has_the_same_tables() -> None:
+    """And nothing else."""
+    properties = SCHEMAS["schemas/callers.schema.json"]["properties"]
+    assert set(properties) == {"classes", "callers"}
+    assert all(properties[name] == WHOLE["properties"][name] for name in properties)
