@@ -67,22 +67,22 @@ def noting(seen: list[Any], status: int = 0) -> Callable[..., int]:
 
 def test_serve_starts_the_bridge(stand_in: Callable[..., None]) -> None:
     """Serve hands the settings to the bridge and ends with its exit status."""
-    seen: list[Settings] = []
+    seen: list[object] = []
     stand_in("bridge", serve=noting(seen, 7))
     assert cli.main(["serve", "--rate-limit", "5", "--circuit-breaker", "--bind=[::1]:0"]) == 7
-    assert seen == [Settings(rate_limit=5, circuit_breaker=True, bind=(Address("::1", 0),))]
+    assert seen[:1] == [Settings(rate_limit=5, circuit_breaker=True, bind=(Address("::1", 0),))]
 
 
 def test_every_flag_reaches_the_settings(stand_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each option that has a flag arrives under its own name, as it was written."""
     seen: list[dict[str, Any]] = []
 
-    def load(flags: dict[str, Any], _environ: object) -> object:
+    def load(flags: dict[str, Any], *_: object) -> object:
         seen.append(flags)
         return SimpleNamespace(settings=None)
 
     monkeypatch.setattr("aibridge_trio.config.loader.load", load)
-    stand_in("bridge", serve=lambda _settings: 0)
+    stand_in("bridge", serve=lambda *_: 0)
     for option in OPTIONS:
         if option.negative:
             cli.main(["serve", str(option.flag)])
@@ -176,7 +176,7 @@ def test_how_a_command_ends(
 ) -> None:
     """A mistake ends with 2, a failure with 1, an interrupt with 130: one line or none, no traceback."""
 
-    def serve(_settings: Settings) -> int:
+    def serve(*_: object) -> int:
         raise error
 
     stand_in("bridge", serve=serve)
@@ -341,7 +341,7 @@ def test_examples_in_help_are_valid(
     """The example at the top of each page can be typed as it stands."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "aibridge.toml").touch()
-    stand_in("bridge", serve=lambda _: 0)
+    stand_in("bridge", serve=lambda *_: 0)
     stand_in("mock", MockOptions=dict, serve=lambda _: 0)
     stand_in("demo.show", run=lambda seconds: int(seconds * 0))
     stand_in("admin.client", override=lambda *_: "")
@@ -360,6 +360,8 @@ def test_examples_in_help_are_valid(
 # imported: what knows the command line and its values, and cyclopts with what it needs.
 SHIPPED = {"errors", "printable", "process", "cli.main", "cli.assets", "config.unit"}
 HELP = {*SHIPPED, "config.units", "cli", "config", "core.terms", "providers", "http.paths", "net.tls_contexts"}
+# The configuration names sockets that the service manager has opened: which ones there are is read first.
+LOADED = {*HELP, "server.inherited_sockets"}
 LIBRARIES = {"cyclopts", "rich", "attr", "attrs", "docstring_parser"}
 
 
@@ -371,7 +373,7 @@ def imported(
         "import sys; before = set(sys.modules); from aibridge_trio.cli.main import main\n"
         f"status = main({arguments!r}); modules = [name.split('.') for name in set(sys.modules) - before]\n"
         "ours = {'.'.join(name[1:]) for name in modules if name[0] == 'aibridge_trio'}\n"
-        "ours -= {'', 'cli', 'config', 'core', 'http', 'net'}\n"
+        "ours -= {'', 'cli', 'config', 'core', 'http', 'net', 'server'}\n"
         f"ours = {{name for name in ours if not {{name, name.partition('.')[0]}} & {allowed!r}}}\n"
         f"others = {{name[0] for name in modules}} - sys.stdlib_module_names - {libraries | {'aibridge_trio'}!r}\n"
         "print(status, sorted(ours | others), file=sys.stderr)"
@@ -403,7 +405,7 @@ def test_help_needs_only_what_makes_it(command: str) -> None:
 )
 def test_a_mistake_needs_only_what_finds_it(line: str) -> None:
     """Wrong usage is one line without a box, printed before slow imports."""
-    ended, said = imported(line.split(), 2, HELP, LIBRARIES)
+    ended, said = imported(line.split(), 2, LOADED, LIBRARIES)
     assert re.fullmatch(r"aibridge: .*\[\]", said)
     assert said.isascii()
     assert ended.stdout == ""
