@@ -30,6 +30,11 @@ HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
 # Why a request was sent again: no connection, a status, or an overload event before a stream's content.
 PushbackCause = Literal["refused", "429", "503", "529", "overload"]
 PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
+# Why a request of a model route goes past a provider: a reject's reason, its line, or a pushback.
+PASS_CAUSES = (
+    *("circuit_open", "credential_cooldown", "keys_resting", "provider_capacity", "line_full", "cannot_hold"),
+    *("rate_limit", "token_limit", "held", *PUSHBACK_CAUSES),
+)
 # What an adaptive limiter has learned: nothing that limits, a bound or a pace, or that there is an outage.
 Limitation = Literal["unlimited", "limited", "outage"]
 AdminRefusal = Literal["host", "origin", "token"]
@@ -135,6 +140,19 @@ class SentAgain:
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A request of a model route goes to another provider than this one; `cause` is one of PASS_CAUSES.
+
+    `started`: a `Started` was published for it, and it is at this provider no more.
+    """
+
+    provider: str
+    caller: Caller
+    cause: str
+    started: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LimitChanged:
     """What a provider's adaptive limiter has learned limits its requests, or no longer does; `because` is text."""
 
@@ -207,7 +225,7 @@ class Finished(NamedTuple):
     answer that began and did not end cleanly, `left` one that ended because its caller left. `scope` is the part
     of the provider whose breaker admitted the request, `would_reject` the reject reasons of protections in
     shadow, `cause` why the provider gave no answer or not all of it. `path` is the printable beginning of a path
-    that was not found.
+    that was not found. `passed_over` names the providers of its model route that it went past, with the causes.
     """
 
     request_id: str
@@ -236,6 +254,7 @@ class Finished(NamedTuple):
     path: str | None = None
     held: float = 0.0
     sent_again: int = 0
+    passed_over: tuple[str, ...] = ()
 
 
 Event = (
@@ -250,6 +269,7 @@ Event = (
     | Waited
     | Held
     | SentAgain
+    | PassedOver
     | LimitChanged
     | KeyChanged
     | WouldReject

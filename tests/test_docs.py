@@ -49,6 +49,7 @@ OF_TRAFFIC = {
     "aibridge_caller_duration_seconds",
     "aibridge_upstream_responses_total",
     "aibridge_upstream_errors_total",
+    "aibridge_route_passed_over_total",
     "aibridge_tokens_total",
     "aibridge_build_info",
     "aibridge_log_lines_dropped_total",

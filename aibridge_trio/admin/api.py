@@ -26,7 +26,7 @@ from aibridge_trio.events import (
 )
 from aibridge_trio.gateway.browser_origins import Origins
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.gateway.routing import Router
+from aibridge_trio.gateway.router import Router
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.telemetry.exposition_format import accepts_gzip, negotiate

@@ -16,6 +16,7 @@ Files, in reading order
     base: the classes of this tree, and a reject's headers.
     caller_rejects, key_rejects, rejects: every reject, with its reason, status and text.
     usage_rejects: those of limits on tokens, and of budgets.
+    route_rejects: that of model routes.
 """
 
 from aibridge_trio.errors.base import (
@@ -57,6 +58,7 @@ from aibridge_trio.errors.rejects import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from aibridge_trio.errors.route_rejects import ModelNotRouted
 from aibridge_trio.errors.usage_rejects import BudgetExhausted, TokenLimited
 
 REASONS: tuple[str, ...] = tuple(kind.reason for kind in Reject.__subclasses__())
@@ -84,6 +86,7 @@ __all__ = [
     "LoopDetected",
     "MethodNotAllowed",
     "ModelNotAllowed",
+    "ModelNotRouted",
     "NotFound",
     "OpenCause",
     "Phase",

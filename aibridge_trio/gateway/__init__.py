@@ -19,7 +19,9 @@ prechecks.py           rejects that cost no slot: browser_origins.py (web pages)
 admission.py           slot, rate, shares and queue: `core.limits` on Trio
 caller_identity.py     credential or address → caller; known_callers.py: token or certificate → known caller
 model_access.py        which models a known caller may use
-routing.py             path → target; backend_setup.py builds the backends from the settings
+router.py              path → target; routing.py is what a target is; backend_setup.py builds the backends
+model_routes.py        model → providers, and which of them takes a request now; model_list.py names the models
+routed_request.py      one request of a model route: where it goes, and where next
 buffering.py           bodies that are read before they are sent; stored_references.py checks them
 spending.py            limits on tokens, budgets: what a request is charged with
 central_key.py         the headers that go to a provider beside a central key

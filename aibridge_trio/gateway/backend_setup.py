@@ -15,7 +15,8 @@ from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.central_key import CentralKey, central_key
 from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
-from aibridge_trio.gateway.routing import Backend, Router
+from aibridge_trio.gateway.router import Router
+from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.providers import Provider, instance
 from aibridge_trio.providers.quota_headers import QUOTAS
 from aibridge_trio.upstream.client import Timeouts, TransportFactory, Upstream
@@ -126,4 +127,4 @@ def configured(  # noqa: PLR0917 - what all backends share
 ) -> Router:
     """Return the router with a backend for each provider; `caution` gets warnings for the operator."""
     builder = BackendBuilder(settings, transport, clock, publish, shadow, wall_clock, caution)
-    return Router([builder.build(table) for table in effective(settings)])
+    return Router([builder.build(table) for table in effective(settings)], settings.routes)

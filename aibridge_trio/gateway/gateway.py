@@ -31,7 +31,9 @@ from aibridge_trio.gateway.model_access import check_model, needs_model
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
-from aibridge_trio.gateway.routing import Ping, Router, Target
+from aibridge_trio.gateway.routed_request import RoutedRequest, targets_of
+from aibridge_trio.gateway.router import Router
+from aibridge_trio.gateway.routing import Local, ModelPath, Target
 from aibridge_trio.gateway.shadow_holding import ShadowRequest
 from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.gateway.stored_references import StoredReferences
@@ -107,36 +109,43 @@ class Gateway:
         lease.charge_rate(caller, reply, record.would_reject)  # 429 rate_limit
         target = self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
-        if not lease.acquire(caller, target.name, record.would_reject):
+        if not lease.acquire(caller, target.share, record.would_reject):
             target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, if there is one
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queued(), self._lifecycle.interruptible():
                 await lease.wait_turn(patience(request.headers))
-        if isinstance(target, Ping):
-            await reply.write(200, [(b"content-type", b"application/json")], b'{"name":"aibridge"}\n')
+        if isinstance(target, Local):
+            await reply.write(200, [(b"content-type", b"application/json")], target.body)
             return
-        backend, route = target.backend, target.route
-        circuits = backend.circuits
-        record.started(caller)
-        central = target.uses_central_key(caller) and self._references.applies_to(route)
-        metered = self._spending.needs_body(caller, target)
+        send = partial(self._send, request, reply, record, lease, caller=caller)
+        central = target.uses_central_key(caller) and self._references.applies_to(target.route)
         restricted = needs_model(target, request, caller)  # 403 model_not_allowed
-        if central or metered or restricted or (circuits.by_model and route.intercepted):  # these need the body
+        metered = False
+        if isinstance(target, Target):  # else its provider follows from the body
+            record.started(caller)
+            metered = self._spending.needs_body(caller, target)
+        if central or metered or restricted or target.by_model:  # these need the body
             target.precheck(request, caller, self._max_body)  # 503, 429, 413
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
                 if restricted:
                     check_model(buffered, caller)  # 403 model_not_allowed
-                model = buffered.model if circuits.by_model and route.intercepted else None  # 400
+                model = buffered.model if target.by_model else None  # 400
                 if central:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
-                with self._spending.charge(caller, target, record, reply, buffered):  # 429 token_limit, 403
-                    await self._send(
-                        request, reply, record, lease, target, caller=caller, outgoing=outgoing, model=model
+                if isinstance(target, ModelPath):
+                    targets = await targets_of(target, request, buffered, caller)  # 400, 404
+                    routed = RoutedRequest(
+                        targets, request, caller, record, lease, self._lifecycle, body=buffered, outgoing=outgoing
                     )
-            return
-        with self._spending.charge(caller, target, record, reply):  # 429 rate_limit
-            await self._send(request, reply, record, lease, target, caller=caller)
+                    send = partial(send, model=model, routed=routed)
+                    await routed.send(send, reply, self._references, self._spending)
+                    return
+                with self._spending.charge(caller, target, record, reply, buffered):  # 429 token_limit, 403
+                    await send(target, outgoing=outgoing, model=model)
+        elif isinstance(target, Target):
+            with self._spending.charge(caller, target, record, reply):  # 429 rate_limit
+                await send(target)
 
     async def _send(
         self,
@@ -149,6 +158,7 @@ class Gateway:
         caller: Caller,
         outgoing: Outgoing | None = None,
         model: str | None = None,
+        routed: RoutedRequest | None = None,
     ) -> None:
         """Forward the request: at once, or with an adaptive limiter in its turns, until its provider answers."""
         line = target.backend.adaptive
@@ -164,6 +174,7 @@ class Gateway:
             caller=caller,
             outgoing=outgoing,
             model=model,
+            routed=routed,
         )
         forward = partial(keyed.send, once)
         if line is None or not target.route.intercepted:
@@ -173,6 +184,8 @@ class Gateway:
         own_key = target.backend.uses_own_key(caller)
         kind = ShadowRequest if line.shadow else HeldRequest
         with keyed, kind(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
+            if routed:
+                held.elsewhere = routed.elsewhere
             if line.active:  # it may have to wait: before the wait, every check that needs none, and the body
                 target.precheck(request, caller, self._max_body)  # 503, 429, 413
                 outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)
@@ -191,6 +204,7 @@ class Gateway:
         caller: Caller,
         outgoing: Outgoing | None = None,
         model: str | None = None,
+        routed: RoutedRequest | None = None,
         held: HeldRequest | None = None,
     ) -> None:
         """Pass the breaker, send the request to the provider, and relay the answer."""
@@ -217,6 +231,8 @@ class Gateway:
                     held.learn_quotas(response.headers)
                     if held.may_be_pushback(response):
                         answer = await held.opened(answer, attempt)
+                if routed:
+                    answer = await routed.opened(answer, attempt)
                 keyed.answers()
                 last = await relay(answer, reply, attempt, route, record, secret=keyed.secret)
             record.left_upstream()

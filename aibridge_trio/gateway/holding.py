@@ -29,6 +29,7 @@ from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.headers import Headers
@@ -71,6 +72,8 @@ class HeldRequest(LineEntry):
         self._attempt: Attempt | None = None
         self._turn: trio.Event | None = None
         self._cause: PushbackCause | None = None  # of the last pushback
+        # Of a model route: whether another provider would take the request now.
+        self.elsewhere: Callable[[], bool] = lambda: False
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +123,8 @@ class HeldRequest(LineEntry):
             except PushedBack:
                 continue
             except UpstreamFault as fault:
-                if not (fault.refused and await self._is_held_after(Pushback("refused"), "refused")):
+                again = not self.elsewhere()
+                if not (fault.refused and await self._is_held_after(Pushback("refused"), "refused", again=again)):
                     raise
                 self._record.faulted(fault)
                 continue
@@ -155,9 +159,14 @@ class HeldRequest(LineEntry):
         line = self._line
         limiter, now = line.limiter, line.now(self)
         if line.waiting and not limiter.accepts(self.caller):
+            if self.elsewhere():
+                raise Elsewhere("held")
             raise LineFull(line.provider, limiter.wait(now))
         if limiter.enter(self, now):
             return True
+        if self.elsewhere():
+            limiter.leave(self, now)
+            raise Elsewhere("held")
         self._set_deadline()
         if self._body and not self._body.kept:
             limiter.leave(self, now)
@@ -189,11 +198,13 @@ class HeldRequest(LineEntry):
         await opening.stop_upload()
         cause = first_content.cause(opening)
         pushback = Pushback(cause, evidence.quota, attempt.retry_after())
-        if not await self._is_held_after(pushback, cause, again=opening.complete or not refuses):
+        again = opening.complete or not refuses
+        elsewhere = again and self.elsewhere()
+        if not await self._is_held_after(pushback, cause, again=again and not elsewhere) and not elsewhere:
             return opening
         attempt.listener = None  # the line knows it already
         attempt.report(evidence)
-        raise PushedBack
+        raise Elsewhere(cause) if elsewhere else PushedBack
 
     def judged(self, evidence: Evidence) -> None:
         """Take the first evidence of an answer that goes to the caller: nothing can be sent again any more."""

@@ -15,7 +15,7 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import ModelNotAllowed
 from aibridge_trio.gateway.buffering import BufferedBody
-from aibridge_trio.gateway.routing import Target
+from aibridge_trio.gateway.routing import ModelPath, Target
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
 from aibridge_trio.printable import quoted
@@ -32,7 +32,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _SHOWN = 100
 
 
-def needs_model(target: Target, request: Request, caller: Caller) -> bool:
+def needs_model(target: Target | ModelPath, request: Request, caller: Caller) -> bool:
     """Return whether the model must be read, because its caller may use some only.
 
     Raises ModelNotAllowed if it cannot be read.

@@ -124,12 +124,12 @@ class ProviderCircuits:
         self._refuse_if_open(self, caller, would_reject)
         return Attempt(None)
 
-    def precheck(self, route: Route, caller: Caller, *, own_key: bool) -> None:
-        """Raise the reject that a request is certain to get, before it queues and before its body is read."""
+    def precheck(self, route: Route, caller: Caller, model: str | None = None, *, own_key: bool) -> None:
+        """Raise the reject that a request is certain to get; `model` is None before the body is read."""
         if self._key_cooldowns and own_key:
             self._check_key(self._key_cooldowns, caller, ignore)
-        decided = route.intercepted and not self.by_model
-        self._refuse_if_open([self._circuits[self.scope_of(route, None)]] if decided else self, caller, ignore)
+        decided = route.intercepted and not (self.by_model and model is None)
+        self._refuse_if_open([self._circuits[self.scope_of(route, model)]] if decided else self, caller, ignore)
 
     def override(self, mode: Mode, peer: str | None = None) -> None:
         """Set the mode of all the provider's breakers; `peer` is the address the operator's request came from."""

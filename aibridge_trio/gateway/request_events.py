@@ -18,6 +18,7 @@ from aibridge_trio.events import (
     FirstByte,
     Held,
     HoldOutcome,
+    PassedOver,
     Publish,
     PushbackCause,
     SentAgain,
@@ -75,11 +76,20 @@ class Record:
         self.finished = False  # the last event of a stream is sent: its caller has its answer
         self._would_reject: tuple[str, ...] = ()
         self._cause: str | None = None
+        self._passed_over: tuple[str, ...] = ()
 
     def started(self, caller: Caller) -> None:
         """Publish that the request goes to its provider."""
         self._started = True
         self._publish(Started(self.provider, caller))
+
+    def passed_over(self, provider: str, caller: Caller, cause: str) -> None:
+        """Publish that the request goes to another provider of its model route than this one."""
+        self.left_upstream()
+        self._passed_over += (f"{provider}:{cause}",)
+        self._publish(PassedOver(provider, caller, cause, self._started and provider == self.provider))
+        if provider == self.provider:
+            self._started = False
 
     @contextmanager
     def queued(self) -> Iterator[None]:
@@ -182,6 +192,7 @@ class Record:
                 cause=self._cause,
                 held=self._held_seconds,
                 sent_again=self._sent_again,
+                passed_over=self._passed_over,
                 path=_shown(self._request.path, _PATH_SHOWN) if self.reject == NotFound.reason else None,
             )
         )

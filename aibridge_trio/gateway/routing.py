@@ -1,8 +1,8 @@
-"""From a request to its backend: the provider as configured, whose key is used, and the headers that are sent."""
+"""Where a request goes: the provider as configured, whose key is used, and the headers that are sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,22 +10,22 @@ import trio
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.key_pool import KeyStats
-from aibridge_trio.errors import BadRequest, BodyTooLarge, NotFound, Reject
+from aibridge_trio.errors import BadRequest, BodyTooLarge, ModelNotRouted
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.central_key import CentralKey
 from aibridge_trio.gateway.keyed_request import OWN_KEY, KeyedRequest, OwnKeyRequest
 from aibridge_trio.gateway.loop_detection import HOPS, Hops
+from aibridge_trio.gateway.model_routes import ModelRoutes
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
-from aibridge_trio.providers import OPENAI, Dialect, Provider, Route, base_url_hints, lookup
+from aibridge_trio.providers import Provider, Route
 from aibridge_trio.upstream.client import Upstream
 from aibridge_trio.upstream.exchange import Outgoing
 
 _OURS = frozenset({b"x-request-id", HOPS, h.TOKEN})
 _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
-_NOBODY = Caller(b"", "", authenticated=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,33 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
-    """A request of `/` or a bare prefix, which clients make before others; the bridge itself answers it."""
+class Local:
+    """A request that the bridge itself answers, with this JSON."""
 
     name: str = "none"
+    body: bytes = b'{"name":"aibridge"}\n'
 
     pattern: ClassVar[str] = "other"
 
+    @property
+    def share(self) -> str:
+        """The provider of whose limit the request takes a share."""
+        return self.name
+
     def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
-        """Do nothing: no check but the limits can reject a ping."""
+        """Do nothing: no check but the limits can reject it."""
+
+
+class Ping(Local):
+    """A request of `/` or a bare prefix, which clients make before others."""
+
+    __slots__ = ()
+
+
+class ModelList(Local):
+    """`GET /v1/models`, or one model of it."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +126,31 @@ class Target:
         """The route's pattern."""
         return self.route.pattern
 
+    @property
+    def share(self) -> str:
+        """The provider of whose limit the request takes a share."""
+        return self.backend.name
+
+    @property
+    def by_model(self) -> bool:
+        """Whether the request's model decides about it."""
+        return self.route.intercepted and self.backend.circuits.by_model
+
     def uses_central_key(self, caller: Caller) -> bool:
         """Return whether this caller's request is sent with the central key."""
         return self.backend.uses_central_key(caller)
 
     def encoded(self, request: Request) -> bool:
         """Return whether the body has a content coding."""
-        return any(coding.strip().lower() != b"identity" for coding in request.header_values(b"content-encoding"))
+        return _encoded(request)
 
-    def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
-        """Raise the reject that it is certain to get, before it queues and before its body is read."""
+    def precheck(self, request: Request, caller: Caller, max_body: int, model: str | None = None) -> None:
+        """Raise the reject that a request is certain to get; `model` is None before its body is read."""
         backend = self.backend
-        by_model = self.route.intercepted and backend.circuits.by_model
-        if backend.key and backend.key.keys and backend.uses_central_key(caller) and not by_model:
-            backend.key.keys.check(self.key_scope(None))
-        backend.circuits.precheck(self.route, caller, own_key=backend.uses_own_key(caller))
+        decided = model is not None or not self.by_model
+        if backend.key and backend.key.keys and backend.uses_central_key(caller) and decided:
+            backend.key.keys.check(self.key_scope(model))
+        backend.circuits.precheck(self.route, caller, model, own_key=backend.uses_own_key(caller))
         _framing(request, max_body)
 
     def key_scope(self, model: str | None) -> str | None:
@@ -156,64 +184,61 @@ class Target:
         )
 
 
-class Router:
-    """All configured providers, by path."""
+@dataclass(frozen=True, slots=True)
+class ModelPath:
+    """A request beneath the base URL /v1: the model in its body decides where it goes.
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
-        self._backends = {backend.name: backend for backend in backends}
-        self.hops = Hops()
+    `route` is the row of the first provider that serves the path, `found` is what each one has for it.
+    """
 
-    def __iter__(self) -> Iterator[Backend]:
-        return iter(self._backends.values())
+    route: Route
+    path: str
+    found: Mapping[str, Target]
+    routes: ModelRoutes
 
-    def get(self, name: str) -> Backend | None:
-        """Return a backend by its name."""
-        return self._backends.get(name)
+    name: ClassVar[str] = "none"
+    pattern: ClassVar[str] = "other"
+    share: ClassVar[str] = ""
+    by_model: ClassVar[bool] = True
 
-    def is_ping(self, request: Request) -> bool:
-        """Return whether a request is one that the bridge itself answers with 200."""
-        if request.method not in ("GET", "HEAD"):
-            return False
-        try:
-            return isinstance(self.match(request, _NOBODY), Ping)
-        except Reject:
-            return False
+    def uses_central_key(self, caller: Caller) -> bool:  # noqa: ARG002 - of Target
+        """Return False: that depends on the provider."""
+        return False
 
-    def dialect(self, request: Request) -> Dialect:
-        """Return the dialect of a request's rejects: by its path's first segment, OpenAI's for unknown ones."""
-        backend = self._backends.get(lookup.first_segment(request.path))
-        return backend.provider.dialect_at(request.path) if backend else OPENAI.dialect
+    def encoded(self, request: Request) -> bool:
+        """Return whether the body has a content coding."""
+        return _encoded(request)
 
-    def match(self, request: Request, caller: Caller) -> Target | Ping:
-        """Return where a request goes; raises BadRequest, MethodNotAllowed or NotFound."""
-        method, path = request.method, request.path
-        try:
-            slash = lookup.check_target(method, path)
-        except BadRequest as refused:
-            raise BadRequest(_with(refused.message, self._hint(method, path))) from None
-        if path == b"/" and method in ("GET", "HEAD"):
-            return Ping()
-        known = (backend.provider for backend in self._backends.values())
-        found = lookup.find(known, method, path, slash=slash)
-        if found is None:
-            raise NotFound(method, path.decode("latin-1"), self._hint(method, path))
-        provider, route, rest = found
-        if route is None:
-            return Ping(provider.name)
-        backend = self._backends[provider.name]
-        if route.own_key and backend.uses_central_key(caller):
-            raise NotFound(
-                method, path.decode("latin-1"), "it shows stored data, and is served for callers' own keys only"
-            )
-        return Target(backend, route, rest, self.hops)
+    def precheck(self, request: Request, caller: Caller, max_body: int) -> None:  # noqa: ARG002 - of Target
+        """Raise the reject of a wrong framing."""
+        _framing(request, max_body)
 
-    def _hint(self, method: str, path: bytes) -> str | None:
-        known = (backend.provider for backend in self._backends.values())
-        return base_url_hints.hint(known, method, path.decode("latin-1"))
+    def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:  # noqa: ARG002 - of Target
+        """Return the request as it came, for its body to be read; raises BodyTooLarge or BadRequest."""
+        length, chunked = _framing(request, max_body)
+        target, headers = request.path, request.headers
+        return Outgoing(request.method, target, headers, request.body, length, chunked, max_body)
+
+    def targets(self, model: str | None, caller: Caller) -> list[Target]:
+        """Return where a request of this model may go, in the order of its route.
+
+        A caller's own key goes to the first provider that takes own keys, and to no other: it may be that one's
+        only. Raises BadRequest without a model, and ModelNotRouted.
+        """
+        if model is None:
+            raise BadRequest("the body names no model, and its provider follows from the model")
+        table = self.routes.find(model)
+        if table is None:
+            raise ModelNotRouted(model)
+        found = [self.found[name] for name in table.providers if name in self.found]
+        if not found:
+            raise ModelNotRouted(model, self.path)
+        own = [target for target in found if target.backend.uses_own_key(caller)]
+        return [target for target in found if target not in own[1:]]
 
 
-def _with(message: str, hint: str | None) -> str:
-    return f"{message}; {hint}" if hint else message
+def _encoded(request: Request) -> bool:
+    return any(coding.strip().lower() != b"identity" for coding in request.header_values(b"content-encoding"))
 
 
 def _framing(request: Request, max_body: int) -> tuple[int | None, bool]:

@@ -25,6 +25,7 @@ from aibridge_trio.core.limits.usage_window import Charge, UsageWindow, Use
 from aibridge_trio.core.limits.usage_windows import UsageWindows
 from aibridge_trio.errors import BudgetExhausted, RateLimited, Reject, TokenLimited, UpstreamFault
 from aibridge_trio.gateway.buffering import BufferedBody
+from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Target
 from aibridge_trio.http.headers import Headers
@@ -98,7 +99,7 @@ class Bill:
         output = max(usage.output, record.output)
         if usage.prompt or usage.output:
             return (usage.prompt or self._prompt) + output
-        if not record.reached_upstream or isinstance(error, Reject):
+        if not record.reached_upstream or isinstance(error, Reject | Elsewhere):
             return None
         if isinstance(error, UpstreamFault) and (error.phase == "connect" or _broke_early(error)):
             return None

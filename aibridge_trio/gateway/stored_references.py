@@ -55,6 +55,15 @@ class StoredReferences:
             raise StoredReference(below)
 
 
+async def refers(body: BufferedBody, route: Route, *, encoded: bool) -> bool:
+    """Return whether a body names stored data, or cannot be read; `encoded`: it is compressed."""
+    # What `/completions` has in `prompt` is the prompt itself.
+    names = [name for name in _AT_THE_TOP if not (name == "prompt" and route.pattern == "/completions")]
+    if body.fault or encoded or any(body.found.get(name) is not None for name in names):
+        return True
+    return await _below(body.pieces()) is not None
+
+
 async def _below(pieces: Iterable[bytes]) -> str | None:
     """Return the first of the names in a body, None without one; other tasks run between its pieces."""
     before = b""

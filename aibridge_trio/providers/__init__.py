@@ -19,6 +19,7 @@ instances                   providers of the operator's own: one of these APIs u
 route                       rows of an allow-list.
 dialects                    rejects as OpenAI's and Anthropic's errors.
 lookup                      method and path → provider and route.
+model_paths                 paths of the base URL `/v1`, where the model decides about the provider.
 base_url_hints              for a 404: the base URL that was probably meant.
 quota_headers               names of quota headers, and how to parse their reset times.
 """

@@ -16,6 +16,7 @@ from aibridge_trio.events import (
     ADMIN_REFUSALS,
     HOLD_OUTCOMES,
     OUTCOMES,
+    PASS_CAUSES,
     PUSHBACK_CAUSES,
     AdminRefused,
     Answered,
@@ -26,6 +27,7 @@ from aibridge_trio.events import (
     Handlers,
     Held,
     Judged,
+    PassedOver,
     SentAgain,
     Started,
     Transitioned,
@@ -91,6 +93,7 @@ class Counters:
         self.waits = {(outcome,): Histogram() for outcome in OUTCOMES}
         self.holds = {(name, outcome): Histogram() for name in names for outcome in HOLD_OUTCOMES}
         self.sent_again = _zeros((name, cause) for name in names for cause in PUSHBACK_CAUSES)
+        self.passed_over = _zeros((name, cause) for name in names for cause in PASS_CAUSES)
         self.refusals = _zeros(names)  # by an open or half-open breaker
         self.in_flight = _zeros(names)
         self.responses = _zeros((name, status) for name in names for status in _UPSTREAM_STATUSES)
@@ -118,6 +121,7 @@ class Counters:
             Waited: self._waited,
             Held: self._held,
             SentAgain: self._sent_again,
+            PassedOver: self._passed_over,
             WouldReject: self._would_reject,
             Finished: self._finished,
             AdminRefused: self._admin_refused,
@@ -157,6 +161,10 @@ class Counters:
 
     def _sent_again(self, event: SentAgain) -> None:
         self.sent_again[event.provider, event.cause] += 1
+
+    def _passed_over(self, event: PassedOver) -> None:
+        self.passed_over[event.provider, event.cause] += 1
+        self.in_flight[event.provider] -= event.started
 
     def _would_reject(self, event: WouldReject) -> None:
         self.would_rejects[event.reason] += 1

@@ -187,6 +187,7 @@ def _request(event: Finished) -> dict[str, Any]:
         "bytes_out": event.bytes_out,
         "caller": event.caller.hint if event.caller else None,
         "user_agent": event.user_agent,
+        **({"passed_over": ",".join(event.passed_over)} if event.passed_over else {}),
         **({"path": event.path} if event.path is not None else {}),
     }
 

@@ -118,6 +118,12 @@ class Metrics:
             ("provider", "verdict"),
             counters.verdicts,
         )
+        yield _counter(
+            "route_passed_over",
+            "Requests of a model route that went to another provider, by why they did not go to this one.",
+            ("provider", "cause"),
+            counters.passed_over,
+        )
         yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), counters.tokens)
         build = {(__version__, platform.python_version()): 1}
         yield _gauge("build_info", "Always 1; the labels have the versions.", ("version", "python"), build)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aibridge_trio.core.breaker.breaker import State
-from aibridge_trio.events import Finished, FirstByte, Started, Transitioned
+from aibridge_trio.events import Finished, FirstByte, PassedOver, Started, Transitioned
 
 _NO_ANSWER = 499
 
@@ -43,6 +43,11 @@ class ProviderHealth:
         silence = self._silences.setdefault(event.provider, _Silence())
         silence.unanswered = max(0, silence.unanswered - 1)
         silence.since = self._clock()
+
+    def passed_over(self, event: PassedOver) -> None:
+        """Record that a request has left its provider for another one, without an answer."""
+        silence = self._silences.setdefault(event.provider, _Silence())
+        silence.unanswered = max(0, silence.unanswered - 1)
 
     def finished(self, event: Finished) -> None:
         """Record the end of a request; a failed or abandoned one is not a response."""

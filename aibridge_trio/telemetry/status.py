@@ -19,13 +19,15 @@ from aibridge_trio.events import (
     LifecycleChanged,
     LimitChanged,
     Overridden,
+    PassedOver,
     Started,
     Transitioned,
 )
 from aibridge_trio.gateway import admission as admissions
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.gateway.routing import Backend, Router
+from aibridge_trio.gateway.router import Router
+from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.server import connection_limit
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.provider_health import ProviderHealth
@@ -81,6 +83,7 @@ class Status:
         self._providers = ProviderStatus(counters, self._health, clock)
         self.handlers: Handlers = {
             Started: self._started,
+            PassedOver: self._passed_over,
             FirstByte: self._health.first_byte,
             Finished: self._finished,
             Transitioned: self._transitioned,
@@ -160,6 +163,12 @@ class Status:
     def _started(self, event: Started) -> None:
         self._tally(event.caller).in_flight += 1
         self._health.started(event)
+
+    def _passed_over(self, event: PassedOver) -> None:
+        if event.started:
+            self._health.passed_over(event)
+            caller = self._tally(event.caller)
+            caller.in_flight = max(0, caller.in_flight - 1)
 
     def _finished(self, event: Finished) -> None:
         self._health.finished(event)

@@ -10,7 +10,8 @@ from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.events import ignore
 from aibridge_trio.gateway.backend_setup import configured
-from aibridge_trio.gateway.routing import Backend, Router
+from aibridge_trio.gateway.router import Router
+from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.providers import ALL
 
 

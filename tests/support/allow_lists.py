@@ -7,7 +7,8 @@ import httpx
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.gateway.central_key import central_key
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
-from aibridge_trio.gateway.routing import Backend, Ping, Router, Target
+from aibridge_trio.gateway.router import Router
+from aibridge_trio.gateway.routing import Backend, Local, ModelPath, Target
 from aibridge_trio.http.message import Request
 from aibridge_trio.providers import ALL, Provider
 from aibridge_trio.server.asgi import AsgiBody
@@ -45,7 +46,7 @@ def router_of(key: str | None = None, *, forward: bool = False) -> Router:
 ROUTER = router_of()
 
 
-def match(method: str, path: str, caller: Caller = KNOWN) -> Target | Ping:
+def match(method: str, path: str, caller: Caller = KNOWN) -> Target | ModelPath | Local:
     return ROUTER.match(request(method, path.encode("latin-1")), caller)
 
 

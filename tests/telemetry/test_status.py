@@ -23,7 +23,7 @@ from aibridge_trio.errors import REASONS
 from aibridge_trio.events import Event, EventBus, Finished, Started
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.gateway.routing import Router
+from aibridge_trio.gateway.router import Router
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.status import Status

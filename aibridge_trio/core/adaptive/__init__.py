@@ -32,6 +32,7 @@ patience.py       how long each caller's requests wait, learned from those that 
 line.py           the held requests: turns go round by caller
 resend_budget.py  how many requests may be sent again
 comeback.py       when a rejected request should come back
+own_limits.py     the bridge's own limits, which a request needs besides
 limiter.py        the limiter: all of the above composed
 words.py          what the limiter has learned, as text
 """

@@ -15,13 +15,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
-from typing import Protocol
 
 from aibridge_trio.core.adaptive.comeback import Comeback
 from aibridge_trio.core.adaptive.entry import Entry, Pushback, Stage
 from aibridge_trio.core.adaptive.governor import Governor, GovernorStats
 from aibridge_trio.core.adaptive.line import Line
 from aibridge_trio.core.adaptive.own_keys import OwnKeys
+from aibridge_trio.core.adaptive.own_limits import OwnLimits, Unlimited
 from aibridge_trio.core.adaptive.patience import Patience
 from aibridge_trio.core.adaptive.resend_budget import ResendBudget
 from aibridge_trio.core.quota import Left
@@ -34,31 +34,11 @@ LINE_SIZE = 10_000
 _NEARLY_SPENT = 0.1
 # If the work of one event leaves some of the line for later, it goes on after so many seconds.
 _NEXT_TURNS = 0.01
+# Turns a second where no answer has begun of late: only lines are compared by it.
+_LEAST_RATE = 1.0
 # What the background pushes back rests before it is sent again (seconds): doubling, with its share of chance.
 _FIRST_REST, _LONGEST_REST = 0.2, 4.0
 _REST_FROM, _REST_TO = 0.6, 1.4
-
-
-class OwnLimits(Protocol):
-    """What a request needs besides the provider's capacity: slot and shares of the bridge's own limits."""
-
-    def is_free(self) -> bool:
-        """Return whether any request could go up."""
-
-    def is_free_for(self, entry: Entry) -> bool:
-        """Return whether this one could."""
-
-
-class Unlimited:
-    """No limits of the bridge's own."""
-
-    def is_free(self) -> bool:
-        """Return True."""
-        return True
-
-    def is_free_for(self, entry: Entry) -> bool:  # noqa: ARG002 - of the protocol
-        """Return True."""
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +117,19 @@ class AdaptiveLimiter:
         self.advance(now)
         self._entering = None
         return entry.stage is Stage.STARTING
+
+    def takes(self, size: float, key: Hashable | None, now: float) -> bool:
+        """Return whether a request would go up at once, as far as the provider and its key decide it."""
+        if not self.learns:
+            return True
+        if self._line.count or not self.governor.has_capacity(now):
+            return False
+        return self._of_provider(size, key, now) <= now
+
+    def turn(self, now: float) -> float:
+        """Return in how many seconds one more held request is expected to have its turn, as far as is known."""
+        resumes_in = self.governor.statistics(now).resumes_in
+        return resumes_in + self._line.count / max(self._comeback.rate(now), _LEAST_RATE)
 
     def accepted(self, entry: Entry, now: float) -> None:
         """Note that the answer to a request has begun."""
@@ -252,12 +245,16 @@ class AdaptiveLimiter:
         """Return when key and own limits have capacity for an entry."""
         if not self._own_limits.is_free_for(entry):
             return math.inf
-        free = now + self.governor.wait_for(entry.size, now)
-        quotas = self._keys.find(entry.key)
+        return self._of_provider(entry.size, entry.key, now)
+
+    def _of_provider(self, size: float, key: Hashable | None, now: float) -> float:
+        """Return when quotas of the provider and of the key admit a request."""
+        free = now + self.governor.wait_for(size, now)
+        quotas = self._keys.find(key)
         if quotas is None:
             return free
         quotas.advance(now)
-        return max(free, quotas.resumes(entry.size, now))
+        return max(free, quotas.resumes(size, now))
 
     def _push(self, entry: Entry, now: float, *, first: bool = False) -> None:
         if not self._line.count:

@@ -143,3 +143,20 @@ def test_answers_are_counted_once_whether_anything_is_learned_or_not() -> None:
             assert not each.pushed_back(refused, hinted, second + 0.8)
         if second:
             assert each.statistics(second + 0.9).rate == pytest.approx(9.0, rel=0.2)
+
+
+def test_a_request_that_the_limiter_would_take_goes_up_at_once() -> None:
+    """`takes` says what `enter` would do, and changes nothing."""
+    adaptive = limiter([])
+    assert adaptive.takes(0.0, None, 0.0)
+    assert adaptive.turn(0.0) == 0.0
+    running, refused = Entry("a"), Entry("a", came=1.0)
+    adaptive.enter(running, 0.0)
+    adaptive.accepted(running, 0.5)
+    adaptive.enter(refused, 1.0)
+    adaptive.pushed_back(refused, Pushback("529", retry_after=10.0), 1.1)
+    assert not adaptive.takes(0.0, None, 1.2)
+    assert adaptive.turn(1.2) >= 1.0
+    assert refused.stage is Stage.HELD
+    adaptive.leave(refused, 2.0)
+    assert adaptive.takes(0.0, None, 60.0) == adaptive.enter(Entry("b", came=60.0), 60.0)
