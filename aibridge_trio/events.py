@@ -30,11 +30,6 @@ HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
 # Why a request was sent again: no connection, a status, or an overload event before a stream's content.
 PushbackCause = Literal["refused", "429", "503", "529", "overload"]
 PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
-# Why a request of a model route goes past a provider: a reject's reason, its line, or a pushback.
-PASS_CAUSES = (
-    *("circuit_open", "credential_cooldown", "keys_resting", "provider_capacity", "line_full", "cannot_hold"),
-    *("rate_limit", "token_limit", "held", *PUSHBACK_CAUSES),
-)
 # What an adaptive limiter has learned: nothing that limits, a bound or a pace, or that there is an outage.
 Limitation = Literal["unlimited", "limited", "outage"]
 AdminRefusal = Literal["host", "origin", "token"]
@@ -141,7 +136,7 @@ class SentAgain:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A request of a model route goes to another provider than this one; `cause` is one of PASS_CAUSES.
+    """A request of a model route goes to another provider than this one: `cause` is of gateway.model_routes.
 
     `started`: a `Started` was published for it, and it is at this provider no more.
     """

@@ -16,6 +16,13 @@ from dataclasses import dataclass
 from aibridge_trio.config.provider_tables import RouteTable
 from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import Reject
+from aibridge_trio.events import PUSHBACK_CAUSES
+
+# Why a request of a model route goes past a provider: a reject's reason, its line, or a pushback.
+PASS_CAUSES = (
+    *("circuit_open", "credential_cooldown", "keys_resting", "provider_capacity", "line_full", "cannot_hold"),
+    *("rate_limit", "token_limit", "held", *PUSHBACK_CAUSES),
+)
 
 
 class Elsewhere(Exception):

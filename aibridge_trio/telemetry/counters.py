@@ -16,7 +16,6 @@ from aibridge_trio.events import (
     ADMIN_REFUSALS,
     HOLD_OUTCOMES,
     OUTCOMES,
-    PASS_CAUSES,
     PUSHBACK_CAUSES,
     AdminRefused,
     Answered,
@@ -34,6 +33,7 @@ from aibridge_trio.events import (
     Waited,
     WouldReject,
 )
+from aibridge_trio.gateway.model_routes import PASS_CAUSES
 from aibridge_trio.providers import Provider
 
 # Histogram bounds (seconds): from a cached answer to the longest thinking of a reasoning model.
