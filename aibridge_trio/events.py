@@ -136,10 +136,7 @@ class SentAgain:
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A request of a model route goes to another provider than this one: `cause` is of gateway.model_routes.
-
-    `started`: a `Started` was published for it, and it is at this provider no more.
-    """
+    """A request of a model route goes past this provider, or leaves it after a `Started` (`started`)."""
 
     provider: str
     caller: Caller
