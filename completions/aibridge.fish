@@ -50,6 +50,7 @@ complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy an
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: rejects by protection, callers, and the health of each provider'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
+complete -c aibridge -n '__aibridge_argument "" 1' -a token -d 'Make, list and revoke the tokens of known callers'
 complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a mock provider: OpenAI and Anthropic APIs, streams, failures on demand'
 complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Show what a bridge is worth while a provider fails; needs no key'
 complete -c aibridge -n '__aibridge_argument "" 1' -a simulate -d 'Simulate load and failures against settings in virtual time: an hour takes seconds'
@@ -204,6 +205,19 @@ complete -c aibridge -n '__aibridge_flag "breaker" --url=' -l url -x -d 'URL of 
 complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "breaker" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "token" 1 --config --callers-file --class --expires --hash' -a new
+complete -c aibridge -n '__aibridge_argument "token" 1 --config --callers-file --class --expires --hash' -a list
+complete -c aibridge -n '__aibridge_argument "token" 1 --config --callers-file --class --expires --hash' -a revoke
+complete -c aibridge -n '__aibridge_flag "token" --config=' -l config -r -F -d 'Configuration file (TOML); its keys are the flags\' names with _ for -'
+complete -c aibridge -n '__aibridge_flag "token" --callers-file=' -l callers-file -r -F -d 'File with the callers that are known and their classes (TOML); others get 401'
+complete -c aibridge -n '__aibridge_flag "token" --class=' -l class -x -d 'new: the caller\'s class'
+complete -c aibridge -n '__aibridge_flag "token" --expires=' -l expires -x -d 'new: the last day on which the caller is known, UTC'
+complete -c aibridge -n '__aibridge_flag "token" --add' -l add -d 'new: give a caller that is in the file another token, beside those that it has'
+complete -c aibridge -n '__aibridge_flag "token" --hash=' -l hash -x -d 'revoke: only the token whose hash begins so, as list shows it'
+complete -c aibridge -n '__aibridge_flag "token" --json' -l json -d 'list: print JSON'
+complete -c aibridge -n '__aibridge_flag "token" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "token" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "token" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_flag "mock" --bind=' -l bind -x -d 'Address to listen on'
 complete -c aibridge -n '__aibridge_flag "mock"' -l fail -x -d 'Probability of answering with this error status; can be given again'
 complete -c aibridge -n '__aibridge_flag "mock" --latency=' -l latency -x -d 'Delay before the response head'
@@ -668,6 +682,7 @@ complete -c aibridge -n '__aibridge_argument "man" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "man" 1' -a top
 complete -c aibridge -n '__aibridge_argument "man" 1' -a check
 complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
+complete -c aibridge -n '__aibridge_argument "man" 1' -a token
 complete -c aibridge -n '__aibridge_argument "man" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "man" 1' -a demo
 complete -c aibridge -n '__aibridge_argument "man" 1' -a simulate
@@ -681,6 +696,7 @@ complete -c aibridge -n '__aibridge_argument "help" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "help" 1' -a top
 complete -c aibridge -n '__aibridge_argument "help" 1' -a check
 complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
+complete -c aibridge -n '__aibridge_argument "help" 1' -a token
 complete -c aibridge -n '__aibridge_argument "help" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "help" 1' -a demo
 complete -c aibridge -n '__aibridge_argument "help" 1' -a simulate

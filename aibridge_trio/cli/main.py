@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HELP = "help"
 Mode = Literal["open", "close", "auto"]
 Shell = Literal["bash", "zsh", "fish"]
+TokenAction = Literal["new", "list", "revoke"]
 
 _INTERRUPTED = 130
 # The scenarios in the package, in the order in which to try them.
@@ -156,6 +157,20 @@ def breaker(mode: Mode, provider: str, /, **flags: Any) -> int:
     return 0
 
 
+def token(action: TokenAction, name: str = "", /, **flags: Any) -> int:
+    """Make, list and revoke the tokens of known callers."""
+    from aibridge_trio.cli.flags import TOKEN
+
+    options = _values(TOKEN, flags)
+    from aibridge_trio.cli import tokens
+
+    said = tokens.run(action, name, options)
+    _print(said.result)
+    for note in said.notes:
+        _print_line(note, sys.stderr)
+    return 0
+
+
 def top(**flags: Any) -> int:
     """Watch a running bridge: rejects by protection, callers, and the health of each provider."""
     from aibridge_trio.cli.flags import TOP
@@ -204,6 +219,15 @@ def commands() -> tuple[Command, ...]:
             {
                 "mode": "open rejects all requests, close admits all requests, auto ends the override.",
                 "provider": f"One of {', '.join(names)}, or a provider of the configuration file.",
+            },
+        ),
+        Command(
+            token,
+            "aibridge token new dev-07 --callers-file callers.toml",
+            arguments={
+                "action": "new prints a token once, list shows what is known of all, revoke removes a caller or a "
+                "token.",
+                "name": "The caller; not for list.",
             },
         ),
         Command(mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),

@@ -32,8 +32,8 @@ class Option:
 
     @property
     def flag(self) -> str | None:
-        """The flag (`--rate-limit`), None if private."""
-        return None if self.private else "--" + self.name.replace("_", "-")
+        """The flag (`--rate-limit`, of `class_` `--class`), None if private."""
+        return None if self.private else "--" + self.name.rstrip("_").replace("_", "-")
 
     @property
     def switch(self) -> bool:
