@@ -205,13 +205,11 @@ def test_every_reject_is_named() -> None:
     told = section("aibridge-serve.1", "REJECTS")
     found = re.findall(r"^\\fB(\w+)\\fR, (\d+)$", told, re.MULTILINE)
     assert found == [(kind.reason, str(kind.status)) for kind in Reject.__subclasses__()]
-    waits = {
-        reason
-        for reason in REASONS
-        if re.search(rf"^\\fB{reason}\\fR, \d+$(?:\n(?!\.TP).*)*?\nWait: ", told, re.MULTILINE)
-    }
+    waiting = r"^\\fB{}\\fR, \d+$(?:\n(?!\.TP).*)*?\nWait: "
+    waits = {reason for reason in REASONS if re.search(waiting.format(reason), told, re.MULTILINE)}
     without = {
         "model_not_allowed",
+        "budget_exhausted",
         "body_too_large",
         "forbidden_origin",
         "stored_reference",
