@@ -64,7 +64,7 @@ SAID_ELSEWHERE = {"attempt.report", "lease.leave"}
 
 def metrics() -> set[str]:
     """The name of every metric."""
-    admission = Admission(Limits(), 0, lambda: 0.0)
+    admission = Admission(Limits(), lambda: 0.0)
     exposed = Metrics(Counters(providers.ALL), admission.statistics).render().decode()
     return set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
 

@@ -159,7 +159,7 @@ def test_the_patterns_find_commands() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_metrics_in_documents_exist(page: Path) -> None:
     """Every metric that a page names is exposed, rules for alerts included."""
-    admission = Admission(Limits(), 0, lambda: 0.0)
+    admission = Admission(Limits(), lambda: 0.0)
     exposed = Metrics(Counters(providers.ALL), admission.statistics).render().decode()
     known = set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
     for found in re.findall(r"\baibridge_(?!trio)\w*\w", page.read_text()):

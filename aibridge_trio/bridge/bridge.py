@@ -71,7 +71,9 @@ class Bridge:
         publish, clock = self._event_bus.publish, trio.current_time
         self.lifecycle = Lifecycle()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
-        self.admission = Admission(policies.limits(settings), settings.rate_limit, clock, publish, shadow)
+        self.callers = CallerIdentifier(settings.trusted_proxies)
+        limits = policies.limits(settings, self.callers.key_of_name)
+        self.admission = Admission(limits, clock, publish, shadow)
         self._poller = new_poller()
         self.addresses: tuple[Bind, ...] = ()
         transport = transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
@@ -141,15 +143,14 @@ class Bridge:
 
     def _new_gateway(self) -> Gateway:
         settings = self.settings
-        callers = CallerIdentifier(settings.trusted_proxies)
         clocks = trio.current_time, _WALL_CLOCK
-        self.known_callers = Authenticator(callers, settings, self.router.is_ping, *clocks)
+        self.known_callers = Authenticator(self.callers, settings, self.router.is_ping, *clocks)
         origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         return Gateway(
             lifecycle=self.lifecycle,
-            prechecks=Prechecks(origins, callers, self.router.hops),
+            prechecks=Prechecks(origins, self.callers, self.router.hops),
             admission=self.admission,
-            callers=callers,
+            callers=self.callers,
             known_callers=self.known_callers,
             router=self.router,
             body_buffer=self.body_buffer,

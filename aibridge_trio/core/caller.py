@@ -27,3 +27,8 @@ class Caller:
     name: str = ""
     class_name: str = ""
     terms: Terms | None = None
+
+    @property
+    def low(self) -> bool:
+        """Whether its requests are served behind those of others."""
+        return self.terms is not None and self.terms.priority == "low"

@@ -21,12 +21,16 @@ class AtCapacity(Reject):
 
 
 class CallerAtCapacity(Reject):
-    """--max-concurrency-per-caller is reached for this caller; `limit` is its value."""
+    """As many requests of this caller are in flight as may be, `limit`; or of all callers of its class."""
 
     reason, status = "caller_capacity", 429
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"You have {limit} requests in flight, as many as one caller may. Please wait.", wait=1.0)
+    def __init__(self, limit: int, class_name: str = "") -> None:
+        text = f"You have {limit} requests in flight, as many as one caller may. Please wait."
+        if class_name:
+            whose = f"All callers of class {class_name} together"
+            text = f"{whose} have {limit} requests in flight, as many as they may. Please wait."
+        super().__init__(text, wait=1.0)
 
 
 class ProviderAtCapacity(Reject):
@@ -77,13 +81,14 @@ class RateLimited(Reject):
 
     `spread` seconds replace the jitter: the waits of a caller's rejected requests differ already, and jitter in
     proportion to a long wait would bring some of them together again. None keeps the jitter. With a `provider` it
-    is the limit of that one, which all callers share.
+    is the limit of that one, which all callers share; with a `class_name` that of all callers of the class.
     """
 
     reason, status = "rate_limit", 429
 
-    def __init__(self, wait: float, spread: float | None = None, provider: str = "") -> None:
+    def __init__(self, wait: float, spread: float | None = None, provider: str = "", class_name: str = "") -> None:
         whose = f"AI Bridge's requests to {provider} have" if provider else "You've"
+        whose = f"All callers of class {class_name} together have" if class_name else whose
         super().__init__(f"{whose} been rate limited. Please try again later.", wait=wait)
         self.spread = spread
 

@@ -83,8 +83,8 @@ class AdaptiveLine:
                 return quotas_left(headers, self._quotas, self._wall_clock())
         return []
 
-    def freed(self, caller: Hashable, now: float) -> None:
-        """Give turns to held requests: slots or shares are free, a caller's among them."""
+    def freed(self, caller: Hashable | None, now: float) -> None:
+        """Give turns to held requests: slots or shares are free, a caller's among them, or anyone's (None)."""
         if self.waiting:
             self.limiter.freed(caller, now)
             self.reschedule()
@@ -116,7 +116,7 @@ def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> 
     if not order:
         return
 
-    def released(caller: Hashable, now: float) -> None:
+    def released(caller: Hashable | None, now: float) -> None:
         for line in order:
             if line.waiting:
                 line.freed(caller, now)
@@ -124,7 +124,7 @@ def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> 
 
     for line in order:
         line.own_limits.any_free = partial(limiter.has_free, line.provider)
-    limiter.on_released = released
+    limiter.on_released(released)
 
 
 class _OwnLimits:

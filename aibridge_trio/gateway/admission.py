@@ -18,7 +18,7 @@ import trio
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, QueueStats
 from aibridge_trio.core.limits.lease import Lane, Lease, Limits
-from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
+from aibridge_trio.core.limits.rate import Budget
 from aibridge_trio.core.limits.refusals import reject
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, ignore
@@ -31,12 +31,11 @@ _WAIT_PART = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AdmissionStats:
-    """Limits (0 is unlimited), requests in flight and queued; callers in the last second, and evicted ones."""
+    """Limits, requests in flight and queued; callers in their rates' last spans, and evicted ones."""
 
     limits: Limits
     in_flight: int
     queue: QueueStats
-    rate_limit: int
     callers: int
     evictions: int
 
@@ -75,7 +74,7 @@ class RequestLease(Lease):
         self._budget[:] = _headers(budget)
         reply.add_defaults(self._budget)
         if budget.wait is not None:
-            raise RateLimited(budget.wait, budget.spread)
+            raise RateLimited(budget.wait, budget.spread, class_name=budget.class_name)
         admission.reschedule()
 
     def acquire(self, caller: Caller, provider: str, would_reject: OnShadowReject = ignore) -> bool:
@@ -121,7 +120,7 @@ class RequestLease(Lease):
             refusal = limiter.join_queue(self, began, max_wait)
         if refusal:
             seconds = min(max_wait, limiter.limits.queue_timeout)
-            raise reject(refusal, limiter.limits, self.provider, seconds)
+            raise reject(refusal, self.provider, seconds)
         self._admission.reschedule()
         if providers and not self.queued:
             return
@@ -134,7 +133,7 @@ class RequestLease(Lease):
             if self.queued or self.pushed_out:
                 outcome = "pushed_out" if self.pushed_out else "timed_out"
                 now = clock()
-                raise reject(limiter.refusal_after_wait(self, now), limiter.limits, self.provider, now - began)
+                raise reject(limiter.refusal_after_wait(self, now), self.provider, now - began)
             # A caller may leave at the very moment of its request's turn: then the request must not go up.
             await trio.lowlevel.checkpoint_if_cancelled()
             outcome = "served"
@@ -182,8 +181,9 @@ class RequestLease(Lease):
         Without the timer, requests that queue for this caller's rate would wait too long.
         """
         limiter = self._admission.limiter
-        if limiter.queues_for_rate and limiter.rate:
-            self._budget[:] = _headers(limiter.rate.budget(self.caller, self._admission.clock()))
+        if limiter.queues_for_rate:
+            if budget := limiter.rates.budget(self.caller, self._admission.clock()):
+                self._budget[:] = _headers(budget)
             self._admission.reschedule()
 
 
@@ -196,7 +196,6 @@ class Admission:
     def __init__(
         self,
         limits: Limits,
-        rate_limit: int,
         clock: Callable[[], float],
         publish: Publish = ignore,
         shadow: Collection[str] = (),
@@ -205,12 +204,16 @@ class Admission:
         self.publish = publish
         self.entered = 0
         self.rate_in_shadow = RateLimited.reason in shadow
-        self._rate_limit = rate_limit
-        rate = RateLimiter(rate_limit, chance=random) if rate_limit else None
         slots = trio.CapacityLimiter(limits.max_concurrency or math.inf)
-        self.limiter = ConcurrencyLimiter(limits, slots, _wake, shadow, rate)
+        self.limiter = ConcurrencyLimiter(limits, slots, _wake, shadow, random)
         self._rescheduled = trio.Event()
         self._next_due = math.inf
+
+    def apply(self, limits: Limits, shadow: Collection[str] = ()) -> None:
+        """Replace all limits while requests are in flight and wait: see `ConcurrencyLimiter.apply`."""
+        self.rate_in_shadow = RateLimited.reason in shadow
+        self.limiter.apply(limits, shadow, self.clock())
+        self._rescheduled.set()
 
     def enter(self) -> RequestLease:
         """Return a request's lease, with a slot if one is free; use it as a context.
@@ -240,19 +243,18 @@ class Admission:
     def statistics(self) -> AdmissionStats:
         """Return the limits, and what is in flight and queued now."""
         now, limiter = self.clock(), self.limiter
-        rate = limiter.rate.statistics(now) if limiter.rate else RateStats(callers=0, evictions=0)
+        rate = limiter.rates.statistics(now)
         queue = limiter.statistics(now)
         return AdmissionStats(
             limits=limiter.limits,
             in_flight=self.entered - queue.waiting,
             queue=queue,
-            rate_limit=self._rate_limit,
             callers=rate.callers,
             evictions=rate.evictions,
         )
 
     def __repr__(self) -> str:
-        return f"<Admission in_flight={self.statistics().in_flight} {self.limiter!r} {self.limiter.rate!r}>"
+        return f"<Admission in_flight={self.statistics().in_flight} {self.limiter!r} {self.limiter.rates!r}>"
 
 
 def patience(headers: h.Headers) -> float:

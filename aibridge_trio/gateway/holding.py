@@ -61,7 +61,7 @@ class HeldRequest(LineEntry):
         *,
         own_key: bool,
     ) -> None:
-        super().__init__(caller.key, caller.own_key if own_key else None, record.began)
+        super().__init__(caller.key, caller.own_key if own_key else None, record.began, low=caller.low)
         self._line = line
         self._request = request
         self._reply = reply

@@ -95,6 +95,7 @@ class Status:
     def document(self) -> dict[str, Any]:
         """Return the document as JSON types."""
         admission = self._admission.statistics()
+        rate = admission.limits.rate
         busiest = sorted(self._callers.values(), key=lambda tally: tally.requests, reverse=True)
         return {
             "schema": SCHEMA,
@@ -110,7 +111,7 @@ class Status:
                 "per_provider": admission.limits.per_provider,
             },
             "queue": self._queue(admission),
-            "rate_limit": {"per_second": admission.rate_limit, "callers": admission.callers},
+            "rate_limit": {"per_second": rate.amount if rate else 0, "callers": admission.callers},
             "connections": {name: statistics().document() for name, statistics in self._listeners.items()},
             "requests": {"total": self._counters.requests.total(), "by_status": self._by_status()},
             "rejects": dict(self._counters.rejects),

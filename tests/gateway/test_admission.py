@@ -13,6 +13,7 @@ from trio.testing import MockClock
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.concurrency import QueueStats
 from aibridge_trio.core.limits.lease import Limits
+from aibridge_trio.core.terms import Rate
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import Event, Waited
 from aibridge_trio.gateway.admission import Admission, AdmissionStats
@@ -48,7 +49,9 @@ class Harness:
     def __init__(self, max_concurrency: int = 0, rate_limit: int = 0) -> None:
         self.clock = Clock()
         self.callers = CallerIdentifier()
-        self.admission = Admission(Limits(max_concurrency), rate_limit, self.clock)
+        self.admission = Admission(
+            Limits(max_concurrency, rate=Rate(rate_limit) if rate_limit else None), self.clock
+        )
 
     def charge(
         self, *headers: tuple[bytes, bytes], client: str = "203.0.113.7", answer: Reply | None = None
@@ -166,7 +169,7 @@ async def test_many_tasks_never_exceed_the_limit(autojump_clock: MockClock) -> N
 async def test_a_request_whose_caller_left_at_its_turn_does_not_go_up(autojump_clock: MockClock) -> None:
     """A waiting request that is cancelled after a slot became free, and before its task ran, does not go up."""
     told: list[Event] = []
-    admission = Admission(Limits(1, queue_size=5), 0, trio.current_time, told.append)
+    admission = Admission(Limits(1, queue_size=5), trio.current_time, told.append)
     caller = CallerIdentifier().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     went_up = False
 
@@ -262,7 +265,7 @@ def test_statistics() -> None:
         harness.charge()
         harness.charge(client="203.0.113.8")
         assert harness.admission.statistics() == AdmissionStats(
-            limits=Limits(4), in_flight=1, queue=IDLE, rate_limit=2, callers=2, evictions=0
+            limits=Limits(4, rate=Rate(2)), in_flight=1, queue=IDLE, callers=2, evictions=0
         )
     harness.clock.now = 1.0
     idle = harness.admission.statistics()
@@ -275,13 +278,13 @@ def test_a_repr_tells_the_state() -> None:
     harness.charge((b"authorization", b"Bearer sk-secret"))
     told = repr(harness.admission)
     assert told.startswith("<Admission in_flight=0 <ConcurrencyLimiter ")
-    assert told.endswith(" <RateLimiter limit=2/s callers=1>>")
+    assert told.endswith(" <CallerRates <RateLimiter limit=2/1s callers=1> own=0 totals=0>>")
     assert "secret" not in told
 
 
 async def test_a_request_that_leaves_at_its_turn_gives_the_rate_to_the_next(autojump_clock: MockClock) -> None:
     """A request that did not go up is not counted: the next one of its caller need not wait."""
-    admission = Admission(Limits(2, queue_size=9), 1, trio.current_time)
+    admission = Admission(Limits(2, queue_size=9, rate=Rate(1)), trio.current_time)
     caller = CallerIdentifier().identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     turns: list[tuple[str, float]] = []
 
@@ -306,7 +309,7 @@ async def test_a_request_that_leaves_at_its_turn_gives_the_rate_to_the_next(auto
 
 async def test_a_suspended_lease_holds_nothing_and_returns(autojump_clock: MockClock) -> None:
     """While a request is held for its provider, others have its slot and share; then it has them again."""
-    admission = Admission(Limits(max_concurrency=1, per_provider=1), 0, trio.current_time)
+    admission = Admission(Limits(max_concurrency=1, per_provider=1), trio.current_time)
     with admission.enter() as lease:
         assert lease.acquire(CALLER, "openai")
         assert lease.may_resume()
@@ -329,7 +332,7 @@ async def test_a_request_whose_provider_is_known_late_waits_for_one(autojump_clo
     """It moves to the first free one; while all are full it queues, and learns which one it got."""
     told: list[Event] = []
     limits = Limits(9, per_provider=1, queue_size=9)
-    admission = Admission(limits, 0, trio.current_time, told.append)
+    admission = Admission(limits, trio.current_time, told.append)
     with admission.enter() as first, admission.enter() as second, admission.enter() as late:
         for lease, provider in ((first, "azure"), (second, "vllm"), (late, "")):
             assert lease.acquire(CALLER, provider)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.limits.lease import Lease, Limits
-from aibridge_trio.core.limits.rate import RateLimiter
 from aibridge_trio.core.limits.refusals import Refusal
+from aibridge_trio.core.terms import Rate
 
 CALLERS = "abc"
 PROVIDERS = ("x", "y")
@@ -26,12 +27,12 @@ class Slots:
     """Counts slots, and fails on a wrong use."""
 
     def __init__(self, most: int) -> None:
-        self.most = most or math.inf
+        self.total_tokens: float = most or math.inf
         self.held: set[Hashable] = set()
 
     @property
     def available_tokens(self) -> float:
-        return self.most - len(self.held)
+        return self.total_tokens - len(self.held)
 
     def acquire_on_behalf_of_nowait(self, borrower: Hashable) -> None:
         assert self.available_tokens > 0
@@ -49,8 +50,9 @@ class Harness:
         self.limits, self.shadow = limits, shadow
         self.slots = Slots(limits.max_concurrency)
         self.woken: list[Lease] = []
-        self.rate = RateLimiter(rate) if rate else None
-        self.limiter = ConcurrencyLimiter(limits, self.slots, self.woken.append, shadow, self.rate)
+        limits = replace(limits, rate=Rate(rate) if rate else limits.rate)
+        self.limiter = ConcurrencyLimiter(limits, self.slots, self.woken.append, shadow)
+        self.rate = self.limiter.rates if self.limiter.rates.active else None
 
     def come(
         self, caller: str, provider: str = "x", now: float = 0.0, patience: float = math.inf

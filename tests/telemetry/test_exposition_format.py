@@ -196,7 +196,7 @@ def test_what_is_kept_is_what_would_be_written(
 
 def metrics(counters: Counters) -> Metrics:
     """The metrics of a counters."""
-    return Metrics(counters, Admission(Limits(), 0, lambda: 0.0).statistics)
+    return Metrics(counters, Admission(Limits(), lambda: 0.0).statistics)
 
 
 def test_a_provider_that_is_off_has_no_series() -> None:

@@ -650,7 +650,7 @@ async def test_the_adaptive_series_follow_the_limiter(autojump_clock: MockClock,
 async def test_the_limits_are_told(autojump_clock: MockClock, network: Network) -> None:
     """Total slots, slots in use, and callers removed to bound memory."""
     async with network.bridge(max_concurrency=7, rate_limit=5) as bridge:
-        rate = bridge.bridge.admission.limiter.rate
+        rate = bridge.bridge.admission.limiter.rates._default
         assert rate
         rate._max_callers = 3
         assert await bridge.metric("max_concurrency") == 7

@@ -400,7 +400,7 @@ def alone() -> Status:
     """Return a status that listens to no bridge."""
     return Status(
         lifecycle=Lifecycle(),
-        admission=Admission(Limits(), 0, lambda: 0.0),
+        admission=Admission(Limits(), lambda: 0.0),
         counters=Counters([]),
         router=Router([]),
         clock=lambda: 0.0,

@@ -203,8 +203,8 @@ class AdaptiveLimiter:
             if entry is not self._entering:
                 self._wake(entry)
 
-    def freed(self, caller: Hashable, now: float) -> None:
-        """Note that the bridge's own limits have capacity again, a caller's among them."""
+    def freed(self, caller: Hashable | None, now: float) -> None:
+        """Note that the bridge's own limits have capacity again, a caller's among them, or anyone's (None)."""
         self._line.unpark(caller)
         self.advance(now)
 

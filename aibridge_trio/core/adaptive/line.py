@@ -1,6 +1,7 @@
 """The line: the held requests of one provider.
 
-1. Turns go round by caller, not by request. Callers of low priority have one turn of ten while others wait.
+1. Turns go round by caller, not by request. Callers of low priority have one turn of ten while others wait
+   (core/priority.py), as in the queue.
 2. Of a caller's requests the oldest goes first that its caller will still wait for (patience.py); the others,
    which its caller has probably given up, come after those, the youngest first.
 3. A request that was pushed back goes before its caller's others: it came before them.
@@ -21,9 +22,8 @@ from itertools import count
 
 from aibridge_trio.core.adaptive.entry import Entry
 from aibridge_trio.core.adaptive.patience import Patience
+from aibridge_trio.core.priority import LowTurns
 
-# While others wait, callers of low priority have one turn in so many.
-_LOW_TURN = 10
 # Callers that one `pop` parks at most: bounds its work.
 _MOST_PARKED = 16
 
@@ -73,7 +73,7 @@ class Line:
         self._lanes: dict[Hashable, _Lane] = {}
         # Callers that may have a turn, in the order of their turns: those of normal and of low priority.
         self._rounds: tuple[OrderedDict[Hashable, None], ...] = (OrderedDict(), OrderedDict())
-        self._turns = 0
+        self._low_turns = LowTurns()
         self._due: list[tuple[float, int, Hashable, Entry | None]] = []
         self._numbers = count()
         self._resting: set[Entry] = set()
@@ -125,9 +125,8 @@ class Line:
         Callers whose entry can't go are parked until it can.
         """
         self._wake(now)
-        self._turns += 1
         normal, low = self._rounds
-        rounds = (low, normal) if low and self._turns % _LOW_TURN == 0 else (normal, low)
+        rounds = (low, normal) if self._low_turns.due else (normal, low)
         parked = 0
         for each in rounds:
             while each and parked < _MOST_PARKED:
@@ -141,12 +140,17 @@ class Line:
                     parked += 1
                     continue
                 each.move_to_end(caller)
+                self._low_turns.taken(low=each is low, low_waits=bool(low))
                 self.remove(entry)
                 return entry
         return None
 
-    def unpark(self, caller: Hashable) -> None:
-        """Let a parked caller have turns again: its key may have capacity."""
+    def unpark(self, caller: Hashable | None) -> None:
+        """Let a parked caller have turns again: its key may have capacity; with None all of them."""
+        if caller is None:
+            for each in [each for each, lane in self._lanes.items() if lane.parked_until is not None]:
+                self.unpark(each)
+            return
         lane = self._lanes.get(caller)
         if lane and lane.parked_until is not None:
             lane.parked_until = lane.parked = None

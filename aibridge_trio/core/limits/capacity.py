@@ -1,4 +1,4 @@
-"""The three concurrency limits together: slots in all, shares per caller, shares per provider.
+"""The concurrency limits together: slots in all, and shares per caller, per class of callers and per provider.
 
 A limit in shadow is counted but delays no request: a request that finds it exhausted goes on without holding any
 of it, so that other requests are counted as if that one had not come.
@@ -6,7 +6,8 @@ of it, so that other requests are counted as if that one had not come.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+import math
+from collections.abc import Collection, Hashable, Iterable
 from typing import Protocol
 
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit
@@ -15,6 +16,8 @@ from aibridge_trio.core.limits.lease import Lane, Lease, Limit, Limits
 
 class Slots(Protocol):
     """Counts the slots. In the program `trio.CapacityLimiter`, whose method names these are."""
+
+    total_tokens: float
 
     @property
     def available_tokens(self) -> float:
@@ -31,14 +34,46 @@ class Capacity:
     """Takes and gives back slots and shares. `shadow` names the limits in shadow, by their reject reasons."""
 
     def __init__(self, limits: Limits, slots: Slots, shadow: Collection[str]) -> None:
-        self.slots_in_shadow = "capacity" in shadow
         self._slots = slots
         self._inside: dict[Lease, None] = {}  # the leases in flight, in the order in which they were granted
-        self._callers = KeyedLimit(limits.per_caller)
+        self._set(limits, shadow)
+
+    def _set(self, limits: Limits, shadow: Collection[str]) -> None:
+        self.slots_in_shadow = "capacity" in shadow
+        own = {caller: each.max_concurrency for caller, each in limits.callers.items()}
+        totals = {name: each.max_concurrency for name, each in limits.classes.items() if each.max_concurrency}
+        self._callers = KeyedLimit(limits.per_caller, own)
+        self._classes = KeyedLimit(0, totals)
+        self._class_of = {
+            key: each.class_name for key, each in limits.callers.items() if each.class_name in totals
+        }
         self._providers = KeyedLimit(limits.per_provider, limits.providers)
-        self.has_shares = bool(self._callers or self._providers)
+        self.has_shares = bool(self._callers or self._classes or self._providers)
         self._callers_in_shadow = "caller_capacity" in shadow
         self._providers_in_shadow = "provider_capacity" in shadow
+
+    @property
+    def inside(self) -> Iterable[Lease]:
+        """The leases in flight, in the order in which they were granted."""
+        return self._inside
+
+    def apply(self, limits: Limits, shadow: Collection[str]) -> None:
+        """Replace the limits. All that is in flight is counted anew, beyond a lowered limit too.
+
+        Of a limit in shadow a lease holds nothing that is beyond it.
+        """
+        self._set(limits, shadow)
+        self._slots.total_tokens = math.inf
+        for lease in self._inside:
+            if not self.slots_in_shadow:
+                self.acquire_slot(lease)
+            take = KeyedLimit.acquire if self._callers_in_shadow else KeyedLimit.count
+            lease.caller_share = take(self._callers, lease.caller)
+            name = self._class_of.get(lease.caller, "")
+            lease.class_share = name if name and take(self._classes, name) else ""
+            take = KeyedLimit.acquire if self._providers_in_shadow else KeyedLimit.count
+            lease.provider_share = bool(lease.provider) and take(self._providers, lease.provider)
+        self._slots.total_tokens = limits.max_concurrency or math.inf
 
     def slot_free(self) -> bool:
         """Return whether a slot is free."""
@@ -50,7 +85,7 @@ class Capacity:
 
     def shares_available(self, caller: Hashable, lane: Lane) -> bool:
         """Return whether a request need not wait for its shares."""
-        return self.lane_available(lane) and (self._callers_in_shadow or self._callers.available(caller))
+        return self.lane_available(lane) and (self._callers_in_shadow or self._caller_free(caller))
 
     def provider_available(self, provider: str) -> bool:
         """Return whether a request need not wait for its provider's share."""
@@ -63,11 +98,18 @@ class Capacity:
     def missing(self, lease: Lease) -> list[Limit]:
         """Return the limits of which a lease holds nothing and nothing is available, those in shadow included."""
         missing: list[Limit] = [] if lease.slot else ["capacity"]
-        if not self._callers.available(lease.caller):
+        if not self._caller_free(lease.caller):
             missing.append("caller_capacity")
         if (lane := lease.lane) and not any(map(self._providers.available, lane)):
             missing.append("provider_capacity")
         return missing
+
+    def caller_bar(self, caller: Hashable) -> tuple[int, str]:
+        """Return the limit that a caller has exhausted, and the name of its class if that is the class's."""
+        if not self._callers.available(caller):
+            return self._callers.limit(caller), ""
+        name = self._class_of.get(caller, "")
+        return self._classes.limit(name), name
 
     def acquire_slot(self, lease: Lease) -> bool:
         """Take a slot for a lease that has none, if one is free; return whether the lease has a slot now."""
@@ -92,6 +134,8 @@ class Capacity:
         self._inside[lease] = None
         if self.has_shares:
             lease.caller_share = self._callers.acquire(lease.caller)
+            if name := self._class_of.get(lease.caller, ""):
+                lease.class_share = name if self._classes.acquire(name) else ""
             lease.provider_share = bool(lease.provider) and self._providers.acquire(lease.provider)
 
     def holds(self, lease: Lease) -> bool:
@@ -118,9 +162,19 @@ class Capacity:
         if lease.caller_share:
             lease.caller_share = False
             self._callers.release(lease.caller)
+        if lease.class_share:
+            self._classes.release(lease.class_share)
+            lease.class_share = ""
         if lease.provider_share:
             lease.provider_share = False
             self._providers.release(lease.provider)
+
+    def _caller_free(self, caller: Hashable) -> bool:
+        """Return whether shares of a caller and of its class are free."""
+        if not self._callers.available(caller):
+            return False
+        name = self._class_of.get(caller) if self._class_of else None
+        return name is None or self._classes.available(name)
 
     def __repr__(self) -> str:
         return f"<Capacity callers={self._callers!r} providers={self._providers!r}>"

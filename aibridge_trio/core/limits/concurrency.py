@@ -21,15 +21,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
-from functools import partial
 
+from aibridge_trio.core.limits.caller_rates import CallerRates
 from aibridge_trio.core.limits.capacity import Capacity, Slots
 from aibridge_trio.core.limits.fair_queue import FairQueue
-from aibridge_trio.core.limits.lease import Lane, Lease, Limit, Limits
-from aibridge_trio.core.limits.rate import Budget, RateLimiter
+from aibridge_trio.core.limits.lease import Lane, Lease, Limits
+from aibridge_trio.core.limits.rate import Budget
 from aibridge_trio.core.limits.rate_waiters import RateWaiters
 from aibridge_trio.core.limits.refusals import Refusal
 from aibridge_trio.core.limits.release_rate import ReleaseRate
+from aibridge_trio.core.limits.turns import Turns
 from aibridge_trio.core.limits.waits import DEFAULT_WAIT, Waits
 
 
@@ -46,9 +47,8 @@ class ConcurrencyLimiter:
     """Gives requests their slot, shares and turn, or refuses them. `now` is in seconds on any monotonic clock.
 
     `wake` is called with each lease that stops waiting: its turn has come, or it was pushed out. `shadow` names
-    the limits in shadow. `rate` is the rate limit; with a queue requests wait for it, unless it is in shadow.
-    `on_released` is called when a lease has given back what it held, with its caller and the time: before queued
-    requests get it, and at every other release after, so that neither side takes all.
+    the limits in shadow. With a queue requests wait for the rate, too, unless it is in shadow; `chance` spreads
+    its turns (rate.py).
     """
 
     def __init__(
@@ -57,24 +57,52 @@ class ConcurrencyLimiter:
         slots: Slots,
         wake: Callable[[Lease], None],
         shadow: Collection[str] = (),
-        rate: RateLimiter | None = None,
+        chance: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self.limits = limits
-        self.rate = rate
-        self.queues_for_rate = bool(rate and limits.queue_size) and "rate_limit" not in shadow
+        self.rates = CallerRates(limits, chance)
         self._wake = wake
-        self._shadow = frozenset(shadow)
         self._capacity = Capacity(limits, slots, shadow)
         self._queue: FairQueue[Lane, Lease] = FairQueue(limits.queue_size)
-        self._rate_waiters = RateWaiters(rate if self.queues_for_rate else None, self._queue.waiting)
+        self._rate_waiters = RateWaiters(None, self._queue)
         self._release_rate = ReleaseRate(limits.max_concurrency)
         self._waits = Waits(self._capacity, self._queue, self._rate_waiters, self._release_rate)
-        self.on_released: Callable[[Hashable, float], None] = _ignore
-        self._queue_first = True  # at the release before
+        self._turns = Turns(self._capacity, self._queue, self._rate_waiters, self._release_rate, wake)
+        self._set(limits, shadow)
+
+    def on_released(self, call: Callable[[Hashable | None, float], None]) -> None:
+        """Let `call` be called when something has become free, with the time and the caller who may have gained.
+
+        None is any caller. It is called before queued requests get what is free, and at every other time after, so
+        that neither side takes all.
+        """
+        self._turns.on_released = call
+
+    def apply(self, limits: Limits, shadow: Collection[str], now: float) -> None:
+        """Replace all limits. What is in flight, counted or queued stays so.
+
+        Beyond a lowered limit nothing new is admitted until enough has left. What a raised one has free goes to
+        queued requests at once. A queued request goes on waiting until its deadline, in a queue of size 0 too.
+        """
+        self.rates.apply(limits)
+        self._capacity.apply(limits, shadow)
+        self._queue.size = limits.queue_size
+        self._queue.reorder(limits.is_low)
+        held = {lease: lease.since for lease in self._capacity.inside if lease.slot}
+        self._release_rate.apply(limits.max_concurrency, held if limits.queue_size else {})
+        self._set(limits, shadow, now)
+        self._turns.freed(None, now)
+
+    def _set(self, limits: Limits, shadow: Collection[str], now: float = 0.0) -> None:
+        self.limits = limits
+        self._shadow = frozenset(shadow)
+        bars = self.rates.active and "rate_limit" not in shadow
+        self.queues_for_rate = bars and bool(limits.queue_size)
+        self._rate_waiters.apply(self.rates if bars else None, now)
+        self._turns.apply(shadow, rates_bar=bars, times_holds=bool(limits.queue_size))
 
     def enter(self, lease: Lease, now: float) -> Refusal | None:
         """Take a slot if one is free. Without one the lease may still queue; refuse it if there is no queue."""
-        self.advance(now)  # what is due to a queued request is not for a new one
+        self._turns.advance(now)  # what is due to a queued request is not for a new one
         if self._capacity.acquire_slot(lease) or self.limits.queue_size or self._capacity.slots_in_shadow:
             return None
         return Refusal("capacity", DEFAULT_WAIT)
@@ -85,15 +113,18 @@ class ConcurrencyLimiter:
         A budget with a `wait` refuses the request. Where requests queue for the rate, none is refused here: a
         request without a slot, or beyond the rate, is counted when its turn comes.
         """
-        if self.rate is None:
+        if not self.rates.active:
             return None
         if not self.queues_for_rate:
-            return self.rate.charge(caller, now)
+            budget = self.rates.charge(caller, now)
+            if budget and budget.wait is None:
+                lease.charged_at = now
+            return budget
         if lease.slot or self._capacity.slots_in_shadow:
-            self.advance(now)
+            self._turns.advance(now)
             if self._rate_waiters.allows(caller, now):
                 lease.charged_at = self._rate_waiters.admit(caller, now)
-        return self.rate.budget(caller, now)
+        return self.rates.budget(caller, now)
 
     def acquire(self, lease: Lease, caller: Hashable, provider: str, now: float) -> bool:
         """Take all that the lease lacks if all of it is available; return whether it was taken.
@@ -101,30 +132,32 @@ class ConcurrencyLimiter:
         With the provider "", which is not known yet, it takes no share of one: see `move`.
         """
         lease.caller, lease.provider = caller, provider
-        return self._acquire(lease, now)
+        return self._turns.acquire(lease, now)
 
     def join_queue(self, lease: Lease, now: float, max_wait: float = math.inf) -> Refusal | None:
         """Let a lease that could not acquire wait (`lease.queued`), for at most `max_wait` seconds; or refuse it.
 
         If all is available by now, the lease acquires it and does not wait.
         """
-        if self._acquire(lease, now):
+        if self._turns.acquire(lease, now):
             return None
-        missing = self._missing(lease, now)
+        missing = self._turns.missing(lease, now)
+        low = self.limits.is_low(lease.caller)
         if not self.limits.queue_size:
-            return Refusal(missing[0], DEFAULT_WAIT)
+            return self._waits.refuse_at_once(lease, now, missing[0])
         max_wait = min(max_wait, self.limits.queue_timeout)
-        if refusal := self._waits.refuse(lease, now, max_wait, missing):
+        if refusal := self._waits.refuse(lease, now, max_wait, missing, low=low):
             return refusal
+        charged = lease.charged_at is not None
         self.uncharge_rate(lease)  # it is counted when its turn comes
         lease.queued, lease.deadline = True, now + max_wait
-        pushed_out = self._queue.push(lease.caller, lease.lane, lease)
+        pushed_out = self._queue.push(lease.caller, lease.lane, lease, low=low)
         if pushed_out:
             pushed_out.queued, pushed_out.pushed_out = False, True
             self._wake(pushed_out)
         self._rate_waiters.arm(lease.caller, now)
-        if self._capacity.release_slot(lease):  # a request that queued since this one entered may need it
-            self._grant_turns(now)
+        if self._capacity.release_slot(lease) or charged:  # another queued request may need what it gives back
+            self._turns.grant_turns(now)
         return None
 
     def has_free(self, provider: str) -> bool:
@@ -155,7 +188,7 @@ class ConcurrencyLimiter:
         if not self._capacity.move(lease, provider):
             return False
         if had:
-            self._freed(lease, now)
+            self._turns.freed(lease.caller, now)
         return True
 
     def queue_for(self, lease: Lease, providers: Lane, now: float, max_wait: float = math.inf) -> Refusal | None:
@@ -181,12 +214,12 @@ class ConcurrencyLimiter:
             return False
         self._capacity.acquire_slot(lease)
         lease.since = now
-        self._grant(lease, now)
+        self._turns.grant(lease, now)  # its rate has counted it once
         return True
 
     def refusal_after_wait(self, lease: Lease, now: float) -> Refusal:
         """Return the refusal of a lease whose wait is over without a turn; the lease must leave next."""
-        return self._waits.refuse_after(lease, now)
+        return self._waits.refuse_after(lease, now, low=self.limits.is_low(lease.caller))
 
     def uncharge_rate(self, lease: Lease) -> None:
         """Undo the charge of a lease, by `charge_rate` or at its turn: its request does not go up, or not yet."""
@@ -199,19 +232,16 @@ class ConcurrencyLimiter:
         if lease.queued:
             lease.queued = False
             self._queue.remove(lease)
+        caller = None if lease.class_share else lease.caller  # whose held requests may go now: its class's
         self._capacity.release_shares(lease)
         if self._capacity.release_slot(lease):
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)
-        self._freed(lease, now)
+        self._turns.freed(caller, now)
 
     def advance(self, now: float) -> None:
         """Give turns to the queued requests that their callers' rate admits by now."""
-        while (caller := self._rate_waiters.pop_due(now)) is not None:
-            while self._capacity.slot_available() and (
-                lease := self._queue.pop_from(caller, partial(self._can_go, now))
-            ):
-                self._grant_turn(lease, now)
+        self._turns.advance(now)
 
     def next_due(self) -> float:
         """Return when `advance` must be called next; infinity if no queued request waits for its rate."""
@@ -223,64 +253,3 @@ class ConcurrencyLimiter:
 
     def __repr__(self) -> str:
         return f"<ConcurrencyLimiter {self._queue!r} {self._capacity!r}>"
-
-    def _freed(self, lease: Lease, now: float) -> None:
-        """Offer what a lease gave back to queued requests and to `on_released`, by turns first to either."""
-        if len(self._queue):
-            self._queue_first = not self._queue_first
-            if self._queue_first:
-                self._grant_turns(now)
-        self.on_released(lease.caller, now)
-        if len(self._queue):
-            self._grant_turns(now)
-
-    def _acquire(self, lease: Lease, now: float) -> bool:
-        self.advance(now)
-        lease.since = now
-        self._capacity.acquire_slot(lease)  # one may have become free since the lease entered
-        if self._missing(lease, now):
-            return False
-        self._grant(lease, now)
-        return True
-
-    def _missing(self, lease: Lease, now: float) -> list[Limit]:
-        """Return what a lease must wait for, and note in it what it lacks of limits in shadow."""
-        charged = lease.charged_at is not None or not self.queues_for_rate
-        if lease.slot and charged and not self._capacity.has_shares:
-            return []
-        missing = self._capacity.missing(lease)
-        if not charged and not self._rate_waiters.allows(lease.caller, now):
-            missing.append("rate_limit")
-        if not (missing and self._shadow):
-            return missing
-        lease.shadowed = tuple(limit for limit in missing if limit in self._shadow)
-        return [limit for limit in missing if limit not in self._shadow]
-
-    def _grant(self, lease: Lease, now: float) -> None:
-        """Take the shares and the rate of a lease that lacks nothing else."""
-        self._capacity.acquire_shares(lease)
-        if lease.charged_at is None:
-            lease.charged_at = self._rate_waiters.admit(lease.caller, now)
-        if lease.slot and self.limits.queue_size:
-            self._release_rate.acquired(lease, now)
-
-    def _grant_turns(self, now: float) -> None:
-        """Give turns to queued leases for as long as one of them can go."""
-        # Asked by provider first: a walk along the whole queue for nothing would be dear.
-        some = any(map(self._capacity.lane_available, self._queue.lanes))
-        while some and self._capacity.slot_available() and (lease := self._queue.pop(partial(self._can_go, now))):
-            self._grant_turn(lease, now)
-
-    def _grant_turn(self, lease: Lease, now: float) -> None:
-        self._capacity.acquire_slot(lease)
-        lease.queued, lease.since = False, now
-        self._grant(lease, now)
-        self._wake(lease)
-
-    def _can_go(self, now: float, caller: Hashable, lane: Lane) -> bool:
-        """Return whether a queued request of this caller in this lane lacks nothing but perhaps a slot."""
-        return self._capacity.shares_available(caller, lane) and self._rate_waiters.allows(caller, now)
-
-
-def _ignore(_: Hashable, __: float) -> None:
-    """Do nothing when a lease is released."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+from aibridge_trio.core.terms import ClassTotals, Rate, Terms
 
 # The providers of which a request needs one: it waits until one of them has a share free. Empty: it needs none
 # yet.
@@ -14,11 +16,37 @@ Limit = Literal["capacity", "caller_capacity", "provider_capacity", "rate_limit"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits on concurrency: in all, per caller, per provider (0 is unlimited); and the queue.
+class CallerLimits:
+    """The limits of one known caller, in place of those of all callers.
 
-    `queue_size` 0 is no queue; `queue_timeout` is the longest wait in it, in seconds. `providers` are the limits
-    of providers that have one of their own, 0 included.
+    `max_concurrency` 0 and `rate` None are unlimited. The queue serves a caller of `low` priority behind others.
+    `class_name` is its class, whose totals apply too; "" for none.
+    """
+
+    max_concurrency: int = 0
+    rate: Rate | None = None
+    low: bool = False
+    class_name: str = ""
+
+    @classmethod
+    def of(cls, terms: Terms, class_name: str = "") -> CallerLimits:
+        """Return the limits of a caller with these terms, in this class."""
+        return cls(terms.max_concurrency, terms.rate, terms.priority == "low", class_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """All limits of the limiter, and its queue.
+
+    max_concurrency  Requests in flight; here and below 0 is unlimited.
+    per_caller       Of one caller that has no limits of its own.
+    per_provider     To one provider that has no limit of its own.
+    queue_size       How many requests may wait; 0 is no queue.
+    queue_timeout    The longest wait in the queue, in seconds.
+    rate             Of the requests of one caller that has no limits of its own; None is unlimited.
+    callers          The limits of callers that have their own, by their keys.
+    classes          What all callers of a class may use together.
+    providers        Limits of providers that have their own, 0 included.
     """
 
     max_concurrency: int = 0
@@ -26,7 +54,15 @@ class Limits:
     per_provider: int = 0
     queue_size: int = 0
     queue_timeout: float = 10.0
+    rate: Rate | None = None
+    callers: Mapping[Any, CallerLimits] = field(default_factory=dict, repr=False)
+    classes: Mapping[str, ClassTotals] = field(default_factory=dict)
     providers: Mapping[str, int] = field(default_factory=dict)
+
+    def is_low(self, caller: Hashable) -> bool:
+        """Return whether a caller is served behind others."""
+        known = self.callers.get(caller) if self.callers else None
+        return known is not None and known.low
 
     def of_provider(self, provider: str) -> int:
         """Return how many requests may be in flight to a provider; 0 is unlimited."""
@@ -35,14 +71,15 @@ class Limits:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Lease:
-    """What one request holds: a slot, a share of its caller's and of its provider's limit; or its wait for them.
+    """What one request holds: a slot, shares of its caller's, class's and provider's limits; or its wait for them.
 
-    `provider` is "" while it is not known yet, and `choice` are those of which the request waits for one. `queued`
-    is true while the request waits, `pushed_out` once it had to leave the queue for another one. `since` is when
-    it acquired (or tried to) or got its turn, `deadline` when its wait ends at the latest, and `charged_at` when
-    it was counted against its caller's rate: seconds on the caller's clock. `forwarded` is set when the request
-    goes up to its provider: only such leases show how long slots are held. `shadowed` names the limits in shadow
-    that would have refused or delayed the request.
+    `class_share` names the class of which it holds a share, if any. `provider` is "" while it is not known yet,
+    and `choice` are those of which the request waits for one. `queued` is true while the request waits,
+    `pushed_out` once it had to leave the queue for another one. `since` is when it acquired (or tried to) or got
+    its turn, `deadline` when its wait ends at the latest, and `charged_at` when it was counted against its
+    caller's rate: seconds on the caller's clock. `forwarded` is set when the request goes up to its provider: only
+    such leases show how long slots are held. `shadowed` names the limits in shadow that would have refused or
+    delayed the request.
     """
 
     caller: Hashable = None
@@ -50,6 +87,7 @@ class Lease:
     choice: Lane = ()
     slot: bool = False
     caller_share: bool = False
+    class_share: str = ""
     provider_share: bool = False
     queued: bool = False
     pushed_out: bool = False

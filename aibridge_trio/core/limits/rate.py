@@ -1,8 +1,9 @@
-"""The rate limit: an exact sliding log per caller, and a turn to come back at for each refused request.
+"""A rate limit: an exact sliding log per caller, and a turn to come back at for each refused request.
 
-A request is refused if and only if `limit` admissions of its caller lie in (now − 1 s, now]. So a caller has
-`limit` at once after a silent second, and never more than `limit` in any such span; a refused request is not
-counted. (A token bucket or GCRA with burst N admits up to 2N − 1 in one second.)
+A request is refused if and only if `amount` admissions of its caller lie in (now − span, now]. So a caller has
+`amount` at once after a silent span, and never more than `amount` in any such span; a refused request is not
+counted. (A token bucket or GCRA with burst N admits up to 2N − 1 in one span.) Of amounts above 256 an admission
+counts for up to a 256th of the span longer: see rate_log.py.
 
 Each refused request of a caller gets a later turn than the one before it, so that requests that were refused
 together do not come back together. A turn is no reservation; if all requests keep to their turns, and no other
@@ -11,29 +12,33 @@ comes, each is admitted.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-_SPAN = 1.0
-# Callers remembered at once: at some 900 bytes each 90 MB at most, whatever callers send.
-_MAX_CALLERS = 100_000
-# Turns lie further apart than 1/limit by this factor. At exactly 1/limit, of two requests a second apart the later
+from aibridge_trio.core.limits import rate_log
+from aibridge_trio.core.limits.rate_log import RateLog
+from aibridge_trio.core.terms import Rate
+
+# Callers remembered at once, whatever callers send: at some 400 bytes each with few admissions, 40 MB; at most 6
+# KB each, if all of them have an amount above 256, and use it.
+MAX_CALLERS = 100_000
+# Turns lie further apart than span/amount by this factor. At exactly that, of two requests a span apart the later
 # one is refused whenever the earlier one is a millisecond late, and clients are late by tens of milliseconds.
 _APART = 1.05
 # The random spread is at most this part of a sequence's first wait, as the jitter of all waits is.
 _SPREAD = 0.2
-# The longest wait that a caller gets (seconds): beyond it SDKs give up instead of waiting.
+# Turns of others put a turn off to so many seconds from now at most: beyond it SDKs give up instead of waiting.
 _LONGEST_WAIT = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What is left of a caller's rate: `remaining` of `limit`, all of it again in `reset` seconds.
+class Budget(NamedTuple):
+    """What is left of a rate: `remaining` of `limit`, all of it again in `reset` seconds.
 
-    `wait` is the time (seconds) until the turn of a refused request, None if the request was admitted. `spread`
-    is a random time below 1/limit to add to it, the same for all turns of one sequence, so that the sequences of
-    different callers do not begin together.
+    `wait` is the time (seconds) until the turn of a refused request, None if the request was admitted. `spread` is
+    a random time below span/limit to add to it, the same for all turns of one sequence, so that the sequences of
+    different callers do not begin together. `class_name` is the class whose rate refuses it, "" for the caller's.
     """
 
     limit: int
@@ -41,11 +46,12 @@ class Budget:
     reset: float
     wait: float | None = None
     spread: float = 0.0
+    class_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RateStats:
-    """Callers with admissions within the last second, and how many were evicted because there were too many."""
+    """Callers with admissions within the last span, and how many were evicted because there were too many."""
 
     callers: int
     evictions: int
@@ -53,128 +59,150 @@ class RateStats:
 
 @dataclass(slots=True)
 class _Turns:
-    """A sequence of turns: the last `limit` ones of a caller that lie ahead. They decide the next one."""
+    """A sequence of turns: the last `amount` ones of a caller that lie ahead. They decide the next one."""
 
-    turns: deque[float]
+    turns: RateLog
     spread: float = field(default=0.0)
 
     def over(self, now: float) -> bool:
-        return not self.turns or self.turns[-1] + self.spread <= now
+        return not self.turns or self.turns.times[-1] + self.spread <= now
 
 
 class RateLimiter:
-    """Admits at most `limit` requests of each caller in any second.
+    """Admits at most `rate.amount` requests of each caller in any `rate.span` seconds.
 
     `now` is passed in everywhere, in seconds on any monotonic clock. `chance` returns a random number in [0, 1).
     """
 
     def __init__(
-        self, limit: int, max_callers: int = _MAX_CALLERS, chance: Callable[[], float] = lambda: 0.0
+        self, rate: Rate, max_callers: float = MAX_CALLERS, chance: Callable[[], float] = lambda: 0.0
     ) -> None:
-        self._limit = limit
+        self.apply(rate)
         self._max_callers = max_callers
         self._chance = chance
         # Ordered by the last admission: expiry and eviction both take from the front.
-        self._admissions: OrderedDict[Hashable, deque[float]] = OrderedDict()
-        # Ordered by the last refusal. A turn lies a minute ahead at most, so a sequence is forgotten a minute
-        # later.
+        self._admissions: OrderedDict[Hashable, RateLog] = OrderedDict()
+        # Ordered by the last refusal. Most turns lie a minute ahead at most, so a sequence is forgotten soon
+        # after.
         self._sequences: OrderedDict[Hashable, _Turns] = OrderedDict()
         self._evictions = 0
 
+    def apply(self, rate: Rate) -> None:
+        """Replace the rate. What was admitted stays counted, as far as the span before remembers it."""
+        self.rate = rate
+        self._limit, self._span = rate.amount, rate.span
+        self._width = rate_log.width(rate.amount, rate.span)
+
     def charge(self, caller: Hashable, now: float) -> Budget:
         """Admit and count one request of `caller`, or refuse it and give it a turn; see `Budget.wait`."""
-        if not self.allows(caller, now):
+        log = self._admissions.get(caller)
+        used = log.expire(now, self._span) if log is not None else 0
+        if used >= self._limit:
             return self.refuse(caller, now)
-        self.admit(caller, now)
-        return self.budget(caller, now)
+        self._admit(caller, log, now)
+        return Budget(self._limit, self._limit - used - 1, self._span)
 
     def allows(self, caller: Hashable, now: float) -> bool:
         """Return whether one more request of `caller` would be admitted."""
-        return len(self._times(caller, now)) < self._limit
+        log = self._admissions.get(caller)
+        return log is None or log.expire(now, self._span) < self._limit
 
     def admit(self, caller: Hashable, now: float) -> None:
         """Count one request of a caller, which the limit must allow."""
-        self._expire(now)
-        times = self._admissions.get(caller)
-        if times is None:
-            times = self._admissions[caller] = deque()
-        times.append(now)
-        self._admissions.move_to_end(caller)
-        if len(self._admissions) > self._max_callers:
-            self._admissions.popitem(last=False)
-            self._evictions += 1
+        self._admit(caller, self._admissions.get(caller), now)
 
     def refund(self, caller: Hashable, at: float) -> None:
         """Undo an admission of `caller` that was counted at `at`: its request did not go up."""
-        times = self._admissions.get(caller)
-        if times and at in times:
-            times.remove(at)
-            if not times:
+        log = self._admissions.get(caller)
+        if log is not None:
+            log.remove(at, self._width)
+            if not log:
                 del self._admissions[caller]
 
     def refuse(self, caller: Hashable, now: float, ahead: int = 0) -> Budget:
         """Refuse one request of `caller` and give it a turn, behind `ahead` queued requests of the same caller."""
         self._expire(now)
         sequence = self._sequences.get(caller)
+        earliest = self.turn(caller, now, ahead)
         if sequence is None or sequence.over(now):
-            first = self.turn(caller, now, ahead) - now
-            spread = self._chance() * min(_SPAN / self._limit, first * _SPREAD)
-            sequence = self._sequences[caller] = _Turns(deque(maxlen=self._limit), spread)
+            spread = self._chance() * min(self._span / self._limit, (earliest - now) * _SPREAD)
+            sequence = self._sequences[caller] = _Turns(RateLog(), spread)
         self._sequences.move_to_end(caller)
         turns = sequence.turns
-        while turns and turns[0] + sequence.spread <= now:
-            turns.popleft()
-        # `limit` turns span a second by themselves: then only the last one decides.
-        turn = self.turn(caller, now, ahead + len(turns) % self._limit)
+        before = turns.expire(now, sequence.spread)
+        # `amount` turns take a span by themselves: then only the last one decides.
+        turn = self.turn(caller, now, ahead + before % self._limit)
         if turns:
-            turn = max(turn, turns[-1] + _SPAN * _APART / self._limit)
-        turn = min(turn, now + _LONGEST_WAIT - sequence.spread)
-        turns.append(turn)
+            turn = max(turn, turns.times[-1] + self._span * _APART / self._limit)
+        turn = min(turn, max(now + _LONGEST_WAIT - sequence.spread, earliest))
+        turns.add(turn, self._width)
+        while turns.total > self._limit:
+            turns.drop_first()
         if len(self._sequences) > self._max_callers:
             self._sequences.popitem(last=False)
-        times = self._times(caller, now)
-        reset = times[-1] + _SPAN - now if times else 0.0
-        return Budget(self._limit, self._limit - len(times), reset, turn - now, sequence.spread)
+        return self.budget(caller, now)._replace(wait=turn - now, spread=sequence.spread)
 
     def turn(self, caller: Hashable, now: float, ahead: int = 0) -> float:
         """Return when one more request is admitted, if `ahead` others go before it.
 
         Each of them is admitted as early as possible: at once while the limit allows it, and each further one a
-        second after the one that came `limit` before it.
+        span after the one that came `amount` before it.
         """
-        times = self._times(caller, now)
-        seconds, index = divmod(len(times) + ahead, self._limit)
-        since = times[index] if index < len(times) else now
-        return since + seconds * _SPAN
+        log = self._admissions.get(caller)
+        used = log.expire(now, self._span) if log is not None else 0
+        spans, ahead = divmod(ahead, self._limit)
+        index = used + ahead - self._limit
+        free = log.at(index) + self._span if log is not None and index >= 0 else now
+        return free + spans * self._span
 
     def budget(self, caller: Hashable, now: float) -> Budget:
         """Return what is left of a caller's rate."""
-        times = self._times(caller, now)
-        reset = times[-1] + _SPAN - now if times else 0.0
-        return Budget(self._limit, self._limit - len(times), reset)
+        log = self._admissions.get(caller)
+        if log is None or not log.expire(now, self._span):
+            return Budget(self._limit, self._limit, 0.0)
+        return Budget(self._limit, max(0, self._limit - log.total), log.times[-1] + self._span - now)
 
     def statistics(self, now: float) -> RateStats:
         """Return how many callers are remembered, and how many were evicted."""
         self._expire(now)
         return RateStats(callers=len(self._admissions), evictions=self._evictions)
 
-    def __repr__(self) -> str:
-        return f"<RateLimiter limit={self._limit}/s callers={len(self._admissions)}>"
+    def hand_over(self, caller: Hashable, to: RateLimiter | None) -> None:
+        """Let another limiter go on with what this one knows of a caller; None forgets it."""
+        log, sequence = self._admissions.pop(caller, None), self._sequences.pop(caller, None)
+        if to is not None:
+            to.take_over(caller, log, sequence)
 
-    def _times(self, caller: Hashable, now: float) -> deque[float]:
-        """Return a caller's admissions of the last second; read-only."""
-        times = self._admissions.get(caller)
-        if times is None:
-            return _NONE
-        while times and times[0] + _SPAN <= now:
-            times.popleft()
-        return times
+    def take_over(self, caller: Hashable, log: RateLog | None, sequence: _Turns | None) -> None:
+        """Go on with what another limiter knows of a caller; `sort` must follow."""
+        if log is not None:
+            self._admissions[caller] = log
+        if sequence is not None:
+            self._sequences[caller] = sequence
+
+    def sort(self) -> None:
+        """Restore the order of its callers, after some were handed over to it."""
+        self._admissions = OrderedDict(sorted(self._admissions.items(), key=lambda item: item[1].times[-1:]))
+
+    def __repr__(self) -> str:
+        return f"<RateLimiter limit={self._limit}/{self._span:g}s callers={len(self._admissions)}>"
+
+    def _admit(self, caller: Hashable, log: RateLog | None, now: float) -> None:
+        if log is None:
+            self._expire(now)
+            log = self._admissions[caller] = RateLog()
+            if len(self._admissions) > self._max_callers:
+                self._admissions.popitem(last=False)
+                self._evictions += 1
+        else:
+            self._admissions.move_to_end(caller)
+        log.add(now, self._width)
 
     def _expire(self, now: float) -> None:
         while self._admissions:
             oldest = next(iter(self._admissions))
-            times = self._admissions[oldest]
-            if times and times[-1] + _SPAN > now:
+            times = self._admissions[oldest].times
+            if times and times[-1] + self._span > now:
                 break
             del self._admissions[oldest]
         while self._sequences:
@@ -182,6 +210,3 @@ class RateLimiter:
             if not self._sequences[oldest].over(now):
                 break
             del self._sequences[oldest]
-
-
-_NONE: deque[float] = deque(maxlen=0)

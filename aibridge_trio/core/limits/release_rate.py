@@ -10,9 +10,10 @@ How many slots were released of late is no measure: on a quiet day it shows only
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from heapq import heapify, heapreplace
 from statistics import median_low
+from typing import Any
 
 # Samples: enough for a steady median, few enough to follow a change.
 _SAMPLES = 32
@@ -26,6 +27,11 @@ class ReleaseRate:
         self._held: deque[float] = deque(maxlen=_SAMPLES)
         self._since: dict[Hashable, float] = {}
         self._usual: float | None = None
+
+    def apply(self, slots: int, held: Mapping[Any, float]) -> None:
+        """Replace the number of slots, and who holds one since when; what is known of hold times stays."""
+        self._slots = slots
+        self._since = dict(held)
 
     def acquired(self, holder: Hashable, now: float) -> None:
         """Note that a holder acquired a slot."""

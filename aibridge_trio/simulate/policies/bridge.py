@@ -17,7 +17,6 @@ from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence
 from aibridge_trio.core.limits import refusals
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.limits.lease import Lease
-from aibridge_trio.core.limits.rate import RateLimiter
 from aibridge_trio.errors import MAX_JITTER, AtCapacity, Phase, RateLimited, Reject, UpstreamFault
 from aibridge_trio.simulate.policies.circuit import Circuit
 from aibridge_trio.simulate.policies.in_flight import InFlight
@@ -47,8 +46,7 @@ class Bridge(Policy):
         self._slots = InFlight(limits.max_concurrency or math.inf)
         self._waiting: dict[Lease, Call] = {}
         spread: Callable[[], float] = Random(f"{seed}/rate").random  # noqa: S311 - no secret
-        rate = RateLimiter(values["rate_limit"], chance=spread) if values["rate_limit"] else None
-        self._limiter = ConcurrencyLimiter(limits, self._slots, self._wake, rate=rate)
+        self._limiter = ConcurrencyLimiter(limits, self._slots, self._wake, chance=spread)
         self._rate_due = math.inf
         self._breaks: bool = values["circuit_breaker"]
         self._circuits = {
@@ -158,9 +156,7 @@ class Bridge(Policy):
         timeout = self._limits.queue_timeout
         seconds = self._clock.now - lease.since if refusal.reason == "queue_timeout" else timeout
         true = refusal.wait if refusal.reason == "rate_limit" else None
-        self._refuse(
-            call, refusals.reject(refusal, self._limits, call.request.group.provider, seconds), guard, true
-        )
+        self._refuse(call, refusals.reject(refusal, call.request.group.provider, seconds), guard, true)
 
     def _refuse(self, call: Call, said: Reject, guard: Hashable = None, true: float | None = None) -> None:
         """Refuse a call, after everything is released.

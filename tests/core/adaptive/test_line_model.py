@@ -41,7 +41,7 @@ class Naive:
         self.patience = patience
         self.lanes: dict[str, Lane] = {}
         self.numbers = count()
-        self.pops = 0
+        self.passed = 0  # turns that passed callers of low priority
 
     @property
     def entries(self) -> list[Entry]:
@@ -91,9 +91,8 @@ class Naive:
                 lane.resting = [each for each in lane.resting if each[2] is not entry]
                 lane.fresh.insert(0, entry)
             self.tidy()
-        self.pops += 1
         parked = 0
-        low_first = self.pops % 10 == 0
+        low_first = self.passed >= 9
         while True:
             waiting = [
                 (lane.low != low_first, lane.stamp, each)
@@ -113,6 +112,8 @@ class Naive:
                 parked += 1
                 continue
             entry = lane.fresh[0] if lane.fresh else lane.given_up[-1]
+            low_waits = any(each.low and each.stamp is not None for each in self.lanes.values())
+            self.passed = 0 if lane.low else self.passed + low_waits
             lane.stamp = next(self.numbers)
             self.remove(entry)
             return entry

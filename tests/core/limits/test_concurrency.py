@@ -26,7 +26,8 @@ def test_without_a_queue_a_request_that_lacks_something_is_refused(limits: Limit
     """It is to come back after a second, because a slot or share may be released at any moment."""
     harness = Harness(limits)
     harness.placed("a")
-    assert harness.come("a")[1] == Refusal(reason, 1.0)  # type: ignore[arg-type]
+    limit = limits.per_caller
+    assert harness.come("a")[1] == Refusal(reason, 1.0, limit=limit)  # type: ignore[arg-type]
     if reason != "capacity":
         harness.placed("b", "y")
 
@@ -361,13 +362,13 @@ def test_a_lease_that_left_returns_in_turn_with_queued_ones() -> None:
     assert queued.queued
     assert not limiter.return_to(away, 2.0)
     assert not limiter.has_free("x")
-    offered: list[tuple[Hashable, float]] = []
+    offered: list[tuple[Hashable | None, float]] = []
 
-    def released(caller: Hashable, now: float) -> None:
+    def released(caller: Hashable | None, now: float) -> None:
         offered.append((caller, now))
         limiter.return_to(away, now)
 
-    limiter.on_released = released
+    limiter.on_released(released)
     limiter.leave(other, 3.0)
     assert offered == [("b", 3.0)]
     assert held_by(away) == ["slot", "caller_share", "provider_share"]
@@ -375,7 +376,7 @@ def test_a_lease_that_left_returns_in_turn_with_queued_ones() -> None:
     limiter.leave(away, 4.0)
     assert held_by(queued) == ["slot", "caller_share", "provider_share"]
     assert held_by(away) == []
-    limiter.on_released = lambda *_: None
+    limiter.on_released(lambda *_: None)
     limiter.leave(queued, 5.0)
     assert not harness.slots.held
 

@@ -175,7 +175,9 @@ class Machine(RuleBasedStateMachine):
             assert (lease.charged_at is None) == lease.queued, "a lease is either counted or queued"
             if lease.charged_at is not None:
                 self.admitted[lease] = lease.charged_at
-        most = self.harness.rate.budget("", 0.0).limit
+        budget = self.harness.rate.budget("", 0.0)
+        assert budget
+        most = budget.limit
         for lease, at in self.admitted.items():
             mine = [each for other, each in self.admitted.items() if other.caller == lease.caller]
             assert sum(at - 1 < each <= at for each in mine) <= most

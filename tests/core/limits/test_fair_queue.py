@@ -28,8 +28,10 @@ class Item:
 class Naive:
     """A list, and for each caller when it had its last turn or came."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, low: set[str]) -> None:
         self.size = size
+        self.low = low
+        self.passed = 0  # turns that passed callers of low priority
         self.items: list[Item] = []
         self.turns: dict[str, int] = {}
         self.clock = 0
@@ -37,15 +39,22 @@ class Naive:
     def count(self, caller: str) -> int:
         return sum(item.caller == caller for item in self.items)
 
+    def who_leaves(self, caller: str) -> set[str]:
+        """Return those of whom one leaves a full queue for this caller: of low priority, or its like."""
+        of_low = sum(item.caller in self.low for item in self.items)
+        return self.low if caller in self.low or of_low > self.size // 10 else set(CALLERS) - self.low
+
     def accepts(self, caller: str) -> bool:
-        longest = max([self.count(each) for each in CALLERS])
-        return len(self.items) < self.size or longest > self.count(caller) + 1
+        leave = self.who_leaves(caller)
+        longest = max([self.count(each) for each in leave], default=0)
+        return len(self.items) < self.size or caller not in leave or longest > self.count(caller) + 1
 
     def push(self, item: Item) -> Item | None:
         out = None
         if len(self.items) >= self.size:
-            most = max(self.count(each) for each in CALLERS)
-            candidates = [each for each in CALLERS if self.count(each) == most]
+            leave = self.who_leaves(item.caller)
+            most = max(self.count(each) for each in leave)
+            candidates = [each for each in leave if self.count(each) == most]
             outs = [
                 max((i for i in self.items if i.caller == each), key=lambda i: i.number) for each in candidates
             ]
@@ -58,19 +67,23 @@ class Naive:
 
     def turns_ahead(self, caller: str) -> int:
         """Push one more item of this caller to a copy, and count the turns before its own."""
-        copy, last = Naive(self.size + 1), Item(10**9, caller, "x")
+        copy, last = Naive(len(self.items) + 1, self.low), Item(10**9, caller, "x")
         copy.items, copy.turns, copy.clock = [*self.items], {**self.turns}, self.clock
+        copy.passed = self.passed
         copy.push(last)
         return next(turns for turns in range(len(copy.items)) if copy.pop(set()) == last)
 
     def pop(self, blocked: set[tuple[str, str]]) -> Item | None:
-        for caller in sorted({item.caller for item in self.items}, key=lambda each: self.turns[each]):
+        low_first = self.passed >= 9
+        waiting = {item.caller for item in self.items}
+        for caller in sorted(waiting, key=lambda each: ((each in self.low) != low_first, self.turns[each])):
             free = [i for i in self.items if i.caller == caller and (i.caller, i.lane) not in blocked]
             if free:
                 item = min(free, key=lambda i: i.number)
                 self.items.remove(item)
                 self.clock += 1
                 self.turns[caller] = self.clock
+                self.passed = 0 if caller in self.low else self.passed + bool(waiting & self.low)
                 return item
         return None
 
@@ -78,25 +91,41 @@ class Naive:
 class Machine(RuleBasedStateMachine):
     """Both get the same calls."""
 
-    @initialize(size=st.integers(1, 8))
-    def begin(self, size: int) -> None:
+    @initialize(size=st.integers(1, 8) | st.sampled_from([10, 20]), low=st.sets(st.sampled_from(CALLERS)))
+    def begin(self, size: int, low: set[str]) -> None:
         self.queue: FairQueue[str, Item] = FairQueue(size)
-        self.naive = Naive(size)
+        self.naive = Naive(size, low)
         self.number = 0
+
+    @rule(low=st.sets(st.sampled_from(CALLERS)))
+    def priorities_change(self, low: set[str]) -> None:
+        moved = [each for each in self.queue.in_turn if (each in low) != (each in self.naive.low)]
+        self.naive.low = low
+        self.queue.reorder(low.__contains__)
+        for each in moved:
+            self.naive.clock += 1
+            self.naive.turns[str(each)] = self.naive.clock
+
+    @rule(size=st.integers(0, 8))
+    def the_size_changes(self, size: int) -> None:
+        self.queue.size = self.naive.size = size
 
     @rule(caller=st.sampled_from(CALLERS), lane=st.sampled_from(LANES))
     def push(self, caller: str, lane: str) -> None:
-        assert self.queue.accepts(caller) == self.naive.accepts(caller)
-        if not self.queue.accepts(caller):
+        low = caller in self.naive.low
+        assert self.queue.accepts(caller, low=low) == self.naive.accepts(caller)
+        if not self.queue.accepts(caller, low=low):
             return
         self.number += 1
         item = Item(self.number, caller, lane)
-        full, lengths = len(self.queue) == self.queue.size, {each: self.queue.waiting(each) for each in CALLERS}
+        full, lengths = len(self.queue) >= self.queue.size, {each: self.queue.waiting(each) for each in CALLERS}
+        leave = self.naive.who_leaves(caller)
         expected = self.naive.push(item)
-        out = self.queue.push(caller, lane, item)
+        out = self.queue.push(caller, lane, item, low=low)
         assert (out is not None) == full
         if out is not None:
-            assert lengths[out.caller] == max(lengths.values()) >= lengths[caller] + 2
+            assert lengths[out.caller] == max(lengths[each] for each in leave)
+            assert caller not in leave or lengths[out.caller] >= lengths[caller] + 2
             assert out == max((i for i in self.naive.items if i.caller == out.caller), key=lambda i: i.number)
             assert expected in (None, out)
             self.naive.items.remove(out)
@@ -117,13 +146,14 @@ class Machine(RuleBasedStateMachine):
     def they_agree(self) -> None:
         if not hasattr(self, "queue"):
             return
-        assert len(self.queue) == len(self.naive.items) <= self.queue.size
+        assert len(self.queue) == len(self.naive.items)
         counts = Counter(item.caller for item in self.naive.items)
         assert {each: self.queue.waiting(each) for each in CALLERS} == {each: counts[each] for each in CALLERS}
         assert self.queue.callers == len(counts)
         assert set(self.queue.lanes) == {item.lane for item in self.naive.items}
         for caller in CALLERS:
-            assert self.queue.turns_ahead(caller) == self.naive.turns_ahead(caller)
+            low = caller in self.naive.low
+            assert self.queue.turns_ahead(caller, low=low) == self.naive.turns_ahead(caller)
 
 
 def test_the_queue_does_what_the_naive_one_does() -> None:
@@ -242,3 +272,28 @@ def test_pushing_out_comes_to_an_end(names: str, comers: str) -> None:
 def test_a_repr_tells_the_state() -> None:
     """The repr shows items, size and callers."""
     assert repr(filled("aab", size=7)) == "<FairQueue 3 of 7, 2 callers>"
+
+
+def test_low_priority_is_served_behind_others_and_never_starved() -> None:
+    """One turn of ten is theirs while others wait, and all turns when no other waits."""
+    queue: FairQueue[str, tuple[int, str]] = FairQueue(100)
+    for number in range(30):
+        queue.push("ab"[number % 2], "x", (number, "ab"[number % 2]))
+        if number < 5:
+            queue.push("l", "x", (number, "l"), low=True)
+    assert served(queue) == "ababababa" + "l" + "babababab" + "l" + "ababababa" + "l" + "bab" + "ll"
+
+
+def test_low_priority_leaves_a_full_queue_first() -> None:
+    """For any request of normal priority, but for a tenth of the places; and it pushes out only its like."""
+    queue: FairQueue[str, int] = FairQueue(20)
+    for number in range(20):
+        queue.push("l", "x", number, low=True)
+    assert [queue.push("n", "x", 100 + number) for number in range(18)] == list(range(19, 1, -1))
+    assert not queue.accepts("n")
+    assert queue.accepts("m")
+    assert queue.push("m", "x", 200) == 117
+    assert not queue.accepts("l", low=True)
+    assert queue.push("k", "x", 300, low=True) == 1
+    assert not queue.accepts("j", low=True)
+    assert sorted(queue) == [0, *range(100, 117), 200, 300]

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 )
 
 from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
+from aibridge_trio.core.terms import Rate
 
 
 def admitted(limiter: RateLimiter, caller: str, now: float) -> bool:
@@ -24,14 +25,14 @@ def admitted(limiter: RateLimiter, caller: str, now: float) -> bool:
 
 def test_the_limit_at_once_after_a_silent_second() -> None:
     """A caller that was silent for a second has N at once, and no more."""
-    limiter = RateLimiter(3)
+    limiter = RateLimiter(Rate(3))
     assert [admitted(limiter, "a", 5.0) for _ in range(5)] == [True, True, True, False, False]
     assert [admitted(limiter, "a", 6.0) for _ in range(5)] == [True, True, True, False, False]
 
 
 def test_an_admission_stops_counting_exactly_one_second_later() -> None:
     """A hair before the second is over the caller is refused, at the second admitted."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     assert admitted(limiter, "a", 0.0)
     assert not admitted(limiter, "a", 1 - 2**-30)
     assert admitted(limiter, "a", 1.0)
@@ -41,7 +42,7 @@ def test_an_admission_stops_counting_exactly_one_second_later() -> None:
 @example(0.9)  # 0.9 + 1 − 1 < 0.9
 def test_one_second_later_as_floats_add(at: float) -> None:
     """At the very instant that a sleep of one second ends the caller is admitted, wherever the clock began."""
-    limiter = RateLimiter(2)
+    limiter = RateLimiter(Rate(2))
     assert [admitted(limiter, "a", at) for at in (at, at + 0.5, at + 0.5)] == [True, True, False]
     assert admitted(limiter, "a", at + 1.0)
     assert limiter.statistics(at + 1.0 + 1.0).callers == 0
@@ -49,7 +50,7 @@ def test_one_second_later_as_floats_add(at: float) -> None:
 
 def test_no_second_ever_holds_more_than_the_limit() -> None:
     """Bursts round a boundary do not add up (GCRA and token buckets admit up to 2N − 1)."""
-    limiter = RateLimiter(10)
+    limiter = RateLimiter(Rate(10))
     times = [tick / 64 for tick in range(64 * 5) if admitted(limiter, "a", tick / 64)]
     assert all(sum(start <= at < start + 1 for at in times) <= 10 for start in times)
     assert len(times) == 50
@@ -57,7 +58,7 @@ def test_no_second_ever_holds_more_than_the_limit() -> None:
 
 def test_a_refused_request_counts_nothing() -> None:
     """A caller that hammers meanwhile is admitted as early as one that waits."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     assert admitted(limiter, "a", 0.0)
     assert not any(admitted(limiter, "a", tick / 1024) for tick in range(1024))
     assert admitted(limiter, "a", 1.0)
@@ -65,7 +66,7 @@ def test_a_refused_request_counts_nothing() -> None:
 
 def test_callers_are_apart() -> None:
     """One caller's requests do not count for another."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     assert admitted(limiter, "a", 0.0)
     assert not admitted(limiter, "a", 0.5)
     assert admitted(limiter, "b", 0.5)
@@ -73,7 +74,7 @@ def test_callers_are_apart() -> None:
 
 def test_the_budget_tells_what_is_left() -> None:
     """An admission's budget has what remains, a refusal's the wait; both when all of it is back."""
-    limiter = RateLimiter(2)
+    limiter = RateLimiter(Rate(2))
     assert limiter.charge("a", 0.0) == Budget(2, remaining=1, reset=1.0, wait=None)
     assert limiter.charge("a", 0.25) == Budget(2, remaining=0, reset=1.0, wait=None)
     assert limiter.charge("a", 0.5) == Budget(2, remaining=0, reset=0.75, wait=0.5)
@@ -83,7 +84,7 @@ def test_the_budget_tells_what_is_left() -> None:
 @given(st.integers(1, 5), st.lists(st.integers(0, 64), max_size=30))
 def test_wait_leads_exactly_to_the_next_admission(limit: int, gaps: list[int]) -> None:
     """A caller is admitted after its wait, and not a moment earlier."""
-    limiter, now = RateLimiter(limit), 0.0
+    limiter, now = RateLimiter(Rate(limit)), 0.0
     for gap in gaps:
         now += gap / 64
         if limiter.allows("a", now):
@@ -101,7 +102,7 @@ def test_wait_leads_exactly_to_the_next_admission(limit: int, gaps: list[int]) -
 @given(st.floats(1, 1e6), st.floats(0, 1, exclude_max=True))
 def test_wait_leads_to_the_next_admission_as_floats_add(at: float, later: float) -> None:
     """A sleep for the wait ends at an admission: no rounding of floats leads to another refusal."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     assert admitted(limiter, "a", at)
     wait = limiter.charge("a", at + later).wait
     assert wait is None or admitted(limiter, "a", at + later + wait)
@@ -120,7 +121,7 @@ def test_requests_that_keep_to_their_turns_are_all_admitted(
 
     In whole milliseconds, rounded up, as `retry-after-ms` has them.
     """
-    limiter, now = RateLimiter(limit, chance=lambda: chance), 0.0
+    limiter, now = RateLimiter(Rate(limit), chance=lambda: chance), 0.0
     for gap in before:
         now += gap / 64
         limiter.charge("a", now)
@@ -141,7 +142,7 @@ def test_requests_that_keep_to_their_turns_are_all_admitted(
 
 def test_each_refused_request_gets_a_later_turn() -> None:
     """A burst's turns lie 1/limit apart, and hardly more."""
-    limiter = RateLimiter(5)
+    limiter = RateLimiter(Rate(5))
     waits = [limiter.charge("a", 10.0).wait for _ in range(40)]
     assert waits[:5] == [None] * 5
     assert waits[5:] == pytest.approx([1 + number * 1.05 / 5 for number in range(35)])
@@ -149,7 +150,7 @@ def test_each_refused_request_gets_a_later_turn() -> None:
 
 def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
     """A turn is when all earlier turns are kept and one more is admitted, not only 1/limit later."""
-    limiter = RateLimiter(5)
+    limiter = RateLimiter(Rate(5))
     for at in (0.0, 0.9, 0.9, 0.9, 0.9):
         assert admitted(limiter, "a", at)
     told = [0.95 + (limiter.charge("a", 0.95).wait or 0.0) for _ in range(3)]
@@ -159,7 +160,7 @@ def test_admissions_bunched_at_the_end_of_the_second_are_no_turn() -> None:
 def test_the_spread_is_that_of_a_whole_sequence() -> None:
     """Sequences of different callers begin apart, by less than 1/limit; within one the turns do not change."""
     chances = iter([0.5, 0.25])
-    limiter = RateLimiter(5, chance=lambda: next(chances))
+    limiter = RateLimiter(Rate(5), chance=lambda: next(chances))
     for caller in "ab":
         budgets = [limiter.charge(caller, 0.0) for _ in range(8)][5:]
         assert [budget.wait for budget in budgets] == pytest.approx([1.0, 1.21, 1.42])
@@ -169,7 +170,7 @@ def test_the_spread_is_that_of_a_whole_sequence() -> None:
 @given(limit=st.integers(1, 9), later=st.floats(0, 0.99), chance=st.floats(0, 1, exclude_max=True))
 def test_the_spread_is_a_fifth_at_most(limit: int, later: float, chance: float) -> None:
     """And less than 1/limit, however long the wait: for the first turn of a sequence as for the last."""
-    limiter = RateLimiter(limit, chance=lambda: chance)
+    limiter = RateLimiter(Rate(limit), chance=lambda: chance)
     budgets = [limiter.charge("a", 0.0) for _ in range(limit)] + [limiter.charge("a", later) for _ in range(9)]
     for budget in budgets[limit:]:
         assert budget.wait is not None
@@ -179,7 +180,7 @@ def test_the_spread_is_a_fifth_at_most(limit: int, later: float, chance: float) 
 
 def test_turns_are_forgotten_when_they_have_passed() -> None:
     """Once its turns have passed, kept or not, a caller begins a new sequence."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     assert [limiter.charge("a", 0.0).wait for _ in range(4)] == pytest.approx([None, 1.0, 2.05, 3.1])
     assert limiter.charge("a", 3.1).wait is None
     assert limiter.charge("a", 3.5).wait == pytest.approx(0.6)
@@ -187,7 +188,7 @@ def test_turns_are_forgotten_when_they_have_passed() -> None:
 
 def test_a_caller_that_ignores_its_turns_gets_a_minute_at_most() -> None:
     """However often it asks; and after a silent minute all that is forgotten."""
-    limiter = RateLimiter(1, chance=lambda: 0.5)
+    limiter = RateLimiter(Rate(1), chance=lambda: 0.5)
     for number in range(1000):
         budget = limiter.charge("a", number / 1000)
         assert budget.wait is None or 0 < budget.wait + budget.spread <= 60.0 + 1e-9
@@ -198,7 +199,7 @@ def test_a_caller_that_ignores_its_turns_gets_a_minute_at_most() -> None:
 
 def test_turns_ahead_outlive_the_admissions() -> None:
     """A caller's turns are known while they lie ahead, though none of it was admitted in the last second."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     for _ in range(10):
         limiter.charge("a", 0.0)
     assert limiter.statistics(5.5).callers == 0
@@ -208,21 +209,21 @@ def test_turns_ahead_outlive_the_admissions() -> None:
 
 def test_sequences_are_bounded_too() -> None:
     """Refused callers are remembered no longer than their turns, and never more than `max_callers`."""
-    limiter = RateLimiter(1, max_callers=8)
+    limiter = RateLimiter(Rate(1), max_callers=8)
     for number in range(100):
         for _ in range(3):
             limiter.charge(number, number / 1000)
         assert len(limiter._sequences) <= 8
     for _ in range(100):
         limiter.charge("a", 0.2)
-    assert len(limiter._sequences["a"].turns) == 1
+    assert limiter._sequences["a"].turns.total == 1
     limiter.charge("b", 100.0)
     assert not limiter._sequences
 
 
 def test_a_refund_undoes_an_admission() -> None:
     """After a refund the budget is as if the request had not come."""
-    limiter = RateLimiter(2)
+    limiter = RateLimiter(Rate(2))
     limiter.admit("a", 0.0)
     limiter.admit("a", 0.5)
     limiter.refund("a", 0.5)
@@ -235,7 +236,7 @@ def test_a_refund_undoes_an_admission() -> None:
 @given(limit=st.integers(1, 5), gaps=st.lists(st.integers(0, 40), max_size=10), ahead=st.integers(0, 12))
 def test_a_turn_behind_others_is_when_it_comes(limit: int, gaps: list[int], ahead: int) -> None:
     """A turn behind others is the time of the admission when each of them goes as early as it may."""
-    limiter, now = RateLimiter(limit), 0.0
+    limiter, now = RateLimiter(Rate(limit)), 0.0
     for gap in gaps:
         now += gap / 64
         limiter.charge("a", now)
@@ -248,7 +249,7 @@ def test_a_turn_behind_others_is_when_it_comes(limit: int, gaps: list[int], ahea
 
 def test_expiry_forgets_silent_callers() -> None:
     """A caller that was silent for a second costs nothing."""
-    limiter = RateLimiter(1)
+    limiter = RateLimiter(Rate(1))
     for caller in "abc":
         limiter.charge(caller, 0.0)
     assert limiter.statistics(0.75) == RateStats(callers=3, evictions=0)
@@ -258,7 +259,7 @@ def test_expiry_forgets_silent_callers() -> None:
 
 def test_eviction_forgets_the_least_recently_admitted() -> None:
     """Beyond the bound the caller whose last admission is oldest is forgotten, and that is counted."""
-    limiter = RateLimiter(2, max_callers=2)
+    limiter = RateLimiter(Rate(2), max_callers=2)
     for caller in "aba":
         limiter.charge(caller, 0.0)
     limiter.charge("a", 0.0)  # refused: not counted
@@ -271,7 +272,7 @@ def test_eviction_forgets_the_least_recently_admitted() -> None:
 
 def test_a_refusal_does_not_protect_from_eviction() -> None:
     """Only admissions make a caller recent: a caller that hammers while refused is evicted as early as others."""
-    limiter = RateLimiter(1, max_callers=2)
+    limiter = RateLimiter(Rate(1), max_callers=2)
     limiter.charge("a", 0.0)
     limiter.charge("b", 0.25)
     assert not admitted(limiter, "a", 0.5)
@@ -282,7 +283,7 @@ def test_a_refusal_does_not_protect_from_eviction() -> None:
 
 def test_a_million_callers_in_bounded_memory() -> None:
     """A million invented callers within four seconds never fill more than 100,000 entries, and are counted."""
-    limiter = RateLimiter(10)
+    limiter = RateLimiter(Rate(10))
     rate = 250_000
     for number in range(1_000_000):
         limiter.charge(number, number / rate)
@@ -295,7 +296,7 @@ def test_a_million_callers_in_bounded_memory() -> None:
 
 def test_callers_at_an_honest_pace_are_never_evicted() -> None:
     """`max_callers` callers within one second need no eviction, for ever."""
-    limiter = RateLimiter(1, max_callers=128)
+    limiter = RateLimiter(Rate(1), max_callers=128)
     for number in range(10_000):
         limiter.charge(number, number / 128)
     assert limiter.statistics(9_999 / 128) == RateStats(callers=128, evictions=0)
@@ -303,9 +304,9 @@ def test_callers_at_an_honest_pace_are_never_evicted() -> None:
 
 def test_a_repr_tells_the_state() -> None:
     """A limiter shows its limit and how many callers it knows, but none of them."""
-    limiter = RateLimiter(5)
+    limiter = RateLimiter(Rate(5))
     limiter.charge("secret", 0.0)
-    assert repr(limiter) == "<RateLimiter limit=5/s callers=1>"
+    assert repr(limiter) == "<RateLimiter limit=5/1s callers=1>"
 
 
 CALLERS = "abcdef"
@@ -317,7 +318,7 @@ class RateMachine(RuleBasedStateMachine):
     @initialize(limit=st.integers(1, 4), max_callers=st.integers(1, 6))
     def begin(self, limit: int, max_callers: int) -> None:
         self.limit, self.max_callers = limit, max_callers
-        self.limiter = RateLimiter(limit, max_callers)
+        self.limiter = RateLimiter(Rate(limit), max_callers)
         self.log: list[tuple[str, float]] = []
         self.evictions = 0
         self.now = 0.0
@@ -379,7 +380,7 @@ class RateMachine(RuleBasedStateMachine):
     @invariant()
     def memory_is_bounded(self) -> None:
         assert len(self.limiter._admissions) <= self.max_callers
-        assert all(len(times) <= self.limit for times in self.limiter._admissions.values())
+        assert all(log.total <= self.limit for log in self.limiter._admissions.values())
 
 
 def test_the_limiter_admits_what_counting_admits() -> None:

@@ -20,7 +20,7 @@ def waits(size: int, free: int) -> tuple[Waits, FairQueue[Lane, Lease]]:
     """Return expectations of a queue, and that queue; `free` slots of one are free."""
     limits, queue = Limits(1, queue_size=size), FairQueue[Lane, Lease](size)
     capacity = Capacity(limits, InFlight(free), ())
-    return Waits(capacity, queue, RateWaiters(None, queue.waiting), ReleaseRate(1)), queue
+    return Waits(capacity, queue, RateWaiters(None, queue), ReleaseRate(1)), queue
 
 
 def test_a_wait_of_which_nothing_is_known_may_begin() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aibridge_trio import errors
 from aibridge_trio.core.breaker import breaker, key_cooldowns, policy, verdict
-from aibridge_trio.core.limits import concurrency, lease, rate, refusals
+from aibridge_trio.core.limits import concurrency, lease, refusals
 from aibridge_trio.simulate.policies import bridge, circuit
 from aibridge_trio.simulate.scenario import settings
 from tests.test_house import imports_of, tree_of
@@ -30,7 +30,6 @@ def test_the_machines_are_the_products_own() -> None:
         "Breaker": breaker.Breaker,
         "ConcurrencyLimiter": concurrency.ConcurrencyLimiter,
         "Lease": lease.Lease,
-        "RateLimiter": rate.RateLimiter,
         "KeyCooldowns": key_cooldowns.KeyCooldowns,
         "verdict": verdict,
         "CircuitOpen": errors.CircuitOpen,

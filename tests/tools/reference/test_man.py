@@ -245,7 +245,7 @@ def test_what_a_page_names_exists(page: str) -> None:
     """Pages it points to, metrics it tells to look at, variables it tells to set."""
     for name, number in re.findall(r"(aibridge[a-z.-]*)\((\d)\)", words(page)):
         assert f"{name}.{number}" in PAGES
-    admission = Admission(Limits(), 0, lambda: 0.0)
+    admission = Admission(Limits(), lambda: 0.0)
     exposed = Metrics(Counters(providers.ALL), admission.statistics).render().decode()
     for name in re.findall(r"\baibridge_[a-z_]+", words(page)):
         assert re.search(rf"^# TYPE {name} ", exposed, re.MULTILINE), name
