@@ -11,6 +11,7 @@ import trio
 
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.bridge.announcements import startup_message, summary
+from aibridge_trio.bridge.saved_state import SavedState
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
@@ -111,14 +112,11 @@ class Bridge:
             shadow=settings.shadow,
         )
         # One caller may use half: at least one body of --max-body fits.
-        self.body_buffer = BodyBuffer(
-            max(settings.max_buffered, 2 * settings.max_body),
-            *model_access.WANTED,
-            *stored_references.WANTED,
-            *spending.WANTED,
-        )
-        known = settings.known_callers
-        self.spending = spending.Spending(known, effective(settings), clock, _WALL_CLOCK)
+        wanted = (*model_access.WANTED, *stored_references.WANTED, *spending.WANTED)
+        self.body_buffer = BodyBuffer(max(settings.max_buffered, 2 * settings.max_body), *wanted)
+        self.spending = spending.Spending(settings.known_callers, effective(settings), clock, _WALL_CLOCK)
+        saved = settings.state_file, self.router, self.spending.budgets
+        self._saved = SavedState(*saved, clock, _WALL_CLOCK, partial(self.log.warning, about="state"))
         gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.counters, self.status, self.log, admin):
             self._event_bus.subscribe(listener.handlers)
@@ -226,6 +224,7 @@ class Bridge:
         try:
             async with trio.open_nursery() as timers:
                 timers.start_soon(self.log.run)
+                await timers.start(self._saved.run)
                 if self._poller:
                     timers.start_soon(self._poller.run)
                 timers.start_soon(self.admission.run)

@@ -204,6 +204,12 @@ class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse
         PROCESS,
         "After the drain delay: how long requests in flight may take to finish; 0s is no limit.",
     )
+    state_file: Path | None = option(
+        FILE,
+        None,
+        PROCESS,
+        "File for what survives a restart: budgets, breakers, learned limits; written every 30 s and at the end.",
+    )
     log_level: LogLevel = option(
         choice("debug", "info", "warning", "error"),
         "info",

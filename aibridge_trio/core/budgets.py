@@ -12,11 +12,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
 from aibridge_trio.core.terms import Period, TokenBudget
 
+# By caller and period: the period's number, and what was spent.
+Snapshot = dict[str, dict[Period, list[int]]]
 PERIODS: tuple[Period, ...] = get_args(Period)
 _DAY = 86_400
 # Days from a Monday to 1970-01-01, a Thursday.
@@ -47,24 +48,31 @@ class Spent(NamedTuple):
 
 
 class _Account:
-    """What one caller has spent in the present periods, each with its number."""
+    """What one caller has spent in the present periods: of each its number and the tokens.
 
-    __slots__ = ("numbers", "running", "spent")
+    Each pair is replaced as a whole: a thread that reads it meanwhile finds what belongs together.
+    """
+
+    __slots__ = ("periods", "running")
 
     def __init__(self) -> None:
-        self.numbers: dict[Period, int] = {}
-        self.spent: dict[Period, int] = dict.fromkeys(PERIODS, 0)
+        self.periods: dict[Period, tuple[int, int]] = {}
         self.running = 0
 
     def advance(self, wall: float) -> None:
         """Begin the periods that have begun."""
         for per in PERIODS:
             present = period_number(per, wall)
-            counted = self.numbers.setdefault(per, present)
+            counted, spent = self.periods.setdefault(per, (present, 0))
             if present > counted:
-                self.numbers[per], self.spent[per] = present, 0
+                self.periods[per] = present, 0
             elif present < counted and wall < period_start(per, counted) - _CORRECTION:
-                self.numbers[per] = present
+                self.periods[per] = present, spent
+
+    def spend(self, used: int) -> None:
+        """Count what was used."""
+        for per, (number, spent) in self.periods.items():
+            self.periods[per] = number, spent + used
 
 
 class Budgets:
@@ -77,8 +85,8 @@ class Budgets:
     def state(self, name: str, budget: TokenBudget, wall: float) -> Spent:
         """Return what a caller has spent of a budget."""
         account = self._account(name, wall)
-        ends_at = period_start(budget.per, account.numbers[budget.per] + 1)
-        return Spent(budget, account.spent[budget.per], account.running, ends_at)
+        number, spent = account.periods[budget.per]
+        return Spent(budget, spent, account.running, period_start(budget.per, number + 1))
 
     def reserve(self, name: str, estimate: int, wall: float) -> None:
         """Count a running request."""
@@ -88,27 +96,36 @@ class Budgets:
         """End a running request of which so much was reserved: it has used so much."""
         account = self._account(name, wall)
         account.running -= estimate
-        for per in PERIODS:
-            account.spent[per] += used
+        account.spend(used)
 
-    def snapshot(self, wall: float) -> dict[str, dict[str, list[int]]]:
-        """Return what must survive a restart: by caller and period, its number and what was spent."""
-        found: dict[str, dict[str, list[int]]] = {}
-        for name, account in self._accounts.items():
-            account.advance(wall)
-            if any(account.spent.values()):
-                found[name] = {per: [account.numbers[per], account.spent[per]] for per in PERIODS}
-        return found
+    def snapshot(self) -> Snapshot:
+        """Return what must survive a restart: by caller and period, its number and what was spent.
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over a snapshot, in place of what was counted; raises ValueError for anything else."""
-        accounts: dict[str, _Account] = {}
-        for name, periods in saved.items():
-            account = accounts[name] = _Account()
-            for per in PERIODS:
-                number, spent = _counted(periods, per)
-                account.numbers[per], account.spent[per] = number, spent
-        self._accounts |= accounts
+        It changes nothing, and can run in a thread beside all other methods.
+        """
+        return {
+            name: {per: list(pair) for per, pair in account.periods.items()}
+            for name, account in list(self._accounts.items())
+            if any(spent for _, spent in account.periods.values())
+        }
+
+    def restore(self, saved: object, before: Snapshot | None = None) -> Snapshot:
+        """Count what a snapshot has more than an earlier one, `before`, which was restored already; return it.
+
+        So two processes that overlap count together what each of them counts. Raises ValueError for anything else.
+        """
+        if not isinstance(saved, dict):
+            raise ValueError("no budgets")  # noqa: TRY004 - of a file
+        found = {name: {per: _pair(periods, per) for per in PERIODS} for name, periods in saved.items()}
+        for name, periods in found.items():
+            account = self._accounts.setdefault(name, _Account())
+            for per, (number, spent) in periods.items():
+                known, known_spent = (before or {}).get(name, {}).get(per, (number, 0))
+                present, counted = account.periods.get(per, (number, 0))
+                if present <= number:
+                    more = spent - (known_spent if known == number else 0)
+                    account.periods[per] = number, max(0, more) + (counted if present == number else 0)
+        return saved
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -175,7 +192,7 @@ def _month_of(day: int) -> int:
     return month
 
 
-def _counted(periods: Any, per: Period) -> tuple[int, int]:
+def _pair(periods: Any, per: Period) -> tuple[int, int]:
     found = periods.get(per) if isinstance(periods, dict) else None
     if not isinstance(found, list) or len(found) != 2 or not all(type(each) is int for each in found):  # noqa: PLR2004 - a pair
         raise ValueError(f"no number and tokens of a {per}")

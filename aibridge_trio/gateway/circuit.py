@@ -172,7 +172,7 @@ class Circuit:
         self._on_key_limited = on_key_limited
         self._shadow = shadow
         self._publish = publish
-        self._breaker = Breaker(policy or BreakerPolicy(), self._on_transition, clock(), random)
+        self.breaker = Breaker(policy or BreakerPolicy(), self._on_transition, clock(), random)
         self._rescheduled = trio.Event()
         self._due = 0.0
 
@@ -190,7 +190,7 @@ class Circuit:
         """
         attempt = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
         if self.enabled:
-            answer = self._breaker.issue_ticket(self.clock(), caller and caller.key)
+            answer = self.breaker.issue_ticket(self.clock(), caller and caller.key)
             if isinstance(answer, Refusal):
                 self._refuse(answer, would_reject)  # in shadow: admitted without a ticket
             else:
@@ -200,7 +200,7 @@ class Circuit:
     def acquire(self, attempt: Attempt) -> None:
         """Give an attempt its permit before the last piece of its request is sent, or raise CircuitOpen."""
         ticket, attempt.ticket = attempt.ticket, None
-        answer = self._breaker.admit(self.clock(), attempt.caller and attempt.caller.key, ticket)
+        answer = self.breaker.admit(self.clock(), attempt.caller and attempt.caller.key, ticket)
         if isinstance(answer, Refusal):
             self._refuse(answer, attempt.would_reject)
         else:
@@ -211,7 +211,7 @@ class Circuit:
         """Refuse a request if the breaker is open: return the reject, else None. It counts as a refusal."""
         if not self.enabled:
             return None
-        refusal = self._breaker.refusal(self.clock(), caller and caller.key)
+        refusal = self.breaker.refusal(self.clock(), caller and caller.key)
         return self._open(refusal) if refusal else None
 
     def judge(self, attempt: Attempt, evidence: Evidence) -> Verdict:
@@ -223,23 +223,23 @@ class Circuit:
         if attempt.ticket is not None:
             self._acquire_early(attempt, evidence)
         if attempt.permit is not None:
-            self._breaker.settle(attempt.permit, evidence, self.clock(), retry_after)
+            self.breaker.settle(attempt.permit, evidence, self.clock(), retry_after)
             self._reschedule()
             if evidence.verdict is Verdict.SUCCESS and attempt.caller:
                 attempt.continues = True
-                self._breaker.failures.answer_continues(attempt.caller.key)
+                self.breaker.failures.answer_continues(attempt.caller.key)
         return evidence.verdict
 
     def answer_ended(self, attempt: Attempt) -> None:
         """Note the end of an answer that continued after its success."""
         assert attempt.caller
         attempt.continues = False
-        self._breaker.failures.answer_ended(attempt.caller.key, self.clock())
+        self.breaker.failures.answer_ended(attempt.caller.key, self.clock())
 
     def override(self, mode: Mode) -> bool:
         """Set the mode; return whether it has changed."""
         before = self.statistics().mode
-        self._breaker.override(mode, self.clock())
+        self.breaker.override(mode, self.clock())
         self._reschedule()
         return mode is not before
 
@@ -247,18 +247,18 @@ class Circuit:
         """Apply cooldowns and deadlines of probes when they are due, without traffic too, until cancelled."""
         while True:
             self._rescheduled = trio.Event()
-            self._due = self._breaker.next_due()
+            self._due = self.breaker.next_due()
             with trio.CancelScope(deadline=self._due):
                 await self._rescheduled.wait()
-            self._breaker.advance(self.clock())
+            self.breaker.advance(self.clock())
 
     def statistics(self) -> BreakerStats:
         """Return the breaker's present state."""
-        return self._breaker.statistics(self.clock())
+        return self.breaker.statistics(self.clock())
 
     def __repr__(self) -> str:
         name = self.provider if self.scope is None else f"{self.provider} {self.scope}"
-        return f"<Circuit {name} {self._breaker!r}>"
+        return f"<Circuit {name} {self.breaker!r}>"
 
     def _on_own_key(self, evidence: Evidence, owner: Caller, retry_after: float | None) -> Evidence:
         """Judge a 429 on a caller's own key: caller-related, the provider's, or that key's alone (neutral)."""
@@ -275,7 +275,7 @@ class Circuit:
         ticket, attempt.ticket = attempt.ticket, None
         if evidence.verdict is not Verdict.NEUTRAL:
             key = attempt.caller and attempt.caller.key
-            answer = self._breaker.admit(self.clock(), key, ticket)
+            answer = self.breaker.admit(self.clock(), key, ticket)
             attempt.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
 
     def _refuse(self, refusal: Refusal, would_reject: OnShadowReject) -> None:
@@ -287,7 +287,7 @@ class Circuit:
         return CircuitOpen(self.provider, refusal.because, refusal.wait)
 
     def _reschedule(self) -> None:
-        if self._breaker.next_due() != self._due:
+        if self.breaker.next_due() != self._due:
             self._rescheduled.set()
 
     def _on_transition(self, change: Transition) -> None:

@@ -16,6 +16,7 @@ from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.retry_after import from_headers
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import ModelPatterns
+from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.events import OnShadowReject, Overridden, Publish, ignore
 from aibridge_trio.gateway.circuit import Attempt, Circuit
@@ -144,6 +145,21 @@ class ProviderCircuits:
                 nursery.start_soon(circuit.run)
             if self._slow:
                 nursery.start_soon(self._slow.run)
+
+    def snapshot(self) -> Saved:
+        """Return what its breakers save for a restart, by scope; "" is the whole provider."""
+        now = self._clock()
+        return {scope or "": circuit.breaker.snapshot(now) for scope, circuit in self._circuits.items()}
+
+    def restore(self, saved: Saved, elapsed: float) -> None:
+        """Take over what was saved `elapsed` seconds ago; raises ValueError for what is no snapshot.
+
+        A scope that is not saved begins anew.
+        """
+        now = self._clock()
+        for scope, circuit in self._circuits.items():
+            if isinstance(of_scope := saved.get(scope or ""), dict):
+                circuit.breaker.restore(of_scope, now, elapsed)
 
     def statistics(self) -> BreakerStats:
         """Return the most severe state of the breakers, with the trips of all."""

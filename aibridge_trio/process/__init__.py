@@ -9,6 +9,7 @@ Files, in reading order
     standard_streams: stdout and stderr that may be closed or non-blocking.
     log_writer: a thread that writes log lines, so that a stalled reader blocks no request.
     throttled_reports: reports of frequent occurrences, at most one per second.
+    state_file: a file that keeps state from one process to the next.
     systemd: messages to the service manager.
     core_dumps: no core dumps, because memory holds keys.
 """

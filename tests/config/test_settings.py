@@ -70,6 +70,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "idle_timeout": ("90s", 90.0),
     "drain_delay": ("5s", 5.0),
     "graceful_timeout": ("0s", math.inf),
+    "state_file": ("/run/state.json", Path("/run/state.json")),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
 }

@@ -132,7 +132,7 @@ def test_a_snapshot_is_the_budgets(spending: dict[str, list[tuple[float, int]]],
             budgets.settle(name, 0, used, NOON + after)
     wall = NOON + 40 * DAY
     restored = Budgets()
-    restored.restore(json.loads(json.dumps(budgets.snapshot(wall))))
+    restored.restore(json.loads(json.dumps(budgets.snapshot())))
     for name in spending:
         for per in PERIODS:
             budget = TokenBudget(1, per)
@@ -148,6 +148,20 @@ def test_what_is_no_snapshot_is_refused(saved: Any) -> None:
     with pytest.raises(ValueError, match="tokens of a day"):
         budgets.restore(saved)
     assert len(budgets) == 0
+
+
+def test_two_processes_that_overlap_count_together() -> None:
+    """The new one reads what the old one had spent; and later what it has spent since, in the same period."""
+    old, new = Budgets(), Budgets()
+    old.settle("a", 0, 70, NOON - DAY)
+    old.settle("a", 0, 10, NOON)
+    before = new.restore(old.snapshot())
+    old.settle("a", 0, 5, NOON)
+    old.settle("b", 0, 3, NOON)
+    new.settle("a", 0, 200, NOON)
+    new.restore(old.snapshot(), before)
+    assert [new.state("a", TokenBudget(1, per), NOON).spent for per in PERIODS] == [215, 215, 285]
+    assert new.state("b", TokenBudget(1, "day"), NOON).spent == 3
 
 
 def test_callers_are_bounded() -> None:

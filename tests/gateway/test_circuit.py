@@ -100,7 +100,7 @@ async def test_the_timer_expires_hung_probes(lab: Lab, autojump_clock: MockClock
         assert lab.circuit.statistics().probes == 3
         await trio.sleep(30)
         await wait_all_tasks_blocked()
-        assert len(lab.circuit._breaker._probes) == 0
+        assert len(lab.circuit.breaker._probes) == 0
         nursery.cancel_scope.cancel()
     assert lab.path == ["open", "half-open"]
 
@@ -132,7 +132,7 @@ async def test_the_timer_sleeps_until_something_is_due(
     lab.trip()
     await wait_all_tasks_blocked()
     rings: list[float] = []
-    monkeypatch.setattr(lab.circuit._breaker, "advance", rings.append)
+    monkeypatch.setattr(lab.circuit.breaker, "advance", rings.append)
     await trio.sleep(29.75)
     assert rings == []
     monkeypatch.undo()
