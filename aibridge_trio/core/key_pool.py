@@ -3,7 +3,8 @@
 1. A key is ready, rests, or is out. It rests for a scope (a part of the provider, None for the whole) until some
    time, because the provider has refused it for its rate or its quota. It is out if it is not accepted.
 2. Of the keys that are ready one is chosen by weight: each in its turn, as often as its weight says (smooth
-   weighted round robin, as in nginx); or the one with the fewest requests in flight for its weight.
+   weighted round robin, as in nginx); or the one with the fewest requests in flight for its weight. One that has
+   too little left of its quotas, as the provider says, is used if the others have, too.
 3. If all keys are out, the fault is probably not theirs: they are tried in turn, the one that went out the longest
    ago first. The first that the provider accepts brings all of them back.
 4. A key is known by its `id`. When the keys are replaced, those that stay keep their state.
@@ -36,6 +37,16 @@ class KeyRates(Protocol):
         """Return the seconds until a request of so many tokens (estimated) may go, 0 if it may now."""
 
 
+class KeyQuotas(Protocol):
+    """What the provider says is left of a key's quotas, as far as that is known."""
+
+    def resumes(self, size: float, now: float) -> float:
+        """Return when there is enough left for a request of this size (tokens, estimated)."""
+
+    def sent(self, size: float) -> None:
+        """Charge a request that goes up."""
+
+
 @dataclass(slots=True, eq=False)
 class Key:
     """One key: its `id`, the `label` that names it, its `weight`, and its state.
@@ -48,6 +59,7 @@ class Key:
     label: str
     weight: int = 1
     rates: KeyRates | None = field(default=None, repr=False)
+    quotas: KeyQuotas | None = field(default=None, init=False, repr=False)
     in_use: int = field(default=0, init=False)
     rests: dict[str | None, float] = field(default_factory=dict, init=False)
     out_since: float | None = field(default=None, init=False)
@@ -60,6 +72,10 @@ class Key:
             return math.inf
         free = self.rests.get(scope, now)
         return free if self.rates is None else max(free, now + self.rates.wait(tokens, now))
+
+    def has_enough(self, tokens: float, now: float) -> bool:
+        """Return whether enough is left of its quotas, as far as the provider has said."""
+        return self.quotas is None or self.quotas.resumes(tokens, now) <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +114,7 @@ class KeyPool:
         """Return the key for a request, which is now in use; None if none is ready but those that were `tried`."""
         ready = [key for key in self._keys if key not in tried and key.free_at(scope, tokens, now) <= now]
         if ready:
+            ready = [key for key in ready if key.has_enough(tokens, now)] or ready
             key = self._least_used(ready) if self.choice == "least-used" else _next_in_turn(ready)
         elif not tried and self._all_out():
             key = min(self._keys, key=lambda each: (each.out_since, each.chosen))
@@ -105,6 +122,8 @@ class KeyPool:
             return None
         key.chosen = next(self._numbers)
         key.in_use += 1
+        if key.quotas:
+            key.quotas.sent(tokens)
         return key
 
     def wait(self, now: float, scope: str | None = None, tokens: float = 0.0) -> float:

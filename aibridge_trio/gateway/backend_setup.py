@@ -84,6 +84,7 @@ class BackendBuilder:
             choice=table.key_choice,
             cooldown=policies.policy(self.settings),
             read_hint=circuits.read_retry_after,
+            read_quotas=circuits.read_quotas,
             memory=self._copies,
             clock=self._clock,
             publish=self._publish,

@@ -31,7 +31,8 @@ class Attempt:
 
     It has a `ticket` while the request's body is being read, and then a permit. As a context manager: an
     UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
-    not judged. `headers` are those of the answer; `listener` is called with all evidence, too.
+    not judged. `headers` are those of the answer; `listener` is called with all evidence, too. `keys_wait`, in
+    place of a retry hint, is when the first of the provider's keys is ready (seconds).
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Attempt:
         "caller",
         "continues",
         "headers",
+        "keys_wait",
         "listener",
         "own_key",
         "permit",
@@ -65,6 +67,7 @@ class Attempt:
         self.would_reject = would_reject
         self.continues = False
         self.listener: Callable[[Evidence], None] | None = None
+        self.keys_wait: float | None = None
         self._circuit = circuit
         self.headers: Headers | None = None
         self._response_started_at = 0.0
@@ -124,8 +127,8 @@ class Attempt:
 
     def retry_after(self) -> float | None:
         """Return the provider's retry hint in seconds from now, None without one."""
-        if self.headers is None or self._circuit is None:
-            return None
+        if self.headers is None or self._circuit is None or self.keys_wait is not None:
+            return self.keys_wait
         hint = self._circuit.read_retry_after(self.headers)
         return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
 

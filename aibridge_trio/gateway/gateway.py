@@ -228,7 +228,8 @@ class Gateway:
                 record.answered(response.status)
                 answer = await keyed.opened(response, attempt)
                 if held:
-                    held.learn_quotas(response.headers)
+                    if not keyed.several:  # what is left of one key's quota says nothing of the others'
+                        held.learn_quotas(response.headers)
                     if held.may_be_pushback(response):
                         answer = await held.opened(answer, attempt)
                 if routed:

@@ -192,6 +192,8 @@ class HeldRequest(LineEntry):
         refuses = answer.status in OVERLOAD_STATUSES
         attempt.response_started(answer.headers)
         opening = Opening.of(answer)
+        if attempt.verdict:  # it was one key's refusal, and others are ready
+            return opening
         evidence = await (opening.read_refusal() if refuses else opening.read_until_content())
         if evidence is None:
             return opening

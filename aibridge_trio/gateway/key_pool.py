@@ -14,9 +14,13 @@ import trio
 
 from aibridge_trio.config.provider_tables import KeyChoice, KeyTable
 from aibridge_trio.config.units import Secret
+from aibridge_trio.core.adaptive.limiter import NEARLY_SPENT
+from aibridge_trio.core.adaptive.quotas import Quotas
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.key_errors import KeyFault
 from aibridge_trio.core.key_pool import Key, KeyPool, KeyState, KeyStats
+from aibridge_trio.core.limits.usage_limits import UsageLimits
+from aibridge_trio.core.quota import Left
 from aibridge_trio.errors import KeysResting
 from aibridge_trio.events import KeyChanged, Publish
 from aibridge_trio.gateway.buffering import BufferMemory
@@ -49,8 +53,8 @@ class Sent(NamedTuple):
 class ProviderKeys:
     """The keys of one provider. `run` must run for files to be reread and ends of rests to be published.
 
-    `cooldown` has how long a key rests. `read_hint` reads the retry hint of an answer; `memory` is for the copies
-    of bodies that may be sent again.
+    `cooldown` has how long a key rests. `read_hint` and `read_quotas` read the retry hint and the quotas in the
+    headers of an answer; `memory` is for the copies of bodies that may be sent again.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class ProviderKeys:
         choice: KeyChoice = "weighted",
         cooldown: BreakerPolicy,
         read_hint: Callable[[Headers], float | None],
+        read_quotas: Callable[[Headers], list[Left]],
         memory: BufferMemory,
         clock: Callable[[], float],
         publish: Publish,
@@ -71,14 +76,16 @@ class ProviderKeys:
         self.clock = clock
         self.memory = memory
         self.read_hint = read_hint
+        self._read_quotas = read_quotas
         self._credential = credential
         self._cooldown = cooldown
         self._publish = publish
         self._tables = tuple(tables)
         self._published: dict[tuple[str, KeyState], float] = {}
         self._rescheduled = trio.Event()
+        self._limits: dict[bytes, UsageLimits] = {}
         self._sent = self._to_send()
-        self.pool = KeyPool(map(_key, self._tables), choice)
+        self.pool = KeyPool(self._keys(), choice)
         self._files = KeyFiles(_files(self._tables), self._reread, warn)
 
     @property
@@ -90,24 +97,36 @@ class ProviderKeys:
         """Return what is sent of a key that was chosen at this moment."""
         return self._sent[key.id]
 
+    def limits(self, key: Key) -> UsageLimits | None:
+        """Return what may be sent with a key, None if that is not limited."""
+        return self._limits.get(key.id)
+
     def check(self, scope: str | None) -> None:
         """Raise KeysResting if there is no key for a request now."""
         if wait := self.pool.wait(self.clock(), scope):
             raise KeysResting(self.provider, wait)
 
-    def choose(self, scope: str | None, tried: list[Key]) -> Key:
+    def choose(self, scope: str | None, tokens: float, tried: list[Key]) -> Key:
         """Return a key for a request, in use from now on; raises KeysResting."""
         now = self.clock()
-        key = self.pool.choose(now, scope, tried=tried)
+        key = self.pool.choose(now, scope, tokens, tried)
         if key is None and tried:
-            key = self.pool.choose(now, scope)
+            key = self.pool.choose(now, scope, tokens)
         if key is None:
-            raise KeysResting(self.provider, self.pool.wait(now, scope))
+            raise KeysResting(self.provider, self.pool.wait(now, scope, tokens))
         return key
 
-    def has_other(self, scope: str | None, tried: list[Key]) -> bool:
+    def has_other(self, scope: str | None, tokens: float, tried: list[Key]) -> bool:
         """Return whether there is a key that was not tried."""
-        return self.pool.has_other(self.clock(), scope, 0.0, tried)
+        return self.pool.has_other(self.clock(), scope, tokens, tried)
+
+    def told(self, key: Key, headers: Headers) -> None:
+        """Learn what the headers of an answer tell of its key's quotas; remembered once one is nearly spent."""
+        left = self._read_quotas(headers)
+        if key.quotas is None and any(each.remaining < NEARLY_SPENT * each.limit for each in left):
+            key.quotas = Quotas()
+        if left and isinstance(key.quotas, Quotas):
+            key.quotas.told(left, self.clock())
 
     def accepted(self, key: Key, sent_at: float) -> None:
         """Note that the provider has accepted a key."""
@@ -174,9 +193,20 @@ class ProviderKeys:
     def _replace(self, tables: Iterable[KeyTable], because: str, choice: KeyChoice | None = None) -> None:
         self._tables = tuple(tables)
         self._sent = self._to_send()
-        added, _ = self.pool.replace(map(_key, self._tables), choice)
+        added, _ = self.pool.replace(self._keys(), choice)
         for key in added:
             self._changed(key, KeyState.READY, because)
+
+    def _keys(self) -> list[Key]:
+        """Return the keys as configured; what is counted of one that stays, stays."""
+        limits: dict[bytes, UsageLimits] = {}
+        for table in self._tables:
+            if table.rate or table.token_rate:
+                found = limits[key_id(table.secret)] = self._limits.get(key_id(table.secret)) or UsageLimits()
+                found.apply(table.rate, table.token_rate)
+        self._limits = limits
+        ids = ((key_id(table.secret), table) for table in self._tables)
+        return [Key(each, table.label, table.weight, limits.get(each)) for each, table in ids]
 
     def _to_send(self) -> dict[bytes, Sent]:
         secrets = [table.secret for table in self._tables]
@@ -192,10 +222,6 @@ class ProviderKeys:
 def key_id(secret: Secret) -> bytes:
     """Return what a key is known by."""
     return hashlib.blake2b(secret.reveal().encode(), key=_HASH_KEY, digest_size=16).digest()
-
-
-def _key(table: KeyTable) -> Key:
-    return Key(key_id(table.secret), table.label, table.weight)
 
 
 def _files(tables: Iterable[KeyTable]) -> list[Path]:

@@ -8,11 +8,15 @@ gets the provider's answer.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Self
 
 from aibridge_trio.core import key_errors
 from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker.verdict import Evidence
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
+from aibridge_trio.core.key_errors import KeyFault
 from aibridge_trio.core.key_pool import Key
 from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.first_content import Opening
@@ -35,6 +39,7 @@ class OwnKeyRequest:
     """A request that is sent with its caller's own key, or without any: a pool has nothing to do with it."""
 
     secret: bytes | None = None
+    several = False  # whether there are other keys
 
     def __enter__(self) -> Self:
         return self
@@ -69,12 +74,14 @@ class KeyedRequest(OwnKeyRequest):
 
     def __init__(self, keys: ProviderKeys, caller: Caller, record: Record) -> None:
         self._keys = keys
-        self._several = keys.several
+        self.several = keys.several
         self._caller = caller
         self._record = record
         self._key: Key | None = None
         self._tried: list[Key] = []
+        self._attempt: Attempt | None = None
         self._scope: str | None = None
+        self._tokens = 0.0
         self._sent_at = 0.0
         self._header = (b"", b"")
         self._body: BodyCopy | None = None
@@ -84,6 +91,8 @@ class KeyedRequest(OwnKeyRequest):
     def __exit__(self, *_: object) -> None:
         if self._body:
             self._body.close()
+        if self._attempt:
+            self._attempt.listener = None  # which refers to this request: break the cycle
 
     async def send(self, forward: Forward, held: HeldRequest | None = None) -> None:
         """Call `forward` with one key after another, until one of them is not refused or none is left."""
@@ -100,10 +109,14 @@ class KeyedRequest(OwnKeyRequest):
 
     def choose(self, scope: str | None) -> None:
         """Choose the key; raises KeysResting if there is none for this part of the provider."""
+        keys, bill = self._keys, self._record.bill
         self._scope = scope
-        self._key = key = self._keys.choose(scope, self._tried)
-        self._header, self.secret = self._keys.sent(key)
-        self._sent_at = self._keys.clock()
+        self._tokens = bill.estimate if bill else self._record.announced / BYTES_PER_TOKEN
+        self._key = key = keys.choose(scope, self._tokens, self._tried)
+        self._header, self.secret = keys.sent(key)
+        self._sent_at = keys.clock()
+        if bill:
+            bill.use_key(keys.limits(key))
 
     def ready(self, outgoing: Outgoing) -> Outgoing:
         """Return the request with the key, and with a body that is kept as long as there are other keys."""
@@ -112,7 +125,7 @@ class KeyedRequest(OwnKeyRequest):
         outgoing.headers = [*self._headers, self._header]
         if isinstance(outgoing.body, BodyCopy):  # of a request that may be held, or of the first key
             self._body = outgoing.body
-        elif self._body is None and self._several:
+        elif self._body is None and self.several:
             self._body = BodyCopy(outgoing, self._keys.memory, self._caller.key)
         if self._body:
             if self._body.kept:
@@ -124,9 +137,13 @@ class KeyedRequest(OwnKeyRequest):
         """Return the answer, if it is a refusal with its beginning read; raise NextKey if there is another key."""
         keys, key = self._keys, self._key
         assert key is not None
+        if self.several:
+            keys.told(key, response.headers)
         if response.status < verdict.ERRORS_FROM:
             keys.accepted(key, self._sent_at)
-        if response.status not in (key_errors.STATUSES if self._several else _OF_ONE):
+            if self.several:
+                self._attempt, attempt.listener = attempt, partial(self._judged, attempt.listener)
+        if response.status not in (key_errors.STATUSES if self.several else _OF_ONE):
             return response
         attempt.response_started(response.headers)
         opening = Opening(response)
@@ -136,17 +153,32 @@ class KeyedRequest(OwnKeyRequest):
             return opening
         keys.refused(key, fault, keys.read_hint(response.headers), self._scope, self._sent_at)
         self._tried.append(key)
-        if opening.complete and keys.has_other(self._scope, self._tried):
+        if opening.complete and self._has_other():
             await response.stop_upload()
-            if await self._is_kept() and keys.has_other(self._scope, self._tried):
+            if await self._is_kept() and self._has_other():
                 self._record.left_upstream()
                 raise NextKey
+        if self.several and fault is not KeyFault.INVALID:
+            if self._has_other():  # it says nothing of the provider
+                attempt.listener = None
+                attempt.report(verdict.NEUTRAL)
+            attempt.keys_wait = keys.pool.wait(keys.clock(), self._scope, self._tokens) or None
         return opening
 
     def answers(self) -> None:
         """Note that the answer goes to the caller: the request is not sent again."""
         if self._body:
             self._body.drop()
+
+    def _has_other(self) -> bool:
+        return self._keys.has_other(self._scope, self._tokens, self._tried)
+
+    def _judged(self, listener: Callable[[Evidence], None] | None, evidence: Evidence) -> None:
+        """Let the key rest if an answer that has begun says so; pass the evidence on."""
+        if evidence.quota and self._key:
+            self._keys.refused(self._key, KeyFault.RATE, None, self._scope, self._sent_at)
+        if listener:
+            listener(evidence)
 
     async def _is_kept(self) -> bool:
         if self._body is None:

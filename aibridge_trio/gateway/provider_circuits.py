@@ -13,9 +13,10 @@ from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import SEVERITY, BreakerStats, Mode
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
 from aibridge_trio.core.breaker.policy import BreakerPolicy
-from aibridge_trio.core.breaker.retry_after import from_headers
+from aibridge_trio.core.breaker.retry_after import from_headers, quotas_left
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.model import ModelPatterns
+from aibridge_trio.core.quota import Left
 from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.events import OnShadowReject, Overridden, Publish, ignore
@@ -184,6 +185,10 @@ class ProviderCircuits:
     def read_retry_after(self, headers: Headers) -> float | None:
         """Return the retry hint of an answer in seconds, None without one."""
         return from_headers(headers, self._quotas, self._wall_clock())
+
+    def read_quotas(self, headers: Headers) -> list[Left]:
+        """Return what the headers of an answer tell of quotas."""
+        return quotas_left(headers, self._quotas, self._wall_clock())
 
     def _on_key_limited(self, owner: Caller, retry_after: float | None) -> bool | None:
         assert self._key_cooldowns

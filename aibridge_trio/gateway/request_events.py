@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _USER_AGENT_SHOWN = 64
 _METHOD_SHOWN = 16
 _PATH_SHOWN = 128
+_LONGEST_LENGTH = 18  # digits
 # The status of a caller that got no head, as in nginx: "client closed request".
 _NO_ANSWER = 499
 
@@ -145,6 +146,12 @@ class Record:
         """Publish that the request goes to its provider once more."""
         self._sent_again += 1
         self._publish(SentAgain(self.provider, cause))
+
+    @property
+    def announced(self) -> int:
+        """The announced length of the request's body in bytes, 0 without one."""
+        length = self._request.header(b"content-length") or b""
+        return int(length) if length.isdigit() and len(length) <= _LONGEST_LENGTH else 0
 
     def sent_with_another_key(self) -> None:
         """Note that the request goes to its provider once more, because its key was refused."""

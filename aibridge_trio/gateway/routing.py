@@ -148,7 +148,9 @@ class Target:
         """Raise the reject that a request is certain to get; `model` is None before its body is read."""
         backend = self.backend
         decided = model is not None or not self.by_model
-        if backend.key and backend.key.keys and backend.uses_central_key(caller) and decided:
+        line = backend.adaptive
+        holds = line is not None and not line.shadow and self.route.intercepted  # until a key is back
+        if backend.key and backend.key.keys and backend.uses_central_key(caller) and decided and not holds:
             backend.key.keys.check(self.key_scope(model))
         backend.circuits.precheck(self.route, caller, model, own_key=backend.uses_own_key(caller))
         _framing(request, max_body)

@@ -233,3 +233,26 @@ def test_replaced_keys_keep_their_state_and_take_new_terms() -> None:
 def test_what_is_shown_has_no_id(text: str) -> None:
     """Neither a key nor a pool shows what identifies the key."""
     assert "secret" not in text
+
+
+def test_a_key_with_too_little_left_is_spared() -> None:
+    """While others have enough; each request that goes up is charged."""
+
+    class Left:
+        def __init__(self, tokens: float) -> None:
+            self.tokens = tokens
+
+        def resumes(self, size: float, now: float) -> float:
+            return now if size <= self.tokens else now + 1
+
+        def sent(self, size: float) -> None:
+            self.tokens -= size
+
+    a, b = keys(1, 1)
+    a.quotas = Left(10.0)
+    pool = KeyPool([a, b])
+    assert [key.label for _ in range(4) if (key := pool.choose(0.0, tokens=6.0))] == ["a", "b", "b", "b"]
+    assert a.quotas.tokens == 4.0
+    b.quotas = Left(0.0)
+    assert {key.label for _ in range(2) if (key := pool.choose(0.0, tokens=6.0))} == {"a", "b"}
+    assert pool.wait(0.0) == 0.0

@@ -88,7 +88,7 @@ def test_other_keys_in_the_configuration() -> None:
     a, b, c = keys.pool
     keys.refused(a, KeyFault.RATE, 9.0, None, 0.0)
     keys.refused(b, KeyFault.INVALID, None, None, 0.0)
-    used = keys.choose(None, [])
+    used = keys.choose(None, 0.0, [])
     assert used is c
     events.clear()
     keys.apply([*tables("a", "b")[::-1], KeyTable(label="new", secret=Secret("d"))], "least-used")

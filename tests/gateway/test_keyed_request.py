@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from aibridge_trio.config.provider_tables import KeyChoice, KeyTable, ProviderTable
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.key_pool import KeyState
+from aibridge_trio.core.terms import Rate
 from aibridge_trio.events import Finished, KeyChanged
 from aibridge_trio.gateway import replay
 from aibridge_trio.gateway.key_pool import ProviderKeys
@@ -348,3 +349,156 @@ async def test_the_key_that_was_used_is_masked(autojump_clock: MockClock, networ
         backend = bridge.bridge.router.get("anthropic")
         assert "canary" not in repr(backend) + str(bridge.bridge.status.document()) + repr(bridge.events)
         assert provider.keys == [key[3:] for key in keys]
+
+
+async def test_a_429_is_neutral_while_another_key_is_ready(autojump_clock: MockClock, network: Network) -> None:
+    """Even if its request cannot be sent again: only the last key's counts against the provider."""
+    provider = Provider(a=RATE, b=RATE)
+    await network.answer("openai", provider)
+    async with network.bridge(**with_keys("a", "b"), **BREAKER) as bridge:
+        for failures in (0, 1):
+            answer = await post(bridge, content=b"x" * (replay.MOST_KEPT + 1))
+            assert answer.status_code == 429
+            assert breaker(bridge)["failures_in_window"] == failures
+
+
+async def test_a_rate_in_an_answer_rests_the_key(autojump_clock: MockClock, network: Network) -> None:
+    """Its caller gets the answer as it is; the next requests go up with the other key."""
+    seen: list[bytes | None] = []
+
+    async def provider(request: Request, reply: Reply) -> None:
+        seen.append(request.header(b"authorization"))
+        if len(seen) == 1:
+            await reply.answer(200, SSE, b'data: {"error":{"code":"rate_limit_exceeded"}}\n\n')
+        else:
+            await reply.answer(200, SSE, WORD)
+
+    await network.answer("openai", provider)
+    async with network.bridge(**with_keys("a", "b")) as bridge:
+        answer = await post(bridge)
+        assert b"rate_limit_exceeded" in answer.content
+        for _ in range(3):
+            assert (await post(bridge)).content == WORD
+        assert seen == [b"Bearer sk-a", *[b"Bearer sk-b"] * 3]
+        assert [each["state"] for each in keys_in_status(bridge)] == ["resting", "ready"]
+
+
+async def test_a_key_whose_quota_is_nearly_spent_is_spared(autojump_clock: MockClock, network: Network) -> None:
+    """As its headers say: the others are used before it, and it is used if none has more."""
+    spent = {
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "60s",
+    }
+    provider = Provider(a=(200, spent, b"{}"))
+    await network.answer("openai", provider)
+    async with network.bridge(**with_keys("a", "b")) as bridge:
+        for _ in range(4):
+            await post(bridge)
+        assert provider.keys == ["a", "b", "b", "b"]
+        await trio.sleep(2)  # which refills it
+        for _ in range(2):
+            await post(bridge)
+        assert set(provider.keys[4:]) == {"a", "b"}
+        provider.answers["b"] = provider.answers["a"]
+        for _ in range(4):
+            assert (await post(bridge)).status_code == 200
+
+
+async def test_limits_of_a_key(autojump_clock: MockClock, network: Network) -> None:
+    """No key gets more requests than its rate; when all have had theirs the reject says when the first is free."""
+    keys = [KeyTable(label=name, secret=Secret(f"sk-{name}"), rate=Rate(2, 10.0)) for name in "ab"]
+    provider = Provider()
+    await network.answer("openai", provider)
+    async with network.bridge(provider_tables=(table(keys),)) as bridge:
+        for _ in range(4):
+            assert (await post(bridge)).status_code == 200
+        assert Counter(provider.keys) == {"a": 2, "b": 2}
+        answer = await post(bridge)
+        assert (answer.status_code, reason(answer)) == (503, "keys_resting")
+        assert 10_000 <= int(answer.headers["retry-after-ms"]) <= 12_000
+        pool_of(bridge).apply(keys)
+        assert reason(await post(bridge)) == "keys_resting", "what is counted stays"
+        await trio.sleep(10)
+        provider.answers["a"] = RATE
+        assert (await post(bridge)).status_code == 200
+        assert Counter(provider.keys[4:]) == {"a": 1, "b": 1} or provider.keys[4:] == ["b"]
+
+
+async def test_tokens_of_a_key(autojump_clock: MockClock, network: Network) -> None:
+    """A request is charged to the key that it is sent with, and what it used is settled there."""
+    usage = b'{"choices":[{}],"usage":{"prompt_tokens":10,"completion_tokens":30}}'
+    keys = [KeyTable(label=name, secret=Secret(f"sk-{name}"), token_rate=Rate(100, 60.0)) for name in "ab"]
+    provider = Provider(a=(200, {}, usage), b=(200, {}, usage))
+    await network.answer("openai", provider)
+    body = b'{"model":"m","max_tokens":40}'
+    async with network.bridge(provider_tables=(table(keys),)) as bridge:
+        for _ in range(4):
+            assert (await post(bridge, content=body)).status_code == 200
+        assert Counter(provider.keys) == {"a": 2, "b": 2}
+        assert reason(await post(bridge, content=body)) == "keys_resting"
+        for key in pool_of(bridge).pool:
+            limits = pool_of(bridge).limits(key)
+            assert limits
+            assert limits.tokens
+            assert limits.tokens.use(trio.current_time()).settled == 80
+
+
+# With --adaptive
+
+
+async def test_with_adaptive_the_next_key_is_no_pushback(autojump_clock: MockClock, network: Network) -> None:
+    """Nothing is learned of the provider from a key that another one stands in for, and nothing is held."""
+    provider = Provider(a=RATE)
+    await network.answer("openai", provider)
+    async with network.bridge(**with_keys("a", "b"), adaptive=True, **BREAKER) as bridge:
+        for _ in range(3):
+            assert (await post(bridge)).status_code == 200
+        assert provider.keys == ["a", "b", "b", "b"]
+        [line, *_] = bridge.bridge.status.document()["providers"]
+        assert (line["adaptive"]["active"], line["adaptive"]["pushbacks"]) == (False, 0)
+    assert {each.held for each in bridge.published(Finished)} == {0.0}
+
+
+async def test_with_adaptive_requests_wait_while_all_rest(autojump_clock: MockClock, network: Network) -> None:
+    """Until the first is back, and not as long as the last one's own hint; those that come meanwhile, too."""
+    provider = Provider(a=(429, {"retry-after": "10"}, b"{}"), b=(429, {"retry-after": "200"}, b"{}"))
+    await network.answer("openai", provider)
+    async with network.bridge(**with_keys("a", "b"), adaptive=True, **BREAKER) as bridge:
+        began = trio.current_time()
+        answers: list[tuple[int, float]] = []
+
+        async def ask() -> None:
+            answers.append(((await post(bridge)).status_code, trio.current_time() - began))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await trio.sleep(1)
+            provider.answers.pop("a")
+            for _ in range(3):
+                nursery.start_soon(ask)
+        assert [status for status, _ in answers] == [200] * 4
+        assert 10 <= min(at for _, at in answers) < 12
+        assert max(at for _, at in answers) < 60
+        assert provider.keys == ["a", "b", "a", "a", "a", "a"]
+        assert all(key.in_use == 0 for key in pool_of(bridge).pool)
+        assert pool_of(bridge).memory.used == 0
+
+
+@pytest.mark.parametrize("shadow", [(), ("adaptive",)])
+async def test_with_adaptive_a_body_goes_up_again(
+    autojump_clock: MockClock, network: Network, shadow: tuple[str, ...]
+) -> None:
+    """While requests are held back their bodies are read first; the next key gets the same one, once."""
+    provider = Provider(a=INVALID)
+    await network.answer("openai", provider)
+    body = b"x" * 100_000
+    async with network.bridge(**with_keys("a", "b"), adaptive=True, shadow=shadow) as bridge:
+        backend = bridge.bridge.router.get("openai")
+        assert backend
+        assert backend.adaptive
+        backend.adaptive.limiter.governor.active = True
+        assert (await post(bridge, content=body)).status_code == 200
+        assert provider.keys == ["a", "b"]
+        assert provider.bodies == [body, body]
+        assert pool_of(bridge).memory.used == 0

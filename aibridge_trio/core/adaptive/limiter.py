@@ -31,7 +31,7 @@ LONGEST_HOLD = 300.0
 # The most held requests of one provider.
 LINE_SIZE = 10_000
 # A quota of which less remains is nearly spent.
-_NEARLY_SPENT = 0.1
+NEARLY_SPENT = 0.1
 # If the work of one event leaves some of the line for later, it goes on after so many seconds.
 _NEXT_TURNS = 0.01
 # Turns a second where no answer has begun of late: only lines are compared by it.
@@ -171,7 +171,7 @@ class AdaptiveLimiter:
 
     def told(self, entry: Entry, quotas: Collection[Left], now: float) -> None:
         """Take what the headers of an answer tell of the quotas of its request's credential."""
-        spent = any(left.remaining < _NEARLY_SPENT * left.limit for left in quotas)
+        spent = any(left.remaining < NEARLY_SPENT * left.limit for left in quotas)
         if entry.key is None:
             if spent or self.governor.active:
                 self.governor.told(quotas, now)
