@@ -126,6 +126,7 @@ class Bridge:
             report=report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
+            tls_client_ca=settings.tls_client_ca,
             connections=bounds["callers"],
             reserve=_CALLER_RESERVE,
             keep_alive=settings.keep_alive_timeout,

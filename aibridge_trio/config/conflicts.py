@@ -90,6 +90,14 @@ def _without_its_protection(settings: Settings, given: Collection[str]) -> Itera
         yield "--upstream-ca: does nothing; no provider is called over https"
 
 
+def _client_certificates(settings: Settings) -> Iterator[str]:
+    named = any(caller.certificate for caller in settings.known_callers.callers)
+    if settings.tls_client_ca and not named:
+        yield "--tls-client-ca: does nothing; no caller has a certificate"
+    if named and not settings.tls_client_ca:
+        yield "--tls-client-ca: is not set, so certificates name no caller"
+
+
 def _nothing_held(settings: Settings) -> Iterator[str]:
     if settings.hold_keepalive and not settings.adaptive:
         yield "--hold-keepalive: does nothing; --adaptive is off"
@@ -152,6 +160,7 @@ def _is_public(host: str) -> bool:
 
 _CHECKS: tuple[Callable[[Settings], Iterator[str]], ...] = (
     _nothing_to_count,
+    _client_certificates,
     _nothing_held,
     _never_reached,
     _base_urls,

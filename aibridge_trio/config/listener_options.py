@@ -42,6 +42,12 @@ class Listeners:
         FILE, None, LISTENERS, "Certificate chain of the callers' listener, PEM; needs --tls-key."
     )
     tls_key: Path | None = option(FILE, None, LISTENERS, "Private key of --tls-cert, PEM, without a passphrase.")
+    tls_client_ca: Path | None = option(
+        FILE,
+        None,
+        LISTENERS,
+        "Authorities (PEM) of client certificates, which name callers beside tokens; needs --tls-cert.",
+    )
     trusted_proxies: tuple[Network, ...] = option(
         NETWORKS, "", LISTENERS, "Networks of proxies whose X-Forwarded-For header is trusted."
     )

@@ -35,6 +35,11 @@ def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> No
         raise origins["tls_cert"].usage_error("the certificate has no key", "add --tls-key FILE")
     elif key:
         raise origins["tls_key"].usage_error("the key has no certificate", "add --tls-cert FILE")
+    if settings.tls_client_ca:
+        remedy = "name a PEM file with certificates"
+        origins["tls_client_ca"].check_file(files.check_authorities, settings.tls_client_ca, remedy=remedy)
+        if not certificate:
+            raise origins["tls_client_ca"].usage_error("the listener has no TLS", "add --tls-cert and --tls-key")
     if authorities:
         remedy = "name a PEM file with certificates"
         origins["upstream_ca"].check_file(files.check_authorities, authorities, remedy=remedy)

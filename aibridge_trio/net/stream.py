@@ -87,6 +87,7 @@ class ServerStream(ByteStream, Protocol):
     local: Address | None
     secure: bool
     on_loopback: bool  # accepted by a TCP listener on a loopback address
+    certificate: tuple[str, ...]  # the names in the caller's certificate, if it has sent one that verifies
     # Called when the caller has left, even if bytes that it sent before are unread.
     on_peer_left: Callable[[], None] | None
 
@@ -112,6 +113,7 @@ class TCPStream:
     """
 
     secure = False
+    certificate: tuple[str, ...] = ()
 
     def __init__(self, sock: socket.socket, peer: object = None, poller: Poller | None = None) -> None:
         sock.setblocking(False)

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import trio
 
+from aibridge_trio.net.peer_names import peer_names
 from aibridge_trio.net.stream import READ_SIZE, Address, Buffer, ByteStream, ServerStream, occasional_checkpoint
 
 # How long (seconds) a caller's handshake may take.
@@ -143,6 +144,7 @@ class TLSServerStream(TLSStream):
         self.peer: Address | None = stream.peer
         self.local: Address | None = stream.local
         self.on_loopback = stream.on_loopback
+        self.certificate: tuple[str, ...] = ()
 
     async def handshake(self) -> None:
         """Do the TLS handshake, within _HANDSHAKE_TIMEOUT. Raises one of CONNECTION_ERRORS."""
@@ -150,6 +152,7 @@ class TLSServerStream(TLSStream):
             await self.do_handshake()
         if scope.cancelled_caught:
             raise trio.BrokenResourceError
+        self.certificate = peer_names(self._ssl)
 
     @property
     def on_peer_left(self) -> Callable[[], None] | None:

@@ -1,7 +1,7 @@
 """TLS contexts of both sides: certificates, authorities, versions, ciphers.
 
 Made here and nowhere else: the listeners' context (`server_context`), and the context of connections to providers
-(`provider_context`), the place for a client certificate.
+(`provider_context`), the place for a client certificate of the bridge.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ class CertificateError(OSError):
     """A certificate file cannot be used; `str()` continues a sentence that begins with the file's name."""
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+def server_context(certificate: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
     """Return the context for callers' connections, with a certificate chain and its private key (PEM).
 
-    Raises CertificateError.
+    With `client_ca` a caller may send a certificate, which must then be signed by one of its authorities. Raises
+    CertificateError.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_ciphers(_CIPHERS)
@@ -30,6 +31,15 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context.options = ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(_PROTOCOLS)
     check_chain(certificate, key, context)
+    if client_ca:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        try:
+            add_authorities(context, client_ca)
+        except OSError:
+            raise CertificateError("does not load as PEM") from None
+        # A resumed session would spare its certificate the check, for as long as the ticket lasts.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
     return context
 
 

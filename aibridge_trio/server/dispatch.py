@@ -45,6 +45,7 @@ class _HandlerService:
             exchange,
             secure=stream.secure,
             on_loopback=stream.on_loopback,
+            certificate=stream.certificate,
         )
         await self._handler(request, _ExchangeReply(exchange))
 

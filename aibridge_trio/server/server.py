@@ -62,6 +62,7 @@ class Server:
         report: Callable[[BaseException], None],
         tls_cert: Path | None = None,
         tls_key: Path | None = None,
+        tls_client_ca: Path | None = None,
         connections: ConnectionLimit | None = None,
         reserve: int = 0,
         evicts: bool = False,
@@ -72,7 +73,7 @@ class Server:
         self._report = report
         self._own_poller = None if poller else new_poller()
         self._poller = poller or self._own_poller
-        self._context = server_context(tls_cert, tls_key) if tls_cert and tls_key else None
+        self._context = server_context(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
         self._limit = connections or ConnectionLimit("callers", lambda text: report(RuntimeWarning(text)))
         self._reserve = Reserve(reserve)
         self._evicts = evicts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from aibridge_trio.cli.check import warnings
 from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.conflicts import conflicting_listeners
+from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import OPTIONS, Secret, Settings, UnixSocket
 from aibridge_trio.errors import UsageError
@@ -22,6 +24,17 @@ BREAKER_OPTIONS = [each for each in OPTIONS if each.name.startswith("circuit_bre
 def warned(flags: dict[str, Any], **environ: str) -> tuple[str, ...]:
     """What is said of these flags, which are valid."""
     return warnings(load(flags, environ))
+
+
+def test_certificates_of_callers_need_an_authority_and_it_needs_them() -> None:
+    """Each does nothing without the other."""
+    laptop = KnownCallers(callers=(KnownCaller(name="laptop", certificate="laptop.example"),))
+    authority = Path("/run/ca.pem")
+    assert Settings(known_callers=laptop, tls_client_ca=authority).warnings() == ()
+    (line,) = Settings(known_callers=laptop).warnings()
+    assert line == "--tls-client-ca: is not set, so certificates name no caller"
+    (line,) = Settings(tls_client_ca=authority).warnings()
+    assert line == "--tls-client-ca: does nothing; no caller has a certificate"
 
 
 def test_the_defaults_are_calm() -> None:

@@ -87,6 +87,8 @@ def test_a_certificate_loads_with_its_key(certificates: Path) -> None:
         ({"tls_cert": "one.pem", "tls_key": "two.key"}, "does not belong to the private key"),
         ({"tls_cert": "rubbish.pem", "tls_key": "one.key"}, "does not load as PEM"),
         ({"tls_cert": ".", "tls_key": "one.key"}, "--tls-cert: "),
+        ({"tls_client_ca": "ca.pem"}, "--tls-client-ca: the listener has no TLS; add --tls-cert"),
+        ({"tls_client_ca": "rubbish.pem"}, "holds no certificate"),
         ({"upstream_ca": "none"}, "--upstream-ca: "),
         ({"upstream_ca": "rubbish.pem"}, "holds no certificate"),
         ({"upstream_ca": "one.key"}, "holds no certificate"),

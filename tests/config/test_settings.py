@@ -18,6 +18,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "bind_mode": ("666", 0o666),
     "admin_bind": ("localhost:0", Address("localhost", 0)),
     "admin_token_file": ("/run/token", Path("/run/token")),
+    "tls_client_ca": ("/run/callers.pem", Path("/run/callers.pem")),
     "tls_cert": ("/run/cert.pem", Path("/run/cert.pem")),
     "tls_key": ("/run/key.pem", Path("/run/key.pem")),
     "trusted_proxies": ("10.0.0.0/8,::1", (ip_network("10.0.0.0/8"), ip_network("::1"))),

@@ -45,6 +45,7 @@ class MemoryWire:
 
     secure = False
     on_loopback = False
+    certificate: tuple[str, ...] = ()
 
     def __init__(self, stream: Any, host: str, peer: str) -> None:
         self.stream = stream

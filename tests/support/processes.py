@@ -216,7 +216,7 @@ class Provider:
 
     def credentials(self) -> dict[str, str]:
         """Return the headers of the last request in which a credential may stand."""
-        names = {"authorization", "x-api-key", "cookie", "proxy-authorization"}
+        names = {"authorization", "x-api-key", "api-key", "x-aibridge-token", "cookie", "proxy-authorization"}
         return {name: value for name, value in self.last()["headers"] if name.lower() in names}
 
     def clear(self) -> None:
