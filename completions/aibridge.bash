@@ -47,6 +47,11 @@ _aibridge() {
       flags='--config --callers-file --class --expires --add --hash --json --help|-h --version'
       valued='--config --callers-file --class --expires --hash'
       ;;
+    init)
+      flags='--output --force --bind --openai-key-file --anthropic-key-file --provider --provider-key-file --callers-file --adaptive --max-concurrency --rate-limit --help|-h --version'
+      valued='--output --bind --openai-key-file --anthropic-key-file --provider --provider-key-file --callers-file --max-concurrency --rate-limit'
+      repeatable='--bind --provider --provider-key-file'
+      ;;
     mock)
       flags='--bind --fail --latency --tokens-per-second --tokens --seed --slots --when-full --requests-per-minute --tokens-per-minute --quota-burst --help|-h --version'
       valued='--bind --fail --latency --tokens-per-second --tokens --seed --slots --when-full --requests-per-minute --tokens-per-minute --quota-burst'
@@ -62,6 +67,9 @@ _aibridge() {
       repeatable='--policy --setting --compare'
       ;;
     completion)
+      flags='--help|-h --version'
+      ;;
+    schema)
       flags='--help|-h --version'
       ;;
     man)
@@ -90,7 +98,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker token mock demo simulate completion man help' ;;
+      ' 1') fits='serve top check breaker token init mock demo simulate completion schema man help' ;;
       'serve --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert') compopt -o default 2>/dev/null ;;
@@ -122,6 +130,10 @@ _aibridge() {
       'token --config') compopt -o default 2>/dev/null ;;
       'token --callers-file') compopt -o default 2>/dev/null ;;
       'token 1') fits='new list revoke' ;;
+      'init --output') compopt -o default 2>/dev/null ;;
+      'init --openai-key-file') compopt -o default 2>/dev/null ;;
+      'init --anthropic-key-file') compopt -o default 2>/dev/null ;;
+      'init --callers-file') compopt -o default 2>/dev/null ;;
       'mock --when-full') fits='429 503 529 queue' ;;
       'simulate --setting') fits='max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_failure_share= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte= line_size=' ;;
       'simulate --compare') fits='max_concurrency= rate_limit= circuit_breaker=true circuit_breaker=false circuit_breaker_failure_threshold= circuit_breaker_failure_share= circuit_breaker_window= circuit_breaker_cooldown= circuit_breaker_half_open_max_requests= first_byte_timeout= queue_size= queue_timeout= max_concurrency_per_caller= max_concurrency_per_provider= circuit_breaker_max_cooldown= circuit_breaker_growth= circuit_breaker_stretch= circuit_breaker_ramp= circuit_breaker_429=provider circuit_breaker_429=credential circuit_breaker_slow_first_byte= line_size=' ;;
@@ -147,8 +159,9 @@ _aibridge() {
       'simulate 19') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams wandering request-quota token-quota two-providers deploy night-and-day thousand no-retries relentless load-independent' files=yes ;;
       'simulate 20') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams wandering request-quota token-quota two-providers deploy night-and-day thousand no-retries relentless load-independent' files=yes ;;
       'completion 1') fits='bash zsh fish' ;;
-      'man 1') fits='aibridge serve top check breaker token mock demo simulate completion man aibridge.toml' ;;
-      'help 1') fits='serve top check breaker token mock demo simulate completion man' ;;
+      'schema 1') fits='aibridge.toml callers.toml' ;;
+      'man 1') fits='aibridge serve top check breaker token init mock demo simulate completion schema man aibridge.toml' ;;
+      'help 1') fits='serve top check breaker token init mock demo simulate completion schema man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

@@ -51,10 +51,12 @@ complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running br
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
 complete -c aibridge -n '__aibridge_argument "" 1' -a token -d 'Make, list and revoke the tokens of known callers'
+complete -c aibridge -n '__aibridge_argument "" 1' -a init -d 'Write a first configuration file, from a few questions or from flags'
 complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a mock provider: OpenAI and Anthropic APIs, streams, failures on demand'
 complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Show what a bridge is worth while a provider fails; needs no key'
 complete -c aibridge -n '__aibridge_argument "" 1' -a simulate -d 'Simulate load and failures against settings in virtual time: an hour takes seconds'
 complete -c aibridge -n '__aibridge_argument "" 1' -a completion -d 'Print a shell\'s completion script'
+complete -c aibridge -n '__aibridge_argument "" 1' -a schema -d 'Print the JSON Schema of aibridge.toml, or of the callers\' file'
 complete -c aibridge -n '__aibridge_argument "" 1' -a man -d 'Print the source of a man page: aibridge, aibridge.toml, or a command\'s'
 complete -c aibridge -n '__aibridge_argument "" 1' -a help -d 'Show what a command does, and its options'
 complete -c aibridge -n '__aibridge_flag "" --help -h' -l help -d 'Show help'
@@ -222,6 +224,20 @@ complete -c aibridge -n '__aibridge_flag "token" --json' -l json -d 'list: print
 complete -c aibridge -n '__aibridge_flag "token" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "token" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "token" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "init" --output=' -l output -r -F -d 'File to write'
+complete -c aibridge -n '__aibridge_flag "init" --force' -l force -d 'Replace the file if it exists'
+complete -c aibridge -n '__aibridge_flag "init"' -l bind -x -d 'Address for callers'
+complete -c aibridge -n '__aibridge_flag "init" --openai-key-file=' -l openai-key-file -r -F -d 'File that holds the central key for OpenAI'
+complete -c aibridge -n '__aibridge_flag "init" --anthropic-key-file=' -l anthropic-key-file -r -F -d 'File that holds the central key for Anthropic'
+complete -c aibridge -n '__aibridge_flag "init"' -l provider -x -d 'Another provider with OpenAI\'s API: its name and its base URL'
+complete -c aibridge -n '__aibridge_flag "init"' -l provider-key-file -x -d 'File that holds the central key for such a provider'
+complete -c aibridge -n '__aibridge_flag "init" --callers-file=' -l callers-file -r -F -d 'File with the callers that are known; it is written, too, if it does not exist'
+complete -c aibridge -n '__aibridge_flag "init" --adaptive' -l adaptive -d 'Learn how much each provider takes; hold requests instead of rejecting them'
+complete -c aibridge -n '__aibridge_flag "init" --max-concurrency=' -l max-concurrency -x -d 'Maximum requests in flight; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "init" --rate-limit=' -l rate-limit -x -d 'Maximum requests per second of one caller; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "init" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "init" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "init" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_flag "mock" --bind=' -l bind -x -d 'Address to listen on'
 complete -c aibridge -n '__aibridge_flag "mock"' -l fail -x -d 'Probability of answering with this error status; can be given again'
 complete -c aibridge -n '__aibridge_flag "mock" --latency=' -l latency -x -d 'Delay before the response head'
@@ -681,16 +697,23 @@ complete -c aibridge -n '__aibridge_argument "completion" 1' -a fish
 complete -c aibridge -n '__aibridge_flag "completion" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "completion" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "completion" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_argument "schema" 1' -a aibridge.toml
+complete -c aibridge -n '__aibridge_argument "schema" 1' -a callers.toml
+complete -c aibridge -n '__aibridge_flag "schema" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "schema" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "schema" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge
 complete -c aibridge -n '__aibridge_argument "man" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "man" 1' -a top
 complete -c aibridge -n '__aibridge_argument "man" 1' -a check
 complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "man" 1' -a token
+complete -c aibridge -n '__aibridge_argument "man" 1' -a init
 complete -c aibridge -n '__aibridge_argument "man" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "man" 1' -a demo
 complete -c aibridge -n '__aibridge_argument "man" 1' -a simulate
 complete -c aibridge -n '__aibridge_argument "man" 1' -a completion
+complete -c aibridge -n '__aibridge_argument "man" 1' -a schema
 complete -c aibridge -n '__aibridge_argument "man" 1' -a man
 complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge.toml
 complete -c aibridge -n '__aibridge_flag "man" --help -h' -l help -d 'Show help'
@@ -701,8 +724,10 @@ complete -c aibridge -n '__aibridge_argument "help" 1' -a top
 complete -c aibridge -n '__aibridge_argument "help" 1' -a check
 complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "help" 1' -a token
+complete -c aibridge -n '__aibridge_argument "help" 1' -a init
 complete -c aibridge -n '__aibridge_argument "help" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "help" 1' -a demo
 complete -c aibridge -n '__aibridge_argument "help" 1' -a simulate
 complete -c aibridge -n '__aibridge_argument "help" 1' -a completion
+complete -c aibridge -n '__aibridge_argument "help" 1' -a schema
 complete -c aibridge -n '__aibridge_argument "help" 1' -a man

@@ -12,5 +12,6 @@ Files, in reading order
     parser: parses arguments with cyclopts, and formats errors.
     help: the format of help pages.
     check: the output of `aibridge check`.
-    assets: completion scripts and man pages in the package.
+    init_options, init_text, init: a first configuration file.
+    assets: completion scripts, man pages and schemas in the package.
 """

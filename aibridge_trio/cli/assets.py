@@ -1,4 +1,4 @@
-"""Completion scripts and man pages, which are installed in the package or lie beside it in a checkout."""
+"""Completion scripts, man pages and schemas, which are installed in the package or lie beside it in a checkout."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ _read: Callable[[str], bytes] = globals()["__loader__"].get_data
 def script(shell: str) -> str:
     """Return a shell's completion script. Raises CommandError if it is not installed."""
     return _text("completions", SCRIPTS[shell])
+
+
+def json_schema(file: str) -> str:
+    """Return the JSON Schema of `aibridge.toml` or `callers.toml`. Raises CommandError if it is not installed."""
+    return _text("schemas", f"{file.removesuffix('.toml')}.schema.json")
 
 
 def man_page(topic: str, topics: Sequence[str]) -> str:

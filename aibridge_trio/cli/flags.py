@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aibridge_trio.cli import token_flags
+from aibridge_trio.cli import init_options, token_flags
 from aibridge_trio.config.addresses import ADDRESS, BASE_URL
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Option
 from aibridge_trio.config.units import (
@@ -21,6 +21,7 @@ from aibridge_trio.config.units import (
 
 SERVE = (CONFIG, *OPTIONS)
 TOKEN = token_flags.TOKEN
+INIT = init_options.INIT
 
 CHECK_ONLY = (
     Option(

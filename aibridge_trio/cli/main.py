@@ -27,6 +27,7 @@ HELP = "help"
 Mode = Literal["open", "close", "auto"]
 Shell = Literal["bash", "zsh", "fish"]
 TokenAction = Literal["new", "list", "revoke"]
+SchemaOf = Literal["aibridge.toml", "callers.toml"]
 
 _INTERRUPTED = 130
 # The scenarios in the package, in the order in which to try them.
@@ -111,6 +112,17 @@ def check(**flags: Any) -> int:
         for line in checked.lines(loaded, diff=options["diff"]):
             _print_line(line)
     return 0
+
+
+def init(**flags: Any) -> int:
+    """Write a first configuration file, from a few questions or from flags."""
+    from aibridge_trio.cli.flags import INIT
+
+    options = _values(INIT, flags)
+    from aibridge_trio.cli import init as first
+
+    given = [name for name, value in flags.items() if value is not None]
+    return _print(first.run(options, given, os.environ) + "\n")
 
 
 def mock(**flags: Any) -> int:
@@ -202,6 +214,16 @@ def man(page: str = "aibridge", /) -> int:
     return _print(man_page(page, this.words["page"]))
 
 
+def schema(file: SchemaOf = "aibridge.toml", /) -> int:
+    """Print the JSON Schema of aibridge.toml, or of the callers' file.
+
+    An editor that knows TOML completes and checks the file with it.
+    """
+    from aibridge_trio.cli.assets import json_schema
+
+    return _print(json_schema(file))
+
+
 def commands() -> tuple[Command, ...]:
     """Return every command, in the order of the help page."""
     from aibridge_trio import providers
@@ -230,6 +252,7 @@ def commands() -> tuple[Command, ...]:
                 "name": "The caller; not for list.",
             },
         ),
+        Command(init, "aibridge init --openai-key-file /etc/aibridge/openai.key --adaptive"),
         Command(mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),
         Command(demo, "aibridge demo"),
         Command(
@@ -239,6 +262,11 @@ def commands() -> tuple[Command, ...]:
             {"scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n[default all of them]"},
         ),
         Command(completion, "aibridge completion bash", arguments={"shell": "bash, zsh or fish."}),
+        Command(
+            schema,
+            "aibridge schema > aibridge.schema.json",
+            arguments={"file": "aibridge.toml, or callers.toml.\n[default aibridge.toml]"},
+        ),
     )
     pages = ("aibridge", *(command.name for command in others), "man", "aibridge.toml")
     about = "aibridge, aibridge.toml, or a command's name.\n[default aibridge]"

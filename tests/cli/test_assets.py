@@ -97,3 +97,9 @@ def test_an_unknown_page_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None
     """On the command line it is wrong usage."""
     assert cli.main(["man", "sreve"]) == 2
     assert capsys.readouterr() == ("", 'aibridge: PAGE: there is none on "sreve"; did you mean serve?\n')
+
+
+@pytest.mark.parametrize("file", ["aibridge.toml", "callers.toml"])
+def test_a_schema_is_the_generated_one(file: str) -> None:
+    """For the configuration file, and for the callers' file."""
+    assert json.loads(assets.json_schema(file))["title"] == file

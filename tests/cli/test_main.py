@@ -347,9 +347,10 @@ def test_examples_in_help_are_valid(
     stand_in("admin.client", override=lambda *_: "")
     stand_in("top", run=lambda **_: 0)
     stand_in("simulate", run=lambda *_, **__: 0)
-    stand_in("cli.assets", script=lambda _: "", man_page=lambda *_: "")
+    stand_in("cli.assets", script=lambda _: "", man_page=lambda *_: "", json_schema=lambda _: "")
+    stand_in("cli.init", run=lambda *_: "")
     for command in cli.commands():
-        assert cli.main(command.example.split()[1:]) == 0
+        assert cli.main(command.example.partition(" > ")[0].split()[1:]) == 0
     assert capsys.readouterr().err == ""
 
 
