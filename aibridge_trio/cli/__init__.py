@@ -8,6 +8,7 @@ Terms
 
 Files, in reading order
     main: a function per command, and the exit statuses.
+    commands: the list of them, with examples.
     flags: the options of each command.
     parser: parses arguments with cyclopts, and formats errors.
     help: the format of help pages.

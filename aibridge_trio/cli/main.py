@@ -30,12 +30,6 @@ TokenAction = Literal["new", "list", "revoke"]
 SchemaOf = Literal["aibridge.toml", "callers.toml"]
 
 _INTERRUPTED = 130
-# The scenarios in the package, in the order in which to try them.
-_SCENARIOS = (
-    *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
-    *("herd", "long-streams", "wandering", "request-quota", "token-quota", "two-providers", "deploy"),
-    *("night-and-day", "thousand", "no-retries", "relentless", "load-independent"),
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -226,51 +220,9 @@ def schema(file: SchemaOf = "aibridge.toml", /) -> int:
 
 def commands() -> tuple[Command, ...]:
     """Return every command, in the order of the help page."""
-    from aibridge_trio import providers
-    from aibridge_trio.cli.parser import Command
+    from aibridge_trio.cli.commands import COMMANDS
 
-    names = tuple(each.name for each in providers.ALL)
-    others = (
-        Command(serve, "aibridge serve --max-concurrency 50 --rate-limit 10 --circuit-breaker"),
-        Command(top, "aibridge top"),
-        Command(check, "aibridge check --config aibridge.toml"),
-        Command(
-            breaker,
-            "aibridge breaker open openai",
-            {"provider": names},
-            {
-                "mode": "open rejects all requests, close admits all requests, auto ends the override.",
-                "provider": f"One of {', '.join(names)}, or a provider of the configuration file.",
-            },
-        ),
-        Command(
-            token,
-            "aibridge token new dev-07 --callers-file callers.toml",
-            arguments={
-                "action": "new prints a token once, list shows what is known of all, revoke removes a caller or a "
-                "token.",
-                "name": "The caller; not for list.",
-            },
-        ),
-        Command(init, "aibridge init --openai-key-file /etc/aibridge/openai.key --adaptive"),
-        Command(mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),
-        Command(demo, "aibridge demo"),
-        Command(
-            simulate,
-            "aibridge simulate outage --compare circuit_breaker_cooldown=10s",
-            {"scenario": _SCENARIOS},
-            {"scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n[default all of them]"},
-        ),
-        Command(completion, "aibridge completion bash", arguments={"shell": "bash, zsh or fish."}),
-        Command(
-            schema,
-            "aibridge schema > aibridge.schema.json",
-            arguments={"file": "aibridge.toml, or callers.toml.\n[default aibridge.toml]"},
-        ),
-    )
-    pages = ("aibridge", *(command.name for command in others), "man", "aibridge.toml")
-    about = "aibridge, aibridge.toml, or a command's name.\n[default aibridge]"
-    return (*others, Command(man, "aibridge man serve", {"page": pages}, {"page": about}))
+    return COMMANDS
 
 
 def _values(options: Iterable[Option], flags: dict[str, Any]) -> dict[str, Any]:

@@ -349,6 +349,7 @@ def test_examples_in_help_are_valid(
     stand_in("simulate", run=lambda *_, **__: 0)
     stand_in("cli.assets", script=lambda _: "", man_page=lambda *_: "", json_schema=lambda _: "")
     stand_in("cli.init", run=lambda *_: "")
+    stand_in("cli.tokens", run=lambda *_: SimpleNamespace(result="", notes=()))
     for command in cli.commands():
         assert cli.main(command.example.partition(" > ")[0].split()[1:]) == 0
     assert capsys.readouterr().err == ""

@@ -1,0 +1,27 @@
+"""The list of commands."""
+
+from __future__ import annotations
+
+import inspect
+
+from aibridge_trio.cli import main
+from aibridge_trio.cli.commands import COMMANDS
+
+
+def test_every_command_is_a_function_of_main() -> None:
+    """And every public function that returns an exit status is a command, but `main` itself."""
+    functions = {
+        name
+        for name, function in inspect.getmembers(main, inspect.isfunction)
+        if function.__module__ == main.__name__
+        and function.__annotations__.get("return") == "int"
+        and not name.startswith("_")
+    }
+    assert {command.name for command in COMMANDS} == functions - {"main"}
+    assert main.commands() is COMMANDS
+
+
+def test_positional_arguments_have_their_help() -> None:
+    """All of them."""
+    for command in COMMANDS:
+        assert set(command.arguments) == {each.name for each in command.positionals}
