@@ -8,7 +8,7 @@ from typing import Self
 
 import trio
 
-from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker import retry_after, verdict
 from aibridge_trio.core.breaker.breaker import Breaker, BreakerStats, Mode, Refusal, Transition
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit, Ticket
@@ -125,11 +125,11 @@ class Attempt:
         if self.verdict is None or relapse:
             self.verdict = self._circuit.judge(self, evidence)
 
-    def retry_after(self) -> float | None:
-        """Return the provider's retry hint in seconds from now, None without one."""
-        if self.headers is None or self._circuit is None or self.keys_wait is not None:
-            return self.keys_wait
-        hint = self._circuit.read_retry_after(self.headers)
+    def retry_after(self, evidence: Evidence) -> float | None:
+        """Return the provider's retry hint in seconds from now, of its headers or its error; None without one."""
+        if self.keys_wait is not None or self.headers is None or self._circuit is None:
+            return evidence.retry_after if self.keys_wait is None else self.keys_wait
+        hint = retry_after.later(self._circuit.read_retry_after(self.headers), evidence.retry_after)
         return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
 
     def __enter__(self) -> Self:
@@ -219,14 +219,14 @@ class Circuit:
 
     def judge(self, attempt: Attempt, evidence: Evidence) -> Verdict:
         """Judge an attempt's evidence; return the verdict on the provider's health."""
-        retry_after = attempt.retry_after() if evidence.verdict is Verdict.FAILURE else None
+        hint = attempt.retry_after(evidence) if evidence.verdict is Verdict.FAILURE else None
         if evidence.quota and attempt.own_key and attempt.caller:
-            evidence = self._on_own_key(evidence, attempt.caller, retry_after)
+            evidence = self._on_own_key(evidence, attempt.caller, hint)
         self._publish(Judged(self.provider, evidence.verdict))
         if attempt.ticket is not None:
             self._acquire_early(attempt, evidence)
         if attempt.permit is not None:
-            self.breaker.settle(attempt.permit, evidence, self.clock(), retry_after)
+            self.breaker.settle(attempt.permit, evidence, self.clock(), hint)
             self._reschedule()
             if evidence.verdict is Verdict.SUCCESS and attempt.caller:
                 attempt.continues = True

@@ -199,7 +199,7 @@ class HeldRequest(LineEntry):
             return opening
         await opening.stop_upload()
         cause = first_content.cause(opening)
-        pushback = Pushback(cause, evidence.quota, attempt.retry_after())
+        pushback = Pushback(cause, evidence.quota, attempt.retry_after(evidence))
         again = opening.complete or not refuses
         elsewhere = again and self.elsewhere()
         if not await self._is_held_after(pushback, cause, again=again and not elsewhere) and not elsewhere:

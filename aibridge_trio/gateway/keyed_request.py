@@ -13,6 +13,8 @@ from typing import Self
 
 from aibridge_trio.core import key_errors
 from aibridge_trio.core.breaker import verdict
+from aibridge_trio.core.breaker.provider_error import retry_delay
+from aibridge_trio.core.breaker.retry_after import later
 from aibridge_trio.core.breaker.verdict import Evidence
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
@@ -151,7 +153,8 @@ class KeyedRequest(OwnKeyRequest):
         fault = key_errors.of_answer(response.status, document)
         if fault is None:
             return opening
-        keys.refused(key, fault, keys.read_hint(response.headers), self._scope, self._sent_at)
+        hint = later(keys.read_hint(response.headers), retry_delay(document))
+        keys.refused(key, fault, hint, self._scope, self._sent_at)
         self._tried.append(key)
         if opening.complete and self._has_other():
             await response.stop_upload()

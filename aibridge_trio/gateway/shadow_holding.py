@@ -45,7 +45,7 @@ class ShadowRequest(HeldRequest):
         cause = self._cause_if_held
         if cause and evidence.verdict is Verdict.FAILURE and evidence.overload:
             assert self._attempt
-            self._count(Pushback(cause, evidence.quota, self._attempt.retry_after()))
+            self._count(Pushback(cause, evidence.quota, self._attempt.retry_after(evidence)))
         else:
             super().judged(evidence)
 

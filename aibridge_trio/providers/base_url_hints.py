@@ -49,5 +49,11 @@ def _meant(providers: tuple[Provider, ...], method: str, path: str) -> Iterator[
         for provider in meant:
             # Anthropic's routes have the version in them, OpenAI's prefix has it.
             for tail in (end, _VERSION + end):
-                if provider.route(method, tail) or provider.route("POST", tail):
+                if _row(provider, method, tail) or _row(provider, "POST", tail):
                     yield provider, tail
+
+
+def _row(provider: Provider, method: str, tail: str) -> bool:
+    """Return whether a tail has a row; a name in it may as well be a part of the wrong base URL."""
+    route = provider.route(method, tail)
+    return route is not None and "*" not in route.pattern[:-1]

@@ -17,6 +17,10 @@ OPENAI = Provider(
         *posted("/responses/input_tokens", refers=True),
         *posted("/images/generations", "/images/edits", "/images/variations"),
         *posted("/audio/speech", "/audio/transcriptions", "/audio/translations"),
+        # Azure before /openai/v1, as its SDKs still call it: the name in the path decides, not the body.
+        # https://learn.microsoft.com/azure/ai-foundry/openai/reference
+        *intercepted("/deployments/*/chat/completions", "/deployments/*/completions", model="hidden"),
+        *posted("/deployments/*/embeddings", model="hidden"),
         *readable("/chat/completions", own_key=True),
         *any_method("/chat/completions/*", "/responses/*", "/images/*", "/audio/*", own_key=True),
         *stored("/conversations", "/files", "/batches", "/uploads", "/vector_stores"),

@@ -21,7 +21,8 @@ ModelPlace = Literal["body", "none", "hidden"]
 class Route:
     """One row of the allow-list.
 
-    pattern      A path after the provider's prefix; a `*` at its end matches one or more characters, slashes too.
+    pattern      A path after the provider's prefix; a `*` at its end matches one or more characters, slashes too,
+                 one within it a name without a slash.
     methods      The allowed methods, None for all.
     intercepted  The answer is inspected, and the request needs the breaker's permit; others pass through.
     own_key      Shows an account's stored data: never served with a central key.
@@ -44,12 +45,18 @@ class Route:
             return False
         if self.pattern.endswith("*"):
             return path.startswith(self.pattern[:-1]) and len(path) >= len(self.pattern)
-        return path == self.pattern
+        if path == self.pattern:
+            return True
+        head, star, tail = self.pattern.partition("*")
+        if not star or not (path.startswith(head) and path.endswith(tail)):
+            return False
+        name = path[len(head) : len(path) - len(tail)]
+        return bool(name) and "/" not in name
 
 
-def intercepted(*patterns: str) -> Iterator[Route]:
+def intercepted(*patterns: str, model: ModelPlace = "body") -> Iterator[Route]:
     """Return rows for POSTs whose answers are inspected."""
-    return (Route(pattern, _POST, intercepted=True, refers=True, model="body") for pattern in patterns)
+    return (Route(pattern, _POST, intercepted=True, refers=True, model=model) for pattern in patterns)
 
 
 def readable(*patterns: str, own_key: bool = False, slashes: bool = False) -> Iterator[Route]:

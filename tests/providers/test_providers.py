@@ -18,6 +18,8 @@ TABLE = [
     (r"POST /openai/v1/(chat/completions|responses|completions|responses/compact)", "openai", True, False),
     (r"(GET|HEAD) /openai/v1/models(/.+)?", "openai", False, False),
     (r"POST /openai/v1/(embeddings|moderations|responses/input_tokens)", "openai", False, False),
+    (r"POST /openai/v1/deployments/[^/]+/(chat/)?completions", "openai", True, False),
+    (r"POST /openai/v1/deployments/[^/]+/embeddings", "openai", False, False),
     (r"POST /openai/v1/images/(generations|edits|variations)", "openai", False, False),
     (r"POST /openai/v1/audio/(speech|transcriptions|translations)", "openai", False, False),
     (rf"({ANY}) /openai/v1/(conversations|files|batches|uploads|vector_stores)(/.+)?", "openai", False, True),
@@ -44,6 +46,7 @@ segments = st.sampled_from(
         "copilot",
         "chat",
         "completions",
+        "deployments",
         "responses",
         "models",
         "messages",
@@ -69,6 +72,9 @@ paths = st.builds(
 @given(st.sampled_from(METHODS), paths.filter(lambda path: "//" not in path))
 @example("GET", "/openai/v1/")
 @example("POST", "/openai/v1/responses/x")
+@example("POST", "/openai/v1/deployments/x/chat/completions")
+@example("POST", "/openai/v1/deployments/x/x/chat/completions")
+@example("POST", "/openai/v1/deployments/chat/completions")
 def test_the_allow_list_is_the_contract_s_table(method: str, path: str) -> None:
     """For any method and path, the result is the row of the contract's table, and nothing else is found."""
     line = f"{method} {path}"

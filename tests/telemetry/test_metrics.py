@@ -39,6 +39,9 @@ ROUTES = {
         "/audio/speech",
         "/audio/transcriptions",
         "/audio/translations",
+        "/deployments/*/chat/completions",
+        "/deployments/*/completions",
+        "/deployments/*/embeddings",
         "/chat/completions/*",
         "/responses/*",
         "/images/*",
@@ -120,6 +123,10 @@ WOULD = [
     "credential_cooldown",
     "hold_timeout",
 ]
+PASSED_OVER = (
+    *("circuit_open", "credential_cooldown", "keys_resting", "provider_capacity", "rate_limit", "token_limit"),
+    *("line_full", "cannot_hold", "held", "refused", "429", "503", "529", "overload"),
+)
 # name → type, labels
 LEARNED = ("bound", "window", "outage", "held", "held_callers", "resend_budget")
 FAMILIES = {
@@ -156,6 +163,7 @@ FAMILIES = {
     "aibridge_upstream_responses_total": ("counter", ["provider", "status"]),
     "aibridge_upstream_errors_total": ("counter", ["provider", "phase"]),
     "aibridge_verdicts_total": ("counter", ["provider", "verdict"]),
+    "aibridge_route_passed_over_total": ("counter", ["provider", "cause"]),
     "aibridge_tokens_total": ("counter", ["provider", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
     "aibridge_log_lines_dropped_total": ("counter", []),
@@ -278,6 +286,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         expected.add(series("circuit_breaker_rejects_total", provider))
         expected |= {series("upstream_errors_total", provider, phase) for phase in ("connect", "head", "stream")}
         expected |= {series("verdicts_total", provider, said) for said in ("success", "failure", "neutral")}
+        expected |= {series("route_passed_over_total", provider, cause) for cause in PASSED_OVER}
         expected |= {
             series("tokens_total", provider, kind) for kind in ("input", "output", "cache_read", "cache_write")
         }

@@ -80,6 +80,9 @@ _KEYS = (
 # The longest name that is examined; a status as text.
 _LONGEST = 64
 _STATUS = re.compile(r"(?:http[ _/-]?)?([0-9]{3})(?:[ :_-].*)?", re.IGNORECASE | re.ASCII)
+# A duration in JSON: https://protobuf.dev/reference/protobuf/google.protobuf/#duration
+_DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s", re.ASCII)
+_MOST_DETAILS = 20
 # A document with a text under one of _TEXTS and without any of _ANSWERS holds no answer and no part of one.
 _TEXTS = ("message", "msg", "detail")
 _ANSWERS = frozenset({"candidates", "choices", "content", "data", "delta", "item", "object", "output", "response"})
@@ -112,6 +115,20 @@ def is_exhausted(document: Mapping[str, Any]) -> bool:
 def overload(document: Mapping[str, Any]) -> OverloadReport | None:
     """Return the first code of an error that means overload, None without one."""
     return next(filter(None, map(_overload_code, _codes(document))), None)
+
+
+def retry_delay(document: Mapping[str, Any]) -> float | None:
+    """Return the seconds after which an error asks to come back, None if it does not say.
+
+    Google has no header for it, but `{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"23.5s"}` in
+    the error's `details`: https://google.aip.dev/193, https://github.com/googleapis/python-genai/issues/1875
+    """
+    details = _object(document, "error").get("details")
+    if not isinstance(details, list):
+        return None
+    delays = [detail.get("retryDelay") for detail in details[:_MOST_DETAILS] if isinstance(detail, dict)]
+    found = (_DELAY.fullmatch(delay) for delay in delays if isinstance(delay, str))
+    return max((float(match[1]) for match in found if match), default=None)
 
 
 def _is_bare(document: Mapping[str, Any]) -> bool:

@@ -20,6 +20,13 @@ from aibridge_trio.http import headers as h
 # Parses the value of a reset header: (value, unix time now) → seconds from now, None if malformed.
 Reset = Callable[[str, float], float | None]
 
+# OpenRouter's `x-ratelimit-reset` is a unix time in milliseconds; shorter numbers have other meanings elsewhere.
+# https://openrouter.ai/docs/api_reference/limits
+_MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
+# Mistral's quotas of a minute have other names, and no reset: it comes within the minute.
+# https://github.com/mistralai/client-ts/issues/169
+_OF_A_MINUTE = {b"req-minute": "requests", b"tokens-minute": "tokens"}
+_MINUTE = 60.0
 _LONGEST = 365 * 86_400.0
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|us|µs|ns|h|m|s)")
@@ -54,6 +61,11 @@ def from_headers(headers: h.Headers, quotas: QuotaHeaders | None, wall: float) -
     return min(max(hints), _LONGEST) if hints else None
 
 
+def later(one: float | None, other: float | None) -> float | None:
+    """Return the longer of two hints."""
+    return max((hint for hint in (one, other) if hint is not None), default=None)
+
+
 def quotas_left(headers: h.Headers, quotas: QuotaHeaders, wall: float) -> list[Left]:
     """Return what the headers of an answer tell of quotas, without malformed ones; `wall` is the unix time."""
     names = {name.lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
@@ -62,9 +74,12 @@ def quotas_left(headers: h.Headers, quotas: QuotaHeaders, wall: float) -> list[L
         if match := quotas.remaining.fullmatch(name):
             remaining = _number(value)
             limit = _number(names.get(quotas.limit.replace(b"*", match[1]), ""))
-            reset = quotas.read(names.get(quotas.reset.replace(b"*", match[1]), ""), wall)
+            told = names.get(quotas.reset.replace(b"*", match[1]))
+            of_a_minute = _OF_A_MINUTE.get(match[1]) if told is None else None
+            reset = _MINUTE if of_a_minute else quotas.read(told or "", wall)
             if remaining is not None and limit is not None and reset is not None:
-                found.append(Left(match[1].decode("ascii"), int(limit), int(remaining), max(0.0, reset)))
+                quota = of_a_minute or match[1].decode("ascii")
+                found.append(Left(quota, int(limit), int(remaining), max(0.0, reset)))
     return found
 
 
@@ -76,6 +91,9 @@ def _hints(names: dict[bytes, str], quotas: QuotaHeaders | None, now: float) -> 
         yield moment - now
     if (milliseconds := _number(names.get(b"retry-after-ms", ""))) is not None:
         yield milliseconds / 1000
+    moment_in_ms = _MILLISECONDS.fullmatch(names.get(b"x-ratelimit-reset", ""))
+    if moment_in_ms and _number(names.get(b"x-ratelimit-remaining", "")) == 0:
+        yield int(moment_in_ms[0]) / 1000 - now
     if quotas is None:
         return
     for name, value in names.items():

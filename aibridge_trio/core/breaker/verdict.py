@@ -31,7 +31,8 @@ class Evidence(NamedTuple):
     """A verdict and its cause in a few words.
 
     `overload`: the provider itself reported an overload. `quota`: it reported that this key has made too many
-    requests. `caller_related`: the caller may have caused it, whichever key was used.
+    requests. `caller_related`: the caller may have caused it, whichever key was used. `retry_after`: the seconds
+    after which the error itself asks to come back, None if it does not say; headers may say so, too.
     """
 
     verdict: Verdict
@@ -39,6 +40,7 @@ class Evidence(NamedTuple):
     overload: bool = False
     quota: bool = False
     caller_related: bool = False
+    retry_after: float | None = None
 
 
 SUCCESS = Evidence(Verdict.SUCCESS)
@@ -75,7 +77,10 @@ def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
         return NEUTRAL
     if status < ERRORS_FROM and provider_error.is_error(document):
         return _of_error(document)
-    return of_status(status)
+    evidence = of_status(status)
+    if evidence.overload and (delay := provider_error.retry_delay(document)) is not None:
+        return evidence._replace(retry_after=delay)
+    return evidence
 
 
 def of_fault(fault: UpstreamFault) -> Evidence:
@@ -111,7 +116,8 @@ def _of_error(document: Mapping[str, Any]) -> Evidence:
     overload = provider_error.overload(document)
     if overload is None or provider_error.is_exhausted(document):
         return NEUTRAL
-    return Evidence(Verdict.FAILURE, overload.code, overload=True, quota=overload.quota)
+    delay = provider_error.retry_delay(document)
+    return Evidence(Verdict.FAILURE, overload.code, overload=True, quota=overload.quota, retry_after=delay)
 
 
 def is_last(name: str, document: Mapping[str, Any]) -> bool:
