@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from aibridge_trio import providers
+from aibridge_trio.config.loader import load
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.settings import BREAKER, CONFIG, LIMITS, OPTIONS, Option
+from aibridge_trio.config.tables import keys
+from aibridge_trio.config.tables.key import Shape
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS, Reject
@@ -312,3 +315,41 @@ def test_the_diagram_is_the_gateways_way() -> None:
         assert found, call
         at = found.end()
     assert len(calls) > 10
+
+
+# The configuration file.
+
+
+@pytest.mark.parametrize(
+    ("header", "shape"),
+    [
+        ("### `[classes.NAME]`", keys.CLASS),
+        ("### `[[callers]]`", keys.CALLER),
+        ("### `[providers.NAME]`", keys.PROVIDER),
+        ("### `[[routes]]`", keys.ROUTE),
+    ],
+)
+def test_every_key_of_a_table_has_its_row(header: str, shape: Shape) -> None:
+    """With its default, under its table; and no row for a key that does not exist."""
+    section = re.split(r"^##", REFERENCE.partition(f"{header}\n")[2], flags=re.MULTILINE)[0]
+    found = {row.split("|")[1].strip(" `"): row for row in section.splitlines() if row.startswith("| `")}
+    nested = [key.shape for key in shape.keys if key.most and key.shape]
+    assert set(found) == {key.name for held in (shape, *nested) for key in held.keys}
+    for key in shape.keys:
+        default = "required" if key.required else key.default or "none"
+        first = next(row for row in section.splitlines() if row.startswith(f"| `{key.name}` |"))
+        assert f"| {default} |" in first.replace("`", "")
+
+
+def test_the_example_files_load(tmp_path: Path) -> None:
+    """With the key files that they name."""
+    found = re.findall(
+        r"^```toml\n(.*?)^```$", (ROOT / "docs" / "configuration.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert found
+    for number, text in enumerate(found):
+        file = tmp_path / f"{number}.toml"
+        for name in re.findall(r'"/etc/aibridge/([^"]*)"', text):
+            (tmp_path / name).write_text("sk-1")
+        file.write_text(text.replace("/etc/aibridge", str(tmp_path)))
+        load({"config": str(file)}, {})

@@ -118,6 +118,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for started in ("bridge.serve", "mock.serve", "demo.show.run", "top.run"):
         monkeypatch.setattr(f"aibridge_trio.{started}", lambda *_, **__: 0)
     monkeypatch.setattr("aibridge_trio.admin.client.override", lambda *_: "")
+    monkeypatch.setattr("aibridge_trio.cli.init.run", lambda *_: "")
 
 
 @pytest.mark.usefixtures("stand_ins")

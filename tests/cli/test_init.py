@@ -51,7 +51,7 @@ def test_flags_answer_without_a_terminal(here: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_file_is_replaced_only_by_force(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It may be somebody's work; and a file of callers is never replaced."""
+    """It may be an operator's work; a file of callers is never replaced."""
     (here / "aibridge.toml").write_text("# mine")
     (here / "callers.toml").write_text("# mine")
     assert error(capsys) == ('aibridge: --output: "aibridge.toml" exists; name another, or add --force\n')

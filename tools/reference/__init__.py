@@ -1,7 +1,7 @@
 """Files in the repository that are generated from the code: completion scripts, man pages, JSON Schemas.
 
 tree: the command line · completions, bash, zsh, fish: the scripts · man: the pages · roff: Markdown as man(7) ·
-schema: the schemas.
+tables: the tables in man pages · schema: the schemas.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from aibridge_trio.errors import Reject
 from aibridge_trio.providers import Provider
 from aibridge_trio.top.keyboard import KEYS
 from aibridge_trio.top.screen.panels import LEGEND
-from tools.reference import roff
+from tools.reference import roff, tables
 
 _ROOT = Path(__file__).parents[2]
 _PROSE = Path(__file__).parent / "prose"
@@ -68,6 +68,7 @@ def _filled(prose: str, command: Command | None) -> str:
         "keys": lambda: "\n".join(f"`{_named(key.keys)}`\n: {_sentence(key.does)}" for key in KEYS),
         "providers": lambda: "\n".join(map(_provider, providers.ALL)),
         "rejects": lambda: "\n\n".join(_rejects()),
+        "tables": lambda: "\n\n".join(tables.described()),
         "settings": lambda: "\n\n".join(_grouped((each for each in OPTIONS if each.key), _setting)),
     }
     if command:

@@ -270,10 +270,12 @@ def test_the_example_files_load(tmp_path: Path) -> None:
     for text in found:
         file = tmp_path / "aibridge.toml"
         file.write_text(text)
-        loaded = loader.load({"config": str(file)}, {})
+        loaded = loader.load({"config": str(file)}, {"AZURE_API_KEY": "sk-1"})
         set_here = {name for name, origin in loaded.origins.items() if origin.kind == "file"}
-        assert set_here == set(re.findall(r"^(\w+) =", text, re.MULTILINE))
-    assert len(found) == 2
+        options, *tables = re.split(r"^\[", text, flags=re.MULTILINE)
+        assert set_here == set(re.findall(r"^(\w+) =", options, re.MULTILINE))
+        assert bool(loaded.settings.known_callers) == bool(loaded.settings.routes) == bool(tables)
+    assert len(found) == 3
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.endswith(".1")])
