@@ -39,6 +39,7 @@ from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.telemetry.status import Status
+from aibridge_trio.telemetry.usage import UsageReport
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
@@ -92,6 +93,9 @@ class Bridge:
         warn = partial(self.log.warning, about="connections")
         bounds = {"callers": caller_connection_limit(settings, warn), "admin": admin_connection_limit(warn)}
         opened = {name: each.statistics for name, each in bounds.items()}
+        self.spending = spending.Spending(settings.known_callers, effective(settings), clock, _WALL_CLOCK)
+        self._saved = SavedState(settings.state_file, self.router, self.spending, self.log.warning)
+        usage = UsageReport(self.spending)
         self.metrics = Metrics(
             self.counters,
             self.admission.statistics,
@@ -100,6 +104,7 @@ class Bridge:
             opened,
             lines=lines,
             keys=keys,
+            usage=usage,
         )
         self.status = Status(
             lifecycle=self.lifecycle,
@@ -110,13 +115,11 @@ class Bridge:
             wall_clock=_WALL_CLOCK,
             listeners=opened,
             shadow=settings.shadow,
+            usage=usage,
         )
         # One caller may use half: at least one body of --max-body fits.
         wanted = (*model_access.WANTED, *stored_references.WANTED, *spending.WANTED)
         self.body_buffer = BodyBuffer(max(settings.max_buffered, 2 * settings.max_body), *wanted)
-        self.spending = spending.Spending(settings.known_callers, effective(settings), clock, _WALL_CLOCK)
-        saved = settings.state_file, self.router, self.spending.budgets
-        self._saved = SavedState(*saved, clock, _WALL_CLOCK, partial(self.log.warning, about="state"))
         gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.counters, self.status, self.log, admin):
             self._event_bus.subscribe(listener.handlers)

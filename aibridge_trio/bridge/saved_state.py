@@ -14,9 +14,10 @@ from typing import Any
 import trio
 
 from aibridge_trio.core.adaptive.governor_snapshot import restore_governor, snapshot_of
-from aibridge_trio.core.budgets import Budgets, Snapshot
+from aibridge_trio.core.budgets import Snapshot
 from aibridge_trio.core.snapshots import Saved, number
 from aibridge_trio.gateway.routing import Backend
+from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.process.state_file import StateFile
 
 # The version of the file's content: another one is not read.
@@ -29,20 +30,18 @@ _INTERVAL, _OUT_OF_DATE = 30.0, 600.0
 class SavedState:
     """Restores at the start, and saves while it runs; does nothing without a `path`. `warn` gets warnings."""
 
-    def __init__(  # noqa: PLR0917 - what is saved, and with which clocks
+    def __init__(
         self,
         path: Path | None,
         backends: Iterable[Backend],
-        budgets: Budgets,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], float],
-        warn: Callable[[str], None],
+        spending: Spending,
+        warn: Callable[[str, str], None],
     ) -> None:
         self._file = StateFile(path) if path else None
         self._backends = backends
-        self._budgets = budgets
-        self._clock = clock
-        self._wall_clock = wall_clock
+        self._budgets = spending.budgets
+        self._clock = spending.clock
+        self._wall_clock = spending.wall_clock
         self._warn = warn
         self._read: Snapshot | None = None  # the budgets that were taken over
         self._writes = False  # whether this process may: the file is locked
@@ -142,7 +141,7 @@ class SavedState:
         if text != self._complaint:
             self._complaint = text
             assert self._file
-            self._warn(f"state file {self._file.path}: {text}")
+            self._warn(f"state file {self._file.path}: {text}", "state")
 
     def __repr__(self) -> str:
         return f"<SavedState {self._file!r}>"

@@ -69,6 +69,7 @@ class Record:
         self.usage = Usage()
         self.output = 0  # tokens of the answer, estimated where they are not reported
         self.provider_status: int | None = None  # of its latest answer
+        self.token_headers: h.Headers = []
         self.bill: Bill | None = None  # what it is charged with, while it is
         self.attempt: Attempt | None = None
         self.reject: str | None = None

@@ -8,6 +8,7 @@ what the provider reports, or by what was seen of the answer. What never went up
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ _CHOICES, _MOST_CHOICES = "n", 128
 WANTED = (*_MAXIMA, _CHOICES)
 # The usual output of a provider before its first answer (tokens), and how fast it follows.
 _USUAL, _FOLLOW = 1000.0, 1 / 16
+# Callers that are remembered, to be shown: those of the latest requests.
+_LATEST = 1000
 # When a request comes back whose budget is reserved by others (seconds): each may end at any moment.
 _BUDGET_WAIT = 1.0
 
@@ -124,6 +127,7 @@ class Spending:
         self.classes: dict[str, UsageWindow] = {}
         self.providers: dict[str, UsageLimits] = {}
         self.callers = UsageWindows()
+        self.latest: OrderedDict[object, Caller] = OrderedDict()
         self._keys_metered: frozenset[str] = frozenset()
         self._usual: dict[str, float] = {}
         self.apply(known, providers)
@@ -171,7 +175,7 @@ class Spending:
         if limits and limits.requests:
             bill.add([limits.requests.count(now)])
         if bill.estimate:
-            self._reserve(caller, bill.estimate, reply, now)
+            self._reserve(caller, bill.estimate, record, reply, now)
         return bill
 
     def settled(self, caller: Caller, record: Record, estimate: int, used: int) -> None:
@@ -226,13 +230,19 @@ class Spending:
         if spent.reserved:
             raise TokenLimited("budget", _BUDGET_WAIT)
 
-    def _reserve(self, caller: Caller, estimate: int, reply: Reply, now: float) -> None:
-        if not caller.terms:
+    def _reserve(self, caller: Caller, estimate: int, record: Record, reply: Reply, now: float) -> None:
+        if not (caller.terms and (caller.terms.budget or caller.terms.token_rate)):
             return
+        self.latest[_key(caller)] = caller
+        self.latest.move_to_end(_key(caller))
+        if len(self.latest) > _LATEST:
+            self.latest.popitem(last=False)
         if caller.terms.budget:
             self.budgets.reserve(caller.name, estimate, self.wall_clock())
         if caller.terms.token_rate and (window := self.callers.find(_key(caller))):
-            reply.add_defaults(_headers(window.use(now)))
+            if not record.token_headers:
+                reply.add_defaults(record.token_headers)  # once, although each provider of a route charges
+            record.token_headers[:] = _headers(window.use(now))
 
     # What is shown
 

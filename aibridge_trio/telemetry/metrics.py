@@ -23,6 +23,7 @@ from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.server.connection_limit import ConnectionStats
 from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
 from aibridge_trio.telemetry.exposition_format import Exposition, Family, TextFormat
+from aibridge_trio.telemetry.usage import UsageReport
 
 _BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
 _KNOWN = range(100, 600)
@@ -41,6 +42,7 @@ class Metrics:
         *,
         lines: Iterable[AdaptiveLine] = (),
         keys: Iterable[ProviderKeys] = (),
+        usage: UsageReport | None = None,
     ) -> None:
         self._lines_dropped = lines_dropped
         self._counters = counters
@@ -50,6 +52,7 @@ class Metrics:
         self._listeners = listeners
         self._lines = tuple(lines)
         self._keys = tuple(keys)
+        self._usage = usage or UsageReport()
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus text."""
@@ -77,6 +80,7 @@ class Metrics:
         yield from self._adaptive()
         yield from self._key_pools()
         yield from self._connections()
+        yield from self._usage.families()
         yield _counter(
             "rejects", "Responses that the bridge made itself.", ("reason",), _singles(counters.rejects)
         )

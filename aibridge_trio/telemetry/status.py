@@ -32,6 +32,7 @@ from aibridge_trio.server import connection_limit
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.provider_health import ProviderHealth
 from aibridge_trio.telemetry.provider_status import ProviderStatus, distribution, keyed, rounded
+from aibridge_trio.telemetry.usage import UsageReport
 
 SCHEMA = 1
 # Callers that are counted; beyond that the longest idle one is removed, so that memory is bounded.
@@ -65,9 +66,11 @@ class Status:
         wall_clock: Callable[[], float],
         listeners: Mapping[str, Callable[[], connection_limit.ConnectionStats]],
         shadow: Sequence[str] = (),
+        usage: UsageReport | None = None,
     ) -> None:
         self._listeners = listeners
         self._shadow = shadow
+        self._usage = usage or UsageReport()
         self._lifecycle = lifecycle
         self._admission = admission
         self._counters = counters
@@ -131,6 +134,7 @@ class Status:
                 for tally in busiest[:_SHOWN_CALLERS]
             ],
             "events": list(self._events),
+            "usage": self._usage.document(),
         }
 
     def breaker(self, backend: Backend) -> dict[str, Any]:

@@ -166,6 +166,8 @@ FAMILIES = {
     "aibridge_route_passed_over_total": ("counter", ["provider", "cause"]),
     "aibridge_tokens_total": ("counter", ["provider", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
+    "aibridge_usage_limit": ("gauge", ["scope", "owner", "unit"]),
+    "aibridge_usage_counted": ("gauge", ["scope", "owner", "unit"]),
     "aibridge_log_lines_dropped_total": ("counter", []),
     "aibridge_bugs_total": ("counter", []),
     "aibridge_connections": ("gauge", ["listener"]),
