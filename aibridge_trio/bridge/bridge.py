@@ -11,6 +11,7 @@ import trio
 
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.bridge.announcements import startup_message, summary
+from aibridge_trio.bridge.reports import Reports
 from aibridge_trio.bridge.saved_state import SavedState
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config import policies
@@ -35,11 +36,7 @@ from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_connection_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
 from aibridge_trio.server.server import Server
-from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
-from aibridge_trio.telemetry.metrics import Metrics
-from aibridge_trio.telemetry.status import Status
-from aibridge_trio.telemetry.usage import UsageReport
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
@@ -84,44 +81,26 @@ class Bridge:
         lines = [backend.adaptive for backend in self.router if backend.adaptive]
         share_limits(self.admission.limiter, lines)
         self._limit_changes = LimitChanges(lines, publish)
-        circuits = [backend.circuits for backend in self.router]
-        keys = [backend.key.keys for backend in self.router if backend.key and backend.key.keys]
-        self.counters = Counters(
-            (backend.provider for backend in self.router),
-            ((each.provider, scope) for each in circuits for scope in each.by_scope()),
-        )
         warn = partial(self.log.warning, about="connections")
         bounds = {"callers": caller_connection_limit(settings, warn), "admin": admin_connection_limit(warn)}
         opened = {name: each.statistics for name, each in bounds.items()}
         self.spending = spending.Spending(settings.known_callers, effective(settings), clock, _WALL_CLOCK)
         self._saved = SavedState(settings.state_file, self.router, self.spending, self.log.warning)
-        usage = UsageReport(self.spending)
-        self.metrics = Metrics(
-            self.counters,
-            self.admission.statistics,
-            circuits,
-            lambda: self.log.dropped,
-            opened,
-            lines=lines,
-            keys=keys,
-            usage=usage,
-        )
-        self.status = Status(
+        self.reports = Reports(
             lifecycle=self.lifecycle,
             admission=self.admission,
-            counters=self.counters,
             router=self.router,
-            clock=clock,
-            wall_clock=_WALL_CLOCK,
+            spending=self.spending,
+            log=self.log,
             listeners=opened,
             shadow=settings.shadow,
-            usage=usage,
         )
+        self.status = self.reports.status
         # One caller may use half: at least one body of --max-body fits.
         wanted = (*model_access.WANTED, *stored_references.WANTED, *spending.WANTED)
         self.body_buffer = BodyBuffer(max(settings.max_buffered, 2 * settings.max_body), *wanted)
         gateway, admin = self._new_gateway(), self._new_admin()
-        for listener in (self.counters, self.status, self.log, admin):
+        for listener in (self.reports.counters, self.status, self.log, admin):
             self._event_bus.subscribe(listener.handlers)
         report = self._report
         self.server = Server(
@@ -169,7 +148,7 @@ class Bridge:
         return Admin(
             lifecycle=self.lifecycle,
             router=self.router,
-            metrics=self.metrics,
+            metrics=self.reports.metrics,
             status=self.status,
             publish=self._publish,
             origins=Origins(settings.allowed_hosts, settings.allowed_origins),

@@ -1,0 +1,62 @@
+"""What a bridge tells of itself: its counters, the metrics and the status document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.router import Router
+from aibridge_trio.gateway.spending import Spending
+from aibridge_trio.server.connection_limit import ConnectionStats
+from aibridge_trio.telemetry.counters import Counters
+from aibridge_trio.telemetry.logs import Log
+from aibridge_trio.telemetry.metrics import Metrics
+from aibridge_trio.telemetry.status import Status
+from aibridge_trio.telemetry.usage import UsageReport
+
+
+class Reports:
+    """Built from the components that they read. `shadow` names the protections in shadow."""
+
+    def __init__(
+        self,
+        *,
+        lifecycle: Lifecycle,
+        admission: Admission,
+        router: Router,
+        spending: Spending,
+        log: Log,
+        listeners: Mapping[str, Callable[[], ConnectionStats]],
+        shadow: Sequence[str],
+    ) -> None:
+        circuits = [backend.circuits for backend in router]
+        usage = UsageReport(spending)
+        self.counters = Counters(
+            (backend.provider for backend in router),
+            ((each.provider, scope) for each in circuits for scope in each.by_scope()),
+        )
+        self.metrics = Metrics(
+            self.counters,
+            admission.statistics,
+            circuits,
+            lambda: log.dropped,
+            listeners,
+            lines=[backend.adaptive for backend in router if backend.adaptive],
+            keys=[backend.key.keys for backend in router if backend.key and backend.key.keys],
+            usage=usage,
+        )
+        self.status = Status(
+            lifecycle=lifecycle,
+            admission=admission,
+            counters=self.counters,
+            router=router,
+            clock=spending.clock,
+            wall_clock=spending.wall_clock,
+            listeners=listeners,
+            shadow=shadow,
+            usage=usage,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Reports {len(self.counters.requests)} series of requests>"
