@@ -62,6 +62,15 @@ class Resting:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolKey:
+    """One of the bridge's own keys for a provider, by its label; it rests for `left` seconds if it is resting."""
+
+    label: str
+    state: str
+    left: float
+
+
+@dataclass(frozen=True, slots=True)
 class Breaker:
     """A provider's breaker. `left` is None unless it is open with an end; threshold and probes are 0 if disabled.
 
@@ -130,6 +139,7 @@ class Provider:
     unanswered: int = 0
     unanswered_for: float | None = None
     adaptive: AdaptiveStats | None = None
+    keys: tuple[PoolKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

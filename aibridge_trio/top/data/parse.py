@@ -19,6 +19,7 @@ from aibridge_trio.top.data.document import (
     Connections,
     Document,
     Event,
+    PoolKey,
     Provider,
     Queue,
     Resting,
@@ -91,7 +92,12 @@ def _provider(value: Any) -> Provider:
         unanswered=_count(value.get("unanswered", 0)),
         unanswered_for=_optional_seconds(value.get("unanswered_for_s")),
         adaptive=None if value.get("adaptive") is None else _adaptive(value["adaptive"]),
+        keys=tuple(_pool_key(each) for each in _bounded(value.get("keys", ()))),
     )
+
+
+def _pool_key(value: Any) -> PoolKey:
+    return PoolKey(_text(value["label"]), _text(value["state"]), _seconds(value["left_s"]))
 
 
 def _adaptive(value: Any) -> AdaptiveStats:

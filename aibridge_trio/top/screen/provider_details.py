@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from aibridge_trio.core.adaptive import words
-from aibridge_trio.top.data.document import Breaker, Resting, Scope, fails
+from aibridge_trio.top.data.document import Breaker, PoolKey, Resting, Scope, fails
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen.text import (
     DIM,
@@ -36,7 +36,7 @@ def detail_lines(shown: Sequence[ProviderRates], most: int | None, age: float, w
 
     Earlier providers get lines first, but each later one keeps one. The document is `age` seconds old.
     """
-    learned = [_learned(row, age, width) for row in shown]
+    learned = [[*_learned(row, age, width), *_pool(row.provider.keys, age)] for row in shown]
     breakers = [_lines(row.provider.breaker, age, width) for row in shown]
     details = [[*first, *others] for first, others in zip(learned, breakers, strict=True)]
     if most is None:
@@ -75,6 +75,21 @@ def _learned(row: ProviderRates, age: float, width: int) -> list[Line]:
         if length(line) <= width:
             return [line]
     return [_joined([(limits, style), (f"{count(stats.held)} held" if stats.held else "", YELLOW)])]
+
+
+def _pool(keys: Sequence[PoolKey], age: float) -> list[Line]:
+    """The bridge's own keys, if not all of them are ready: those that are out first."""
+    out = [key.label for key in keys if key.state == "out"]
+    resting = [f"{key.label} {span(max(0.0, key.left - age))}" for key in keys if key.state == "resting"]
+    if not (out or resting):
+        return []
+    ready = len(keys) - len(out) - len(resting)
+    parts: Line = [(f"{ready} of {len(keys)} keys ready", PLAIN if ready else RED)]
+    if out:
+        parts.append((f"OUT {', '.join(out)}", RED))
+    if resting:
+        parts.append((f"resting {', '.join(resting)}", YELLOW))
+    return [_joined(parts)]
 
 
 def _joined(parts: Line) -> Line:

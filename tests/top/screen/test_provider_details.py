@@ -110,6 +110,32 @@ def test_what_was_learned_is_beneath_its_provider() -> None:
     assert any(line == whole for line in lines(learned, width=120, height=40))
 
 
+def test_keys_of_the_pool_have_a_line_unless_all_are_ready() -> None:
+    """Those that are out are named, and how long the others rest; while all are ready it takes no room."""
+
+    def keyed(**states: float | None) -> Any:
+        def change(document: Said) -> None:
+            for provider in document["providers"]:
+                if provider["name"] == "openai":
+                    provider["keys"] = [
+                        {
+                            "label": label,
+                            "state": "out" if left is None else "resting" if left else "ready",
+                            "in_use": 0,
+                            "left_s": left or 0.0,
+                        }
+                        for label, left in states.items()
+                    ]
+
+        return change
+
+    assert lines(keyed(a=0.0, b=0.0), calm) == lines(calm)
+    [line] = set(lines(keyed(a=0.0, b=12.5, c=None), calm)) - set(lines(calm))
+    assert line.strip() == "└ 1 of 3 keys ready  OUT c  resting b 12s"
+    [line] = set(lines(keyed(a=None), calm)) - set(lines(calm))
+    assert line.strip() == "└ 0 of 1 keys ready  OUT a"
+
+
 def test_what_was_learned_grows_older_with_the_document() -> None:
     """A canary comes nearer, and a pushback is longer ago."""
     row = provider_rates(read(a_document(100.0, adapting("openai", **OUTAGE))).providers[0], None, 1.0)
