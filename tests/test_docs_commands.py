@@ -14,10 +14,13 @@ import pytest
 
 from aibridge_trio import providers
 from aibridge_trio.cli import main as cli
+from aibridge_trio.config.loader import load
+from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
+from tests.core.breaker.test_verdict_documented import ANSWERS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -165,3 +168,31 @@ def test_metrics_in_documents_exist(page: Path) -> None:
     known = set(re.findall(r"^# TYPE (\S+)", exposed, re.MULTILINE))
     for found in re.findall(r"\baibridge_(?!trio)\w*\w", page.read_text()):
         assert re.sub(r"_(bucket|sum|count)$", "", found) in known, found
+
+
+COMPATIBLE = (ROOT / "docs" / "providers.md").read_text()
+SECTIONS = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", COMPATIBLE, re.MULTILINE | re.DOTALL))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_table_of_a_compatible_provider_works(section: str, tmp_path: Path) -> None:
+    """Each table of docs/providers.md is valid, warns of nothing, and names its sources."""
+    blocks = re.findall(r"```toml\n(.*?)```", SECTIONS[section], re.DOTALL)
+    assert blocks
+    assert "Documented answers" in SECTIONS[section]
+    assert re.search(r"^Sources: \[", SECTIONS[section], re.MULTILINE)
+    for block in blocks:
+        file = tmp_path / "aibridge.toml"
+        file.write_text(block)
+        keys = dict.fromkeys(re.findall(r'key_env = "(\w+)"', block), "key-0123456789")
+        settings = load({"config": str(file)}, keys).settings
+        [name] = re.findall(r"\[providers\.(.+)\]", block)
+        *_, table = effective(settings)
+        assert table.name == name
+        assert bool(table.keys) != table.keyless
+        assert not [warning for warning in settings.warnings() if name in warning]
+
+
+def test_every_documented_answer_is_of_a_compatible_provider() -> None:
+    """And every one of these has some."""
+    assert {answer.provider for answer in ANSWERS} == {section.partition(",")[0] for section in SECTIONS}

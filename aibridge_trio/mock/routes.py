@@ -30,10 +30,14 @@ _POST: dict[str, Act] = {
 # Routes whose function the mock does not imitate: it echoes method and path.
 _ECHOED = re.compile(r"/(conversations(/|$)|(responses|agents|mcp|\.well-known|api/event_logging)/.)")
 
+# Azure's SDKs name the model in the path.
+_DEPLOYMENT = re.compile(r"^/deployments/[^/]+(?=/)")
+
 
 def find(method: str, path: str, *, anthropic: bool) -> Route:
     """Return the route; `anthropic`: the request has Anthropic's version header."""
     path = path.removeprefix("/v1") if path.startswith("/v1/") else path
+    path = _DEPLOYMENT.sub("", path)
     anthropic = anthropic or path.startswith(("/messages", "/api/event_logging/"))
     reads = method in ("GET", "HEAD")
     if reads and path in ("", "/"):

@@ -18,7 +18,10 @@ from tests.mock.test_mock import ASK, CHAT
 @pytest.mark.parametrize("version", ["", "/v1"])
 @pytest.mark.parametrize(
     "path",
-    ["/chat/completions", "/responses", "/messages", "/messages/count_tokens", "/embeddings"],
+    [
+        *("/chat/completions", "/responses", "/messages", "/messages/count_tokens", "/embeddings"),
+        "/deployments/d/chat/completions",
+    ],
 )
 async def test_routes_answer_with_and_without_the_version(version: str, path: str) -> None:
     """Base URLs with and without /v1 reach the same routes, without any credential."""
