@@ -12,9 +12,9 @@ from trio.testing import MockClock
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.concurrency import QueueStats
-from aibridge_trio.core.limits.lease import Limits
-from aibridge_trio.core.terms import Rate
-from aibridge_trio.errors import AtCapacity, RateLimited
+from aibridge_trio.core.limits.lease import CallerLimits, Limits
+from aibridge_trio.core.terms import ClassTotals, Rate
+from aibridge_trio.errors import AtCapacity, CallerAtCapacity, RateLimited
 from aibridge_trio.events import Event, Waited
 from aibridge_trio.gateway.admission import Admission, AdmissionStats
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
@@ -351,3 +351,56 @@ async def test_a_request_whose_provider_is_known_late_waits_for_one(autojump_clo
         assert late.move("openai")
         await late.wait_turn(100.0, ("vllm",))  # free: no wait
         assert len(told) == 1
+
+
+async def test_limits_change_while_requests_wait(autojump_clock: MockClock) -> None:
+    """A raised limit gives turns at once, and a rate that begins is waited for; nothing is lost."""
+    admission = Admission(Limits(1, queue_size=9), trio.current_time)
+    went: list[float] = []
+
+    async def ask() -> None:
+        with admission.enter() as lease:
+            lease.charge_rate(CALLER, reply())
+            if not lease.acquire(CALLER, "openai"):
+                await lease.wait_turn(100.0)
+            went.append(trio.current_time() - began)
+            await trio.sleep(50.0)
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery, trio.open_nursery() as running:
+        running.start_soon(admission.run)
+        for _ in range(4):
+            nursery.start_soon(ask)
+        await trio.sleep(1.0)
+        assert admission.statistics().queue.waiting == 3
+        admission.apply(Limits(4, queue_size=9, rate=Rate(1, 3.0)))
+        assert admission.statistics().limits.max_concurrency == 4
+        await trio.sleep(8.0)
+        assert went == [0.0, 1.0, 4.0, 7.0]
+        assert admission.statistics().in_flight == 4
+        admission.apply(Limits(1), shadow={"rate_limit"})
+        assert admission.rate_in_shadow
+        with pytest.raises(AtCapacity):
+            admission.enter()
+        running.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
+    assert admission.statistics().in_flight == 0
+
+
+async def test_a_class_that_is_full_is_named(autojump_clock: MockClock) -> None:
+    """The message says that all of its callers have used up its limit, or its rate."""
+    ci = CallerLimits(class_name="ci")
+    totals = {"ci": ClassTotals(max_concurrency=1, rate=Rate(2, 60.0))}
+    admission = Admission(Limits(callers={CALLER.key: ci}, classes=totals), trio.current_time)
+    with admission.enter() as first, admission.enter() as second, admission.enter() as third:
+        for lease in (first, second):
+            lease.charge_rate(CALLER, reply())
+        assert first.acquire(CALLER, "openai")
+        assert not second.acquire(CALLER, "openai")
+        with pytest.raises(CallerAtCapacity, match="All callers of class ci together have 1 requests in flight"):
+            await second.wait_turn(1.0)
+        with pytest.raises(
+            RateLimited, match="All callers of class ci together have been rate limited"
+        ) as limited:
+            third.charge_rate(CALLER, reply())
+        assert limited.value.wait == 60.0

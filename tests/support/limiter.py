@@ -20,7 +20,8 @@ SHADOWS = st.sets(st.sampled_from(["capacity", "caller_capacity", "provider_capa
 
 def held_by(lease: Lease) -> list[str]:
     """Return what a lease holds, or that it is queued."""
-    return [name for name in ("slot", "caller_share", "provider_share", "queued") if getattr(lease, name)]
+    names = ("slot", "caller_share", "class_share", "provider_share", "queued")
+    return [name for name in names if getattr(lease, name)]
 
 
 class Slots:
@@ -64,13 +65,20 @@ class Harness:
         return lease, refusal or self.claim(lease, caller, provider, now, patience)
 
     def claim(self, lease: Lease, caller: str, provider: str, now: float, patience: float) -> Refusal | None:
-        self.limiter.charge_rate(lease, caller, now)
+        budget = self.limiter.charge_rate(lease, caller, now)
         refusal = None
-        if not self.limiter.acquire(lease, caller, provider, now):
+        if budget and budget.wait is not None and "rate_limit" not in self.shadow:
+            refusal = Refusal("rate_limit", budget.wait, spread=budget.spread, class_name=budget.class_name)
+        elif not self.limiter.acquire(lease, caller, provider, now):
             refusal = self.limiter.join_queue(lease, now, patience)
         if refusal:
             self.limiter.leave(lease, now)
         return refusal
+
+    def apply(self, limits: Limits, shadow: frozenset[str], now: float) -> None:
+        """Change the limits."""
+        self.limits, self.shadow = limits, shadow
+        self.limiter.apply(limits, shadow, now)
 
     def let_pass(self, now: float, until: float) -> None:
         """Let time pass, with an advance whenever one is due."""

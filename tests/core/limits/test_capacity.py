@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.limits.capacity import Capacity, Slots
-from aibridge_trio.core.limits.lease import Lease, Limits
+from aibridge_trio.core.limits.lease import CallerLimits, Lease, Limits
+from aibridge_trio.core.terms import ClassTotals
 from aibridge_trio.simulate.policies.in_flight import InFlight
 
 LIMITS = Limits(max_concurrency=2, per_caller=1, per_provider=1)
@@ -103,3 +106,56 @@ def test_without_shares_none_is_held() -> None:
     assert held(lease) == (True, False, False)
     assert not capacity.has_shares
     assert "keys=0" in repr(capacity)
+
+
+CI = {name: CallerLimits(max_concurrency=2, class_name="ci") for name in "ab"}
+OF_CLASS = Limits(per_caller=1, callers=CI, classes={"ci": ClassTotals(max_concurrency=3)})
+
+
+def test_callers_of_a_class_share_its_total() -> None:
+    """Beside their own limits; callers of no class have neither."""
+    capacity = Capacity(OF_CLASS, InFlight(9), ())
+    first = lease_of(capacity, "a", "x")
+    assert (first.caller_share, first.class_share) == (True, "ci")
+    for caller in "ab":
+        lease_of(capacity, caller, "x")
+    assert capacity.missing(Lease("b", "x", slot=True)) == ["caller_capacity"]
+    assert capacity.caller_bar("b") == (3, "ci")
+    assert capacity.caller_bar("a") == (2, "")
+    release(capacity, first)
+    assert lease_of(capacity, "b", "x").class_share == "ci"
+    assert lease_of(capacity, "c", "x").class_share == ""
+    assert capacity.caller_bar("c") == (1, "")
+
+
+def test_a_limit_that_begins_counts_what_is_in_flight() -> None:
+    """Beyond it, too: nothing new is admitted until it has left."""
+    slots = InFlight(9)
+    capacity = Capacity(Limits(), slots, ())
+    leases = [lease_of(capacity, "a", "x") for _ in range(3)]
+    capacity.apply(replace(OF_CLASS, max_concurrency=2, providers={"x": 1}), ())
+    assert slots.available_tokens == -1
+    assert all(held(lease) == (True, True, True) and lease.class_share for lease in leases)
+    assert capacity.missing(Lease("a", "x")) == ["capacity", "caller_capacity", "provider_capacity"]
+    for lease, missing in zip(leases[:2], (SHADOW[1:], SHADOW[2:]), strict=True):
+        release(capacity, lease)
+        assert capacity.missing(Lease("a", "x", slot=True)) == [*missing]
+    capacity.apply(Limits(), ())
+    assert held(leases[2]) == (True, False, False)
+    assert list(capacity.inside) == [leases[2]]
+
+
+def test_a_limit_that_leaves_shadow_counts_what_it_let_pass() -> None:
+    """A lease that held nothing of it holds it now."""
+    slots = InFlight(1)
+    capacity = Capacity(LIMITS, slots, SHADOW)
+    leases = [lease_of(capacity, "a", "x") for _ in range(2)]
+    assert held(leases[1]) == (False, False, False)
+    capacity.apply(Limits(1, 1, 1), SHADOW)
+    assert held(leases[1]) == (False, False, False)
+    capacity.apply(Limits(1, 1, 1), ())
+    assert held(leases[1]) == (True, True, True)
+    for lease in leases:
+        release(capacity, lease)
+    assert slots.available_tokens == 1
+    assert capacity.missing(Lease("a", "x", slot=True)) == []

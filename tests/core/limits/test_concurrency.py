@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.core.limits.lease import Lease, Limits
+from aibridge_trio.core.limits.lease import CallerLimits, Lease, Limits
 from aibridge_trio.core.limits.refusals import Refusal
+from aibridge_trio.core.terms import ClassTotals, Rate
 from tests.support.limiter import PROVIDERS, Harness, held_by
 
 
@@ -473,3 +474,151 @@ def test_a_provider_may_have_a_limit_of_its_own() -> None:
         assert harness.come("a", provider)[1] == Refusal("provider_capacity", 1.0)
     for _ in range(5):
         harness.placed("a", "z")
+
+
+# --- Known callers and classes
+
+CI = {name: CallerLimits(class_name="ci", low=True) for name in "abc"}
+
+
+def test_low_priority_gets_one_turn_of_ten() -> None:
+    """However many others come, a caller of low priority waits for nine of them at most."""
+    harness = Harness(Limits(1, queue_size=50, callers=CI))
+    holder = harness.placed("n")
+    waiting = [harness.placed("a") for _ in range(3)]
+    served = []
+    for turn in range(40):
+        harness.placed("n" if turn % 2 else "m")
+        harness.limiter.leave(holder, float(turn))
+        holder = harness.woken[-1]
+        served.append(holder in waiting)
+    assert [turn for turn, low in enumerate(served) if low] == [9, 19, 29]
+
+
+def test_turns_within_a_class_go_round_by_caller() -> None:
+    """Its total of concurrency and its rate are shared, and one caller's many requests take no other's turn."""
+    totals = {"ci": ClassTotals(max_concurrency=2, rate=Rate(2, 10.0))}
+    harness = Harness(Limits(9, queue_size=50, queue_timeout=1e9, callers=CI, classes=totals))
+    flying = [harness.placed("a") for _ in range(2)]
+    line = [harness.placed("a") for _ in range(3)] + [harness.placed("b"), harness.placed("c")]
+    assert not harness.placed("n").queued
+    for lease in flying:
+        harness.limiter.leave(lease, 1.0)
+    assert all(lease.queued for lease in line), "the class's rate is used up"
+    harness.let_pass(1.0, 10.0)
+    assert harness.woken == [line[0], line[3]]
+    harness.limiter.leave(line[0], 11.0)
+    harness.let_pass(11.0, 20.0)
+    assert harness.woken == [line[0], line[3], line[4]]
+    harness.limiter.leave(line[3], 20.0)
+    assert harness.woken[3:] == [line[1]]
+
+
+def test_what_refuses_a_caller_is_named() -> None:
+    """Its own limit with its number, or its class's."""
+    known = {name: CallerLimits(2, class_name="ci") for name in "ab"}
+    harness = Harness(Limits(9, per_caller=1, callers=known, classes={"ci": ClassTotals(max_concurrency=3)}))
+    for caller in "aab":
+        harness.placed(caller)
+    assert harness.come("a")[1] == Refusal("caller_capacity", 1.0, limit=2)
+    assert harness.come("b")[1] == Refusal("caller_capacity", 1.0, limit=3, class_name="ci")
+    harness.placed("c")
+    assert harness.come("c")[1] == Refusal("caller_capacity", 1.0, limit=1)
+
+
+def test_a_class_share_that_is_released_may_be_any_callers() -> None:
+    """So held requests of all callers are asked, not only those of the one that left."""
+    harness = Harness(Limits(9, callers=CI, classes={"ci": ClassTotals(max_concurrency=1)}))
+    offered: list[Hashable | None] = []
+    harness.limiter.on_released(lambda caller, _: offered.append(caller))
+    for caller in "an":
+        harness.limiter.leave(harness.placed(caller), 0.0)
+    assert offered == [None, "n"]
+
+
+# --- Changes
+
+
+def test_a_raised_limit_gives_turns_at_once() -> None:
+    """To as many as it has free, in turn."""
+    harness = Harness(Limits(1, queue_size=9))
+    harness.placed("a")
+    line = [harness.placed(caller) for caller in "aabb"]
+    harness.apply(Limits(3, queue_size=9), frozenset(), 1.0)
+    assert harness.woken == [line[0], line[2]]
+    harness.apply(Limits(0, queue_size=9), frozenset(), 1.0)
+    assert harness.woken == [line[0], line[2], line[1], line[3]]
+
+
+def test_a_lowered_limit_admits_nothing_until_enough_has_left() -> None:
+    """What is in flight goes on."""
+    harness = Harness(Limits())
+    leases = [harness.placed("a") for _ in range(3)]
+    harness.apply(Limits(2), frozenset(), 0.0)
+    for lease in leases[:2]:
+        assert harness.come("b")[1] == Refusal("capacity", 1.0)
+        harness.limiter.leave(lease, 0.0)
+    harness.placed("b")
+
+
+def test_without_a_queue_any_more_those_that_wait_go_on_waiting() -> None:
+    """Until their deadlines, also for their rate; new ones are refused."""
+    rate = Rate(1, 5.0)
+    harness = Harness(Limits(9, per_provider=1, queue_size=9, rate=rate))
+    harness.placed("a")
+    for_rate, for_share = harness.placed("a", "y"), harness.placed("b")
+    harness.apply(Limits(9, per_provider=1, rate=rate), frozenset(), 1.0)
+    assert (for_rate.queued, for_share.queued) == (True, True)
+    assert harness.come("c", now=1.0)[1] == Refusal("provider_capacity", 1.0)
+    assert harness.come("a", "z", now=1.0)[1] == Refusal("rate_limit", 4.0, spread=0.0)
+    harness.let_pass(1.0, 5.0)
+    assert (for_rate.queued, for_rate.charged_at, for_share.queued) == (False, 5.0, True)
+    harness.apply(Limits(9), frozenset(), 6.0)
+    assert not for_share.queued
+
+
+def test_a_rate_that_begins_bars_those_that_wait() -> None:
+    """They are counted at their turns, and wait for it where it is used up."""
+    harness = Harness(Limits(1, queue_size=9))
+    holder = harness.placed("b")
+    line = [harness.placed("a"), harness.placed("a")]
+    harness.apply(Limits(9, queue_size=9, rate=Rate(1, 5.0)), frozenset(), 1.0)
+    assert [lease.charged_at for lease in line] == [1.0, None]
+    assert harness.limiter.next_due() == 6.0
+    harness.apply(Limits(9, queue_size=9), frozenset(), 2.0)
+    assert not line[1].queued
+    assert harness.limiter.next_due() == math.inf
+    harness.limiter.leave(holder, 2.0)
+
+
+def test_a_lease_that_returns_is_not_counted_again() -> None:
+    """Even if there was no rate when it came."""
+    harness = Harness(Limits(9, queue_size=9))
+    lease = harness.placed("a")
+    harness.limiter.leave(lease, 0.0)
+    harness.apply(Limits(9, queue_size=9, rate=Rate(1)), frozenset(), 0.0)
+    assert harness.limiter.return_to(lease, 0.0)
+    assert lease.charged_at is None
+    assert harness.placed("a").charged_at == 0.0
+
+
+def test_priorities_change_for_those_that_wait() -> None:
+    """From the next turn on."""
+    harness = Harness(Limits(1, queue_size=9))
+    first = harness.placed("n")
+    low, other = harness.placed("a"), harness.placed("n")
+    harness.apply(Limits(1, queue_size=9, callers=CI), frozenset(), 0.0)
+    harness.limiter.leave(first, 0.0)
+    assert harness.woken == [other]
+    harness.limiter.leave(other, 0.0)
+    assert harness.woken == [other, low]
+
+
+def test_the_pace_is_known_after_a_change() -> None:
+    """The slots that are held are known to a queue that begins, and hold times stay."""
+    harness = Harness(Limits(1))
+    lease = harness.placed("a", now=10.0)
+    harness.apply(Limits(2, queue_size=9), frozenset(), 11.0)
+    lease.forwarded = True
+    harness.limiter.leave(lease, 14.0)
+    assert harness.limiter.statistics(14.0).pace == 2 / 4
