@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from aibridge_trio.config.addresses import Address
-from aibridge_trio.config.protections import SWITCHES
+from aibridge_trio.config.protections import SWITCHES, is_on
 from aibridge_trio.config.provider_tables import base_url_label, effective
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _overlap(one: Address, other: Address) -> bool:
 def _nothing_to_count(settings: Settings) -> Iterator[str]:
     for name in settings.shadow:
         switch = SWITCHES[name]
-        if not getattr(settings, switch):
+        if not is_on(settings, name):
             yield f"--shadow {name}: there is nothing to count; {_flag(switch)} is off"
         elif name == "credential" and settings.circuit_breaker_429 != "credential":
             yield f"--shadow {name}: there is nothing to count; --circuit-breaker-429 is provider"

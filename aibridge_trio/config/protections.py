@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.config.provider_tables import ProviderTable, effective
 from aibridge_trio.config.units import SHARE
+from aibridge_trio.core.terms import ClassTotals, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,23 @@ SWITCHES = {
 
 def active_in_shadow(settings: Settings) -> list[str]:
     """Return the protections that are on and in shadow: they count rejects without rejecting."""
-    return [name for name in settings.shadow if getattr(settings, SWITCHES[name])]
+    return [name for name in settings.shadow if is_on(settings, name)]
+
+
+def is_on(settings: Settings, name: str) -> bool:
+    """Return whether a protection is on, by its switch or by tables of the configuration file."""
+    known = settings.known_callers
+    terms: tuple[Terms | ClassTotals, ...] = (*(caller.terms for caller in known.callers), *known.totals.values())
+    match name:
+        case "concurrency-per-caller":
+            by_tables = any(each.max_concurrency for each in terms)
+        case "concurrency-per-provider":
+            by_tables = any(table.max_concurrency for table in settings.provider_tables)
+        case "rate":
+            by_tables = any(each.rate for each in terms)
+        case _:
+            by_tables = False
+    return bool(getattr(settings, SWITCHES[name])) or by_tables
 
 
 def described(settings: Settings) -> Iterator[str]:

@@ -8,6 +8,7 @@ from aibridge_trio.config import files
 from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.conflicts import conflicting_listeners
 from aibridge_trio.config.origin import DEFAULT, Origin
+from aibridge_trio.config.protections import is_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,17 +56,8 @@ def _check_combinations(settings: Settings, origins: Mapping[str, Origin]) -> No
         raise origins["circuit_breaker_models"].usage_error(
             f"the scope is {settings.circuit_breaker_scope}", "add --circuit-breaker-scope model"
         )
-    known = settings.known_callers
-    limits = (
-        *(caller.terms.max_concurrency or caller.terms.rate for caller in known.callers),
-        *known.totals.values(),
-        *(table.max_concurrency for table in settings.provider_tables),
-        settings.max_concurrency,
-        settings.max_concurrency_per_caller,
-        settings.max_concurrency_per_provider,
-        settings.rate_limit,
-    )
-    if settings.queue_size and not any(limits):
+    limits = ("concurrency", "concurrency-per-caller", "concurrency-per-provider", "rate")
+    if settings.queue_size and not any(is_on(settings, name) for name in limits):
         raise origins["queue_size"].usage_error("there is no limit to wait for", "add --max-concurrency N")
 
 

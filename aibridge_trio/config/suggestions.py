@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 # Both are spelt like keys of the configuration file.
 FOREIGN_NAMES = {
@@ -90,6 +90,50 @@ FOREIGN_NAMES = {
 }
 
 
+# Keys of tables, as other programs call them. Of several names the first that the table has is meant.
+_FOREIGN_KEYS = {
+    "api_key": ("key_file", "file"),
+    "apikey": ("key_file", "file"),
+    "secret": ("key_file", "file"),
+    "token_file": ("key_file",),
+    "api_key_file": ("key_file", "file"),
+    "api_key_env": ("key_env", "env"),
+    "env_key": ("key_env", "env"),
+    "url": ("base_url",),
+    "api_base": ("base_url",),
+    "endpoint": ("base_url",),
+    "host": ("base_url",),
+    "type": ("dialect",),
+    "provider": ("dialect", "providers"),
+    "api": ("dialect",),
+    "format": ("dialect",),
+    "auth_header": ("key_header",),
+    "strategy": ("key_choice",),
+    "disabled": ("enabled",),
+    "rpm": ("rate_limit",),
+    "rps": ("rate_limit",),
+    "requests_per_minute": ("rate_limit",),
+    "tpm": ("token_rate_limit",),
+    "tokens_per_minute": ("token_rate_limit",),
+    "max_parallel_requests": ("max_concurrency",),
+    "concurrency": ("max_concurrency",),
+    "max_budget": ("budget",),
+    "quota": ("budget",),
+    "allowed_models": ("models",),
+    "model_name": ("model",),
+    "group": ("class",),
+    "team": ("class",),
+    "user": ("name",),
+    "id": ("name",),
+    "token": ("token_sha256",),
+    "token_hash": ("token_sha256",),
+    "sha256": ("token_sha256",),
+    "cert": ("certificate",),
+    "subject": ("certificate",),
+    "expiry": ("expires",),
+    "valid_until": ("expires",),
+}
+
 # Commands that connect to a running bridge have --url in place of the listeners' addresses.
 _OF_CLIENTS = {"bind": "url", "admin_bind": "url"}
 
@@ -102,3 +146,9 @@ def guess(name: str, known: Iterable[str]) -> str | None:
     meant = FOREIGN_NAMES.get(name.lstrip("-").replace("-", "_").lower(), "")
     spelt = {each.lower(): each for each in known}
     return spelt.get(meant) or spelt.get(_OF_CLIENTS.get(meant, ""))
+
+
+def guess_key(name: str, known: Collection[str]) -> str | None:
+    """Return the key in `known`, of one table, that another program's key corresponds to, or None."""
+    meant = _FOREIGN_KEYS.get(name.replace("-", "_").lower(), ())
+    return next((key for key in meant if key in known), None)

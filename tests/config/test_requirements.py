@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from aibridge_trio.config.loader import load
+from aibridge_trio.config.protections import is_on
 from aibridge_trio.errors import UsageError
 
 if TYPE_CHECKING:
@@ -109,6 +110,36 @@ def test_a_central_key_off_loopback_must_be_allowed(variable: str) -> None:
     assert "--allow-anonymous" in line
     assert load({"allow_anonymous": True}, environ).settings.warnings()
     assert load({"bind": "localhost:1"}, environ).settings.warnings() == ()
+
+
+def test_known_callers_make_a_central_key_safe_off_loopback(tmp_path: Path) -> None:
+    """Callers without a token get 401; with --allow-anonymous, too, they are served, which is a warning."""
+    (tmp_path / "callers.toml").write_text(f'[[callers]]\nname = "a"\ntoken_sha256 = "{"a" * 64}"')
+    flags: dict[str, Any] = {"bind": "[::]:4001", "callers_file": str(tmp_path / "callers.toml")}
+    environ = {"OPENAI_API_KEY": "hunter2", "ANTHROPIC_API_KEY": "hunter2"}
+    assert "--callers-file" in mistake({"bind": "[::]:4001"}, environ)
+    assert load(flags, environ).settings.warnings() == ()
+    [line] = load({**flags, "allow_anonymous": True}, environ).settings.warnings()
+    assert line.startswith("--allow-anonymous: any client that can connect to [::]:4001 uses the central key")
+    without_key = load({"callers_file": flags["callers_file"], "allow_anonymous": True}, {}).settings
+    assert without_key.warnings() == ()
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[[callers]]\nname = "a"\nrate_limit = 5',
+        '[[callers]]\nname = "a"\nmax_concurrency = 5',
+        "[classes.ci]\ntotal_max_concurrency = 5",
+        "[providers.openai]\nmax_concurrency = 5",
+    ],
+)
+def test_a_limit_in_a_table_is_one_for_the_queue(table: str, tmp_path: Path) -> None:
+    """And one to put in shadow."""
+    (tmp_path / "a.toml").write_text(table)
+    settings = load({"config": str(tmp_path / "a.toml"), "queue_size": "9"}, {}).settings
+    names = {"rate", "concurrency-per-caller", "concurrency-per-provider"}
+    assert [name for name in names if is_on(settings, name)]
 
 
 def test_every_address_is_checked_and_a_unix_socket_is_local() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from aibridge_trio.cli import flags
 from aibridge_trio.config.settings import CONFIG, OPTIONS
-from aibridge_trio.config.suggestions import FOREIGN_NAMES, guess
+from aibridge_trio.config.suggestions import _FOREIGN_KEYS, FOREIGN_NAMES, guess, guess_key
+from aibridge_trio.config.tables import keys
 
 SERVE = {option.name for option in (CONFIG, *OPTIONS)}
 OTHERS = {option.name for option in (*flags.MOCK, *flags.DEMO, *flags.TOP, *flags.SIMULATE)}
@@ -41,3 +42,15 @@ def test_every_listed_name_means_an_option_and_is_none_itself(name: str, meant: 
     """The table names options that exist, and no name of serve's own is redirected."""
     assert meant in SERVE | OTHERS
     assert name not in SERVE
+
+
+def test_other_programs_keys_are_keys_here() -> None:
+    """Of the table at hand; a name of two meanings has that of the table."""
+    shapes = (keys.CLASS, keys.CALLER, keys.PROVIDER, keys.ROUTE)
+    names = [{key.name for key in shape.keys} for shape in shapes]
+    for meant in _FOREIGN_KEYS.values():
+        assert any(set(meant) & known for known in names)
+    assert guess_key("api-base", names[2]) == "base_url"
+    assert guess_key("provider", names[2]) == "dialect"
+    assert guess_key("provider", names[3]) == "providers"
+    assert guess_key("rpm", names[3]) is None

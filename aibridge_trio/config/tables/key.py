@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,16 @@ class Shape:
 
     def get(self, name: str) -> Key | None:
         """Return a key by its name."""
-        return next((key for key in self.keys if key.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def required(self) -> tuple[Key, ...]:
+        """The keys without which a table is not of this shape."""
+        return tuple(key for key in self.keys if key.required)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Key]:
+        return {key.name: key for key in self.keys}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aibridge_trio.config.suggestions import guess_key
 from aibridge_trio.config.tables import keys
 from aibridge_trio.config.tables.kinds import CLASS_NAME, PROVIDER_NAME, typed
 from aibridge_trio.config.units import InvalidValue, nearest
@@ -70,11 +71,12 @@ def _table(document: Document, path: Path, table: object, shape: Shape) -> Value
     for name, value in held.items():
         key = shape.get(name)
         if key is None:
-            near = nearest(name, (key.name for key in shape.keys))
+            known = [key.name for key in shape.keys]
+            near = guess_key(name, known) or nearest(name, known)
             raise document.error((*path, name), "unknown key", f"did you mean {near}?" if near else "remove it")
         found[name] = _value(document, (*path, name), value, key)
-    for key in shape.keys:
-        if key.required and key.name not in held:
+    for key in shape.required:
+        if key.name not in held:
             raise document.error(path, f"{key.name} is missing", f"add e.g. {key.name} = {key.example}")
     given = [name for name in shape.alternatives if name in held]
     if len(given) > 1:
