@@ -92,7 +92,7 @@ class Bill:
             if used is None:
                 charge.refund(now)
             else:
-                charge.settle(used, now)
+                charge.settle(used if self.estimate else 0, now)
         if self.estimate:
             self._spending.settled(self._caller, self._record, self.estimate, used or 0)
 

@@ -17,7 +17,7 @@ from aibridge_trio.core.breaker.breaker import Mode, State
 from aibridge_trio.core.terms import TokenBudget
 from aibridge_trio.events import Transitioned
 from aibridge_trio.http.message import Reply, Request
-from tests.gateway.test_spending import identified, rejected  # noqa: F401 - a fixture
+from tests.gateway.test_spending import rejected
 from tests.support.handlers import CHAT, JSON, failing
 from tests.support.network import Network, Running
 from tests.support.spenders import KEY, ask, body, known, spender, token, usage, using

@@ -6,7 +6,6 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 import pytest
@@ -14,17 +13,14 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.config.known_callers import KnownCallers
-from aibridge_trio.config.provider_tables import ProviderTable
-from aibridge_trio.core.caller import Caller
-from aibridge_trio.core.limits.usage_limits import UsageLimits
+from aibridge_trio.config.provider_tables import KeyTable, ProviderTable
+from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.limits.usage_window import Use
 from aibridge_trio.core.terms import Rate, TokenBudget
-from aibridge_trio.gateway.caller_identity import CallerIdentifier
-from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.http.message import Reply, Request
 from tests.support.handlers import CHAT, JSON, failing
 from tests.support.network import Network, Running
-from tests.support.spenders import ask, body, known, minute, spender, streaming, token, usage, using
+from tests.support.spenders import ask, body, known, minute, spender, streaming, usage, using
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp()
 
@@ -35,27 +31,6 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     offset = [0.0]
     monkeypatch.setattr("aibridge_trio.bridge.bridge._WALL_CLOCK", lambda: NOON + offset[0] + trio.current_time())
     return iter([offset])
-
-
-@pytest.fixture(autouse=True)
-def identified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers by their tokens."""
-    identify, begin = CallerIdentifier.identify, Spending.__init__
-    callers: dict[bytes, Caller] = {}
-
-    def begins(self: Spending, known: KnownCallers, *args: Any) -> None:
-        for each in known.callers:
-            callers[token(each.name).encode()] = Caller(
-                each.name.encode(), each.name, True, None, each.name, each.class_name, each.terms
-            )
-        begin(self, known, *args)
-
-    def by_token(self: CallerIdentifier, request: Request) -> Caller:
-        credential = (request.header(b"authorization") or b"").removeprefix(b"Bearer ")
-        return callers.get(credential) or identify(self, request)
-
-    monkeypatch.setattr(Spending, "__init__", begins)
-    monkeypatch.setattr(CallerIdentifier, "identify", by_token)
 
 
 def used(bridge: Running, name: str = "a") -> Use | None:
@@ -548,41 +523,66 @@ async def test_a_changed_limit_counts_at_once(autojump_clock: MockClock, network
         assert spending.classes["ci"].use(trio.current_time()).settled == 0
 
 
-async def test_a_key_is_charged_with_its_request(autojump_clock: MockClock, network: Network) -> None:
-    """With the estimate of the one that is used in the end, and with what that used."""
-    first, second = UsageLimits(Rate(5, 60.0), minute(1000)), UsageLimits(Rate(5, 60.0), minute(1000))
+# Keys
+
+
+async def test_keys_have_limits_of_their_own(autojump_clock: MockClock, network: Network) -> None:
+    """A key whose tokens are used up is passed over; without another one the reject says when one is free."""
+    seen: list[bytes | None] = []
 
     async def provider(request: Request, reply: Reply) -> None:
-        await trio.sleep(5)
-        await reply.answer(200, JSON, usage(90, 20))
+        async for _ in request.body:
+            pass
+        seen.append(request.header(b"authorization"))
+        await reply.answer(200, JSON, usage(500, 100))
 
     await network.answer("openai", provider)
-    async with network.bridge(known_callers=known(spender("a", tokens=1000))) as bridge:
-        gateway = bridge.bridge.spending
+    keys = tuple(
+        KeyTable(label=name, secret=Secret(f"sk-{name}-0123456789abcdef"), token_rate=minute(1000))
+        for name in ("one", "two")
+    )
+    table = ProviderTable(name="openai", dialect="openai", base_url="http://openai/v1", keys=keys)
+    async with network.bridge(provider_tables=(table,)) as bridge:
+        for _ in range(2):
+            assert rejected(await bridge.client.post(CHAT, content=body(500, max_tokens=100))) == (200, None)
+        assert len(set(seen)) == 2
+        answer = await bridge.client.post(CHAT, content=body(500, max_tokens=100))
+        assert rejected(answer) == (503, "keys_resting")
+        assert 60 <= int(answer.headers["retry-after"]) <= 72
+        # what passes through uses no tokens, and can go
+        assert rejected(await bridge.client.post("/openai/v1/embeddings", content=body(900))) == (200, None)
+        await trio.sleep(61)
+        assert rejected(await bridge.client.post(CHAT, content=body(500, max_tokens=100))) == (200, None)
 
-        class WithKeys(type(gateway)):  # type: ignore[misc]
-            def charge(self, *args: object) -> object:
-                bill = super().charge(*args)
 
-                class Keyed:
-                    def __enter__(self) -> None:
-                        bill.__enter__()
-                        bill.use_key(first)
-                        bill.use_key(second)
+async def test_the_key_that_answers_is_charged(autojump_clock: MockClock, network: Network) -> None:
+    """The one that was refused before it is given back."""
 
-                    def __exit__(self, *error: object) -> None:
-                        bill.__exit__(*error)
+    async def provider(request: Request, reply: Reply) -> None:
+        async for _ in request.body:
+            pass
+        if b"one" in (request.header(b"authorization") or b""):
+            await reply.answer(429, [*JSON, (b"retry-after", b"30")], b"{}")
+        else:
+            await reply.answer(200, JSON, usage(500, 100))
 
-                return Keyed()
-
-        gateway.__class__ = WithKeys
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(ask, bridge.client, "a", body(100, max_tokens=300))
-            await trio.sleep(1)
-            now = trio.current_time()
-            assert first.wait(1000, now) == 0
-            assert second.tokens
-            assert second.tokens.use(now).running == 400
-        assert second.tokens.use(trio.current_time()).settled == 110
-        assert second.requests
-        assert second.requests.use(trio.current_time()).settled == 1
+    await network.answer("openai", provider)
+    keys = tuple(
+        KeyTable(label=name, secret=Secret(f"sk-{name}-0123456789abcdef"), token_rate=minute(1000), weight=weight)
+        for name, weight in (("one", 5), ("two", 1))
+    )
+    table = ProviderTable(name="openai", dialect="openai", base_url="http://openai/v1", keys=keys)
+    async with network.bridge(provider_tables=(table,)) as bridge:
+        assert rejected(await bridge.client.post(CHAT, content=body(500, max_tokens=100))) == (200, None)
+        backend = bridge.bridge.router.get("openai")
+        assert backend
+        assert backend.key
+        assert backend.key.keys
+        pool = backend.key.keys
+        limits = {key.label: pool.limits(key) for key in pool.pool}
+        counted = {
+            label: each.tokens.use(trio.current_time())[1:3]
+            for label, each in limits.items()
+            if each and each.tokens
+        }
+        assert counted == {"one": (0, 0), "two": (600, 0)}

@@ -29,9 +29,12 @@ class UsageLimits:
         return max(requests, self.tokens.wait(math.ceil(tokens), now)) if self.tokens else requests
 
     def charge(self, tokens: int, now: float) -> list[Charge]:
-        """Count one request of so many tokens (estimated): each charge must be settled or refunded."""
+        """Count one request of so many tokens (estimated): each charge must be settled or refunded.
+
+        A request of 0 tokens is not metered: it counts as a request alone.
+        """
         charges = [self.requests.count(now)] if self.requests else []
-        if self.tokens:
+        if self.tokens and tokens:
             charges.append(self.tokens.charge(tokens))
         return charges
 

@@ -31,6 +31,13 @@ def test_a_request_that_never_went_up_is_given_back() -> None:
     assert limits.wait(100, 1.0) == 0.0
 
 
+def test_a_request_that_is_not_metered_has_no_tokens() -> None:
+    """It is in no one's way: one that exceeds the whole limit goes beside it."""
+    limits = UsageLimits(Rate(5, 10.0), Rate(100, 60.0))
+    assert len(limits.charge(0, 0.0)) == 1
+    assert limits.wait(1000, 0.0) == 0.0
+
+
 def test_limits_are_replaced_and_what_is_counted_stays() -> None:
     """A higher limit admits at once, a lower one counts what was used before."""
     limits = UsageLimits(None, Rate(100, 60.0))
