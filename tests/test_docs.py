@@ -54,6 +54,8 @@ OF_TRAFFIC = {
     "aibridge_upstream_errors_total",
     "aibridge_route_passed_over_total",
     "aibridge_tokens_total",
+    "aibridge_class_requests_total",
+    "aibridge_class_tokens_total",
     "aibridge_build_info",
     "aibridge_log_lines_dropped_total",
     "aibridge_bugs_total",

@@ -95,6 +95,7 @@ class Bridge:
             listeners=opened,
             shadow=settings.shadow,
         )
+        self.reports.counters.apply(settings.known_callers)
         self.status = self.reports.status
         # One caller may use half: at least one body of --max-body fits.
         wanted = (*model_access.WANTED, *stored_references.WANTED, *spending.WANTED)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.core.breaker.breaker import SEVERITY, State
 from aibridge_trio.core.breaker.verdict import Verdict
@@ -42,6 +43,9 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
 _STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 426, 499)
 
+
+# The label of known callers without a class.
+NO_CLASS = "none"
 
 _Key = TypeVar("_Key")
 
@@ -106,6 +110,9 @@ class Counters:
         self.states = dict.fromkeys(names, State.CLOSED)
         self.trips = _zeros(names)
         self.admin_refusals = _zeros(ADMIN_REFUSALS)
+        # Of known callers, by class and status, and by class and type.
+        self.class_requests: Counter[tuple[str, int]] = Counter()
+        self.class_tokens: Counter[tuple[str, str]] = Counter()
         self.bugs = 0
         # The same by provider and scope, for providers with several breakers.
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
@@ -127,6 +134,12 @@ class Counters:
             AdminRefused: self._admin_refused,
             Bug: self._bug,
         }
+
+    def apply(self, known: KnownCallers) -> None:
+        """Let the series of each class begin at 0; those of classes before stay."""
+        for name in (*known.classes, NO_CLASS) if known else ():
+            self.class_requests.update({(name, status): 0 for status in _STATUSES})
+            self.class_tokens.update({(name, kind): 0 for kind in TYPES})
 
     def _started(self, event: Started) -> None:
         self.in_flight[event.provider] += 1
@@ -184,6 +197,9 @@ class Counters:
                 self.refusals[provider] += 1
                 if event.scope is not None:
                     self.scope_refusals[provider, event.scope] += 1
+        class_name = (event.caller.class_name or NO_CLASS) if event.caller and event.caller.name else None
+        if class_name is not None:
+            self.class_requests[class_name, event.status] += 1
         if event.started:
             self.in_flight[provider] -= 1
         if event.reached_upstream and event.duration is not None:
@@ -192,6 +208,8 @@ class Counters:
             for kind, count in zip(TYPES, event.usage, strict=True):
                 if count:
                     self.tokens[provider, kind] += count
+                    if class_name is not None:
+                        self.class_tokens[class_name, kind] += count
 
 
 def _zeros(keys: Iterable[_Key]) -> Counter[_Key]:

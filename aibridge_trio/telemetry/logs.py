@@ -186,6 +186,7 @@ def _request(event: Finished) -> dict[str, Any]:
         "bytes_in": event.bytes_in,
         "bytes_out": event.bytes_out,
         "caller": event.caller.hint if event.caller else None,
+        "class": (event.caller.class_name or None) if event.caller else None,
         "user_agent": event.user_agent,
         **({"passed_over": ",".join(event.passed_over)} if event.passed_over else {}),
         **({"path": event.path} if event.path is not None else {}),

@@ -128,6 +128,9 @@ class Metrics:
             ("provider", "cause"),
             counters.passed_over,
         )
+        by_class = counters.class_requests
+        yield _counter("class_requests", "Requests of known callers.", ("class", "status"), by_class)
+        yield _counter("class_tokens", "Tokens of known callers.", ("class", "type"), counters.class_tokens)
         yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), counters.tokens)
         build = {(__version__, platform.python_version()): 1}
         yield _gauge("build_info", "Always 1; the labels have the versions.", ("version", "python"), build)

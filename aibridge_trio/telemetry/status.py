@@ -47,6 +47,7 @@ class _CallerTally:
     """The counts of one caller."""
 
     hint: str
+    class_name: str
     requests: int = 0
     rejects: int = 0
     in_flight: int = 0
@@ -127,6 +128,7 @@ class Status:
             "callers": [
                 {
                     "hint": tally.hint,
+                    "class": tally.class_name or None,
                     "requests": tally.requests,
                     "rejects": tally.rejects,
                     "in_flight": tally.in_flight,
@@ -213,7 +215,8 @@ class Status:
         """Return a caller's tally, a new one if needed; beyond _MAX_CALLERS the longest idle caller is removed."""
         tally = self._callers.get(caller.key)
         if tally is None:
-            tally = self._callers[caller.key] = _CallerTally(caller.hint)
+            tally = self._callers[caller.key] = _CallerTally(caller.hint, caller.class_name)
+        tally.class_name = caller.class_name
         self._callers.move_to_end(caller.key)
         if len(self._callers) > _MAX_CALLERS:
             idle = next((key for key, each in self._callers.items() if not each.in_flight), None)

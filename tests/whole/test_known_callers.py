@@ -236,3 +236,27 @@ async def test_names_are_shown_and_tokens_are_not(autojump_clock: MockClock, net
         for shown in (repr(document), repr(bridge.events), (await bridge.admin.get("/metrics")).text):
             assert not any(token[4:20] in shown or token[-4:] in shown for token in (DEV, REVOKED))
         assert "dev-07" not in (await bridge.admin.get("/metrics")).text
+
+
+async def test_a_class_is_a_label_from_the_start(autojump_clock: MockClock, network: Network) -> None:
+    """Requests and tokens of known callers count by class, `none` for those without; strangers under neither."""
+
+    async def spend(request: Request, reply: Reply) -> None:
+        body = b'{"usage": {"prompt_tokens": 30, "completion_tokens": 12}, "choices": [{"index": 0}]}'
+        await reply.answer(200, [(b"content-type", b"application/json")], body)
+
+    await network.answer("openai", spend)
+    async with network.bridge(known_callers=KNOWN) as bridge:
+        for name in ("people", "machines", "none"):
+            assert await bridge.metric("class_requests_total", **{"class": name, "status": "200"}) == 0
+            assert await bridge.metric("class_tokens_total", **{"class": name, "type": "input"}) == 0
+        for token in (DEV, LIMITED, REVOKED):
+            await bridge.client.post(OPENAI.intercepted, json={"model": "gpt-5"}, headers=bearer(token))
+        for name in ("people", "none"):
+            assert await bridge.metric("class_requests_total", **{"class": name, "status": "200"}) == 1
+            assert await bridge.metric("class_tokens_total", **{"class": name, "type": "input"}) == 30
+            assert await bridge.metric("class_tokens_total", **{"class": name, "type": "output"}) == 12
+        for name in ("people", "machines", "none"):
+            assert await bridge.metric("class_requests_total", **{"class": name, "status": "401"}) == 0
+        classes = {each["hint"]: each["class"] for each in (await bridge.status())["callers"]}
+        assert classes == {"dev-07": "people", "limited": None, "10.0.0.2": None}
