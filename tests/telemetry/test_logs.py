@@ -125,6 +125,7 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("bytes_in", 10),
         ("bytes_out", 2000),
         ("caller", "…cdef"),
+        ("class", None),
         ("user_agent", "OpenAI/Python 1.2"),
     ]
 

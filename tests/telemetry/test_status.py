@@ -183,14 +183,16 @@ async def test_busy(autojump_clock: MockClock, network: Network) -> None:
             assert document["concurrency"] == {"limit": 10, "in_flight": 3, "per_caller": 0, "per_provider": 0}
             assert document["rate_limit"] == {"per_second": 5, "callers": 1}
             assert [provider["in_flight"] for provider in document["providers"]] == [2, 1, 0]
-            assert document["callers"] == [{"hint": "…cdef", "requests": 0, "rejects": 0, "in_flight": 3}]
+            assert document["callers"] == [
+                {"hint": "…cdef", "class": None, "requests": 0, "rejects": 0, "in_flight": 3}
+            ]
             assert document["requests"]["total"] == 0
         await trio.sleep(1)
         document = await status(bridge)
     assert document["concurrency"]["in_flight"] == 0
     assert document["rate_limit"]["callers"] == 0
     assert [provider["in_flight"] for provider in document["providers"]] == [0, 0, 0]
-    assert document["callers"] == [{"hint": "…cdef", "requests": 3, "rejects": 0, "in_flight": 0}]
+    assert document["callers"] == [{"hint": "…cdef", "class": None, "requests": 3, "rejects": 0, "in_flight": 0}]
 
 
 async def test_the_share_of_failures(autojump_clock: MockClock, network: Network) -> None:

@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from aibridge_trio import providers
 from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.config.settings import Secret
+from aibridge_trio.core.terms import Rate
 from aibridge_trio.events import Finished
 from aibridge_trio.http.message import Reply, Request
 from tests.support.known_callers import DEV, EXPIRED, KNOWN, LIMITED, OTHER, REVOKED, bearer
@@ -44,6 +45,14 @@ class Provider:
         async for _ in request.body:
             pass
         await reply.answer(200, [(b"content-type", b"application/json")], b'{"ok": true}')
+
+
+def with_rate(limit: int) -> KnownCallers:
+    """Return the known callers, each with a rate."""
+    return replace(
+        KNOWN,
+        callers=tuple(replace(each, terms=replace(each.terms, rate=Rate(limit))) for each in KNOWN.callers),
+    )
 
 
 async def provider_of(network: Network) -> Provider:
@@ -92,7 +101,7 @@ async def test_a_known_caller_may_use_every_route(autojump_clock: MockClock, net
 async def test_another_callers_token_is_that_callers(autojump_clock: MockClock, network: Network) -> None:
     """Its rate, its models, its name are those of the token."""
     await provider_of(network)
-    async with network.bridge(known_callers=KNOWN, rate_limit=1) as bridge:
+    async with network.bridge(known_callers=with_rate(1)) as bridge:
         assert (await bridge.client.get("/openai/v1/models", headers=bearer(DEV))).status_code == 200
         assert (await bridge.client.get("/openai/v1/models", headers=bearer(OTHER))).status_code == 200
         assert (await bridge.client.get("/openai/v1/models", headers={"x-api-key": OTHER})).status_code == 429
@@ -103,7 +112,7 @@ async def test_another_callers_token_is_that_callers(autojump_clock: MockClock, 
 async def test_own_keys_and_several_tokens_buy_nothing(autojump_clock: MockClock, network: Network) -> None:
     """One caller has one rate, whatever keys it invents beside its token."""
     await provider_of(network)
-    async with network.bridge(known_callers=KNOWN, rate_limit=3) as bridge:
+    async with network.bridge(known_callers=with_rate(3)) as bridge:
         statuses = [
             (
                 await bridge.client.get(
