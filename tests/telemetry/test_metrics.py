@@ -165,7 +165,6 @@ FAMILIES = {
     "aibridge_verdicts_total": ("counter", ["provider", "verdict"]),
     "aibridge_route_passed_over_total": ("counter", ["provider", "cause"]),
     "aibridge_tokens_total": ("counter", ["provider", "type"]),
-    "aibridge_route_passed_over_total": ("counter", ["provider", "cause"]),
     "aibridge_class_requests_total": ("counter", ["class", "status"]),
     "aibridge_class_tokens_total": ("counter", ["class", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
