@@ -84,9 +84,9 @@ def _pool(keys: Sequence[PoolKey], age: float) -> list[Line]:
     if not (out or resting):
         return []
     ready = len(keys) - len(out) - len(resting)
-    parts: Line = [(f"{ready} of {len(keys)} keys ready", PLAIN if ready else RED)]
+    parts: Line = [(f"{ready} of {len(keys)} keys ready", PLAIN if ready else YELLOW)]
     if out:
-        parts.append((f"OUT {', '.join(out)}", RED))
+        parts.append((f"OUT {', '.join(out)}", YELLOW))
     if resting:
         parts.append((f"resting {', '.join(resting)}", YELLOW))
     return [_joined(parts)]
