@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from aibridge_trio.cli import init_text
 from aibridge_trio.cli.init_options import INIT
 from aibridge_trio.cli.init_text import Answers
+from aibridge_trio.config import files
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.units import InvalidValue
 from aibridge_trio.errors import CommandError, UsageError
@@ -65,10 +66,21 @@ def _asked(option: Option, question: str, ask: Callable[[str], str]) -> Any:
         text = ask(f"{problem}{question}: ").strip()
         try:
             if text:
-                return option.unit.parse(text)
+                return _checked(option, option.unit.parse(text))
             return None if option.default is None else option.unit.parse(option.default)
         except InvalidValue as invalid:
             problem = f"{invalid}; write e.g. {option.example}\n"
+
+
+def _checked(option: Option, value: Any) -> Any:
+    """Return the answer. Raises InvalidValue for a key file that cannot be used, before the next question."""
+    if option.name.endswith("key_file"):
+        try:
+            files.secret(value)
+        except InvalidValue as invalid:
+            # The answer is not quoted: it may be the key itself.
+            raise InvalidValue(f"the file {invalid}") from None
+    return value
 
 
 def _prompt(question: str) -> str:

@@ -87,8 +87,8 @@ def callers() -> str:
 # models = ["claude-*", "gpt-5*"]
 
 # Served behind the others when there is not enough for all.
-[classes.ci]
-priority = "low"
+# [classes.ci]
+# priority = "low"
 
 # [[callers]]
 # name = "dev-07"

@@ -63,7 +63,7 @@ def described(settings: Settings) -> Iterator[str]:
         opens_at += f", {SHARE.show(settings.circuit_breaker_failure_share)} of the calls"
     known, others = len(settings.known_callers.callers), "" if settings.callers_required else " beside others"
     texts = {
-        "callers": settings.known_callers and f"{known} known callers{others}",
+        "callers": settings.known_callers and f"{known} known caller{'s' if known != 1 else ''}{others}",
         "concurrency": settings.max_concurrency and f"at most {settings.max_concurrency} in flight",
         "concurrency-per-caller": settings.max_concurrency_per_caller
         and f"{settings.max_concurrency_per_caller} in flight a caller",

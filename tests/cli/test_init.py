@@ -76,7 +76,9 @@ def test_a_folder_that_does_not_exist_is_an_error(capsys: pytest.CaptureFixture[
 
 def test_questions_are_asked_on_a_terminal(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong answer is asked for again, and an empty one is the default."""
-    answers = iter(["openai.key", "", "vllm", "vllm=http://127.0.0.1:8000/v1", "", "maybe", "yes", ""])
+    answers = iter(
+        ["sk-canary", "openai.key", "", "vllm", "vllm=http://127.0.0.1:8000/v1", "", "maybe", "yes", ""]
+    )
     asked: list[str] = []
 
     def answer(question: str) -> str:
@@ -87,8 +89,10 @@ def test_questions_are_asked_on_a_terminal(here: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", answer)
     assert cli.main(["init"]) == 0
-    assert len(asked) == len(init.QUESTIONS) + 2
-    assert '"vllm" is not NAME=URL; write e.g. azure=https://x.example/v1\n' in asked[3]
+    assert len(asked) == len(init.QUESTIONS) + 3
+    assert '"vllm" is not NAME=URL; write e.g. azure=https://x.example/v1\n' in asked[4]
+    assert asked[1].startswith("the file cannot be read: ")
+    assert not any("canary" in question for question in asked)
     settings = load({"config": str(here / "aibridge.toml")}, {}).settings
     assert [table.name for table in settings.provider_tables] == ["openai", "vllm"]
     assert settings.adaptive

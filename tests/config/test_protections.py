@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.config.protections import PROTECTIONS, SWITCHES, active_in_shadow, described
 from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.errors import REASONS
@@ -80,3 +81,11 @@ def test_credential_cooldowns_are_suggested_where_callers_own_keys_are_forwarded
     suggestions = Settings(**{"circuit_breaker": True, **options}).suggestions()
     assert len(suggestions) == (named is not None)
     assert all(named and named in said and "--circuit-breaker-429 credential" in said for said in suggestions)
+
+
+def test_known_callers_are_described() -> None:
+    """How many, and whether there are others."""
+    known = KnownCallers(callers=(KnownCaller(name="a"),))
+    assert list(described(Settings(known_callers=known))) == ["1 known caller"]
+    assert list(described(Settings(known_callers=known, allow_anonymous=True))) == ["1 known caller beside others"]
+    assert list(described(Settings(known_callers=KnownCallers(configured=True)))) == ["0 known callers"]
