@@ -12,11 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aibridge_trio.config.provider_tables import RouteTable
 from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import Reject
 from aibridge_trio.events import PUSHBACK_CAUSES
+
+if TYPE_CHECKING:
+    from aibridge_trio.gateway.routing import ModelPath
 
 # Why a request of a model route goes past a provider: a reject's reason, its line, or a pushback.
 PASS_CAUSES = (
@@ -34,9 +38,10 @@ class Elsewhere(Exception):
 
 
 class ModelRoutes:
-    """The routes as configured, by model."""
+    """The routes as configured, by model. `paths` is the router's memory of what paths ask for."""
 
     def __init__(self, tables: Iterable[RouteTable] = ()) -> None:
+        self.paths: dict[str, ModelPath] = {}
         self._routes = {table.model: table for table in tables}
         self._patterns = ModelPatterns(tuple(self._routes))
 

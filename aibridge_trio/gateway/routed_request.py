@@ -47,7 +47,7 @@ _OF_A_PROVIDER = (CircuitOpen, CredentialCooldown, KeysResting, LineFull, Cannot
 async def targets_of(path: ModelPath, request: Request, body: BufferedBody, caller: Caller) -> list[Target]:
     """Return where a request may go; raises BadRequest without a model, and ModelNotRouted."""
     found = path.targets(body.model, caller)
-    if len(found) > 1 and path.route.refers and await refers(body, path.route, encoded=path.encoded(request)):
+    if len(found) > 1 and path.route.refers and await refers(body, encoded=path.encoded(request)):
         del found[1:]
     return found
 

@@ -83,14 +83,20 @@ class Router:
             usable = [name for name, table in self._routes.names() if self._serves(table, anthropic=anthropic)]
             names = model_list.visible_to(caller, usable)
             return ModelList(body=model_list.answer(names, path, anthropic=anthropic))
+        known = self._routes.paths
+        if method != "POST" or path in known:
+            return known.get(path) if method == "POST" else None
+        if routed := self._model_path(method, path):
+            known[path] = routed  # as many as there are such rows
+        return routed
+
+    def _model_path(self, method: str, path: str) -> ModelPath | None:
         found = {}
         for name in {name: None for table in self._routes for name in table.providers}:
             backend = self._backends.get(name)
             if backend and (row := model_paths.row(backend.provider, method, path)):
                 found[name] = Target(backend, *row, self.hops)
-        if not found:
-            return None
-        return ModelPath(next(iter(found.values())).route, path, found, self._routes)
+        return ModelPath(next(iter(found.values())).route, path, found, self._routes) if found else None
 
     def _serves(self, table: RouteTable, *, anthropic: bool) -> bool:
         path = "/v1/messages" if anthropic else "/v1/chat/completions"

@@ -48,20 +48,22 @@ class StoredReferences:
             return
         if body.fault or encoded:
             raise StoredReference("it cannot be read")
-        for name in _AT_THE_TOP:
-            if body.found.get(name) is not None:
-                raise StoredReference(name)
+        if top := _at_the_top(body):
+            raise StoredReference(top)
         if below := await _below(body.pieces()):
             raise StoredReference(below)
 
 
-async def refers(body: BufferedBody, route: Route, *, encoded: bool) -> bool:
+async def refers(body: BufferedBody, *, encoded: bool) -> bool:
     """Return whether a body names stored data, or cannot be read; `encoded`: it is compressed."""
-    # What `/completions` has in `prompt` is the prompt itself.
-    names = [name for name in _AT_THE_TOP if not (name == "prompt" and route.pattern == "/completions")]
-    if body.fault or encoded or any(body.found.get(name) is not None for name in names):
-        return True
-    return await _below(body.pieces()) is not None
+    return bool(body.fault or encoded or _at_the_top(body) or await _below(body.pieces()))
+
+
+def _at_the_top(body: BufferedBody) -> str | None:
+    """Return the first of the names at the top level that refers to something; the text of a prompt does not."""
+    found = body.found
+    named = (name for name in _AT_THE_TOP if found.get(name) is not None)
+    return next((name for name in named if not (name == "prompt" and isinstance(found[name], str))), None)
 
 
 async def _below(pieces: Iterable[bytes]) -> str | None:

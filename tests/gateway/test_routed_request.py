@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import httpx
@@ -10,8 +11,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from aibridge_trio.config.caller_tokens import new_token, token_hash
+from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.config.provider_tables import KeyTable, ProviderTable, RouteTable
 from aibridge_trio.config.settings import Secret
+from aibridge_trio.core.terms import Rate, Terms
 from aibridge_trio.events import Finished, PassedOver
 from aibridge_trio.http.message import Reply, Request
 from tests.support.handlers import JSON, SSE, failing, ok, recording
@@ -337,6 +341,78 @@ async def test_a_large_body_goes_to_the_next_provider_whole(autojump_clock: Mock
         assert (await bridge.client.post(CHAT, content=body)).status_code == 200
         assert bridge.bridge.body_buffer.memory.used == 0
     assert sizes == [len(body)]
+
+
+# Whatever they do
+
+KINDS = ("ok", "429", "503", "500", "gone", "open")
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("kinds", list(product(KINDS, repeat=2)), ids="-".join)
+async def test_each_provider_is_asked_once_at_most_and_all_is_given_back(
+    autojump_clock: MockClock, network: Network, kinds: tuple[str, str], adaptive: bool
+) -> None:
+    """The first that serves it answers; without one the caller gets the last word of those that were asked."""
+    seen: list[str] = []
+    for host, kind in zip("ab", kinds, strict=True):
+        if kind == "gone":
+            continue
+        await network.answer(host, said_by(host, seen, 200 if kind in ("ok", "open") else int(kind)))
+    options = {**ROUTED, "adaptive": adaptive, "circuit_breaker": True, "max_concurrency_per_provider": 1}
+    async with network.bridge(**options) as bridge:
+        for host, kind in zip("ab", kinds, strict=True):
+            if kind == "open":
+                await bridge.admin.post(f"/breakers/{host}", json={"mode": "open"})
+        answer = await ask(bridge, headers={"x-stainless-read-timeout": "4"})
+        served = next((kind for kind in kinds if kind in ("ok", "500")), None)
+        if served:
+            assert answer.status_code == (200 if served == "ok" else 500)
+        else:
+            assert answer.status_code in (429, 502, 503)
+        status = await bridge.status()
+        assert [each["in_flight"] for each in status["providers"]] == [0] * 6
+        assert [each["unanswered"] for each in status["providers"]] == [0] * 6
+        assert status["concurrency"]["in_flight"] == 0
+        assert bridge.bridge.body_buffer.memory.used == 0
+        again = await ask(bridge, headers={"x-stainless-read-timeout": "4"})  # no share was left behind
+        assert again.headers.get("x-aibridge-reject") != "provider_capacity"
+    assert adaptive or all(seen.count(f"{host}:m") <= 2 for host in "ab")
+
+
+async def test_a_known_callers_models_are_checked_first(
+    autojump_clock: MockClock, network: Network, seen: list[str]
+) -> None:
+    """A model that is not the caller's is that, with a route or without; its list has its own only."""
+    token = new_token()
+    terms = Terms(models=("m-1",))
+    known = KnownCallers(
+        callers=(KnownCaller(name="dev", terms=terms, token_sha256=(token_hash(token.encode()),)),)
+    )
+    async with network.bridge(**ROUTED, known_callers=known) as bridge:
+        headers = {"authorization": f"Bearer {token}"}
+        assert (await ask(bridge, model="m-1", headers=headers)).json() == {"by": "a"}
+        for model in ("m-2", "unknown"):
+            answer = await ask(bridge, model=model, headers=headers)
+            assert answer.headers["x-aibridge-reject"] == "model_not_allowed"
+        assert (await bridge.client.get("/v1/models", headers=headers)).json()["data"] == []
+        assert (await bridge.client.get("/v1/models")).status_code == 401
+        assert (await ask(bridge)).status_code == 401
+    assert seen == ["a:m-1"]
+
+
+async def test_limits_of_a_provider_are_passed_over(
+    autojump_clock: MockClock, network: Network, seen: list[str]
+) -> None:
+    """Its requests a second, and its keys that rest."""
+    tables = (provider("a", rate=Rate(1, 60.0)), provider("b", keys=(key("k1"), key("k2"))), provider("c"))
+    routes = (RouteTable(model="m", providers=("a", "b", "c")),)
+    await network.answer("b", failing(429))
+    async with network.bridge(provider_tables=tables, routes=routes) as bridge:
+        assert [(await ask(bridge)).json()["by"] for _ in range(3)] == ["a", "c", "c"]
+        assert await bridge.metric("route_passed_over_total", provider="a", cause="rate_limit") == 2
+        assert await bridge.metric("route_passed_over_total", provider="b", cause="429") == 1
+        assert await bridge.metric("route_passed_over_total", provider="b", cause="keys_resting") == 1
 
 
 # With --adaptive

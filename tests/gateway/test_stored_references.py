@@ -90,5 +90,7 @@ async def test_stored_references_can_be_refused(
 )
 async def test_ordinary_bodies_go_up(autojump_clock: MockClock, network: Network, said: bytes) -> None:
     """Text that only mentions a name is allowed; with a caller's own key every reference is."""
+    completions = "/openai/v1/completions"
+    assert await ask(network, completions, b'{"prompt":"hi"}', stored_references=False) == "200"
     assert await ask(network, RESPONSES, said, stored_references=False) == "200"
     assert await ask(network, RESPONSES, nested("file_id"), stored_references=False, keys=False) == "200"
