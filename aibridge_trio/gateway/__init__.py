@@ -17,6 +17,7 @@ In reading order:
 gateway.py             all steps of a request, in their order
 prechecks.py           rejects that cost no slot: browser_origins.py (web pages), loop_detection.py, WebSockets
 admission.py           slot, rate, shares and queue: `core.limits` on Trio
+caller_request.py      what every step needs of one request
 caller_identity.py     credential or address → caller; known_callers.py: token or certificate → known caller
 model_access.py        which models a known caller may use
 router.py              path → target; routing.py is what a target is; backend_setup.py builds the backends

@@ -22,6 +22,7 @@ from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission, RequestLease, patience
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
+from aibridge_trio.gateway.caller_request import CallerRequest
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.holding import HeldRequest
 from aibridge_trio.gateway.keyed_request import OwnKeyRequest
@@ -117,7 +118,8 @@ class Gateway:
         if isinstance(target, Local):
             await reply.write(200, [(b"content-type", b"application/json")], target.body)
             return
-        send = partial(self._send, request, reply, record, lease, caller=caller)
+        asked = CallerRequest(request, reply, record, lease, caller)
+        send = partial(self._send, asked)
         central = target.uses_central_key(caller) and self._references.applies_to(target.route)
         restricted = needs_model(target, request, caller)  # 403 model_not_allowed
         metered = False
@@ -135,11 +137,9 @@ class Gateway:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
                 if isinstance(target, ModelPath):
                     targets = await targets_of(target, request, buffered, caller)  # 400, 404
-                    routed = RoutedRequest(
-                        targets, request, caller, record, lease, self._lifecycle, body=buffered, outgoing=outgoing
-                    )
+                    routed = RoutedRequest(targets, asked, self._lifecycle, body=buffered, outgoing=outgoing)
                     send = partial(send, model=model, routed=routed)
-                    await routed.send(send, reply, self._references, self._spending)
+                    await routed.send(send, self._references, self._spending)
                     return
                 with self._spending.charge(caller, target, record, reply, buffered):  # 429 token_limit, 403
                     await send(target, outgoing=outgoing, model=model)
@@ -149,33 +149,17 @@ class Gateway:
 
     async def _send(
         self,
-        request: Request,
-        reply: Reply,
-        record: Record,
-        lease: RequestLease,
+        asked: CallerRequest,
         target: Target,
         *,
-        caller: Caller,
         outgoing: Outgoing | None = None,
         model: str | None = None,
         routed: RoutedRequest | None = None,
     ) -> None:
         """Forward the request: at once, or with an adaptive limiter in its turns, until its provider answers."""
-        line = target.backend.adaptive
-        keyed = target.backend.keyed(caller, record)
-        once = partial(
-            self._forward,
-            request,
-            reply,
-            record,
-            lease,
-            target,
-            keyed,
-            caller=caller,
-            outgoing=outgoing,
-            model=model,
-            routed=routed,
-        )
+        request, caller, line = asked.request, asked.caller, target.backend.adaptive
+        keyed = target.backend.keyed(caller, asked.record)
+        once = partial(self._forward, asked, target, keyed, outgoing=outgoing, model=model, routed=routed)
         forward = partial(keyed.send, once)
         if line is None or not target.route.intercepted:
             with keyed:
@@ -183,31 +167,28 @@ class Gateway:
             return
         own_key = target.backend.uses_own_key(caller)
         kind = ShadowRequest if line.shadow else HeldRequest
-        with keyed, kind(line, request, reply, record, lease, self._lifecycle, caller, own_key=own_key) as held:
+        with keyed, kind(line, asked, self._lifecycle, own_key=own_key) as held:
             if routed:
                 held.elsewhere = routed.elsewhere
             if line.active:  # it may have to wait: before the wait, every check that needs none, and the body
                 target.precheck(request, caller, self._max_body)  # 503, 429, 413
-                outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)
+                outgoing = outgoing or target.outgoing(request, caller, asked.record.request_id, self._max_body)
                 await held.read_body(outgoing)  # 413, 400; 503 line_full
             await held.send(forward)  # 503 hold_timeout, line_full, cannot_hold, shutting_down
 
-    async def _forward(  # noqa: PLR0917 - what one request has
+    async def _forward(
         self,
-        request: Request,
-        reply: Reply,
-        record: Record,
-        lease: RequestLease,
+        asked: CallerRequest,
         target: Target,
         keyed: OwnKeyRequest,
         *,
-        caller: Caller,
         outgoing: Outgoing | None = None,
         model: str | None = None,
         routed: RoutedRequest | None = None,
         held: HeldRequest | None = None,
     ) -> None:
         """Pass the breaker, send the request to the provider, and relay the answer."""
+        record, caller = asked.record, asked.caller
         backend, route = target.backend, target.route
         circuits = backend.circuits
         record.scope = circuits.scope_of(route, model)
@@ -216,12 +197,12 @@ class Gateway:
         admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
-            outgoing = outgoing or target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+            outgoing = outgoing or target.outgoing(asked.request, caller, record.request_id, self._max_body)  # 413
             completing = attempt.acquire
             if held:
                 outgoing, completing = held.keep(outgoing), held.completing(attempt)
             outgoing = keyed.ready(outgoing)
-            lease.forwarded = True
+            asked.lease.forwarded = True
             record.went_upstream()
             sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, completing)
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
@@ -235,9 +216,9 @@ class Gateway:
                 if routed:
                     answer = await routed.opened(answer, attempt)
                 keyed.answers()
-                last = await relay(answer, reply, attempt, route, record, secret=keyed.secret)
+                last = await relay(answer, asked.reply, attempt, route, record, secret=keyed.secret)
             record.left_upstream()
-            await reply.send(last)
+            await asked.reply.send(last)
 
     async def _answer_error(self, error: Exception, request: Request, reply: Reply, record: Record) -> None:
         """Answer an error in the provider's dialect.

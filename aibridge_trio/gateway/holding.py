@@ -18,22 +18,20 @@ from aibridge_trio.core.adaptive.entry import Pushback, Stage
 from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
-from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
 from aibridge_trio.errors import AtCapacity, CannotHold, HoldTimeout, LineFull, ShuttingDown, UpstreamFault
 from aibridge_trio.events import HoldOutcome, PushbackCause
 from aibridge_trio.gateway import first_content
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry
-from aibridge_trio.gateway.admission import RequestLease, patience
+from aibridge_trio.gateway.admission import patience
+from aibridge_trio.gateway.caller_request import CallerRequest
 from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.replay import BodyCopy
-from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
 
@@ -49,24 +47,13 @@ class PushedBack(Exception):
 class HeldRequest(LineEntry):
     """One request at a provider's line: the body that may be sent again, its turns, and what its answers show."""
 
-    def __init__(  # noqa: PLR0917 - what one request has
-        self,
-        line: AdaptiveLine,
-        request: Request,
-        reply: Reply,
-        record: Record,
-        lease: RequestLease,
-        lifecycle: Lifecycle,
-        caller: Caller,
-        *,
-        own_key: bool,
-    ) -> None:
-        super().__init__(caller.key, caller.own_key if own_key else None, record.began, low=caller.low)
+    def __init__(self, line: AdaptiveLine, asked: CallerRequest, lifecycle: Lifecycle, *, own_key: bool) -> None:
+        caller, self._record = asked.caller, asked.record
+        super().__init__(caller.key, caller.own_key if own_key else None, asked.record.began, low=caller.low)
         self._line = line
-        self._request = request
-        self._reply = reply
-        self._record = record
-        self._lease = lease
+        self._request = asked.request
+        self._reply = asked.reply
+        self._lease = asked.lease
         self._lifecycle = lifecycle
         self._body: BodyCopy | None = None
         self._attempt: Attempt | None = None

@@ -26,18 +26,18 @@ from aibridge_trio.errors import (
     UpstreamFault,
 )
 from aibridge_trio.gateway import first_content
-from aibridge_trio.gateway.admission import RequestLease, patience
+from aibridge_trio.gateway.admission import patience
 from aibridge_trio.gateway.buffering import BufferedBody
+from aibridge_trio.gateway.caller_request import CallerRequest
 from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.holding import estimated_tokens
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_routes import Elsewhere, Standing, choose, soonest, waits_for_share
-from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import ModelPath, Target
 from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.gateway.stored_references import StoredReferences, refers
-from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.http.message import Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
 # What one provider rejects, another one may take.
@@ -55,13 +55,10 @@ async def targets_of(path: ModelPath, request: Request, body: BufferedBody, call
 class RoutedRequest:
     """One request and the providers that may take it, in the order of its route."""
 
-    def __init__(  # noqa: PLR0917 - what one request has
+    def __init__(
         self,
         targets: Sequence[Target],
-        request: Request,
-        caller: Caller,
-        record: Record,
-        lease: RequestLease,
+        asked: CallerRequest,
         lifecycle: Lifecycle,
         *,
         body: BufferedBody,
@@ -69,10 +66,11 @@ class RoutedRequest:
     ) -> None:
         self.model = body.model
         self._targets = targets
-        self._request = request
-        self._caller = caller
-        self._record = record
-        self._lease = lease
+        self._request = asked.request
+        self._reply = asked.reply
+        self._caller = asked.caller
+        self._record = asked.record
+        self._lease = asked.lease
         self._lifecycle = lifecycle
         self._body = body
         self._pieces = _Pieces(body.pieces())
@@ -86,7 +84,6 @@ class RoutedRequest:
     async def send(
         self,
         forward: Callable[..., Awaitable[None]],
-        reply: Reply,
         references: StoredReferences,
         spending: Spending,
     ) -> None:
@@ -102,7 +99,7 @@ class RoutedRequest:
             outgoing = target.outgoing(self._request, self._caller, self._record.request_id, self._max_body)
             outgoing.body = self._pieces = _Pieces(self._pieces.all)
             try:
-                with spending.charge(self._caller, target, self._record, reply, self._body):  # 429, 403
+                with spending.charge(self._caller, target, self._record, self._reply, self._body):  # 429, 403
                     await forward(target, outgoing=outgoing)
             except Elsewhere as left:
                 self._leave(target, left.cause)
