@@ -192,7 +192,7 @@ CONSTANTS = (
     Constant("comeback", "_TRUSTED", "seconds for which the rate from before counts", ()),
     Constant("limiter", "LONGEST_HOLD", "seconds that a request is held at most", LOAD, "30"),
     Constant("limiter", "LINE_SIZE", "held requests of a provider; bounds memory", ()),
-    Constant("limiter", "_NEARLY_SPENT", "the share of a quota at which its headers begin to count", QUOTA),
+    Constant("limiter", "NEARLY_SPENT", "the share of a quota at which its headers begin to count", QUOTA),
     Constant("limiter", "_NEXT_TURNS", "seconds until work that one event leaves for later goes on", ()),
     Constant("limiter", "_FIRST_REST", "seconds before a request is sent again, if load is not the cause"),
     Constant("limiter", "_LONGEST_REST", "the same at most, after several attempts"),
