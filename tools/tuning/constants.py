@@ -181,7 +181,6 @@ CONSTANTS = (
     Constant("resend_budget", "_FIRST", "the credit at first, in requests"),
     Constant("resend_budget", "_MOST", "the credit at most"),
     Constant("own_keys", "_KEYS", "callers' own keys that are remembered; bounds memory", ()),
-    Constant("line", "_LOW_TURN", "one turn in so many for low priority, which no scenario has", ()),
     Constant("line", "_MOST_PARKED", "callers that are parked at once; bounds the work", ()),
     Constant("line", "_OUT_OF_DATE", "scheduled ends out of date that are kept; bounds memory", ()),
     Constant("comeback", "_SPAN", "seconds over which the rate of turns is measured, for `Retry-After`", ()),
@@ -193,6 +192,10 @@ CONSTANTS = (
     Constant("limiter", "LONGEST_HOLD", "seconds that a request is held at most", LOAD, "30"),
     Constant("limiter", "LINE_SIZE", "held requests of a provider; bounds memory", ()),
     Constant("limiter", "NEARLY_SPENT", "the share of a quota at which its headers begin to count", QUOTA),
+    Constant(
+        "limiter", "_LEAST_RATE", "turns a second where no answer has begun of late; lines are compared by it", ()
+    ),
+    Constant("governor_snapshot", "_OUT_OF_DATE", "seconds after which saved knowledge counts no more", ()),
     Constant("limiter", "_NEXT_TURNS", "seconds until work that one event leaves for later goes on", ()),
     Constant("limiter", "_FIRST_REST", "seconds before a request is sent again, if load is not the cause"),
     Constant("limiter", "_LONGEST_REST", "the same at most, after several attempts"),
