@@ -91,3 +91,14 @@ def test_an_entry_leaves_from_wherever_it_stands() -> None:
     for entry in (old, resting, fresh):
         line.remove(entry)
     assert (line.count, line.callers) == (0, 0)
+
+
+def test_all_parked_callers_may_have_turns_again() -> None:
+    """When what they share has become free: a limit of their class."""
+    line = Line(9, Patience())
+    for caller in "ab":
+        line.push(Entry(caller), 0.0)
+    assert line.pop(lambda _: math.inf, 0.0) is None
+    assert line.pop(lambda _: 0.0, 0.0) is None
+    line.unpark(None)
+    assert [entry.caller for _ in "ab" if (entry := line.pop(lambda _: 0.0, 0.0))] == ["a", "b"]
