@@ -98,7 +98,8 @@ def _unit(unit: Unit[Any]) -> Schema:
         return {"enum": list(unit.choices)}
     if unit in {units.FILE, addresses.BASE_URL}:
         return dict(FILE_NAME.schema if unit is units.FILE else URL.schema)
-    return {"type": "string", "pattern": _PATTERNS[id(unit)]}
+    pattern = _PATTERNS.get(id(unit))
+    return {"type": "string", "pattern": pattern} if pattern else {"type": "string"}
 
 
 # Tables.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,3 +203,11 @@ def test_the_callers_file_has_the_same_tables() -> None:
     properties = SCHEMAS["schemas/callers.schema.json"]["properties"]
     assert set(properties) == {"classes", "callers"}
     assert all(properties[name] == WHOLE["properties"][name] for name in properties)
+
+
+def test_the_schemas_are_in_the_package() -> None:
+    """Where `aibridge schema` reads them."""
+    root = Path(__file__).parents[3]
+    build = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    assert build["wheel"]["force-include"]["schemas"] == "aibridge_trio/schemas"
+    assert "/schemas" in build["sdist"]["include"]
