@@ -104,7 +104,8 @@ class RoutedRequest:
             except Elsewhere as left:
                 self._leave(target, left.cause)
             except UpstreamFault as fault:
-                if not (fault.refused and self.elsewhere()):
+                # Nothing went up; but the request's own time may be over.
+                if fault.phase != "connect" or fault.bound is not None or not self.elsewhere():
                     raise
                 self._record.faulted(fault)
                 self._leave(target, "refused")

@@ -131,6 +131,31 @@ async def test_the_next_provider_is_tried_when_none_listens(
     assert seen == ["b:m"]
 
 
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("url", ["https://a", "http://blackhole"])
+async def test_no_connection_is_one_whatever_the_cause(
+    autojump_clock: MockClock, network: Network, seen: list[str], url: str, adaptive: bool
+) -> None:
+    """TLS that fails, and a machine that does not answer: nothing has gone up."""
+    network.blackholes.add("blackhole")
+    lost = ProviderTable(name="a", dialect="openai", base_url=url, keyless=True)
+    options = {**ROUTED, "provider_tables": (lost, provider("b")), "connect_timeout": 2.0, "adaptive": adaptive}
+    async with network.bridge(**options) as bridge:
+        assert (await ask(bridge)).json() == {"by": "b"}
+        assert await bridge.metric("route_passed_over_total", provider="a", cause="refused") == 1
+
+
+async def test_a_request_whose_time_is_over_goes_to_no_other(
+    autojump_clock: MockClock, network: Network, seen: list[str]
+) -> None:
+    """--max-duration is the request's, not one provider's."""
+    network.blackholes.add("a")
+    async with network.bridge(**ROUTED, max_duration=1.0) as bridge:
+        answer = await ask(bridge)
+    assert answer.headers["x-aibridge-reject"] == "upstream_timeout"
+    assert not seen
+
+
 @pytest.mark.parametrize("status", [429, 503, 529])
 async def test_the_next_provider_is_tried_after_a_pushback(
     autojump_clock: MockClock, network: Network, seen: list[str], status: int
