@@ -379,6 +379,14 @@ async def test_requests_to_a_provider(autojump_clock: MockClock, network: Networ
         assert "AI Bridge's requests to openai have been rate limited" in answer.text
 
 
+async def test_requests_that_never_went_up_are_given_back(autojump_clock: MockClock, network: Network) -> None:
+    """No connection: whatever the route, the provider's limit has counted nothing."""
+    table = ProviderTable(name="openai", dialect="openai", base_url="http://openai/v1", rate=Rate(2, 60.0))
+    async with network.bridge(provider_tables=(table,)) as bridge:
+        for path in (CHAT, "/openai/v1/embeddings") * 3:
+            assert rejected(await bridge.client.post(path, content=b"{}")) == (502, "upstream_unreachable")
+
+
 async def test_a_reject_charges_nothing_elsewhere(autojump_clock: MockClock, network: Network) -> None:
     """What the class refuses is counted neither of the caller nor of the provider."""
     await network.answer("openai", using(500, 100))
