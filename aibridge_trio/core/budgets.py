@@ -53,14 +53,19 @@ class _Account:
     Each pair is replaced as a whole: a thread that reads it meanwhile finds what belongs together.
     """
 
-    __slots__ = ("periods", "running")
+    __slots__ = ("_day", "periods", "running")
 
     def __init__(self) -> None:
         self.periods: dict[Period, tuple[int, int]] = {}
         self.running = 0
+        self._day: int | None = None  # of the last look: all periods change at midnight
 
     def advance(self, wall: float) -> None:
         """Begin the periods that have begun."""
+        day = int(wall // _DAY)
+        if day == self._day:
+            return
+        self._day = day
         for per in PERIODS:
             present = period_number(per, wall)
             counted, spent = self.periods.setdefault(per, (present, 0))

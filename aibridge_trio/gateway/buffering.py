@@ -192,7 +192,7 @@ class Inspection:
         self.fault: str | None = None
         self.begun = False
         self._wanted = wanted
-        self._reader = MemberReader(wanted)
+        self._reader: MemberReader | None = None
         codings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
         codings = [coding for coding in codings if coding not in {b"", b"identity"}]
         self._decompressor = decompressor(codings[0]) if len(codings) == 1 else None
@@ -209,6 +209,8 @@ class Inspection:
         self.begun = True
         if self.encoded or self.fault:
             return
+        if self._reader is None:
+            self._reader = MemberReader(self._wanted)
         try:
             for decompressed in self._decompressor.feed(piece) if self._decompressor else (piece,):
                 self._left -= len(decompressed)
@@ -231,5 +233,7 @@ class Inspection:
             self.found = parsed
             return
         await self.feed(rest)
+        if self._reader is None:
+            return
         self._reader.close()
         self.found, self.fault = self._reader.found, self.fault or self._reader.fault

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from aibridge_trio.core.limits.usage_limits import UsageLimits, with_rate
 from aibridge_trio.core.limits.usage_window import Charge, UsageWindow, Use
 from aibridge_trio.core.limits.usage_windows import UsageWindows
 from aibridge_trio.errors import BudgetExhausted, RateLimited, Reject, TokenLimited, UpstreamFault
+from aibridge_trio.errors.usage_rejects import Whose
 from aibridge_trio.gateway.buffering import BufferedBody
 from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.request_events import Record
@@ -42,14 +42,6 @@ _USUAL, _FOLLOW = 1000.0, 1 / 16
 _LATEST = 1000
 # When a request comes back whose budget is reserved by others (seconds): each may end at any moment.
 _BUDGET_WAIT = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limited:
-    """A limit on tokens that applies to a request: its window, and whose it is."""
-
-    window: UsageWindow
-    refused: Callable[[float, float], Reject]  # by its wait and its span
 
 
 class Bill:
@@ -169,11 +161,15 @@ class Spending:
         limits = self.providers.get(target.name)
         if bill.estimate:
             self._check_budget(caller)
-        limited = [*self._limited(caller, target.name, limits, now)] if bill.estimate else []
-        self._check(limited, limits, target.name, bill.estimate, now)
-        bill.add(each.window.charge(bill.estimate) for each in limited)
-        if limits and limits.requests:
-            bill.add([limits.requests.count(now)])
+        windows = self._windows(caller, limits) if bill.estimate else []
+        requests = limits.requests if limits else None
+        if not all(window.allows(bill.estimate, now) for _, window in windows) or (
+            requests and not requests.allows(1, now)
+        ):
+            raise self._refusal(windows, requests, target.name, bill.estimate, now)
+        bill.add([window.charge(bill.estimate) for _, window in windows])
+        if requests:
+            bill.add([requests.count(now)])
         if bill.estimate:
             self._reserve(caller, bill.estimate, record, reply, now)
         return bill
@@ -199,27 +195,33 @@ class Spending:
         each = max(permitted) if permitted else round(self._usual.get(provider, _USUAL))
         return each * (min(max(choices, 1), _MOST_CHOICES) if type(choices) is int else 1)
 
-    def _limited(self, caller: Caller, provider: str, limits: UsageLimits | None, now: float) -> Iterator[Limited]:
-        """Yield the limits on tokens that apply."""
+    def _windows(self, caller: Caller, limits: UsageLimits | None) -> list[tuple[Whose, UsageWindow]]:
+        """Return the limits on tokens that apply."""
+        found: list[tuple[Whose, UsageWindow]] = []
         if caller.terms and (rate := caller.terms.token_rate):
-            window = self.callers.of(_key(caller), rate, now)
-            yield Limited(window, lambda wait, span: TokenLimited("caller", wait, span))
+            found.append(("caller", self.callers.of(_key(caller), rate, self.clock())))
         if of_class := self.classes.get(caller.class_name):
-            yield Limited(of_class, lambda wait, span: TokenLimited("class", wait, span))
+            found.append(("class", of_class))
         if limits and limits.tokens:
-            yield Limited(limits.tokens, lambda wait, span: TokenLimited("provider", wait, span, provider))
+            found.append(("provider", limits.tokens))
+        return found
 
-    def _check(
-        self, limited: list[Limited], limits: UsageLimits | None, provider: str, estimate: int, now: float
-    ) -> None:
-        """Raise the reject of a request that a limit refuses: of several the one with the longest wait."""
-        waits = [(each.window.wait(estimate, now), each) for each in limited]
-        longest, refusing = max(waits, key=lambda each: each[0], default=(0.0, None))
-        requests = limits.requests if limits else None
-        if requests and requests.wait(1, now) > longest:
-            raise RateLimited(requests.refuse(1, now), 0.0, provider)
-        if refusing and longest:
-            raise refusing.refused(refusing.window.refuse(estimate, now), refusing.window.rate.span)
+    def _refusal(
+        self,
+        windows: list[tuple[Whose, UsageWindow]],
+        requests: UsageWindow | None,
+        provider: str,
+        estimate: int,
+        now: float,
+    ) -> Reject:
+        """Return the reject of a request that limits refuse: of several the one with the longest wait."""
+        waits = [(window.wait(estimate, now), whose, window) for whose, window in windows]
+        longest, whose, window = max(waits, key=lambda each: each[0], default=(0.0, None, None))
+        if window is None or (requests and requests.wait(1, now) > longest):
+            assert requests
+            return RateLimited(requests.refuse(1, now), 0.0, provider)
+        assert whose
+        return TokenLimited(whose, window.refuse(estimate, now), window.rate.span, provider)
 
     def _check_budget(self, caller: Caller) -> None:
         if not (caller.terms and (budget := caller.terms.budget)):

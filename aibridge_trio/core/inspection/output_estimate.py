@@ -6,25 +6,31 @@ from __future__ import annotations
 BYTES_PER_TOKEN = 4
 # An event with a piece of content has at least so many bytes; shorter ones, like pings, have none.
 _SHORTEST = 64
+# OpenAI pads its events, so that their sizes tell nothing; one is a token then. Looked for in the first events.
+_PADDING, _LOOKED_AT = b'"obfuscation"', 4
 
 
 class OutputEstimate:
     """Counts the events of a stream, from its first content on, or the bytes of another answer.
 
     An event has at least one token. The size of the shortest one is taken for the JSON around the text; of the
-    text four bytes are a token.
+    text four bytes are a token. Of padded events each is one token.
     """
 
-    __slots__ = ("_bytes", "_events", "_frame")
+    __slots__ = ("_bytes", "_events", "_frame", "_padded")
 
     def __init__(self) -> None:
         self._bytes = 0
         self._events = 0
         self._frame = 0
+        self._padded = False
 
-    def add_event(self, size: int) -> None:
-        """Count an event of `size` bytes of data."""
+    def add_event(self, data: bytes) -> None:
+        """Count an event with this data."""
+        size = len(data)
         if size >= _SHORTEST:
+            if self._events < _LOOKED_AT:
+                self._padded = self._padded or _PADDING in data
             self._events += 1
             self._bytes += size
             if size < self._frame or not self._frame:
@@ -37,6 +43,8 @@ class OutputEstimate:
     @property
     def tokens(self) -> int:
         """The tokens so far."""
+        if self._padded:
+            return self._events
         return max(self._events, (self._bytes - self._events * self._frame) // BYTES_PER_TOKEN)
 
     def __repr__(self) -> str:

@@ -89,7 +89,7 @@ class ResponseInspector:
             self.finished = True
             return None
         if self._content_seen:
-            self._estimate.add_event(len(event.data))
+            self._estimate.add_event(event.data)
         if self._content_seen and not _may_matter(event):
             return None
         document = verdict.parse(event.data)
@@ -100,7 +100,7 @@ class ResponseInspector:
             if self._content_seen:
                 return None
             self._content_seen = True
-            self._estimate.add_event(len(event.data))
+            self._estimate.add_event(event.data)
         return evidence
 
 

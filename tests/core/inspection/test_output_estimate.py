@@ -35,8 +35,8 @@ def test_a_stream_is_estimated_whatever_its_pieces(event: Callable[[str], bytes]
     estimate, at = OutputEstimate(), 0
     while at < len(TEXT):
         size = 1 + at * 7 % (2 * piece)
-        estimate.add_event(len(event(TEXT[at : at + size])))
-        estimate.add_event(len(b'{"type":"ping"}'))
+        estimate.add_event(event(TEXT[at : at + size]))
+        estimate.add_event(b'{"type":"ping"}')
         at += size
     assert TOKENS * 0.66 <= estimate.tokens <= TOKENS * 1.34
 
@@ -45,8 +45,16 @@ def test_a_few_events_are_as_many_tokens() -> None:
     """An answer of which something came is never nothing."""
     estimate = OutputEstimate()
     for _ in range(3):
-        estimate.add_event(200)
+        estimate.add_event(b"x" * 200)
     assert estimate.tokens == 3
+
+
+def test_padded_events_are_a_token_each() -> None:
+    """OpenAI adds random text of many lengths, which no caller sees."""
+    estimate = OutputEstimate()
+    for number in range(50):
+        estimate.add_event(chat("word")[:-1] + b',"obfuscation":"' + b"x" * (number * 7 % 16) + b'"}')
+    assert estimate.tokens == 50
 
 
 def test_bytes_are_four_to_a_token() -> None:
