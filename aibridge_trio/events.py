@@ -1,4 +1,4 @@
-"""What happens, as frozen events, and the bus that passes them on.
+"""What happens, as frozen events.
 
 The gateway, the admin API and the bridge publish events and know no listener; counters, logs and status subscribe.
 """
@@ -182,6 +182,16 @@ class LifecycleChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The configuration was reread for `by`, a signal or an operator's address; a `mistake` changed nothing."""
+
+    by: str
+    changes: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    mistake: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Bug:
     """A bug of the bridge, contained to one request or connection. `where` names places in code, no values."""
 
@@ -266,6 +276,7 @@ Event = (
     | KeyChanged
     | WouldReject
     | LifecycleChanged
+    | Reloaded
     | Bug
     | Finished
 )
@@ -279,20 +290,3 @@ Handlers = Mapping[type[Event], Callable[[Any], None]]
 
 def ignore(_: object) -> None:
     """Do nothing: a `Publish` or an `OnShadowReject` without listeners."""
-
-
-class EventBus:
-    """Calls every handler of an event's kind, in the order of subscription."""
-
-    def __init__(self) -> None:
-        self._handlers: dict[type[Event], list[Callable[[Any], None]]] = {kind: [] for kind in KINDS}
-
-    def subscribe(self, handlers: Handlers) -> None:
-        """Add a listener's handlers; they must neither block nor raise."""
-        for kind, handler in handlers.items():
-            self._handlers[kind].append(handler)
-
-    def publish(self, event: Event) -> None:
-        """Call the handlers of this event's kind."""
-        for handler in self._handlers[type(event)]:
-            handler(event)

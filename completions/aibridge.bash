@@ -47,6 +47,10 @@ _aibridge() {
       flags='--config --callers-file --class --expires --add --hash --json --help|-h --version'
       valued='--config --callers-file --class --expires --hash'
       ;;
+    reload)
+      flags='--url --help|-h --version'
+      valued='--url'
+      ;;
     init)
       flags='--output --force --bind --openai-key-file --anthropic-key-file --provider --provider-key-file --callers-file --adaptive --max-concurrency --rate-limit --help|-h --version'
       valued='--output --bind --openai-key-file --anthropic-key-file --provider --provider-key-file --callers-file --max-concurrency --rate-limit'
@@ -98,7 +102,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker token init mock demo simulate completion schema man help' ;;
+      ' 1') fits='serve top check breaker token reload init mock demo simulate completion schema man help' ;;
       'serve --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert') compopt -o default 2>/dev/null ;;
@@ -160,8 +164,8 @@ _aibridge() {
       'simulate 20') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams wandering request-quota token-quota two-providers deploy night-and-day thousand no-retries relentless load-independent' files=yes ;;
       'completion 1') fits='bash zsh fish' ;;
       'schema 1') fits='aibridge.toml callers.toml' ;;
-      'man 1') fits='aibridge serve top check breaker token init mock demo simulate completion schema man aibridge.toml' ;;
-      'help 1') fits='serve top check breaker token init mock demo simulate completion schema man' ;;
+      'man 1') fits='aibridge serve top check breaker token reload init mock demo simulate completion schema man aibridge.toml' ;;
+      'help 1') fits='serve top check breaker token reload init mock demo simulate completion schema man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

@@ -46,11 +46,12 @@ function __aibridge_list
 end
 
 complete -c aibridge -f
-complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP'
+complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT or SIGTERM; on SIGHUP reread the configuration'
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: rejects by protection, callers, and the health of each provider'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
 complete -c aibridge -n '__aibridge_argument "" 1' -a token -d 'Make, list and revoke the tokens of known callers'
+complete -c aibridge -n '__aibridge_argument "" 1' -a reload -d 'Let a running bridge reread its configuration, and print what has changed'
 complete -c aibridge -n '__aibridge_argument "" 1' -a init -d 'Write a first configuration file, from a few questions or from flags'
 complete -c aibridge -n '__aibridge_argument "" 1' -a mock -d 'Run a mock provider: OpenAI and Anthropic APIs, streams, failures on demand'
 complete -c aibridge -n '__aibridge_argument "" 1' -a demo -d 'Show what a bridge is worth while a provider fails; needs no key'
@@ -224,6 +225,10 @@ complete -c aibridge -n '__aibridge_flag "token" --json' -l json -d 'list: print
 complete -c aibridge -n '__aibridge_flag "token" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "token" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "token" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "reload" --url=' -l url -x -d 'URL of the bridge\'s admin listener'
+complete -c aibridge -n '__aibridge_flag "reload" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "reload" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "reload" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_flag "init" --output=' -l output -r -F -d 'File to write'
 complete -c aibridge -n '__aibridge_flag "init" --force' -l force -d 'Replace the file if it exists'
 complete -c aibridge -n '__aibridge_flag "init"' -l bind -x -d 'Address for callers'
@@ -708,6 +713,7 @@ complete -c aibridge -n '__aibridge_argument "man" 1' -a top
 complete -c aibridge -n '__aibridge_argument "man" 1' -a check
 complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "man" 1' -a token
+complete -c aibridge -n '__aibridge_argument "man" 1' -a reload
 complete -c aibridge -n '__aibridge_argument "man" 1' -a init
 complete -c aibridge -n '__aibridge_argument "man" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "man" 1' -a demo
@@ -724,6 +730,7 @@ complete -c aibridge -n '__aibridge_argument "help" 1' -a top
 complete -c aibridge -n '__aibridge_argument "help" 1' -a check
 complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "help" 1' -a token
+complete -c aibridge -n '__aibridge_argument "help" 1' -a reload
 complete -c aibridge -n '__aibridge_argument "help" 1' -a init
 complete -c aibridge -n '__aibridge_argument "help" 1' -a mock
 complete -c aibridge -n '__aibridge_argument "help" 1' -a demo

@@ -59,6 +59,7 @@ OF_TRAFFIC = {
     "aibridge_build_info",
     "aibridge_log_lines_dropped_total",
     "aibridge_bugs_total",
+    "aibridge_reloads_total",
     "aibridge_admin_refused_total",
     "aibridge_keys",
     "aibridge_key_rests_total",

@@ -1,4 +1,4 @@
-"""The admin API: health, metrics, status and breaker overrides. It shares no limiter with the proxy."""
+"""The admin API: health, metrics, status, breaker overrides and reloads. It shares no limiter with the proxy."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from aibridge_trio.events import (
     LimitChanged,
     Overridden,
     Publish,
+    Reloaded,
     Transitioned,
 )
 from aibridge_trio.gateway.browser_origins import Origins
@@ -42,6 +43,10 @@ _BODY_TIMEOUT = 5.0
 _STREAM_INTERVAL = 1.0
 # https, because a proxy in front of the listener may terminate TLS.
 _SCHEMES = (b"http", b"https")
+
+
+# Rereads the configuration at the wish of an operator at this address.
+Reload = Callable[[str], Awaitable[Reloaded]]
 
 
 class _Refused(Exception):
@@ -68,7 +73,9 @@ class Admin:
         origins: Origins,
         host: str,
         token: Secret | None,
+        reload: Reload | None = None,
     ) -> None:
+        self._reload_with = reload
         self._lifecycle = lifecycle
         self._router = router
         self._metrics = metrics
@@ -81,6 +88,10 @@ class Admin:
         self.handlers: Handlers = dict.fromkeys(
             (Transitioned, Overridden, LimitChanged, LifecycleChanged), self._wake
         )
+
+    def apply(self, token: Secret | None) -> None:
+        """Require this token from now on."""
+        self._token = token
 
     def _wake(self, _event: Event) -> None:
         """Make each /status/stream send an event at once."""
@@ -139,6 +150,10 @@ class Admin:
             if request.method not in ("GET", "HEAD"):
                 raise _Refused(405, f"{path} answers GET", (b"allow", b"GET, HEAD"))
             return handlers[path]
+        if path == "/reload" and self._reload_with:
+            if request.method != "POST":
+                raise _Refused(405, "/reload answers POST", (b"allow", b"POST"))
+            return self._reload
         if path.startswith("/breakers/"):
             if request.method != "POST":
                 raise _Refused(405, "/breakers/PROVIDER answers POST", (b"allow", b"POST"))
@@ -184,6 +199,13 @@ class Admin:
             raise _Refused(409, "circuit breakers are off; start aibridge with --circuit-breaker")
         backend.circuits.override(mode, request.client)
         await _json(reply, {"provider": name, **self._status.breaker(backend)})
+
+    async def _reload(self, request: Request, reply: Reply) -> None:
+        assert self._reload_with
+        result = await self._reload_with(request.client or "unix")
+        if result.mistake is not None:
+            raise _Refused(422, result.mistake)
+        await _json(reply, {"changes": result.changes, "fixed": result.fixed})
 
 
 async def _body(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""A client of the admin API, for `aibridge top`, `breaker` and the demo."""
+"""A client of the admin API, for `aibridge top`, `breaker`, `reload` and the demo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import trio
 
 from aibridge_trio.config.units import Secret
-from aibridge_trio.errors import CommandError
+from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.http.sse import Parser
 from aibridge_trio.printable import visible
 
@@ -29,8 +29,10 @@ HUNG_UP = "it hung up"
 _TIMEOUT = 5.0
 # Maximum length of a response; a status document has some ten KiB (bytes).
 _MAX_DOCUMENT = 1 << 20
-# Maximum length of text from a peer that is shown (characters).
-_LONGEST = 200
+# Maximum length of text from a peer that is shown, and of a line about a reload (characters).
+_LONGEST, _LONGEST_LINE = 200, 1000
+# Reading the configuration may wait for a slow disk, and for another reload (seconds).
+_RELOAD_TIMEOUT = 60.0
 # Paths of the admin API, which a copied URL may end in.
 _PAGES = ("/status", "/status/stream", "/metrics", "/healthz", "/readyz")
 _CALLERS = "that is where callers connect; the admin listener has another port, 4002 by default"
@@ -47,11 +49,13 @@ class Unreachable(CommandError):
 
 
 class Refused(CommandError):
-    """The bridge answered with an error; `why` is its message."""
+    """The bridge answered with an error status; `why` is its message, cut, with the status and a remedy."""
 
-    def __init__(self, url: str, why: str) -> None:
-        super().__init__(f"{url} refused: {why}")
-        self.why = why
+    def __init__(self, url: str, message: str, status: int, remedy: str = "") -> None:
+        self.why = f"{visible(message, _LONGEST)} ({status}){remedy}"
+        super().__init__(f"{url} refused: {self.why}")
+        self.message = visible(message, _LONGEST_LINE)
+        self.status = status
 
 
 class AdminClient:
@@ -96,14 +100,33 @@ class AdminClient:
         breaker = await self._request("POST", path, json={"mode": mode})
         return visible(f"{provider}: {breaker.get('state')}, mode {breaker.get('mode')}", _LONGEST)
 
-    async def _request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        """Return the JSON document of a response that ends within the timeout."""
+    async def reload(self) -> list[str]:
+        """Let the bridge reread its configuration; return a line for each change.
+
+        Raises UsageError for a mistake in it.
+        """
         try:
-            with trio.fail_after(_TIMEOUT):
-                async with self._response(method, path, **more) as answer:
+            found = await self._request("POST", "/reload", within=_RELOAD_TIMEOUT)
+        except Refused as refused:
+            if refused.status != httpx.codes.UNPROCESSABLE_ENTITY:
+                raise
+            raise UsageError(f"nothing is changed: {refused.message}") from None
+        lines = [
+            visible(str(line), _LONGEST_LINE) for name in ("changes", "fixed") for line in found.get(name, [])
+        ]
+        return lines or ["nothing has changed"]
+
+    async def _request(
+        self, method: str, path: str, *, within: float | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Return the JSON document of a response that ends within the timeout."""
+        within = within or _TIMEOUT
+        try:
+            with trio.fail_after(within):
+                async with self._response(method, path, timeout=within, **more) as answer:
                     return self._document(await self._read(answer))
         except trio.TooSlowError:
-            raise Unreachable(self.url, f"no answer within {_TIMEOUT:g} s") from None
+            raise Unreachable(self.url, f"no answer within {within:g} s") from None
 
     @asynccontextmanager
     async def _response(self, method: str, path: str, **more: Any) -> AsyncIterator[httpx.Response]:
@@ -141,7 +164,7 @@ class AdminClient:
             message = json.loads(text)["message"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return Unreachable(self.url, f"what answers there with {status} is no AI Bridge")
-        return Refused(self.url, f"{visible(str(message), _LONGEST)} ({status}){self._remedy(status)}")
+        return Refused(self.url, str(message), status, self._remedy(status))
 
     def _remedy(self, status: int) -> str:
         """Return what may help after an error status, "" if that is unknown."""
@@ -165,6 +188,11 @@ class AdminClient:
 def override(url: str, token: Secret | None, provider: str, mode: str) -> str:
     """Call `AdminClient.override` from outside of Trio."""
     return trio.run(AdminClient(url, token).override, provider, mode)
+
+
+def reload(url: str, token: Secret | None) -> list[str]:
+    """Call `AdminClient.reload` from outside of Trio."""
+    return trio.run(AdminClient(url, token).reload)
 
 
 def _why(error: Exception) -> str:

@@ -2,7 +2,9 @@
 
 Files, in reading order:
 
-* bridge: all components, from start to drain.
+* components: all components, from settings; backend_tasks: the timers of backends; event_bus: passes events on.
+* bridge: from start to drain.
+* reloading: rereads the configuration while the bridge runs.
 * announcements: what it says of itself.
 * service: reports to the service manager, and its watchdog. self_test: the bridge asks itself.
 * reports: what it tells of itself.

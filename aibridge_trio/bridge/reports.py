@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.spending import Spending
@@ -42,8 +44,8 @@ class Reports:
             circuits,
             lambda: log.dropped,
             listeners,
-            lines=[backend.adaptive for backend in router if backend.adaptive],
-            keys=[backend.key.keys for backend in router if backend.key and backend.key.keys],
+            lines=_lines(router),
+            keys=_keys(router),
             usage=usage,
         )
         self.status = Status(
@@ -58,5 +60,20 @@ class Reports:
             usage=usage,
         )
 
+    def apply(self, router: Router, shadow: Sequence[str]) -> None:
+        """Report on these backends from now on; the counts stay."""
+        circuits = [backend.circuits for backend in router]
+        self.counters.show((backend.provider for backend in router), circuits)
+        self.metrics.apply(circuits, _lines(router), _keys(router))
+        self.status.shadow = shadow
+
     def __repr__(self) -> str:
         return f"<Reports {len(self.counters.requests)} series of requests>"
+
+
+def _lines(router: Router) -> list[AdaptiveLine]:
+    return [backend.adaptive for backend in router if backend.adaptive]
+
+
+def _keys(router: Router) -> list[ProviderKeys]:
+    return [backend.key.keys for backend in router if backend.key and backend.key.keys]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 
 import trio
@@ -15,7 +18,7 @@ from aibridge_trio.config.settings import Settings
 from aibridge_trio.events import LifecycleChanged
 from aibridge_trio.process import systemd
 from aibridge_trio.process.core_dumps import forbid_core_dumps
-from aibridge_trio.process.signals import ends
+from aibridge_trio.process.signals import STOPS, HangUps, reloads
 from aibridge_trio.server import inherited_sockets
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
@@ -24,8 +27,11 @@ from aibridge_trio.server.inherited_sockets import InheritedSockets
 _GC_THRESHOLD = 20_000
 
 
-def serve(settings: Settings, sockets: InheritedSockets) -> int:
-    """Run a bridge until a signal stops it. Returns the exit status; raises UsageError for a port in use."""
+def serve(settings: Settings, sockets: InheritedSockets, read: Callable[[], Settings]) -> int:
+    """Run a bridge until a signal stops it; SIGHUP lets it `read` its settings anew.
+
+    Returns the exit status; raises UsageError for a port in use.
+    """
     forbid_core_dumps()
     raise_descriptor_limit()
     manager = systemd.ServiceManager.of(os.environ)
@@ -33,15 +39,20 @@ def serve(settings: Settings, sockets: InheritedSockets) -> int:
     inherited_sockets.forget(os.environ)
 
     async def main() -> int:
-        with trio.open_signal_receiver(*ends()) as signals:
-            bridge = Bridge(settings, sockets=sockets, self_test=SelfTest() if manager.watchdog else None)
+        with trio.open_signal_receiver(*STOPS, *reloads()) as received:
+            bridge = Bridge(
+                settings, sockets=sockets, self_test=SelfTest() if manager.watchdog else None, read=read
+            )
             bridge.open()
             service = service_of(bridge, manager)
             _tune_garbage_collector()
             with bridge.log.writing():
                 async with trio.open_nursery() as nursery:
+                    stops, reload = trio.open_memory_channel[int](math.inf), trio.open_memory_channel[None](1)
                     nursery.start_soon(service.run)
-                    status = await bridge.run(signals, service.ready)
+                    nursery.start_soon(_sort, received, stops[0], reload[0])
+                    nursery.start_soon(_reload, reload[1], bridge)
+                    status = await bridge.run(stops[1], service.ready)
                     nursery.cancel_scope.cancel()
             return status
 
@@ -49,6 +60,26 @@ def serve(settings: Settings, sockets: InheritedSockets) -> int:
         return trio.run(main)
     finally:
         manager.close()
+
+
+async def _sort(
+    received: AsyncIterator[int], stop: trio.MemorySendChannel[int], reload: trio.MemorySendChannel[None]
+) -> None:
+    """Pass signals on: those that stop the bridge, each; those to reload, at most one that is not handled yet."""
+    hang_ups = HangUps()
+    async for number in received:
+        if number in STOPS or hang_ups.is_end():
+            stop.send_nowait(number)
+        else:
+            with suppress(trio.WouldBlock):
+                reload.send_nowait(None)
+
+
+async def _reload(wanted: trio.MemoryReceiveChannel[None], bridge: Bridge) -> None:
+    """Reload as often as `wanted`, when the bridge has started."""
+    async for _ in wanted:
+        if bridge.reloader and not bridge.lifecycle.draining:
+            await bridge.reloader.reload("SIGHUP")
 
 
 def service_of(bridge: Bridge, manager: systemd.ServiceManager) -> Service:
@@ -68,6 +99,8 @@ def service_of(bridge: Bridge, manager: systemd.ServiceManager) -> Service:
             service.draining(settings.drain_delay + SETTLING + settings.graceful_timeout)
 
     bridge.subscribe(heard, LifecycleChanged)
+    if bridge.reloader:
+        bridge.reloader.began, bridge.reloader.ended = service.reloading, service.ready
     return service
 
 

@@ -36,6 +36,7 @@ _ALL_BUT_MAN = (
             "name": "The caller; not for list.",
         },
     ),
+    Command(main.reload, "aibridge reload"),
     Command(main.init, "aibridge init --openai-key-file /etc/aibridge/openai.key --adaptive"),
     Command(main.mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),
     Command(main.demo, "aibridge demo"),

@@ -123,7 +123,7 @@ DEMO = (
     ),
 )
 
-BREAKER = (
+RELOAD = BREAKER = (
     Option(
         name="url",
         unit=BASE_URL,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from aibridge_trio.cli.parser import Command
-    from aibridge_trio.config.settings import Option
+    from aibridge_trio.config.settings import Option, Settings
 
 # `aibridge help COMMAND` is `aibridge COMMAND --help`.
 HELP = "help"
@@ -74,15 +74,20 @@ def _run(given: list[str]) -> int:
 
 
 def serve(**flags: Any) -> int:
-    """Run the proxy and its admin listener until SIGINT, SIGTERM or SIGHUP."""
+    """Run the proxy and its admin listener until SIGINT or SIGTERM; on SIGHUP reread the configuration."""
     from aibridge_trio.config.loader import load
     from aibridge_trio.server.inherited_sockets import InheritedSockets
 
     sockets = InheritedSockets.of(os.environ)
-    settings = load(flags, os.environ, sockets.handed_over).settings
+    environ = dict(os.environ)
+
+    def read() -> Settings:
+        return load(flags, environ, sockets.handed_over).settings
+
+    settings = read()
     from aibridge_trio import bridge
 
-    return bridge.serve(settings, sockets)
+    return bridge.serve(settings, sockets, read)
 
 
 def check(**flags: Any) -> int:
@@ -174,6 +179,21 @@ def token(action: TokenAction, name: str = "", /, **flags: Any) -> int:
     _print(said.result)
     for note in said.notes:
         _print_line(note, sys.stderr)
+    return 0
+
+
+def reload(**flags: Any) -> int:
+    """Let a running bridge reread its configuration, and print what has changed.
+
+    A mistake in it changes nothing.
+    """
+    from aibridge_trio.cli.flags import RELOAD
+
+    options = _values(RELOAD, flags)
+    from aibridge_trio.admin import client
+
+    for line in client.reload(options["url"], options["token"]):
+        _print_line(line)
     return 0
 
 

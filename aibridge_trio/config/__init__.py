@@ -23,6 +23,7 @@ Files, in reading order
     files: read and check the files that settings name.
     requirements, loop_check: errors that show only in all settings together.
     conflicts, startup_warnings, table_warnings: warnings about valid settings.
+    fixed_options, differences: what a reload cannot change, and what differs between two configurations.
     suggestions: option names of other programs.
     policies: make limits and breaker policies of settings.
 """

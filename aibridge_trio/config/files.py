@@ -82,6 +82,11 @@ def check_readable(path: Path) -> None:
     _contents(path, _LONGEST_CERTIFICATES)
 
 
+def contents(path: Path) -> bytes:
+    """Return the content of a file of certificates, or of a shorter one."""
+    return _contents(path, _LONGEST_CERTIFICATES)
+
+
 def _without_bom(data: bytes) -> bytes:
     """Return the text without the byte order mark that some editors put before UTF-8."""
     return data.removeprefix(codecs.BOM_UTF8)

@@ -35,6 +35,10 @@ class Origins:
     """Checks browsers' requests: `hosts` are the listener's names besides loopback, `origins` allowed pages."""
 
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:
+        self.apply(hosts, origins)
+
+    def apply(self, hosts: Collection[str], origins: Collection[str]) -> None:
+        """Check with these from now on."""
         self._hosts = frozenset(host.lower().removesuffix(".").encode() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
 

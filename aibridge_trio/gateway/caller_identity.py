@@ -36,6 +36,10 @@ class CallerIdentifier:
         self._trusted = trusted_proxies
         self._secret = os.urandom(32)
 
+    def apply(self, trusted_proxies: Sequence[Network]) -> None:
+        """Trust these proxies from now on."""
+        self._trusted = trusted_proxies
+
     def identify(self, request: Request) -> Caller:
         """Return the caller of a request; raise BadRequest for an empty or repeated credential header."""
         credential = next((credential for _, credential in credentials(request)), None)

@@ -1,21 +1,22 @@
-"""A breaker in the running program: `core.breaker` with a clock, a timer and events; and one request's attempt."""
+"""A breaker in the running program: `core.breaker` with a clock, a timer and events."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from random import random
-from typing import Self
 
 import trio
 
-from aibridge_trio.core.breaker import retry_after, verdict
+from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.breaker import Breaker, BreakerStats, Mode, Refusal, Transition
 from aibridge_trio.core.breaker.policy import BreakerPolicy
-from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit, Ticket
+from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.errors import CircuitOpen, UpstreamFault
+from aibridge_trio.errors import CircuitOpen
 from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, ignore
+from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 
@@ -26,131 +27,12 @@ ReadRetryAfter = Callable[[Headers], float | None]
 OnKeyLimited = Callable[[Caller, float | None], bool | None]
 
 
-class Attempt:
-    """One request at the provider: reports its first evidence to the circuit, and a failure after a success.
-
-    It has a `ticket` while the request's body is being read, and then a permit. As a context manager: an
-    UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
-    not judged. `headers` are those of the answer; `listener` is called with all evidence, too. `keys_wait`, in
-    place of a retry hint, is when the first of the provider's keys is ready (seconds).
-    """
-
-    __slots__ = (
-        "_circuit",
-        "_response_started_at",
-        "caller",
-        "continues",
-        "headers",
-        "keys_wait",
-        "listener",
-        "own_key",
-        "permit",
-        "ticket",
-        "verdict",
-        "would_reject",
-    )
-
-    def __init__(
-        self,
-        circuit: Circuit | None,
-        ticket: Ticket | None = None,
-        caller: Caller | None = None,
-        *,
-        own_key: bool = False,
-        would_reject: OnShadowReject = ignore,
-    ) -> None:
-        self.verdict: Verdict | None = None
-        self.permit: Permit | None = None
-        self.ticket = ticket
-        self.caller = caller
-        self.own_key = own_key
-        self.would_reject = would_reject
-        self.continues = False
-        self.listener: Callable[[Evidence], None] | None = None
-        self.keys_wait: float | None = None
-        self._circuit = circuit
-        self.headers: Headers | None = None
-        self._response_started_at = 0.0
-
-    def acquire(self) -> None:
-        """Acquire the permit, before the last piece of the request is sent; raises CircuitOpen if there is none.
-
-        A request whose answer has already begun is not refused any more.
-        """
-        if self._circuit is None or self.ticket is None or self.headers is not None:
-            return
-        try:
-            self._circuit.acquire(self)
-        except CircuitOpen:
-            self.withdraw()
-            raise
-
-    def withdraw(self) -> None:
-        """Leave the circuit: a request that does not go up is not judged."""
-        self._circuit = None
-
-    def request_sent(self) -> None:
-        """Note that the whole request has been sent: from now on the first byte can be late."""
-        if self._circuit and self._circuit.slow:
-            self._circuit.slow.begin(self)
-
-    def response_started(self, headers: Headers) -> None:
-        """Note the head of the answer, which may have a retry hint; a second call changes nothing."""
-        if self.headers is not None:
-            return
-        self.headers = headers
-        if self._circuit:
-            self._response_started_at = self._circuit.clock()
-
-    def first_byte(self) -> None:
-        """Note the first byte of the answer's body."""
-        if self._circuit and self._circuit.slow:
-            self._circuit.slow.end(self)
-
-    def expire(self) -> None:
-        """Report that the first byte is late."""
-        assert self._circuit
-        assert self._circuit.slow
-        self.report(verdict.of_slowness(self._circuit.slow.seconds))
-
-    def report(self, evidence: Evidence | None) -> None:
-        """Take evidence, if there is any. Not async, so that no cancellation can come in between."""
-        if evidence is None:
-            return
-        if self.listener:
-            self.listener(evidence)
-        if self._circuit is None:
-            return
-        relapse = self.verdict is Verdict.SUCCESS and evidence.verdict is Verdict.FAILURE
-        if self.verdict is None or relapse:
-            self.verdict = self._circuit.judge(self, evidence)
-
-    def retry_after(self, evidence: Evidence) -> float | None:
-        """Return the provider's retry hint in seconds from now, of its headers or its error; None without one."""
-        if self.keys_wait is not None or self.headers is None or self._circuit is None:
-            return evidence.retry_after if self.keys_wait is None else self.keys_wait
-        hint = retry_after.later(self._circuit.read_retry_after(self.headers), evidence.retry_after)
-        return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, UpstreamFault):
-            self.report(verdict.of_fault(error))
-        if self.verdict is None:
-            self.report(NEUTRAL)
-        self.first_byte()
-        if self.continues and self._circuit:
-            self._circuit.answer_ended(self)
-
-
 class Circuit:
     """The breaker of one provider, or of a part of it (`scope`).
 
     Without a `policy` it is off: it admits all requests, and still publishes verdicts. `slow` is the timeout of
-    the first byte. `read_retry_after` reads retry hints. `on_key_limited` handles 429s on callers' own keys. With
-    `shadow` rejects are only counted.
+    the first byte, infinite if it may be late. `read_retry_after` reads retry hints. `on_key_limited` handles 429s
+    on callers' own keys. With `shadow` rejects are only counted.
     """
 
     def __init__(
@@ -170,7 +52,7 @@ class Circuit:
         self.policy = policy
         self.scope = scope
         self.clock = clock
-        self.slow = slow if policy else None
+        self.slow = slow or Deadline(math.inf)
         self.read_retry_after = read_retry_after
         self._on_key_limited = on_key_limited
         self._shadow = shadow
@@ -178,6 +60,15 @@ class Circuit:
         self.breaker = Breaker(policy or BreakerPolicy(), self._on_transition, clock(), random)
         self._rescheduled = trio.Event()
         self._due = 0.0
+        self.retired = False  # its transitions concern no request any more
+
+    def apply(self, policy: BreakerPolicy | None, on_key_limited: OnKeyLimited | None, *, shadow: bool) -> None:
+        """Use these from now on; the breaker's state stays, also while it is off."""
+        self.policy = policy
+        self._on_key_limited = on_key_limited
+        self._shadow = shadow
+        self.breaker.apply(policy or BreakerPolicy(), self.clock())
+        self._reschedule()
 
     @property
     def enabled(self) -> bool:
@@ -294,6 +185,8 @@ class Circuit:
             self._rescheduled.set()
 
     def _on_transition(self, change: Transition) -> None:
+        if self.retired:
+            return
         self._publish(
             Transitioned(self.provider, change.source, change.target, change.because, change.trip, self.scope)
         )

@@ -78,6 +78,10 @@ class Gateway:
         self._clock = clock
         self._publish = publish
 
+    def apply(self, *, max_body: int, hold_keepalive: float) -> None:
+        """Use these for requests that come from now on."""
+        self._max_body, self._hold_keepalive = max_body, hold_keepalive
+
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request, and publish its record."""
         record = Record(request, reply, self._clock, self._publish)

@@ -24,8 +24,8 @@ from aibridge_trio.events import HoldOutcome, PushbackCause
 from aibridge_trio.gateway import first_content
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry
 from aibridge_trio.gateway.admission import patience
+from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.caller_request import CallerRequest
-from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.lifecycle import Lifecycle

@@ -151,8 +151,17 @@ class ProviderKeys:
             self._changed(key, KeyState.RESTING, _WHY[fault], seconds)
             self._rescheduled.set()
 
-    def apply(self, tables: Iterable[KeyTable], choice: KeyChoice = "weighted") -> None:
+    def apply(
+        self,
+        tables: Iterable[KeyTable],
+        choice: KeyChoice = "weighted",
+        *,
+        credential: Credential | None = None,
+        cooldown: BreakerPolicy | None = None,
+    ) -> None:
         """Take these keys from now on; one that stays keeps its rests, and is tried again if it was out."""
+        self._credential = credential or self._credential
+        self._cooldown = cooldown or self._cooldown
         self._published.clear()
         self._replace(tables, "the configuration has changed", choice)
         for key in self.pool.forgive():

@@ -20,7 +20,7 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
 from aibridge_trio.core.key_errors import KeyFault
 from aibridge_trio.core.key_pool import Key
-from aibridge_trio.gateway.circuit import Attempt
+from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.holding import HeldRequest
 from aibridge_trio.gateway.key_pool import ProviderKeys

@@ -42,14 +42,25 @@ class LimitChanges:
     """Compares what the limiters of some lines have learned with what they had, and publishes the changes."""
 
     def __init__(self, lines: Iterable[AdaptiveLine], publish: Publish) -> None:
-        self._lines: Mapping[str, AdaptiveLine] = {line.provider: line for line in lines}
         self._publish = publish
-        self._known = dict.fromkeys(self._lines, _Limits())
-        self._next_look = dict.fromkeys(self._lines, -math.inf)
+        self._known: dict[str, _Limits] = {}
+        self._next_look: dict[str, float] = {}
+        self._changed = trio.Event()
+        self.apply(lines)
+
+    def apply(self, lines: Iterable[AdaptiveLine]) -> None:
+        """Look at these lines from now on; what is known of those that stay is kept."""
+        self._lines: Mapping[str, AdaptiveLine] = {line.provider: line for line in lines}
+        self._known = {name: self._known.get(name, _Limits()) for name in self._lines}
+        self._next_look = {name: self._next_look.get(name, -math.inf) for name in self._lines}
+        self._changed.set()
 
     async def run(self) -> None:
-        """Look at the lines every second, until cancelled; return at once without lines."""
-        while self._lines:
+        """Look at the lines every second, until cancelled."""
+        while True:
+            while not self._lines:
+                self._changed = trio.Event()
+                await self._changed.wait()
             await trio.sleep(_INTERVAL)
             for name, line in self._lines.items():
                 now = line.clock()

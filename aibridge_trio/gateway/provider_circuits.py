@@ -20,7 +20,8 @@ from aibridge_trio.core.quota import Left
 from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.events import OnShadowReject, Overridden, Publish, ignore
-from aibridge_trio.gateway.circuit import Attempt, Circuit
+from aibridge_trio.gateway.attempt import Attempt
+from aibridge_trio.gateway.circuit import Circuit
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
@@ -62,29 +63,67 @@ class ProviderCircuits:
         wall_clock: Callable[[], float],
     ) -> None:
         self.provider = provider.name
-        self.rules = rules
         self._quotas = QUOTAS[provider.api]
         self._clock = clock
         self._wall_clock = wall_clock
         self._publish = publish
+        self._slow = Deadline(rules.slow_first_byte)
+        self._key_cooldowns: KeyCooldowns | None = None
+        self._circuits: dict[str | None, Circuit] = {}
+        self._running: dict[Circuit, trio.CancelScope] = {}
+        self._nursery: trio.Nursery | None = None
+        self.apply(provider, rules)
+
+    def apply(self, provider: Provider, rules: CircuitRules) -> None:
+        """Use these rules from now on. Breakers whose scope stays keep their state, and keys their cooldowns."""
+        self.rules = rules
         self._model_patterns = ModelPatterns(rules.models)
+        self._slow.apply(rules.slow_first_byte)
         policy = rules.policy
-        self._slow = Deadline(rules.slow_first_byte) if rules.slow_first_byte < math.inf else None
-        self._key_cooldowns = KeyCooldowns(policy) if policy and rules.by_credential else None
-        self._circuits = {
-            scope: Circuit(
-                provider.name,
+        if not policy or not rules.by_credential:
+            self._key_cooldowns = None
+        elif self._key_cooldowns:
+            self._key_cooldowns.apply(policy)
+        else:
+            self._key_cooldowns = KeyCooldowns(policy)
+        before, self._circuits = self._circuits, {}
+        for scope in _scopes(provider, rules):
+            self._circuits[scope] = circuit = before.pop(scope, None) or self._new_circuit(scope)
+            circuit.apply(
                 policy,
-                clock,
-                publish,
-                scope=scope,
-                slow=self._slow,
-                read_retry_after=self.read_retry_after,
-                on_key_limited=self._on_key_limited if self._key_cooldowns else None,
+                self._on_key_limited if self._key_cooldowns else None,
                 shadow=CircuitOpen.reason in rules.shadow,
             )
-            for scope in _scopes(provider, rules)
-        }
+        for circuit in before.values():
+            circuit.retired = True
+        self._run_circuits()
+
+    def _new_circuit(self, scope: str | None) -> Circuit:
+        return Circuit(
+            self.provider,
+            self.rules.policy,
+            self._clock,
+            self._publish,
+            scope=scope,
+            slow=self._slow,
+            read_retry_after=self.read_retry_after,
+        )
+
+    def _run_circuits(self) -> None:
+        """Run the timers of the circuits that are new, and end those of the others."""
+        if self._nursery is None:
+            return
+        wanted = set(self._circuits.values())
+        for circuit in wanted - self._running.keys():
+            self._running[circuit] = trio.CancelScope()
+            self._nursery.start_soon(self._run_circuit, circuit, self._running[circuit])
+        for circuit in self._running.keys() - wanted:
+            self._running.pop(circuit).cancel()
+
+    @staticmethod
+    async def _run_circuit(circuit: Circuit, scope: trio.CancelScope) -> None:
+        with scope:
+            await circuit.run()
 
     @property
     def enabled(self) -> bool:
@@ -141,11 +180,9 @@ class ProviderCircuits:
 
     async def run(self) -> None:
         """Run all timers until cancelled."""
-        async with trio.open_nursery() as nursery:
-            for circuit in self:
-                nursery.start_soon(circuit.run)
-            if self._slow:
-                nursery.start_soon(self._slow.run)
+        async with trio.open_nursery() as self._nursery:
+            self._run_circuits()
+            self._nursery.start_soon(self._slow.run)
 
     def snapshot(self) -> Saved:
         """Return what its breakers save for a restart, by scope; "" is the whole provider."""

@@ -6,7 +6,7 @@ from aibridge_trio.core.breaker.verdict import ERRORS_FROM
 from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
-from aibridge_trio.gateway.circuit import Attempt
+from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h

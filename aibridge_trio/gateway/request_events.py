@@ -25,7 +25,7 @@ from aibridge_trio.events import (
     Started,
     WouldReject,
 )
-from aibridge_trio.gateway.circuit import Attempt
+from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 

@@ -27,9 +27,9 @@ from aibridge_trio.errors import (
 )
 from aibridge_trio.gateway import first_content
 from aibridge_trio.gateway.admission import patience
+from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.buffering import BufferedBody
 from aibridge_trio.gateway.caller_request import CallerRequest
-from aibridge_trio.gateway.circuit import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.holding import estimated_tokens
 from aibridge_trio.gateway.lifecycle import Lifecycle

@@ -29,6 +29,11 @@ class Router:
     def __iter__(self) -> Iterator[Backend]:
         return iter(self._backends.values())
 
+    def apply(self, backends: Sequence[Backend], routes: Iterable[RouteTable]) -> None:
+        """Send requests that come from now on to these, by these routes."""
+        self._backends = {backend.name: backend for backend in backends}
+        self._routes = ModelRoutes(routes)
+
     def get(self, name: str) -> Backend | None:
         """Return a backend by its name."""
         return self._backends.get(name)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import trio
-
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.key_pool import KeyStats
 from aibridge_trio.errors import BadRequest, BodyTooLarge, ModelNotRouted
@@ -47,16 +45,6 @@ class Backend:
     def name(self) -> str:
         """The name in paths, labels and messages."""
         return self.provider.name
-
-    async def run(self) -> None:
-        """Run the timers of breakers, connections, line and keys, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.circuits.run)
-            nursery.start_soon(self.upstream.run)
-            if self.adaptive:
-                nursery.start_soon(self.adaptive.run)
-            if self.key and self.key.keys:
-                nursery.start_soon(self.key.keys.run)
 
     def uses_central_key(self, caller: Caller) -> bool:
         """Return whether this caller's requests are sent with the central key."""

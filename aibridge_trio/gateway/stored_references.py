@@ -36,6 +36,10 @@ class StoredReferences:
     def __init__(self, *, allowed: bool = True) -> None:
         self._allowed = allowed
 
+    def apply(self, *, allowed: bool) -> None:
+        """Check, or do not, from now on."""
+        self._allowed = allowed
+
     def applies_to(self, route: Route) -> bool:
         """Return whether bodies for this route have to be checked."""
         return route.pattern == _POLLED or (route.refers and not self._allowed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import Protocol
 
@@ -24,6 +25,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._due: OrderedDict[Waiter, float] = OrderedDict()
+        self._applied = trio.Event()
 
     def begin(self, waiter: Waiter) -> None:
         """Begin a wait; `waiter` must have none."""
@@ -32,6 +34,14 @@ class Deadline:
     def end(self, waiter: Waiter) -> None:
         """End the wait, if it has not expired."""
         self._due.pop(waiter, None)
+
+    def apply(self, seconds: float) -> None:
+        """Change the timeout, of waits that have begun, too; those that had none begin now."""
+        more, self.seconds = seconds - self.seconds, seconds
+        now = trio.current_time()
+        for waiter, due in self._due.items():
+            self._due[waiter] = due + more if more > -math.inf else now + seconds
+        self._applied.set()
 
     def expire_oldest(self) -> bool:
         """Expire the wait that began first; return whether there was one."""
@@ -48,7 +58,9 @@ class Deadline:
             while self._due and next(iter(self._due.values())) <= now:
                 waiter, _ = self._due.popitem(last=False)
                 waiter.expire()
-            await trio.sleep_until(next(iter(self._due.values()), now + self.seconds))
+            self._applied = trio.Event()
+            with trio.CancelScope(deadline=next(iter(self._due.values()), now + self.seconds)):
+                await self._applied.wait()
 
     def statistics(self) -> int:
         """Return the number of waits."""

@@ -26,10 +26,42 @@ def catch() -> None:
             _signal.signal(number, _end)
 
 
+STOPS = (_signal.SIGINT, _signal.SIGTERM)
+
+
+def reloads() -> tuple[int, ...]:
+    """Return the signals that let a service reload: SIGHUP, unless it is ignored, as under nohup."""
+    return () if _signal.getsignal(_signal.SIGHUP) is _signal.SIG_IGN else (_signal.SIGHUP,)
+
+
 def ends() -> tuple[int, ...]:
-    """Return the signals that stop a service; SIGHUP is one of them unless it is ignored."""
-    hangup = () if _signal.getsignal(_signal.SIGHUP) is _signal.SIG_IGN else (_signal.SIGHUP,)
-    return (_signal.SIGINT, _signal.SIGTERM, *hangup)
+    """Return the signals that stop a service that cannot reload."""
+    return (*STOPS, *reloads())
+
+
+class HangUps:
+    """Tells whether a SIGHUP is for the end of the terminal, or an operator's wish to reload.
+
+    The kernel sends it to the programs in the foreground of a terminal that goes away. `kill -HUP` comes while the
+    terminal is there, or to a program that has none, as under a service manager.
+    """
+
+    def __init__(self) -> None:
+        self._had_terminal = _has_terminal()
+
+    def is_end(self) -> bool:
+        """Return whether the program's terminal has gone since the last call."""
+        gone = self._had_terminal and not _has_terminal()
+        self._had_terminal = _has_terminal()
+        return gone
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def _end(number: int, _frame: object) -> None:

@@ -50,6 +50,16 @@ class ConnectionStats:
         return {"open": self.connections, "max": self.most, "refused": dict(self.causes), "busiest": busiest}
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of a ConnectionLimit, whose docstring explains them; 0 is unlimited."""
+
+    most: int = 0
+    per_address: int = 0
+    share: int = 0
+    exempt: Sequence[Network] = ()
+
+
 class ConnectionLimit:
     """Counts connections and limits them: to `most` in all, and to `per_address` from one address (0: unlimited).
 
@@ -70,15 +80,19 @@ class ConnectionLimit:
     ) -> None:
         self._whose = whose
         self._warn = warn
-        self._most = most or math.inf
-        self._per_address = per_address or math.inf
-        self._share = share or math.inf
-        self._exempt = exempt
+        self.apply(Bounds(most, per_address, share, exempt))
         self._open = 0
         self._addresses: Counter[str] = Counter()
         self._causes: Counter[Cause] = Counter()
         self._shortage_said = -math.inf
         self._turned_away: Throttled[Cause] = Throttled(self._tell)
+
+    def apply(self, bounds: Bounds) -> None:
+        """Use these bounds for connections that come from now on; open ones stay."""
+        self._most = bounds.most or math.inf
+        self._per_address = bounds.per_address or math.inf
+        self._share = bounds.share or math.inf
+        self._exempt = bounds.exempt
 
     def cause(self, address: str | None) -> Cause | None:
         """Return why a connection from this address has to be rejected now; None if it can be admitted."""
@@ -140,22 +154,27 @@ class ConnectionLimit:
         return found.is_loopback or any(found in network for network in self._exempt)
 
 
-def caller_connection_limit(settings: Settings, warn: Callable[[str], None]) -> ConnectionLimit:
-    """Return the limit for callers' connections.
+def caller_bounds(settings: Settings) -> Bounds:
+    """Return the bounds of callers' connections.
 
     By default idle callers take at most half of the descriptors: the other half is for connections to providers.
     On a listener that is reachable from outside, one address has at most half of them, so it cannot lock others
     out.
     """
     most = settings.max_connections or max(1, min(_MOST_CALLERS, descriptor_limit() // 2))
-    return ConnectionLimit(
-        "callers",
-        warn,
+    return Bounds(
         most=most,
         per_address=settings.max_connections_per_address,
         share=max(1, most // 2) if settings.exposed() and not settings.max_connections_per_address else 0,
         exempt=settings.trusted_proxies,
     )
+
+
+def caller_connection_limit(settings: Settings, warn: Callable[[str], None]) -> ConnectionLimit:
+    """Return the limit for callers' connections."""
+    limit = ConnectionLimit("callers", warn)
+    limit.apply(caller_bounds(settings))
+    return limit
 
 
 def admin_connection_limit(warn: Callable[[str], None]) -> ConnectionLimit:

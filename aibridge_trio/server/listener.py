@@ -46,13 +46,13 @@ class Listener(Protocol):
 
 
 class SocketListener:
-    """Listens on a socket, `sock`; with a TLS context, connections are encrypted."""
+    """Listens on a socket, `sock`; with a TLS `context`, connections that are accepted then are encrypted."""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext | None, poller: Poller | None = None) -> None:
         sock.setblocking(False)
         self._poller = poller
         self.sock = sock
-        self._context = context
+        self.context = context
         self._on_loopback = sock.family != socket.AF_UNIX and is_loopback_address(sock.getsockname()[0])
 
     async def accept(self) -> ServerStream:
@@ -85,7 +85,7 @@ class SocketListener:
         try:
             stream = TCPStream(sock, peer, self._poller)
             stream.on_loopback = self._on_loopback
-            return TLSServerStream(stream, self._context) if self._context else stream
+            return TLSServerStream(stream, self.context) if self.context else stream
         except BaseException:
             sock.close()
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -117,6 +118,14 @@ class Server:
     def open_unix(self, path: str, mode: int, *, option: str) -> None:
         """Listen on a unix socket, its file created with `mode`. Raises UsageError, which names `option`."""
         self._listeners.append(UnixListener(path, mode, self._context, self._poller, option=option))
+
+    def apply(self, context: ssl.SSLContext | None, keep_alive: float) -> None:
+        """Use this TLS context for connections that come from now on, and this timeout for all that idle."""
+        self._context = context
+        for listener in self._listeners:
+            if isinstance(listener, SocketListener):
+                listener.context = context
+        self._idleness.apply(keep_alive)
 
     def adopt(self, sock: socket.socket) -> None:
         """Listen on a socket that listens already; `close` closes it, and leaves the file of a unix socket."""

@@ -28,6 +28,7 @@ from aibridge_trio.events import (
     Held,
     Judged,
     PassedOver,
+    Reloaded,
     SentAgain,
     Started,
     Transitioned,
@@ -35,6 +36,7 @@ from aibridge_trio.events import (
     WouldReject,
 )
 from aibridge_trio.gateway.model_routes import PASS_CAUSES
+from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.providers import Provider
 
 # Histogram bounds (seconds): from a cached answer to the longest thinking of a reasoning model.
@@ -113,6 +115,7 @@ class Counters:
         # Of known callers, by class and status, and by class and type.
         self.class_requests: Counter[tuple[str, int]] = Counter()
         self.class_tokens: Counter[tuple[str, str]] = Counter()
+        self.reloads = _zeros(("applied", "rejected"))
         self.bugs = 0
         # The same by provider and scope, for providers with several breakers.
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
@@ -132,6 +135,7 @@ class Counters:
             WouldReject: self._would_reject,
             Finished: self._finished,
             AdminRefused: self._admin_refused,
+            Reloaded: self._reloaded,
             Bug: self._bug,
         }
 
@@ -140,6 +144,21 @@ class Counters:
         for name in (*known.classes, NO_CLASS) if known else ():
             self.class_requests.update({(name, status): 0 for status in _STATUSES})
             self.class_tokens.update({(name, kind): 0 for kind in TYPES})
+
+    def show(self, providers: Iterable[Provider], circuits: Iterable[ProviderCircuits]) -> None:
+        """Count these providers, too, from 0; the counts stay. `circuits` are the breakers that exist now."""
+        for name, series in vars(Counters(providers)).items():
+            if isinstance(series, dict):
+                for key, zero in series.items():
+                    getattr(self, name).setdefault(key, zero)
+        self.states.clear()
+        self.scope_states.clear()
+        for each in circuits:
+            self.states[each.provider] = each.statistics().state
+            for scope, circuit in each.by_scope().items():
+                self.scope_states[each.provider, scope] = circuit.statistics().state
+                self.scope_trips.setdefault((each.provider, scope), 0)
+                self.scope_refusals.setdefault((each.provider, scope), 0)
 
     def _started(self, event: Started) -> None:
         self.in_flight[event.provider] += 1
@@ -184,6 +203,9 @@ class Counters:
 
     def _admin_refused(self, event: AdminRefused) -> None:
         self.admin_refusals[event.cause] += 1
+
+    def _reloaded(self, event: Reloaded) -> None:
+        self.reloads["rejected" if event.mistake else "applied"] += 1
 
     def _bug(self, _: Bug) -> None:
         self.bugs += 1

@@ -31,6 +31,7 @@ from aibridge_trio.events import (
     LifecycleChanged,
     LimitChanged,
     Overridden,
+    Reloaded,
     Transitioned,
 )
 from aibridge_trio.process.log_writer import LogWriter
@@ -65,10 +66,8 @@ class Log:
         now: Callable[[], float],
         stream: TextIO | None = None,
     ) -> None:
-        self._min_level = _LEVELS[level]
         self._stream = stream or sys.stderr
-        human = form == "human" or (form == "auto" and self._stream.isatty())
-        self._format = _human if human else _json
+        self.apply(level, form)
         self._now = now
         self._writer: LogWriter | None = None
         self._dropped = 0
@@ -81,8 +80,15 @@ class Log:
             KeyChanged: self._key_changed,
             AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
+            Reloaded: self._reloaded,
             Bug: self._bug,
         }
+
+    def apply(self, level: LogLevel, form: LogFormat) -> None:
+        """Write from now on at this level and in this format."""
+        self._min_level = _LEVELS[level]
+        human = form == "human" or (form == "auto" and self._stream.isatty())
+        self._format = _human if human else _json
 
     def _finished(self, event: Finished) -> None:
         self._line("info", "request", _request(event))
@@ -110,6 +116,16 @@ class Log:
 
     def _lived(self, event: LifecycleChanged) -> None:
         self._line("info", event.what, {"detail": event.detail})
+
+    def _reloaded(self, event: Reloaded) -> None:
+        fields = {
+            "outcome": "rejected" if event.mistake else "applied",
+            "by": event.by,
+            "changes": "; ".join(event.changes) or None,
+            "fixed": "; ".join(event.fixed) or None,
+            "mistake": event.mistake,
+        }
+        self._line("error" if event.mistake else "warning" if event.fixed else "info", "reload", fields)
 
     def _bug(self, event: Bug) -> None:
         self._line("error", "bug", {"where": event.where})

@@ -46,13 +46,19 @@ class Metrics:
     ) -> None:
         self._lines_dropped = lines_dropped
         self._counters = counters
-        self._circuits = tuple(circuits)
         self._admission = admission
         self._exposition = Exposition()
         self._listeners = listeners
+        self._usage = usage or UsageReport()
+        self.apply(circuits, lines, keys)
+
+    def apply(
+        self, circuits: Iterable[ProviderCircuits], lines: Iterable[AdaptiveLine], keys: Iterable[ProviderKeys]
+    ) -> None:
+        """Show these from now on."""
+        self._circuits = tuple(circuits)
         self._lines = tuple(lines)
         self._keys = tuple(keys)
-        self._usage = usage or UsageReport()
 
     def render(self) -> bytes:
         """Return all metrics as Prometheus text."""
@@ -150,6 +156,7 @@ class Metrics:
         )
         refused = _singles(counters.admin_refusals)
         yield _counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
+        yield _counter("reloads", "Times the configuration was reread.", ("outcome",), _singles(counters.reloads))
         dropped = {(): self._lines_dropped()}
         yield _counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)
         yield _counter(

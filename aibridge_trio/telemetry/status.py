@@ -70,7 +70,7 @@ class Status:
         usage: UsageReport | None = None,
     ) -> None:
         self._listeners = listeners
-        self._shadow = shadow
+        self.shadow = shadow
         self._usage = usage or UsageReport()
         self._lifecycle = lifecycle
         self._admission = admission
@@ -119,7 +119,7 @@ class Status:
             "connections": {name: statistics().document() for name, statistics in self._listeners.items()},
             "requests": {"total": self._counters.requests.total(), "by_status": self._by_status()},
             "rejects": dict(self._counters.rejects),
-            "shadow": list(self._shadow),
+            "shadow": list(self.shadow),
             "would_reject": dict(self._counters.would_rejects),
             "providers": [
                 self._providers.document(backend, admission.limits.of_provider(backend.name))

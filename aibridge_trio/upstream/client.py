@@ -16,11 +16,12 @@ import trio
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.upstream.call import Call, CallTimeouts
 from aibridge_trio.upstream.exchange import Outgoing, Response
-from aibridge_trio.upstream.transport import Transport
+from aibridge_trio.upstream.transport import Transport, is_busy
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
+AnyTransport = httpx.AsyncBaseTransport
 # Makes a transport, through a proxy (its URL) or direct.
-TransportFactory = Callable[[str | None], httpx.AsyncBaseTransport]
+TransportFactory = Callable[[str | None], AnyTransport]
 # How often (seconds) expired idle connections are closed.
 _EXPIRY_INTERVAL = 10.0
 
@@ -43,10 +44,6 @@ class Upstream:
     """Sends requests to one provider's base URL. Timeouts apply only while `run` is running."""
 
     def __init__(self, base_url: str, transport: httpx.AsyncBaseTransport, timeouts: Timeouts) -> None:
-        self._base = httpx.URL(base_url)
-        self._base_path = self._base.raw_path.rstrip(b"/")
-        self._host = (b"host", self._base.netloc)
-        self._transport = transport
         self._timeouts = timeouts
         self._call_timeouts = CallTimeouts(
             connect=timeouts.connect,
@@ -54,6 +51,29 @@ class Upstream:
             head=Deadline(timeouts.first_byte),
             reading=Deadline(timeouts.idle),
         )
+        self._retired: list[httpx.AsyncBaseTransport] = []
+        self._connect_to(base_url, transport)
+
+    def apply(self, timeouts: Timeouts) -> None:
+        """Use these timeouts, also for the waits of requests in flight."""
+        self._timeouts = timeouts
+        _, sending, head, reading = self._call_timeouts
+        self._call_timeouts = CallTimeouts(timeouts.connect, sending, head, reading)
+        for deadline, seconds in ((sending, timeouts.idle), (head, timeouts.first_byte), (reading, timeouts.idle)):
+            deadline.apply(seconds)
+
+    def move(self, base_url: str, transport: httpx.AsyncBaseTransport) -> None:
+        """Send requests that come from now on elsewhere, or in another way; those in flight end where they are."""
+        self._retired.append(self._transport)
+        if isinstance(self._transport, Transport):
+            self._transport.retire()
+        self._connect_to(base_url, transport)
+
+    def _connect_to(self, base_url: str, transport: httpx.AsyncBaseTransport) -> None:
+        self._base = httpx.URL(base_url)
+        self._base_path = self._base.raw_path.rstrip(b"/")
+        self._host = (b"host", self._base.netloc)
+        self._transport = transport
         self._pool = transport.pool(self._base) if isinstance(transport, Transport) else None
 
     def send(
@@ -91,10 +111,14 @@ class Upstream:
                 await trio.sleep(_EXPIRY_INTERVAL)
                 if self._pool:  # httpx's own transport does this by itself
                     self._pool.expire()
+                for transport in [each for each in self._retired if not is_busy(each)]:
+                    self._retired.remove(transport)
+                    await transport.aclose()
 
     async def aclose(self) -> None:
-        """Close the idle connections."""
-        await self._transport.aclose()
+        """Close all connections."""
+        for transport in (self._transport, *self._retired):
+            await transport.aclose()
 
     def __repr__(self) -> str:
         return f"<Upstream {self._base.host}>"

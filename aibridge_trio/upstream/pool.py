@@ -60,7 +60,7 @@ class Pool:
         self._dial = dial
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
-        self._closed = False
+        self._closed = self._retired = False
 
     def statistics(self) -> PoolStats:
         """Return the connections that are open now."""
@@ -122,7 +122,7 @@ class Pool:
         if connection not in self._busy:  # the pool has been closed
             return
         self._busy.discard(connection)
-        if reusable:
+        if reusable and not self._retired:
             connection.idle_since = trio.current_time()
             self._idle.append(connection)
         else:
@@ -132,6 +132,12 @@ class Pool:
         """Close expired idle connections."""
         oldest = trio.current_time() - _EXPIRY
         while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.popleft().close()
+
+    def retire(self) -> None:
+        """Close the idle connections; those in use end with their responses."""
+        self._retired = True
+        while self._idle:
             self._idle.popleft().close()
 
     def close(self) -> None:

@@ -63,6 +63,16 @@ class Transport(httpx.AsyncBaseTransport):
         for pool in self._pools.values():
             pool.expire()
 
+    def retire(self) -> None:
+        """Close idle connections; those in use end with their responses."""
+        for pool in self._pools.values():
+            pool.retire()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a connection is in use."""
+        return any(pool.statistics().busy for pool in self._pools.values())
+
     async def aclose(self) -> None:
         """Close every connection."""
         for pool in self._pools.values():
@@ -101,6 +111,10 @@ class Transports:
         self._poller = poller
         self._silence = silence
 
+    def prepare(self) -> None:
+        """Read the certificates, which may block. Raises UsageError and OSError."""
+        _ = self._context
+
     def __call__(self, proxy: str | None) -> httpx.AsyncBaseTransport:
         """Return a transport, through a proxy (its URL) or direct."""
         if proxy is None:
@@ -127,3 +141,12 @@ class Transports:
                     f"--upstream-ca: {self._ca_file} holds no certificates in PEM: {reason}"
                 ) from None
         return context
+
+
+def is_busy(transport: httpx.AsyncBaseTransport) -> bool:
+    """Return whether a connection of a transport is in use; of an unknown kind of transport, that it is not."""
+    if isinstance(transport, Transport):
+        return transport.busy
+    if isinstance(transport, httpx.AsyncHTTPTransport):
+        return any(not each.is_idle() for each in transport._pool.connections)  # noqa: SLF001 - httpx shows no other
+    return False

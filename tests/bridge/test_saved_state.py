@@ -31,7 +31,9 @@ BREAKER = {"circuit_breaker": True, "circuit_breaker_failure_threshold": 2}
 def wall(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The wall clock: seconds to add to the virtual time, which begins at noon."""
     offset = [0.0]
-    monkeypatch.setattr("aibridge_trio.bridge.bridge._WALL_CLOCK", lambda: NOON + offset[0] + trio.current_time())
+    monkeypatch.setattr(
+        "aibridge_trio.bridge.components._WALL_CLOCK", lambda: NOON + offset[0] + trio.current_time()
+    )
     return offset
 
 

@@ -144,7 +144,7 @@ async def test_a_drain_without_a_limit_asks_for_as_long_as_it_takes(autojump_clo
         await trio.sleep(1000)
 
     await scene.during(drain)
-    assert len(scene.manager.times("EXTEND_TIMEOUT_USEC=30000000")) == 200
+    assert len(scene.manager.times("EXTEND_TIMEOUT_USEC=30000000")) >= 200
 
 
 async def test_the_status_is_shown_when_it_changes(autojump_clock: MockClock) -> None:

@@ -9,7 +9,7 @@ import trio
 from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.events import ignore
-from aibridge_trio.gateway.backend_setup import configured
+from aibridge_trio.gateway.backend_setup import BackendBuilder
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.providers import ALL
@@ -31,9 +31,9 @@ def router(proxies: list[str | None] | None = None, warnings: list[str] | None =
         return httpx.MockTransport(lambda _: httpx.Response(200))
 
     said = [] if warnings is None else warnings
-    return configured(
+    return BackendBuilder(
         Settings(**options), transport, trio.current_time, ignore, frozenset(), lambda: 0.0, said.append
-    )
+    ).router()
 
 
 def backend(name: str, **options: Any) -> Backend:

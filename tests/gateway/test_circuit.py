@@ -13,7 +13,8 @@ from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.errors import CircuitOpen, UpstreamFault
 from aibridge_trio.events import Event, Judged, Transitioned
-from aibridge_trio.gateway.circuit import Attempt, Circuit
+from aibridge_trio.gateway.attempt import Attempt
+from aibridge_trio.gateway.circuit import Circuit
 
 OVERLOAD = Evidence(Verdict.FAILURE, "503", overload=True)
 

@@ -15,7 +15,8 @@ from trio.testing import MockClock
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished
-from aibridge_trio.gateway.circuit import Attempt, Circuit
+from aibridge_trio.gateway.attempt import Attempt
+from aibridge_trio.gateway.circuit import Circuit
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.message import Reply, Request

@@ -29,7 +29,9 @@ NOON = datetime(2026, 11, 30, 12, tzinfo=UTC).timestamp()
 def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The wall clock: seconds after noon of November 30th, besides the virtual time."""
     offset = [0.0]
-    monkeypatch.setattr("aibridge_trio.bridge.bridge._WALL_CLOCK", lambda: NOON + offset[0] + trio.current_time())
+    monkeypatch.setattr(
+        "aibridge_trio.bridge.components._WALL_CLOCK", lambda: NOON + offset[0] + trio.current_time()
+    )
     return iter([offset])
 
 

@@ -50,4 +50,4 @@ def test_serving_forbids_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "forbid_core_dumps", forbid)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     with pytest.raises(Forbidden):
-        running.serve(Settings(), InheritedSockets())
+        running.serve(Settings(), InheritedSockets(), Settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,8 @@ from httpcore._backends.trio import TrioStream
 
 from aibridge_trio.bridge import Bridge
 from aibridge_trio.config.settings import Address, Settings
-from aibridge_trio.events import Event
+from aibridge_trio.errors import UsageError
+from aibridge_trio.events import Event, Reloaded
 from aibridge_trio.http.message import BodyStalled, Reply, Request
 from aibridge_trio.server.asgi import Application, exchange
 from aibridge_trio.server.server import Server
@@ -279,14 +280,21 @@ class Network:
                 **options,
             }
         )
-        bridge = Bridge(settings, transport=self.way_out)
+        told_anew: list[Settings | UsageError] = [settings]
+        bridge = Bridge(settings, transport=self.way_out, read=lambda: _read(told_anew[0]))
+        assert bridge.reloader
+        bridge.reloader._in_thread = _at_once  # type: ignore[assignment] # virtual time does not wait for threads
         bridge.addresses, bridge.admin_address = (Address("bridge", 80),), Address("admin", 80)
         self.attach("bridge", bridge.server)
         self.attach("admin", bridge.admin_server)
         signals, told = trio.open_memory_channel[int](10)
         started = trio.Event()
         running = Running(
-            bridge, signals, self.client("bridge"), self.client("admin", headers={"host": "localhost"})
+            bridge,
+            signals,
+            self.client("bridge"),
+            self.client("admin", headers={"host": "localhost"}),
+            settings=told_anew,
         )
         bridge.subscribe(running.events.append)
 
@@ -311,6 +319,14 @@ class Running:
     events: list[Event] = field(default_factory=list)
     ended: trio.Event = field(default_factory=trio.Event)
     exit_status: int | None = None
+    settings: list[Settings | UsageError] = field(default_factory=list)
+
+    async def reload(self, **options: Any) -> Reloaded:
+        """Reload with these options changed."""
+        before = self.bridge.settings
+        self.settings[0] = replace(before, **options)
+        assert self.bridge.reloader
+        return await self.bridge.reloader.reload("test")
 
     def published(self, kind: type[Any]) -> list[Any]:
         """Return the events of one kind, in order."""
@@ -328,6 +344,19 @@ class Running:
         lines = (await self.admin.get("/metrics")).text.splitlines()
         values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return float(values[sample])
+
+
+async def _at_once(prepare: Callable[[], Any]) -> Any:
+    """Call what otherwise a thread calls."""
+    await trio.lowlevel.checkpoint()
+    return prepare()
+
+
+def _read(settings: Settings | UsageError) -> Settings:
+    """Return the settings of a configuration, or raise its mistake."""
+    if isinstance(settings, UsageError):
+        raise settings
+    return settings
 
 
 def _fail(error: BaseException) -> None:

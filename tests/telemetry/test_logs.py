@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from aibridge_trio.bridge.event_bus import EventBus
 from aibridge_trio.config.settings import LogFormat, LogLevel, Secret
 from aibridge_trio.core.breaker.breaker import Mode, State
 from aibridge_trio.core.breaker.verdict import Verdict
@@ -24,7 +25,6 @@ from aibridge_trio.events import (
     Answered,
     Bug,
     Event,
-    EventBus,
     Faulted,
     Finished,
     FirstByte,

@@ -172,6 +172,7 @@ FAMILIES = {
     "aibridge_usage_counted": ("gauge", ["scope", "owner", "unit"]),
     "aibridge_log_lines_dropped_total": ("counter", []),
     "aibridge_bugs_total": ("counter", []),
+    "aibridge_reloads_total": ("counter", ["outcome"]),
     "aibridge_connections": ("gauge", ["listener"]),
     "aibridge_connections_refused_total": ("counter", ["listener", "cause"]),
     "aibridge_admin_refused_total": ("counter", ["cause"]),

@@ -16,11 +16,12 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio import __version__
+from aibridge_trio.bridge.event_bus import EventBus
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.errors import REASONS
-from aibridge_trio.events import Event, EventBus, Finished, Started
+from aibridge_trio.events import Event, Finished, Started
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.router import Router

@@ -73,6 +73,14 @@ class Breaker:
         self._successes = 0
         self._trips = 0
 
+    def apply(self, policy: BreakerPolicy, now: float) -> None:
+        """Use this policy from now on. State, mode, permits and the present cooldown stay."""
+        self.advance(now)
+        self._policy = policy
+        self.failures.apply(policy.window, policy.threshold, policy.failure_share)
+        self._cooldown.apply(policy.cooldown, policy.longest_cooldown, policy.growth, policy.stretch)
+        self._ramp.apply(policy.ramp, now)
+
     def issue_ticket(self, now: float, caller: Hashable | None = None) -> Ticket | Refusal:
         """Admit a request whose body is still being read, or refuse it. A ticket takes no probe's permit."""
         refusal = self.refusal(now, caller) or self._probes_taken(now, caller) or self._ramp_refusal(now)

@@ -31,12 +31,16 @@ class Cooldown:
     def __init__(
         self, base: float, longest: float, growth: float, stretch: float, chance: Callable[[], float]
     ) -> None:
+        self._chance = chance
+        self.apply(base, longest, growth, stretch)
+        self._in_a_row = 0  # trips without a healthy spell between them
+
+    def apply(self, base: float, longest: float, growth: float, stretch: float) -> None:
+        """Compute with these from the next cooldown on; the trips in a row stay."""
         self._base = base
         self._longest = max(base, longest)
         self._growth = growth
         self._stretch = stretch
-        self._chance = chance
-        self._in_a_row = 0  # trips without a healthy spell between them
 
     def retry_at(self, retry_after: float | None, now: float) -> float:
         """Return the time that a provider's retry hint (seconds from now) asks for; minus infinity without one."""

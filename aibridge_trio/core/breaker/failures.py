@@ -64,16 +64,24 @@ class Failures:
     """
 
     def __init__(self, span: float, threshold: int, share: float = 0.0) -> None:
-        self._span = span
-        self._threshold = threshold
-        self._share = share
-        self._of_provider = SlicedWindow(span) if share else Window(span, threshold)
-        self._of_callers = SlicedWindow(span) if share else Window(span, threshold)
-        self._successes = SlicedWindow(span) if share else None
+        self._span, self._threshold, self._share = span, threshold, share
+        self._of_provider, self._of_callers, self._successes = _windows(span, threshold, share)
         self._failed = LatestCallers()
         self._succeeded = LatestCallers()
         self._refused = LatestCallers()
         self._in_progress: Counter[Hashable] = Counter()
+
+    def apply(self, span: float, threshold: int, share: float) -> None:
+        """Judge by these from now on. What is in the window stays, unless a share begins or ends to matter."""
+        anew = bool(share) != bool(self._share)
+        self._span, self._threshold, self._share = span, threshold, share
+        if anew:
+            self._of_provider, self._of_callers, self._successes = _windows(span, threshold, share)
+        for window in (self._of_provider, self._of_callers, self._successes):
+            if isinstance(window, Window):
+                window.apply(span, threshold)
+            elif window is not None:
+                window.apply(span)
 
     def add(self, now: float, retry_at: float, caller: Hashable | None, succeeded_at: float | None = None) -> None:
         """Record a failure: caller-related to `caller`, or the provider's (None); `retry_at` is its retry hint.
@@ -166,3 +174,12 @@ class Failures:
             self._successes.clear()
         if closed:
             self._refused = LatestCallers()
+
+
+def _windows(
+    span: float, threshold: int, share: float
+) -> tuple[Window | SlicedWindow, Window | SlicedWindow, SlicedWindow | None]:
+    """Return empty windows: for the provider's failures, caller-related ones, and with a share successes."""
+    if share:
+        return SlicedWindow(span), SlicedWindow(span), SlicedWindow(span)
+    return Window(span, threshold), Window(span, threshold), None

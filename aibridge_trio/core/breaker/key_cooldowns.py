@@ -48,8 +48,7 @@ class KeyCooldowns:
     """The keys of one provider's callers that are in cooldown; `policy` is its breaker's."""
 
     def __init__(self, policy: BreakerPolicy, capacity: int = _CAPACITY) -> None:
-        self._policy = policy
-        self._longest = max(policy.cooldown, policy.longest_cooldown)
+        self.apply(policy)
         self._capacity = capacity
         # In the order in which their cooldowns were started.
         self._until: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
@@ -58,6 +57,11 @@ class KeyCooldowns:
         self._limited: OrderedDict[bytes, float] = OrderedDict()  # keys by the time of their last 429
         self._total = 0
         self._evictions = 0
+
+    def apply(self, policy: BreakerPolicy) -> None:
+        """Use this policy from now on; keys that are in cooldown stay in it."""
+        self._policy = policy
+        self._longest = max(policy.cooldown, policy.longest_cooldown)
 
     def remaining(self, key: bytes, now: float) -> float | None:
         """Return the seconds until a key's cooldown is over, None if it is in none."""

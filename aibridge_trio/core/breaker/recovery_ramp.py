@@ -31,6 +31,11 @@ class Ramp:
         self._ends = now + self._span if self._span else -math.inf
         self._credit = 1.0 - _FIRST
 
+    def apply(self, span: float, now: float) -> None:
+        """Grow within `span` seconds; a ramp that is under way goes on at its share."""
+        remaining, before, self._span = self.remaining(now), self._span, span
+        self._ends = now + remaining * span / before if remaining and span else -math.inf
+
     def snapshot(self, now: float) -> Saved:
         """Return what must survive a restart."""
         return save(self, _NUMBERS, _TIMES, now)

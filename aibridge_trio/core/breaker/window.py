@@ -38,6 +38,11 @@ class Window:
         """Remove all events."""
         self._events.clear()
 
+    def apply(self, span: float, cap: int) -> None:
+        """Count with another span and cap from now on; the events stay."""
+        self._span = span
+        self._events = deque(self._events, maxlen=cap)
+
 
 @dataclass(slots=True)
 class _Slice:
@@ -93,6 +98,17 @@ class SlicedWindow:
         """Remove all events."""
         self._slices.clear()
         self._count = 0
+
+    def apply(self, span: float) -> None:
+        """Count with another span from now on; the events stay, each as old as its slice."""
+        before, self._width = self._width, span / _SLICES
+        slices, self._slices = self._slices, deque()
+        for each in slices:
+            number = self._number(each.number * before)
+            if not self._slices or self._slices[-1].number != number:
+                self._slices.append(_Slice(number))
+            self._slices[-1].count += each.count
+            self._slices[-1].highest = max(self._slices[-1].highest, each.highest)
 
     def _number(self, at: float) -> int:
         return int(at // self._width)

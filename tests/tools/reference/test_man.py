@@ -290,6 +290,7 @@ def test_the_examples_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.setattr(f"aibridge_trio.{started}", lambda *_, **__: 0)
     monkeypatch.setattr("aibridge_trio.admin.client.override", lambda *_: "")
     monkeypatch.setattr("aibridge_trio.cli.init.run", lambda *_: "")
+    monkeypatch.setattr("aibridge_trio.admin.client.reload", lambda *_: [])
     lines = "\n".join(examples(PAGES[page])).replace("\\\n", "").replace("/run/secrets/anthropic", "key")
     lines = lines.replace("$(cat token)", "token")
     calls = re.findall(r"(?:^|\()((?:export )?(?:\w+=\S+ +)*)(aibridge\b[^|>&)\n]*)", lines, re.MULTILINE)

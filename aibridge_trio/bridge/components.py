@@ -1,0 +1,224 @@
+"""All components of a bridge: built from settings, and changed by those of a reload."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import trio
+
+from aibridge_trio.admin.api import Admin
+from aibridge_trio.bridge.backend_tasks import BackendTasks
+from aibridge_trio.bridge.event_bus import EventBus
+from aibridge_trio.bridge.reloading import Prepared, Reloader
+from aibridge_trio.bridge.reports import Reports
+from aibridge_trio.bridge.saved_state import SavedState
+from aibridge_trio.bridge.self_test import SelfTest
+from aibridge_trio.config import policies
+from aibridge_trio.config.protections import PROTECTIONS
+from aibridge_trio.config.provider_tables import effective
+from aibridge_trio.config.settings import Settings
+from aibridge_trio.events import KINDS, Bug, Event
+from aibridge_trio.gateway import model_access, spending, stored_references
+from aibridge_trio.gateway.adaptive_line import share_limits
+from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.backend_setup import BackendBuilder
+from aibridge_trio.gateway.browser_origins import Origins
+from aibridge_trio.gateway.buffering import BodyBuffer
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
+from aibridge_trio.gateway.gateway import Gateway
+from aibridge_trio.gateway.known_callers import Authenticator
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.gateway.limit_changes import LimitChanges
+from aibridge_trio.gateway.prechecks import Prechecks
+from aibridge_trio.net.poller import new_poller
+from aibridge_trio.server.asgi import HandlerApplication
+from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
+from aibridge_trio.server.server import Server
+from aibridge_trio.telemetry.logs import Log
+from aibridge_trio.upstream.client import TransportFactory
+from aibridge_trio.upstream.transport import Transports
+
+_WALL_CLOCK = time.time  # noqa: TID251 - the only place that reads it
+# File descriptors in reserve: to refuse callers' connections, and to accept operators', when none is left.
+_CALLER_RESERVE, _ADMIN_RESERVE = 1, 8
+
+
+class Components:
+    """Everything that a bridge consists of. `transport` makes the transports to providers, by default real ones.
+
+    With `read`, which returns the settings anew, they can be reloaded.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        transport: TransportFactory | None = None,
+        self_test: SelfTest | None = None,
+        read: Callable[[], Settings] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.self_test = self_test
+        self._event_bus = EventBus()
+        publish, clock = self._event_bus.publish, trio.current_time
+        self.lifecycle = Lifecycle()
+        shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
+        self.callers = CallerIdentifier(settings.trusted_proxies)
+        limits = policies.limits(settings, self.callers.key_of_name)
+        self.admission = Admission(limits, clock, publish, shadow)
+        self._poller = new_poller()
+        self._own_transport = transport
+        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self._transport = self._transports(settings)
+        self._builder = BackendBuilder(
+            settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning
+        )
+        self.router = self._builder.router()
+        self._backend_tasks = BackendTasks(self.router, lambda name: self.reports.counters.in_flight[name] > 0)
+        lines = self._backend_tasks.lines()
+        share_limits(self.admission.limiter, lines)
+        self._limit_changes = LimitChanges(lines, publish)
+        warn = partial(self.log.warning, about="connections")
+        bounds = {
+            "callers": caller_connection_limit(settings, warn),
+            "admin": admin_connection_limit(warn),
+        }
+        self._connection_limit = bounds["callers"]
+        opened = {name: each.statistics for name, each in bounds.items()}
+        self.spending = spending.Spending(settings.known_callers, effective(settings), clock, _WALL_CLOCK)
+        self._saved = SavedState(settings.state_file, self.router, self.spending, self.log.warning)
+        self.reports = Reports(
+            lifecycle=self.lifecycle,
+            admission=self.admission,
+            router=self.router,
+            spending=self.spending,
+            log=self.log,
+            listeners=opened,
+            shadow=settings.shadow,
+        )
+        self.reports.counters.apply(settings.known_callers)
+        self.status = self.reports.status
+        wanted = (*model_access.WANTED, *stored_references.WANTED, *spending.WANTED)
+        self.body_buffer = BodyBuffer(_buffered(settings), *wanted)
+        self._origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
+        self._admin_origins = Origins(settings.allowed_hosts, settings.allowed_origins)
+        self._references = stored_references.StoredReferences(allowed=settings.stored_references)
+        self.reloader: Reloader | None = None
+        if read:
+            self.reloader = Reloader(
+                read,
+                settings,
+                transports=self._transports,
+                apply=self.apply,
+                lifecycle=self.lifecycle,
+                publish=publish,
+            )
+        self._gateway, self._admin = gateway, admin = self._new_gateway(), self._new_admin()
+        for listener in (self.reports.counters, self.status, self.log, admin):
+            self._event_bus.subscribe(listener.handlers)
+        report = self._report
+        self.server = Server(
+            HandlerApplication(self_test.answering(gateway.handle) if self_test else gateway.handle),
+            report=report,
+            tls_cert=settings.tls_cert,
+            tls_key=settings.tls_key,
+            tls_client_ca=settings.tls_client_ca,
+            connections=bounds["callers"],
+            reserve=_CALLER_RESERVE,
+            keep_alive=settings.keep_alive_timeout,
+            poller=self._poller,
+        )
+        self.admin_server = Server(
+            HandlerApplication(admin.handle),
+            report=report,
+            connections=bounds["admin"],
+            evicts=True,
+            reserve=_ADMIN_RESERVE,
+        )
+
+    def _new_gateway(self) -> Gateway:
+        settings = self.settings
+        clocks = trio.current_time, _WALL_CLOCK
+        self.known_callers = Authenticator(self.callers, settings, self.router.is_ping, *clocks)
+        return Gateway(
+            lifecycle=self.lifecycle,
+            prechecks=Prechecks(self._origins, self.callers, self.router.hops),
+            admission=self.admission,
+            callers=self.callers,
+            known_callers=self.known_callers,
+            router=self.router,
+            body_buffer=self.body_buffer,
+            references=self._references,
+            spending=self.spending,
+            max_body=settings.max_body,
+            hold_keepalive=_hold_keepalive(settings),
+            clock=trio.current_time,
+            publish=self._publish,
+        )
+
+    def _new_admin(self) -> Admin:
+        settings = self.settings
+        return Admin(
+            lifecycle=self.lifecycle,
+            router=self.router,
+            metrics=self.reports.metrics,
+            status=self.status,
+            publish=self._publish,
+            origins=self._admin_origins,
+            host=settings.admin_bind.host,
+            token=settings.admin_token,
+            reload=self.reloader.reload if self.reloader else None,
+        )
+
+    def _transports(self, settings: Settings) -> TransportFactory:
+        """Return what makes transports by these settings."""
+        return self._own_transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
+
+    def apply(self, prepared: Prepared) -> None:
+        """Change every component to these settings, at once. Requests, counts and states stay."""
+        settings = self.settings = prepared.settings
+        shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
+        self._transport = prepared.transports or self._transport
+        self.log.apply(settings.log_level, settings.log_format)
+        self.server.apply(prepared.context, settings.keep_alive_timeout)
+        self._connection_limit.apply(caller_bounds(settings))
+        self._origins.apply((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
+        self._admin_origins.apply(settings.allowed_hosts, settings.allowed_origins)
+        self._admin.apply(settings.admin_token)
+        self.callers.apply(settings.trusted_proxies)
+        self._references.apply(allowed=settings.stored_references)
+        self._gateway.apply(max_body=settings.max_body, hold_keepalive=_hold_keepalive(settings))
+        self.body_buffer.memory.limit = _buffered(settings)
+        self.known_callers.apply(settings)
+        self.admission.apply(policies.limits(settings, self.callers.key_of_name), shadow)
+        self.spending.apply(settings.known_callers, effective(settings))
+        before = {backend.name: backend for backend in self.router}
+        backends = self._builder.rebuild(settings, self._transport, shadow, before)
+        self.router.apply(backends, settings.routes)
+        self._backend_tasks.apply(self.router)
+        share_limits(self.admission.limiter, self._backend_tasks.lines())
+        self._limit_changes.apply(backend.adaptive for backend in self.router if backend.adaptive)
+        self.reports.apply(self.router, settings.shadow)
+        self.reports.counters.apply(settings.known_callers)
+
+    def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
+        """Send every event to `listener`, or those of some kinds."""
+        self._event_bus.subscribe(dict.fromkeys(kinds or KINDS, listener))
+
+    def _publish(self, event: Event) -> None:
+        self._event_bus.publish(event)
+
+    def _report(self, error: BaseException) -> None:
+        self._publish(Bug.of(error))
+
+
+def _buffered(settings: Settings) -> int:
+    """Return the memory for buffered bodies: one caller may use half, so at least one body fits."""
+    return max(settings.max_buffered, 2 * settings.max_body)
+
+
+def _hold_keepalive(settings: Settings) -> float:
+    return settings.hold_keepalive if settings.adaptive else 0.0

@@ -1,0 +1,117 @@
+"""Reads the configuration again while the bridge runs: validates it first, then applies it at once, or nothing.
+
+Files are read in a thread, because a slow disk must not hold up requests. Applying is synchronous: no request sees
+half of a change.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import trio
+
+from aibridge_trio.config.differences import differences, fingerprints
+from aibridge_trio.config.fixed_options import kept
+from aibridge_trio.config.settings import Settings
+from aibridge_trio.errors import UsageError
+from aibridge_trio.events import Publish, Reloaded
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.net.tls_contexts import server_context
+from aibridge_trio.upstream.client import TransportFactory
+from aibridge_trio.upstream.transport import Transports
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A valid configuration, with all that is read from files.
+
+    `context` is for callers' connections, `transports` makes those to providers; None if it stays as it is.
+    """
+
+    settings: Settings
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    context: ssl.SSLContext | None = None
+    transports: TransportFactory | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Prepared:
+        """Read the files that settings name. Raises UsageError."""
+        certificate, key = settings.tls_cert, settings.tls_key
+        try:
+            context = server_context(certificate, key, settings.tls_client_ca) if certificate and key else None
+        except OSError as error:  # replaced since it was validated
+            raise UsageError(f"--tls-cert: the certificate {error}; write it again") from None
+        return cls(settings, fingerprints(settings), context)
+
+
+class Reloader:
+    """Rereads the configuration with `read`, which raises UsageError, and passes it to `apply`.
+
+    `settings` are those of the start. Several reloads follow one another.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Settings],
+        settings: Settings,
+        *,
+        transports: Callable[[Settings], TransportFactory],
+        apply: Callable[[Prepared], None],
+        lifecycle: Lifecycle,
+        publish: Publish,
+    ) -> None:
+        self._read = read
+        self._transports = transports
+        self._apply = apply
+        self._lifecycle = lifecycle
+        self._publish = publish
+        self._current = Prepared(settings, fingerprints(settings))
+        self._one_at_a_time = trio.Lock()
+        self._in_thread = partial(trio.to_thread.run_sync, abandon_on_cancel=True)
+        # Called before files are read and when all is applied.
+        self.began: Callable[[], None] = lambda: None
+        self.ended: Callable[[], None] = lambda: None
+
+    async def reload(self, by: str) -> Reloaded:
+        """Read and apply; return what has changed, or why nothing has. `by` is who wanted it."""
+        async with self._one_at_a_time:
+            self.began()
+            try:
+                result = await self._reload(by)
+            finally:
+                self.ended()
+        self._publish(result)
+        return result
+
+    async def _reload(self, by: str) -> Reloaded:
+        try:
+            prepared = await self._in_thread(self._prepare)
+        except UsageError as error:
+            return Reloaded(by, mistake=str(error))
+        if self._lifecycle.draining:
+            return Reloaded(by, mistake="the bridge stops")
+        before = self._current
+        found = differences(before.settings, prepared.settings, before.fingerprints, prepared.fingerprints)
+        self._current = replace(prepared, settings=kept(before.settings, prepared.settings))
+        self._apply(self._current)
+        return Reloaded(by, found.changes, found.fixed)
+
+    def _prepare(self) -> Prepared:
+        prepared = Prepared.of(self._read())
+        if self._way_to_providers(prepared) == self._way_to_providers(self._current):
+            return prepared
+        transports = self._transports(prepared.settings)
+        if isinstance(transports, Transports):
+            transports.prepare()
+        return replace(prepared, transports=transports)
+
+    @staticmethod
+    def _way_to_providers(prepared: Prepared) -> tuple[object, ...]:
+        settings = prepared.settings
+        return settings.upstream_ca, prepared.fingerprints.get("upstream_ca"), settings.idle_timeout
+
+    def __repr__(self) -> str:
+        return f"<Reloader {'at work' if self._one_at_a_time.locked() else 'idle'}>"

@@ -1,0 +1,136 @@
+"""One request at its provider, as its circuit sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+from aibridge_trio.core.breaker import retry_after, verdict
+from aibridge_trio.core.breaker.probe_permit import Permit, Ticket
+from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
+from aibridge_trio.core.caller import Caller
+from aibridge_trio.errors import CircuitOpen, UpstreamFault
+from aibridge_trio.events import OnShadowReject, ignore
+from aibridge_trio.http.headers import Headers
+
+if TYPE_CHECKING:
+    from aibridge_trio.gateway.circuit import Circuit
+
+
+class Attempt:
+    """One request at the provider: reports its first evidence to the circuit, and a failure after a success.
+
+    It has a `ticket` while the request's body is being read, and then a permit. As a context manager: an
+    UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
+    not judged. `headers` are those of the answer; `listener` is called with all evidence, too. `keys_wait`, in
+    place of a retry hint, is when the first of the provider's keys is ready (seconds).
+    """
+
+    __slots__ = (
+        "_circuit",
+        "_response_started_at",
+        "caller",
+        "continues",
+        "headers",
+        "keys_wait",
+        "listener",
+        "own_key",
+        "permit",
+        "ticket",
+        "verdict",
+        "would_reject",
+    )
+
+    def __init__(
+        self,
+        circuit: Circuit | None,
+        ticket: Ticket | None = None,
+        caller: Caller | None = None,
+        *,
+        own_key: bool = False,
+        would_reject: OnShadowReject = ignore,
+    ) -> None:
+        self.verdict: Verdict | None = None
+        self.permit: Permit | None = None
+        self.ticket = ticket
+        self.caller = caller
+        self.own_key = own_key
+        self.would_reject = would_reject
+        self.continues = False
+        self.listener: Callable[[Evidence], None] | None = None
+        self.keys_wait: float | None = None
+        self._circuit = circuit
+        self.headers: Headers | None = None
+        self._response_started_at = 0.0
+
+    def acquire(self) -> None:
+        """Acquire the permit, before the last piece of the request is sent; raises CircuitOpen if there is none.
+
+        A request whose answer has already begun is not refused any more.
+        """
+        if self._circuit is None or self.ticket is None or self.headers is not None:
+            return
+        try:
+            self._circuit.acquire(self)
+        except CircuitOpen:
+            self.withdraw()
+            raise
+
+    def withdraw(self) -> None:
+        """Leave the circuit: a request that does not go up is not judged."""
+        self._circuit = None
+
+    def request_sent(self) -> None:
+        """Note that the whole request has been sent: from now on the first byte can be late."""
+        if self._circuit and self._circuit.enabled and self._circuit.slow.seconds < math.inf:
+            self._circuit.slow.begin(self)
+
+    def response_started(self, headers: Headers) -> None:
+        """Note the head of the answer, which may have a retry hint; a second call changes nothing."""
+        if self.headers is not None:
+            return
+        self.headers = headers
+        if self._circuit:
+            self._response_started_at = self._circuit.clock()
+
+    def first_byte(self) -> None:
+        """Note the first byte of the answer's body."""
+        if self._circuit:
+            self._circuit.slow.end(self)
+
+    def expire(self) -> None:
+        """Report that the first byte is late."""
+        assert self._circuit
+        self.report(verdict.of_slowness(self._circuit.slow.seconds))
+
+    def report(self, evidence: Evidence | None) -> None:
+        """Take evidence, if there is any. Not async, so that no cancellation can come in between."""
+        if evidence is None:
+            return
+        if self.listener:
+            self.listener(evidence)
+        if self._circuit is None:
+            return
+        relapse = self.verdict is Verdict.SUCCESS and evidence.verdict is Verdict.FAILURE
+        if self.verdict is None or relapse:
+            self.verdict = self._circuit.judge(self, evidence)
+
+    def retry_after(self, evidence: Evidence) -> float | None:
+        """Return the provider's retry hint in seconds from now, of its headers or its error; None without one."""
+        if self.keys_wait is not None or self.headers is None or self._circuit is None:
+            return evidence.retry_after if self.keys_wait is None else self.keys_wait
+        hint = retry_after.later(self._circuit.read_retry_after(self.headers), evidence.retry_after)
+        return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, UpstreamFault):
+            self.report(verdict.of_fault(error))
+        if self.verdict is None:
+            self.report(NEUTRAL)
+        self.first_byte()
+        if self.continues and self._circuit:
+            self._circuit.answer_ended(self)
