@@ -9,7 +9,7 @@ Terms
 
 Files, in reading order
     counters: counts events.
-    metrics: all metrics, from counters and statistics.
+    metrics: all metrics, from counters and statistics. families: one metric, of counts by labels.
     exposition_format: metrics as Prometheus text or OpenMetrics.
     logs: log lines, from events.
     status: the document of `/status`.

@@ -11,7 +11,6 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TypeVar
 
 from aibridge_trio import __version__
 from aibridge_trio.core.adaptive.limiter import AdaptiveStats
@@ -21,12 +20,10 @@ from aibridge_trio.gateway.admission import AdmissionStats
 from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
 from aibridge_trio.server.connection_limit import ConnectionStats
-from aibridge_trio.telemetry.counters import BUCKETS, Counters, Histogram
+from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.exposition_format import Exposition, Family, TextFormat
+from aibridge_trio.telemetry.families import counter, gauge, histogram, singles
 from aibridge_trio.telemetry.usage import UsageReport
-
-_BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
-_KNOWN = range(100, 600)
 
 
 class Metrics:
@@ -72,94 +69,92 @@ class Metrics:
         """Yield each family with its current values."""
         counters, now = self._counters, self._admission()
         states = {(name,): state.number for name, state in counters.states.items()}
-        yield _gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", ("provider",), states)
-        yield _counter(
-            "circuit_breaker_trips", "Times a breaker opened by itself.", ("provider",), _singles(counters.trips)
+        yield gauge("circuit_breaker_state", "0 closed, 1 open, 2 half-open.", ("provider",), states)
+        yield counter(
+            "circuit_breaker_trips", "Times a breaker opened by itself.", ("provider",), singles(counters.trips)
         )
-        yield _counter(
+        yield counter(
             "circuit_breaker_rejects",
             "Requests rejected by an open or half-open breaker.",
             ("provider",),
-            _singles(counters.refusals),
+            singles(counters.refusals),
         )
         yield from self._breaker_details()
         yield from self._adaptive()
         yield from self._key_pools()
         yield from self._connections()
         yield from self._usage.families()
-        yield _counter(
-            "rejects", "Responses that the bridge made itself.", ("reason",), _singles(counters.rejects)
-        )
-        would = _singles(counters.would_rejects)
-        yield _counter(
+        yield counter("rejects", "Responses that the bridge made itself.", ("reason",), singles(counters.rejects))
+        would = singles(counters.would_rejects)
+        yield counter(
             "would_reject", "Requests that protections in shadow would have rejected.", ("reason",), would
         )
-        yield _counter(
+        yield counter(
             "requests", "All requests, rejects included.", ("provider", "route", "status"), counters.requests
         )
         of_route = ("provider", "route")
-        yield _histogram(
+        yield histogram(
             "request_duration_seconds",
             "Time at the provider until the end of the response.",
             of_route,
             counters.durations,
         )
-        yield _histogram(
+        yield histogram(
             "time_to_first_byte_seconds",
             "Time at the provider until the first byte of the response body.",
             of_route,
             counters.first_bytes,
         )
-        yield _histogram(
+        yield histogram(
             "caller_duration_seconds",
             "Time from a request's head to the end of its response, the queue included.",
             of_route,
             counters.totals,
         )
-        yield _counter(
+        yield counter(
             "upstream_responses", "Responses of the providers.", ("provider", "status"), counters.responses
         )
-        yield _counter(
+        yield counter(
             "upstream_errors", "Faults on the way to a provider, by phase.", ("provider", "phase"), counters.errors
         )
-        yield _counter(
+        yield counter(
             "verdicts",
             "Requests by what they show of the provider's health.",
             ("provider", "verdict"),
             counters.verdicts,
         )
-        yield _counter(
+        yield counter(
             "route_passed_over",
             "Requests of a model route that went to another provider, by why they did not go to this one.",
             ("provider", "cause"),
             counters.passed_over,
         )
         by_class = counters.class_requests
-        yield _counter("class_requests", "Requests of known callers.", ("class", "status"), by_class)
-        yield _counter("class_tokens", "Tokens of known callers.", ("class", "type"), counters.class_tokens)
-        yield _counter("tokens", "Tokens that the providers reported.", ("provider", "type"), counters.tokens)
+        yield counter("class_requests", "Requests of known callers.", ("class", "status"), by_class)
+        yield counter("class_tokens", "Tokens of known callers.", ("class", "type"), counters.class_tokens)
+        yield counter("tokens", "Tokens that the providers reported.", ("provider", "type"), counters.tokens)
         build = {(__version__, platform.python_version()): 1}
-        yield _gauge("build_info", "Always 1; the labels have the versions.", ("version", "python"), build)
-        yield _gauge("requests_in_flight", "Slots in use.", (), {(): now.in_flight})
+        yield gauge("build_info", "Always 1; the labels have the versions.", ("version", "python"), build)
+        yield gauge("requests_in_flight", "Slots in use.", (), {(): now.in_flight})
         limits = now.limits
-        yield _gauge("max_concurrency", "Slots of all callers, 0 is unlimited.", (), {(): limits.max_concurrency})
+        yield gauge("max_concurrency", "Slots of all callers, 0 is unlimited.", (), {(): limits.max_concurrency})
         per_caller, per_provider = {(): limits.per_caller}, {(): limits.per_provider}
-        yield _gauge("max_concurrency_per_caller", "Slots of one caller, 0 is unlimited.", (), per_caller)
-        yield _gauge("max_concurrency_per_provider", "Slots to one provider, 0 is unlimited.", (), per_provider)
-        yield _gauge("queue_size", "Maximum requests in the queue, 0 is no queue.", (), {(): limits.queue_size})
-        yield _gauge("queue_waiting", "Requests in the queue.", (), {(): now.queue.waiting})
-        yield _histogram(
+        yield gauge("max_concurrency_per_caller", "Slots of one caller, 0 is unlimited.", (), per_caller)
+        yield gauge("max_concurrency_per_provider", "Slots to one provider, 0 is unlimited.", (), per_provider)
+        yield gauge("queue_size", "Maximum requests in the queue, 0 is no queue.", (), {(): limits.queue_size})
+        yield gauge("queue_waiting", "Requests in the queue.", (), {(): now.queue.waiting})
+        yield histogram(
             "queue_wait_seconds", "Time in the queue, by how the wait ended.", ("outcome",), counters.waits
         )
-        yield _counter(
+        yield counter(
             "bugs", "Bugs of the bridge, each contained to one request and logged.", (), {(): counters.bugs}
         )
-        refused = _singles(counters.admin_refusals)
-        yield _counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
-        yield _counter("reloads", "Times the configuration was reread.", ("outcome",), _singles(counters.reloads))
+        refused = singles(counters.admin_refusals)
+        yield counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
+        yield counter("reloads", "Times the configuration was reread.", ("outcome",), singles(counters.reloads))
         dropped = {(): self._lines_dropped()}
-        yield _counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)
-        yield _counter(
+        yield counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)
+        yield counter(
             "rate_limit_evictions",
             "Callers removed from the rate limiter to bound its memory.",
             (),
@@ -170,15 +165,15 @@ class Metrics:
         """Yield the families of the listeners' connections."""
         found = {name: statistics() for name, statistics in self._listeners.items()}
         opened = {(name,): each.connections for name, each in found.items()}
-        yield _gauge("connections", "Open connections.", ("listener",), opened)
+        yield gauge("connections", "Open connections.", ("listener",), opened)
         refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
-        yield _counter("connections_refused", "Connections that were refused.", ("listener", "cause"), refused)
+        yield counter("connections_refused", "Connections that were refused.", ("listener", "cause"), refused)
 
     def _breaker_details(self) -> Iterator[Family]:
         """Yield the families of ramps, breaker scopes and key cooldowns."""
         counters = self._counters
         shares = {(each.provider,): each.statistics().share for each in self._circuits}
-        yield _gauge(
+        yield gauge(
             "circuit_breaker_ramp_share",
             "Share of requests that the ramp admits, 1 without a ramp.",
             ("provider",),
@@ -186,27 +181,27 @@ class Metrics:
         )
         of_scope = ("provider", "scope")
         states = {scope: state.number for scope, state in counters.scope_states.items()}
-        yield _gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
-        yield _counter(
+        yield gauge("circuit_breaker_scope_state", "0 closed, 1 open, 2 half-open.", of_scope, states)
+        yield counter(
             "circuit_breaker_scope_trips",
             "Times a breaker opened by itself, by scope.",
             of_scope,
             counters.scope_trips,
         )
-        yield _counter(
+        yield counter(
             "circuit_breaker_scope_rejects",
             "Requests rejected by an open or half-open breaker, by scope.",
             of_scope,
             counters.scope_refusals,
         )
         resting = {(each.provider,): keys for each in self._circuits if (keys := each.key_cooldowns())}
-        yield _gauge(
+        yield gauge(
             "credentials_resting",
             "Callers' keys in cooldown.",
             ("provider",),
             {name: keys.resting for name, keys in resting.items()},
         )
-        yield _counter(
+        yield counter(
             "credential_cooldowns",
             "Cooldowns of callers' keys.",
             ("provider",),
@@ -217,9 +212,9 @@ class Metrics:
         """Yield the families of providers' keys."""
         found = {each.provider: Counter(key.state for key in each.statistics()) for each in self._keys}
         states = {(name, state.value): counts[state] for name, counts in found.items() for state in KeyState}
-        yield _gauge("keys", "The bridge's keys for a provider, by state.", ("provider", "state"), states)
+        yield gauge("keys", "The bridge's keys for a provider, by state.", ("provider", "state"), states)
         rests = {(each.provider,): each.pool.rests for each in self._keys}
-        yield _counter("key_rests", "Rests of the bridge's keys that began.", ("provider",), rests)
+        yield counter("key_rests", "Rests of the bridge's keys that began.", ("provider",), rests)
 
     def _adaptive(self) -> Iterator[Family]:
         """Yield the families of the adaptive limiters; without them they have no children."""
@@ -235,69 +230,36 @@ class Metrics:
         )
         for name, text, value in gauges:
             children = {provider: value(stats) for provider, stats in found.items()}
-            yield _gauge(f"adaptive_{name}", text, ("provider",), children)
+            yield gauge(f"adaptive_{name}", text, ("provider",), children)
         paces = {
             (*provider, kind): stats.governor.pace if stats.governor.by_tokens == (kind == "tokens") else math.inf
             for provider, stats in found.items()
             for kind in ("requests", "tokens")
         }
-        yield _gauge(
+        yield gauge(
             "adaptive_pace", "Learned rate of a quota per second, +Inf without.", ("provider", "quota"), paces
         )
-        yield _counter(
+        yield counter(
             "adaptive_pushbacks",
             "Requests that the provider pushed back.",
             ("provider",),
             {provider: stats.pushbacks for provider, stats in found.items()},
         )
-        yield _counter(
+        yield counter(
             "adaptive_unfunded",
             "Pushbacks that went to the caller for want of budget.",
             ("provider",),
             {provider: stats.unfunded for provider, stats in found.items()},
         )
-        yield _counter(
+        yield counter(
             "adaptive_sent_again",
             "Requests that were sent again, by what pushed them back.",
             ("provider", "cause"),
             {pair: count for pair, count in counters.sent_again.items() if pair[:1] in found},
         )
-        yield _histogram(
+        yield histogram(
             "adaptive_hold_seconds",
             "Time that requests were held, by how that ended.",
             ("provider", "outcome"),
             {pair: holds for pair, holds in counters.holds.items() if pair[:1] in found},
         )
-
-
-# A child's label values; numbers are HTTP statuses.
-_Labels = TypeVar("_Labels", bound=tuple[str | int, ...])
-
-
-def _counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, int]) -> Family:
-    sums: Counter[tuple[str, ...]] = Counter()
-    for values, count in children.items():
-        sums[tuple(map(_label, values))] += count
-    return Family("counter", name, text, tuple(labels), dict(sums))
-
-
-def _gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, float]) -> Family:
-    now = {tuple(map(_label, values)): number for values, number in children.items()}
-    return Family("gauge", name, text, tuple(labels), now)
-
-
-def _histogram(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, Histogram]) -> Family:
-    now = {
-        tuple(map(_label, words)): (histogram.sum, tuple(count for _, count in histogram.cumulative()))
-        for words, histogram in children.items()
-    }
-    return Family("histogram", name, text, tuple(labels), now, _BOUNDS)
-
-
-def _singles(counts: Mapping[str, int]) -> dict[tuple[str], int]:
-    return {(name,): count for name, count in counts.items()}
-
-
-def _label(value: str | int) -> str:
-    """Return a label value; a status outside of 100 to 599, which a provider may send, is `other`."""
-    return str(value) if isinstance(value, str) or value in _KNOWN else "other"
