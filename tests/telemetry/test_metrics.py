@@ -282,6 +282,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
             for listener in ("callers", "admin")
             for cause in ("limit", "address", "descriptors")
         ),
+        *(series("reloads_total", outcome) for outcome in ("applied", "rejected")),
         *(series("admin_refused_total", cause) for cause in ("host", "origin", "token")),
         *(series("rejects_total", reason) for reason in REASONS),
         *(series("would_reject_total", reason) for reason in WOULD),
