@@ -21,8 +21,8 @@ from aibridge_trio.core.limits import rate_log
 from aibridge_trio.core.limits.rate_log import RateLog
 from aibridge_trio.core.terms import Rate
 
-# Callers remembered at once, whatever callers send: at some 400 bytes each with few admissions, 40 MB; at most 6
-# KB each, if all of them have an amount above 256, and use it.
+# Callers remembered at once, whatever callers send: at some 350 bytes each with few admissions, and as much again
+# with turns, 70 MB. An amount above 256 that is used up costs 6 KB, and as much again for turns.
 MAX_CALLERS = 100_000
 # Turns lie further apart than span/amount by this factor. At exactly that, of two requests a span apart the later
 # one is refused whenever the earlier one is a millisecond late, and clients are late by tens of milliseconds.
