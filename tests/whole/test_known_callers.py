@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,6 +15,7 @@ from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.terms import Rate
 from aibridge_trio.events import Finished
 from aibridge_trio.http.message import Reply, Request
+from tests.support import failing_provider
 from tests.support.known_callers import DEV, EXPIRED, KNOWN, LIMITED, OTHER, REVOKED, bearer
 from tests.support.network import Network
 from tests.support.rejected import ALL, ANTHROPIC, OPENAI, Way, each
@@ -269,3 +270,66 @@ async def test_a_class_is_a_label_from_the_start(autojump_clock: MockClock, netw
             assert await bridge.metric("class_requests_total", **{"class": name, "status": "401"}) == 0
         classes = {each["hint"]: each["class"] for each in (await bridge.status())["callers"]}
         assert classes == {"dev-07": "people", "limited": None, "10.0.0.2": None}
+
+
+async def test_an_own_key_rests_apart_from_its_callers_other_keys(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """What a provider says of a key is about that key, whoever brings it; limits are about the caller."""
+    provider = failing_provider.Provider(429, {"retry-after": "60"})
+    provider.ill = {b"Bearer sk-ill-0123456789"}
+    await network.answer("openai", provider)
+
+    def with_key(key: str, token: str = DEV) -> dict[str, str]:
+        return bearer(key) | {"x-aibridge-token": token}
+
+    async with network.bridge(**failing_provider.BY_KEY, known_callers=KNOWN) as bridge:
+
+        async def ask(headers: dict[str, str]) -> str:
+            return failing_provider.reason(await bridge.client.post(OPENAI.intercepted, json={}, headers=headers))
+
+        assert await ask(with_key("sk-ill-0123456789")) == "429"
+        assert await ask(with_key("sk-ill-0123456789")) == "credential_cooldown"
+        assert await ask(with_key("sk-ill-0123456789", OTHER)) == "credential_cooldown"
+        assert await ask(with_key("sk-well-0123456789")) == "200"
+        await trio.sleep(60)
+        assert await ask(with_key("sk-well-0123456789", OTHER)) == "200"
+
+
+async def test_a_quota_of_an_own_key_holds_no_other_callers(autojump_clock: MockClock, network: Network) -> None:
+    """With --adaptive, too: the line knows keys by what goes up, and callers by their names."""
+    provider = failing_provider.Provider(429, {"retry-after": "20"})
+    provider.ill = {b"Bearer sk-ill-0123456789"}
+    await network.answer("openai", provider)
+
+    async with network.bridge(adaptive=True, known_callers=KNOWN) as bridge, trio.open_nursery() as nursery:
+
+        async def ask(key: str, token: str) -> float:
+            began = trio.current_time()
+            headers = bearer(key) | {"x-aibridge-token": token}
+            with trio.move_on_after(10):
+                await bridge.client.post(OPENAI.intercepted, json={"a": 1}, headers=headers)
+            return trio.current_time() - began
+
+        nursery.start_soon(ask, "sk-ill-0123456789", DEV)
+        await trio.sleep(1)
+        assert await ask("sk-well-0123456789", OTHER) < 5
+        assert await ask("sk-ill-0123456789", OTHER) == 10
+
+
+async def test_own_keys_share_their_callers_memory_for_bodies(autojump_clock: MockClock, network: Network) -> None:
+    """A caller that invents keys has no more of --max-buffered than with one."""
+    owners = set[Hashable]()
+    async with network.bridge(known_callers=KNOWN, openai_api_key=Secret("sk-central")) as bridge:
+        memory = bridge.bridge.body_buffer.memory
+        reserve = memory.try_reserve
+
+        def note(owner: Hashable, size: int) -> bool:
+            owners.add(owner)
+            return reserve(owner, size)
+
+        memory.try_reserve = note  # type: ignore[method-assign]
+        for n in range(3):
+            headers = {"x-aibridge-token": DEV, "x-api-key": f"sk-invented-{n}"}
+            await bridge.client.post("/openai/v1/responses", json={"model": "m"}, headers=headers)
+    assert len(owners) == 1
