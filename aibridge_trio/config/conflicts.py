@@ -40,6 +40,7 @@ def contradictions(settings: Settings, given: Collection[str] = ()) -> Iterator[
     for check in _CHECKS:
         yield from check(settings)
     yield from _without_its_protection(settings, differing | set(given))
+    yield from _of_switched_off(settings, differing | set(given))
 
 
 def conflicting_listeners(settings: Settings) -> tuple[Address, Address] | None:
@@ -88,6 +89,15 @@ def _without_its_protection(settings: Settings, given: Collection[str]) -> Itera
             yield "--forward-caller-keys: does nothing; there is no central key"
     if settings.upstream_ca and not any(table.base_url.startswith("https:") for table in effective(settings)):
         yield "--upstream-ca: does nothing; no provider is called over https"
+
+
+def _of_switched_off(settings: Settings, given: Collection[str]) -> Iterator[str]:
+    """Options of built-in providers that a table switches off."""
+    for name in sorted(settings.disabled_providers):
+        for option in (f"{name}_base_url", f"{name}_api_key", f"{name}_organization", f"{name}_project"):
+            if option in given:
+                label = option.upper() if option.endswith("_api_key") else _flag(option)
+                yield f"{label}: does nothing; {name} is switched off"
 
 
 def _client_certificates(settings: Settings) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aibridge_trio.cli.check import warnings
 from aibridge_trio.config.addresses import Address
-from aibridge_trio.config.conflicts import conflicting_listeners
+from aibridge_trio.config.conflicts import conflicting_listeners, contradictions
 from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import OPTIONS, Secret, Settings, UnixSocket
@@ -217,3 +217,14 @@ def test_the_mistake_names_what_was_set() -> None:
         load({"bind": ["127.0.0.1:4002"]}, {})
     with pytest.raises(UsageError, match=r"^AIBRIDGE_ADMIN_BIND: "):
         load({}, {"AIBRIDGE_ADMIN_BIND": "127.0.0.1:4001"})
+
+
+def test_options_of_a_provider_that_is_switched_off() -> None:
+    """Its base URL, its key and what goes with that."""
+    off = Settings(disabled_providers=frozenset({"openai"}), openai_api_key=Secret("a"), openai_project="p")
+    lines = list(contradictions(off, {"openai_base_url"}))
+    assert lines == [
+        "--openai-base-url: does nothing; openai is switched off",
+        "OPENAI_API_KEY: does nothing; openai is switched off",
+        "--openai-project: does nothing; openai is switched off",
+    ]

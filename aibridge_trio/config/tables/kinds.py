@@ -65,13 +65,16 @@ def typed(value: object, kind: type[T]) -> T:
     return value
 
 
-def text(pattern: str, what: str, example: str, names: str) -> Kind[str]:
-    """Return the kind of strings that match a pattern, whole; `what` ends the sentence that one does not."""
+def text(pattern: str, what: str, example: str, names: str, *, secret: bool = False) -> Kind[str]:
+    """Return the kind of strings that match a pattern, whole; `what` ends the sentence that one does not.
+
+    An error does not quote a string that may be a `secret`, given by mistake.
+    """
 
     def read(value: object) -> str:
         found = typed(value, str)
         if not re.fullmatch(pattern, found):
-            raise InvalidValue(f"{quoted(found)} is not {what}")
+            raise InvalidValue(f"{'the text' if secret else quoted(found)} is not {what}")
         return found
 
     return Kind(read, {"type": "string", "pattern": f"^(?:{pattern})$"}, f'"{example}"', names)
@@ -143,7 +146,7 @@ def _rate(value: object) -> Rate | None:
 
 # Tokens' hashes.
 
-_HASH = text(r"[0-9A-Fa-f]{64}", "the SHA-256 of a token, in 64 hexadecimal digits", "0" * 64, "SHA256")
+_HASH = text(r"[0-9A-Fa-f]{64}", "the SHA-256 of a token: 64 hexadecimal digits", "0" * 64, "SHA256", secret=True)
 _HASHES = several(_HASH, most=16)
 
 
@@ -209,8 +212,10 @@ MODEL = text(
     "claude-*",
     "MODEL",
 )
-VARIABLE = text(r"[A-Za-z_][A-Za-z0-9_]{0,127}", "the name of a variable", "AZURE_API_KEY", "VARIABLE")
-HEADER_NAME = text(_HEADER_NAME, "the name of a header", "api-key", "HEADER")
+VARIABLE = text(
+    r"[A-Za-z_][A-Za-z0-9_]{0,127}", "the name of a variable", "AZURE_API_KEY", "VARIABLE", secret=True
+)
+HEADER_NAME = text(_HEADER_NAME, "the name of a header", "api-key", "HEADER", secret=True)
 
 COUNT = integer(0, LARGEST, 8)
 POSITIVE = integer(1, LARGEST, 50_000_000)

@@ -126,8 +126,9 @@ def _from_variable(
     try:
         secret: Secret = SECRET.parse(environ.get(variable, ""))
     except InvalidValue as invalid:
-        problem = str(invalid) if environ.get(variable) else "is not set"
-        raise document.error(path, f"{variable}: {problem}", "set it to the key") from None
+        # The variable is not named: its name may be the key itself, given by mistake.
+        problem = f"in the variable {invalid}" if environ.get(variable) else "the variable is not set"
+        raise document.error(path, problem, "set it to the key") from None
     return KeyTable(label=variable, secret=secret)
 
 

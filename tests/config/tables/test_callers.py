@@ -98,6 +98,13 @@ def test_an_empty_file_of_callers_admits_no_caller() -> None:
             '3:1: [[callers]] class: there is no class "ci"; add [classes.ci]',
         ),
         (
+            '[[callers]]\nname = "a"\ntoken_sha256 = "aib_canary"',
+            (
+                "3:1: [[callers]] token_sha256: the text is not the SHA-256 of a token: 64 hexadecimal digits; "
+                'write e.g. token_sha256 = "…"'
+            ),
+        ),
+        (
             '[[callers]]\nname = "a"\n[[callers]]\nname = "a"',
             '4:1: [[callers]] name: "a" is given in line 2, too; give each caller its own',
         ),

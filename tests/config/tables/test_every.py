@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
 
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.config.tables.every import NAMES, form
 from aibridge_trio.errors import UsageError
+from tests.support.config_documents import DOCUMENTS, text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +72,23 @@ def test_a_table_that_is_nearly_one_is_a_mistake(tmp_path: Path) -> None:
         "a.toml:1:2: [provider]: unknown table; did you mean [providers.NAME]?"
     )
     assert error(tmp_path, "[[route]]").endswith("unknown key; did you mean [[routes]]?")
+
+
+@given(DOCUMENTS)
+@settings(max_examples=200)
+def test_whatever_the_tables_hold_an_error_has_its_place(
+    tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]
+) -> None:
+    """They are loaded, or the error names file, line and column; and the document is what the text says."""
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_text(text(document))
+    assert tomllib.loads(text(document)) == document
+    line = ""
+    try:
+        load({"config": str(file)}, {"AZURE_KEY": "sk-1"})
+    except UsageError as error:
+        line = str(error)
+    assert not line or re.match(rf"{re.escape(str(file))}:[1-4]:[0-9]+: \[", line)
 
 
 def test_forms() -> None:

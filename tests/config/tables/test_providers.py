@@ -148,11 +148,21 @@ def test_tables_leave_to_options_what_they_do_not_say(toml: Path) -> None:
                 "name a file that holds only the key"
             ),
         ),
-        (f'{AZURE}key_env = "AZURE"', "4:1: [providers.azure] key_env: AZURE: is not set; set it to the key"),
+        (
+            f'{AZURE}key_env = "canary"',
+            "4:1: [providers.azure] key_env: the variable is not set; set it to the key",
+        ),
+        (
+            f'{AZURE}key_env = "sk-canary"',
+            (
+                "4:1: [providers.azure] key_env: the text is not the name of a variable; "
+                'write e.g. key_env = "AZURE_API_KEY"'
+            ),
+        ),
         (
             f'{AZURE}keys = [{{ env = "QUOTED" }}]',
             (
-                "4:11: [providers.azure] keys[0].env: QUOTED: the secret is in quotes, "
+                "4:11: [providers.azure] keys[0].env: in the variable the secret is in quotes, "
                 "which would be sent with it; set it to the key"
             ),
         ),

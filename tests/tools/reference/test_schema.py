@@ -5,30 +5,30 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from datetime import date, datetime, time
+from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 
 from aibridge_trio.config.document import Document
 from aibridge_trio.config.loader import _read
 from aibridge_trio.config.origin import Origin
 from aibridge_trio.config.provider_tables import BUILT_IN
 from aibridge_trio.config.settings import OPTIONS
-from aibridge_trio.config.tables import keys, kinds, shape
+from aibridge_trio.config.tables import keys, shape
 from aibridge_trio.config.units import SHARE, SIZE
 from aibridge_trio.errors import UsageError
+from tests.support.config_documents import DATES, DOCUMENTS, POOL
 from tools.reference import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aibridge_trio.config.option import Option
-    from aibridge_trio.config.tables.key import Key, Shape
+    from aibridge_trio.config.tables.key import Shape
 
 SCHEMAS = {path: json.loads(text) for path, text in schema.schemas().items()}
 WHOLE = SCHEMAS["schemas/aibridge.schema.json"]
@@ -43,51 +43,6 @@ def _pattern(_: object, pattern: str, instance: object, __: object) -> Iterator[
 _extend: Any = jsonschema.validators.extend
 Validator = _extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
 VALIDATOR = Validator(WHOLE)
-
-# Values that no kind or some kinds take. Dates and URLs are such that the schema can tell.
-POOL: tuple[Any, ...] = (
-    *(0, 1, 8, -1, 1000, 1001, 10**18 - 1, 10**18, 1.5, True, False, "", "0", "10/s", "200000/m", "10/d", "x"),
-    *("none", "other", "v1", "people", "People", "azure", "low", "day", "openai", "weighted", "least-used"),
-    *("gpt-*", "*", "a*b", "dev-07", "a b", "a\n", "ab" * 32, "AB" * 32, "2027-03-31", "2027-3-31", "api-key"),
-    *("AZURE_KEY", "9X", "/run/key", "a\0b", "https://x.example/v1", "ftp://x", "http://a@b", "http://x?y"),
-    *([], ["gpt-*"], ["gpt-*", "gpt-*"], ["azure", "openai"], [1], ["ab" * 32], [["x"]], {}, {"x-team": "a b"}),
-    *({"x-team": ""}, {"x team": "a"}, {"x-team": 1}, [{}], [{"file": "/k"}], [{"file": "/k", "env": "K"}]),
-    *({"tokens": 5, "per": "day"}, {"tokens": 0, "per": "day"}, {"tokens": 5}),
-)
-
-
-# Editors hand TOML's dates over as strings: only where one is expected can the schema tell.
-DATES = (date(2027, 3, 31), datetime(2027, 3, 31), time(7))  # noqa: DTZ001 - as TOML has them
-
-
-def values(key: Key) -> st.SearchStrategy[Any]:
-    """Values of a key, right and wrong ones."""
-    right = tables(key.shape) if key.shape else None
-    listed = st.lists(right, max_size=2) if right is not None and key.most else right
-    pool = st.sampled_from((*POOL, *DATES) if key.kind is kinds.DATE else POOL)
-    return pool if listed is None else pool | listed
-
-
-def tables(wanted: Shape) -> st.SearchStrategy[dict[str, Any]]:
-    """Tables that often have the shape."""
-    held = {key.name: values(key) for key in wanted.keys}
-    needed = [key.name for key in wanted.keys if key.required]
-    some = st.sampled_from(sorted(held)).flatmap(lambda name: st.fixed_dictionaries({name: held[name]}))
-    optional = {name: held[name] for name in held if name not in needed}
-    whole = st.fixed_dictionaries({name: held[name] for name in needed}, optional=optional)
-    return some | whole | st.builds(lambda table, extra: {**table, "unknown": extra}, whole, st.sampled_from(POOL))
-
-
-NAMES = st.sampled_from(["people", "azure", "openai", "copilot", "v1", "none", "None", "other", "a_b", ""])
-DOCUMENTS = st.fixed_dictionaries(
-    {},
-    optional={
-        "classes": st.dictionaries(NAMES, tables(keys.CLASS), max_size=2) | st.sampled_from(POOL),
-        "callers": st.lists(tables(keys.CALLER), max_size=2) | st.sampled_from(POOL),
-        "providers": st.dictionaries(NAMES, tables(keys.PROVIDER), max_size=2) | st.sampled_from(POOL),
-        "routes": st.lists(tables(keys.ROUTE), max_size=2) | st.sampled_from(POOL),
-    },
-)
 
 
 def plain(value: Any) -> Any:
