@@ -9,6 +9,7 @@ from typing import Self
 
 import trio
 
+from aibridge_trio.core.inspection.embedded_data import embedded
 from aibridge_trio.core.inspection.json_members import MemberReader
 from aibridge_trio.core.inspection.wanted_members import Value, Wanted
 from aibridge_trio.errors import BadRequest, BodyTooLarge, BufferFull
@@ -61,7 +62,8 @@ class BufferedBody(AsyncIterator[bytes]):
     """A body in memory, to be iterated over once; leaving the context releases its memory.
 
     `found` has the wanted members. `fault` is why some may have been missed. `encoded`: the body has a content
-    coding that is not decoded here. `size` is its length in bytes, decoded.
+    coding that is not decoded here. `size` is its length in bytes, decoded, and `embedded` about how many of
+    these are data like images.
     """
 
     def __init__(self, memory: BufferMemory, owner: Hashable) -> None:
@@ -69,6 +71,7 @@ class BufferedBody(AsyncIterator[bytes]):
         self.fault: str | None = None
         self.encoded = False
         self.size = 0
+        self.embedded = 0
         self._memory = memory
         self._owner = owner
         self._pieces: deque[bytes] = deque()
@@ -81,7 +84,7 @@ class BufferedBody(AsyncIterator[bytes]):
         self._memory.reserve(self._owner, len(piece))
         self._held += len(piece)
         if len(piece) >= _PIECE and not self._tail:
-            self._pieces.append(piece)
+            self._add(piece)
             return
         self._tail += piece
         if len(self._tail) >= _PIECE:
@@ -90,8 +93,12 @@ class BufferedBody(AsyncIterator[bytes]):
     def flush(self) -> None:
         """Make a piece of what has been joined so far."""
         if self._tail:
-            self._pieces.append(bytes(self._tail))
+            self._add(bytes(self._tail))
             self._tail.clear()
+
+    def _add(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self.embedded += embedded(piece)
 
     def __enter__(self) -> Self:
         return self

@@ -36,6 +36,8 @@ from aibridge_trio.http.message import Reply
 _MAXIMA = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _CHOICES, _MOST_CHOICES = "n", 128
 WANTED = (*_MAXIMA, _CHOICES)
+# Bytes of embedded data for each token, about: an image has 400 and more, a document 20.
+_BYTES_OF_DATA = 100.0
 # The usual output of a provider before its first answer (tokens), and how fast it follows.
 _USUAL, _FOLLOW = 1000.0, 1 / 16
 # Callers that are remembered, to be shown: those of the latest requests.
@@ -155,7 +157,9 @@ class Spending:
             return nullcontext()
         prompt = output = 0
         if body and target.route.intercepted:
-            prompt, output = math.ceil(body.size / BYTES_PER_TOKEN), self._output(target.name, body.found)
+            data = min(body.embedded, body.size)
+            prompt = math.ceil((body.size - data) / BYTES_PER_TOKEN + data / _BYTES_OF_DATA)
+            output = self._output(target.name, body.found)
         bill = Bill(self, record, caller, prompt, output)
         now = self.clock()
         limits = self.providers.get(target.name)

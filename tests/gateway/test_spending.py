@@ -94,6 +94,22 @@ async def test_what_a_request_is_estimated_at(
         assert now.running == estimate
 
 
+async def test_an_image_is_not_estimated_as_text(autojump_clock: MockClock, network: Network) -> None:
+    """Three quarters of a megabyte are ten thousand tokens, not a quarter of a million."""
+    await network.answer("openai", using(1, 1, after=10))
+    image = "iVBORw0KGgo" * 90_909
+    content = json.dumps({"max_tokens": 50, "input": f"data:image/png;base64,{image}"}).encode()
+    async with (
+        network.bridge(known_callers=known(spender("a", tokens=10**6))) as bridge,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(ask, bridge.client, "a", content)
+        await trio.sleep(5)
+        now = used(bridge)
+        assert now
+        assert 10_000 <= now.running <= 11_000
+
+
 async def test_the_usual_output_is_learned(autojump_clock: MockClock, network: Network) -> None:
     """Answers of a provider teach what its next one will have, about."""
     await network.answer("openai", using(10, 200, after=1))

@@ -50,7 +50,7 @@ def token(name: str) -> str:
 def body(tokens: int, **members: Any) -> bytes:
     """A request of so many tokens, as they are estimated from its size."""
     empty = len(json.dumps({**members, "input": ""}))
-    return json.dumps({**members, "input": "x" * (4 * tokens - empty)}).encode()
+    return json.dumps({**members, "input": ("word " * tokens)[: 4 * tokens - empty]}).encode()
 
 
 def usage(prompt: int, output: int) -> bytes:

@@ -16,6 +16,7 @@ usage           token counts in the providers' formats.
 output_estimate token counts of answers that report none.
 secret_mask     hides the central key in an error that quotes it.
 wanted_members  names to look for in a request body, and the values to expect.
+embedded_data   about how much of a request body is data like images.
 json_members    reads these members from a body that arrives in pieces.
 json_lexer      patterns of JSON's tokens.
 model           matches a model's name with configured patterns.
