@@ -1,4 +1,4 @@
-"""Laws of a pool of keys, whatever keys are refused, when, and whoever leaves: in memory, in virtual time."""
+"""Laws of a pool of keys that are refused at random, while callers leave: in memory, in virtual time."""
 
 from __future__ import annotations
 

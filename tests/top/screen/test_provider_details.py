@@ -111,7 +111,7 @@ def test_what_was_learned_is_beneath_its_provider() -> None:
 
 
 def test_keys_of_the_pool_have_a_line_unless_all_are_ready() -> None:
-    """Those that are out are named, and how long the others rest; while all are ready it takes no room."""
+    """Those that are out are named, and how long the others rest; while all are ready there is no line."""
 
     def keyed(**states: float | None) -> Any:
         def change(document: Said) -> None:
