@@ -9,16 +9,16 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.config.provider_tables import KeyTable, RouteTable
+from aibridge_trio.config.provider_tables import KeyChoice, KeyTable, RouteTable
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.http.message import Reply, Request
-from tests.gateway.test_keyed_request import BREAKER, INVALID, RATE, SPENT, pool_of, post, table
+from tests.gateway.test_keyed_request import BREAKER, INVALID, RATE, SPENT, Said, pool_of, post, table
 from tests.support.failing_provider import JSON
 from tests.support.network import Handler, Network
 
 NAMES = "abcd"
-OK = (200, {}, b"{}")
+OK: Said = (200, {}, b"{}")
 
 
 class Moody:
@@ -52,7 +52,7 @@ async def test_laws(autojump_clock: MockClock, network: Network, seed: int) -> N
     provider = Moody(draw)
     await network.answer("openai", provider)
     keys = [KeyTable(label=name, secret=Secret(f"sk-{name}"), weight=draw.randint(1, 3)) for name in NAMES]
-    choice = draw.choice(("weighted", "least-used"))
+    choice: KeyChoice = "weighted" if draw.random() < 0.5 else "least-used"
     options: dict[str, Any] = {**BREAKER, "circuit_breaker_failure_threshold": 1000} if seed % 2 else {}
     got: dict[bytes, tuple[int, str | None]] = {}
 
