@@ -279,3 +279,32 @@ def test_no_forwarded_for_makes_it_raise(values: list[bytes]) -> None:
 def test_only_trusted_hops_can_be_skipped(hops: list[str]) -> None:
     """Whatever a caller writes to the left, it cannot choose its address: its own hop stands."""
     assert origin(*hops, "198.51.100.9") == "198.51.100.9"
+
+
+def test_api_key_comes_last() -> None:
+    """Azure's header names a caller as the others do, behind both."""
+    assert identify((b"api-key", LONG)) == identify(bearer(LONG))
+    assert identify((b"api-key", b"three"), (b"x-api-key", b"two")) == identify((b"x-api-key", b"two"))
+    for headers in ([(b"api-key", b"")], [(b"api-key", b"a"), (b"api-key", b"b")]):
+        with pytest.raises(BadRequest, match="Api-Key"):
+            identify(*headers)
+
+
+def test_other_proxies_can_be_trusted_later() -> None:
+    """The same address stays the same caller."""
+    callers = CallerIdentifier()
+    asked = request((b"x-forwarded-for", b"198.51.100.1"), client="10.0.0.1")
+    assert callers.identify(asked).hint == "10.0.0.1"
+    direct = callers.identify(request(client="198.51.100.1"))
+    callers.apply([ip_network("10.0.0.0/8")])
+    assert callers.identify(asked) == direct
+
+
+def test_an_own_key_is_the_callers_key_unless_the_caller_is_known() -> None:
+    """Limits go by the one, what a provider says of a key by the other."""
+    caller = identify(bearer(LONG))
+    assert caller.own_key == caller.key
+    assert identify().own_key is None
+    known = CALLERS.with_own_key(Caller(CALLERS.key_of_name("x"), "x", authenticated=False, name="x"), LONG)
+    assert (known.key, known.own_key) == (CALLERS.key_of_name("x"), caller.own_key)
+    assert known.key != caller.key

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.server import asgi
+from aibridge_trio.server.asgi import AsgiBody
 from tests.server.test_asgi import WHOLE, Server
 
 
@@ -60,3 +61,14 @@ async def test_an_offer_stands_as_a_whole_or_not_at_all(
     server = Server(WHOLE)
     await server.run(handler)
     assert server.sent[0]["headers"] == [*headers, *added]
+
+
+def test_headers_are_removed_by_name() -> None:
+    """Every one of that name, from what is listed and what is looked up; the list that was given stays."""
+    given = [(b"a", b"1"), (b"b", b"2"), (b"a", b"3"), (b"c", b"4")]
+    request = Request("GET", b"/", b"", given, None, None, AsgiBody())
+    request.remove({b"a", b"none"})
+    assert request.headers == [(b"b", b"2"), (b"c", b"4")]
+    assert (request.header(b"a"), request.header_values(b"a")) == (None, [])
+    assert (request.header(b"b"), request.header_values(b"c")) == (b"2", [b"4"])
+    assert len(given) == 4
