@@ -38,9 +38,8 @@ class Deadline:
     def apply(self, seconds: float) -> None:
         """Change the timeout, of waits that have begun, too; those that had none begin now."""
         more, self.seconds = seconds - self.seconds, seconds
-        now = trio.current_time()
         for waiter, due in self._due.items():
-            self._due[waiter] = due + more if more > -math.inf else now + seconds
+            self._due[waiter] = due + more if more > -math.inf else trio.current_time() + seconds
         self._applied.set()
 
     def expire_oldest(self) -> bool:

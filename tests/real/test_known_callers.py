@@ -181,6 +181,40 @@ def test_a_certificate_names_a_caller(provider: Provider, file: str, tmp_path: P
         assert names == ["laptop"] * 4 + ["127.0.0.1"] * 4 + ["dev-07"] * 2
 
 
+# Without a restart
+
+
+def test_a_revoked_token_is_known_until_the_reload(provider: Provider, tmp_path: Path) -> None:
+    """As a new user does it: a token, a bridge, another token, and the end of the first. A stream goes on."""
+    callers = ("--callers-file", str(tmp_path / "callers.toml"))
+    first = run("token", "new", "dev-07", *callers).stdout.strip()
+    with a_bridge(*callers, provider=provider, **CENTRAL) as bridge:
+
+        def status(token: str) -> int:
+            return bridge.caller.post(CHAT, json=UNARY, headers={"authorization": f"Bearer {token}"}).status_code
+
+        def reload() -> None:
+            done = run("reload", "--url", bridge.admin_url)
+            assert done.returncode == 0, done.stderr
+
+        second = run("token", "new", "ci", *callers).stdout.strip()
+        assert [status(token) for token in (first, second)] == [200, 401]
+        reload()
+        assert [status(token) for token in (first, second)] == [200, 200]
+        provider.change(tokens_per_second=8)
+        with bridge.holding(first) as rest:
+            assert run("token", "revoke", "dev-07", *callers).returncode == 0
+            assert status(second) == 200
+            reload()
+            assert [status(token) for token in (first, second)] == [401, 200]
+            assert b"[DONE]" in b"".join(rest)
+        provider.change(tokens_per_second=0)
+        assert run("token", "revoke", "ci", *callers).returncode == 0
+        reload()
+        assert status(second) == 401
+        assert bridge.caller.post(CHAT, json=UNARY).status_code == 401
+
+
 # Nothing shows a token
 
 
