@@ -11,6 +11,7 @@ from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.errors import BodyTooLarge
 from aibridge_trio.events import Finished, Transitioned
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.providers import OPENAI
 from tests.support.failing_provider import (
     CHAT,
     JSON,
@@ -40,7 +41,8 @@ async def test_each_endpoint_has_its_own(autojump_clock: MockClock, network: Net
         assert (state["scope"], state["state"], state["trips"], state["rejects"]) == ("endpoint", "open", 1, 1)
         scopes = {scope["name"]: (scope["state"], scope["trips"], scope["rejects"]) for scope in state["scopes"]}
         assert scopes.pop("/chat/completions") == ("open", 1, 1)
-        assert scopes == dict.fromkeys(("/completions", "/responses", "/responses/compact"), ("closed", 0, 0))
+        others = {route.pattern for route in OPENAI.routes if route.intercepted} - {"/chat/completions"}
+        assert scopes == dict.fromkeys(others, ("closed", 0, 0))
         assert await bridge.metric("circuit_breaker_state", provider="openai") == 1
         labels = {"provider": "openai", "scope": "/chat/completions"}
         assert await bridge.metric("circuit_breaker_scope_state", **labels) == 1
