@@ -275,7 +275,7 @@ async def test_a_class_is_a_label_from_the_start(autojump_clock: MockClock, netw
 async def test_an_own_key_rests_apart_from_its_callers_other_keys(
     autojump_clock: MockClock, network: Network
 ) -> None:
-    """What a provider says of a key is about that key, whoever brings it; limits are about the caller."""
+    """What a provider says of a key is about that key, with any caller; limits are about the caller."""
     provider = failing_provider.Provider(429, {"retry-after": "60"})
     provider.ill = {b"Bearer sk-ill-0123456789"}
     await network.answer("openai", provider)
