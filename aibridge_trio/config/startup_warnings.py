@@ -36,6 +36,8 @@ def startup_warnings(settings: Settings) -> Iterator[str]:
             f"--admin-bind: the token crosses the network to {settings.admin_bind} in clear text, because the "
             "admin listener has no TLS; listen on loopback, or behind a proxy that has"
         )
+    if not settings.state_file and any(each.terms.budget for each in settings.known_callers.callers):
+        yield "budget: a restart gives callers their budgets anew; name a file that keeps them with --state-file"
     for path in dict.fromkeys(_secret_files(settings)):
         if _is_exposed(path):
             yield f"{quoted(str(path), 255)} holds a secret, and not only its owner has access; chmod 600 it"

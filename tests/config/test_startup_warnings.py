@@ -9,6 +9,8 @@ import pytest
 
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import Address, Secret, Settings
+from aibridge_trio.core.terms import TokenBudget
+from tests.support.spenders import known, spender
 
 KEY = Secret("zz-central-key")
 
@@ -56,6 +58,18 @@ def test_each_is_a_line_that_names_its_place(options: dict[str, object], said: l
 def test_what_is_well_has_none(options: dict[str, object]) -> None:
     """TLS, loopback, no key on that way, no token."""
     assert Settings(**options).warnings() == ()  # type: ignore[arg-type]
+
+
+def test_budgets_need_a_file_to_survive() -> None:
+    """Without one a restart gives every caller its budget anew."""
+
+    def warned(settings: Settings) -> bool:
+        return any("--state-file" in line for line in settings.warnings())
+
+    callers = known(spender("a", budget=TokenBudget(1000, "day")))
+    assert warned(Settings(known_callers=callers))
+    assert not warned(Settings(known_callers=callers, state_file=Path("/run/state")))
+    assert not warned(Settings(known_callers=known(spender("a", tokens=1000))))
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o604, 0o644, 0o660, 0o602])
