@@ -8,7 +8,6 @@ import httpx
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.config import policies
 from aibridge_trio.config.caller_tokens import new_token, token_hash
 from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.core.terms import ClassTotals, Rate, Terms
@@ -104,19 +103,15 @@ async def test_limits_change_under_requests(autojump_clock: MockClock, network: 
         crowd, own = Crowd(bridge.client, nursery), bridge.bridge
         await crowd.come("dev", "ci-1", "ci-2")
 
-        def apply(**changes: object) -> None:
-            settings = replace(own.settings, **changes)  # type: ignore[arg-type]
-            own.admission.apply(policies.limits(settings, own.callers.key_of_name))
-
-        apply(known_callers=known(replace(CI, max_concurrency=1)), max_concurrency=3)
+        await bridge.reload(known_callers=known(replace(CI, max_concurrency=1)), max_concurrency=3)
         await crowd.come("ci-1", "dev")
         await trio.sleep(1)
         assert own.admission.statistics().queue.waiting == 2
         assert await bridge.metric("max_concurrency") == 3
-        apply(max_concurrency=4, known_callers=known(replace(CI, max_concurrency=1)))
+        await bridge.reload(max_concurrency=4)
         await trio.sleep(1)
         assert own.admission.statistics().queue.waiting == 1
-        apply(max_concurrency=0)
+        await bridge.reload(max_concurrency=0, known_callers=known())
         await trio.sleep(1)
         assert own.admission.statistics().queue.waiting == 0
         await trio.sleep(12)
