@@ -204,6 +204,7 @@ class Record:
                 path=_shown(self._request.path, _PATH_SHOWN) if self.reject == NotFound.reason else None,
             )
         )
+        self.attempt = None  # it refers to this record: leave no reference cycle
 
     def _at_provider(self) -> float | None:
         """Return the seconds at the provider so far, None if the request did not go upstream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.http.message import Reply, Request
 from tests.gateway.test_keyed_request import BREAKER, INVALID, RATE, SPENT, Said, pool_of, post, table
-from tests.support.failing_provider import JSON
+from tests.support.failing_provider import CHAT, JSON
 from tests.support.network import Handler, Network
 
 NAMES = "abcd"
@@ -127,3 +128,35 @@ async def test_no_provider_gets_another_ones_key(autojump_clock: MockClock, netw
     assert set(got["other"]) <= {"Bearer sk-c", "Bearer sk-d"}
     assert got["openai"]
     assert got["other"]
+
+
+@pytest.mark.parametrize("options", [{}, {"adaptive": True}, BREAKER], ids=["plain", "adaptive", "breaker"])
+async def test_no_cycle_is_left(autojump_clock: MockClock, network: Network, options: dict[str, Any]) -> None:
+    """Neither by a refusal that another key answers, nor by the last one, nor by a reject while all rest."""
+
+    async def provider(request: Request, reply: Reply) -> None:
+        status, _, said = RATE if request.header(b"authorization") in refused else OK
+        await reply.answer(status, JSON, said)
+
+    await network.answer("openai", provider)
+    refused: set[bytes | None] = set()
+    keys = [KeyTable(label=name, secret=Secret(f"sk-{name}")) for name in "abc"]
+    async with network.bridge(provider_tables=(table(keys),), **options) as bridge:
+        for _ in range(3):
+            await bridge.client.post(CHAT, content=b"{}")
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            refused.add(b"Bearer sk-a")
+            answers = [await bridge.client.post(CHAT, content=b"{}") for _ in range(3)]
+            refused |= {b"Bearer sk-b", b"Bearer sk-c"}
+            if not options.get("adaptive"):
+                answers += [await bridge.client.post(CHAT, content=b"{}") for _ in range(2)]
+            gc.collect()
+            ours = [type(each) for each in gc.garbage if type(each).__module__.startswith("aibridge_trio")]
+            assert not ours
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+    assert [answer.status_code for answer in answers][:3] == [200, 200, 200]
+    assert [answer.status_code for answer in answers][3:] in ([], [429, 503])
