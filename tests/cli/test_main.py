@@ -344,7 +344,7 @@ def test_examples_in_help_are_valid(
     stand_in("bridge", serve=lambda *_: 0)
     stand_in("mock", MockOptions=dict, serve=lambda _: 0)
     stand_in("demo.show", run=lambda seconds: int(seconds * 0))
-    stand_in("admin.client", override=lambda *_: "")
+    stand_in("admin.client", override=lambda *_: "", reload=lambda *_: ())
     stand_in("top", run=lambda **_: 0)
     stand_in("simulate", run=lambda *_, **__: 0)
     stand_in("cli.assets", script=lambda _: "", man_page=lambda *_: "", json_schema=lambda _: "")

@@ -102,3 +102,17 @@ def test_what_is_no_file_has_no_mode(tmp_path: Path) -> None:
     os.mkfifo(pipe, 0o644)
     assert Settings(admin_token=Secret("x", file=pipe)).warnings() == ()
     assert Settings(admin_token=Secret("x", file=tmp_path / "gone")).warnings() == ()
+
+
+def test_a_tables_key_file_is_a_secret_file(tmp_path: Path) -> None:
+    """Of providers that the file names, too."""
+    (tmp_path / "azure.key").write_text("sk-1")
+    (tmp_path / "azure.key").chmod(0o644)
+    toml = tmp_path / "a.toml"
+    toml.write_text(
+        f'[providers.azure]\ndialect = "openai"\nbase_url = "https://x.example/v1"\nkey_file = "{tmp_path}/azure.key"'
+    )
+    [line] = load({"config": str(toml)}, {}).settings.warnings()
+    assert line == f'"{tmp_path}/azure.key" holds a secret, and not only its owner has access; chmod 600 it'
+    (tmp_path / "azure.key").chmod(0o600)
+    assert load({"config": str(toml)}, {}).settings.warnings() == ()
