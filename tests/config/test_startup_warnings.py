@@ -110,7 +110,8 @@ def test_a_tables_key_file_is_a_secret_file(tmp_path: Path) -> None:
     (tmp_path / "azure.key").chmod(0o644)
     toml = tmp_path / "a.toml"
     toml.write_text(
-        f'[providers.azure]\ndialect = "openai"\nbase_url = "https://x.example/v1"\nkey_file = "{tmp_path}/azure.key"'
+        '[providers.azure]\ndialect = "openai"\nbase_url = "https://x.example/v1"\n'
+        f'key_file = "{tmp_path}/azure.key"'
     )
     [line] = load({"config": str(toml)}, {}).settings.warnings()
     assert line == f'"{tmp_path}/azure.key" holds a secret, and not only its owner has access; chmod 600 it'
