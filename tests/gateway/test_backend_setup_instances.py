@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
+import trio
 from trio.testing import MockClock
 
-from aibridge_trio.config.provider_tables import KeyTable, ProviderTable
+from aibridge_trio.config.provider_tables import KeyTable, ProviderTable, RouteTable
 from aibridge_trio.config.settings import Secret
-from aibridge_trio.http.message import Request
-from tests.support.handlers import CHAT, failing, ok, recording
+from aibridge_trio.http.message import Reply, Request
+from tests.support.handlers import CHAT, JSON, failing, ok, recording
 from tests.support.network import Network
 
 KEY = KeyTable(label="azure", secret=Secret("k-azure"))
@@ -98,3 +102,49 @@ async def test_a_key_of_an_instance_is_masked(autojump_clock: MockClock, network
     async with network.bridge(provider_tables=(AZURE,)) as bridge:
         answer = await bridge.client.post("/azure/v1/chat/completions")
     assert ("k-azure" in answer.text) == (status == 200)
+
+
+async def test_a_reload_changes_keys_headers_and_routes_of_the_next_request(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """A request that is on its way keeps its own; a provider that is gone ends its requests first."""
+    seen: list[Request] = []
+    release = trio.Event()
+
+    async def slow(request: Request, reply: Reply) -> None:
+        seen.append(request)
+        await reply.start(200, JSON)
+        await release.wait()
+        await reply.send(b"{}")
+        await reply.end()
+
+    await network.answer("azure", slow)
+    await network.answer("bedrock", recording(seen))
+    await network.answer("vllm", recording(seen))
+    route = RouteTable(model="m", providers=("azure", "vllm"))
+    changed = replace(
+        AZURE, key_header=None, headers=(("x-team", "red"),), keys=(replace(KEY, secret=Secret("k-new")),)
+    )
+    ask: dict[str, Any] = {"url": "/v1/chat/completions", "json": {"model": "m"}}
+    async with network.bridge(provider_tables=(AZURE, VLLM), routes=(route,)) as bridge:
+        answers: list[int] = []
+
+        async def call() -> None:
+            answers.append((await bridge.client.post(**ask)).status_code)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call)
+            await trio.sleep(1)
+            await bridge.reload(provider_tables=(changed, VLLM))
+            nursery.start_soon(call)
+            await trio.sleep(1)
+            await bridge.reload(provider_tables=(VLLM,), routes=(replace(route, providers=("vllm",)),))
+            assert (await bridge.client.post(**ask)).status_code == 200
+            assert (await bridge.client.post("/azure/v1/chat/completions")).status_code == 404
+            assert not answers
+            release.set()
+        assert answers == [200, 200]
+    assert [request.header(b"api-key") for request in seen] == [b"k-azure", None, None]
+    assert [request.header(b"authorization") for request in seen] == [None, b"Bearer k-new", None]
+    assert [request.header(b"x-team") for request in seen] == [b"blue", b"red", None]
+    assert [request.header(b"host") for request in seen] == [b"azure", b"azure", b"vllm:8000"]
