@@ -6,7 +6,7 @@ read in the middle. One that cannot be read, or is empty, leaves the key as it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,17 +24,24 @@ _Signature = tuple[int, ...] | None
 
 @dataclass(slots=True)
 class _Watched:
-    """A file: how it looked last, and when it was read last."""
+    """A file: how it looked last, and when it was read last; `changed` since it is watched."""
 
     seen: _Signature = ()
     read: _Signature = ()
+    changed: bool = False
 
 
 class KeyFiles:
-    """The files of one provider's keys. `reread` gets the keys of files that have changed; `warn` gets texts."""
+    """The files of one provider's keys. `warn` gets texts.
+
+    `reread` gets the keys of files that were read, and the paths of those that changed while watched.
+    """
 
     def __init__(
-        self, paths: Iterable[Path], reread: Callable[[Mapping[Path, Secret]], None], warn: Callable[[str], None]
+        self,
+        paths: Iterable[Path],
+        reread: Callable[[Mapping[Path, Secret], Collection[Path]], None],
+        warn: Callable[[str], None],
     ) -> None:
         self._reread = reread
         self._warn = warn
@@ -63,7 +70,7 @@ class KeyFiles:
                     self._warn(f"{path} {problem}; the key that was read before stays in use")
             secrets = {path: secret for path, secret in found.items() if isinstance(secret, Secret)}
             if secrets:
-                self._reread(secrets)
+                self._reread(secrets, [path for path in secrets if watched[path].changed])
 
 
 def _look(watched: Mapping[Path, _Watched]) -> dict[Path, Secret | InvalidValue]:
@@ -78,6 +85,7 @@ def _look(watched: Mapping[Path, _Watched]) -> dict[Path, Secret | InvalidValue]
         except InvalidValue as problem:
             content = problem
         if _signature(path) == file.seen:
+            file.changed = file.read != ()
             file.read = file.seen
             found[path] = content
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -137,6 +137,8 @@ class ProviderKeys:
     def refused(self, key: Key, fault: KeyFault, hint: float | None, scope: str | None, sent_at: float) -> None:
         """Note what an answer says of its key; `hint` is the provider's retry hint in seconds."""
         now = self.clock()
+        if key not in self.pool:  # its file has another one by now
+            return
         if fault is KeyFault.INVALID:
             self.pool.failed(key, now)
             self._changed(key, KeyState.OUT, _WHY[fault])
@@ -186,9 +188,9 @@ class ProviderKeys:
     def __repr__(self) -> str:
         return f"<ProviderKeys {self.provider} {self.pool!r}>"
 
-    def _reread(self, secrets: Mapping[Path, Secret]) -> None:
+    def _reread(self, secrets: Mapping[Path, Secret], changed: Collection[Path]) -> None:
         """Take the keys that these files have now. One that was written again as it was is tried again."""
-        again = {key_id(table.secret) for table in self._tables if table.file in secrets}
+        again = {key_id(table.secret) for table in self._tables if table.file in changed}
         self._replace(
             [
                 replace(each, secret=secrets.get(each.file, each.secret)) if each.file else each

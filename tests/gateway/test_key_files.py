@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
@@ -88,7 +88,8 @@ async def test_files_of_another_configuration_are_watched(tmp_path: Path) -> Non
     first, second = tmp_path / "first", tmp_path / "second"
     seen: list[dict[Path, str]] = []
 
-    def reread(secrets: Mapping[Path, Secret]) -> None:
+    def reread(secrets: Mapping[Path, Secret], changed: Collection[Path]) -> None:
+        assert not changed
         seen.append({path: each.reveal() for path, each in secrets.items()})
 
     files = KeyFiles([], reread, lambda _: None)
@@ -135,9 +136,11 @@ async def test_a_key_that_was_out_is_back_with_its_file(network: Network, tmp_pa
     await network.answer("openai", provider)
     keys = [KeyTable(label="a", secret=Secret("sk-a"), file=path), KeyTable(label="b", secret=Secret("sk-b"))]
     async with network.bridge(provider_tables=(table(keys),)) as bridge:
-        await trio.sleep(3 * INTERVAL)
         await post(bridge)
-        assert [each["state"] for each in keys_in_status(bridge)] == ["out", "ready"]
+        await trio.sleep(3 * INTERVAL)
+        assert [each["state"] for each in keys_in_status(bridge)] == ["out", "ready"], (
+            "the first look is no change"
+        )
         provider.answers.clear()
         path.write_text("sk-a")
         await trio.sleep(3 * INTERVAL)

@@ -113,3 +113,16 @@ def test_no_repr_shows_a_key() -> None:
     shown += [repr(keys.sent(key)) for key in keys.pool]
     assert "canary" not in "".join(shown)
     assert "sk-" not in "".join(shown)
+
+
+def test_what_is_said_of_a_key_that_was_replaced_is_past() -> None:
+    """A 401 to a request that went up before the key's file changed takes nothing out, and is not published."""
+    events: list[Event] = []
+    keys = keys_of("a", "b", publish=events.append)
+    old = keys.choose(None, 0.0, [])
+    keys.apply([KeyTable(label="key-1", secret=Secret("new")), KeyTable(label="key-2", secret=Secret("b"))])
+    events.clear()
+    keys.refused(old, KeyFault.INVALID, None, None, 0.0)
+    keys.refused(old, KeyFault.RATE, 9.0, None, 0.0)
+    assert not events
+    assert {each.state for each in keys.statistics()} == {KeyState.READY}
