@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -127,7 +128,7 @@ class Spending:
         self.apply(known, providers)
 
     def apply(self, known: KnownCallers, providers: Iterable[ProviderTable]) -> None:
-        """Replace the limits of classes and providers; what is counted stays. Callers bring their own."""
+        """Replace the limits; what is counted stays. Callers bring their own with their next requests."""
         providers = tuple(providers)
         rates = {name: totals.token_rate for name, totals in known.totals.items()}
         windows = {name: with_rate(self.classes.get(name), rate) for name, rate in rates.items()}
@@ -138,6 +139,12 @@ class Spending:
                 limits[table.name] = self.providers.get(table.name) or UsageLimits()
                 limits[table.name].apply(table.rate, table.token_rate)
         self.providers = limits
+        present = {each.name: each for each in known.callers}
+        for key, caller in [*self.latest.items()]:
+            if each := present.get(caller.name):
+                self.latest[key] = replace(caller, terms=each.terms, class_name=each.class_name)
+            else:
+                del self.latest[key]
         self._keys_metered = frozenset(
             table.name for table in providers if any(key.rate or key.token_rate for key in table.keys)
         )
@@ -255,10 +262,11 @@ class Spending:
     def use_of(self, caller: Caller) -> Use | None:
         """Return what a caller's limit on tokens has counted, None without a limit."""
         rate = caller.terms.token_rate if caller.terms else None
-        window = self.callers.find(_key(caller)) if rate else None
-        if window:
-            return window.use(self.clock())
-        return Use(rate.amount, 0, 0, 0.0) if rate else None
+        if rate is None:
+            return None
+        window = self.callers.find(_key(caller))
+        use = window.use(self.clock()) if window else Use(0, 0, 0, 0.0)
+        return use._replace(amount=rate.amount)
 
     def budget_of(self, caller: Caller) -> Spent | None:
         """Return what a caller has spent of its budget, None without one."""

@@ -63,6 +63,18 @@ async def test_callers_are_few_in_the_document(autojump_clock: MockClock, networ
     assert [each["name"] for each in shown] == [f"caller-{number}" for number in range(20)]
 
 
+async def test_a_changed_limit_is_shown_at_once(autojump_clock: MockClock, network: Network) -> None:
+    """A caller that is gone is not shown, and one whose limit is another has that one."""
+    await network.answer("openai", using(90, 20))
+    async with network.bridge(known_callers=known(spender("a", tokens=1000), spender("b", tokens=1000))) as bridge:
+        for name in "ab":
+            await ask(bridge.client, name, body(100, max_tokens=200))
+        bridge.bridge.spending.apply(known(spender("b", tokens=500)), ())
+        [shown] = (await bridge.status())["usage"]["callers"]
+        assert shown["name"] == "b"
+        assert shown["tokens"] == {"limit": 500, "span_s": 60, "settled": 110, "running": 0}
+
+
 async def test_without_limits_there_is_nothing(autojump_clock: MockClock, network: Network) -> None:
     """Empty lists, as the schema has them."""
     async with network.bridge() as bridge:
