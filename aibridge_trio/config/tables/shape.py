@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from aibridge_trio.config.settings import OPTIONS
 from aibridge_trio.config.suggestions import guess_key
 from aibridge_trio.config.tables import keys
 from aibridge_trio.config.tables.kinds import CLASS_NAME, PROVIDER_NAME, typed
@@ -71,9 +72,7 @@ def _table(document: Document, path: Path, table: object, shape: Shape) -> Value
     for name, value in held.items():
         key = shape.get(name)
         if key is None:
-            known = [key.name for key in shape.keys]
-            near = guess_key(name, known) or nearest(name, known)
-            raise document.error((*path, name), "unknown key", f"did you mean {near}?" if near else "remove it")
+            raise document.error((*path, name), "unknown key", _remedy(name, shape))
         found[name] = _value(document, (*path, name), value, key)
     for key in shape.required:
         if key.name not in held:
@@ -84,6 +83,15 @@ def _table(document: Document, path: Path, table: object, shape: Shape) -> Value
     if shape.one and not given:
         raise document.error(path, f"there is neither {' nor '.join(shape.alternatives)}", "add one of them")
     return found
+
+
+def _remedy(name: str, shape: Shape) -> str:
+    """Return what to do about an unknown key."""
+    if any(name == option.key for option in OPTIONS):
+        return "it is an option: write it above the first table"
+    known = [key.name for key in shape.keys]
+    near = guess_key(name, known) or nearest(name, known)
+    return f"did you mean {near}?" if near else "remove it"
 
 
 def _value(document: Document, path: Path, value: object, key: Key) -> Any:

@@ -28,6 +28,11 @@ from tests.config.tables.support import document, error_of
             "[classes.people]\nmax_concurency = 8",
             "2:1: [classes.people] max_concurency: unknown key; did you mean max_concurrency?",
         ),
+        (
+            "[classes.people]\nmax_connections = 8",
+            "2:1: [classes.people] max_connections: unknown key; it is an option: write it above the first table",
+        ),
+        ("[classes.people]\nrpm = 8", "2:1: [classes.people] rpm: unknown key; did you mean rate_limit?"),
         ("[classes.people]\nxyzzy = 8", "2:1: [classes.people] xyzzy: unknown key; remove it"),
         (
             "[classes.people]\nmax_concurrency = -1",
