@@ -86,10 +86,13 @@ def test_openais_sdk(known: Bridge, provider: Provider) -> None:
 
 
 def test_azures_class(known: Bridge, provider: Provider) -> None:
-    """It sends `api-key`, which goes nowhere. (Of chats it puts the model into the path, which is no route.)"""
+    """It sends `api-key`, which goes nowhere."""
     with azure(known, TOKENS["dev-07"]) as client:
         assert client.responses.create(model="m", input="hello").output_text == TEXT
+        assert client.chat.completions.create(**UNARY).choices[0].message.content == TEXT
     assert provider.credentials() == {"authorization": f"Bearer {CENTRAL['OPENAI_API_KEY']}"}
+    with azure(known, TOKENS["limited"]) as client, pytest.raises(openai.PermissionDeniedError):
+        client.chat.completions.create(**{**UNARY, "model": "claude-x"})  # its model stands in the path
     with azure(known, "wrong") as client, pytest.raises(openai.AuthenticationError):
         client.responses.create(model="m", input="hello")
 
