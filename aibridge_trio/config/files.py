@@ -48,7 +48,7 @@ def document(path: Path, longest: int = _LONGEST_TABLE) -> Document:
     except RecursionError:
         raise InvalidValue("is nested too deeply") from None
     except ValueError as error:  # a number too long for Python is not a TOMLDecodeError
-        raise InvalidValue(f"is not TOML: {visible(str(error), 120)}") from None
+        raise InvalidValue(f"is not TOML: {visible(str(error), 120)}", "correct it there") from None
 
 
 def secret(path: Path) -> Secret:

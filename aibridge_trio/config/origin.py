@@ -54,11 +54,15 @@ class Origin:
         return UsageError(f"{self.place}: {problem}; {remedy}")
 
     def check_file(self, check: Callable[..., Any], *paths: Path, remedy: str) -> Any:
-        """Return what `check` returns for these files. Raises UsageError, with the first path, if it fails."""
+        """Return what `check` returns for these files. Raises UsageError, with the first path, if it fails.
+
+        What the check itself says to do counts before `remedy`.
+        """
         try:
             return check(*paths)
         except InvalidValue as invalid:
-            raise self.usage_error(f"{quoted(str(paths[0]), 255)} {invalid}", remedy) from None
+            problem = f"{quoted(str(paths[0]), 255)} {invalid}"
+            raise self.usage_error(problem, invalid.instead or remedy) from None
 
 
 DEFAULT = Origin("default")

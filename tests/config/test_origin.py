@@ -58,3 +58,13 @@ def test_a_file_that_fails_its_check_is_named() -> None:
     assert FLAG.check_file(lambda path: path.name, Path("/a/b"), remedy="") == "b"
     with pytest.raises(UsageError, match=r'^--rate-limit: "/a/b" is empty; name another$'):
         FLAG.check_file(fails, Path("/a/b"), Path("/c"), remedy="name another")
+
+
+def test_a_check_may_say_what_to_do() -> None:
+    """It knows better: a file that is not TOML is corrected, not replaced."""
+
+    def fails(_: Path) -> None:
+        raise InvalidValue("is not TOML: Invalid value (at line 2, column 12)", "correct it there")
+
+    with pytest.raises(UsageError, match=r"column 12\); correct it there$"):
+        FLAG.check_file(fails, Path("/a"), remedy="name another")
