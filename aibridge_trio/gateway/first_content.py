@@ -19,6 +19,7 @@ from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import PushbackCause
 from aibridge_trio.http import headers as h
 from aibridge_trio.http import sse
+from aibridge_trio.http.decompression import decompressor
 from aibridge_trio.upstream.exchange import Response
 
 # What is read of an error (bytes), and how long (seconds): it comes with its head.
@@ -86,7 +87,7 @@ class Opening:
                 size += len(piece)
         if timeout.cancelled_caught and not self._response.resumable:
             raise UpstreamFault("stream", "its error did not come to an end", timeout=True)
-        self._error = verdict.parse(b"".join(self._pieces) if self.complete else b"")
+        self._error = verdict.parse(_decoded(b"".join(self._pieces), self.headers) if self.complete else b"")
         return self._error
 
     async def read_until_content(self) -> Evidence | None:
@@ -117,6 +118,23 @@ class Opening:
         else:
             self.complete = True
         return piece
+
+
+def _decoded(body: bytes, headers: h.Headers) -> bytes:
+    """Return an error without its content coding; empty if that is not read here, or unpacks to too much."""
+    if h.is_unencoded(headers):
+        return body
+    coding = (h.find(headers, b"content-encoding") or b"").strip().lower()
+    unpacked = bytearray()
+    if found := decompressor(coding):
+        try:
+            for piece in found.feed(body):
+                unpacked += piece
+                if len(unpacked) > _MOST_OF_ERROR:
+                    return b""
+        except ValueError:
+            return b""
+    return bytes(unpacked)
 
 
 def streams(response: Response) -> bool:

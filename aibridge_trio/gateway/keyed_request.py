@@ -26,6 +26,7 @@ from aibridge_trio.gateway.holding import HeldRequest
 from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.http import headers as h
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
@@ -151,7 +152,8 @@ class KeyedRequest(OwnKeyRequest):
         opening = Opening(response)
         document = await opening.read_error()
         fault = key_errors.of_answer(response.status, document)
-        if fault is None:
+        unreadable = not document and not h.is_unencoded(response.headers)  # it may be about permissions
+        if fault is None or (fault is KeyFault.INVALID and unreadable):
             return opening
         hint = later(keys.read_hint(response.headers), retry_delay(document))
         keys.refused(key, fault, hint, self._scope, self._sent_at)

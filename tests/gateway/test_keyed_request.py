@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
+from backports import zstd
 from trio.testing import MockClock
 
 from aibridge_trio.config.provider_tables import KeyChoice, KeyTable, ProviderTable
@@ -206,6 +209,29 @@ async def test_an_error_of_the_request_is_not_the_keys(autojump_clock: MockClock
         assert provider.keys == ["a", "b"]
         assert [each["state"] for each in keys_in_status(bridge)] == ["ready", "ready"]
     assert not bridge.published(KeyChanged)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "zstd", "br"])
+@pytest.mark.parametrize("invalid", [True, False])
+async def test_errors_are_read_in_their_coding(
+    autojump_clock: MockClock, network: Network, coding: str, invalid: bool
+) -> None:
+    """On a route that is passed through; of one in another coding it is not known whether the key is at fault."""
+    scopes = b'{"error":{"message":"Missing scopes: model.read"}}'
+    packed = {
+        "gzip": gzip.compress,
+        "deflate": zlib.compress,
+        "zstd": lambda said: bytes(zstd.compress(said)),
+        "br": lambda said: b"\x0b" + said,
+    }[coding](INVALID[2] if invalid else scopes)
+    provider = Provider(a=(401, {"content-encoding": coding}, packed))
+    await network.answer("openai", provider)
+    async with network.bridge(**with_keys("a", "b")) as bridge:
+        async with bridge.client.stream("POST", EMBEDDINGS, content=b"{}") as answer:
+            content = b"".join([piece async for piece in answer.aiter_raw()])
+        out = invalid and coding != "br"
+        assert (answer.status_code, content) == ((200, b"{}") if out else (401, packed))
+        assert [each["state"] for each in keys_in_status(bridge)] == ["out" if out else "ready", "ready"]
 
 
 @pytest.mark.parametrize("size", [0, 1, 100_000, replay.MOST_KEPT])
