@@ -218,12 +218,13 @@ async def test_errors_are_read_in_their_coding(
 ) -> None:
     """On a route that is passed through; of one in another coding it is not known whether the key is at fault."""
     scopes = b'{"error":{"message":"Missing scopes: model.read"}}'
+    said = INVALID[2] if invalid else scopes
     packed = {
-        "gzip": gzip.compress,
-        "deflate": zlib.compress,
-        "zstd": lambda said: bytes(zstd.compress(said)),
-        "br": lambda said: b"\x0b" + said,
-    }[coding](INVALID[2] if invalid else scopes)
+        "gzip": gzip.compress(said),
+        "deflate": zlib.compress(said),
+        "zstd": bytes(zstd.compress(said)),
+        "br": b"\x0b" + said,
+    }[coding]
     provider = Provider(a=(401, {"content-encoding": coding}, packed))
     await network.answer("openai", provider)
     async with network.bridge(**with_keys("a", "b")) as bridge:
