@@ -302,6 +302,30 @@ def test_callers_at_an_honest_pace_are_never_evicted() -> None:
     assert limiter.statistics(9_999 / 128) == RateStats(callers=128, evictions=0)
 
 
+@given(
+    old=st.integers(1, 9),
+    new=st.integers(1, 9),
+    gaps=st.lists(st.integers(0, 30), max_size=12),
+    ahead=st.integers(0, 12),
+)
+def test_after_a_change_the_turn_is_when_it_comes(old: int, new: int, gaps: list[int], ahead: int) -> None:
+    """Also while more is counted than the new limit admits: what was admitted before stays counted."""
+    limiter, now = RateLimiter(Rate(old)), 0.0
+    for gap in gaps:
+        now += gap / 64
+        limiter.charge("a", now)
+    limiter.apply(Rate(new))
+    expected = limiter.turn("a", now, ahead)
+    for _ in range(ahead):
+        now = limiter.turn("a", now)
+        assert admitted(limiter, "a", now)
+    turn = limiter.turn("a", now)
+    assert turn == expected
+    assert turn == now or not limiter.allows("a", turn - 2**-20)
+    assert admitted(limiter, "a", turn)
+    assert limiter.budget("a", turn).remaining >= 0
+
+
 def test_a_repr_tells_the_state() -> None:
     """A limiter shows its limit and how many callers it knows, but none of them."""
     limiter = RateLimiter(Rate(5))
@@ -315,17 +339,21 @@ CALLERS = "abcdef"
 class RateMachine(RuleBasedStateMachine):
     """The limiter against: count the admissions of the last second in one list of all of them."""
 
-    @initialize(limit=st.integers(1, 4), max_callers=st.integers(1, 6))
-    def begin(self, limit: int, max_callers: int) -> None:
-        self.limit, self.max_callers = limit, max_callers
-        self.limiter = RateLimiter(Rate(limit), max_callers)
+    @initialize(
+        limit=st.integers(1, 4), max_callers=st.integers(1, 6), span=st.sampled_from([0.5, 1.0, 4.0, 128.0])
+    )
+    def begin(self, limit: int, max_callers: int, span: float) -> None:
+        self.limit, self.max_callers, self.span = limit, max_callers, span
+        self.limiter = RateLimiter(Rate(limit, span), max_callers)
         self.log: list[tuple[str, float]] = []
         self.evictions = 0
         self.now = 0.0
         self.turns: dict[str, list[float]] = {}
 
     def recent(self, caller: str | None = None) -> list[tuple[str, float]]:
-        return [(each, at) for each, at in self.log if self.now - 1 < at <= self.now and caller in (None, each)]
+        return [
+            (each, at) for each, at in self.log if self.now - self.span < at <= self.now and caller in (None, each)
+        ]
 
     @rule(ticks=st.integers(0, 24))
     def time_passes(self, ticks: int) -> None:
@@ -334,7 +362,7 @@ class RateMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.recent())
     @rule(data=st.data())
     def time_passes_to_an_expiry(self, data: st.DataObject) -> None:
-        self.now = data.draw(st.sampled_from(self.recent()))[1] + 1
+        self.now = data.draw(st.sampled_from(self.recent()))[1] + self.span
 
     @rule(caller=st.sampled_from(CALLERS), times=st.integers(1, 3))
     def take(self, caller: str, times: int) -> None:
@@ -345,23 +373,24 @@ class RateMachine(RuleBasedStateMachine):
             if len(mine) >= self.limit:
                 # Admitted when fewer than the limit are left, and after earlier turns.
                 turn = self.now + (budget.wait or 0.0)
-                earliest, planned = mine[-self.limit][1] + 1, self.planned(caller, mine)
-                assert min(earliest, self.now + 60) - 1e-9 <= turn <= planned + 1e-9
+                earliest, planned = mine[-self.limit][1] + self.span, self.planned(caller, mine)
+                assert earliest - 1e-9 <= turn <= planned + 1e-9
                 if self.max_callers == len(CALLERS):  # none was forgotten
                     assert turn == pytest.approx(planned)
                 self.turns[caller].append(turn)
-                assert (budget.remaining, budget.reset) == (0, mine[-1][1] + 1 - self.now)
+                assert (budget.remaining, budget.reset) == (0, mine[-1][1] + self.span - self.now)
                 continue
             assert budget.wait is None
-            assert (budget.remaining, budget.reset) == (self.limit - len(mine) - 1, 1.0)
+            assert (budget.remaining, budget.reset) == (self.limit - len(mine) - 1, self.span)
             self.log.append((caller, self.now))
             self.forget()
 
     def planned(self, caller: str, mine: list[tuple[str, float]]) -> float:
         """Return when one more would be admitted, if all requests with a turn keep it."""
         ahead = [at for at in self.turns.setdefault(caller, []) if at > self.now]
-        turn = ([at for _, at in mine] + ahead)[-self.limit] + 1
-        return min(max(turn, ahead[-1] + 1.05 / self.limit) if ahead else turn, self.now + 60)
+        turn = ([at for _, at in mine] + ahead)[-self.limit] + self.span
+        later = max(turn, ahead[-1] + 1.05 * self.span / self.limit) if ahead else turn
+        return min(later, max(self.now + 60, mine[-self.limit][1] + self.span))
 
     def forget(self) -> None:
         recent = self.recent()
