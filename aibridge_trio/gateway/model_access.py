@@ -3,7 +3,8 @@
 A caller with such a list gets through only what shows its model: a JSON body with the member `model`, not
 compressed. A provider may read a body more leniently than the bridge does. So a body is rejected that also has
 `model` in other letters (Go's decoder ignores the case), or `models` (a list for fallbacks, as OpenRouter's). Of
-several members `model` the last counts, here as at the providers.
+several members `model` the last counts, here as at the providers. Of a deployment of Azure's both names must be
+allowed, the one in the path and the one in the body: Azure goes by the path, others may not.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ def needs_model(target: Target | ModelPath, request: Request, caller: Caller) ->
         raise ModelNotAllowed(f"{caller.name} may use some models only, and a compressed body shows none")
     if h.media_type(request.headers).startswith("multipart/"):
         raise ModelNotAllowed(f"{caller.name} may use some models only, and a multipart body is not read for it")
+    if isinstance(target, Target) and target.route.model == "path":
+        _check_name(target.route.name_in(target.path.decode("latin-1")), caller)
     return True
 
 
 def check_model(body: BufferedBody, caller: Caller) -> None:
     """Raise ModelNotAllowed unless the body names a model that its caller may use."""
-    assert caller.terms
-    allowed = caller.terms.models or ()
     if body.fault:
         raise ModelNotAllowed(f"{caller.name} may use some models only, and the body shows none: {body.fault}")
     for name in (_LISTS, *_LOOKALIKES):
@@ -62,6 +63,12 @@ def check_model(body: BufferedBody, caller: Caller) -> None:
     model = body.found.get(_MODEL)
     if not isinstance(model, str):
         raise ModelNotAllowed(f"{caller.name} may use some models only, and the body names none")
+    _check_name(model, caller)
+
+
+def _check_name(model: str, caller: Caller) -> None:
+    assert caller.terms
+    allowed = caller.terms.models or ()
     if _patterns(allowed).find(model) is None:
         known = ", ".join(allowed) or "none"
         raise ModelNotAllowed(f"{caller.name} may not use the model {quoted(model, _SHOWN)}, but: {known}")

@@ -19,8 +19,8 @@ OPENAI = Provider(
         *posted("/audio/speech", "/audio/transcriptions", "/audio/translations"),
         # Azure before /openai/v1, as its SDKs still call it: the name in the path decides, not the body.
         # https://learn.microsoft.com/azure/ai-foundry/openai/reference
-        *intercepted("/deployments/*/chat/completions", "/deployments/*/completions", model="hidden"),
-        *posted("/deployments/*/embeddings", model="hidden"),
+        *intercepted("/deployments/*/chat/completions", "/deployments/*/completions", model="path"),
+        *posted("/deployments/*/embeddings", model="path"),
         *readable("/chat/completions", own_key=True),
         *any_method("/chat/completions/*", "/responses/*", "/images/*", "/audio/*", own_key=True),
         *stored("/conversations", "/files", "/batches", "/uploads", "/vector_stores"),

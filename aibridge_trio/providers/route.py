@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 _GET = frozenset({"GET", "HEAD"})
 _POST = frozenset({"POST"})
-# Where a request says which model it uses: in the body's member `model`, nowhere because it uses none, or where
-# the bridge does not read it.
-ModelPlace = Literal["body", "none", "hidden"]
+# Where a request says which model it uses: in the body's member `model`, in the path too (Azure's deployments),
+# nowhere because it uses none, or where the bridge does not read it.
+ModelPlace = Literal["body", "path", "none", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Route:
             return False
         name = path[len(head) : len(path) - len(tail)]
         return bool(name) and "/" not in name
+
+    def name_in(self, path: str) -> str:
+        """Return the decoded name that stands for the `*` within the pattern, in a path that the row allows."""
+        head, _, tail = self.pattern.partition("*")
+        return unquote(path[len(head) : len(path) - len(tail)])
 
 
 def intercepted(*patterns: str, model: ModelPlace = "body") -> Iterator[Route]:

@@ -152,6 +152,24 @@ async def test_models_may_be_listed_and_a_hidden_model_is_rejected(
         assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("endpoint", ["chat/completions", "completions", "embeddings"])
+async def test_a_deployments_name_counts_like_a_models(
+    autojump_clock: MockClock, network: Network, endpoint: str
+) -> None:
+    """The class AzureOpenAI names it in the path, and again in the body: both must be allowed."""
+    await provider_of(network)
+    rejected = "model_not_allowed"
+    async with network.bridge(known_callers=KNOWN) as bridge:
+        for name, model, expected in (
+            ("gpt-5", "gpt-5", None),
+            ("gpt%2D5", "gpt-5", None),
+            (FORBIDDEN, "gpt-5", rejected),
+            ("gpt-5", FORBIDDEN, rejected),
+        ):
+            path = f"/openai/v1/deployments/{name}/{endpoint}"
+            assert await reason(bridge, json.dumps({"model": model}).encode(), path) == expected
+
+
 async def test_the_message_names_what_is_allowed(autojump_clock: MockClock, network: Network) -> None:
     """In the dialect of the path."""
     async with network.bridge(known_callers=KNOWN) as bridge:
