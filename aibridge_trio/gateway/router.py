@@ -16,6 +16,7 @@ from aibridge_trio.providers import OPENAI, Dialect, base_url_hints, lookup, mod
 
 _NOBODY = Caller(b"", "", authenticated=False)
 _BY_MODEL = model_paths.PREFIX.encode() + b"/"
+_BARE = frozenset({_BY_MODEL, _BY_MODEL[:-1]})
 
 
 class Router:
@@ -62,7 +63,7 @@ class Router:
             slash = lookup.check_target(method, path)
         except BadRequest as refused:
             raise BadRequest(_with(refused.message, self._hint(method, path))) from None
-        if path == b"/" and method in ("GET", "HEAD"):
+        if method in ("GET", "HEAD") and (path == b"/" or (self._routes and path in _BARE)):
             return Ping()
         if self._routes and path.startswith(_BY_MODEL) and (routed := self._by_model(request, caller)):
             return routed

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from aibridge_trio import providers
 from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
+from aibridge_trio.config.provider_tables import ProviderTable, RouteTable
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.terms import Rate
 from aibridge_trio.events import Finished
@@ -333,3 +334,37 @@ async def test_own_keys_share_their_callers_memory_for_bodies(autojump_clock: Mo
             headers = {"x-aibridge-token": DEV, "x-api-key": f"sk-invented-{n}"}
             await bridge.client.post("/openai/v1/responses", json={"model": "m"}, headers=headers)
     assert len(owners) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        bearer(LIMITED),
+        {"api-key": LIMITED},
+        {"x-api-key": LIMITED},
+        {"x-aibridge-token": LIMITED, "api-key": "sk-own-0123456789"},
+    ],
+    ids="+".join,
+)
+async def test_model_routes_and_providers_of_ones_own(
+    autojump_clock: MockClock, network: Network, headers: dict[str, str]
+) -> None:
+    """Beneath /v1 and a prefix of its own the same holds; a provider without a key gets no credential at all."""
+    provider = await provider_of(network)
+    tables = (ProviderTable(name="vllm", dialect="openai", base_url="http://openai/v1", keyless=True),)
+    routes = tuple(RouteTable(model=model, providers=("vllm",)) for model in ("gpt-5", "gpt-4*"))
+    async with network.bridge(known_callers=KNOWN, provider_tables=tables, routes=routes) as bridge:
+        for path in ("/v1/models", "/v1/models/gpt-5", "/v1/nothing", "/vllm/v1/models"):
+            assert (await bridge.client.get(path)).status_code == 401
+        for path in ("/v1", "/v1/", "/vllm/v1", "/"):
+            assert (await bridge.client.get(path)).status_code == 200
+        for prefix in ("/v1", "/vllm/v1"):
+            path = f"{prefix}/chat/completions"
+            assert (await bridge.client.post(path, json={"model": "gpt-5"})).status_code == 401
+            for model, status in (("gpt-5", 200), ("gpt-4x", 403)):
+                answer = await bridge.client.post(path, json={"model": model}, headers=headers)
+                assert answer.status_code == status
+    assert len(provider.requests) == 2
+    for request in provider.requests:
+        names = {name for name, _ in request.headers}
+        assert not names & {b"authorization", b"x-api-key", b"api-key", b"x-aibridge-token"}
