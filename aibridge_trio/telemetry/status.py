@@ -12,10 +12,12 @@ from typing import Any
 
 from aibridge_trio import __version__
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.events import (
     Finished,
     FirstByte,
     Handlers,
+    KeyChanged,
     LifecycleChanged,
     LimitChanged,
     Overridden,
@@ -93,6 +95,7 @@ class Status:
             Transitioned: self._transitioned,
             Overridden: self._overridden,
             LimitChanged: self._limit_changed,
+            KeyChanged: self._key_changed,
             LifecycleChanged: self._lived,
         }
 
@@ -207,6 +210,11 @@ class Status:
             target=event.target,
             because=event.because,
         )
+
+    def _key_changed(self, event: KeyChanged) -> None:
+        if event.state is KeyState.OUT:  # rests are frequent, and shown with their keys
+            because = f"{event.provider} {event.label}: {event.because}"
+            self._record("key", provider=event.provider, target=event.state.value, because=because)
 
     def _lived(self, event: LifecycleChanged) -> None:
         self._record(event.what, because=event.detail)

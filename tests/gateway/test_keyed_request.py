@@ -153,6 +153,9 @@ async def test_a_401_takes_a_key_out(autojump_clock: MockClock, network: Network
         assert (await post(bridge)).status_code == 200
         assert provider.keys == ["a", "b", "b", "b", "b"]
         assert [each["state"] for each in keys_in_status(bridge)] == ["out", "ready"]
+        event = (await bridge.status())["events"][-1]
+        assert (event["kind"], event["provider"], event["to"]) == ("key", "openai", "out")
+        assert event["because"] == "openai file-a: the provider does not accept it"
         assert await bridge.metric("keys", provider="openai", state="out") == 1
         verdicts = breaker(bridge)["verdicts"]
         assert (verdicts["neutral"], verdicts["failure"]) == (1, 0)
