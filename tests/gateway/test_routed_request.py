@@ -487,6 +487,37 @@ async def test_it_is_held_if_no_provider_takes_it(
         assert bridge.bridge.body_buffer.memory.used == 0
 
 
+@pytest.mark.parametrize("where", ["queue", "line", "provider"])
+async def test_a_caller_that_leaves_leaves_nothing_behind(
+    autojump_clock: MockClock, network: Network, seen: list[str], where: str
+) -> None:
+    """While its request queues for a share, is held, or is at its second provider."""
+
+    async def busy(request: Request, reply: Reply) -> None:
+        async for _ in request.body:
+            pass
+        await trio.sleep(20)
+        await reply.answer(200, JSON, b"{}")
+
+    await network.answer("a", failing(503) if where != "queue" else busy)
+    await network.answer("b", failing(503) if where == "line" else busy)
+    options = {"queue": {"max_concurrency_per_provider": 1, "queue_size": 9, "queue_timeout": 60.0}}
+    more: dict[str, Any] = options.get(where, {"adaptive": where == "line"})
+    async with network.bridge(**ROUTED, **more) as bridge, trio.open_nursery() as nursery:
+        for _ in range(2 if where == "queue" else 0):
+            nursery.start_soon(ask, bridge)
+        await trio.sleep(0.5)
+        with trio.move_on_after(1):
+            await ask(bridge)
+        await trio.sleep(1)
+        status = await bridge.status()
+        assert status["concurrency"]["in_flight"] == (2 if where == "queue" else 0)
+        assert status["queue"]["waiting"] == 0
+        assert [each["in_flight"] for each in status["providers"]][3:5] == ([1, 1] if where == "queue" else [0, 0])
+        await trio.sleep(30)
+        assert bridge.bridge.body_buffer.memory.used == 0
+
+
 # The list of models
 
 
