@@ -12,6 +12,7 @@ from aibridge_trio.config.caller_tokens import new_token, token_hash
 from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.core.terms import ClassTotals, Rate, Terms
 from aibridge_trio.http.message import Reply, Request
+from tests.support.handlers import failing
 from tests.support.known_callers import bearer
 from tests.support.network import Network
 
@@ -117,3 +118,22 @@ async def test_limits_change_under_requests(autojump_clock: MockClock, network: 
         await trio.sleep(12)
         assert sorted(crowd.answers) == [("ci-1", 200, "5")] * 2 + [("ci-2", 200, "5")] + [("dev", 200, "")] * 2
         assert own.admission.statistics().in_flight == 0
+
+
+async def test_low_priority_is_known_to_the_adaptive_line(autojump_clock: MockClock, network: Network) -> None:
+    """Where it is served behind others, too (core/priority.py)."""
+    await network.answer("openai", failing(503))
+    async with (
+        network.bridge(known_callers=known(replace(CI, rate=None)), adaptive=True) as bridge,
+        trio.open_nursery() as nursery,
+    ):
+        await Crowd(bridge.client, nursery).come("ci-1", "ci-2", "ci-1", "dev", "dev")
+        await trio.sleep(5)
+        line = next(backend.adaptive for backend in bridge.bridge.router if backend.name == "openai")
+        assert line
+        assert sorted((lane.low, len(lane)) for lane in line.limiter._line._lanes.values()) == [
+            (False, 2),
+            (True, 1),
+            (True, 2),
+        ]
+        nursery.cancel_scope.cancel()
