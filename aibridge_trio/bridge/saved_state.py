@@ -25,6 +25,8 @@ VERSION = 1
 _FORMAT = "aibridge-state"
 # Between two writes, and how old breakers and learned limits may be (seconds).
 _INTERVAL, _OUT_OF_DATE = 30.0, 600.0
+# How long the last write may take, and how often one that is under way is looked at before it (seconds).
+_LAST_WRITE, _LOOK = 5.0, 0.05
 
 
 class SavedState:
@@ -45,6 +47,7 @@ class SavedState:
         self._warn = warn
         self._read: Snapshot | None = None  # the budgets that were taken over
         self._writes = False  # whether this process may: the file is locked
+        self._writing = False  # by a thread, which may be abandoned
         self._complaint = ""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -59,9 +62,14 @@ class SavedState:
                 await trio.sleep(_INTERVAL)
                 await self._save(file)
         finally:
-            with trio.CancelScope(shield=True):
+            with trio.move_on_after(_LAST_WRITE, shield=True):
+                while self._writing:  # noqa: ASYNC110 - a thread ends it
+                    await trio.sleep(_LOOK)
                 await self._save(file)
-            file.unlock()
+            if self._writing:
+                self._complain(f"it was not written within {_LAST_WRITE:g} s")
+            else:
+                file.unlock()
 
     def _begin(self, file: StateFile, *, learned: bool) -> bool:
         """Take over what is in the file; return whether it may be written, now or later."""
@@ -120,11 +128,15 @@ class SavedState:
         learned = {backend.name: self._learned(backend) for backend in self._backends}
 
         def write() -> None:
-            document = {**head, "budgets": self._budgets.snapshot(), "providers": learned}
-            file.write(json.dumps(document, indent=1).encode())
+            try:
+                document = {**head, "budgets": self._budgets.snapshot(), "providers": learned}
+                file.write(json.dumps(document, indent=1).encode())
+            finally:
+                self._writing = False
 
         try:
-            await trio.to_thread.run_sync(write)
+            self._writing = True
+            await trio.to_thread.run_sync(write, abandon_on_cancel=True)
             self._complaint = ""
         except OSError as error:
             self._complain(f"it cannot be written: {_cause(error)}")

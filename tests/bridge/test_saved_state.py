@@ -41,9 +41,9 @@ def wall(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in place what runs in a thread: virtual time does not wait for threads."""
 
-    async def run_sync(function: Callable[[], None]) -> None:
+    async def run_sync(function: Callable[[], Any], *_: Any, **__: Any) -> Any:
         await trio.lowlevel.checkpoint()
-        function()
+        return function()
 
     monkeypatch.setattr("trio.to_thread.run_sync", run_sync)
 
@@ -325,3 +325,27 @@ async def test_two_processes_with_one_file(
             await trio.sleep(31)
             assert saved(path)["budgets"]["a"]["day"][1] == 400
             await stop(second)
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    autojump_clock: MockClock,
+    network: Network,
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The bridge ends after five seconds without a write, and says so; it begins no second write meanwhile."""
+    writes: list[float] = []
+
+    async def hang(_: Callable[[], Any], *__: Any, **___: Any) -> None:
+        writes.append(trio.current_time())
+        await trio.sleep_forever()
+
+    async with network.bridge(state_file=path) as bridge:
+        monkeypatch.setattr("trio.to_thread.run_sync", hang)
+        await trio.sleep(100)
+        began = trio.current_time()
+        await stop(bridge)
+        assert 4 < trio.current_time() - began < 8
+    assert len(writes) == 1
+    assert "it was not written within 5 s" in capsys.readouterr().err
