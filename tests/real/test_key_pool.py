@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -171,3 +172,21 @@ def test_no_key_is_shown_anywhere(tmp_path: Path) -> None:
         assert "canary" not in text
         assert "quoted" in text, "what the provider quoted did pass"
         assert all(f'"key": "{name}"' in text for name in KEYS)
+
+
+def test_other_keys_by_a_reload(tmp_path: Path) -> None:
+    """SIGHUP takes the keys of the configuration; one that stays is tried again if it was out."""
+    with served(tmp_path) as (provider, bridge):
+        provider.said[KEYS["first"]] = REVOKED
+        for _ in range(3):
+            assert bridge.caller.post(CHAT, json=UNARY).status_code == 200
+        assert states(bridge)["first"] == "out"
+        config = tmp_path / "aibridge.toml"
+        config.write_text(config.read_text().replace(f', {{ file = "{tmp_path / "third"}" }}', ""))
+        bridge.process.signal(signal.SIGHUP)
+        until(lambda: states(bridge) == {"first": "ready", "second": "ready"}, "the other keys")
+        provider.said.clear()
+        provider.got.clear()
+        for _ in range(4):
+            assert bridge.caller.post(CHAT, json=UNARY).status_code == 200
+        assert provider.got == {KEYS["first"]: 2, KEYS["second"]: 2}
