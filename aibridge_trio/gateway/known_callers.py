@@ -99,13 +99,15 @@ class Authenticator:
         """Return the known caller of a request, None for one that is identified as without known callers.
 
         Removes every token from the request's headers. Raises UnknownCaller, and BadRequest for an empty or
-        repeated header.
+        repeated header, or a token in the query.
         """
         given = request.header_values(h.TOKEN)
         if given:
             request.remove(_TOKEN)  # in every mode: it is for a bridge only
         if self._table is None:
             return None
+        if contains_token(request.query):
+            raise BadRequest("a token in the query would go to the provider: send it in a header")
         token = _only(given)
         entry, withheld, looked_like = self._find(self._table, request, token)
         now = self._wall_clock()

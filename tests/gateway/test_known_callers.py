@@ -164,6 +164,15 @@ def test_an_empty_or_repeated_token_is_a_bad_request(values: list[str]) -> None:
         Lab().check(Request("GET", b"/x", b"", headers, None, None, AsgiBody()))
 
 
+def test_a_token_in_the_query_is_a_bad_request() -> None:
+    """It would go up with the path, beside whatever else names the caller."""
+    request = asking(authorization=DEV)
+    request.query = f"api-version=1&api-key={REVOKED}".encode()
+    with pytest.raises(BadRequest, match="send it in a header") as raised:
+        Lab().check(request)
+    assert REVOKED not in raised.value.message
+
+
 # --- Certificates
 
 
