@@ -128,7 +128,7 @@ def test_reloads_under_load_lose_no_request_and_cut_no_stream(
             for number in range(1, 31):
                 write(number)
                 bridge.process.signal(signal.SIGHUP)
-                until(lambda expected=number: len(reloads(bridge)) == expected, f"reload {number}")
+                until(partial(logged, bridge, number), f"reload {number}")
                 load.asked(4)
         streaming.join(4 * PATIENCE)
         assert all(line["outcome"] == "applied" for line in reloads(bridge))
