@@ -71,11 +71,19 @@ def _new(name: str, options: Mapping[str, Any]) -> Said:
             raise UsageError(f"{name} is in {visible(str(file))} already; for one more token add --add")
         if options["add"] and not there:
             raise UsageError(f"{name} is not in {visible(str(file))}; write it without --add")
-        add = callers_file.add_token if there else None
-        return add(held.text, name, hashed) if add else callers_file.add_caller(held.text, written)
+        if there:
+            return callers_file.add_token(held.text, name, hashed)
+        # With classes in the file another name is more likely a slip than a new class.
+        first_class = class_name if class_name and not held.known.classes else None
+        if first_class:
+            notes.append(
+                f"{visible(str(file))} had no classes: [classes.{visible(first_class)}] is new; set its terms"
+            )
+        return callers_file.add_caller(held.text, written, first_class)
 
+    notes: list[str] = []
     _edit(file, edit)
-    return Said(f"{token}\n", (f"{_ONCE} {name} is in {visible(str(file))}; {_RELOAD}",))
+    return Said(f"{token}\n", (f"{_ONCE} {name} is in {visible(str(file))}; {_RELOAD}", *notes))
 
 
 def _revoke(name: str, options: Mapping[str, Any]) -> Said:

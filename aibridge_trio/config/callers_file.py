@@ -25,6 +25,12 @@ _NO_CALLERS = re.compile(r"^[ \t]*callers[ \t]*=[ \t]*\[\s*\][^\n]*\n{0,2}", re.
 _TOKENS = re.compile(r"^[ \t]*token_sha256[ \t]*=[ \t]*", re.MULTILINE)
 _STRING = re.compile(r"""(["'])[0-9A-Fa-f]*\1""")
 _TRAILING = re.compile(r"(?:\n[ \t]*(?:#[^\n]*)?)*\Z")
+_BARE_KEY = re.compile(r"[0-9A-Za-z_-]+")
+_NO_TERMS = """\
+# max_concurrency = 8              # requests in flight of one caller
+# rate_limit = 10                  # a second
+# token_rate_limit = "200000/m"
+"""
 
 Entry = dict[str, Any]
 
@@ -40,11 +46,20 @@ def entry(name: str, token_sha256: str, class_name: str | None, expires: date | 
     return "\n".join(lines) + "\n"
 
 
-def add_caller(text: str, written: str) -> str:
-    """Return the file with one more entry at its end."""
+def empty_class(name: str) -> str:
+    """Return a class's table without terms, and examples of terms as comments."""
+    key = name if _BARE_KEY.fullmatch(name) else json.dumps(name)
+    return f"[classes.{key}]\n{_NO_TERMS}"
+
+
+def add_caller(text: str, written: str, new_class: str | None = None) -> str:
+    """Return the file with one more entry at its end, after the empty table of a new class if one is named."""
     [new] = tomllib.loads(written)["callers"]
     expected = _document(text)
     expected["callers"] = [*_entries(expected), new]
+    if new_class is not None:
+        expected["classes"] = {new_class: {}}
+        written = f"{empty_class(new_class)}\n{written}"
     text = _NO_CALLERS.sub("", text, count=1)
     gap = "" if not text.strip() else "\n" if text.endswith("\n") else "\n\n"
     return _verified(f"{text}{gap}{written}", expected)

@@ -65,6 +65,22 @@ def test_with_a_file_only_the_token_is_printed_and_the_bridge_knows_it(run: Run)
     assert (known.name, known.token_sha256) == ("dev-07", (token_hash(out.strip().encode()),))
 
 
+@pytest.mark.parametrize("name", ["people", "night-shift"])
+@pytest.mark.parametrize("before", [None, "", "callers = []\n", "# ours\nrate_limit = 5\n"])
+def test_the_first_class_is_made(run: Run, before: str | None, name: str) -> None:
+    """As an empty table with examples, and stderr says so; any other class must be in the file."""
+    if before is not None:
+        Path("callers.toml").write_text(before)
+    status, out, err = run("new", "dev-07", "--class", name, "--callers-file", "callers.toml")
+    assert (status, contains_token(out.strip().encode())) == (0, True)
+    assert f"callers.toml had no classes: [classes.{name}] is new; set its terms" in err
+    found = tomllib.loads(Path("callers.toml").read_text())
+    assert (found["classes"], found["callers"][0]["class"]) == ({name: {}}, name)
+    assert "# rate_limit = 10" in Path("callers.toml").read_text()
+    status, _, err = run("new", "dev-08", "--class", f"{name}s", "--callers-file", "callers.toml")
+    assert (status, f"did you mean {name}?" in err, len(callers())) == (2, True, 1)
+
+
 def test_what_is_in_the_file_stays(run: Run) -> None:
     """Comments and order, its mode, and a symbolic link to it."""
     text = "# ours\n[classes.people]\nrate_limit = 5  # enough\n"
@@ -138,7 +154,7 @@ def test_the_file_is_found_from_the_configuration(run: Run) -> None:
         (["new"], "NAME: a value is missing; write e.g. aibridge token new dev-07"),
         (["new", "a b"], 'the entry:2:1: [[callers]] name: "a b" is not a name'),
         (["new", "x", "--expires", "soon"], '--expires: "soon" is not a date; write e.g. --expires 2027-03-31'),
-        (["new", "x", "--class", "y", "--callers-file", "f"], 'there is no class "y"; add [classes.y]'),
+        (["new", "x", "--class", "a b", "--callers-file", "f"], '"a b" is not a class\'s name'),
         (["new", "x", "--add"], "--add: no file is named; add --callers-file FILE"),
         (["new", "x", "--add", "--callers-file", "f"], "x is not in f; write it without --add"),
         (["revoke", "x"], "no file is named; add --callers-file FILE or --config FILE"),
