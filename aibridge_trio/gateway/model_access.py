@@ -9,6 +9,7 @@ allowed, the one in the path and the one in the body: Azure goes by the path, ot
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from itertools import product
 
@@ -17,7 +18,6 @@ from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.errors import ModelNotAllowed
 from aibridge_trio.gateway.buffering import BufferedBody
 from aibridge_trio.gateway.routing import ModelPath, Target
-from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
 from aibridge_trio.printable import quoted
 
@@ -30,6 +30,7 @@ _LISTS = "models"
 WANTED = (_MODEL, _LISTS, *_LOOKALIKES)
 # No request with one of these makes a model run.
 _READS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+_FORM = re.compile(rb"multipart|form-urlencoded", re.IGNORECASE)
 _SHOWN = 100
 
 
@@ -46,8 +47,11 @@ def needs_model(target: Target | ModelPath, request: Request, caller: Caller) ->
         raise ModelNotAllowed(f"{caller.name} may use some models only, and this route shows none")
     if target.encoded(request):
         raise ModelNotAllowed(f"{caller.name} may use some models only, and a compressed body shows none")
-    if h.media_type(request.headers).startswith("multipart/"):
-        raise ModelNotAllowed(f"{caller.name} may use some models only, and a multipart body is not read for it")
+    # Any of several Content-Types: a form can begin with a JSON object, and no more of it would be read here.
+    if any(_FORM.search(value) for value in request.header_values(b"content-type")):
+        raise ModelNotAllowed(
+            f"{caller.name} may use some models only, and a multipart body or other form is not read for it"
+        )
     if isinstance(target, Target) and target.route.model == "path":
         _check_name(target.route.name_in(target.path.decode("latin-1")), caller)
     return True

@@ -136,6 +136,28 @@ async def test_compressed_and_multipart_bodies_are_rejected_unread(
             assert (await bridge.client.post(POST, content=body, headers=bearer(DEV) | headers)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "types",
+    [
+        ["application/x-www-form-urlencoded"],
+        ["application/json", "multipart/form-data; boundary=x"],
+        ["application/json, Multipart/Form-Data; boundary=x"],
+    ],
+)
+async def test_a_form_that_begins_with_json_is_rejected(
+    autojump_clock: MockClock, network: Network, types: list[str]
+) -> None:
+    """Its reader ignores what is before the first boundary, or sees one more field; the model is in the rest."""
+    provider = await provider_of(network)
+    field = b"content-disposition: form-data; name=model\r\n\r\ngpt-5"
+    body = b'{"model": "claude-x"}&model=gpt-5\r\n--x\r\n%b\r\n--x--' % field
+    headers = [*bearer(LIMITED).items(), *(("content-type", each) for each in types)]
+    async with network.bridge(known_callers=KNOWN) as bridge:
+        answer = await bridge.client.post(POST, content=body, headers=headers)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "model_not_allowed")
+    assert provider.bodies == []
+
+
 async def test_models_may_be_listed_and_a_hidden_model_is_rejected(
     autojump_clock: MockClock, network: Network
 ) -> None:
