@@ -21,6 +21,7 @@ from aibridge_trio.http.message import Request
 Address = IPv4Address | IPv6Address
 
 _HEADERS = ((b"authorization", "Authorization"), (b"x-api-key", "X-Api-Key"), (b"api-key", "Api-Key"))
+CREDENTIAL_HEADERS = frozenset(name for name, _ in _HEADERS)
 
 # The shortest credential of which the last four characters are shown.
 _HINTED_FROM = 16

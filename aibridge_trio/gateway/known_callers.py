@@ -19,7 +19,7 @@ from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.failure_limit import FailureLimit
 from aibridge_trio.errors import BadRequest, UnknownCaller, UnknownCallerLimited
-from aibridge_trio.gateway.caller_identity import CallerIdentifier, credentials
+from aibridge_trio.gateway.caller_identity import CREDENTIAL_HEADERS, CallerIdentifier, credentials
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Request
@@ -99,24 +99,30 @@ class Authenticator:
         """Return the known caller of a request, None for one that is identified as without known callers.
 
         Removes every token from the request's headers. Raises UnknownCaller, and BadRequest for an empty or
-        repeated header, or a token in the query.
+        repeated header, and for a token in the URL, which would go up, and into logs on the way.
         """
         given = request.header_values(h.TOKEN)
         if given:
             request.remove(_TOKEN)  # in every mode: it is for a bridge only
         if self._table is None:
             return None
-        if contains_token(request.query):
-            raise BadRequest("a token in the query would go to the provider: send it in a header")
         token = _only(given)
         entry, withheld, looked_like = self._find(self._table, request, token)
+        if stray := _stray(request):
+            request.remove(stray)
+        in_url = contains_token(request.path) or contains_token(request.query)
         now = self._wall_clock()
         if entry and now < entry.ends:
+            if in_url:
+                record.caller = entry.caller
+                raise BadRequest(
+                    "a token in the URL is seen by many: send it in a header, and replace the one that was in it"
+                )
             if withheld:
                 request.remove(withheld)
             own = next((credential for _, credential in credentials(request)), None)
             return entry.caller if own is None else self._callers.with_own_key(entry.caller, own)
-        if self._allow_anonymous and token is None and not (entry or withheld):
+        if self._allow_anonymous and token is None and not (entry or withheld or in_url):
             return None
         by_address = self._callers.by_address(request)
         if self._is_open(request):
@@ -173,6 +179,13 @@ def _end_of(day: date | None) -> float:
         return math.inf
     following = day + timedelta(days=1)
     return datetime(following.year, following.month, following.day, tzinfo=UTC).timestamp()
+
+
+def _stray(request: Request) -> frozenset[bytes]:
+    """Return the headers, other than those for keys, in which something of a token's form is."""
+    return frozenset(
+        name for name, value in request.headers if contains_token(value) and name not in CREDENTIAL_HEADERS
+    )
 
 
 def _only(values: list[bytes]) -> bytes | None:

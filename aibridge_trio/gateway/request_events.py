@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from aibridge_trio.config.caller_tokens import contains_token
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.errors import NotFound, UpstreamFault
@@ -62,7 +63,8 @@ class Record:
         self._body_wait_before = 0.0
         self._body_wait_upstream: float | None = None
         self._first_byte: float | None = None
-        self.request_id = h.sane_request_id(request.header_values(b"x-request-id")) or _new_id()
+        given = h.sane_request_id(request.header_values(b"x-request-id"))
+        self.request_id = given if given and not contains_token(given) else _new_id()
         self.caller: Caller | None = None
         self.provider = "none"
         self.route = "other"

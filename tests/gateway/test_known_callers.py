@@ -146,6 +146,34 @@ def test_no_token_stays_in_a_request_that_goes_on(headers: dict[str, str], allow
         assert "x-aibridge-token" not in left
 
 
+@pytest.mark.parametrize("allow_anonymous", [True, False])
+@pytest.mark.parametrize("known", [DEV, REVOKED])
+@pytest.mark.parametrize("name", ["cookie", "user_agent", "x_goog_api_key", "x_request_id"])
+def test_a_token_in_another_header_leaves_the_request(name: str, known: str, allow_anonymous: bool) -> None:
+    """It names no one; and it would go up, or stand in the log."""
+    request = asking({name: f"session={known}", "accept": "*/*"}, x_aibridge_token=DEV)
+    assert Lab(allow_anonymous=allow_anonymous).name(request) == "dev-07"
+    assert request.headers == [(b"accept", b"*/*")]
+    request = asking({name: known})
+    assert known.encode() not in record(request).request_id
+    assert Lab(allow_anonymous=allow_anonymous).name(request) == ("anonymous" if allow_anonymous else None)
+    assert request.headers == []
+
+
+@pytest.mark.parametrize("path", [True, False])
+@pytest.mark.parametrize("token", [DEV, REVOKED])
+def test_a_token_in_the_url_is_rejected(token: str, path: bool) -> None:
+    """Even beside a valid one: the URL goes up as it is, and stands in logs."""
+    for allow_anonymous in (True, False):
+        lab = Lab(allow_anonymous=allow_anonymous)
+        for headers in ({"authorization": DEV}, {}):
+            request = asking(headers, path=f"/openai/v1/{token}".encode() if path else b"/openai/v1/models")
+            request.query = b"" if path else f"key={token}".encode()
+            with pytest.raises(BadRequest if headers else UnknownCaller) as caught:
+                lab.check(request)
+            assert token not in str(caught.value)
+
+
 @given(st.text(max_size=60), st.binary(max_size=60))
 def test_a_guess_is_never_valid(text: str, value: bytes) -> None:
     """Neither a hash itself nor anything else but the token."""
