@@ -91,8 +91,10 @@ def test_azures_class(known: Bridge, provider: Provider) -> None:
         assert client.responses.create(model="m", input="hello").output_text == TEXT
         assert client.chat.completions.create(**UNARY).choices[0].message.content == TEXT
     assert provider.credentials() == {"authorization": f"Bearer {CENTRAL['OPENAI_API_KEY']}"}
-    with azure(known, TOKENS["limited"]) as client, pytest.raises(openai.PermissionDeniedError):
-        client.chat.completions.create(**{**UNARY, "model": "claude-x"})  # its model stands in the path
+    with azure(known, TOKENS["limited"]) as client:  # which puts the model into the path, too
+        assert client.chat.completions.create(**{**UNARY, "model": "claude-x"}).choices
+        with pytest.raises(openai.PermissionDeniedError):
+            client.chat.completions.create(**UNARY)
     with azure(known, "wrong") as client, pytest.raises(openai.AuthenticationError):
         client.responses.create(model="m", input="hello")
 
