@@ -179,7 +179,8 @@ class Components:
 
     def apply(self, prepared: Prepared) -> None:
         """Change every component to these settings, at once. Requests, counts and states stay."""
-        settings = self.settings = prepared.settings
+        before, settings = self.settings, prepared.settings
+        self.settings = settings
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
         self._transport = prepared.transports or self._transport
         self.log.apply(settings.log_level, settings.log_format)
@@ -195,14 +196,16 @@ class Components:
         self.known_callers.apply(settings)
         self.admission.apply(policies.limits(settings, self.callers.key_of_name), shadow)
         self.spending.apply(settings.known_callers, effective(settings))
-        before = {backend.name: backend for backend in self.router}
-        backends = self._builder.rebuild(settings, self._transport, shadow, before)
+        former = {backend.name: backend for backend in self.router}
+        backends = self._builder.rebuild(settings, self._transport, shadow, former)
         self.router.apply(backends, settings.routes)
         self._backend_tasks.apply(self.router)
         share_limits(self.admission.limiter, self._backend_tasks.lines())
         self._limit_changes.apply(backend.adaptive for backend in self.router if backend.adaptive)
         self.reports.apply(self.router, settings.shadow)
         self.reports.counters.apply(settings.known_callers)
+        for warning in [each for each in settings.warnings() if each not in before.warnings()]:
+            self.log.warning(warning)
 
     def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
         """Send every event to `listener`, or those of some kinds."""

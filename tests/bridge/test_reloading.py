@@ -46,6 +46,17 @@ async def test_a_mistake_changes_nothing_and_is_said(autojump_clock: MockClock, 
         assert await bridge.metric("reloads_total", outcome="rejected") == 1
 
 
+async def test_warnings_that_are_new_are_logged(
+    autojump_clock: MockClock, network: Network, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As at the start, once."""
+    async with network.bridge() as bridge:
+        capsys.readouterr()
+        await bridge.reload(openai_base_url="http://openai/v1/chat/completions")
+        await bridge.reload(max_concurrency=5)
+        assert capsys.readouterr().err.count('"event": "config"') == 1
+
+
 async def test_the_admin_listener_reloads(autojump_clock: MockClock, network: Network) -> None:
     """With the difference as its answer; only by POST, and only with the token that is in force."""
     async with network.bridge(rate_limit=5) as bridge:

@@ -83,3 +83,30 @@ def test_whoever_waits_longer_than_allowed_expires_then(waits: list[tuple[int, i
                 assert waiter.expired == ([begins + 10] if lasts > 10 else [])
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+async def test_another_timeout_is_that_of_waits_that_have_begun(
+    autojump_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    """Shorter, longer, off, and on again: then it begins anew."""
+    deadline = Deadline(10.0)
+    nursery.start_soon(deadline.run)
+    waiters = [Waiter() for _ in range(4)]
+    deadline.begin(waiters[0])
+    await trio.sleep(1)
+    deadline.apply(5.0)
+    await trio.sleep_until(4.9)
+    assert waiters[0].expired == []
+    await trio.sleep_until(5.1)
+    assert waiters[0].expired == [5]
+    deadline.begin(waiters[1])
+    deadline.apply(20.0)
+    await trio.sleep_until(25)
+    assert waiters[1].expired == []
+    deadline.apply(math.inf)
+    deadline.apply(math.inf)
+    await trio.sleep_until(1000)
+    assert waiters[1].expired == []
+    deadline.apply(3.0)
+    await trio.sleep_until(1004)
+    assert waiters[1].expired == [1003]

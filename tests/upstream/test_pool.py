@@ -125,3 +125,18 @@ async def test_a_connection_that_a_closed_pool_opens_is_closed(
     assert pool.statistics() == (0, 0)
     await trio.testing.wait_all_tasks_blocked()
     assert host.ended == 1
+
+
+async def test_a_retired_pool_keeps_no_connection(autojump_clock: MockClock, network: Network) -> None:
+    """Idle ones close at once, those in use with their responses, which come to their end."""
+    Host(network, slow)
+    transport = network.way_out()
+    assert isinstance(transport, Transport)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(asked, transport, get())
+        await trio.sleep(0.5)
+        transport.retire()
+        assert transport.busy
+    assert not transport.busy
+    assert pool_of(transport).statistics() == (0, 0)
+    await transport.aclose()
