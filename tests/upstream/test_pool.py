@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.upstream.pool import Origin, Pool
-from aibridge_trio.upstream.transport import Transport
+from aibridge_trio.upstream.transport import Transport, is_busy
 from tests.support.network import Network
 from tests.upstream.test_transport import OK, Host, Stream, answers, asked, get, pool_of, slow, until
 
@@ -136,7 +136,7 @@ async def test_a_retired_pool_keeps_no_connection(autojump_clock: MockClock, net
         nursery.start_soon(asked, transport, get())
         await trio.sleep(0.5)
         transport.retire()
-        assert transport.busy
-    assert not transport.busy
+        assert is_busy(transport)
+    assert not is_busy(transport)
     assert pool_of(transport).statistics() == (0, 0)
     await transport.aclose()
