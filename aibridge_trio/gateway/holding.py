@@ -238,7 +238,7 @@ class HeldRequest(LineEntry):
         if self.stage is Stage.OUTSIDE:
             return False
         self._cause = cause
-        self._record.left_upstream()
+        self._record.came_back()
         return True
 
     # Its turns

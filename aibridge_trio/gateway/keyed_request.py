@@ -161,7 +161,7 @@ class KeyedRequest(OwnKeyRequest):
         if opening.complete and self._has_other():
             await response.stop_upload()
             if await self._is_kept() and self._has_other():
-                self._record.left_upstream()
+                self._record.came_back()
                 raise NextKey
         if self.several and fault is not KeyFault.INVALID:
             if self._has_other():  # it says nothing of the provider

@@ -53,6 +53,7 @@ class Record:
         self.began = clock()
         self._started = False
         self.reached_upstream = False
+        self.may_be_served = False  # a provider has it, or had it last and did not refuse it
         self._queue_seconds = 0.0
         self._held_seconds = 0.0
         self._sent_again = 0
@@ -89,7 +90,7 @@ class Record:
 
     def passed_over(self, provider: str, caller: Caller, cause: str) -> None:
         """Publish that the request goes to another provider of its model route than this one."""
-        self.left_upstream()
+        self.came_back()
         self._passed_over += (f"{provider}:{cause}",)
         self._publish(PassedOver(provider, caller, cause, self._started and provider == self.provider))
         if provider == self.provider:
@@ -111,6 +112,7 @@ class Record:
         """
         self._upstream_ended = self._body_wait_upstream = self._first_byte = self._cause = None
         self.provider_status = None
+        self.may_be_served = False
         self._upstream_began = now = self._clock()
         self._body_wait_before = self._request.body.waited(now)
 
@@ -119,9 +121,14 @@ class Record:
         if self._upstream_ended is None:
             self._upstream_ended = self._clock()
 
+    def came_back(self) -> None:
+        """Note that the provider has refused the request, or never got it: it may be sent once more."""
+        self.may_be_served = False
+        self.left_upstream()
+
     def connected(self) -> None:
         """Note that there is a connection to the provider."""
-        self.reached_upstream = True
+        self.reached_upstream = self.may_be_served = True
 
     def answered(self, status: int) -> None:
         """Publish the status of the provider's answer."""

@@ -97,7 +97,7 @@ class Bill:
         output = max(usage.output, record.output)
         if usage.prompt or usage.output:
             return (usage.prompt or self._prompt) + output
-        if not record.reached_upstream or isinstance(error, Reject | Elsewhere):
+        if not record.may_be_served or isinstance(error, Reject | Elsewhere):
             return None
         if isinstance(error, UpstreamFault) and (error.phase == "connect" or _broke_early(error)):
             return None

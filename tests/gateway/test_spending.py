@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -13,12 +14,13 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.config.known_callers import KnownCallers
-from aibridge_trio.config.provider_tables import KeyTable, ProviderTable
+from aibridge_trio.config.provider_tables import KeyTable, ProviderTable, RouteTable
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.limits.usage_window import Use
 from aibridge_trio.core.terms import Rate, TokenBudget
+from aibridge_trio.events import Finished
 from aibridge_trio.http.message import Reply, Request
-from tests.support.handlers import CHAT, JSON, failing
+from tests.support.handlers import CHAT, JSON, SSE, failing
 from tests.support.network import Network, Running
 from tests.support.spenders import ask, body, known, minute, spender, streaming, usage, using
 
@@ -240,6 +242,87 @@ async def test_what_never_went_up_costs_nothing(autojump_clock: MockClock, netwo
         assert found == [(502, "upstream_unreachable")] * 2 + [(503, "circuit_open")] * 2
         now = used(bridge)
         assert now is None or now[:3] == (10_000, 0, 0)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+async def test_a_caller_that_leaves_between_two_providers_has_used_nothing(
+    autojump_clock: MockClock, network: Network, adaptive: bool
+) -> None:
+    """The first has refused its request, and there is no connection to the second yet."""
+    await network.answer("a", failing(429))
+    network.blackholes.add("b")
+    tables = tuple(
+        ProviderTable(name=name, dialect="openai", base_url=f"http://{name}", keyless=True, token_rate=minute(999))
+        for name in "ab"
+    )
+    routes = (RouteTable(model="m", providers=("a", "b")),)
+    options: dict[str, Any] = {"provider_tables": tables, "routes": routes, "adaptive": adaptive}
+    async with network.bridge(known_callers=known(spender("a", tokens=1000)), **options) as bridge:
+        with trio.move_on_after(2):
+            await ask(bridge.client, "a", body(100, model="m", max_tokens=300), "/v1/chat/completions")
+        await trio.sleep(1)
+        now = used(bridge)
+        assert now
+        assert now[:3] == (1000, 0, 0)
+        limits = bridge.bridge.spending.providers
+        assert [limit.tokens.use(0).settled for limit in limits.values() if limit.tokens] == [0, 0]
+
+
+async def test_a_caller_that_leaves_between_two_keys_has_used_nothing(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """The first has been refused, and there is no connection for the second yet."""
+
+    async def refuses(request: Request, reply: Reply) -> None:
+        network.blackholes.add("openai")
+        async for _ in request.body:
+            pass
+        await reply.answer(429, [*JSON, (b"connection", b"close")], b"{}")
+
+    await network.answer("openai", refuses)
+    keys = tuple(KeyTable(label=name, secret=Secret(f"sk-{name}-0123456789abcdef")) for name in ("one", "two"))
+    table = ProviderTable(name="openai", dialect="openai", base_url="http://openai/v1", keys=keys)
+    options: dict[str, Any] = {"provider_tables": (table,)}
+    async with network.bridge(known_callers=known(spender("a", tokens=1000)), **options) as bridge:
+        pool = bridge.bridge.router.get("openai")
+        assert pool
+        with trio.move_on_after(2):
+            await ask(bridge.client, "a", body(100, max_tokens=300))
+        await trio.sleep(1)
+        assert [each.state for each in pool.key_statistics()] == ["resting", "ready"]
+        now = used(bridge)
+        assert now
+        assert now[:3] == (1000, 0, 0)
+
+
+async def test_a_caller_that_leaves_while_held_has_used_nothing(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """Its provider said in a stream that it is overloaded, before any content."""
+
+    async def overloaded(request: Request, reply: Reply) -> None:
+        async for _ in request.body:
+            pass
+        if next(answers, None):
+            await reply.answer(529, JSON, b"{}")
+            return
+        await reply.start(200, SSE)
+        await reply.send(b'data: {"error":{"type":"overloaded_error","message":"Overloaded"}}\n\n')
+        await reply.end()
+
+    answers = iter([529])
+    await network.answer("openai", overloaded)
+    async with network.bridge(known_callers=known(spender("a", tokens=1000)), adaptive=True) as bridge:
+        with trio.move_on_after(1.5):
+            await ask(bridge.client, "a", body(100, max_tokens=300, stream=True))
+        await trio.sleep(1)
+        assert await bridge.metric("adaptive_held", provider="openai") == 0
+        [finished] = bridge.published(Finished)
+        assert finished.left
+        assert finished.sent_again
+        now = used(bridge)
+        assert now
+        assert now[:3] == (1000, 0, 0)
 
 
 async def test_a_request_that_is_held_and_sent_again_is_charged_once(

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left
 from collections import deque
@@ -68,7 +69,7 @@ class Charge:
             self._window.end(self._counted)
             self._settled_at = now
         elif self._counted:
-            self._window.forget(self._counted, self._settled_at, now)
+            self._window.forget(self._counted, self._settled_at)
         self._counted = 0
 
     def __repr__(self) -> str:
@@ -81,7 +82,7 @@ class UsageWindow:
     `now` is passed in everywhere, in seconds on any monotonic clock; it never goes back.
     """
 
-    __slots__ = ("_amounts", "_requests", "_running", "_settled", "_times", "_turns", "rate")
+    __slots__ = ("_amounts", "_left_until", "_requests", "_running", "_settled", "_times", "_turns", "rate")
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
@@ -90,6 +91,7 @@ class UsageWindow:
         self._settled = 0
         self._running = 0
         self._requests = 0
+        self._left_until = -math.inf  # what was settled until then has left, even if the span is longer now
         self._turns: deque[tuple[float, int]] | None = None
 
     def allows(self, estimate: int, now: float) -> bool:
@@ -166,9 +168,9 @@ class UsageWindow:
         self._running -= estimate
         self._requests -= 1
 
-    def forget(self, used: int, at: float, now: float) -> None:
+    def forget(self, used: int, at: float) -> None:
         """Take away what was settled at a time, if it still counts."""
-        if at + self.rate.span > now:
+        if at > self._left_until:
             index = bisect_left(self._times, at)  # it may have been joined with what was settled later
             self._amounts[index] -= used
             self._settled -= used
@@ -202,6 +204,7 @@ class UsageWindow:
             self._settled -= self._amounts[gone]
             gone += 1
         if gone:
+            self._left_until = self._times[gone - 1]
             del self._times[:gone], self._amounts[:gone]
 
     def _join(self) -> None:

@@ -140,6 +140,20 @@ def test_no_minute_ever_holds_more_than_the_limit() -> None:
     assert len(settled) > 100
 
 
+@pytest.mark.parametrize("other", [False, True])
+def test_what_has_left_is_not_taken_away_when_the_span_grows(other: bool) -> None:
+    """A request counted until a second was over, and is refunded when the limit is one of an hour."""
+    window = UsageWindow(Rate(10, 1.0))
+    charge = window.count(0.0)
+    assert window.use(5.0).settled == 0
+    window.rate = Rate(10, 3600.0)
+    if other:
+        window.count(5.5)
+    charge.refund(6.0)
+    assert window.use(6.0).settled == other
+    assert window.idle(6.0) != other
+
+
 def test_one_that_exceeds_the_whole_limit_goes_alone() -> None:
     """It waits for an empty window; others wait until what it used has left."""
     window = UsageWindow(MINUTE)
