@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from aibridge_trio.core.adaptive.entry import Pushback
@@ -110,11 +111,18 @@ async def test_a_provider_that_comes_and_goes_causes_few_events(
     assert told[-1].target == "unlimited"
 
 
-async def test_without_lines_there_is_nothing_to_look_at(autojump_clock: MockClock) -> None:
-    """It ends at once: without --adaptive no timer runs."""
-    before = trio.current_time()
-    await LimitChanges([], lambda _: None).run()
-    assert trio.current_time() == before
+async def test_without_lines_no_timer_runs(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    """Without --adaptive nothing is looked at; a reload that switches it on brings lines."""
+    told: list[Event] = []
+    changes = LimitChanges([], told.append)
+    nursery.start_soon(changes.run)
+    await trio.testing.wait_all_tasks_blocked()
+    assert trio.lowlevel.current_statistics().seconds_to_next_deadline == math.inf
+    line = a_line()
+    changes.apply([line])
+    await outage(line)
+    await trio.sleep(1)
+    assert [type(event) for event in told] == [LimitChanged]
 
 
 async def test_a_bridge_says_what_it_learns(autojump_clock: MockClock, network: Network) -> None:
