@@ -50,7 +50,10 @@ def fingerprints(settings: Settings) -> dict[str, str]:
 def differences(
     before: Settings, after: Settings, known: Mapping[str, str], current: Mapping[str, str]
 ) -> Differences:
-    """Return what differs; `known` and `current` are the fingerprints of the files that either names."""
+    """Return what differs; `known` and `current` are the fingerprints of the files that either names.
+
+    The content of a fixed one, the state file, is the bridge's own, and no change of its operator's.
+    """
     changes: list[str] = []
     fixed: list[str] = []
     for option in OPTIONS:
@@ -59,7 +62,7 @@ def differences(
             fixed.append(f"{_line(option, old, new)}: it stays as it was, because {FIXED[option.name]}")
         elif old != new:
             changes.append(_line(option, old, new))
-        elif known.get(option.name) != current.get(option.name):
+        elif option.name not in FIXED and known.get(option.name) != current.get(option.name):
             changes.append(f"{option.label}: {visible(str(new), _LONGEST_VALUE)} has another content")
     if before.admin_token != after.admin_token and before.admin_token_file == after.admin_token_file:
         changes.append("--admin-token-file: another token")

@@ -68,6 +68,12 @@ def test_files_with_another_content_are_changes(tmp_path: Path) -> None:
     assert fingerprints(settings) == {"tls_cert": ""}
 
 
+def test_what_the_bridge_writes_is_no_change(tmp_path: Path) -> None:
+    """The state file has another content every half a minute, which no reload applies."""
+    settings = Settings(state_file=tmp_path / "state.json")
+    assert not differences(settings, settings, {"state_file": "a"}, {"state_file": "b"})
+
+
 def test_entries_of_tables_are_named() -> None:
     """Added, removed, or changed, and in what; no value is shown."""
     table = ProviderTable(name="azure", dialect="openai", base_url="https://a.example")
