@@ -57,7 +57,26 @@ def run(options: Mapping[str, Any], given: Sequence[str], environ: Mapping[str, 
 
 def asked(ask: Callable[[str], str]) -> dict[str, Any]:
     """Return the answers to all questions, by option; a wrong one is asked for again."""
-    return {name: _asked(_OPTIONS[name], question, ask) for name, question in QUESTIONS}
+    answers: dict[str, Any] = {}
+    for name, question in QUESTIONS:
+        if name == "provider":
+            answers |= _asked_providers(question, ask)
+        else:
+            answers[name] = _asked(_OPTIONS[name], question, ask)
+    return answers
+
+
+def _asked_providers(question: str, ask: Callable[[str], str]) -> dict[str, Any]:
+    """Return providers and their key files, asked for until an answer is empty."""
+    urls: dict[str, str] = {}
+    keys: dict[str, str] = {}
+    while added := _asked(_OPTIONS["provider"], question, ask):
+        urls |= dict(added)
+        for name, _ in added:
+            key = _asked(_OPTIONS["openai_key_file"], f"{name}: a file that holds its key (empty: none)", ask)
+            if key:
+                keys[name] = str(key)
+    return {"provider": tuple(urls.items()), "provider_key_file": tuple(keys.items())}
 
 
 def _asked(option: Option, question: str, ask: Callable[[str], str]) -> Any:
@@ -73,13 +92,15 @@ def _asked(option: Option, question: str, ask: Callable[[str], str]) -> Any:
 
 
 def _checked(option: Option, value: Any) -> Any:
-    """Return the answer. Raises InvalidValue for a key file that cannot be used, before the next question."""
-    if option.name.endswith("key_file"):
-        try:
+    """Return the answer. Raises InvalidValue for a file that cannot be used, before the next question."""
+    try:
+        if option.name.endswith("key_file"):
             files.secret(value)
-        except InvalidValue as invalid:
-            # The answer is not quoted: it may be the key itself.
-            raise InvalidValue(f"the file {invalid}") from None
+        elif option.name == "callers_file" and os.path.lexists(value):
+            files.callers(value)
+    except InvalidValue as invalid:
+        # The answer is not quoted: it may be the key itself.
+        raise InvalidValue(f"the file {invalid}") from None
     return value
 
 

@@ -57,6 +57,11 @@ def configuration(answers: Answers, name: str) -> str:
 # How long answers in flight may take to finish when the bridge stops.
 # graceful_timeout = "30s"
 
+# TLS for callers; and a file that keeps budgets, breakers and what was learned when the bridge restarts.
+# tls_cert = "/etc/aibridge/tls.crt"
+# tls_key = "/etc/aibridge/tls.key"
+# state_file = "/var/lib/aibridge/state.json"
+
 # Providers. A key stands in a file of its own, which only the bridge's user can read.
 # Without a central key callers send keys of their own.
 
@@ -85,6 +90,7 @@ def callers() -> str:
 # rate_limit = 10                # a second
 # token_rate_limit = "200000/m"
 # models = ["claude-*", "gpt-5*"]
+# budget = { tokens = 50000000, per = "month" }
 
 # Served behind the others when there is not enough for all.
 # [classes.ci]

@@ -77,7 +77,12 @@ def test_a_folder_that_does_not_exist_is_an_error(capsys: pytest.CaptureFixture[
 def test_questions_are_asked_on_a_terminal(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong answer is asked for again, and an empty one is the default."""
     answers = iter(
-        ["sk-canary", "openai.key", "", "vllm", "vllm=http://127.0.0.1:8000/v1", "", "maybe", "yes", ""]
+        [
+            *("sk-canary", "openai.key", ""),
+            *("vllm", "vllm=http://127.0.0.1:8000/v1", ""),
+            *("azure=https://x.example/v1", "missing.key", "openai.key", ""),
+            *("openai.key", "", "maybe", "yes", ""),
+        ]
     )
     asked: list[str] = []
 
@@ -89,12 +94,16 @@ def test_questions_are_asked_on_a_terminal(here: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", answer)
     assert cli.main(["init"]) == 0
-    assert len(asked) == len(init.QUESTIONS) + 3
+    assert len(asked) == len(init.QUESTIONS) + 9
     assert '"vllm" is not NAME=URL; write e.g. azure=https://x.example/v1\n' in asked[4]
     assert asked[1].startswith("the file cannot be read: ")
+    assert asked[7].startswith("azure: a file")
+    assert asked[8].startswith("the file cannot be read: ")
+    assert asked[11].startswith("the file is not TOML: ")
     assert not any("canary" in question for question in asked)
     settings = load({"config": str(here / "aibridge.toml")}, {}).settings
-    assert [table.name for table in settings.provider_tables] == ["openai", "vllm"]
+    tables = settings.provider_tables
+    assert [(table.name, len(table.keys)) for table in tables] == [("openai", 1), ("vllm", 0), ("azure", 1)]
     assert settings.adaptive
     assert not settings.known_callers
 
