@@ -29,7 +29,7 @@ _OURS = frozenset(
         *("accept-encoding", "content-encoding", "content-length", "expect", "host", "x-request-id"),
     }
 )
-# Headers for keys, whatever the dialect: a key does not belong into the file.
+# Headers for keys, whatever the dialect: a key does not belong in the file.
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-aibridge-token"})
 # Dialects whose keys are the callers' only.
 _WITHOUT_CENTRAL_KEY = frozenset({"copilot"})

@@ -105,7 +105,7 @@ def _value(document: Document, path: Path, value: object, key: Key) -> Any:
     assert key.kind
     if key.name == "key" and value != "none":
         # The value is not quoted: it may be the key itself.
-        raise document.error(path, "a key does not belong into this file", "write key_file or key_env")
+        raise document.error(path, "a key does not belong in this file", "write key_file or key_env")
     try:
         return key.kind.read(value)
     except InvalidValue as invalid:

@@ -91,7 +91,7 @@ def test_callers_are_an_array_of_tables(text: str, line: str) -> None:
         ),
         (
             '[providers.openai]\nkey = "sk-canary"',
-            "2:1: [providers.openai] key: a key does not belong into this file; write key_file or key_env",
+            "2:1: [providers.openai] key: a key does not belong in this file; write key_file or key_env",
         ),
         (
             "[providers.openai]\nkeys = [{ weight = 2 }]",
