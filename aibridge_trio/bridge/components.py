@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import trio
 
@@ -20,6 +20,7 @@ from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Settings
+from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.events import KINDS, Bug, Event
 from aibridge_trio.gateway import model_access, spending, stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
@@ -29,7 +30,7 @@ from aibridge_trio.gateway.browser_origins import Origins
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.gateway import Gateway
-from aibridge_trio.gateway.known_callers import Authenticator
+from aibridge_trio.gateway.known_callers import Authenticator, KnownCallerTable
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
@@ -44,6 +45,13 @@ from aibridge_trio.upstream.transport import Transports
 _WALL_CLOCK = time.time  # noqa: TID251 - the only place that reads it
 # File descriptors in reserve: to refuse callers' connections, and to accept operators', when none is left.
 _CALLER_RESERVE, _ADMIN_RESERVE = 1, 8
+
+
+class CallerTables(NamedTuple):
+    """What is made of all known callers: there may be 100,000 of them."""
+
+    by_token: KnownCallerTable | None
+    limits: Limits
 
 
 class Components:
@@ -112,6 +120,7 @@ class Components:
                 read,
                 settings,
                 transports=self._transports,
+                build=self._caller_tables,
                 apply=self.apply,
                 lifecycle=self.lifecycle,
                 publish=publish,
@@ -177,6 +186,11 @@ class Components:
         """Return what makes transports by these settings."""
         return self._own_transport or Transports(settings.upstream_ca, self._poller, silence=settings.idle_timeout)
 
+    def _caller_tables(self, settings: Settings) -> CallerTables:
+        return CallerTables(
+            self.known_callers.table(settings), policies.limits(settings, self.callers.key_of_name)
+        )
+
     def apply(self, prepared: Prepared) -> None:
         """Change every component to these settings, at once. Requests, counts and states stay."""
         before, settings = self.settings, prepared.settings
@@ -193,8 +207,9 @@ class Components:
         self._references.apply(allowed=settings.stored_references)
         self._gateway.apply(max_body=settings.max_body, hold_keepalive=_hold_keepalive(settings))
         self.body_buffer.memory.limit = _buffered(settings)
-        self.known_callers.apply(settings)
-        self.admission.apply(policies.limits(settings, self.callers.key_of_name), shadow)
+        tables = prepared.tables or self._caller_tables(settings)
+        self.known_callers.apply(settings, tables.by_token)
+        self.admission.apply(tables.limits, shadow)
         self.spending.apply(settings.known_callers, effective(settings))
         former = {backend.name: backend for backend in self.router}
         backends = self._builder.rebuild(settings, self._transport, shadow, former)

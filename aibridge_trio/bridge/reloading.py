@@ -10,10 +10,11 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import trio
 
-from aibridge_trio.config.differences import differences, fingerprints
+from aibridge_trio.config.differences import Differences, differences, fingerprints
 from aibridge_trio.config.fixed_options import kept
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.errors import UsageError
@@ -29,10 +30,13 @@ class Prepared:
     """A valid configuration, with all that is read from files.
 
     `context` is for callers' connections, `transports` makes those to providers; None if it stays as it is.
+    `found` is what differs from the configuration before. `tables` is what `build` has made of the settings.
     """
 
     settings: Settings
     fingerprints: dict[str, str] = field(default_factory=dict)
+    found: Differences = field(default_factory=Differences)
+    tables: Any = None
     context: ssl.SSLContext | None = None
     transports: TransportFactory | None = None
 
@@ -44,13 +48,14 @@ class Prepared:
             context = server_context(certificate, key, settings.tls_client_ca) if certificate and key else None
         except OSError as error:  # replaced since it was validated
             raise UsageError(f"--tls-cert: the certificate {error}; write it again") from None
-        return cls(settings, fingerprints(settings), context)
+        return cls(settings, fingerprints(settings), context=context)
 
 
 class Reloader:
     """Rereads the configuration with `read`, which raises UsageError, and passes it to `apply`.
 
-    `settings` are those of the start. Several reloads follow one another.
+    `settings` are those of the start. `build` makes of settings what takes long, in the thread: of 100,000 callers
+    it would hold up requests for a second. Several reloads follow one another.
     """
 
     def __init__(
@@ -59,12 +64,14 @@ class Reloader:
         settings: Settings,
         *,
         transports: Callable[[Settings], TransportFactory],
+        build: Callable[[Settings], Any] = lambda _: None,
         apply: Callable[[Prepared], None],
         lifecycle: Lifecycle,
         publish: Publish,
     ) -> None:
         self._read = read
         self._transports = transports
+        self._build = build
         self._apply = apply
         self._lifecycle = lifecycle
         self._publish = publish
@@ -93,14 +100,15 @@ class Reloader:
             return Reloaded(by, mistake=str(error))
         if self._lifecycle.draining:
             return Reloaded(by, mistake="the bridge stops")
-        before = self._current
-        found = differences(before.settings, prepared.settings, before.fingerprints, prepared.fingerprints)
-        self._current = replace(prepared, settings=kept(before.settings, prepared.settings))
-        self._apply(self._current)
-        return Reloaded(by, found.changes, found.fixed)
+        self._apply(prepared)
+        self._current = replace(prepared, tables=None)
+        return Reloaded(by, prepared.found.changes, prepared.found.fixed)
 
     def _prepare(self) -> Prepared:
-        prepared = Prepared.of(self._read())
+        before, prepared = self._current, Prepared.of(self._read())
+        found = differences(before.settings, prepared.settings, before.fingerprints, prepared.fingerprints)
+        settings = kept(before.settings, prepared.settings)
+        prepared = replace(prepared, settings=settings, found=found, tables=self._build(settings))
         if self._way_to_providers(prepared) == self._way_to_providers(self._current):
             return prepared
         transports = self._transports(prepared.settings)

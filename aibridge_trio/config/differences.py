@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config import files
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # A value longer than this (characters) is cut in a line.
 _LONGEST_VALUE = 120
+# Entries of one table that are named; there may be thousands, and a line of the log has all of them.
+_MOST_ENTRIES = 20
 # Members of `Settings` that hold tables: how lines call the table, and by which member its entries are known.
 _TABLES = {"provider_tables": ("providers", "name"), "routes": ("routes", "model")}
 
@@ -86,15 +89,22 @@ def _of_tables(before: Settings, after: Settings) -> Iterator[str]:
 
 
 def _of_entries(table: str, key: str, before: Iterable[Any], after: Iterable[Any]) -> Iterator[str]:
+    found = _each_of_entries(key, before, after)
+    for name, change in islice(found, _MOST_ENTRIES):
+        yield f"[{table}] {visible(name, _LONGEST_VALUE)}: {change}"
+    if more := sum(1 for _ in found):
+        yield f"[{table}] {more} more: added, removed or changed"
+
+
+def _each_of_entries(key: str, before: Iterable[Any], after: Iterable[Any]) -> Iterator[tuple[str, str]]:
     old = {getattr(entry, key): entry for entry in before}
     new = {getattr(entry, key): entry for entry in after}
     for name in dict.fromkeys((*old, *new)):
-        label = f"[{table}] {visible(str(name), _LONGEST_VALUE)}"
         if name not in new:
-            yield f"{label}: removed"
+            yield name, "removed"
         elif name not in old:
-            yield f"{label}: added"
+            yield name, "added"
         elif old[name] != new[name]:
             names = (each.name for each in fields(old[name]))
             changed = (each for each in names if getattr(old[name], each) != getattr(new[name], each))
-            yield f"{label}: changed ({', '.join(changed)})"
+            yield name, f"changed ({', '.join(changed)})"

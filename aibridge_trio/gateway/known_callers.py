@@ -87,13 +87,17 @@ class Authenticator:
         self._clock = clock
         self._wall_clock = wall_clock
         self._failures = FailureLimit(burst=_BURST, interval=_INTERVAL, capacity=_ADDRESSES)
-        self.apply(settings)
+        self.apply(settings, self.table(settings))
 
-    def apply(self, settings: Settings) -> None:
-        """Use other settings' list of callers for the requests to come; those that run go on."""
-        self._allow_anonymous = settings.allow_anonymous
+    def table(self, settings: Settings) -> KnownCallerTable | None:
+        """Return the table of the callers that settings name, None without any; can be called in a thread."""
         known = settings.known_callers
-        self._table = KnownCallerTable(known, self._callers.key_of_name) if known else None
+        return KnownCallerTable(known, self._callers.key_of_name) if known else None
+
+    def apply(self, settings: Settings, table: KnownCallerTable | None) -> None:
+        """Use other settings and their `table` for the requests to come; those that run go on."""
+        self._allow_anonymous = settings.allow_anonymous
+        self._table = table
 
     def check(self, request: Request, record: Record) -> Caller | None:
         """Return the known caller of a request, None for one that is identified as without known callers.

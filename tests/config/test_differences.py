@@ -103,6 +103,19 @@ def test_entries_of_tables_are_named() -> None:
     )
 
 
+def test_of_many_entries_some_are_named() -> None:
+    """A class with thousands of callers can change, and the log has all that changed in one line."""
+    names = [f"c{number}" for number in range(1000)]
+    before = Settings(known_callers=KnownCallers(callers=tuple(KnownCaller(name=name) for name in names)))
+    terms = Terms(max_concurrency=2)
+    after = Settings(
+        known_callers=KnownCallers(callers=tuple(KnownCaller(name=name, terms=terms) for name in names))
+    )
+    lines = found(before, after).changes
+    assert len(lines) == 21
+    assert lines[19:] == ("[callers] c19: changed (terms)", "[callers] 980 more: added, removed or changed")
+
+
 def test_classes_alone_can_change() -> None:
     """What all callers of a class share is no caller's."""
     before = Settings(known_callers=KnownCallers(classes=("a",)))

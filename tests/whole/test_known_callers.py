@@ -229,7 +229,11 @@ async def test_a_revoked_callers_stream_goes_on_and_its_next_request_does_not(
         async with bridge.client.stream("POST", OPENAI.intercepted, headers=bearer(DEV)) as answer:
             assert answer.status_code == 200
             left = KnownCallers(callers=(KnownCaller(name="ci"),))
-            bridge.bridge.known_callers.apply(replace(bridge.bridge.settings, known_callers=left))
+            authenticator, settings = (
+                bridge.bridge.known_callers,
+                replace(bridge.bridge.settings, known_callers=left),
+            )
+            authenticator.apply(settings, authenticator.table(settings))
             assert (await bridge.client.post(OPENAI.intercepted, headers=bearer(DEV))).status_code == 401
             assert len(await answer.aread()) == 10 * len(b"data: {}\n\n")
         await trio.sleep(1)
