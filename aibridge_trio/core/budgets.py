@@ -24,6 +24,8 @@ _DAY = 86_400
 _THURSDAY = 3
 # The clock is set by less when it is corrected (seconds).
 _CORRECTION = _DAY
+# What a snapshot may have: a day in 2216 (a month in 7500) and so many tokens. No sum of them is too large for a float.
+_LAST_PERIOD, _MOST_SPENT = 90_000, 1 << 62
 # Callers that are remembered; those that are configured are far fewer.
 _MAX_CALLERS = 100_000
 
@@ -202,6 +204,6 @@ def _pair(periods: Any, per: Period) -> tuple[int, int]:
     if not isinstance(found, list) or len(found) != 2 or not all(type(each) is int for each in found):  # noqa: PLR2004 - a pair
         raise ValueError(f"no number and tokens of a {per}")
     number, spent = found
-    if spent < 0:
-        raise ValueError(f"negative tokens of a {per}")
+    if not 0 <= number <= _LAST_PERIOD or not 0 <= spent <= _MOST_SPENT:
+        raise ValueError(f"a {per} or tokens that cannot be")
     return number, spent

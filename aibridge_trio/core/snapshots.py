@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 Saved = dict[str, Any]
 
+# Larger numbers are no machine's: as seconds, 30 million years. JSON has numbers for which no float is large enough.
+_LARGEST = 1e15
+
 
 def number(saved: Saved, name: str) -> float:
-    """Return a number of a snapshot, not negative; raises ValueError if it has none."""
+    """Return a number of a snapshot, not negative; raises ValueError if it has none, or too large a one."""
     value = saved.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if not _is_number(value) or value < 0:
         raise ValueError(f"{name} is no number")
     return value
 
@@ -51,12 +54,16 @@ def restore(machine: object, saved: object, numbers: Iterable[str], times: Itera
         age = saved.get(name.lstrip("_"))
         if age is None:
             continue
-        if isinstance(age, bool) or not isinstance(age, int | float) or not math.isfinite(age):
+        if not _is_number(age):
             raise ValueError(f"{name} is no age")
         found[name] = at - age
     for name, value in found.items():
         setattr(machine, name, value)
     return saved
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 def _finite(value: float) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 # The longest file that is read (bytes).
@@ -44,12 +45,15 @@ class StateFile:
             self._lock = None
 
     def read(self) -> bytes | None:
-        """Return the content, None if there is no file."""
+        """Return the content, None if there is no file. A pipe is none, and not waited for."""
         try:
-            with self.path.open("rb") as file:
-                content = file.read(_LONGEST + 1)
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - of a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("it is no regular file")
+            content = file.read(_LONGEST + 1)
         if len(content) > _LONGEST:
             raise OSError(f"it is longer than {_LONGEST} bytes")
         return content

@@ -227,6 +227,10 @@ async def test_nothing_secret_is_in_it(autojump_clock: MockClock, network: Netwo
             b'{"format":"aibridge-state","version":1,"saved_at":1,"budgets":{"a":3},"providers":{}}',
             "it is damaged",
         ),
+        (
+            b'{"format":"aibridge-state","version":1,"saved_at":1%s,"budgets":{},"providers":{}}' % (b"0" * 400),
+            "it is damaged",
+        ),
     ],
 )
 async def test_a_file_that_cannot_be_used_is_kept_aside(
@@ -246,8 +250,13 @@ async def test_a_file_that_cannot_be_used_is_kept_aside(
     assert saved(path)["version"] == 1
 
 
+@pytest.mark.parametrize("wrong", [{"state": "ajar"}, {"age": 10**400}, {"left": 10**400}, {"successes": 1e300}])
 async def test_a_damaged_part_costs_only_itself(
-    autojump_clock: MockClock, network: Network, path: Path, capsys: pytest.CaptureFixture[str]
+    autojump_clock: MockClock,
+    network: Network,
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    wrong: dict[str, Any],
 ) -> None:
     """Budgets go on although what was saved of a provider is no breaker."""
     await network.answer("openai", using(900, 100))
@@ -256,7 +265,7 @@ async def test_a_damaged_part_costs_only_itself(
         await ask(bridge.client, "a", body(100, max_tokens=100))
         await stop(bridge)
     document = saved(path)
-    document["providers"]["openai"]["breakers"][""]["state"] = "ajar"
+    document["providers"]["openai"]["breakers"][""] |= wrong
     path.write_text(json.dumps(document))
     async with network.bridge(**options) as bridge:
         assert rejected(await ask(bridge.client, "a", body(100, max_tokens=100))) == (403, "budget_exhausted")

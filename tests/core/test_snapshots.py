@@ -48,6 +48,11 @@ def test_a_new_machine_is_as_the_old_one() -> None:
         {"since": "x"},
         {"since": math.nan},
         {"due": True},
+        {"count": 10**400},
+        {"amount": 10**400},
+        {"amount": 1e308},
+        {"since": -(10**400)},
+        {"due": 1e16},
     ],
 )
 def test_what_is_no_snapshot_changes_nothing(wrong: dict[str, Any]) -> None:

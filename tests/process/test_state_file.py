@@ -97,3 +97,11 @@ def test_set_aside(tmp_path: Path) -> None:
         assert file.set_aside() == tmp_path / "state.json.bad"
         assert (tmp_path / "state.json.bad").read_bytes() == content
         assert file.read() is None
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no file of a state, and does not hold up the start."""
+    path = tmp_path / "state.json"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="it is no regular file"):
+        StateFile(path).read()
