@@ -61,6 +61,7 @@ def test_a_units_flags_are_the_programs(name: str) -> None:
     assert seconds(service["TimeoutStopSec"][0]) > default.drain_delay + default.graceful_timeout + MARGIN
     variables = {assignment.partition("=")[0] for assignment in service["Environment"]}
     assert variables <= {name for option in OPTIONS for name in option.all_variables}
+    assert service["LimitCORE"] == ["0"]  # a filter of system calls may keep the program from setting it
 
 
 def test_the_socket_is_for_callers_at_the_default_address() -> None:
