@@ -184,6 +184,34 @@ async def test_reloads_follow_one_another() -> None:
     assert order == ["began", "read", "apply 2", "ended", "began", "read", "apply 6", "ended"]
 
 
+async def test_files_that_hang_end_the_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe without a writer, a disk in another room: it says so; more reloads take no more threads."""
+    monkeypatch.setattr("aibridge_trio.bridge.reloading.LONGEST_READ", 0.05)
+    release = threading.Event()
+    reading: list[int] = []
+
+    def read() -> Settings:
+        reading.append(threading.get_ident())
+        release.wait(10)
+        return Settings()
+
+    reloader = Reloader(
+        read,
+        Settings(),
+        transports=lambda _: None,  # type: ignore[arg-type, return-value]
+        apply=lambda _: None,
+        lifecycle=Lifecycle(),
+        publish=lambda _: None,
+    )
+    for _ in range(5):
+        mistake = (await reloader.reload("test")).mistake
+        assert mistake == "the files were not read within 0.05 s; look for a disk or a pipe that hangs"
+    assert len(reading) == 1
+    release.set()
+    monkeypatch.setattr("aibridge_trio.bridge.reloading.LONGEST_READ", 10)
+    assert (await reloader.reload("test")).mistake is None
+
+
 async def test_nothing_is_reloaded_during_a_drain(autojump_clock: MockClock, network: Network) -> None:
     """What is in flight ends as it began."""
     await network.answer("openai", lasting(5))
