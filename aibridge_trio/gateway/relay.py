@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aibridge_trio.core.breaker.verdict import ERRORS_FROM
 from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
@@ -35,12 +34,14 @@ async def relay(
 
     Evidence is reported before the bytes that contain it are sent, because the caller may leave meanwhile. Raises
     UpstreamFault if the answer breaks; the reply is not ended then, so that it does not look complete. The
-    `secret` is masked in the answer's headers and in the body of an error that is not encoded.
+    `secret` is masked in the answer's headers, and in a body that is not encoded: in all of a stream, else in its
+    first 64 KiB.
     """
     unencoded = h.is_unencoded(response.headers)
+    media_type = h.media_type(response.headers)
     inspector = ResponseInspector(
         response.status,
-        media_type=h.media_type(response.headers),
+        media_type=media_type,
         readable=route.intercepted and unencoded,
     )
     length = response.length
@@ -51,9 +52,9 @@ async def relay(
         head = _returned_headers(response.headers, length)
         source: Response | Opening | _Masked = response
         if secret:
-            mask = SecretMask(secret)
+            mask = SecretMask(secret, stream=media_type == "text/event-stream")
             head = mask.headers(head)
-            if response.status >= ERRORS_FROM and unencoded:
+            if unencoded:  # whatever the status: errors come with 200, too, and within streams
                 source = _Masked(response, mask)
         await reply.start(response.status, head, more=response.buffered)
         while piece := await source.read():

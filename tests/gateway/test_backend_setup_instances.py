@@ -101,7 +101,7 @@ async def test_a_key_of_an_instance_is_masked(autojump_clock: MockClock, network
     await network.answer("azure", failing(status, b'{"error":{"message":"bad key k-azure"}}'))
     async with network.bridge(provider_tables=(AZURE,)) as bridge:
         answer = await bridge.client.post("/azure/v1/chat/completions")
-    assert ("k-azure" in answer.text) == (status == 200)
+    assert "k-azure" not in answer.text
 
 
 async def test_a_reload_changes_keys_headers_and_routes_of_the_next_request(

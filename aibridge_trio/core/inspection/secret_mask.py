@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from aibridge_trio.http.headers import Headers
 
 # The part of a body that is searched (bytes): more than any provider's error has.
 _SEARCHED = 64 * 1024
+_NEWLINE = b"\n"
 
 
 class SecretMask:
-    """Masks a secret in one answer, however the answer is cut into pieces; its length does not change."""
+    """Masks a secret in one answer, however the answer is cut into pieces; its length does not change.
 
-    def __init__(self, secret: bytes) -> None:
+    Only the beginning of the body is searched; of a `stream` all of it, whose errors come at any time.
+    """
+
+    def __init__(self, secret: bytes, *, stream: bool = False) -> None:
         self._secret = secret
         self._mask = b"*" * len(secret)
         self._held = b""
-        self._left = _SEARCHED
+        self._left = inf if stream else _SEARCHED
 
     def headers(self, headers: Headers) -> Headers:
         """Return the headers with the secret masked."""
@@ -38,5 +44,7 @@ class SecretMask:
 
     def _overlap(self, data: bytes) -> int:
         """Return the length of the longest end of these bytes with which the secret begins."""
+        if data.endswith(_NEWLINE):  # as an event does; no secret has one
+            return 0
         longest = min(len(self._secret) - 1, len(data))
         return next((size for size in range(longest, 0, -1) if data.endswith(self._secret[:size])), 0)

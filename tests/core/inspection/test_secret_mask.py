@@ -34,10 +34,17 @@ def test_wherever_it_is_cut(data: bytes, cuts: list[int]) -> None:
 
 
 def test_only_the_beginning_is_looked_at() -> None:
-    """After the first 64 KiB pieces pass unchanged, and nothing is kept."""
+    """After the first 64 KiB pieces pass unchanged, and nothing is kept; a stream's error may come later."""
     long = b"x" * 70_000
     assert masked(b"secret", long, b"secret") == long + b"secret"
     assert masked(b"secret", b"sec", b"x") == b"secx"
+    mask = SecretMask(b"secret", stream=True)
+    assert [mask.feed(piece) for piece in (long, b"a secret, a sec", b"ret\n", b"s")] == [
+        long,
+        b"a ******, a ",
+        b"******\n",
+        b"",
+    ]
 
 
 @pytest.mark.parametrize("status", [200, 401, 500])
@@ -45,7 +52,7 @@ def test_only_the_beginning_is_looked_at() -> None:
 async def test_it_does_not_reach_a_caller(
     autojump_clock: MockClock, network: Network, status: int, sized: bool
 ) -> None:
-    """A central key is masked in headers and in errors' bodies, however sent; a caller's own key is not."""
+    """A central key is masked in headers and bodies, also with 200, however sent; a caller's own is not."""
     body = json.dumps({"error": {"message": f"Incorrect API key provided: {KEY}."}}).encode()
 
     async def provider(request: Request, reply: Reply) -> None:
@@ -61,7 +68,28 @@ async def test_it_does_not_reach_a_caller(
     async with network.bridge(openai_api_key=Secret(KEY), forward_caller_keys=True) as bridge:
         answer = await bridge.client.post(CHAT, content=b"{}")
         assert answer.headers["x-key"] == "<" + "*" * len(KEY) + ">"
-        assert (KEY in answer.text) is (status == 200)
+        assert KEY not in answer.text
         assert len(answer.content) == len(body)
         own = await bridge.client.post(CHAT, content=b"{}", headers={"authorization": f"Bearer {KEY}"})
         assert own.content == body
+
+
+async def test_a_stream_is_masked_to_its_end(autojump_clock: MockClock, network: Network) -> None:
+    """Its error comes with 200, after any number of events."""
+    event = b'data: {"choices": [{"index": 0, "delta": {"content": "s"}}]}\n\n'
+
+    async def provider(request: Request, reply: Reply) -> None:
+        async for _ in request.body:
+            pass
+        await reply.start(200, [(b"content-type", b"text/event-stream")])
+        for _ in range(2000):
+            await reply.send(event)
+        await reply.send(b'data: {"error": {"message": "the key %b is not good"}}\n\n' % KEY.encode())
+        await reply.end()
+
+    await network.answer("openai", provider)
+    async with network.bridge(openai_api_key=Secret(KEY)) as bridge:
+        answer = await bridge.client.post(CHAT, content=b"{}")
+    assert answer.content == event * 2000 + answer.content[len(event) * 2000 :]
+    assert f"the key {'*' * len(KEY)} is not good" in answer.text
+    assert KEY not in answer.text
