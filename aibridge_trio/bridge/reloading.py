@@ -1,7 +1,7 @@
 """Reads the configuration again while the bridge runs: validates it first, then applies it at once, or nothing.
 
-Files are read in a thread, because a slow disk must not hold up requests. One that hangs ends the reload, and keeps
-one thread, however often a reload is wanted. Applying is synchronous: no request sees half of a change.
+Files are read in a thread, because a slow disk must not hold up requests. One that hangs ends the reload, and
+keeps one thread, however often a reload is wanted. Applying is synchronous: no request sees half of a change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from aibridge_trio.net.tls_contexts import server_context
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
-# How long files may be read, and how long a reload waits for the one before it (seconds). `aibridge reload` waits longer.
+# How long files may be read, and how long a reload waits for the one before it (seconds). `aibridge reload` waits
+# longer.
 LONGEST_READ = 25.0
 
 
@@ -81,9 +82,7 @@ class Reloader:
         self._current = Prepared(settings, fingerprints(settings))
         self._one_at_a_time = trio.Lock()
         # A thread that hangs keeps its token, so the next reload does not begin another one.
-        self._in_thread = partial(
-            trio.to_thread.run_sync, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
-        )
+        self._in_thread = partial(trio.to_thread.run_sync, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1))
         # Called before files are read and when all is applied.
         self.began: Callable[[], None] = lambda: None
         self.ended: Callable[[], None] = lambda: None
@@ -106,9 +105,8 @@ class Reloader:
         except UsageError as error:
             return Reloaded(by, mistake=str(error))
         except trio.TooSlowError:
-            return Reloaded(
-                by, mistake=f"the files were not read within {LONGEST_READ:g} s; look for a disk or a pipe that hangs"
-            )
+            late = f"the files were not read within {LONGEST_READ:g} s; look for a disk or a pipe that hangs"
+            return Reloaded(by, mistake=late)
         if self._lifecycle.draining:
             return Reloaded(by, mistake="the bridge stops")
         self._apply(prepared)

@@ -24,7 +24,8 @@ _DAY = 86_400
 _THURSDAY = 3
 # The clock is set by less when it is corrected (seconds).
 _CORRECTION = _DAY
-# What a snapshot may have: a day in 2216 (a month in 7500) and so many tokens. No sum of them is too large for a float.
+# What a snapshot may have: a day in 2216 (a month in 7500) and so many tokens. No sum of them is too large for a
+# float.
 _LAST_PERIOD, _MOST_SPENT = 90_000, 1 << 62
 # Callers that are remembered; those that are configured are far fewer.
 _MAX_CALLERS = 100_000

@@ -13,7 +13,8 @@ from typing import Any, TypeGuard
 
 Saved = dict[str, Any]
 
-# Larger numbers are no machine's: as seconds, 30 million years. JSON has numbers for which no float is large enough.
+# Larger numbers are no machine's: as seconds, 30 million years. JSON has numbers for which no float is large
+# enough.
 _LARGEST = 1e15
 
 

@@ -154,7 +154,7 @@ def test_a_snapshot_is_the_budgets(spending: dict[str, list[tuple[float, int]]],
 def test_what_is_no_snapshot_is_refused(saved: Any) -> None:
     """It changes nothing."""
     budgets = Budgets()
-    with pytest.raises(ValueError, match="of a day|a day or tokens"):
+    with pytest.raises(ValueError, match=r"of a day|a day or tokens"):
         budgets.restore(saved)
     assert len(budgets) == 0
 
