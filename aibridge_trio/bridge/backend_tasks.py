@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import trio
 
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
+from aibridge_trio.gateway.router import Generation
 from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.upstream.client import Upstream
 
-# How often to look whether the last request of a backend that is no longer configured has ended (seconds).
+# How often to look whether the last request that may use a backend that is no longer configured has ended (seconds).
 _INTERVAL = 1.0
 
 
@@ -22,20 +23,21 @@ class _Part(Protocol):
 
 
 class BackendTasks:
-    """Runs the timers of backends; those of a part that is gone, until its provider has no request in flight.
+    """Runs the timers of backends; those of a part that is gone, until all requests have ended that came before.
 
-    `busy` returns whether a provider has requests in flight.
+    Any of these may be on its way to it: in the queue, held, or at another provider of its route. `former` returns
+    the generations of requests before the present one.
     """
 
-    def __init__(self, backends: Iterable[Backend], busy: Callable[[str], bool]) -> None:
-        self._busy = busy
-        self._wanted = dict(_parts(backends))
+    def __init__(self, backends: Iterable[Backend], former: Callable[[], Sequence[Generation]]) -> None:
+        self._former = former
+        self._wanted = dict.fromkeys(_parts(backends))
         self._running: set[_Part] = set()
         self._changed = trio.Event()
 
     def apply(self, backends: Iterable[Backend]) -> None:
         """Run the timers of these backends from now on."""
-        self._wanted = dict(_parts(backends))
+        self._wanted = dict.fromkeys(_parts(backends))
         self._changed.set()
         self._changed = trio.Event()
 
@@ -49,10 +51,10 @@ class BackendTasks:
         async with trio.open_nursery() as nursery:
             while True:
                 changed = self._changed
-                for part, name in self._wanted.items():
+                for part in self._wanted:
                     if part not in self._running:
                         self._running.add(part)
-                        nursery.start_soon(self._run_part, part, name)
+                        nursery.start_soon(self._run_part, part)
                 await changed.wait()
 
     async def aclose(self) -> None:
@@ -61,12 +63,13 @@ class BackendTasks:
             if isinstance(part, Upstream):
                 await part.aclose()
 
-    async def _run_part(self, part: _Part, name: str) -> None:
+    async def _run_part(self, part: _Part) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(part.run)
             while part in self._wanted:
                 await self._changed.wait()
-            while self._busy(name):  # noqa: ASYNC110 - no event says so
+            before = self._former()
+            while any(each.requests for each in before):  # noqa: ASYNC110 - no event says so
                 await trio.sleep(_INTERVAL)
             nursery.cancel_scope.cancel()
         if isinstance(part, Upstream):
@@ -77,11 +80,11 @@ class BackendTasks:
         return f"<BackendTasks running={len(self._running)}>"
 
 
-def _parts(backends: Iterable[Backend]) -> Iterator[tuple[_Part, str]]:
+def _parts(backends: Iterable[Backend]) -> Iterator[_Part]:
     for backend in backends:
-        yield backend.circuits, backend.name
-        yield backend.upstream, backend.name
+        yield backend.circuits
+        yield backend.upstream
         if backend.adaptive:
-            yield backend.adaptive, backend.name
+            yield backend.adaptive
         if backend.key and backend.key.keys:
-            yield backend.key.keys, backend.name
+            yield backend.key.keys

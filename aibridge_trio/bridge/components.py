@@ -85,7 +85,7 @@ class Components:
             settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning
         )
         self.router = self._builder.router()
-        self._backend_tasks = BackendTasks(self.router, lambda name: self.reports.counters.in_flight[name] > 0)
+        self._backend_tasks = BackendTasks(self.router, self.router.former)
         lines = self._backend_tasks.lines()
         share_limits(self.admission.limiter, lines)
         self._limit_changes = LimitChanges(lines, publish)

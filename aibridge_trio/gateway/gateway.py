@@ -84,6 +84,8 @@ class Gateway:
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request, and publish its record."""
+        generation = self._router.generation
+        generation.requests += 1
         record = Record(request, reply, self._clock, self._publish)
         if self._hold_keepalive:
             reply = HeldStream(reply, self._hold_keepalive)
@@ -102,6 +104,7 @@ class Gateway:
             await self._answer_error(error, request, reply, record)  # the slot is given back by now
             error.__traceback__ = None  # its frames may refer to it: leave no reference cycle
         finally:
+            generation.requests -= 1
             record.close()
         if record.complete:
             await reply.end()

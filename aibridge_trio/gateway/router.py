@@ -19,13 +19,27 @@ _BY_MODEL = model_paths.PREFIX.encode() + b"/"
 _BARE = frozenset({_BY_MODEL, _BY_MODEL[:-1]})
 
 
+class Generation:
+    """The requests that have come between two reloads: so many of them are in progress."""
+
+    __slots__ = ("requests",)
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+
 class Router:
-    """All configured providers, by path; and the routes of models."""
+    """All configured providers, by path; and the routes of models.
+
+    A request belongs to the present `generation`: it may go to any provider of that one, however late.
+    """
 
     def __init__(self, backends: Sequence[Backend], routes: Iterable[RouteTable] = ()) -> None:
         self._backends = {backend.name: backend for backend in backends}
         self._routes = ModelRoutes(routes)
         self.hops = Hops()
+        self.generation = Generation()
+        self._former: tuple[Generation, ...] = ()
 
     def __iter__(self) -> Iterator[Backend]:
         return iter(self._backends.values())
@@ -34,6 +48,13 @@ class Router:
         """Send requests that come from now on to these, by these routes."""
         self._backends = {backend.name: backend for backend in backends}
         self._routes = ModelRoutes(routes)
+        self._former = (*self.former(), self.generation)
+        self.generation = Generation()
+
+    def former(self) -> tuple[Generation, ...]:
+        """Return the earlier generations of which requests are in progress."""
+        self._former = tuple(each for each in self._former if each.requests)
+        return self._former
 
     def get(self, name: str) -> Backend | None:
         """Return a backend by its name."""

@@ -8,6 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.bridge.backend_tasks import BackendTasks
+from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Backend
 
 
@@ -45,7 +46,7 @@ def backends(*fakes: Any) -> list[Backend]:
 async def test_timers_run_while_their_backend_is_there(autojump_clock: MockClock) -> None:
     """Each once, from the reload that brings it until the one that takes it away."""
     one, two = Fake("one"), Fake("two")
-    tasks = BackendTasks(backends(one), lambda _: False)
+    tasks = BackendTasks(backends(one), tuple)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(tasks.run)
         await trio.sleep(1)
@@ -61,17 +62,23 @@ async def test_timers_run_while_their_backend_is_there(autojump_clock: MockClock
 
 
 async def test_requests_of_a_former_backend_end_with_their_timers(autojump_clock: MockClock) -> None:
-    """Timeouts apply to a stream that its provider's removal outlasts."""
+    """Timeouts apply to a stream that its provider's removal outlasts; later requests do not matter."""
     one = Fake("one")
-    busy = True
-    tasks = BackendTasks(backends(one), lambda name: busy and name == "one")
+    router = Router([])
+    tasks = BackendTasks(backends(one), router.former)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(tasks.run)
         await trio.sleep(1)
-        tasks.apply([])
-        await trio.sleep(100)
+        generation = router.generation
+        generation.requests = 1
+        for _ in range(3):
+            router.apply([], ())
+            tasks.apply([])
+            await trio.sleep(100)
+        router.generation.requests = 1
+        assert router.former() == (generation,)
         assert one.running() == [1, 1]
-        busy = False
+        generation.requests = 0
         await trio.sleep(2)
         assert one.running() == [0, 0]
         nursery.cancel_scope.cancel()
