@@ -12,7 +12,7 @@ from aibridge_trio.gateway.router import Generation
 from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.upstream.client import Upstream
 
-# How often to look whether the last request that may use a backend that is no longer configured has ended (seconds).
+# How often to look whether the last request that may use a former backend has ended (seconds).
 _INTERVAL = 1.0
 
 

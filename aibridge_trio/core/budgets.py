@@ -146,7 +146,9 @@ class Budgets:
         if account is None:
             if len(self._accounts) >= self._max_callers:
                 del self._accounts[next(iter(self._accounts))]
-            account = self._accounts[name] = _Account()
+            account = _Account()
+            account.advance(wall)  # before a snapshot can see it
+            self._accounts[name] = account
         account.advance(wall)
         return account
 

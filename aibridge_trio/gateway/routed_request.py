@@ -214,16 +214,19 @@ class RoutedRequest:
 
 
 class _Pieces(AsyncIterator[bytes]):
-    """The pieces of a body on their way up; `all` are kept, to go up again. `complete`: all have been taken."""
+    """The pieces of a body on their way up; `all` are kept, to go up again."""
 
     def __init__(self, pieces: tuple[bytes, ...]) -> None:
         self.all = pieces
-        self.complete = False
         self._next = 0
 
+    @property
+    def complete(self) -> bool:
+        """Whether all pieces have been taken; who knows the body's length does not ask for the end after them."""
+        return self._next >= len(self.all)
+
     async def __anext__(self) -> bytes:
-        if self._next >= len(self.all):
-            self.complete = True
+        if self.complete:
             raise StopAsyncIteration
         piece = self.all[self._next]
         self._next += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -544,3 +545,24 @@ async def test_ok_providers_are_not_needed(autojump_clock: MockClock, network: N
     routes = (RouteTable(model="m", providers=("copilot", "openai")),)
     async with network.bridge(routes=routes, disabled_providers=frozenset({"copilot"})) as bridge:
         assert (await ask(bridge)).status_code == 200
+
+
+async def test_a_body_that_has_gone_up_is_released_while_its_answer_streams(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """With several keys it goes up by way of a copy, which ends with its announced length."""
+
+    async def streaming(request: Request, reply: Reply) -> None:
+        async for _ in request.body:
+            pass
+        await reply.start(200, SSE)
+        await reply.send(b'data: {"choices":[{"delta":{"content":"x"}}]}\n\n')
+        await trio.sleep(60)
+        await reply.end()
+
+    await network.answer("a", streaming)
+    options = {**ROUTED, "provider_tables": (provider("a", keys=(key("sk-one"), key("sk-two"))), provider("b"))}
+    async with network.bridge(**options) as bridge, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(ask, bridge, stream=True, input="x" * 50_000))
+        await trio.sleep(30)
+        assert bridge.bridge.body_buffer.memory.used == 0
