@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -15,6 +14,7 @@ from aibridge_trio import __version__
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Settings
 from tests.support.manifests import documents
+from tests.support.shells import needed
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "deploy" / "systemd"
@@ -90,10 +90,10 @@ def test_the_instances_for_a_hand_over_differ_in_their_admin_port_only() -> None
     assert start.replace(" --admin-bind 127.0.0.1:%i", "") == one["ExecStart"][0]
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
 @pytest.mark.parametrize("name", ["aibridge.service", "aibridge.socket", "aibridge@.service"])
 def test_systemd_understands_each_line(name: str, tmp_path: Path) -> None:
     """`systemd-analyze verify` says nothing, and the sandbox is rated as safe."""
+    analyze = needed("systemd-analyze")
     program = tmp_path / "aibridge"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -101,7 +101,7 @@ def test_systemd_understands_each_line(name: str, tmp_path: Path) -> None:
         text = file.read_text().replace("/usr/local/bin/aibridge", str(program))
         (tmp_path / file.name).write_text(text)
     verified = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(tmp_path / name)],
+        [analyze, "verify", "--man=no", str(tmp_path / name)],
         capture_output=True,
         text=True,
         check=False,
@@ -110,7 +110,7 @@ def test_systemd_understands_each_line(name: str, tmp_path: Path) -> None:
     assert not ours
     if name == "aibridge.service":
         rated = subprocess.run(
-            ["systemd-analyze", "security", "--offline=yes", "--threshold=15", str(tmp_path / name)],
+            [analyze, "security", "--offline=yes", "--threshold=15", str(tmp_path / name)],
             capture_output=True,
             text=True,
             check=False,
