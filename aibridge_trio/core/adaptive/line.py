@@ -73,6 +73,7 @@ class Line:
         self._lanes: dict[Hashable, _Lane] = {}
         # Callers that may have a turn, in the order of their turns: those of normal and of low priority.
         self._rounds: tuple[OrderedDict[Hashable, None], ...] = (OrderedDict(), OrderedDict())
+        self._parked: OrderedDict[Hashable, None] = OrderedDict()  # in the order in which they were
         self._low_turns = LowTurns()
         self._due: list[tuple[float, int, Hashable, Entry | None]] = []
         self._numbers = count()
@@ -148,12 +149,13 @@ class Line:
     def unpark(self, caller: Hashable | None) -> None:
         """Let a parked caller have turns again: its key may have capacity; with None all of them."""
         if caller is None:
-            for each in [each for each, lane in self._lanes.items() if lane.parked_until is not None]:
+            for each in list(self._parked):  # at most `_MOST_PARKED` for each `pop` since
                 self.unpark(each)
             return
         lane = self._lanes.get(caller)
         if lane and lane.parked_until is not None:
             lane.parked_until = lane.parked = None
+            del self._parked[caller]
             self._tidy(lane, caller)
 
     @property
@@ -185,9 +187,11 @@ class Line:
             turns.pop(caller, None)
         if not len(lane):
             del self._lanes[caller]
+            self._parked.pop(caller, None)
 
     def _park(self, caller: Hashable, lane: _Lane, until: float) -> None:
         lane.parked_until = until
+        self._parked[caller] = None
         self._tidy(lane, caller)
         lane.parked = self._schedule(until, caller, None) if until < math.inf else None
 

@@ -92,6 +92,11 @@ class CallerRates:
             return self._default is None or self._default.allows(caller, now)
         return all(limiter.allows(key, now) for limiter, key, _ in self._known[caller])
 
+    def class_allows(self, name: str, now: float) -> bool:
+        """Return whether the total of a class admits one more request; true without one."""
+        total = self._totals.get(name)
+        return total is None or total.allows(name, now)
+
     def admit(self, caller: Hashable, now: float) -> None:
         """Count one request of a caller, which all its rates must allow."""
         if not self._known or caller not in self._known:

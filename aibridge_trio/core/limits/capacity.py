@@ -91,6 +91,10 @@ class Capacity:
         """Return whether a request need not wait for its provider's share."""
         return self._providers_in_shadow or self._providers.available(provider)
 
+    def class_available(self, name: str) -> bool:
+        """Return whether callers of a class need not wait for its share; true for "", which is no class."""
+        return self._callers_in_shadow or not name or self._classes.available(name)
+
     def lane_available(self, lane: Lane) -> bool:
         """Return whether a request need not wait for a share of one of these providers; true without any."""
         return not lane or self._providers_in_shadow or any(map(self._providers.available, lane))

@@ -62,7 +62,7 @@ class ConcurrencyLimiter:
         self.rates = CallerRates(limits, chance)
         self._wake = wake
         self._capacity = Capacity(limits, slots, shadow)
-        self._queue: FairQueue[Lane, Lease] = FairQueue(limits.queue_size)
+        self._queue: FairQueue[Lane, Lease] = FairQueue(limits.queue_size, limits.class_of)
         self._rate_waiters = RateWaiters(None, self._queue)
         self._release_rate = ReleaseRate(limits.max_concurrency)
         self._waits = Waits(self._capacity, self._queue, self._rate_waiters, self._release_rate)
@@ -86,7 +86,7 @@ class ConcurrencyLimiter:
         self.rates.apply(limits)
         self._capacity.apply(limits, shadow)
         self._queue.size = limits.queue_size
-        self._queue.reorder(limits.is_low)
+        self._queue.reorder(limits.is_low, limits.class_of)
         held = {lease: lease.since for lease in self._capacity.inside if lease.slot}
         self._release_rate.apply(limits.max_concurrency, held if limits.queue_size else {})
         self._set(limits, shadow, now)

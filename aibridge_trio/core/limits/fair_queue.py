@@ -15,7 +15,7 @@ A lane is a request's provider, or those of which it needs one: what it waits fo
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -86,10 +86,15 @@ class _Round(Generic[L, T]):
 
 
 class FairQueue(Generic[L, T]):
-    """Holds at most `size` items, each under its caller and lane. With a smaller `size` none has to leave."""
+    """Holds at most `size` items, each under its caller and lane. With a smaller `size` none has to leave.
 
-    def __init__(self, size: int) -> None:
+    `group_of` returns the group that a caller belongs to, "" for none.
+    """
+
+    def __init__(self, size: int, group_of: Callable[[Hashable], str] = lambda _: "") -> None:
         self.size = size
+        self._group_of = group_of
+        self._groups: Counter[str] = Counter()
         self._normal: _Round[L, T] = _Round()
         self._low: _Round[L, T] = _Round()
         self._low_turns = LowTurns()
@@ -114,6 +119,11 @@ class FairQueue(Generic[L, T]):
     def lanes(self) -> Iterable[L]:
         """The lanes that have items."""
         return self._lanes.keys()
+
+    @property
+    def groups(self) -> Collection[str]:
+        """The groups whose callers have items."""
+        return self._groups.keys()
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._where)
@@ -143,6 +153,7 @@ class FairQueue(Generic[L, T]):
         (self._low if low else self._normal).push(caller, lane, (self._count, item))
         self._where[item] = (caller, lane, self._count)
         self._lanes[lane] += 1
+        self._groups[self._group_of(caller)] += 1
         return pushed_out
 
     def remove(self, item: T) -> bool:
@@ -155,16 +166,22 @@ class FairQueue(Generic[L, T]):
         self._lanes[lane] -= 1
         if not self._lanes[lane]:
             del self._lanes[lane]
+        group = self._group_of(caller)
+        self._groups[group] -= 1
+        if not self._groups[group]:
+            del self._groups[group]
         return True
 
-    def pop(self, can_go: Callable[[Hashable, L], bool]) -> T | None:
+    def pop(self, can_go: Callable[[Hashable, L], bool], closed: Collection[str] = ()) -> T | None:
         """Remove and return the next item that can go by its caller and lane, None without one.
 
-        Its caller then goes behind all others.
+        Its caller then goes behind all others. Callers of `closed` groups are passed over, without asking.
         """
         rounds = (self._low, self._normal) if self._low_turns.due else (self._normal, self._low)
         for each in rounds:
             for caller in each.callers:
+                if closed and self._group_of(caller) in closed:
+                    continue
                 if item := self.pop_from(caller, can_go):
                     return item
         return None
@@ -204,8 +221,10 @@ class FairQueue(Generic[L, T]):
             return turns + min(self._normal.count, most - passed + most * turns)
         return turns + min(self._low.count, (turns + passed) // most)
 
-    def reorder(self, is_low: Callable[[Hashable], bool]) -> None:
-        """Move callers whose priority has changed behind the others of their new one."""
+    def reorder(self, is_low: Callable[[Hashable], bool], group_of: Callable[[Hashable], str]) -> None:
+        """Move callers whose priority has changed behind the others of their new one, and group them anew."""
+        self._group_of = group_of
+        self._groups = Counter(group_of(caller) for caller, _, _ in self._where.values())
         for source, target, low in ((self._normal, self._low, True), (self._low, self._normal, False)):
             for caller in [each for each in source.callers if is_low(each) == low]:
                 source.move_to(target, caller)

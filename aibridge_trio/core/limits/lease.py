@@ -64,6 +64,11 @@ class Limits:
         known = self.callers.get(caller) if self.callers else None
         return known is not None and known.low
 
+    def class_of(self, caller: Hashable) -> str:
+        """Return the name of a caller's class, if that has totals; else ""."""
+        known = self.callers.get(caller) if self.classes else None
+        return known.class_name if known and known.class_name in self.classes else ""
+
     def of_provider(self, provider: str) -> int:
         """Return how many requests may be in flight to a provider; 0 is unlimited."""
         return self.providers.get(provider, self.per_provider)

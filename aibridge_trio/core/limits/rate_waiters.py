@@ -39,6 +39,10 @@ class RateWaiters:
         """Return whether the rate admits one more request of a caller now."""
         return self._rates is None or self._rates.allows(caller, now)
 
+    def class_allows(self, name: str, now: float) -> bool:
+        """Return whether the total of a class admits one more request now."""
+        return self._rates is None or self._rates.class_allows(name, now)
+
     def admit(self, caller: Hashable, now: float) -> float | None:
         """Count one request; return the time under which it is counted, None without rates."""
         if self._rates is None:

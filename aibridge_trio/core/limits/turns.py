@@ -109,10 +109,19 @@ class Turns:
 
     def grant_turns(self, now: float) -> None:
         """Give turns to queued leases for as long as one of them can go."""
-        # Asked by provider first: a walk along the whole queue for nothing would be dear.
-        some = any(map(self._capacity.lane_available, self._queue.lanes))
-        while some and self._capacity.slot_available() and (lease := self._queue.pop(partial(self._can_go, now))):
+        # Asked by slots, provider and class first: a walk along the whole queue for nothing would be dear.
+        while self._capacity.slot_available() and any(map(self._capacity.lane_available, self._queue.lanes)):
+            groups = self._queue.groups
+            closed = [name for name in groups if not self._class_can_go(name, now)]
+            if len(closed) == len(groups):
+                return
+            lease = self._queue.pop(partial(self._can_go, now), closed)
+            if lease is None:
+                return
             self._grant_turn(lease, now)
+
+    def _class_can_go(self, name: str, now: float) -> bool:
+        return self._capacity.class_available(name) and self._rate_waiters.class_allows(name, now)
 
     def _grant_turn(self, lease: Lease, now: float) -> None:
         self._capacity.acquire_slot(lease)

@@ -101,7 +101,7 @@ class Machine(RuleBasedStateMachine):
     def priorities_change(self, low: set[str]) -> None:
         moved = [each for each in self.queue.in_turn if (each in low) != (each in self.naive.low)]
         self.naive.low = low
-        self.queue.reorder(low.__contains__)
+        self.queue.reorder(low.__contains__, lambda _: "")
         for each in moved:
             self.naive.clock += 1
             self.naive.turns[str(each)] = self.naive.clock

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
+from dataclasses import replace
+
+import pytest
 
 from aibridge_trio.core.limits.capacity import Capacity
+from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.limits.fair_queue import FairQueue
-from aibridge_trio.core.limits.lease import Lane, Lease, Limits
+from aibridge_trio.core.limits.lease import CallerLimits, Lane, Lease, Limits
 from aibridge_trio.core.limits.rate_waiters import RateWaiters
 from aibridge_trio.core.limits.release_rate import ReleaseRate
 from aibridge_trio.core.limits.turns import Turns
+from aibridge_trio.core.terms import ClassTotals, Rate
 from aibridge_trio.simulate.policies.in_flight import InFlight
 
 
@@ -35,3 +41,42 @@ def test_queued_and_held_requests_are_first_by_turns() -> None:
     assert offered == [("a", True), (None, False)]
     assert woken == waiting[:1]
     assert "RateWaiters" in repr(turns)
+
+
+@pytest.mark.parametrize(
+    "total", [ClassTotals(max_concurrency=1), ClassTotals(rate=Rate(1, 1000.0))], ids=["share", "rate"]
+)
+def test_callers_of_a_class_without_room_cost_nothing(total: ClassTotals, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a request that joins them nor one that leaves asks each; one that may go is found among them."""
+    asked = 0
+
+    def can_go(self: Turns, now: float, caller: Hashable, lane: Lane) -> bool:
+        nonlocal asked
+        asked += 1
+        return original(self, now, caller, lane)
+
+    original = Turns._can_go
+    monkeypatch.setattr(Turns, "_can_go", can_go)
+    callers = {n: CallerLimits(class_name="ci") for n in range(1000)} | {"dev": CallerLimits(max_concurrency=1)}
+    limits = Limits(5, queue_size=2000, queue_timeout=math.inf, callers=callers, classes={"ci": total})
+    woken: list[Lease] = []
+    limiter = ConcurrencyLimiter(limits, InFlight(5), woken.append)
+
+    def come(caller: Hashable) -> Lease:
+        lease = Lease()
+        assert limiter.enter(lease, 0.0) is None
+        limiter.charge_rate(lease, caller, 0.0)
+        if not limiter.acquire(lease, caller, "p", 0.0):
+            assert limiter.join_queue(lease, 0.0) is None
+        return lease
+
+    leases = [come(caller) for caller in callers]
+    waiting = come("dev")
+    assert [lease.queued for lease in (leases[0], *leases[-2:], waiting)] == [False, True, False, True]
+    assert asked < 10
+    limiter.leave(leases[-1], 1.0)
+    assert woken == [waiting]
+    assert asked < 20
+    changed = {n: CallerLimits() for n in range(1000)}
+    limiter.apply(replace(limits, callers=changed), (), 2.0)
+    assert len(woken) > 1  # they are of no class any more
