@@ -56,19 +56,16 @@ class _Account:
     Each pair is replaced as a whole: a thread that reads it meanwhile finds what belongs together.
     """
 
-    __slots__ = ("_day", "periods", "running")
+    __slots__ = ("day", "periods", "running")
 
     def __init__(self) -> None:
         self.periods: dict[Period, tuple[int, int]] = {}
         self.running = 0
-        self._day: int | None = None  # of the last look: all periods change at midnight
+        self.day: int | None = None  # of the last look: all periods change at midnight
 
-    def advance(self, wall: float) -> None:
-        """Begin the periods that have begun."""
-        day = int(wall // _DAY)
-        if day == self._day:
-            return
-        self._day = day
+    def advance(self, day: int, wall: float) -> None:
+        """Begin the periods that have begun; `day` is that of `wall`."""
+        self.day = day
         for per in PERIODS:
             present = period_number(per, wall)
             counted, spent = self.periods.setdefault(per, (present, 0))
@@ -95,6 +92,11 @@ class Budgets:
         account = self._account(name, wall)
         number, spent = account.periods[budget.per]
         return Spent(budget, spent, account.running, period_start(budget.per, number + 1))
+
+    def left(self, name: str, budget: TokenBudget, wall: float) -> int:
+        """Return what is neither spent nor reserved: a request may begin if it is more than nothing."""
+        account = self._account(name, wall)
+        return budget.tokens - account.periods[budget.per][1] - account.running
 
     def reserve(self, name: str, estimate: int, wall: float) -> None:
         """Count a running request."""
@@ -142,14 +144,15 @@ class Budgets:
         return f"<Budgets of {len(self)} callers>"
 
     def _account(self, name: str, wall: float) -> _Account:
-        account = self._accounts.get(name)
+        account, day = self._accounts.get(name), int(wall // _DAY)
         if account is None:
             if len(self._accounts) >= self._max_callers:
                 del self._accounts[next(iter(self._accounts))]
             account = _Account()
-            account.advance(wall)  # before a snapshot can see it
+            account.advance(day, wall)  # before a snapshot can see it
             self._accounts[name] = account
-        account.advance(wall)
+        elif account.day != day:
+            account.advance(day, wall)
         return account
 
 

@@ -128,9 +128,13 @@ class KeyPool:
 
     def wait(self, now: float, scope: str | None = None, tokens: float = 0.0) -> float:
         """Return the seconds until there is a key for a request, 0 if there is one."""
-        if self._all_out():
-            return 0.0
-        return max(0.0, min(key.free_at(scope, tokens, now) for key in self._keys) - now)
+        soonest = math.inf
+        for key in self._keys:
+            free = key.free_at(scope, tokens, now)
+            if free <= now:
+                return 0.0
+            soonest = min(soonest, free)
+        return 0.0 if self._all_out() else soonest - now
 
     def has_other(self, now: float, scope: str | None, tokens: float, tried: Collection[Key]) -> bool:
         """Return whether `choose` would return a key."""

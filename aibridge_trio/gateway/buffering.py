@@ -79,11 +79,13 @@ class BufferedBody(AsyncIterator[bytes]):
         self._held = 0
         self._returned = 0  # the length of the piece that was returned last
 
-    def append(self, piece: bytes) -> None:
-        """Append a piece; raises BufferFull if there is no memory for it."""
-        self._memory.reserve(self._owner, len(piece))
-        self._held += len(piece)
-        if len(piece) >= _PIECE and not self._tail:
+    def append(self, piece: bytes, *, whole: bool = False) -> None:
+        """Append a piece, which may be the whole body; raises BufferFull if there is no memory for it."""
+        size = len(piece)
+        if not self._memory.try_reserve(self._owner, size):
+            raise BufferFull
+        self._held += size
+        if whole or (size >= _PIECE and not self._tail):
             self._add(piece)
             return
         self._tail += piece
@@ -108,11 +110,13 @@ class BufferedBody(AsyncIterator[bytes]):
     ) -> None:
         self._pieces.clear()
         self._tail.clear()
-        self._release(self._held)
+        if self._held:
+            self._release(self._held)
 
     async def __anext__(self) -> bytes:
-        self._release(self._returned)
-        self._returned = 0
+        if self._returned:
+            self._release(self._returned)
+            self._returned = 0
         if not self._pieces:
             raise StopAsyncIteration
         piece = self._pieces.popleft()
@@ -137,7 +141,7 @@ class BufferedBody(AsyncIterator[bytes]):
 
     def joined(self) -> bytes:
         """Return the body that is in memory."""
-        return b"".join(self._pieces)
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
     def _release(self, size: int) -> None:
         size = min(size, self._held)
@@ -178,7 +182,7 @@ class BodyBuffer:
             length += len(piece)
             if length > outgoing.max_body:
                 raise BodyTooLarge(outgoing.max_body)
-            buffered.append(piece)
+            buffered.append(piece, whole=length == len(piece) == outgoing.length)
             if length <= _SMALL:
                 continue
             if not inspection.begun:
@@ -201,7 +205,8 @@ class Inspection:
         self._wanted = wanted
         self._reader: MemberReader | None = None
         codings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
-        codings = [coding for coding in codings if coding not in {b"", b"identity"}]
+        if codings:
+            codings = [coding for coding in codings if coding not in {b"", b"identity"}]
         self._decompressor = decompressor(codings[0]) if len(codings) == 1 else None
         self.encoded = bool(codings) and not self._decompressor
         self._most = self._left = max_body  # bytes after decompression

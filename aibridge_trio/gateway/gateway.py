@@ -134,7 +134,7 @@ class Gateway:
             record.started(caller)
             metered = self._spending.needs_body(caller, target)
         if central or metered or restricted or target.by_model:  # these need the body
-            target.precheck(request, caller, self._max_body)  # 503, 429, 413
+            target.check_provider(caller)  # 503, 429
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
                 if restricted:

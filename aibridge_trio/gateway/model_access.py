@@ -26,6 +26,7 @@ _LOOKALIKES = tuple(
     name for letters in product(*((char, char.upper()) for char in _MODEL)) if (name := "".join(letters)) != _MODEL
 )
 _LISTS = "models"
+_MISLEADING = frozenset({_LISTS, *_LOOKALIKES})
 # Members to look for in a body.
 WANTED = (_MODEL, _LISTS, *_LOOKALIKES)
 # No request with one of these makes a model run.
@@ -61,8 +62,8 @@ def check_model(body: BufferedBody, caller: Caller) -> None:
     """Raise ModelNotAllowed unless the body names a model that its caller may use."""
     if body.fault:
         raise ModelNotAllowed(f"{caller.name} may use some models only, and the body shows none: {body.fault}")
-    for name in (_LISTS, *_LOOKALIKES):
-        if name in body.found:
+    for name in body.found:
+        if name in _MISLEADING:
             raise ModelNotAllowed(f"{caller.name} may use some models only, and the body has {quoted(name)} too")
     model = body.found.get(_MODEL)
     if not isinstance(model, str):

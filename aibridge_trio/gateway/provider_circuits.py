@@ -133,11 +133,11 @@ class ProviderCircuits:
     @property
     def by_model(self) -> bool:
         """Whether the breaker depends on the model in the request's body."""
-        return self.enabled and self.rules.scope == "model"
+        return self.rules.scope == "model" and self.enabled
 
     def scope_of(self, route: Route, model: str | None) -> str | None:
         """Return the scope of a request; None if one breaker covers all, or if the route needs no permit."""
-        if not (self.enabled and route.intercepted) or self.rules.scope == "provider":
+        if self.rules.scope == "provider" or not (self.enabled and route.intercepted):
             return None
         return (
             route.pattern if self.rules.scope == "endpoint" else self._model_patterns.find(model) or OTHER_MODELS

@@ -134,6 +134,11 @@ class Target:
 
     def precheck(self, request: Request, caller: Caller, max_body: int, model: str | None = None) -> None:
         """Raise the reject that a request is certain to get; `model` is None before its body is read."""
+        self.check_provider(caller, model)
+        _framing(request, max_body)
+
+    def check_provider(self, caller: Caller, model: str | None = None) -> None:
+        """Raise the reject that a request is certain to get from keys or breakers; see `precheck`."""
         backend = self.backend
         decided = model is not None or not self.by_model
         line = backend.adaptive
@@ -141,7 +146,6 @@ class Target:
         if backend.key and backend.key.keys and backend.uses_central_key(caller) and decided and not holds:
             backend.key.keys.check(self.key_scope(model))
         backend.circuits.precheck(self.route, caller, model, own_key=backend.uses_own_key(caller))
-        _framing(request, max_body)
 
     def key_scope(self, model: str | None) -> str | None:
         """Return for which part of the provider a key rests: a breaker's, or a route that is passed through."""
@@ -203,6 +207,9 @@ class ModelPath:
         """Raise the reject of a wrong framing."""
         _framing(request, max_body)
 
+    def check_provider(self, caller: Caller) -> None:
+        """Do nothing: the provider follows from the body."""
+
     def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:  # noqa: ARG002 - of Target
         """Return the request as it came, for its body to be read; raises BodyTooLarge or BadRequest."""
         length, chunked = _framing(request, max_body)
@@ -228,7 +235,8 @@ class ModelPath:
 
 
 def _encoded(request: Request) -> bool:
-    return any(coding.strip().lower() != b"identity" for coding in request.header_values(b"content-encoding"))
+    codings = request.header_values(b"content-encoding")
+    return bool(codings) and any(coding.strip().lower() != b"identity" for coding in codings)
 
 
 def _framing(request: Request, max_body: int) -> tuple[int | None, bool]:

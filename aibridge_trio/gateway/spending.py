@@ -68,6 +68,8 @@ class Bill:
 
     def use_key(self, limits: UsageLimits | None) -> None:
         """Charge the limits of the provider's key that the request is sent with, in place of another key's."""
+        if not (limits or self._of_key):
+            return
         now = self._spending.clock()
         for charge in self._of_key:
             charge.refund(now)
@@ -95,8 +97,8 @@ class Bill:
         """Return the tokens of a request that has ended, None if there are none to speak of."""
         record, usage = self._record, self._record.usage
         output = max(usage.output, record.output)
-        if usage.prompt or usage.output:
-            return (usage.prompt or self._prompt) + output
+        if (prompt := usage.prompt) or usage.output:
+            return (prompt or self._prompt) + output
         if not record.may_be_served or isinstance(error, Reject | Elsewhere):
             return None
         if isinstance(error, UpstreamFault) and (error.phase == "connect" or _broke_early(error)):
@@ -160,24 +162,24 @@ class Spending:
 
         Raises BudgetExhausted, TokenLimited, and RateLimited for the provider's limit of requests.
         """
-        if not self._applies(caller, target.name):
+        provider = target.name
+        if not self._applies(caller, provider):
             return nullcontext()
         prompt = output = 0
         if body and target.route.intercepted:
             data = min(body.embedded, body.size)
             prompt = math.ceil((body.size - data) / BYTES_PER_TOKEN + data / _BYTES_OF_DATA)
-            output = self._output(target.name, body.found)
+            output = self._output(provider, body.found)
         bill = Bill(self, record, caller, prompt, output)
         now = self.clock()
-        limits = self.providers.get(target.name)
+        limits = self.providers.get(provider)
         if bill.estimate:
             self._check_budget(caller)
-        windows = self._windows(caller, limits) if bill.estimate else []
+        windows = self._windows(caller, limits, now) if bill.estimate else []
         requests = limits.requests if limits else None
-        if not all(window.allows(bill.estimate, now) for _, window in windows) or (
-            requests and not requests.allows(1, now)
-        ):
-            raise self._refusal(windows, requests, target.name, bill.estimate, now)
+        full = [window for _, window in windows if not window.allows(bill.estimate, now)]
+        if full or (requests and not requests.allows(1, now)):
+            raise self._refusal(windows, requests, provider, bill.estimate, now)
         bill.add([window.charge(bill.estimate) for _, window in windows])
         if requests:
             bill.add([requests.count(now)])
@@ -201,16 +203,16 @@ class Spending:
 
     def _output(self, provider: str, found: Mapping[str, Any]) -> int:
         """Return the tokens that an answer may have: as many as its request permits, else the usual number."""
-        permitted = [value for name in _MAXIMA if type(value := found.get(name)) is int]
+        permitted = [found[name] for name in _MAXIMA if name in found and type(found[name]) is int]
         choices = found.get(_CHOICES)
         each = max(permitted) if permitted else round(self._usual.get(provider, _USUAL))
         return each * (min(max(choices, 1), _MOST_CHOICES) if type(choices) is int else 1)
 
-    def _windows(self, caller: Caller, limits: UsageLimits | None) -> list[tuple[Whose, UsageWindow]]:
+    def _windows(self, caller: Caller, limits: UsageLimits | None, now: float) -> list[tuple[Whose, UsageWindow]]:
         """Return the limits on tokens that apply."""
         found: list[tuple[Whose, UsageWindow]] = []
         if caller.terms and (rate := caller.terms.token_rate):
-            found.append(("caller", self.callers.of(_key(caller), rate, self.clock())))
+            found.append(("caller", self.callers.of(_key(caller), rate, now)))
         if of_class := self.classes.get(caller.class_name):
             found.append(("class", of_class))
         if limits and limits.tokens:
@@ -237,22 +239,25 @@ class Spending:
     def _check_budget(self, caller: Caller) -> None:
         if not (caller.terms and (budget := caller.terms.budget)):
             return
-        spent = self.budgets.state(caller.name, budget, self.wall_clock())
+        wall = self.wall_clock()
+        if self.budgets.left(caller.name, budget, wall) > 0:
+            return
+        spent = self.budgets.state(caller.name, budget, wall)
         if spent.exhausted:
             raise BudgetExhausted(budget.tokens, budget.per, date_of(spent.ends_at))
-        if spent.reserved:
-            raise TokenLimited("budget", _BUDGET_WAIT)
+        raise TokenLimited("budget", _BUDGET_WAIT)
 
     def _reserve(self, caller: Caller, estimate: int, record: Record, reply: Reply, now: float) -> None:
         if not (caller.terms and (caller.terms.budget or caller.terms.token_rate)):
             return
-        self.latest[_key(caller)] = caller
-        self.latest.move_to_end(_key(caller))
+        key = _key(caller)
+        self.latest[key] = caller
+        self.latest.move_to_end(key)
         if len(self.latest) > _LATEST:
             self.latest.popitem(last=False)
         if caller.terms.budget:
             self.budgets.reserve(caller.name, estimate, self.wall_clock())
-        if caller.terms.token_rate and (window := self.callers.find(_key(caller))):
+        if caller.terms.token_rate and (window := self.callers.find(key)):
             if not record.token_headers:
                 reply.add_defaults(record.token_headers)  # once, although each provider of a route charges
             record.token_headers[:] = _headers(window.use(now))

@@ -11,5 +11,8 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d}" % _SAMPLE)
 
 def embedded(piece: bytes) -> int:
     """Return how many bytes of a piece are embedded data, to about a kibibyte at each end of it."""
-    found = sum(_BASE64.match(piece, at) is not None for at in range(0, len(piece) - _SAMPLE + 1, _STEP))
-    return min(found * _STEP, len(piece))
+    size, found = len(piece), 0
+    for at in range(0, size - _SAMPLE + 1, _STEP):
+        if _BASE64.match(piece, at):
+            found += _STEP
+    return min(found, size) if found else 0

@@ -50,7 +50,7 @@ class Wanted:
             return None
         if not isinstance(document, dict):
             return {}
-        return {name: _known(document[name]) for name in self.names if name in document}
+        return {name: _known(document[name]) for name in self.names.intersection(document)}
 
 
 def meaning(word: bytes) -> Value:

@@ -96,7 +96,8 @@ class UsageWindow:
 
     def allows(self, estimate: int, now: float) -> bool:
         """Return whether a request would be admitted."""
-        self._expire(now)
+        if self._times:
+            self._expire(now)
         if not self._settled and not self._requests:
             return True
         return self._settled + self._running + estimate <= self.rate.amount
@@ -138,7 +139,8 @@ class UsageWindow:
 
     def use(self, now: float) -> Use:
         """Return what counts now."""
-        self._expire(now)
+        if self._times:
+            self._expire(now)
         reset = self._times[-1] + self.rate.span - now if self._times else 0.0
         return Use(self.rate.amount, self._settled, self._running, reset)
 
