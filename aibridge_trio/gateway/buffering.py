@@ -141,7 +141,7 @@ class BufferedBody(AsyncIterator[bytes]):
 
     def joined(self) -> bytes:
         """Return the body that is in memory."""
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        return b"".join(self._pieces)
 
     def _release(self, size: int) -> None:
         size = min(size, self._held)
@@ -176,23 +176,38 @@ class BodyBuffer:
         return buffered
 
     async def _fill(self, buffered: BufferedBody, outgoing: Outgoing) -> None:
+        piece = await anext(outgoing.body, None) if outgoing.has_body else None
+        if piece is not None and len(piece) == outgoing.length and self._read_at_once(buffered, piece, outgoing):
+            return
         inspection = Inspection(self._wanted, outgoing.headers, outgoing.max_body)
         length = 0
-        while outgoing.has_body and (piece := await anext(outgoing.body, None)) is not None:
+        while piece is not None:
             length += len(piece)
             if length > outgoing.max_body:
                 raise BodyTooLarge(outgoing.max_body)
-            buffered.append(piece, whole=length == len(piece) == outgoing.length)
-            if length <= _SMALL:
-                continue
-            if not inspection.begun:
-                buffered.flush()
-                piece = buffered.joined()
-            await inspection.feed(piece)
+            buffered.append(piece)
+            if length > _SMALL:
+                if not inspection.begun:
+                    buffered.flush()
+                    piece = buffered.joined()
+                await inspection.feed(piece)
+            piece = await anext(outgoing.body, None)
         buffered.flush()
         await inspection.end(b"" if inspection.begun else buffered.joined())
         buffered.found, buffered.fault, buffered.encoded = inspection.found, inspection.fault, inspection.encoded
         buffered.size = max(length, inspection.size)
+
+    def _read_at_once(self, buffered: BufferedBody, body: bytes, outgoing: Outgoing) -> bool:
+        """Read a small body that has come as one piece, as most do; return whether that was possible."""
+        size = len(body)
+        if size > _SMALL or size > outgoing.max_body or b"content-encoding" in dict(outgoing.headers):
+            return False
+        found = self._wanted.parse(body)
+        if found is None:
+            return False
+        buffered.append(body, whole=True)
+        buffered.found, buffered.size = found, size
+        return True
 
 
 class Inspection:
@@ -205,8 +220,7 @@ class Inspection:
         self._wanted = wanted
         self._reader: MemberReader | None = None
         codings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
-        if codings:
-            codings = [coding for coding in codings if coding not in {b"", b"identity"}]
+        codings = [coding for coding in codings if coding not in {b"", b"identity"}]
         self._decompressor = decompressor(codings[0]) if len(codings) == 1 else None
         self.encoded = bool(codings) and not self._decompressor
         self._most = self._left = max_body  # bytes after decompression

@@ -129,17 +129,17 @@ class Gateway:
         send = partial(self._send, asked)
         central = target.uses_central_key(caller) and self._references.applies_to(target.route)
         restricted = needs_model(target, request, caller)  # 403 model_not_allowed
-        metered = False
+        metered, by_model = False, target.by_model
         if isinstance(target, Target):  # else its provider follows from the body
             record.started(caller)
             metered = self._spending.needs_body(caller, target)
-        if central or metered or restricted or target.by_model:  # these need the body
+        if central or metered or restricted or by_model:  # these need the body
             target.check_provider(caller)  # 503, 429
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
                 if restricted:
                     check_model(buffered, caller)  # 403 model_not_allowed
-                model = buffered.model if target.by_model else None  # 400
+                model = buffered.model if by_model else None  # 400
                 if central:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
                 if isinstance(target, ModelPath):

@@ -103,7 +103,7 @@ class ProviderKeys:
 
     def check(self, scope: str | None) -> None:
         """Raise KeysResting if there is no key for a request now."""
-        if wait := self.pool.wait(self.clock(), scope):
+        if not self.pool.ready and (wait := self.pool.wait(self.clock(), scope)):
             raise KeysResting(self.provider, wait)
 
     def choose(self, scope: str | None, tokens: float, tried: list[Key]) -> Key:

@@ -124,8 +124,8 @@ class Authenticator:
                 )
             if withheld:
                 request.remove(withheld)
-            own = next((credential for _, credential in credentials(request)), None)
-            return entry.caller if own is None else self._callers.with_own_key(entry.caller, own)
+            own = next(credentials(request), None)
+            return entry.caller if own is None else self._callers.with_own_key(entry.caller, own[1])
         if self._allow_anonymous and token is None and not (entry or withheld or in_url):
             return None
         by_address = self._callers.by_address(request)
@@ -153,9 +153,10 @@ class Authenticator:
             return named, frozenset(withheld), sent
         if not found and not withheld and (named := table.by_certificate(request.certificate)):
             return named, frozenset(), sent
-        now = self._wall_clock()
-        named = next((entry for entry in found if now < entry.ends), found[0] if found else None)
-        return named, frozenset(withheld), sent
+        if len(found) > 1:
+            now = self._wall_clock()
+            found.sort(key=lambda entry: entry.ends <= now)  # one that has not expired comes first
+        return found[0] if found else None, frozenset(withheld), sent
 
     def _reject(self, entry: _Entry | None, sent: bytes | None, address: Caller) -> UnknownCaller:
         if wait := self._failures.charge(address.key, self._clock()):

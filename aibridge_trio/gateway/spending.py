@@ -30,7 +30,6 @@ from aibridge_trio.gateway.buffering import BufferedBody
 from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Target
-from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply
 
 # The members of a body that bound its output, and how many answers it asks for.
@@ -184,7 +183,10 @@ class Spending:
         if requests:
             bill.add([requests.count(now)])
         if bill.estimate:
-            self._reserve(caller, bill.estimate, record, reply, now)
+            self._reserve(caller, bill.estimate)
+            for whose, window in windows:
+                if whose == "caller":
+                    _show(window.use(now), record, reply)
         return bill
 
     def settled(self, caller: Caller, record: Record, estimate: int, used: int) -> None:
@@ -247,7 +249,7 @@ class Spending:
             raise BudgetExhausted(budget.tokens, budget.per, date_of(spent.ends_at))
         raise TokenLimited("budget", _BUDGET_WAIT)
 
-    def _reserve(self, caller: Caller, estimate: int, record: Record, reply: Reply, now: float) -> None:
+    def _reserve(self, caller: Caller, estimate: int) -> None:
         if not (caller.terms and (caller.terms.budget or caller.terms.token_rate)):
             return
         key = _key(caller)
@@ -257,10 +259,6 @@ class Spending:
             self.latest.popitem(last=False)
         if caller.terms.budget:
             self.budgets.reserve(caller.name, estimate, self.wall_clock())
-        if caller.terms.token_rate and (window := self.callers.find(key)):
-            if not record.token_headers:
-                reply.add_defaults(record.token_headers)  # once, although each provider of a route charges
-            record.token_headers[:] = _headers(window.use(now))
 
     # What is shown
 
@@ -291,8 +289,11 @@ def _broke_early(fault: UpstreamFault) -> bool:
     return fault.phase == "head" and not fault.timeout
 
 
-def _headers(use: Use) -> Headers:
-    return [
+def _show(use: Use, record: Record, reply: Reply) -> None:
+    """Show the caller in its answer what it has used of its limit."""
+    if not record.token_headers:
+        reply.add_defaults(record.token_headers)  # once, although each provider of a route charges
+    record.token_headers[:] = [
         (b"x-ratelimit-limit-tokens", b"%d" % use.amount),
         (b"x-ratelimit-remaining-tokens", b"%d" % use.remaining),
         (b"x-ratelimit-reset-tokens", b"%ds" % max(1, math.ceil(use.reset))),

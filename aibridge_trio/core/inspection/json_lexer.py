@@ -26,7 +26,7 @@ def _nested(value: bytes) -> bytes:
 # A scalar, or a container of scalars.
 VALUE = _nested(rb"(?:" + STRING + rb"|" + _WORD + rb")")
 SPACE = re.compile(WS)
-SPACES = re.compile(r"[ \t\n\r]*+")
+SPACES = " \t\n\r"
 REST_OF_TEXT = re.compile(_INSIDE)
 PART_OF_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{0,3})?")
 SCALAR = re.compile(_WORD)

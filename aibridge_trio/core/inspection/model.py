@@ -10,7 +10,8 @@ class ModelPatterns:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._exact = frozenset(name for name in patterns if not name.endswith("*"))
-        self._prefixes = sorted((name for name in patterns if name.endswith("*")), key=len, reverse=True)
+        prefixes = sorted((name for name in patterns if name.endswith("*")), key=len, reverse=True)
+        self._prefixes = [(name, name[:-1]) for name in prefixes]
 
     def find(self, model: str | None) -> str | None:
         """Return the pattern that matches a model, None if none does."""
@@ -18,4 +19,7 @@ class ModelPatterns:
             return None
         if model in self._exact:
             return model
-        return next((pattern for pattern in self._prefixes if model.startswith(pattern[:-1])), None)
+        for pattern, prefix in self._prefixes:
+            if model.startswith(prefix):
+                return pattern
+        return None

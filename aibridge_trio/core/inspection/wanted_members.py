@@ -43,9 +43,7 @@ class Wanted:
         """
         try:
             text = body.decode().removeprefix("\ufeff")
-            begin = SPACES.match(text)
-            assert begin
-            document, _ = DECODER.raw_decode(text, begin.end())
+            document, _ = DECODER.raw_decode(text.lstrip(SPACES))
         except (ValueError, RecursionError):
             return None
         if not isinstance(document, dict):

@@ -152,7 +152,8 @@ class UsageWindow:
 
     def settle(self, estimate: int, used: int, now: float) -> None:
         """Put what a request has used in place of its estimate: see `Charge.settle`."""
-        self.end(estimate)
+        self._running -= estimate
+        self._requests -= 1
         if not used:
             return
         self._expire(now)
