@@ -45,6 +45,8 @@ def test_a_budget_ends_with_its_period(per: Period, ends: str) -> None:
     state = budgets.state("a", budget, NOON)
     assert (state.spent, state.exhausted, date_of(state.ends_at)) == (100, True, ends)
     assert budgets.state("a", budget, state.ends_at - 0.001).exhausted
+    assert budgets.left("a", budget, state.ends_at - 0.001) == 0
+    assert budgets.left("a", budget, state.ends_at) == 100
     assert budgets.state("a", budget, state.ends_at).spent == 0
     assert not budgets.state("b", budget, NOON).exhausted
 
@@ -54,6 +56,7 @@ def test_running_requests_count() -> None:
     budgets, budget = Budgets(), TokenBudget(100, "day")
     admitted = 0
     for _ in range(50):
+        assert (budgets.left("a", budget, NOON) <= 0) == budgets.state("a", budget, NOON).reserved
         if not budgets.state("a", budget, NOON).reserved:
             budgets.reserve("a", 40, NOON)
             admitted += 1

@@ -111,6 +111,7 @@ class Machine(RuleBasedStateMachine):
                 default=0.0,
             )
             assert self.pool.wait(self.now, scope) == soonest
+            assert not (self.pool.ready and soonest)
             assert (self.pool.wait(self.now, scope) == 0) == bool(self.ready(scope) or set(self.out) == self.names)
         flying = Counter(id(key) for key in self.flying)
         for key, stats in zip(self.pool._keys, self.pool.statistics(self.now), strict=True):

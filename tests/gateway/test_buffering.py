@@ -47,10 +47,12 @@ class Pieces(AsyncIterator[bytes]):
         raise BodyStalled if self._stalls else StopAsyncIteration
 
 
-def outgoing(body: AsyncIterator[bytes], coding: bytes = b"", max_body: int = 1 << 20) -> Outgoing:
-    """Return a request with such a body."""
+def outgoing(
+    body: AsyncIterator[bytes], coding: bytes = b"", max_body: int = 1 << 20, length: int | None = None
+) -> Outgoing:
+    """Return a request with such a body, of a length that is announced or not."""
     headers = [(b"content-encoding", coding)] if coding else []
-    return Outgoing("POST", b"/", headers, body, None, chunked=True, max_body=max_body)
+    return Outgoing("POST", b"/", headers, body, length, chunked=length is None, max_body=max_body)
 
 
 async def read(body: bytes, coding: bytes = b"", size: int = 1000) -> BufferedBody:
@@ -64,6 +66,47 @@ async def read(body: bytes, coding: bytes = b"", size: int = 1000) -> BufferedBo
 
 
 # What a body says
+
+
+@pytest.mark.parametrize("coding", [b"", b"identity", b"gzip", b"br"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b'{"model":"gpt-5"}',
+        b'\xef\xbb\xbf \r\n{"model":"a","model":"b"} rest',
+        b'{"model":{"a":1},"n":[1]}',
+        b'{"model":"gpt-5"',
+        b'{"model":"gpt-5\xff"}',
+        b'["model"]',
+        b"[" * 30_000,
+        json.dumps({"image": "QUJD" * 5000, "model": "gpt-5"}).encode(),
+        json.dumps({"text": "x " * 20_000, "model": "gpt-5"}).encode(),
+    ],
+)
+async def test_a_body_that_comes_whole_says_what_it_says_in_pieces(body: bytes, coding: bytes) -> None:
+    """An announced body that comes as one piece is read at once; what is found, and its memory, do not differ."""
+    sent = gzip.compress(body) if coding == b"gzip" else body
+    said = []
+    for size, length in [(1 << 20, len(sent)), (1000, len(sent)), (1 << 20, None)]:
+        reader = BodyBuffer(1 << 22, "model", "n")
+        request = outgoing(Pieces(sent, size), coding, length=length)
+        with await reader.read(request, "a") as buffered:
+            assert reader.memory.used == len(sent)
+            assert b"".join([piece async for piece in request.body]) == sent
+        assert reader.memory.used == 0
+        said.append((buffered.found, buffered.fault, buffered.encoded, buffered.size, buffered.embedded > 0))
+    assert said[0] == said[1] == said[2]
+
+
+async def test_a_whole_body_keeps_the_bounds() -> None:
+    """Neither memory nor --max-body is exceeded by a small body that comes as one piece."""
+    body = b'{"model":"gpt-5"}'
+    for memory, max_body, error in [(20, 1 << 20, BufferFull), (1 << 22, 10, BodyTooLarge)]:
+        reader = BodyBuffer(memory, "model")
+        with pytest.raises(error):
+            await reader.read(outgoing(Pieces(body), max_body=max_body, length=len(body)), "a")
+        assert reader.memory.used == 0
 
 
 DOCUMENT = json.dumps({"messages": ["x" * 20_000, "y\n" * 20_000], "model": "gpt-5"}).encode()
