@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
+# A caller's token, or most of one. It may stand where it does not belong, and what is shown is kept in logs.
+_TOKEN = re.compile(r"aib_[0-9A-Za-z]{12,}")
+
 
 def visible(text: str, limit: int | None = None) -> str:
-    """Return the text with control codes and line ends escaped, cut after `limit` characters (before escaping)."""
+    """Return the text with control codes and line ends escaped, cut after `limit` characters (before escaping).
+
+    What looks like a caller's token is shown as `aib_…`.
+    """
+    if "aib_" in text:
+        text = _TOKEN.sub("aib_…", text)
     cut = text if limit is None or len(text) <= limit else text[:limit] + "..."
     if cut.isprintable():
         return cut

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aibridge_trio.config.caller_tokens import new_token
 from aibridge_trio.printable import quoted, visible
 
 
@@ -21,6 +22,14 @@ def test_long_text_is_cut_before_it_is_escaped() -> None:
     """The limit counts the characters of the text; what is cut off is marked."""
     assert visible("x" * 5, 5) == "xxxxx"
     assert visible("\n" * 6, 5) == "\\n" * 5 + "..."
+
+
+def test_no_token_of_a_caller_is_shown() -> None:
+    """Also where the limit would have left a part of it."""
+    token = new_token()
+    assert visible(f"<{token}>") == "<aib_…>"
+    assert visible(token, 20) == visible(token[:40]) == "aib_…"
+    assert visible("aib_people") == "aib_people"
 
 
 @given(st.text())

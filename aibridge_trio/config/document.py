@@ -68,4 +68,4 @@ def _header(path: Path) -> int:
 
 def _key(key: str | int) -> str:
     text = str(key)
-    return text if re.fullmatch(r"[A-Za-z0-9_-]{1,80}", text) else quoted(text, 80)
+    return visible(text) if re.fullmatch(r"[A-Za-z0-9_-]{1,80}", text) else quoted(text, 80)

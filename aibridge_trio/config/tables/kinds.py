@@ -196,7 +196,7 @@ _LABEL = r"(?!(?:none|other)$)[a-z][a-z0-9-]{0,31}"
 _LABELS = "lower-case letters, digits and -, at most 32, from a letter on; none and other are taken"
 
 CALLER_NAME = text(
-    r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}",
+    r"(?!aib_[A-Za-z0-9]{49}$)[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}",
     "a name: letters, digits, . _ @ + -, at most 64, from a letter or digit on",
     "dev-07",
     "NAME",

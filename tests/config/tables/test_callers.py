@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from aibridge_trio.config.caller_tokens import new_token
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.config.tables.callers import known_callers
@@ -84,6 +85,19 @@ def test_an_empty_file_of_callers_admits_no_caller() -> None:
     assert not read("[classes.people]")
     assert read("", configured=True)
     assert read("callers = []")
+
+
+_TOKEN = new_token()
+
+
+@pytest.mark.parametrize(
+    "entry", [f'name = "{_TOKEN}"', f'name = "a"\nclass = "{_TOKEN}"', f'name = "a"\n{_TOKEN} = ""']
+)
+def test_a_token_in_the_wrong_place_is_not_said(entry: str) -> None:
+    """A name stands in logs; and so does a mistake, when a running bridge rereads the file."""
+    said = error_of(lambda: read(f"[[callers]]\n{entry}"))
+    assert _TOKEN[4:16] not in said
+    assert "aib_…" in said
 
 
 @pytest.mark.parametrize(
