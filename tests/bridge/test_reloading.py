@@ -185,7 +185,7 @@ async def test_reloads_follow_one_another() -> None:
 
 
 async def test_files_that_hang_end_the_reload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe without a writer, a disk in another room: it says so; more reloads take no more threads."""
+    """A pipe without a writer, a disk on another machine: it says so; more reloads take no more threads."""
     monkeypatch.setattr("aibridge_trio.bridge.reloading.LONGEST_READ", 0.05)
     release = threading.Event()
     reading: list[int] = []
