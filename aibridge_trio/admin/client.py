@@ -36,6 +36,7 @@ _RELOAD_TIMEOUT = 60.0
 # Paths of the admin API, which a copied URL may end in.
 _PAGES = ("/status", "/status/stream", "/metrics", "/healthz", "/readyz")
 _CALLERS = "that is where callers connect; the admin listener has another port, 4002 by default"
+_CANNOT_RELOAD = "this bridge is of a version that cannot reload; restart it (SIGHUP would end it)"
 _NOT_A_BRIDGE = "what answers there is no AI Bridge"
 _TOO_LONG = "what it says is too long for a status"
 
@@ -103,14 +104,16 @@ class AdminClient:
     async def reload(self) -> list[str]:
         """Let the bridge reread its configuration; return a line for each change.
 
-        Raises UsageError for a mistake in it.
+        Raises UsageError for a mistake in it, and if the bridge is too old for that.
         """
         try:
             found = await self._request("POST", "/reload", within=_RELOAD_TIMEOUT)
         except Refused as refused:
-            if refused.status != httpx.codes.UNPROCESSABLE_ENTITY:
-                raise
-            raise UsageError(f"nothing is changed: {refused.message}") from None
+            if refused.status == httpx.codes.UNPROCESSABLE_ENTITY:
+                raise UsageError(f"nothing is changed: {refused.message}") from None
+            if refused.status == httpx.codes.NOT_FOUND:
+                raise UsageError(f"nothing is changed: {_CANNOT_RELOAD}") from None
+            raise
         lines = [
             visible(str(line), _LONGEST_LINE) for name in ("changes", "fixed") for line in found.get(name, [])
         ]

@@ -21,7 +21,7 @@ import trustme
 from aibridge_trio.admin import client
 from aibridge_trio.admin.client import AdminClient, Refused, Unreachable
 from aibridge_trio.config.units import Secret
-from aibridge_trio.errors import CommandError
+from aibridge_trio.errors import CommandError, UsageError
 
 pytestmark = [
     pytest.mark.real,
@@ -390,6 +390,13 @@ async def test_refusals(status: str, hint: str, how: str) -> None:
     assert isinstance(failure, Refused)
     assert failure.why == f"because of the moon ({status[:3]}){hint}"
     assert str(failure) == f"{peer.url} refused: {failure.why}"
+
+
+async def test_a_bridge_that_cannot_reload() -> None:
+    """An older one does not know the path, and ends on SIGHUP: the message says what to do instead."""
+    async with a_peer(answer("404 Not Found", b'{"message": "not found"}')) as peer:
+        with pytest.raises(UsageError, match="of a version that cannot reload; restart it"):
+            await AdminClient(peer.url).reload()
 
 
 @EVERY_WAY
