@@ -16,6 +16,7 @@ _SOCKET, _WATCHDOG, _WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_
 # Messages that wait for a manager that does not read; beyond it the oldest are lost.
 _MOST_WAITING = 16
 _MICROSECONDS = 1_000_000
+_MOST_DIGITS = 20  # of a number of 64 bits
 
 
 class ServiceManager:
@@ -109,7 +110,8 @@ def _watchdog(environ: Mapping[str, str]) -> float | None:
     if environ.get(_WATCHDOG_PID, str(os.getpid())) != str(os.getpid()):
         return None
     text = environ.get(_WATCHDOG, "")
-    return int(text) / _MICROSECONDS if text.isascii() and text.isdigit() and int(text) else None
+    valid = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    return int(text) / _MICROSECONDS if valid and int(text) else None
 
 
 def _status(text: str) -> str:

@@ -17,6 +17,7 @@ from aibridge_trio.errors import UsageError
 _COUNT, _PID, _NAMES = "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"
 _FIRST = 3
 _MOST = 64
+_MOST_DIGITS = 10
 
 
 class InheritedSockets:
@@ -33,7 +34,7 @@ class InheritedSockets:
         if environ.get(_PID) != str(os.getpid()):
             return found
         count = environ.get(_COUNT, "")
-        if not (count.isascii() and count.isdigit()) or int(count) > _MOST:
+        if not (count.isascii() and count.isdigit() and len(count) <= _MOST_DIGITS) or int(count) > _MOST:
             raise UsageError(f"{_COUNT}: it is not a number of descriptors up to {_MOST}; unset {_PID}")
         names = environ.get(_NAMES, "").split(":")
         named: dict[str, list[Bind]] = {}

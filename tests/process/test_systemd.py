@@ -94,6 +94,8 @@ def test_a_manager_that_has_gone_is_no_fault(tmp_path: Path) -> None:
         (None, "0", None),
         (None, "x", None),
         (None, "-1", None),
+        (None, "9" * 400, None),
+        (None, "9" * 5000, None),
     ],
 )
 def test_the_watchdog_is_this_processs_own(

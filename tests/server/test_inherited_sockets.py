@@ -103,8 +103,9 @@ def test_what_no_listener_takes_is_closed() -> None:
 def test_nothing_is_inherited_without_the_variables() -> None:
     """As without a service manager."""
     assert not InheritedSockets.of({}).handed_over.binds
-    with pytest.raises(UsageError):
-        InheritedSockets.of({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "65"})
+    for count in ("65", "-1", "x", "9" * 5000):
+        with pytest.raises(UsageError):
+            InheritedSockets.of({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count})
 
 
 def test_the_variables_are_forgotten() -> None:
