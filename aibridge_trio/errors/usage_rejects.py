@@ -8,10 +8,11 @@ from aibridge_trio.errors.base import Reject
 
 # The kinds of limits.
 Whose = Literal["caller", "class", "provider", "budget"]
+_LEFT = "{amount} tokens in {span}, and too few are left for this request."
 _TEXTS: dict[Whose, str] = {
-    "caller": "You have used the tokens that you may use in {span}.",
-    "class": "The callers of your class have used the tokens that they may use in {span}.",
-    "provider": "AI Bridge has used the tokens that it may use in {span} at {provider}.",
+    "caller": f"You may use {_LEFT}",
+    "class": f"All callers of your class may use {_LEFT}",
+    "provider": f"AI Bridge may use {_LEFT.replace(',', ' at {provider},')}",
     "budget": "What is left of your token budget is reserved by your running requests.",
 }
 
@@ -19,14 +20,16 @@ _TEXTS: dict[Whose, str] = {
 class TokenLimited(Reject):
     """A limit on tokens is used up; `whose` says which one.
 
-    `wait` is the number of seconds until this request's turn. It gets no jitter: turns differ already. `span` is
-    that of the limit, in seconds.
+    `wait` is the number of seconds until this request's turn. It gets no jitter: turns differ already. The limit
+    is `amount` tokens in any `span` seconds.
     """
 
     reason, status = "token_limit", 429
 
-    def __init__(self, whose: Whose, wait: float, span: float = 60.0, provider: str = "") -> None:
-        text = _TEXTS[whose].format(span=_shown(span), provider=provider)
+    def __init__(
+        self, whose: Whose, wait: float, *, amount: int = 0, span: float = 60.0, provider: str = ""
+    ) -> None:
+        text = _TEXTS[whose].format(amount=amount, span=_shown(span), provider=provider)
         super().__init__(f"{text} Please try again later.", wait=wait)
         self.whose = whose
 

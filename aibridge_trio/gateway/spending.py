@@ -236,7 +236,8 @@ class Spending:
             assert requests
             return RateLimited(requests.refuse(1, now), 0.0, provider)
         assert whose
-        return TokenLimited(whose, window.refuse(estimate, now), window.rate.span, provider)
+        wait, rate = window.refuse(estimate, now), window.rate
+        return TokenLimited(whose, wait, amount=rate.amount, span=rate.span, provider=provider)
 
     def _check_budget(self, caller: Caller) -> None:
         if not (caller.terms and (budget := caller.terms.budget)):

@@ -32,9 +32,17 @@ INVALID = "invalid_request_error"
 SERVER = "server_error"
 
 WHOSE: list[tuple[Whose, float, str]] = [
-    ("caller", 60.0, "You have used the tokens that you may use in a minute."),
-    ("class", 3600.0, "The callers of your class have used the tokens that they may use in an hour."),
-    ("provider", 1.0, "AI Bridge has used the tokens that it may use in a second at azure."),
+    ("caller", 60.0, "You may use 9000 tokens in a minute, and too few are left for this request."),
+    (
+        "class",
+        3600.0,
+        "All callers of your class may use 9000 tokens in an hour, and too few are left for this request.",
+    ),
+    (
+        "provider",
+        1.0,
+        "AI Bridge may use 9000 tokens in a second at azure, and too few are left for this request.",
+    ),
     ("budget", 7.5, "What is left of your token budget is reserved by your running requests."),
 ]
 
@@ -330,7 +338,7 @@ CASES = [
     ),
     *(
         Case(
-            errors.TokenLimited(whose, 2.5, span, "azure"),
+            errors.TokenLimited(whose, 2.5, amount=9000, span=span, provider="azure"),
             "token_limit",
             429,
             f"{text} Please try again later.",

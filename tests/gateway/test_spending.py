@@ -411,7 +411,7 @@ async def test_the_wait_is_true(autojump_clock: MockClock, network: Network) -> 
             await trio.sleep(10)
         answer = await ask(bridge.client, "a", body(400, max_tokens=100))
         assert rejected(answer) == (429, "token_limit")
-        assert "You have used the tokens that you may use in a minute" in answer.text
+        assert "You may use 1000 tokens in a minute, and too few are left" in answer.text
         assert (answer.headers["retry-after-ms"], answer.headers["retry-after"]) == ("40000", "40")
         assert "x-should-retry" not in answer.headers
         await trio.sleep(39.99)
