@@ -20,6 +20,7 @@ from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Settings
+from aibridge_trio.core.inspection import expected_output
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.events import KINDS, Bug, Event
 from aibridge_trio.gateway import model_access, spending, stored_references
@@ -109,7 +110,7 @@ class Components:
         )
         self.reports.counters.apply(settings.known_callers)
         self.status = self.reports.status
-        wanted = (*model_access.WANTED, *stored_references.WANTED, *spending.WANTED)
+        wanted = (*model_access.WANTED, *stored_references.WANTED, *expected_output.WANTED)
         self.body_buffer = BodyBuffer(_buffered(settings), *wanted)
         self._origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         self._admin_origins = Origins(settings.allowed_hosts, settings.allowed_origins)

@@ -19,6 +19,7 @@ import secrets
 import zlib
 
 PREFIX = "aib_"
+BEGINNING = PREFIX.encode()
 _RANDOM, _CHECKSUM = 43, 6
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _TOKEN = re.compile(rb"aib_([0-9A-Za-z]{43})([0-9A-Za-z]{6})(?![0-9A-Za-z])")
@@ -37,12 +38,12 @@ def token_hash(token: bytes) -> str:
 
 def contains_token(text: bytes) -> bool:
     """Return whether a text contains something that has a token's form, and the right checksum."""
-    return b"aib_" in text and any(_checksum(found[1]) == found[2].decode() for found in _TOKEN.finditer(text))
+    return BEGINNING in text and any(_checksum(found[1]) == found[2].decode() for found in _TOKEN.finditer(text))
 
 
 def looks_mistyped(text: bytes) -> bool:
     """Return whether a text begins as a token does, but is none: part of it is missing or wrong."""
-    return text.startswith(PREFIX.encode()) and not contains_token(text)
+    return text.startswith(BEGINNING) and not contains_token(text)
 
 
 def _checksum(text: bytes) -> str:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.provider_tables import ProviderTable
 from aibridge_trio.core.breaker.verdict import ERRORS_FROM
 from aibridge_trio.core.budgets import Budgets, Spent, date_of
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.inspection.expected_output import ExpectedOutput
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
 from aibridge_trio.core.limits.usage_limits import UsageLimits, with_rate
 from aibridge_trio.core.limits.usage_window import Charge, UsageWindow, Use
@@ -32,14 +33,8 @@ from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Target
 from aibridge_trio.http.message import Reply
 
-# The members of a body that bound its output, and how many answers it asks for.
-_MAXIMA = ("max_tokens", "max_completion_tokens", "max_output_tokens")
-_CHOICES, _MOST_CHOICES = "n", 128
-WANTED = (*_MAXIMA, _CHOICES)
 # Bytes of embedded data for each token, about: an image has 400 and more, a document 20.
 _BYTES_OF_DATA = 100.0
-# The usual output of a provider before its first answer (tokens), and how fast it follows.
-_USUAL, _FOLLOW = 1000.0, 1 / 16
 # Callers that are remembered, to be shown: those of the latest requests.
 _LATEST = 1000
 # When a request comes back whose budget is reserved by others (seconds): each may end at any moment.
@@ -125,7 +120,7 @@ class Spending:
         self.callers = UsageWindows()
         self.latest: OrderedDict[object, Caller] = OrderedDict()
         self._keys_metered: frozenset[str] = frozenset()
-        self._usual: dict[str, float] = {}
+        self._expected = ExpectedOutput()
         self.apply(known, providers)
 
     def apply(self, known: KnownCallers, providers: Iterable[ProviderTable]) -> None:
@@ -168,7 +163,7 @@ class Spending:
         if body and target.route.intercepted:
             data = min(body.embedded, body.size)
             prompt = math.ceil((body.size - data) / BYTES_PER_TOKEN + data / _BYTES_OF_DATA)
-            output = self._output(provider, body.found)
+            output = self._expected.tokens(provider, body.found)
         bill = Bill(self, record, caller, prompt, output)
         now = self.clock()
         limits = self.providers.get(provider)
@@ -194,21 +189,13 @@ class Spending:
         if caller.terms and caller.terms.budget:
             self.budgets.settle(caller.name, estimate, used, self.wall_clock())
         if record.output:
-            usual = self._usual.get(record.provider, _USUAL)
-            self._usual[record.provider] = usual + (record.output - usual) * _FOLLOW
+            self._expected.learn(record.provider, record.output)
 
     def _applies(self, caller: Caller, provider: str) -> bool:
         terms = caller.terms
         if provider in self.providers or provider in self._keys_metered or caller.class_name in self.classes:
             return True
         return terms is not None and (terms.token_rate is not None or terms.budget is not None)
-
-    def _output(self, provider: str, found: Mapping[str, Any]) -> int:
-        """Return the tokens that an answer may have: as many as its request permits, else the usual number."""
-        permitted = [found[name] for name in _MAXIMA if name in found and type(found[name]) is int]
-        choices = found.get(_CHOICES)
-        each = max(permitted) if permitted else round(self._usual.get(provider, _USUAL))
-        return each * (min(max(choices, 1), _MOST_CHOICES) if type(choices) is int else 1)
 
     def _windows(self, caller: Caller, limits: UsageLimits | None, now: float) -> list[tuple[Whose, UsageWindow]]:
         """Return the limits on tokens that apply."""

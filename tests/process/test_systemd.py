@@ -89,7 +89,7 @@ def test_a_manager_that_has_gone_is_no_fault(tmp_path: Path) -> None:
     ("pid", "usec", "seconds"),
     [
         (None, "30000000", 30.0),
-        (str(os.getpid()), "500000", 0.5),
+        ("own", "500000", 0.5),
         ("1", "500000", None),
         (None, "0", None),
         (None, "x", None),
@@ -103,7 +103,9 @@ def test_the_watchdog_is_this_processs_own(
 ) -> None:
     """WATCHDOG_PID names the process that is watched."""
     environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": usec}
-    service = ServiceManager.of(environ | ({"WATCHDOG_PID": pid} if pid else {}))
+    service = ServiceManager.of(
+        environ | ({"WATCHDOG_PID": str(os.getpid()) if pid == "own" else pid} if pid else {})
+    )
     assert service.watchdog == seconds
     service.close()
 

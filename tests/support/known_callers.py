@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date
+from random import Random
+from unittest.mock import patch
 
 from aibridge_trio.config.caller_tokens import new_token, token_hash
 from aibridge_trio.config.known_callers import KnownCaller, KnownCallers
 from aibridge_trio.core.terms import Terms
 
-DEV, OTHER, LIMITED, EXPIRED, REVOKED = (new_token() for _ in range(5))
+
+def fixed_tokens(number: int) -> list[str]:
+    """Return tokens that are the same in every process: names of tests may have them, and xdist compares those."""
+    with patch.object(secrets, "choice", Random(7).choice):
+        return [new_token() for _ in range(number)]
+
+
+DEV, OTHER, LIMITED, EXPIRED, REVOKED = fixed_tokens(5)
 # Any bytes may be a token, if its hash is listed.
 FREE = "tk-free-form-0123456789"
 LAST_DAY = date(2020, 2, 29)

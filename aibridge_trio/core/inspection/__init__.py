@@ -13,6 +13,7 @@ In reading order:
 
 response        inspects one answer: evidence and usage.
 usage           token counts in the providers' formats.
+expected_output how many tokens an answer may have, before it comes.
 output_estimate token counts of answers that report none.
 secret_mask     hides the central key in an error that quotes it.
 wanted_members  names to look for in a request body, and the values to expect.

@@ -6,12 +6,12 @@ from datetime import date
 
 import pytest
 
-from aibridge_trio.config.caller_tokens import new_token
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.config.tables.callers import known_callers
 from aibridge_trio.core.terms import ClassTotals, Rate, Terms, TokenBudget
 from tests.config.tables.support import document, error_of
+from tests.support.known_callers import fixed_tokens
 
 HASH, OTHER = "a" * 64, "b" * 64
 SETTINGS = Settings(max_concurrency_per_caller=5, rate_limit=7)
@@ -87,7 +87,7 @@ def test_an_empty_file_of_callers_admits_no_caller() -> None:
     assert read("callers = []")
 
 
-_TOKEN = new_token()
+[_TOKEN] = fixed_tokens(1)
 
 
 @pytest.mark.parametrize(
