@@ -51,7 +51,8 @@ def needs_model(target: Target | ModelPath, request: Request, caller: Caller) ->
     # Any of several Content-Types: a form can begin with a JSON object, and no more of it would be read here.
     if any(_FORM.search(value) for value in request.header_values(b"content-type")):
         raise ModelNotAllowed(
-            f"{caller.name} may use some models only, and a multipart body or other form is not read for it"
+            f"{caller.name} may use some models only, and a form (multipart or other) is not read for it:"
+            " send JSON as application/json"
         )
     if isinstance(target, Target) and target.route.model == "path":
         _check_name(target.route.name_in(target.path.decode("latin-1")), caller)
