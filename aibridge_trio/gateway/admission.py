@@ -31,13 +31,17 @@ _WAIT_PART = 0.5
 
 @dataclass(frozen=True, slots=True)
 class AdmissionStats:
-    """Limits, requests in flight and queued; callers in their rates' last spans, and evicted ones."""
+    """Limits, requests in flight and queued; callers in their rates' last spans, and evicted ones.
+
+    `own_rates`: callers or classes have rates of their own.
+    """
 
     limits: Limits
     in_flight: int
     queue: QueueStats
     callers: int
     evictions: int
+    own_rates: bool = False
 
 
 class RequestLease(Lease):
@@ -251,6 +255,7 @@ class Admission:
             queue=queue,
             callers=rate.callers,
             evictions=rate.evictions,
+            own_rates=limiter.rates.has_own,
         )
 
     def __repr__(self) -> str:

@@ -118,7 +118,11 @@ class Status:
                 "per_provider": admission.limits.per_provider,
             },
             "queue": self._queue(admission),
-            "rate_limit": {"per_second": rate.amount if rate else 0, "callers": admission.callers},
+            "rate_limit": {
+                "per_second": rate.amount if rate else 0,
+                "own": admission.own_rates,
+                "callers": admission.callers,
+            },
             "connections": {name: statistics().document() for name, statistics in self._listeners.items()},
             "requests": {"total": self._counters.requests.total(), "by_status": self._by_status()},
             "rejects": dict(self._counters.rejects),

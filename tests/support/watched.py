@@ -52,6 +52,7 @@ def said(uptime: float, requests: int = 0, rejects: int = 0, *, started_at: floa
         limit=0,
         in_flight=0,
         rate_limit=0,
+        own_rates=False,
         active_callers=0,
         requests=requests,
         rejects={"capacity": rejects - rejects // 3, "rate_limit": rejects // 3},

@@ -134,7 +134,7 @@ async def test_fresh(autojump_clock: MockClock, network: Network) -> None:
     assert document["uptime_s"] == 0
     assert document["draining"] is False
     assert document["concurrency"] == {"limit": 0, "in_flight": 0, "per_caller": 0, "per_provider": 0}
-    assert document["rate_limit"] == {"per_second": 0, "callers": 0}
+    assert document["rate_limit"] == {"per_second": 0, "own": False, "callers": 0}
     assert document["requests"] == {"total": 0, "by_status": {}}
     assert document["rejects"] == dict.fromkeys(REASONS, 0)
     assert document["callers"] == []
@@ -182,7 +182,7 @@ async def test_busy(autojump_clock: MockClock, network: Network) -> None:
         async with busy(bridge, CHAT, CHAT, MESSAGES, authorization=key):
             document = await status(bridge)
             assert document["concurrency"] == {"limit": 10, "in_flight": 3, "per_caller": 0, "per_provider": 0}
-            assert document["rate_limit"] == {"per_second": 5, "callers": 1}
+            assert document["rate_limit"] == {"per_second": 5, "own": False, "callers": 1}
             assert [provider["in_flight"] for provider in document["providers"]] == [2, 1, 0]
             assert document["callers"] == [
                 {"hint": "…cdef", "class": None, "requests": 0, "rejects": 0, "in_flight": 3}

@@ -144,6 +144,11 @@ class CallerRates:
         meters = self._known[caller]
         return meters[0].limiter.budget(meters[0].key, now) if meters else None
 
+    @property
+    def has_own(self) -> bool:
+        """Whether any caller or class has a rate of its own."""
+        return bool(self._by_rate or self._totals)
+
     def statistics(self, now: float) -> RateStats:
         """Return how many callers were admitted within their spans, and how many were evicted."""
         limiters = [*self._by_rate.values(), *([self._default] if self._default else ())]

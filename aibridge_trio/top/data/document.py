@@ -221,6 +221,7 @@ class Document:
     in_flight: int
     rate_limit: int
     active_callers: int
+    own_rates: bool
     requests: int
     rejects: Mapping[str, int]
     providers: tuple[Provider, ...]

@@ -213,6 +213,7 @@ def _nothing_before(document: Document) -> Document:
         in_flight=0,
         rate_limit=document.rate_limit,
         active_callers=0,
+        own_rates=document.own_rates,
         requests=0,
         rejects={},
         providers=(),

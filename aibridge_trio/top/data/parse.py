@@ -54,6 +54,7 @@ def read(document: Any) -> Document:
             in_flight=_count(document["concurrency"]["in_flight"]),
             rate_limit=_count(document["rate_limit"]["per_second"]),
             active_callers=_count(document["rate_limit"]["callers"]),
+            own_rates=bool(document["rate_limit"].get("own", False)),
             requests=_count(document["requests"]["total"]),
             rejects=_counts(document["rejects"]),
             providers=tuple(_provider(each) for each in _bounded(document["providers"])),

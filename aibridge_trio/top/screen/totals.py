@@ -63,7 +63,10 @@ def _in_flight(document: Document, width: int) -> Line:
     of = f"{document.in_flight} of {limit}" if limit else f"{document.in_flight}, no limit"
     gauge = bar(document.in_flight, limit, _BAR) if limit else ""
     rate_limit = f"{document.rate_limit}/s a caller" if document.rate_limit else "off"
-    active = f", {document.active_callers} active" if document.rate_limit else ""
+    if document.own_rates:
+        rate_limit = f"{rate_limit}, or its own" if document.rate_limit else "each caller's own"
+    limited = document.rate_limit or document.own_rates
+    active = f", {document.active_callers} active" if limited else ""
     # On narrower screens they are in the tables of callers and providers.
     each = (("a caller", document.per_caller), ("a provider", document.per_provider))
     limits = "".join(f", {most} {whose}" for whose, most in each if most) if width >= ROOMY else ""

@@ -18,6 +18,15 @@ from aibridge_trio.core.terms import ClassTotals, Rate
 CALLERS, CLASSES = "abcd", ("ci", "people")
 
 
+def test_rates_of_callers_and_of_classes_are_own_ones() -> None:
+    """The options' rate is none."""
+    assert not CallerRates(Limits(rate=Rate(1))).has_own
+    rates = CallerRates(Limits(classes={"ci": ClassTotals(rate=Rate(3))}))
+    assert rates.has_own
+    rates.apply(Limits(callers={"a": CallerLimits(rate=Rate(3))}))
+    assert rates.has_own
+
+
 def test_a_known_caller_has_its_own_rate() -> None:
     """Others have that of all; one whose rate is None is unlimited, and gets no budget."""
     known = {"a": CallerLimits(rate=Rate(2, 60.0)), "b": CallerLimits()}

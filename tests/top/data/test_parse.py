@@ -144,7 +144,9 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
         waits={float(bound): count for bound, count in queue["wait_s"]["buckets"].items()},
     )
     assert (list(document.shadow), document.would_reject) == (said["shadow"], said["would_reject"])
-    assert {"per_second": document.rate_limit, "callers": document.active_callers} == said["rate_limit"]
+    limited = said["rate_limit"]
+    assert (document.rate_limit, document.active_callers) == (limited["per_second"], limited["callers"])
+    assert document.own_rates is limited.get("own", False)
     assert document.requests == said["requests"]["total"]
     assert document.statuses == said["requests"]["by_status"]
     listeners = said.get("connections", {})

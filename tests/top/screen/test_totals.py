@@ -51,6 +51,19 @@ def test_a_queue_at_rest_has_dashes() -> None:
     assert drawn[1] == "all well: no rejects"
 
 
+def test_rates_of_callers_and_classes_are_a_rate_limit() -> None:
+    """Known callers may have rates of their own, where the option is off or not: it is not said to be off."""
+
+    def own(per_second: int) -> Any:
+        def change(document: Said) -> None:
+            document["rate_limit"] = {"per_second": per_second, "own": True, "callers": 3}
+
+        return change
+
+    assert "rate limit each caller's own, 3 active" in "\n".join(lines(own(0)))
+    assert "rate limit 10/s a caller, or its own, 3 active" in "\n".join(lines(own(10), width=120))
+
+
 def test_limits_stand_beside_those_whom_they_limit() -> None:
     """In flight is shown with the limit per provider and caller; on wide screens also the limits."""
     drawn = "\n".join(lines(limiting))
