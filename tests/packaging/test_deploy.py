@@ -171,7 +171,9 @@ def test_a_pod_has_the_time_that_a_drain_takes(tmp_path: Path) -> None:
     """It is ended later than the bridge ends by itself; endpoints are updated while requests are served."""
     settings = the_settings(tmp_path)
     drain = settings.drain_delay + settings.graceful_timeout
-    assert pod()["spec"]["terminationGracePeriodSeconds"] >= drain + MARGIN
+    program, before_the_signal = container()["lifecycle"]["preStop"]["exec"]["command"]
+    assert program == "sleep"
+    assert pod()["spec"]["terminationGracePeriodSeconds"] >= int(before_the_signal) + drain + MARGIN
     assert settings.drain_delay > container()["readinessProbe"]["periodSeconds"]
 
 
