@@ -79,7 +79,7 @@ def configuration(answers: Answers, name: str) -> str:
 def callers() -> str:
     """Return an empty file of callers, with its explanation."""
     return """\
-# The callers that AI Bridge knows. Who has none of their tokens gets 401.
+# The callers that AI Bridge knows. A request without one of their tokens gets 401.
 # A new one: aibridge token new NAME --class people --callers-file FILE
 # For completion in editors: aibridge schema callers.toml > callers.schema.json, and this as the first line:
 # #:schema ./callers.schema.json

@@ -70,7 +70,7 @@ class Listeners:
         BOOLEAN,
         "false",
         LISTENERS,
-        "Serve callers without a token beside known ones, and a central key to whoever can connect.",
+        "Serve callers without a token beside known ones, and permit a central key on a listener off loopback.",
     )
 
     def exposed(self) -> str:

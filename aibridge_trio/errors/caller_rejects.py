@@ -1,4 +1,4 @@
-"""The rejects of known callers: who is asking, and for what. docs/reference.md lists them with all others."""
+"""The rejects for unknown callers, and for models that a caller may not use; docs/reference.md lists them all."""
 
 from __future__ import annotations
 

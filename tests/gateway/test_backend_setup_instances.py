@@ -87,7 +87,9 @@ async def test_a_breaker_is_an_instance_s_own(autojump_clock: MockClock, network
         assert (vllm["name"], vllm["type"], vllm["breaker"]["state"]) == ("vllm", "openai", "closed")
 
 
-async def test_stored_data_of_a_keyless_provider_is_nobody_s(autojump_clock: MockClock, network: Network) -> None:
+async def test_stored_data_of_a_keyless_provider_is_not_served(
+    autojump_clock: MockClock, network: Network
+) -> None:
     """All callers share its account, as with a central key."""
     await network.answer("vllm", ok)
     async with network.bridge(provider_tables=(VLLM,)) as bridge:

@@ -1,4 +1,4 @@
-"""Known callers: who is named by what, what leaves the request, and what is rejected."""
+"""Known callers: what names a caller, what is removed from its request, and what is rejected."""
 
 from __future__ import annotations
 

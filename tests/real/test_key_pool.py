@@ -16,6 +16,7 @@ import httpx
 import openai
 import pytest
 
+from tests.support.local_server import serving
 from tests.support.processes import ASK, CHAT, Bridge, a_bridge, until
 
 pytestmark = pytest.mark.real
@@ -75,23 +76,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def a_provider() -> Iterator[Provider]:
-    with Provider() as provider:
-        thread = threading.Thread(target=provider.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield provider
-        finally:
-            provider.shutdown()
-            thread.join()
-
-
-@contextmanager
 def served(tmp_path: Path) -> Iterator[tuple[Provider, Bridge]]:
     """Run a bridge with three keys in files, in front of a provider."""
     for name, key in KEYS.items():
         (tmp_path / name).write_text(key + "\n")
-    with a_provider() as provider:
+    with serving(Provider()) as provider:
         files = ", ".join(f'{{ file = "{tmp_path / name}" }}' for name in KEYS)
         config = tmp_path / "aibridge.toml"
         config.write_text(

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ import httpx
 import pytest
 
 from aibridge_trio.config.caller_tokens import new_token, token_hash
+from tests.support.local_server import serving
 from tests.support.processes import ASK, PATIENCE, Process, run, until
 from tests.support.service_manager import Service, started
 
@@ -150,25 +150,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def a_provider() -> Iterator[Provider]:
-    with Provider() as provider:
-        thread = threading.Thread(target=provider.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield provider
-        finally:
-            provider.shutdown()
-            thread.join()
-
-
-@contextmanager
 def served(folder: Path) -> Iterator[tuple[Service, Provider, str, str]]:
     """Run the team's bridge as a service; yield where callers and the operator find it, too."""
     for name, key in KEYS.items():
         (folder / name).write_text(key + "\n")
     (folder / "admin").write_text(ADMIN)
     (folder / "callers.toml").write_text(CALLERS)
-    with a_provider() as provider:
+    with serving(Provider()) as provider:
         (folder / "aibridge.toml").write_text(CONFIG.format(folder=folder, url=provider.url))
         environ: Any = {"EAST_KEY": KEYS["env"], "WEST_KEY": KEYS["claude-env"]}
         with started(folder, "--config", str(folder / "aibridge.toml"), **environ) as service:

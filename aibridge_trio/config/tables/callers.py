@@ -1,4 +1,4 @@
-"""`[classes.*]` and `[[callers]]`: who is known, and what each may use."""
+"""`[classes.*]` and `[[callers]]`: the known callers, and what each may use."""
 
 from __future__ import annotations
 
