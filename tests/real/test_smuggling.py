@@ -132,7 +132,11 @@ def nginx(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
 
 @contextmanager
 def haproxy(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
-    """Run HAProxy, as permissive as it can be configured; connections are shared by all."""
+    """Run HAProxy, as permissive as it can be configured; connections are shared by all.
+
+    A caller's idle connection outlives the wait for an answer that never comes: closed in the same moment, it would
+    end the caller's next request.
+    """
     log = folder / "passed"
     (folder / "haproxy.cfg").write_text(f"""
         global
@@ -144,6 +148,7 @@ def haproxy(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
             timeout server 5s
             timeout connect 5s
             timeout http-request 1s
+            timeout http-keep-alive 60s
             option accept-invalid-http-request
             option http-keep-alive
             http-reuse always
