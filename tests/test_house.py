@@ -52,6 +52,7 @@ _CORE = {
     "core.inspection",
     "core.key_errors",
     "core.key_pool",
+    "core.sharing",
 }
 _BASE = {"printable", "errors", "process"}
 WINGS: dict[str, set[str]] = {
@@ -73,17 +74,22 @@ WINGS: dict[str, set[str]] = {
     "core.inspection": {"errors", "http", "core.breaker"},
     "core.key_errors": {"core.breaker"},
     "core.key_pool": set(),
+    "core.sharing": {"core.terms", "core.budgets"},
+    "sharing": {"errors", "process", "core.sharing", "core.terms"},
     "providers": {"errors", "http", "core.breaker"},
     "events": {"errors", *_CORE},
     "config": {"errors", "printable", "net", *_CORE},
     "upstream": {"errors", "http", "net"},
     "server": {"errors", "http", "net", "process", "config"},
-    "gateway": {"errors", "printable", "http", "net", "providers", "events", "config", "upstream", *_CORE},
-    "telemetry": {*_BASE, "http", "providers", "events", "config", "server", "gateway", *_CORE},
+    "gateway": {
+        *("errors", "printable", "http", "net", "providers", "events", "config", "sharing", "upstream"),
+        *_CORE,
+    },
+    "telemetry": {*_BASE, "http", "providers", "events", "config", "sharing", "server", "gateway", *_CORE},
     "admin": {*_BASE, "http", "events", "config", "gateway", "telemetry", *_CORE},
     "bridge": {
         *_BASE,
-        *("http", "net", "events", "config", "upstream", "server", "gateway", "telemetry", "admin"),
+        *("http", "net", "events", "config", "sharing", "upstream", "server", "gateway", "telemetry", "admin"),
         *_CORE,
     },
     "mock": {*_BASE, "http", "server", "core.quota", "core.quota_headers"},

@@ -134,8 +134,8 @@ def nginx(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
 def haproxy(folder: Path, port: int, bridge: Bridge) -> Iterator[Front]:
     """Run HAProxy, as permissive as it can be configured; connections are shared by all.
 
-    A caller's idle connection outlives the wait for an answer that never comes: closed in the same moment, it would
-    end the caller's next request.
+    A caller's idle connection outlives the wait for an answer that never comes: closed in the same moment, it
+    would end the caller's next request.
     """
     log = folder / "passed"
     (folder / "haproxy.cfg").write_text(f"""

@@ -1,0 +1,12 @@
+"""What replicas share: what a request needs of common limits, how a store counts it, what happens without one.
+
+Terms: a *replica* is one process that serves callers. A *store* keeps what replicas share: a Redis or Valkey
+server, or the arbiter of one machine's workers. A replica *holds* amounts of limits (slots, tokens of running
+requests) until it gives them back; a replica that is silent for too long loses what it holds. A *batch* is what a
+replica sends to the store in one round trip.
+
+Files, in reading order:
+
+* needs: what one request asks for, what it is answered, and what it gives back.
+* wire: batches and replies as JSON.
+"""

@@ -1,0 +1,127 @@
+"""Batches and replies as JSON. The script in Redis and the ledger in Python speak both.
+
+Batch: `[replica, number, generation, ttl, since, ops]`
+    replica     The id of the replica: new with every start of a process.
+    number      Of the batch, higher than that of the one before; a batch that arrives late is not executed.
+    generation  Of the store's content, as `register` returned it.
+    ttl         Seconds after which a silent replica loses what it holds.
+    since       The number of the last message that the replica knows, -1 to get none.
+    ops         Lists: a name, and its arguments.
+
+Reply: `[status, generation, last, time, replicas, messages, results]`
+    status      `ok`; `stale`: a later batch came before this one; `lost`: the replica must register first. Then
+                nothing was executed, and results are empty.
+    last        The number of the replica's last batch that was executed, this one included.
+    time        Seconds, by the store's clock.
+    replicas    How many are not silent.
+    messages    `[number, topic, key, version, value, age, sender]` each, those after `since`, at most 100.
+    results     One for each op.
+
+Ops:
+    ["register", {key: amount}]
+        Hold exactly this, beyond limits too; the first op of its batch, which is executed whatever its generation.
+        Result: the number of the last message, and the messages that are kept.
+    ["ask", holdings, uses, budget]
+        [[key, limit, amount, soft]…], [[key, amount, span, count, running, soft]…], [key, tokens, per, estimate]
+        or 0. Result: [1, [total…], [[left, reset]…], spent, [short key…]], or
+        [0, key, wait, [total…], [[left, reset]…], spent].
+    ["leave", holdings, settled, budget, uncounted]
+        [[key, amount]…], [[key, span, estimate, used]…], [key, estimate, used] or 0, [[key, span, at]…].
+        Result: 0.
+    ["totals", [key…]]
+        What all replicas hold. Result: [total…]. When one of these becomes less, there is a message of the topic
+        `freed`, with the key, which is not kept.
+    ["tally", key, span, [count…]]
+        Add counts; return their sums over the last span (by 16ths of it), own ones included.
+    ["set", topic, key, version, value, keep]
+        Set a value and tell all replicas, if its version is this one, or if that is -1. It is kept for `keep`
+        seconds, for replicas that register later. Result: [1, new version] or [0, version, value].
+    ["claim", name, seconds]
+        Be the only replica with this claim for so long; the replica that has it renews it. Result: 1 or 0.
+    ["forget"]
+        The replica ends: all it holds is given back. Result: 0.
+
+Running uses and reserved budgets are held under `use:` and `budget:` with the key: `register` names them so.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Leave, Message
+
+Op = list[Any]
+
+
+class Reply(NamedTuple):
+    """A store's reply to a batch; see above."""
+
+    status: str
+    generation: str
+    last: int
+    time: float
+    replicas: int
+    messages: list[list[Any]]
+    results: list[Any]
+
+
+class Batch(NamedTuple):
+    """What a replica sends in one round trip; see above."""
+
+    replica: str
+    number: int
+    generation: str
+    ttl: float
+    since: int
+    ops: list[Op]
+
+    def encoded(self) -> bytes:
+        """Return it as JSON."""
+        return json.dumps(self, separators=(",", ":")).encode()
+
+
+def reply(content: bytes) -> Reply:
+    """Read a reply; raises ValueError for anything else."""
+    found = json.loads(content)
+    if not isinstance(found, list) or len(found) != len(Reply._fields) or not isinstance(found[-1], list | dict):
+        raise ValueError("no reply of a store")
+    # An empty list of the script is {}: Lua has tables only.
+    status, generation, last, time, replicas, messages, results = found
+    return Reply(status, generation, last, time, replicas, list(messages), list(results))
+
+
+def ask(needs: Ask) -> Op:
+    """Return the op for what a request needs."""
+    holdings = [[each.key, each.limit, each.amount, int(each.soft)] for each in needs.holdings]
+    uses = [
+        [each.key, each.amount, each.span, each.count, int(each.running), int(each.soft)] for each in needs.uses
+    ]
+    budget = needs.budget
+    return ["ask", holdings, uses, [budget.key, budget.tokens, budget.per, budget.estimate] if budget else 0]
+
+
+def answer(needs: Ask, result: list[Any], at: float) -> Answer:
+    """Read the result of an `ask`; `at` is the reply's time."""
+    keys = [each.key for each in needs.holdings]
+    if result[0]:
+        _, totals, left, spent, short = result
+        return Granted(at, dict(zip(keys, totals, strict=True)), _pairs(left), spent, tuple(short))
+    _, key, wait, totals, left, spent = result
+    return Denied(key, wait, dict(zip(keys, totals, strict=True)), _pairs(left), spent)
+
+
+def leave(left: Leave) -> Op:
+    """Return the op for what a request gives back."""
+    settled = [[each.key, each.span, each.estimate, each.used] for each in left.settled]
+    return ["leave", left.holdings, settled, left.budget or 0, left.uncounted]
+
+
+def message(found: list[Any]) -> Message:
+    """Read one of a reply's messages."""
+    _, topic, key, version, value, age, sender = found
+    return Message(topic, key, version, value, age, sender)
+
+
+def _pairs(found: list[list[float]]) -> tuple[tuple[int, float], ...]:
+    return tuple((int(left), float(reset)) for left, reset in found)

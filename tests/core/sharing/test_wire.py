@@ -1,0 +1,47 @@
+"""Needs and answers survive the wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aibridge_trio.core.sharing import wire
+from aibridge_trio.core.sharing.needs import Ask, BudgetUse, Denied, Granted, Holding, Leave, Message, Settled, Use
+
+
+def test_an_ask_becomes_an_op() -> None:
+    """Each need is a list of its fields, in order."""
+    ask = Ask((Holding("slots", 50),), (Use("rate:a", 10, 1.0, soft=True),), BudgetUse("a", 100, "day", 7))
+    expected = ["ask", [["slots", 50, 1, 0]], [["rate:a", 10, 1.0, 1, 0, 1]], ["a", 100, "day", 7]]
+    assert wire.ask(ask) == expected
+
+
+def test_answers_are_read() -> None:
+    """Totals are by the holdings' keys, what is left by the order of the uses."""
+    ask = Ask((Holding("slots", 50),), (Use("rate:a", 10, 1.0),))
+    granted = wire.answer(ask, [1, [3], [[9, 1.0]], 0, []], 5.0)
+    assert granted == Granted(5.0, {"slots": 3}, ((9, 1.0),), 0, ())
+    denied = wire.answer(ask, [0, "rate:a", 0.5, [3], [[0, 0.5]], 0], 5.0)
+    assert denied == Denied("rate:a", 0.5, {"slots": 3}, ((0, 0.5),), 0)
+
+
+def test_what_is_given_back_becomes_an_op() -> None:
+    """An absent budget is 0."""
+    left = Leave((("slots", 1),), (Settled("tokens:a", 60.0, 10, 7),), None, (("rate:a", 1.0, 5.0),))
+    expected = ["leave", [["slots", 1]], [["tokens:a", 60.0, 10, 7]], 0, [["rate:a", 1.0, 5.0]]]
+    assert json.loads(json.dumps(wire.leave(left))) == expected
+
+
+def test_a_reply_is_read() -> None:
+    """An empty table of the script stands for an empty list."""
+    found = wire.reply(b'["ok","g",3,1.5,2,{},[[1,[],[],0,[]]]]')
+    assert found == wire.Reply("ok", "g", 3, 1.5, 2, [], [[1, [], [], 0, []]])
+    assert wire.message([7, "key", "a", 2, {"x": 1}, 0.5, "r"]) == Message("key", "a", 2, {"x": 1}, 0.5, "r")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'["ok","g",3,1.5,2,[],7]', b"\xff"])
+def test_anything_else_is_no_reply(content: bytes) -> None:
+    """A store that lies ends in an error that its link handles."""
+    with pytest.raises(ValueError):
+        wire.reply(content)

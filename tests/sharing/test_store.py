@@ -1,0 +1,13 @@
+"""The store of a process that shares nothing."""
+
+from __future__ import annotations
+
+from aibridge_trio.core.sharing.needs import Ask, Granted, Holding
+from aibridge_trio.sharing.store import OwnStore, Store
+
+
+async def test_everything_is_granted() -> None:
+    """The process has checked its limits itself."""
+    store: Store = OwnStore()
+    assert await store.ask(Ask((Holding("slots", 1),))) == Granted(0.0)
+    assert (store.shared, store.condition, store.replicas) == (False, "own", 1)
