@@ -3,4 +3,5 @@
 Files, in reading order:
 
 * store: the interface, and the store of a process that shares nothing.
+* backend: the way to a store, as a link needs it. link: the store of a replica, over a backend.
 """

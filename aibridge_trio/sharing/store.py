@@ -35,11 +35,23 @@ class Store(Protocol):
     def replicas(self) -> int:
         """How many replicas there are, as far as is known; at least 1."""
 
+    def settled(self, span: float = 0.0) -> bool:
+        """Whether the store knows all that limits over `span` seconds count (0: slots), so that parts do not hold.
+
+        It does not while it is away, and for so long after.
+        """
+
     async def ask(self, ask: Ask) -> Answer:
         """Ask for what a request needs, with a timeout. A cancelled one holds nothing, and counts nothing."""
 
+    def hold(self, ask: Ask) -> None:
+        """Hold what a request asked for that goes on without the store, after `Away`, beyond limits too.
+
+        The store learns of it when it is back; `leave` gives it back, as what was granted.
+        """
+
     def leave(self, leave: Leave) -> None:
-        """Give back what was granted. It is not lost while the store is away."""
+        """Give back what was granted or held. It is not lost while the store is away."""
 
     async def call(self, op: Op) -> Any:
         """Execute an op in the background; return its result, None if the store is away."""
@@ -61,10 +73,17 @@ class OwnStore:
     condition: Condition = "own"
     replicas = 1
 
+    def settled(self, _span: float = 0.0) -> bool:
+        """Return True: there are no parts."""
+        return True
+
     async def ask(self, _ask: Ask) -> Granted:
         """Grant it."""
         await trio.lowlevel.checkpoint()
         return Granted(0.0)
+
+    def hold(self, ask: Ask) -> None:
+        """Do nothing."""
 
     def leave(self, leave: Leave) -> None:
         """Do nothing."""

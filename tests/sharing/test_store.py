@@ -10,4 +10,5 @@ async def test_everything_is_granted() -> None:
     """The process has checked its limits itself."""
     store: Store = OwnStore()
     assert await store.ask(Ask((Holding("slots", 1),))) == Granted(0.0)
-    assert (store.shared, store.condition, store.replicas) == (False, "own", 1)
+    store.hold(Ask((Holding("slots", 1),)))
+    assert (store.shared, store.condition, store.replicas, store.settled(60.0)) == (False, "own", 1, True)

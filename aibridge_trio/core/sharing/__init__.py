@@ -9,4 +9,5 @@ Files, in reading order:
 
 * needs: what one request asks for, what it is answered, and what it gives back.
 * wire: batches and replies as JSON.
+* parts: a replica's part of a limit, while the store is away.
 """

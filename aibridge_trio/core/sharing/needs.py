@@ -119,13 +119,26 @@ class Settled:
 class Leave:
     """What a request gives back: amounts of holdings, what it used, and counts of requests that did not go up.
 
-    `budget` is key, estimate and what was used. `uncounted` is key, span and `Granted.at` of uses that do not run.
+    `budget` is key, estimate and what was used. `uncounted` is key, span and `Granted.at` of uses that do not run;
+    0 for those of a request that was let in without the store.
     """
 
     holdings: tuple[tuple[str, int], ...] = ()
     settled: tuple[Settled, ...] = ()
     budget: tuple[str, int, int] | None = None
     uncounted: tuple[tuple[str, float, float], ...] = ()
+
+    @classmethod
+    def unused(cls, ask: Ask, granted: Granted) -> Leave:
+        """Return all that was granted, for a request that does not use it."""
+        short, budget = granted.short, ask.budget
+        had = [use for use in ask.uses if use.key not in short]
+        return cls(
+            tuple((each.key, each.amount) for each in ask.holdings if each.key not in short),
+            tuple(Settled(use.key, use.span, use.count, 0) for use in had if use.running),
+            (budget.key, budget.estimate, 0) if budget else None,
+            tuple((use.key, use.span, granted.at) for use in had if not use.running),
+        )
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
