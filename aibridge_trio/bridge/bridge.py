@@ -13,6 +13,7 @@ from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config.settings import Address, Bind, Settings, UnixSocket
 from aibridge_trio.events import LifecycleChanged
 from aibridge_trio.server.inherited_sockets import InheritedSockets
+from aibridge_trio.sharing.store import Store
 from aibridge_trio.upstream.client import TransportFactory
 
 _CLOSE_SECONDS = 1.0  # timeout for closing idle connections
@@ -34,8 +35,9 @@ class Bridge(Components):
         sockets: InheritedSockets | None = None,
         self_test: SelfTest | None = None,
         read: Callable[[], Settings] | None = None,
+        store: Store | None = None,
     ) -> None:
-        super().__init__(settings, transport=transport, self_test=self_test, read=read)
+        super().__init__(settings, transport=transport, self_test=self_test, read=read, store=store)
         self.addresses: tuple[Bind, ...] = ()
         self._sockets = sockets or InheritedSockets()
         self._inherits = False  # a socket for callers
@@ -92,6 +94,7 @@ class Bridge(Components):
                 timers.start_soon(self.admission.run)
                 timers.start_soon(self._limit_changes.run)
                 await timers.start(self._saved.run)
+                await timers.start(self.store.run)
                 timers.start_soon(self._backend_tasks.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)

@@ -39,6 +39,7 @@ from aibridge_trio.net.poller import new_poller
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
+from aibridge_trio.sharing.store import OwnStore, Store
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
@@ -58,7 +59,8 @@ class CallerTables(NamedTuple):
 class Components:
     """Everything that a bridge consists of. `transport` makes the transports to providers, by default real ones.
 
-    With `read`, which returns the settings anew, they can be reloaded.
+    `store` is what replicas share; by default nothing is shared. With `read`, which returns the settings anew,
+    they can be reloaded.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Components:
         transport: TransportFactory | None = None,
         self_test: SelfTest | None = None,
         read: Callable[[], Settings] | None = None,
+        store: Store | None = None,
     ) -> None:
         self.settings = settings
+        self.store: Store = store or OwnStore()
         self.self_test = self_test
         self._event_bus = EventBus()
         publish, clock = self._event_bus.publish, trio.current_time
