@@ -6,15 +6,16 @@ Batch: `[replica, number, generation, ttl, since, ops]`
     generation  Of the store's content, as `register` returned it.
     ttl         Seconds after which a silent replica loses what it holds.
     since       The number of the last message that the replica knows, -1 to get none.
-    ops         Lists: a name, and its arguments.
+    ops         Lists: a name, and its arguments; at most 1,000, each list in them with at most 256 entries.
 
 Reply: `[status, generation, last, time, replicas, messages, results]`
     status      `ok`; `stale`: a later batch came before this one; `lost`: the replica must register first. Then
                 nothing was executed, and results are empty.
     last        The number of the replica's last batch that was executed, this one included.
-    time        Seconds, by the store's clock.
+    time        Seconds, by the store's clock, which never goes back.
     replicas    How many are not silent.
-    messages    `[number, topic, key, version, value, age, sender]` each, those after `since`, at most 100.
+    messages    `[number, topic, key, version, value, age, sender]` each, those after `since`, at most 100; none in
+                the reply to `register`. `value` is JSON in a string.
     results     One for each op.
 
 Ops:
@@ -31,19 +32,22 @@ Ops:
         [[key, amount]…], [[key, span, estimate, used]…], [key, estimate, used] or 0, [[key, span, at]…].
         Result: 0.
     ["totals", [key…]]
-        What all replicas hold. Result: [total…]. When one of these becomes less, there is a message of the topic
-        `freed`, with the key, which is not kept.
+        What all replicas hold. Result: [total…]. When one of these becomes less, there is one message of the
+        topic `freed`, with the key, which is not kept; the next one after another `totals`.
     ["tally", key, span, [count…]]
         Add counts; return their sums over the last span (by 16ths of it), own ones included.
     ["set", topic, key, version, value, keep]
-        Set a value and tell all replicas, if its version is this one, or if that is -1. It is kept for `keep`
-        seconds, for replicas that register later. Result: [1, new version] or [0, version, value].
+        Set a value (JSON in a string, at most 8 KB) and tell all replicas, if its version is this one, or if that
+        is -1, or if the store knows no version. It is kept for `keep` seconds, for replicas that register later;
+        its version a while longer, unless `keep` is 0. Result: [1, new version] or [0, version, value].
     ["claim", name, seconds]
-        Be the only replica with this claim for so long; the replica that has it renews it. Result: 1 or 0.
+        Be the only replica with this claim for so long; the replica that has it renews it, or ends it with 0
+        seconds. Result: 1 or 0.
     ["forget"]
-        The replica ends: all it holds is given back. Result: 0.
+        The replica ends: all it holds is given back; the last op of its batch. Result: 0.
 
-Running uses and reserved budgets are held under `use:` and `budget:` with the key: `register` names them so.
+Running uses and reserved budgets are held under the names of `held_use` and `held_budget`, in `register` too.
+A batch that is none is executed in no part; the store answers it with an error.
 """
 
 from __future__ import annotations
@@ -54,6 +58,8 @@ from typing import Any, NamedTuple
 from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Leave, Message
 
 Op = list[Any]
+# The first part of what running uses and reserved budgets are held under.
+USE, BUDGET = "use:", "budget:"
 
 
 class Reply(NamedTuple):
@@ -119,10 +125,30 @@ def leave(left: Leave) -> Op:
     return ["leave", left.holdings, settled, left.budget or 0, left.uncounted]
 
 
+def held_use(key: str, span: float) -> str:
+    """Return what a running use is held under. With another span it counts anew."""
+    return f"{USE}{span:.14g}:{key}"
+
+
+def held_budget(key: str) -> str:
+    """Return what the estimates of a budget are held under."""
+    return BUDGET + key
+
+
+def set_value(topic: str, key: str, version: int, value: object, keep: float) -> Op:
+    """Return the op that sets a value; raises ValueError if it is not JSON."""
+    return ["set", topic, key, version, json.dumps(value, separators=(",", ":"), allow_nan=False), keep]
+
+
+def was_set(result: list[Any]) -> tuple[bool, int, object]:
+    """Read the result of a `set`: whether it was done, the present version, and the value of another replica's."""
+    return (True, result[1], None) if result[0] else (False, result[1], json.loads(result[2]))
+
+
 def message(found: list[Any]) -> Message:
     """Read one of a reply's messages."""
     _, topic, key, version, value, age, sender = found
-    return Message(topic, key, version, value, age, sender)
+    return Message(topic, key, version, json.loads(value), age, sender)
 
 
 def _pairs(found: list[list[float]]) -> tuple[tuple[int, float], ...]:

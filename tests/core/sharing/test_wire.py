@@ -37,7 +37,23 @@ def test_a_reply_is_read() -> None:
     """An empty table of the script stands for an empty list."""
     found = wire.reply(b'["ok","g",3,1.5,2,{},[[1,[],[],0,[]]]]')
     assert found == wire.Reply("ok", "g", 3, 1.5, 2, [], [[1, [], [], 0, []]])
-    assert wire.message([7, "key", "a", 2, {"x": 1}, 0.5, "r"]) == Message("key", "a", 2, {"x": 1}, 0.5, "r")
+    assert wire.message([7, "key", "a", 2, '{"x":1}', 0.5, "r"]) == Message("key", "a", 2, {"x": 1}, 0.5, "r")
+
+
+def test_values_are_json_in_strings() -> None:
+    """So a store need not understand them, and changes nothing in them."""
+    assert wire.set_value("key", "a", -1, {"x": []}, 60.0) == ["set", "key", "a", -1, '{"x":[]}', 60.0]
+    assert wire.was_set([1, 3]) == (True, 3, None)
+    assert wire.was_set([0, 3, '{"x":[]}']) == (False, 3, {"x": []})
+    with pytest.raises(ValueError, match="JSON"):
+        wire.set_value("key", "a", -1, float("nan"), 60.0)
+
+
+def test_what_runs_is_held_under_names() -> None:
+    """The span is one of a use's names: with another one it counts anew."""
+    assert wire.held_use("tokens:a", 60.0) == "use:60:tokens:a"
+    assert wire.held_use("tokens:a", 0.5) == "use:0.5:tokens:a"
+    assert wire.held_budget("a") == "budget:a"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'["ok","g",3,1.5,2,[],7]', b"\xff"])
