@@ -75,10 +75,10 @@ WINGS: dict[str, set[str]] = {
     "core.key_errors": {"core.breaker"},
     "core.key_pool": set(),
     "core.sharing": {"core.terms", "core.budgets"},
-    "sharing": {"errors", "process", "core.sharing", "core.terms"},
+    "sharing": {"errors", "net", "process", "core.sharing", "core.terms"},
     "providers": {"errors", "http", "core.breaker"},
     "events": {"errors", *_CORE},
-    "config": {"errors", "printable", "net", *_CORE},
+    "config": {"errors", "printable", "net", "sharing", *_CORE},
     "upstream": {"errors", "http", "net"},
     "server": {"errors", "http", "net", "process", "config"},
     "gateway": {
@@ -285,6 +285,8 @@ def test_every_dependency_has_its_reason() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     project = tomllib.loads(text)["project"]
     lines = text.splitlines()
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
-        [at] = [number for number, line in enumerate(lines) if f'"{requirement}"' in line]
-        assert "#" in lines[at] or lines[at - 1].lstrip().startswith("#"), requirement
+    extras = [requirement for each in project["optional-dependencies"].values() for requirement in each]
+    for requirement in [*project["dependencies"], *extras]:
+        places = [number for number, line in enumerate(lines) if f'"{requirement}"' in line]
+        assert places
+        assert all("#" in lines[at] or lines[at - 1].lstrip().startswith("#") for at in places), requirement

@@ -99,7 +99,7 @@ def _address(text: str) -> Address:
 
 
 # The longest path of a unix socket (bytes): sun_path without its NUL, where it is shortest (macOS, BSD).
-_LONGEST_PATH = 103
+LONGEST_PATH = 103
 
 
 def _bind(text: str) -> Bind:
@@ -108,8 +108,8 @@ def _bind(text: str) -> Bind:
     path = text.removeprefix("unix:")
     if not path.startswith("/") or path.endswith("/") or not path.isprintable():
         raise InvalidValue(f"{quoted(text)} is not unix: and the absolute path of a socket")
-    if len(os.fsencode(path)) > _LONGEST_PATH:
-        raise InvalidValue(f"the socket's path is longer than {_LONGEST_PATH} bytes")
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise InvalidValue(f"the socket's path is longer than {LONGEST_PATH} bytes")
     return UnixSocket(path)
 
 
@@ -166,7 +166,7 @@ def _origin(text: str) -> str:
     return f"{scheme}://{authority.removesuffix({'http': ':80', 'https': ':443'}.get(scheme, ':'))}"
 
 
-def _authority(text: str) -> str:
+def host_and_port(text: str) -> str:
     """Return a valid HOST or HOST:PORT, the host in lower case."""
     match = re.fullmatch(rf"({_NAME}|{_BRACKETED})(?::({_PORT}))?", text)
     if not match:
@@ -187,7 +187,7 @@ def _base_url(text: str) -> str:
     if not re.fullmatch(r"[!-~]*", rest) or "\\" in rest:
         raise InvalidValue(f"{quoted(text)} has characters other than printable ASCII")
     authority, slash, path = rest.partition("/")
-    return f"{scheme.lower()}://{_authority(authority)}{slash}{path}".rstrip("/")
+    return f"{scheme.lower()}://{host_and_port(authority)}{slash}{path}".rstrip("/")
 
 
 def _proxy(text: str) -> Secret:
@@ -200,7 +200,7 @@ def _proxy(text: str) -> Secret:
     if set(userinfo) & set("/?#\\"):
         raise InvalidValue("the user or the password holds one of / ? # \\ that is not percent-encoded")
     try:
-        authority = _authority(match[3])
+        authority = host_and_port(match[3])
     except InvalidValue:
         raise InvalidValue("the URL names no valid host and port") from None
     return Secret(f"{scheme}://{userinfo}{authority}", f"{scheme}://{'***@' if userinfo else ''}{authority}")

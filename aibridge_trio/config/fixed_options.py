@@ -15,6 +15,10 @@ FIXED: Mapping[str, str] = {
     "bind": "the listeners stay open",
     "bind_mode": "the sockets' files are there already",
     "admin_bind": "the listener stays open",
+    "store": "the bridge is in contact with the former one",
+    "store_prefix": "limits are counted under the former one",
+    "store_failure": "the bridge is in contact with the store",
+    "store_timeout": "the bridge is in contact with the store",
     "state_file": "the bridge has locked the former one",
 }
 

@@ -19,7 +19,7 @@ from aibridge_trio.config.requirements import check_requirements
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Settings
 from aibridge_trio.config.suggestions import guess
 from aibridge_trio.config.tables import every as tables
-from aibridge_trio.config.units import SECRET, InvalidValue, nearest
+from aibridge_trio.config.units import SECRET, InvalidValue, Secret, nearest
 from aibridge_trio.errors import UsageError
 from aibridge_trio.printable import visible
 
@@ -136,7 +136,10 @@ def _value(option: Option, sources: _Sources) -> tuple[Any, Origin]:
         return held if plain else replace(_read(option, held.reveal(), origin), file=held.file), origin
     if option.secret_file and sources.environ.get(option.secret_file):
         raise origin.usage_error(f"{option.secret_file} is set too", "unset one of them")
-    return _read(option, raw, origin), origin
+    value = _read(option, raw, origin)
+    if isinstance(value, Secret) and origin.kind == "flag":
+        value = replace(value, in_flag=True)
+    return value, origin
 
 
 def _text(option: Option, raw: object, origin: Origin) -> str:

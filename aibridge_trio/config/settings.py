@@ -1,7 +1,7 @@
 """All options of `aibridge serve`: name, unit, default, variables and help of each.
 
 Command-line flags, environment variables, keys of the configuration file, help pages and man pages are generated
-from `OPTIONS`. Two groups have a module of their own: `listener_options`, `limit_options`.
+from `OPTIONS`. Three groups have a module of their own: `listener_options`, `limit_options`, `sharing_options`.
 """
 
 # ruff: noqa: RUF009 - option() gives a field with a frozen default
@@ -19,6 +19,7 @@ from aibridge_trio.config.listener_options import Listeners
 from aibridge_trio.config.option import Option, option
 from aibridge_trio.config.protections import described, suggestions
 from aibridge_trio.config.provider_tables import ProviderTable, RouteTable, effective
+from aibridge_trio.config.sharing_options import SharingOptions
 from aibridge_trio.config.startup_warnings import startup_warnings
 from aibridge_trio.config.table_warnings import table_warnings
 from aibridge_trio.config.units import (
@@ -70,7 +71,7 @@ PROCESS = "Shutdown and logs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(LimitOptions, Listeners):  # dataclass fields come in the reverse order of the bases
+class Settings(SharingOptions, LimitOptions, Listeners):  # dataclass fields come in the reverse order of the bases
     """The value of every option. Durations are seconds, `math.inf` for a timeout that is off; sizes are bytes."""
 
     circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "Enable a circuit breaker per provider.")

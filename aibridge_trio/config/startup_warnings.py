@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.protections import active_in_shadow
 from aibridge_trio.config.provider_tables import base_url_label, effective
+from aibridge_trio.config.sharing_checks import store_warnings
 from aibridge_trio.config.units import Secret
 from aibridge_trio.printable import quoted
 
@@ -36,8 +37,20 @@ def startup_warnings(settings: Settings) -> Iterator[str]:
             f"--admin-bind: the token crosses the network to {settings.admin_bind} in clear text, because the "
             "admin listener has no TLS; listen on loopback, or behind a proxy that has"
         )
-    if not settings.state_file and any(each.terms.budget for each in settings.known_callers.callers):
+    kept = settings.state_file or settings.store
+    if not kept and any(each.terms.budget for each in settings.known_callers.callers):
         yield "budget: a restart gives callers their budgets anew; name a file that keeps them with --state-file"
+    yield from store_warnings(settings)
+    yield from _secrets(settings)
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """Secrets that others on this machine can read."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Secret) and value.in_flag and value.shown != value.reveal():
+            flag = f"--{field.name.replace('_', '-')}"
+            yield f"{flag}: every user of this machine can read its password; write it to the environment"
     for path in dict.fromkeys(_secret_files(settings)):
         if _is_exposed(path):
             yield f"{quoted(str(path), 255)} holds a secret, and not only its owner has access; chmod 600 it"

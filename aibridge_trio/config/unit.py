@@ -23,11 +23,15 @@ class InvalidValue(ValueError):
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that repr, str and format mask with `shown`. `file` is the file it was read from, if any."""
+    """A value that repr, str and format mask with `shown`.
+
+    `file` is the file it was read from, if any; `in_flag`, whether it stands in the command line.
+    """
 
     _value: str = field(repr=False)
     shown: str = field(default="***", compare=False)
     file: Path | None = field(default=None, compare=False, repr=False)
+    in_flag: bool = field(default=False, compare=False, repr=False)
 
     def reveal(self) -> str:
         """Return the value itself, to send or compare it; never to log it."""

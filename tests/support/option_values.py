@@ -18,7 +18,7 @@ _TRIED = (
         "rate",
         "/tmp/other",
     ),
-    *("sk-another-secret-value", "http://proxy.example:3128", "m*"),
+    *("sk-another-secret-value", "http://proxy.example:3128", "m*", "redis://redis.example", "closed", "300ms"),
 )
 
 

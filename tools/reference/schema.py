@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from aibridge_trio.config import addresses, units
+from aibridge_trio.config import addresses, store_url, units
 from aibridge_trio.config.provider_tables import BUILT_IN
 from aibridge_trio.config.settings import OPTIONS
 from aibridge_trio.config.tables import keys
@@ -40,6 +40,8 @@ _PATTERNS: dict[int, str] = {
         (units.HEADER_VALUE, "[!-~]{1,256}"),
         (addresses.ADDRESS, r"[^\s]+:[0-9]{1,5}"),
         (addresses.PROXY, r"[^\s]+"),
+        (store_url.STORE, r"[A-Za-z+]+://[!-~]+"),
+        (store_url.PREFIX, store_url.PREFIX_PATTERN),
     )
 }
 

@@ -119,6 +119,8 @@ OPTION_POOL: tuple[Any, ...] = (
         "10.0.0.0/8",
         "http://p:1",
         "info",
+        "redis://h",
+        "closed",
     ),
     *(["127.0.0.1:4001"], ["rate", "concurrency"], "rate,concurrency", ["rates"], "provider", "org-1", "auto"),
 )
