@@ -81,7 +81,7 @@ class Components:
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
         self.callers = CallerIdentifier(settings.trusted_proxies)
         limits = policies.limits(settings, self.callers.key_of_name)
-        self.admission = Admission(limits, clock, publish, shadow)
+        self.admission = Admission(limits, clock, publish, shadow, self.store)
         self._poller = new_poller()
         self._own_transport = transport
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
@@ -101,7 +101,9 @@ class Components:
         }
         self._connection_limit = bounds["callers"]
         opened = {name: each.statistics for name, each in bounds.items()}
-        self.spending = spending.Spending(settings.known_callers, effective(settings), clock, _WALL_CLOCK)
+        self.spending = spending.Spending(
+            settings.known_callers, effective(settings), clock, _WALL_CLOCK, self.store
+        )
         self._saved = SavedState(settings.state_file, self.router, self.spending, self.log.warning)
         self.reports = Reports(
             lifecycle=self.lifecycle,

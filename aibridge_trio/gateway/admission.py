@@ -24,6 +24,7 @@ from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import OnShadowReject, Outcome, Publish, Waited, ignore
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
+from aibridge_trio.sharing.store import OwnStore, Store
 
 # The part of a caller's timeout that its request may wait before it goes up; the rest is for the provider.
 _WAIT_PART = 0.5
@@ -203,7 +204,9 @@ class Admission:
         clock: Callable[[], float],
         publish: Publish = ignore,
         shadow: Collection[str] = (),
+        store: Store | None = None,
     ) -> None:
+        self.store: Store = store or OwnStore()
         self.clock = clock
         self.publish = publish
         self.entered = 0

@@ -32,6 +32,7 @@ from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Target
 from aibridge_trio.http.message import Reply
+from aibridge_trio.sharing.store import OwnStore, Store
 
 # Bytes of embedded data for each token, about: an image has 400 and more, a document 20.
 _BYTES_OF_DATA = 100.0
@@ -111,7 +112,9 @@ class Spending:
         providers: Iterable[ProviderTable],
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        store: Store | None = None,
     ) -> None:
+        self.store: Store = store or OwnStore()
         self.clock = clock
         self.wall_clock = wall_clock
         self.budgets = Budgets()
