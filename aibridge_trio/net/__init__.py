@@ -12,5 +12,6 @@ Files, in reading order:
 * stream: the two interfaces, and TCP.
 * tls: TLS over any stream. tls_contexts: the TLS settings and certificates of both sides.
 * dial: opens connections: name resolution, several addresses in parallel.
+* fault_causes: exceptions in words for the log.
 * poller: reports readable sockets (epoll). deadline: one timeout for many waits.
 """

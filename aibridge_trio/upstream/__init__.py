@@ -14,5 +14,5 @@ Files, in reading order:
 * exchange: Outgoing and Response, one request and its response, faults included.
 * call: one request on a connection of our own. via_proxy: the same through a proxy, on httpx's transport.
 * pool: the connections of one origin. transport: our own httpx transport, and the factory of both.
-* upload_task: a task that uploads during the response. fault_causes: exceptions in words for the log.
+* upload_task: a task that uploads during the response.
 """

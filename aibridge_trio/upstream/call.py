@@ -14,8 +14,8 @@ from aibridge_trio.http import response_parser
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.response_parser import Malformed
 from aibridge_trio.net.deadline import Deadline
+from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.net.stream import CONNECTION_ERRORS, READ_SIZE
-from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Connection, Pool
 from aibridge_trio.upstream.upload_task import SideTask
 

@@ -13,8 +13,8 @@ import trio
 from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import STALLED, BodyStalled
+from aibridge_trio.net.fault_causes import is_local_shortage, is_refusal
 from aibridge_trio.upstream.call import Call, ConnectionLost
-from aibridge_trio.upstream.fault_causes import is_local_shortage, is_refusal
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
 # Statuses below are interim: no request asked to continue or to switch protocols.

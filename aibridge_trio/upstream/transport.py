@@ -17,10 +17,10 @@ import httpx
 from aibridge_trio.errors import UsageError
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.dial import Dial, new_dialer, socket_options
+from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.net.poller import Poller
 from aibridge_trio.net.tls_contexts import add_authorities, provider_context
 from aibridge_trio.upstream.call import Call, CallTimeouts
-from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
 
 

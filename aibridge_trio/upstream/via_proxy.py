@@ -12,8 +12,8 @@ import trio
 
 from aibridge_trio.errors import Phase
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.upstream.call import ConnectionLost, Source, unread
-from aibridge_trio.upstream.fault_causes import cause
 
 _MALFORMED = "malformed answer"
 _RESET = "reset by peer"

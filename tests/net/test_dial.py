@@ -15,11 +15,11 @@ from trio.testing import MockClock
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.net import dial
 from aibridge_trio.net.dial import LOOKUPS, Resolver, new_dialer, socket_options
+from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.net.stream import Shortage, TCPStream
 from aibridge_trio.server.asgi import AsgiBody
 from aibridge_trio.upstream.client import Timeouts, Upstream
 from aibridge_trio.upstream.exchange import Outgoing
-from aibridge_trio.upstream.fault_causes import cause
 from aibridge_trio.upstream.transport import Transports
 
 GetAddrInfo = Callable[..., list[Any]]

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from aibridge_trio.errors import UsageError
 from aibridge_trio.net.dial import new_dialer
-from aibridge_trio.upstream.fault_causes import cause
+from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.upstream.pool import Origin, Pool
 from aibridge_trio.upstream.transport import Transport, Transports
 

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Finished
-from aibridge_trio.upstream.fault_causes import cause, is_refusal
+from aibridge_trio.net.fault_causes import cause, is_refusal
 from tests.support.network import Network
 
 
