@@ -12,7 +12,7 @@ from typing import Any
 
 from aibridge_trio.core.sharing.ledger_checks import check
 from aibridge_trio.core.sharing.ledger_holdings import Holdings
-from aibridge_trio.core.sharing.ledger_messages import Messages
+from aibridge_trio.core.sharing.ledger_messages import SENT, Messages
 from aibridge_trio.core.sharing.ledger_needs import Needs
 from aibridge_trio.core.sharing.ledger_replicas import MOST_TAKEN, Replicas
 from aibridge_trio.core.sharing.ledger_tallies import Claims, Tallies
@@ -81,8 +81,12 @@ class Ledger:
         ):
             return self._reply("lost", last, now, [], [])
         self._replicas.hear(replica, number, now, ttl)
+        listens = since >= 0 and not registers
+        messages = self._messages.after(since, now) if listens else []
+        before = self._messages.number
         results = [self._op(op, replica, last, now) for op in ops]
-        messages = [] if registers or since < 0 else self._messages.after(since, now)
+        if listens:
+            messages += self._messages.after(before, now)[: SENT - len(messages)]
         return self._reply("ok", number, now, messages, results)
 
     def __repr__(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import floor
+
 from aibridge_trio.core.sharing.ledger_expiry import Expiring
 
 _MOST = 100_000
@@ -19,7 +21,7 @@ class Tallies:
     def add(self, key: str, span: float, counts: list[int], now: float) -> list[int]:
         """Add counts; return the sums."""
         name = f"{span:.14g}:{len(counts)}:{key}"
-        present = int(now // (span / SLICES))
+        present = floor(now / (span / SLICES))
         slices = [each for each in self._tallies.get(name) or [] if each[0] > present - SLICES]
         if any(counts):
             if slices and slices[-1][0] == present:

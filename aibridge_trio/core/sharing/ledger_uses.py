@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from math import floor
 from typing import Any
 
 # Entries that are kept one by one, and the parts of the span in which more of them are joined.
@@ -56,7 +57,7 @@ class UseLog:
         """Count requests of a rate from now on."""
         width = span / SLICES if amount > EXACT else 0.0
         times = self.times
-        if times and width and now // width == times[-1] // width:
+        if times and width and floor(now / width) == floor(times[-1] / width):
             times[-1] = now
         self._add(now, count)
         if len(times) > 2 * EXACT:  # replicas whose amounts differ
@@ -97,7 +98,7 @@ class UseLog:
         times: list[float] = []
         counts: list[int] = []
         for at, count in zip(self.times, self.counts, strict=True):
-            if times and at // width == times[-1] // width:
+            if times and floor(at / width) == floor(times[-1] / width):
                 times[-1] = at
                 counts[-1] += count
             else:

@@ -3,4 +3,5 @@
 Files, in reading order:
 
 * address: where a server is, and how to log in.
+* script: the store itself, in Lua.
 """
