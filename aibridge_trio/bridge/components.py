@@ -87,7 +87,7 @@ class Components:
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self._transport = self._transports(settings)
         self._builder = BackendBuilder(
-            settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning
+            settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning, self.store
         )
         self.router = self._builder.router()
         self._backend_tasks = BackendTasks(self.router, self.router.former)

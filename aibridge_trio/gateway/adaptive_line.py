@@ -17,6 +17,7 @@ from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.quota import Left
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.sharing.store import OwnStore, Store
 
 # In the names of all quota headers.
 _OF_QUOTAS = b"ratelimit-"
@@ -54,7 +55,9 @@ class AdaptiveLine:
         *,
         quotas: QuotaHeaders,
         shadow: bool = False,
+        store: Store | None = None,
     ) -> None:
+        self._store: Store = store or OwnStore()
         self.provider = provider
         self._quotas = quotas
         self._wall_clock = wall_clock

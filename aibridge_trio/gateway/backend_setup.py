@@ -20,11 +20,15 @@ from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.providers import Provider, instance
 from aibridge_trio.providers.quota_headers import QUOTAS
+from aibridge_trio.sharing.store import OwnStore, Store
 from aibridge_trio.upstream.client import AnyTransport, Timeouts, TransportFactory, Upstream
 
 
 class BackendBuilder:
-    """Builds backends; what they share is here. `caution` gets warnings for the operator."""
+    """Builds backends; what they share is here. `caution` gets warnings for the operator.
+
+    `store` is what replicas share; by default nothing is shared.
+    """
 
     def __init__(  # noqa: PLR0917 - what all backends share
         self,
@@ -35,7 +39,9 @@ class BackendBuilder:
         shadow: frozenset[str],
         wall_clock: Callable[[], float],
         caution: Callable[[str], None],
+        store: Store | None = None,
     ) -> None:
+        self.store: Store = store or OwnStore()
         self.settings = settings
         self._transport = transport
         self._clock = clock
@@ -52,7 +58,9 @@ class BackendBuilder:
     def build(self, table: ProviderTable) -> Backend:
         """Return the backend of one provider."""
         provider = instance(table.name, table.dialect, table.key_header)
-        circuits = ProviderCircuits(provider, self._rules(), self._clock, self._publish, self._wall_clock)
+        circuits = ProviderCircuits(
+            provider, self._rules(), self._clock, self._publish, self._wall_clock, store=self.store
+        )
         backend = self._backend(provider, table, self.upstream(table), circuits)
         return replace(backend, adaptive=self._line(provider)) if self.settings.adaptive else backend
 
@@ -155,6 +163,7 @@ class BackendBuilder:
             clock=self._clock,
             publish=self._publish,
             warn=warn,
+            store=self.store,
         )
         return central_key(keys, {name: getattr(self.settings, name) for name in provider.account}, warn)
 
@@ -168,6 +177,7 @@ class BackendBuilder:
             self._copies,
             self._wall_clock,
             quotas=QUOTAS[provider.api],
+            store=self.store,
             shadow=HoldTimeout.reason in self._shadow,
         )
 

@@ -26,6 +26,7 @@ from aibridge_trio.events import KeyChanged, Publish
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.key_files import KeyFiles
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.sharing.store import OwnStore, Store
 
 # Returns the header that carries a key.
 Credential = Callable[[str], tuple[bytes, bytes]]
@@ -71,7 +72,9 @@ class ProviderKeys:
         clock: Callable[[], float],
         publish: Publish,
         warn: Callable[[str], None],
+        store: Store | None = None,
     ) -> None:
+        self._store: Store = store or OwnStore()
         self.provider = provider
         self.clock = clock
         self.memory = memory

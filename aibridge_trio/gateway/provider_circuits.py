@@ -26,6 +26,7 @@ from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
 from aibridge_trio.providers.quota_headers import QUOTAS
+from aibridge_trio.sharing.store import OwnStore, Store
 
 # The scope of every model that the configuration does not name.
 OTHER_MODELS = "other"
@@ -61,7 +62,10 @@ class ProviderCircuits:
         clock: Callable[[], float],
         publish: Publish,
         wall_clock: Callable[[], float],
+        *,
+        store: Store | None = None,
     ) -> None:
+        self._store: Store = store or OwnStore()
         self.provider = provider.name
         self._quotas = QUOTAS[provider.api]
         self._clock = clock
