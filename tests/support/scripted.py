@@ -35,7 +35,7 @@ class ScriptedStore:
         """Return the name of one of its keys."""
         return f"{script.tag(self.prefix)}:{name}"
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """Return the names of all its keys."""
         found = self.client.call("KEYS", "*")
         assert isinstance(found, list)

@@ -33,7 +33,8 @@ end
 local function messages_after(after)
   local lines = {}
   if after < state.first then
-    for _, found in ipairs(read('LRANGE', LOG, after - state.first, after - state.first + SENT - 1) or {}) do
+    local first = after - state.first
+    for _, found in ipairs(read('LRANGE', LOG, first, math.min(first + SENT - 1, -1)) or {}) do
       local message = unpacked(found, 7)
       if message then lines[#lines + 1] = message_line(message) end
     end
