@@ -78,20 +78,22 @@ def spoil(store: ScriptedStore, random: Random, how: str) -> None:
     elif how == "random":
         call("SET", name, random.randbytes(random.randrange(60)))
     elif how == "another":
-        call("COPY", random.choice(store.names() or ["none"]), name, "REPLACE")
+        others = [each for each in store.names() if each != name]
+        call("COPY", random.choice([*others, "none"]), name, "REPLACE")
     else:
+        words: dict[str, list[str]] = {
+            "list": ["RPUSH", name, "x", "y"],
+            "hash": ["HSET", name, "", "x"],
+            "zset": ["ZADD", name, "1", "x"],
+        }
         call("DEL", name)
-        call(
-            *{"list": ("RPUSH", name, "x", "y"), "hash": ("HSET", name, "", "x"), "zset": ("ZADD", name, 1, "x")}[
-                how
-            ]
-        )
+        call(*words[how])
 
 
 HOWS = ["evicted", "evicted", "flushed", "random", "another", "list", "hash", "zset"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False), st.lists(st.sampled_from([*HOWS, *["ask", "leave"] * 8]), max_size=40))
 def test_whatever_happens_to_keys_totals_are_sums(client: RespClient, random: Random, steps: list[str]) -> None:
     """No batch fails, and when each replica was heard again, totals are what they hold together."""

@@ -44,7 +44,7 @@ local function register(op)
   end
   if record.mode ~= 'r' then record.mode, state.live = 'r', state.live + 1 end
   write('DEL', held_key(replica))
-  write('HSET', held_key(replica), '', state.generation)
+  write('HSET', held_key(replica), '', mark_of(replica))
   for name in pairs(held[replica]) do held_changed[replica][name] = true end
   record.renewed = 0
   return '[' .. num(state.number) .. ',[' .. table.concat(kept_lines(), ',') .. '],' .. num(last) .. ']'

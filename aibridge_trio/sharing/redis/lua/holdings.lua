@@ -1,7 +1,8 @@
 -- holdings.lua: what replicas hold; core/sharing/ledger_holdings.py.
 --
--- A total is written as a number, with a `w` behind it if the key is watched. A replica's part is a hash. A replica
--- with a part, or totals, that are lost or do not fit each other, make all content begin anew.
+-- A total is written as a number, with a `w` behind it if the key is watched. A replica's part is a hash. Both say
+-- in the field '' of which generation they are, and a part whose it is. Where one is lost, or they do not fit each
+-- other, all content begins anew.
 
 local totals, watched, total_changed = {}, {}, {}
 -- By replica; of each the amounts that were read, and the keys that have changed.
@@ -17,13 +18,18 @@ local function held_key(id)
   return key('held:' .. id)
 end
 
--- Read fields of a hash whose field '' is the generation; nil if it is another.
-local function read_fields(name, fields)
+-- What is in the field '' of a replica's part.
+local function mark_of(id)
+  return state.generation .. ' ' .. id
+end
+
+-- Read fields of a hash with this mark; nil if it has another.
+local function read_fields(name, mark, fields)
   local found = {}
   for first = 1, math.max(#fields, 1), 1000 do
     local last = math.min(first + 999, #fields)
     local piece = read('HMGET', name, '', unpack(fields, first, last))
-    if not piece or piece[1] ~= state.generation then return nil end
+    if not piece or piece[1] ~= mark then return nil end
     for place = first, last do found[place] = piece[place - first + 2] end
   end
   return found
@@ -35,7 +41,7 @@ local function read_totals(keys)
     for _, each in ipairs(keys) do totals[each] = totals[each] or 0 end
     return true
   end
-  local found = read_fields(TOTALS, keys)
+  local found = read_fields(TOTALS, state.generation, keys)
   if not found then return false end
   for place, each in ipairs(keys) do
     if not totals[each] then
@@ -52,7 +58,7 @@ end
 -- Read what a replica holds of keys, and the totals; return whether all of it is whole.
 local function read_held(id, keys)
   if not read_totals(keys) then return false end
-  local found = read_fields(held_key(id), keys)
+  local found = read_fields(held_key(id), mark_of(id), keys)
   if not found then return false end
   held[id], held_changed[id] = held[id] or {}, held_changed[id] or {}
   for place, each in ipairs(keys) do
@@ -93,7 +99,7 @@ local function read_all_held(id)
   for place = 1, found and #found or 0, 2 do
     local name, line = found[place], found[place + 1]
     if name == '' then
-      whole = line == state.generation
+      whole = line == mark_of(id)
     else
       amounts[name] = tonumber(string.match(line, '^%d+$'))
       if not amounts[name] then return nil end

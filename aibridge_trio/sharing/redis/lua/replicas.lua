@@ -13,7 +13,7 @@ end
 -- Take some of what a silent replica holds; return how much and whether there is more, nil if it is not whole.
 local function lose(id, most)
   local name = held_key(id)
-  if read('HGET', name, '') ~= state.generation then return nil end
+  if read('HGET', name, '') ~= mark_of(id) then return nil end
   local many, keys, seen, cursor = redis.call('HLEN', name) - 1, {}, {}, '0'
   if most == 0 then return 0, many > 0 end
   repeat
