@@ -3,5 +3,6 @@
 Files, in reading order:
 
 * store: the interface, and the store of a process that shares nothing.
-* backend: the way to a store, as a link needs it. link: the store of a replica, over a backend.
+* backend: the way to a store, as a link needs it.
+* link: the store of a replica, over a backend. contact: from the registration with a store until it fails.
 """

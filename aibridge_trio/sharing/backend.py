@@ -21,9 +21,9 @@ class Backend(Protocol):
     async def execute(self, batch: bytes) -> bytes:
         """Execute a batch; return the reply. Connect first, if there is no connection.
 
-        Several may be under way: those sent over one connection are executed in the order of the calls. When one
-        fails or is cancelled, its connection is dropped, the others on it fail, and the next call connects anew.
-        There is no timeout here: the link cancels what is late. Raises StoreError.
+        Several may be under way, all on one connection: they are executed in the order of the calls, and none
+        after one that is not. When one fails or is cancelled, the connection is dropped, the others fail, and the
+        next call connects anew. There is no timeout here: the link cancels what is late. Raises StoreError.
         """
 
     async def listen(self, wake: Callable[[], None]) -> None:

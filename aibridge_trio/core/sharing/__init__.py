@@ -9,6 +9,8 @@ Files, in reading order:
 
 * needs: what one request asks for, what it is answered, and what it gives back.
 * wire: batches and replies as JSON.
+* session: a replica's side of a store, over query (what is asked), held (what it holds) and outbox (what it has
+  used, and the store does not know yet).
 * parts: a replica's part of a limit, while the store is away.
 * ledger: a store in Python, for the arbiter of workers and the simulator.
 * ledger_checks: whether a batch is one.

@@ -1,0 +1,150 @@
+"""A replica's side of a store."""
+
+from __future__ import annotations
+
+import pytest
+
+from aibridge_trio.core.sharing import wire
+from aibridge_trio.core.sharing.ledger import Ledger
+from aibridge_trio.core.sharing.needs import Ask, Away, Granted, Holding, Leave
+from aibridge_trio.core.sharing.query import Query
+from aibridge_trio.core.sharing.session import Session
+
+SLOT = Ask((Holding("slots", 2),))
+
+
+class Both:
+    """A session and its ledger."""
+
+    def __init__(self, name: str = "a", ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
+        self.session = Session(name, ttl=3.0)
+        self.now = 0.0
+
+    def exchange(self) -> wire.Batch:
+        """Let the ledger execute the next batch."""
+        batch = self.session.batch(self.now)
+        assert batch is not None
+        self.session.received(batch.number, self.ledger.execute(batch.encoded(), self.now + 1e9), self.now)
+        return batch
+
+    def join(self) -> None:
+        """Make contact."""
+        self.exchange()
+        self.session.joined(self.now)
+
+    def want(self) -> Query:
+        """Ask for a slot with the next batch."""
+        query = Query(wire.ask(SLOT), self.now, SLOT)
+        self.session.want(query)
+        return query
+
+
+@pytest.fixture
+def both() -> Both:
+    """A session in contact."""
+    both = Both()
+    both.join()
+    return both
+
+
+def test_nothing_is_sent_without_need(both: Both) -> None:
+    """Only a beat is."""
+    assert both.session.batch(0.0) is None
+    both.session.beat()
+    batch = both.session.batch(0.0)
+    assert batch is not None
+    assert batch.ops == []
+    assert both.session.batch(0.0) is None
+
+
+def test_batches_are_limited(both: Both) -> None:
+    """What is more comes with the next."""
+    queries = [both.want() for _ in range(201)]
+    assert len(both.exchange().ops) == 200
+    assert isinstance(queries[0].answer, Granted)
+    assert queries[200].answer == Away()
+    assert len(both.exchange().ops) == 1
+
+
+def test_lost_content_is_registered_once_nothing_is_on_its_way(both: Both) -> None:
+    """A registration says exactly what is held, so no batch may come between."""
+    both.want()
+    both.exchange()
+    first, second = both.want(), both.want()
+    one = both.session.batch(0.0)
+    assert one is not None
+    both.session.beat()
+    two = both.session.batch(0.0)
+    assert two is not None
+    both.ledger = Ledger()
+    assert both.session.received(one.number, both.ledger.execute(one.encoded(), 1e9), 0.0) == ()
+    assert both.session.batch(0.0) is None
+    both.session.received(two.number, both.ledger.execute(two.encoded(), 1e9), 0.0)
+    assert both.exchange().ops == [["register", {"slots": 1}]]
+    both.exchange()
+    assert isinstance(first.answer, Granted)
+    assert second.answer != Away()
+    assert both.session.condition(0.0) == "settling"
+
+
+def test_what_waits_longest(both: Both) -> None:
+    """On its way, pending, or to be asked again."""
+    assert both.session.oldest() == float("inf")
+    both.now = 1.0
+    both.want()
+    assert both.session.oldest() == 1.0
+    batch = both.session.batch(2.0)
+    assert batch is not None
+    assert both.session.oldest() == 1.0
+    both.session.received(batch.number, b'["lost","",0,1.0,1,[],[]]', 2.0)
+    assert both.session.oldest() == 1.0
+
+
+def test_replicas_that_have_yet_to_return_are_counted() -> None:
+    """For as long as it takes to know that they do not: parts would be too large."""
+    one = Both("a")
+    other = Both("b", one.ledger)
+    one.join()
+    other.join()
+    one.session.beat()
+    one.exchange()
+    assert one.session.replicas(0.0) == 2
+    one.session.failed(0.0)
+    assert one.session.replicas(100.0) == 2
+    one.ledger, one.now = Ledger(), 100.0
+    one.join()
+    assert one.session.replicas(102.9) == 2
+    assert one.session.replicas(103.0) == 1
+
+
+def test_a_dropped_query_is_given_back(both: Both) -> None:
+    """Not sent yet, it is not sent; else what it got is given back with the next batch."""
+    both.want().dropped = True
+    assert both.session.batch(0.0) is None
+    query = both.want()
+    batch = both.session.batch(0.0)
+    assert batch is not None
+    query.dropped = True
+    assert list(both.session.received(batch.number, both.ledger.execute(batch.encoded(), 1e9), 0.0)) == []
+    assert both.session.held == {}
+    assert both.exchange().ops == [["leave", (("slots", 1),), [], 0, ()]]
+
+
+def test_a_late_reply_is_nothing(both: Both) -> None:
+    """Its batch was given up."""
+    both.want()
+    batch = both.session.batch(0.0)
+    assert batch is not None
+    assert len(both.session.failed(0.0)) == 1
+    assert both.session.received(batch.number, both.ledger.execute(batch.encoded(), 1e9), 0.0) == ()
+
+
+def test_without_contact_nothing_grows(both: Both) -> None:
+    """What requests leave is summed up."""
+    both.session.failed(0.0)
+    for _ in range(1000):
+        both.session.hold(SLOT, 0.0)
+        both.session.leave(Leave((("slots", 1),)), 0.0)
+    assert both.session.held == {}
+    assert both.session.unposted == len(both.session._pending) == 0
