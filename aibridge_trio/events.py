@@ -18,6 +18,7 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.errors import Phase
+from aibridge_trio.sharing.change import StoreChanged
 
 # How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller's request, or because
 # the caller left.
@@ -274,6 +275,7 @@ Event = (
     | PassedOver
     | LimitChanged
     | KeyChanged
+    | StoreChanged
     | WouldReject
     | LifecycleChanged
     | Reloaded

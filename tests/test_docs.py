@@ -44,7 +44,7 @@ PROTECTIVE = {
     "token_limit",
     "budget_exhausted",
 }
-# Metrics that tell of the traffic and of the bridge's keys, not of a protection.
+# Metrics that tell of the traffic, of the bridge's keys and of the store, not of a protection.
 OF_TRAFFIC = {
     "aibridge_requests_total",
     "aibridge_request_duration_seconds",
@@ -63,6 +63,10 @@ OF_TRAFFIC = {
     "aibridge_admin_refused_total",
     "aibridge_keys",
     "aibridge_key_rests_total",
+    "aibridge_store_degraded",
+    "aibridge_store_replicas",
+    "aibridge_store_failures_total",
+    "aibridge_store_call_seconds",
 }
 # What the picture of the way has and gateway.py leaves to others: the relay, and the end of a `with`.
 SAID_ELSEWHERE = {"attempt.report", "lease.leave"}

@@ -79,7 +79,7 @@ WINGS: dict[str, set[str]] = {
     "core.sharing": {"core.terms", "core.budgets"},
     "sharing": {"errors", "printable", "net", "process", "core.sharing", "core.terms"},
     "providers": {"errors", "http", "core.breaker"},
-    "events": {"errors", *_CORE},
+    "events": {"errors", "sharing", *_CORE},
     "config": {"errors", "printable", "net", "sharing", *_CORE},
     "upstream": {"errors", "http", "net"},
     "server": {"errors", "http", "net", "process", "config"},

@@ -2,6 +2,7 @@
 
 Files, in reading order:
 
+* store_setup: the store that replicas share, from settings.
 * components: all components, from settings; backend_tasks: the timers of backends; event_bus: passes events on.
 * bridge: from start to drain.
 * reloading: rereads the configuration while the bridge runs.

@@ -13,7 +13,7 @@ from aibridge_trio.gateway.routing import Backend
 
 
 def startup_message(settings: Settings, addresses: Iterable[Bind], admin: Address) -> str:
-    """Return version, addresses, protections that are on, and suggestions."""
+    """Return version, addresses, protections that are on, where limits are shared, and suggestions."""
     scheme = "https" if settings.tls_cert else "http"
     callers = " and ".join(
         str(each) if isinstance(each, UnixSocket) else f"{scheme}://{each}" for each in addresses
@@ -24,6 +24,7 @@ def startup_message(settings: Settings, addresses: Iterable[Bind], admin: Addres
         (
             f"AI Bridge {__version__} listens on {callers}, admin on http://{admin}",
             f"protections: {protections}",
+            *([f"limits are shared in {settings.store}, as {settings.store_prefix}"] if settings.store else []),
             *settings.suggestions(),
         )
     )

@@ -36,8 +36,16 @@ class Bridge(Components):
         self_test: SelfTest | None = None,
         read: Callable[[], Settings] | None = None,
         store: Store | None = None,
+        caller_secret: bytes | None = None,
     ) -> None:
-        super().__init__(settings, transport=transport, self_test=self_test, read=read, store=store)
+        super().__init__(
+            settings,
+            transport=transport,
+            self_test=self_test,
+            read=read,
+            store=store,
+            caller_secret=caller_secret,
+        )
         self.addresses: tuple[Bind, ...] = ()
         self._sockets = sockets or InheritedSockets()
         self._inherits = False  # a socket for callers
@@ -95,6 +103,7 @@ class Bridge(Components):
                 timers.start_soon(self._limit_changes.run)
                 await timers.start(self._saved.run)
                 await timers.start(self.store.run)
+                self._store_news.begin(self.store)
                 timers.start_soon(self._backend_tasks.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.admin_server.run)

@@ -16,6 +16,7 @@ from aibridge_trio.bridge.reloading import Prepared, Reloader
 from aibridge_trio.bridge.reports import Reports
 from aibridge_trio.bridge.saved_state import SavedState
 from aibridge_trio.bridge.self_test import SelfTest
+from aibridge_trio.bridge.store_setup import StoreNews, new_store, shared_secret
 from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.provider_tables import effective
@@ -39,8 +40,9 @@ from aibridge_trio.net.poller import new_poller
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
-from aibridge_trio.sharing.store import OwnStore, Store
+from aibridge_trio.sharing.store import Store
 from aibridge_trio.telemetry.logs import Log
+from aibridge_trio.telemetry.sharing_report import SharingReport
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
@@ -59,8 +61,8 @@ class CallerTables(NamedTuple):
 class Components:
     """Everything that a bridge consists of. `transport` makes the transports to providers, by default real ones.
 
-    `store` is what replicas share; by default nothing is shared. With `read`, which returns the settings anew,
-    they can be reloaded.
+    `store` is what replicas share, by default what settings name; they hash callers with the same `caller_secret`.
+    With `read`, which returns the settings anew, they can be reloaded.
     """
 
     def __init__(
@@ -71,20 +73,23 @@ class Components:
         self_test: SelfTest | None = None,
         read: Callable[[], Settings] | None = None,
         store: Store | None = None,
+        caller_secret: bytes | None = None,
     ) -> None:
         self.settings = settings
-        self.store: Store = store or OwnStore()
         self.self_test = self_test
         self._event_bus = EventBus()
         publish, clock = self._event_bus.publish, trio.current_time
+        self.sharing = SharingReport(str(settings.store) if settings.store else None, settings.store_prefix)
+        self._store_news = StoreNews(publish)
         self.lifecycle = Lifecycle()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
-        self.callers = CallerIdentifier(settings.trusted_proxies)
+        self.callers = CallerIdentifier(settings.trusted_proxies, caller_secret or shared_secret(settings))
+        self._poller = new_poller()
+        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.store = store or self._new_store()
         limits = policies.limits(settings, self.callers.key_of_name)
         self.admission = Admission(limits, clock, publish, shadow, self.store)
-        self._poller = new_poller()
         self._own_transport = transport
-        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self._transport = self._transports(settings)
         self._builder = BackendBuilder(
             settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning, self.store
@@ -113,8 +118,10 @@ class Components:
             log=self.log,
             listeners=opened,
             shadow=settings.shadow,
+            sharing=self.sharing,
         )
         self.reports.counters.apply(settings.known_callers)
+        self.sharing.store = self.store
         self.status = self.reports.status
         wanted = (*model_access.WANTED, *stored_references.WANTED, *expected_output.WANTED)
         self.body_buffer = BodyBuffer(_buffered(settings), *wanted)
@@ -153,6 +160,15 @@ class Components:
             connections=bounds["admin"],
             evicts=True,
             reserve=_ADMIN_RESERVE,
+        )
+
+    def _new_store(self) -> Store:
+        return new_store(
+            self.settings,
+            self._poller,
+            observe=self.sharing.observe,
+            report=self._store_news.report,
+            warn=partial(self.log.warning, about="store"),
         )
 
     def _new_gateway(self) -> Gateway:

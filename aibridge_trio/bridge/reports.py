@@ -14,6 +14,7 @@ from aibridge_trio.server.connection_limit import ConnectionStats
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.metrics import Metrics
+from aibridge_trio.telemetry.sharing_report import SharingReport
 from aibridge_trio.telemetry.status import Status
 from aibridge_trio.telemetry.usage import UsageReport
 
@@ -31,6 +32,7 @@ class Reports:
         log: Log,
         listeners: Mapping[str, Callable[[], ConnectionStats]],
         shadow: Sequence[str],
+        sharing: SharingReport,
     ) -> None:
         circuits = [backend.circuits for backend in router]
         usage = UsageReport(spending)
@@ -47,6 +49,7 @@ class Reports:
             lines=_lines(router),
             keys=_keys(router),
             usage=usage,
+            sharing=sharing,
         )
         self.status = Status(
             lifecycle=lifecycle,
@@ -58,6 +61,7 @@ class Reports:
             listeners=listeners,
             shadow=shadow,
             usage=usage,
+            sharing=sharing,
         )
 
     def apply(self, router: Router, shadow: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """Identifies the caller of a request by what it brings; `known_callers.py` names those that the bridge knows.
 
 A caller is identified by its credential, `Authorization: Bearer` before `X-Api-Key` before `Api-Key`, else by its
-address. The credential is neither kept nor shown: a keyed hash (with a new key at every start) identifies the
-caller, and a hint lets an operator recognize it.
+address. The credential is neither kept nor shown: a keyed hash identifies the caller, and a hint lets an operator
+recognize it. The hash's key is new at every start; replicas that share limits have a common one.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ _HOPS_LENGTH = 2048
 
 
 class CallerIdentifier:
-    """Returns the caller of each request. `X-Forwarded-For` counts only from `trusted_proxies`."""
+    """Returns the caller of each request. `X-Forwarded-For` counts only from `trusted_proxies`.
 
-    def __init__(self, trusted_proxies: Sequence[Network] = ()) -> None:
+    Identifiers with the same `secret` (at most 64 bytes) give a caller the same key; by default it is a new one.
+    """
+
+    def __init__(self, trusted_proxies: Sequence[Network] = (), secret: bytes | None = None) -> None:
         self._trusted = trusted_proxies
-        self._secret = os.urandom(32)
+        self._secret = secret or os.urandom(32)
 
     def apply(self, trusted_proxies: Sequence[Network]) -> None:
         """Trust these proxies from now on."""

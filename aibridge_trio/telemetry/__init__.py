@@ -12,6 +12,6 @@ Files, in reading order
     metrics: all metrics, from counters and statistics. families: one metric, of counts by labels.
     exposition_format: metrics as Prometheus text or OpenMetrics.
     logs: log lines, from events.
-    status: the document of `/status`.
+    status: the document of `/status`. sharing_report: its part about the store that replicas share.
     provider_health: how long a provider has not responded, and why its breakers changed; for `status`.
 """

@@ -53,16 +53,17 @@ _Key = TypeVar("_Key")
 
 
 class Histogram:
-    """Counts durations (seconds) by the bounds in BUCKETS."""
+    """Counts durations by their bounds (seconds)."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: tuple[float, ...] = BUCKETS) -> None:
         self.sum = 0.0
-        self._counts = [0] * (len(BUCKETS) + 1)
+        self.bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
 
     def observe(self, seconds: float) -> None:
         """Count one duration."""
         self.sum += seconds
-        self._counts[bisect_left(BUCKETS, seconds)] += 1
+        self._counts[bisect_left(self.bounds, seconds)] += 1
 
     @property
     def count(self) -> int:
@@ -70,14 +71,14 @@ class Histogram:
         return sum(self._counts)
 
     def add(self, other: Histogram) -> None:
-        """Add the counts of another histogram."""
+        """Add the counts of another histogram with the same bounds."""
         self.sum += other.sum
         self._counts = [mine + theirs for mine, theirs in zip(self._counts, other._counts, strict=True)]
 
     def cumulative(self) -> Iterator[tuple[float | str, int]]:
         """Yield each bound with the number of durations up to it; the last bound is "+Inf"."""
         count = 0
-        bounds: tuple[float | str, ...] = (*BUCKETS, "+Inf")
+        bounds: tuple[float | str, ...] = (*self.bounds, "+Inf")
         for bound, more in zip(bounds, self._counts, strict=True):
             count += more
             yield bound, count

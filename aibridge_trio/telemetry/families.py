@@ -9,7 +9,6 @@ from typing import TypeVar
 from aibridge_trio.telemetry.counters import BUCKETS, Histogram
 from aibridge_trio.telemetry.exposition_format import Family
 
-_BOUNDS = (*(str(float(bound)) for bound in BUCKETS), "+Inf")
 _KNOWN = range(100, 600)
 
 # A child's label values; numbers are HTTP statuses.
@@ -31,12 +30,13 @@ def gauge(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels
 
 
 def histogram(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, Histogram]) -> Family:
-    """Return a histogram of seconds with its children."""
+    """Return a histogram of seconds with its children, which have the same bounds."""
     now = {
         tuple(map(_label, words)): (histogram.sum, tuple(count for _, count in histogram.cumulative()))
         for words, histogram in children.items()
     }
-    return Family("histogram", name, text, tuple(labels), now, _BOUNDS)
+    bounds = next((each.bounds for each in children.values()), BUCKETS)
+    return Family("histogram", name, text, tuple(labels), now, (*(str(float(bound)) for bound in bounds), "+Inf"))
 
 
 def singles(counts: Mapping[str, int]) -> dict[tuple[str], int]:

@@ -36,6 +36,7 @@ from aibridge_trio.events import (
 )
 from aibridge_trio.process.log_writer import LogWriter
 from aibridge_trio.process.throttled_reports import Throttled
+from aibridge_trio.sharing.change import StoreChanged
 
 _OF_KEYS: dict[KeyState, LogLevel] = {
     KeyState.READY: "info",
@@ -78,6 +79,7 @@ class Log:
             Overridden: self._overridden,
             LimitChanged: self._limit_changed,
             KeyChanged: self._key_changed,
+            StoreChanged: self._store_changed,
             AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
             Reloaded: self._reloaded,
@@ -110,6 +112,10 @@ class Log:
         change = {"provider": event.provider, "key": event.label, "state": event.state.value}
         seconds = None if event.seconds is None else round(event.seconds, 3)
         self._line(_OF_KEYS[event.state], "key", {**change, "for_s": seconds, "because": event.because})
+
+    def _store_changed(self, event: StoreChanged) -> None:
+        change = {"from": event.source, "to": event.target, "replicas": event.replicas, "because": event.because}
+        self._line("warning" if event.target in {"degraded", "closed"} else "info", "store", change)
 
     def _admin_refused(self, event: AdminRefused, count: int) -> None:
         self._line("warning", "admin", {"refused": event.cause, "peer": event.peer, "count": count})

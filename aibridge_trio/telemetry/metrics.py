@@ -23,6 +23,7 @@ from aibridge_trio.server.connection_limit import ConnectionStats
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.exposition_format import Exposition, Family, TextFormat
 from aibridge_trio.telemetry.families import counter, gauge, histogram, singles
+from aibridge_trio.telemetry.sharing_report import SharingReport
 from aibridge_trio.telemetry.usage import UsageReport
 
 
@@ -40,6 +41,7 @@ class Metrics:
         lines: Iterable[AdaptiveLine] = (),
         keys: Iterable[ProviderKeys] = (),
         usage: UsageReport | None = None,
+        sharing: SharingReport | None = None,
     ) -> None:
         self._lines_dropped = lines_dropped
         self._counters = counters
@@ -47,6 +49,7 @@ class Metrics:
         self._exposition = Exposition()
         self._listeners = listeners
         self._usage = usage or UsageReport()
+        self._sharing = sharing or SharingReport()
         self.apply(circuits, lines, keys)
 
     def apply(
@@ -84,6 +87,7 @@ class Metrics:
         yield from self._key_pools()
         yield from self._connections()
         yield from self._usage.families()
+        yield from self._sharing.families()
         yield counter("rejects", "Responses that the bridge made itself.", ("reason",), singles(counters.rejects))
         would = singles(counters.would_rejects)
         yield counter(

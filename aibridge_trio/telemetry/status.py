@@ -31,9 +31,11 @@ from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.server import connection_limit
+from aibridge_trio.sharing.change import StoreChanged
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.provider_health import ProviderHealth
 from aibridge_trio.telemetry.provider_status import ProviderStatus, distribution, keyed, rounded
+from aibridge_trio.telemetry.sharing_report import SharingReport
 from aibridge_trio.telemetry.usage import UsageReport
 
 SCHEMA = 1
@@ -70,10 +72,12 @@ class Status:
         listeners: Mapping[str, Callable[[], connection_limit.ConnectionStats]],
         shadow: Sequence[str] = (),
         usage: UsageReport | None = None,
+        sharing: SharingReport | None = None,
     ) -> None:
         self._listeners = listeners
         self.shadow = shadow
         self._usage = usage or UsageReport()
+        self._sharing = sharing or SharingReport()
         self._lifecycle = lifecycle
         self._admission = admission
         self._counters = counters
@@ -96,6 +100,7 @@ class Status:
             Overridden: self._overridden,
             LimitChanged: self._limit_changed,
             KeyChanged: self._key_changed,
+            StoreChanged: self._store_changed,
             LifecycleChanged: self._lived,
         }
 
@@ -144,6 +149,7 @@ class Status:
             ],
             "events": list(self._events),
             "usage": self._usage.document(),
+            "store": self._sharing.document(),
         }
 
     def breaker(self, backend: Backend) -> dict[str, Any]:
@@ -219,6 +225,9 @@ class Status:
         if event.state is KeyState.OUT:  # rests are frequent, and shown with their keys
             because = f"{event.provider} {event.label}: {event.because}"
             self._record("key", provider=event.provider, target=event.state.value, because=because)
+
+    def _store_changed(self, event: StoreChanged) -> None:
+        self._record("store", source=event.source, target=event.target, because=event.words)
 
     def _lived(self, event: LifecycleChanged) -> None:
         self._record(event.what, because=event.detail)

@@ -22,6 +22,7 @@ CHAT = "/openai/v1/chat/completions"
 MESSAGES = "/anthropic/v1/messages"
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 BUCKETS = [*map(str, BOUNDS), "+Inf"]
+CALL_BUCKETS = [*map(str, (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)), "+Inf"]
 ROUTES = {
     "openai": [
         "/chat/completions",
@@ -169,6 +170,10 @@ FAMILIES = {
     "aibridge_class_tokens_total": ("counter", ["class", "type"]),
     "aibridge_rate_limit_evictions_total": ("counter", []),
     "aibridge_usage_limit": ("gauge", ["scope", "owner", "unit"]),
+    "aibridge_store_degraded": ("gauge", []),
+    "aibridge_store_replicas": ("gauge", []),
+    "aibridge_store_failures_total": ("counter", []),
+    "aibridge_store_call_seconds": ("histogram", []),
     "aibridge_usage_counted": ("gauge", ["scope", "owner", "unit"]),
     "aibridge_log_lines_dropped_total": ("counter", []),
     "aibridge_bugs_total": ("counter", []),
@@ -276,6 +281,11 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         series("rate_limit_evictions_total"),
         series("log_lines_dropped_total"),
         series("bugs_total"),
+        *(
+            series(f"store_{name}")
+            for name in ("degraded", "failures_total", "call_seconds_sum", "call_seconds_count")
+        ),
+        *(series("store_call_seconds_bucket", bound) for bound in CALL_BUCKETS),
         *(series("connections", listener) for listener in ("callers", "admin")),
         *(
             series("connections_refused_total", listener, cause)
@@ -307,6 +317,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         samples = await scraped(bridge)
     build = series("build_info", __version__, platform.python_version())
     assert samples.pop(build) == 1
+    assert samples.pop(series("store_replicas")) == 1
     assert [samples.pop(series("circuit_breaker_ramp_share", provider)) for provider in providers] == [1, 1, 1]
     assert {value for key, value in samples.items() if key != series("connections", "admin")} == {0}
     by_status = ("aibridge_requests_total", "aibridge_upstream_responses_total")
