@@ -94,12 +94,20 @@ WINGS: dict[str, set[str]] = {
         *("http", "net", "events", "config", "sharing", "upstream", "server", "gateway", "telemetry", "admin"),
         *_CORE,
     },
+    "workers": {
+        *_BASE,
+        *("http", "events", "config", "sharing", "server", "gateway", "telemetry", "admin", "bridge"),
+        *_CORE,
+    },
     "mock": {*_BASE, "http", "server", "core.quota", "core.quota_headers"},
     "simulate": {"errors", "printable", "config", "providers", *_CORE},
     "top": {*_BASE, "config", "admin", "core.adaptive"},
     # The demo's callers retry as the simulator's data says.
     "demo": {*_BASE, "config", "server", "admin", "bridge", "mock", "simulate", "top"},
-    "cli": {*_BASE, "config", "providers", "server", "admin", "bridge", "mock", "simulate", "top", "demo"},
+    "cli": {
+        *_BASE,
+        *("config", "providers", "server", "admin", "bridge", "workers", "mock", "simulate", "top", "demo"),
+    },
     "__main__": {"process", "cli"},
 }
 # Test files that mirror no module.

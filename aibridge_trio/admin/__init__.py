@@ -5,6 +5,7 @@ Terms
     status stream: `/status/stream`, server-sent events with a status document each.
 
 Files, in reading order
+    access: which requests the listener answers.
     api: handles requests of the admin listener.
     client: requests the API of a running bridge.
 """

@@ -23,6 +23,7 @@ def startup_message(settings: Settings, addresses: Iterable[Bind], admin: Addres
     return "; ".join(
         (
             f"AI Bridge {__version__} listens on {callers}, admin on http://{admin}",
+            *([f"{settings.workers} workers"] if settings.workers > 1 else []),
             f"protections: {protections}",
             *([f"limits are shared in {settings.store}, as {settings.store_prefix}"] if settings.store else []),
             *settings.suggestions(),

@@ -37,6 +37,7 @@ class Bridge(Components):
         read: Callable[[], Settings] | None = None,
         store: Store | None = None,
         caller_secret: bytes | None = None,
+        worker: bool = False,
     ) -> None:
         super().__init__(
             settings,
@@ -45,6 +46,7 @@ class Bridge(Components):
             read=read,
             store=store,
             caller_secret=caller_secret,
+            worker=worker,
         )
         self.addresses: tuple[Bind, ...] = ()
         self._sockets = sockets or InheritedSockets()
@@ -63,7 +65,9 @@ class Bridge(Components):
         settings, admin = self.settings, self.settings.admin_bind
         try:
             self.addresses = tuple(self._open(bind) for bind in settings.bind)
-            if sock := self._sockets.pop(admin):
+            if self._worker:
+                self.admin_address = admin
+            elif sock := self._sockets.pop(admin):
                 self.admin_server.adopt(sock)
                 self.admin_address = admin
             else:
@@ -80,7 +84,7 @@ class Bridge(Components):
         settings = self.settings
         if sock := self._sockets.pop(bind):
             self.server.adopt(sock)
-            self._inherits = True
+            self._inherits = self._inherits or self._sockets.last
             return bind
         if isinstance(bind, UnixSocket):
             self.server.open_unix(bind.path, settings.bind_mode, option="--bind")
@@ -140,8 +144,7 @@ class Bridge(Components):
             await nursery.start(partial(serve, nursery))
             self.lifecycle.phase = "serving"
             self._publish(LifecycleChanged("start", self.startup_message()))
-            for warning in self.settings.warnings():
-                self.log.warning(warning)
+            self._warn_of(self.settings.warnings())
             ready()
             nursery.start_soon(handle_signals)
         return forced

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.inspection import expected_output
 from aibridge_trio.core.limits.lease import Limits
-from aibridge_trio.events import KINDS, Bug, Event
+from aibridge_trio.events import KINDS, Bug, Event, LifecycleChanged
 from aibridge_trio.gateway import model_access, spending, stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
@@ -62,7 +62,8 @@ class Components:
     """Everything that a bridge consists of. `transport` makes the transports to providers, by default real ones.
 
     `store` is what replicas share, by default what settings name; they hash callers with the same `caller_secret`.
-    With `read`, which returns the settings anew, they can be reloaded.
+    With `read`, which returns the settings anew, they can be reloaded. A `worker` has no admin
+    listener, and leaves to its supervisor what is said of all.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class Components:
         read: Callable[[], Settings] | None = None,
         store: Store | None = None,
         caller_secret: bytes | None = None,
+        worker: bool = False,
     ) -> None:
         self.settings = settings
+        self._worker = worker
         self.self_test = self_test
         self._event_bus = EventBus()
         publish, clock = self._event_bus.publish, trio.current_time
@@ -139,9 +142,12 @@ class Components:
                 lifecycle=self.lifecycle,
                 publish=publish,
             )
-        self._gateway, self._admin = gateway, admin = self._new_gateway(), self._new_admin()
+        self._gateway, self.admin = gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.reports.counters, self.status, self.log, admin):
-            self._event_bus.subscribe(listener.handlers)
+            handlers = dict(listener.handlers)
+            if worker and listener is not admin:
+                handlers.pop(LifecycleChanged, None)
+            self._event_bus.subscribe(handlers)
         report = self._report
         self.server = Server(
             HandlerApplication(self_test.answering(gateway.handle) if self_test else gateway.handle),
@@ -201,7 +207,7 @@ class Components:
             publish=self._publish,
             origins=self._admin_origins,
             host=settings.admin_bind.host,
-            token=settings.admin_token,
+            token=None if self._worker else settings.admin_token,
             reload=self.reloader.reload if self.reloader else None,
         )
 
@@ -225,7 +231,7 @@ class Components:
         self._connection_limit.apply(caller_bounds(settings))
         self._origins.apply((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
         self._admin_origins.apply(settings.allowed_hosts, settings.allowed_origins)
-        self._admin.apply(settings.admin_token)
+        self.admin.apply(None if self._worker else settings.admin_token)
         self.callers.apply(settings.trusted_proxies)
         self._references.apply(allowed=settings.stored_references)
         self._gateway.apply(max_body=settings.max_body, hold_keepalive=_hold_keepalive(settings))
@@ -242,12 +248,15 @@ class Components:
         self._limit_changes.apply(backend.adaptive for backend in self.router if backend.adaptive)
         self.reports.apply(self.router, settings.shadow)
         self.reports.counters.apply(settings.known_callers)
-        for warning in [each for each in settings.warnings() if each not in before.warnings()]:
-            self.log.warning(warning)
+        self._warn_of(each for each in settings.warnings() if each not in before.warnings())
 
     def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
         """Send every event to `listener`, or those of some kinds."""
         self._event_bus.subscribe(dict.fromkeys(kinds or KINDS, listener))
+
+    def _warn_of(self, warnings: Iterable[str]) -> None:
+        for warning in () if self._worker else warnings:
+            self.log.warning(warning)
 
     def _publish(self, event: Event) -> None:
         self._event_bus.publish(event)

@@ -7,7 +7,7 @@ keeps one thread, however often a reload is wanted. Applying is synchronous: no 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -59,7 +59,8 @@ class Reloader:
     """Rereads the configuration with `read`, which raises UsageError, and passes it to `apply`.
 
     `settings` are those of the start. `build` makes of settings what takes long, in the thread: of 100,000 callers
-    it would hold up requests for a second. Several reloads follow one another.
+    it would hold up requests for a second. `agree` is called before they are applied; it returns why they cannot
+    be, or None. Several reloads follow one another.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Reloader:
         apply: Callable[[Prepared], None],
         lifecycle: Lifecycle,
         publish: Publish,
+        agree: Callable[[Prepared], Awaitable[str | None]] | None = None,
     ) -> None:
         self._read = read
+        self._agree = agree
         self._transports = transports
         self._build = build
         self._apply = apply
@@ -100,18 +103,30 @@ class Reloader:
 
     async def _reload(self, by: str) -> Reloaded:
         try:
-            with trio.fail_after(LONGEST_READ):
-                prepared = await self._in_thread(self._prepare)
+            prepared = await self.prepare()
         except UsageError as error:
             return Reloaded(by, mistake=str(error))
-        except trio.TooSlowError:
-            late = f"the files were not read within {LONGEST_READ:g} s; look for a disk or a pipe that hangs"
-            return Reloaded(by, mistake=late)
+        if self._agree and (why := await self._agree(prepared)):
+            return Reloaded(by, mistake=why)
         if self._lifecycle.draining:
             return Reloaded(by, mistake="the bridge stops")
+        self.take(prepared)
+        return Reloaded(by, prepared.found.changes, prepared.found.fixed)
+
+    async def prepare(self) -> Prepared:
+        """Read and validate, and change nothing. Raises UsageError, for files that are not read in time too."""
+        try:
+            with trio.fail_after(LONGEST_READ):
+                return await self._in_thread(self._prepare)
+        except trio.TooSlowError:
+            raise UsageError(
+                f"the files were not read within {LONGEST_READ:g} s; look for a disk or a pipe that hangs"
+            ) from None
+
+    def take(self, prepared: Prepared) -> None:
+        """Apply what was prepared."""
         self._apply(prepared)
         self._current = replace(prepared, tables=None)
-        return Reloaded(by, prepared.found.changes, prepared.found.fixed)
 
     def _prepare(self) -> Prepared:
         before, prepared = self._current, Prepared.of(self._read())

@@ -8,20 +8,25 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
+from typing import Any, Protocol
 
 import trio
 
 from aibridge_trio.bridge.bridge import SETTLING, Bridge
+from aibridge_trio.bridge.reloading import Reloader
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.bridge.service import Service
 from aibridge_trio.config.settings import Settings
-from aibridge_trio.events import LifecycleChanged
+from aibridge_trio.events import Event, LifecycleChanged
+from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.process import systemd
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import STOPS, HangUps, reloads
 from aibridge_trio.server import inherited_sockets
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
+from aibridge_trio.server.server import Server
+from aibridge_trio.telemetry.logs import Log
 
 # Allocations between two runs of the garbage collector (Python's default is 700).
 _GC_THRESHOLD = 20_000
@@ -32,6 +37,38 @@ def serve(settings: Settings, sockets: InheritedSockets, read: Callable[[], Sett
 
     Returns the exit status; raises UsageError for a port in use.
     """
+
+    def bridge(manager: systemd.ServiceManager) -> Bridge:
+        return Bridge(settings, sockets=sockets, self_test=SelfTest() if manager.watchdog else None, read=read)
+
+    return host(bridge)
+
+
+class Hosted(Protocol):
+    """What runs in a process of its own: a bridge, or the supervisor of several."""
+
+    settings: Settings
+    log: Log
+    lifecycle: Lifecycle
+    reloader: Reloader | None
+    server: Server
+    self_test: SelfTest | None
+
+    def open(self) -> None:
+        """Bind every address. Raises UsageError if one cannot be bound."""
+
+    async def run(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> int:
+        """Serve until the first signal, then drain; return the exit status."""
+
+    def summary(self) -> str:
+        """Return a line of what it does now."""
+
+    def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
+        """Send events of some kinds to `listener`."""
+
+
+def host(make: Callable[[systemd.ServiceManager], Hosted]) -> int:
+    """Run what `make` returns until a signal stops it; return the exit status."""
     forbid_core_dumps()
     raise_descriptor_limit()
     manager = systemd.ServiceManager.of(os.environ)
@@ -40,12 +77,10 @@ def serve(settings: Settings, sockets: InheritedSockets, read: Callable[[], Sett
 
     async def main() -> int:
         with trio.open_signal_receiver(*STOPS, *reloads()) as received:
-            bridge = Bridge(
-                settings, sockets=sockets, self_test=SelfTest() if manager.watchdog else None, read=read
-            )
+            bridge = make(manager)
             bridge.open()
             service = service_of(bridge, manager)
-            _tune_garbage_collector()
+            tune_garbage_collector()
             with bridge.log.writing():
                 async with trio.open_nursery() as nursery:
                     stops, reload = trio.open_memory_channel[int](math.inf), trio.open_memory_channel[None](1)
@@ -75,14 +110,14 @@ async def _sort(
                 reload.send_nowait(None)
 
 
-async def _reload(wanted: trio.MemoryReceiveChannel[None], bridge: Bridge) -> None:
+async def _reload(wanted: trio.MemoryReceiveChannel[None], bridge: Hosted) -> None:
     """Reload as often as `wanted`, when the bridge has started."""
     async for _ in wanted:
         if bridge.reloader and not bridge.lifecycle.draining:
             await bridge.reloader.reload("SIGHUP")
 
 
-def service_of(bridge: Bridge, manager: systemd.ServiceManager) -> Service:
+def service_of(bridge: Hosted, manager: systemd.ServiceManager) -> Service:
     """Return the link between a bridge and its service manager."""
     service = Service(
         manager,
@@ -104,7 +139,7 @@ def service_of(bridge: Bridge, manager: systemd.ServiceManager) -> Service:
     return service
 
 
-def _tune_garbage_collector() -> None:
+def tune_garbage_collector() -> None:
     """Run the garbage collector rarely, and never on objects that live as long as the program.
 
     Requests leave no reference cycles behind; at its default threshold the collector takes a tenth of the time.

@@ -62,6 +62,11 @@ def _run(given: list[str]) -> int:
             return _print(f"aibridge {__version__}\n")
         case ["completion", ("bash" | "zsh" | "fish") as shell]:
             return completion(shell)
+        # What a supervisor starts; no command for people.
+        case ["worker", descriptor] if descriptor.isdigit():
+            from aibridge_trio.workers.worker import run
+
+            return run(int(descriptor))
         # As in git: `help serve`.
         case [word, *command] if word == HELP:
             given = [*command, "--help"]
@@ -85,6 +90,10 @@ def serve(**flags: Any) -> int:
         return load(flags, environ, sockets.handed_over).settings
 
     settings = read()
+    if settings.workers > 1:
+        from aibridge_trio import workers
+
+        return workers.serve(settings, sockets, read)
     from aibridge_trio import bridge
 
     return bridge.serve(settings, sockets, read)

@@ -20,6 +20,7 @@ FIXED: Mapping[str, str] = {
     "store_failure": "the bridge is in contact with the store",
     "store_timeout": "the bridge is in contact with the store",
     "state_file": "the bridge has locked the former one",
+    "workers": "the supervisor has started that many",
 }
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from aibridge_trio.config.option import option
 from aibridge_trio.config.store_url import PREFIX, STORE
-from aibridge_trio.config.units import SPAN, Secret, choice
+from aibridge_trio.config.units import SPAN, WORKERS, Secret, choice
 
 REPLICAS = "Replicas"
 
@@ -42,4 +42,10 @@ class SharingOptions:
     )
     store_timeout: float = option(
         SPAN, "50ms", REPLICAS, "How long a request waits for the store at most, 1s at the longest."
+    )
+    workers: int = option(
+        WORKERS,
+        "1",
+        REPLICAS,
+        "Processes that serve callers, at most 64; more than one have a supervisor, and their limits are common.",
     )

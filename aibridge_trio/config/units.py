@@ -40,6 +40,15 @@ def _positive(text: str) -> int:
     return count
 
 
+_MOST_WORKERS = 64
+
+
+def _workers(text: str) -> int:
+    if (count := _positive(text)) > _MOST_WORKERS:
+        raise InvalidValue(f"{count} are too many", str(_MOST_WORKERS))
+    return count
+
+
 def _boolean(text: str) -> bool:
     word = text.lower()
     if word in {"1", "true", "on", "yes"}:
@@ -254,6 +263,7 @@ def show_secret(secret: Secret) -> str:
 
 COUNT = Unit(_count, "N", "10", toml=int)
 POSITIVE = Unit(_positive, "N", "5", toml=int)
+WORKERS = Unit(_workers, "N", "2", toml=int)
 BOOLEAN = Unit(_boolean, "", "true", lambda value: str(value).lower(), toml=bool)
 RATE = Unit(_rate, "RATE", "200000/m", _show_rate)
 NUMBER = Unit(_number, "X", "50")

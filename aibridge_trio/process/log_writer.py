@@ -129,7 +129,7 @@ class LogWriter:
         try:
             while written < len(data):
                 try:
-                    written += os.write(self._descriptor, data[written:])
+                    written += os.write(self._descriptor, _piece(data, written))
                 except BlockingIOError:  # another process that has this pipe made it non-blocking
                     _until_writable(self._descriptor)
         except OSError:  # the reader has left, or the disk is full; later lines may succeed
@@ -165,6 +165,17 @@ class _Printed(io.TextIOBase):
         """Pass the text on."""
         self._put(text)
         return len(text)
+
+
+def _piece(data: memoryview, start: int) -> memoryview:
+    """Return the lines from `start` that the kernel writes as a whole, whatever other processes write."""
+    if len(data) - start <= select.PIPE_BUF:
+        return data[start:]
+    end = bytes(data[start : start + select.PIPE_BUF]).rfind(b"\n") + 1
+    if not end:  # a long line
+        rest = bytes(data[start:])
+        end = rest.find(b"\n") + 1 or len(rest)
+    return data[start : start + end]
 
 
 def _until_writable(descriptor: int) -> None:

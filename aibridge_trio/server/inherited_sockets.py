@@ -21,10 +21,14 @@ _MOST_DIGITS = 10
 
 
 class InheritedSockets:
-    """Sockets by the address that they listen on. `handed_over` has these addresses for the configuration."""
+    """Sockets by the address that they listen on. `handed_over` has these addresses for the configuration.
 
-    def __init__(self) -> None:
-        self._sockets: dict[Bind, socket.socket] = {}
+    They `last` when this process ends, unless a supervisor that ends with it holds them.
+    """
+
+    def __init__(self, sockets: Mapping[Bind, socket.socket] | None = None, *, last: bool = True) -> None:
+        self._sockets = dict(sockets or {})
+        self.last = last
         self.handed_over = HandedOver()
 
     @classmethod

@@ -85,7 +85,7 @@ class Metrics:
         yield from self._breaker_details()
         yield from self._adaptive()
         yield from self._key_pools()
-        yield from self._connections()
+        yield from of_connections(self._listeners)
         yield from self._usage.families()
         yield from self._sharing.families()
         yield counter("rejects", "Responses that the bridge made itself.", ("reason",), singles(counters.rejects))
@@ -153,25 +153,13 @@ class Metrics:
         yield counter(
             "bugs", "Bugs of the bridge, each contained to one request and logged.", (), {(): counters.bugs}
         )
-        refused = singles(counters.admin_refusals)
-        yield counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
-        yield counter("reloads", "Times the configuration was reread.", ("outcome",), singles(counters.reloads))
-        dropped = {(): self._lines_dropped()}
-        yield counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)
+        yield from of_process(counters, self._lines_dropped())
         yield counter(
             "rate_limit_evictions",
             "Callers removed from the rate limiter to bound its memory.",
             (),
             {(): now.evictions},
         )
-
-    def _connections(self) -> Iterator[Family]:
-        """Yield the families of the listeners' connections."""
-        found = {name: statistics() for name, statistics in self._listeners.items()}
-        opened = {(name,): each.connections for name, each in found.items()}
-        yield gauge("connections", "Open connections.", ("listener",), opened)
-        refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
-        yield counter("connections_refused", "Connections that were refused.", ("listener", "cause"), refused)
 
     def _breaker_details(self) -> Iterator[Family]:
         """Yield the families of ramps, breaker scopes and key cooldowns."""
@@ -267,3 +255,21 @@ class Metrics:
             ("provider", "outcome"),
             {pair: holds for pair, holds in counters.holds.items() if pair[:1] in found},
         )
+
+
+def of_connections(listeners: Mapping[str, Callable[[], ConnectionStats]]) -> Iterator[Family]:
+    """Yield the families of the listeners' connections."""
+    found = {name: statistics() for name, statistics in listeners.items()}
+    opened = {(name,): each.connections for name, each in found.items()}
+    yield gauge("connections", "Open connections.", ("listener",), opened)
+    refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
+    yield counter("connections_refused", "Connections that were refused.", ("listener", "cause"), refused)
+
+
+def of_process(counters: Counters, lines_dropped: int) -> Iterator[Family]:
+    """Yield the families of what a process does besides requests."""
+    refused = singles(counters.admin_refusals)
+    yield counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
+    yield counter("reloads", "Times the configuration was reread.", ("outcome",), singles(counters.reloads))
+    dropped = {(): lines_dropped}
+    yield counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)

@@ -148,6 +148,7 @@ class Status:
                 for tally in busiest[:_SHOWN_CALLERS]
             ],
             "events": list(self._events),
+            "workers": [],
             "usage": self._usage.document(),
             "store": self._sharing.document(),
         }

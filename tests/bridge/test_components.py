@@ -21,7 +21,7 @@ from tests.support.option_values import other_value
 # What each option changes, as a value that can be compared; None where it only decides what is valid, or is read
 # when it is needed from `settings`.
 EFFECTS: dict[str, Callable[[Components], Any] | None] = {
-    "admin_token_file": lambda c: c._admin._token,
+    "admin_token_file": lambda c: c.admin._access.token,
     "tls_cert": lambda c: c.server.secure,
     "tls_key": lambda c: c.server.secure,
     "tls_client_ca": lambda c: c.server._context and c.server._context.verify_mode,

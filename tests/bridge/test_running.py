@@ -11,7 +11,7 @@ def test_the_garbage_collector_leaves_what_lives_as_long_as_the_program() -> Non
     """What is there at the start is frozen, and the collector runs rarely."""
     before = gc.get_threshold()
     try:
-        running._tune_garbage_collector()
+        running.tune_garbage_collector()
         assert gc.get_freeze_count() > 0
         assert gc.get_threshold()[0] > before[0]
     finally:

@@ -1,0 +1,244 @@
+"""The supervisor: holds the sockets, keeps workers running, answers operators; reloads and drains all together."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import trio
+
+from aibridge_trio import __version__
+from aibridge_trio.bridge.announcements import startup_message
+from aibridge_trio.bridge.bridge import SETTLING
+from aibridge_trio.bridge.event_bus import EventBus
+from aibridge_trio.bridge.reloading import Prepared, Reloader
+from aibridge_trio.bridge.self_test import SelfTest
+from aibridge_trio.config.settings import Address, Bind, Settings
+from aibridge_trio.events import Bug, Event, LifecycleChanged
+from aibridge_trio.gateway.browser_origins import Origins
+from aibridge_trio.gateway.lifecycle import Lifecycle
+from aibridge_trio.server.asgi import HandlerApplication
+from aibridge_trio.server.connection_limit import admin_connection_limit
+from aibridge_trio.server.inherited_sockets import InheritedSockets
+from aibridge_trio.server.server import Server
+from aibridge_trio.telemetry.counters import Counters
+from aibridge_trio.telemetry.exposition_format import Family
+from aibridge_trio.telemetry.logs import Log
+from aibridge_trio.telemetry.metrics import of_connections, of_process
+from aibridge_trio.workers.admin import CrewAdmin
+from aibridge_trio.workers.crew import Crew, part
+from aibridge_trio.workers.sockets import CallersSockets
+from aibridge_trio.workers.worker import Start
+
+_WALL_CLOCK = time.time  # noqa: TID251 - the supervisor's place that reads it
+# Descriptors in reserve, to accept operators' connections when none is left.
+_RESERVE = 8
+# How much longer than the graceful timeout workers may take to end (seconds).
+_MARGIN = 5.0
+_SHOWN_EVENTS = 50
+
+
+class Supervisor:
+    """All of it, not yet listening. With `read`, which returns the settings anew, they can be reloaded."""
+
+    def __init__(self, settings: Settings, *, sockets: InheritedSockets, read: Callable[[], Settings]) -> None:
+        self.settings = settings
+        self.self_test: SelfTest | None = None
+        self.lifecycle = Lifecycle()
+        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.crew = Crew(settings.workers, start=self._start, warn=partial(self.log.warning, about="worker"))
+        self.admin_address = settings.admin_bind
+        self._inherited = sockets
+        self._sockets = CallersSockets()
+        self._addresses: dict[Bind, Bind] = {}
+        self._event_bus = EventBus()
+        self._counters = Counters((), ())
+        self._events: deque[dict[str, Any]] = deque(maxlen=_SHOWN_EVENTS)
+        self._began, self._started_at = trio.current_time(), round(_WALL_CLOCK(), 3)
+        publish = self._event_bus.publish
+        self.reloader: Reloader | None = Reloader(
+            read,
+            settings,
+            transports=lambda _: lambda *_args, **_more: None,  # type: ignore[arg-type,return-value] # never used
+            agree=lambda prepared: self.crew.prepare(prepared.settings),
+            apply=self._apply,
+            lifecycle=self.lifecycle,
+            publish=publish,
+        )
+        self._origins = Origins(settings.allowed_hosts, settings.allowed_origins)
+        connections = admin_connection_limit(partial(self.log.warning, about="connections"))
+        self._listeners = {"admin": connections.statistics}
+        self._admin = CrewAdmin(
+            self.crew,
+            own=self._families,
+            complete=self._complete,
+            lifecycle=self.lifecycle,
+            publish=publish,
+            origins=self._origins,
+            host=settings.admin_bind.host,
+            token=settings.admin_token,
+            reload=self.reloader.reload,
+        )
+        self.server = Server(
+            HandlerApplication(self._admin.handle),
+            report=lambda error: publish(Bug.of(error)),
+            connections=connections,
+            evicts=True,
+            reserve=_RESERVE,
+        )
+        for listener in (self._counters, self.log, self._admin):
+            self._event_bus.subscribe(listener.handlers)
+        self._event_bus.subscribe({LifecycleChanged: self._lived})
+
+    def open(self) -> None:
+        """Bind every address. Raises UsageError if one cannot be bound."""
+        admin = self.settings.admin_bind
+        try:
+            self._addresses = self._sockets.open(self.settings, self._inherited)
+            if sock := self._inherited.pop(admin):
+                self.server.adopt(sock)
+            else:
+                self.admin_address = Address(*self.server.open(admin.host, admin.port, option="--admin-bind"))
+        except BaseException:
+            self._sockets.close()
+            self.server.close()
+            raise
+        finally:
+            self._inherited.close()
+
+    async def run(self, signals: AsyncIterator[int], ready: Callable[[], None] = lambda: None) -> int:
+        """Serve until the first signal, then drain; a second one ends it at once. Returns the exit status."""
+        forced = False
+        try:
+            async with trio.open_nursery() as timers:
+                timers.start_soon(self.log.run)
+                async with trio.open_nursery() as admin:
+                    await admin.start(self.server.run)
+                    forced = await self._run_workers(signals, ready)
+                    self._publish(LifecycleChanged("stop", "cut off by a second signal" if forced else "drained"))
+                    self.server.cut()
+                timers.cancel_scope.cancel()
+        finally:
+            self._sockets.close()
+        return 1 if forced else 0
+
+    def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
+        """Send events of some kinds to `listener`."""
+        self._event_bus.subscribe(dict.fromkeys(kinds, listener))
+
+    def summary(self) -> str:
+        """Return a line of what the workers do now."""
+        flying = sum(row["in_flight"] for row in self._rows())
+        serving, count = len(self.crew.serving), len(self.crew.members)
+        return f"{self.lifecycle.phase}: {serving} of {count} workers serve, {flying} in flight"
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {self.lifecycle.phase} {self.crew!r}>"
+
+    def _publish(self, event: Event) -> None:
+        self._event_bus.publish(event)
+
+    def _start(self, number: int) -> Start:
+        settings = part(self.settings, len(self.crew.members))
+        return Start(number, settings, self._sockets.descriptors(), self._sockets.last)
+
+    async def _run_workers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:
+        """Serve until drained; return whether a second signal cut that short."""
+        forced = False
+
+        def serving() -> None:
+            self.lifecycle.phase = "serving"
+            message = startup_message(self.settings, self._addresses.values(), self.admin_address)
+            self._publish(LifecycleChanged("start", message))
+            for warning in self.settings.warnings():
+                self.log.warning(warning)
+            ready()
+
+        async def handle_signals() -> None:
+            nonlocal forced
+            await anext(signals)
+            async with trio.open_nursery() as draining:
+                draining.start_soon(self._drain)
+                await anext(signals)
+                forced = True
+                self.crew.stop()
+                draining.cancel_scope.cancel()
+            await trio.sleep(_MARGIN)
+            self.crew.kill()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(handle_signals)
+            await self.crew.run(serving)
+            nursery.cancel_scope.cancel()
+        return forced
+
+    async def _drain(self) -> None:
+        settings = self.settings
+        self.lifecycle.phase = "draining"
+        flying = sum(row["in_flight"] for row in self._rows())
+        self._publish(LifecycleChanged("drain", f"{flying} in flight; a second signal ends them"))
+        self.crew.stop()
+        await trio.sleep(settings.drain_delay)
+        if not self._sockets.last:
+            self._sockets.close()
+        self.lifecycle.phase = "stopping"
+        self.server.stop_listening()
+        await trio.sleep(settings.graceful_timeout + SETTLING + _MARGIN)
+        self.crew.kill()
+
+    def _apply(self, prepared: Prepared) -> None:
+        before, self.settings = self.settings, prepared.settings
+        settings = self.settings
+        self.log.apply(settings.log_level, settings.log_format)
+        self._origins.apply(settings.allowed_hosts, settings.allowed_origins)
+        self._admin.apply(settings.admin_token)
+        self.crew.apply(settings)
+        for warning in [each for each in settings.warnings() if each not in before.warnings()]:
+            self.log.warning(warning)
+
+    def _families(self) -> list[Family]:
+        return [*of_process(self._counters, self.log.dropped), *of_connections(self._listeners)]
+
+    def _complete(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Put into the document of all workers what the supervisor knows."""
+        events = sorted([*document["events"], *self._events], key=lambda event: float(event["at"]))
+        return {
+            **document,
+            "version": __version__,
+            "now": round(_WALL_CLOCK(), 3),
+            "started_at": self._started_at,
+            "uptime_s": round(trio.current_time() - self._began, 3),
+            "draining": self.lifecycle.draining,
+            "queue": {**document["queue"], "size": self.settings.queue_size},
+            "connections": {**document["connections"], "admin": self._listeners["admin"]().document()},
+            "events": events[-_SHOWN_EVENTS:],
+            "workers": self._rows(),
+        }
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for member in self.crew.members:
+            now = self.crew.reports.of(member.number) or {
+                "concurrency": {"in_flight": 0},
+                "requests": {"total": 0},
+            }
+            age = trio.current_time() - member.started_at
+            rows.append(
+                {
+                    "number": member.number,
+                    "pid": member.pid,
+                    "state": member.phase,
+                    "uptime_s": round(age, 3) if member.pid else 0.0,
+                    "restarts": max(0, member.restarts),
+                    "in_flight": now["concurrency"]["in_flight"],
+                    "requests": now["requests"]["total"],
+                }
+            )
+        return rows
+
+    def _lived(self, event: LifecycleChanged) -> None:
+        row = dict.fromkeys(("at", "kind", "provider", "scope", "from", "to", "because"))
+        self._events.append({**row, "at": round(_WALL_CLOCK(), 3), "kind": event.what, "because": event.detail})

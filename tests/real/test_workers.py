@@ -1,0 +1,237 @@
+"""`aibridge serve --workers`: several processes that are one bridge."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.processes import ASK, CHAT, PATIENCE, START, Bridge, a_bridge, a_provider, run, until
+
+pytestmark = pytest.mark.real
+
+UNARY: Any = {"model": "m", "messages": ASK}
+
+
+def rows(bridge: Bridge) -> list[dict[str, Any]]:
+    """The status document's rows of workers."""
+    found: list[dict[str, Any]] = bridge.admin.get("/status").json()["workers"]
+    return found
+
+
+def all_serve(bridge: Bridge, pids: set[int] = frozenset()) -> list[dict[str, Any]]:  # type: ignore[assignment]
+    """Wait until all workers serve, with none of these processes."""
+
+    def found() -> list[dict[str, Any]] | None:
+        now = rows(bridge)
+        return now if all(row["state"] == "serving" and row["pid"] not in pids for row in now) else None
+
+    workers: list[dict[str, Any]] = until(found, "all workers serve", START)
+    return workers
+
+
+def requests(bridge: Bridge) -> float:
+    """The counter of all requests."""
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in bridge.admin.get("/metrics").text.splitlines()
+        if line.startswith("aibridge_requests_total{")
+    )
+
+
+class Load:
+    """Callers that ask again and again, each over connections of its own, until the end."""
+
+    def __init__(self, url: str, callers: int = 6) -> None:
+        self.statuses: list[int] = []
+        self.errors: list[str] = []
+        self._url = url
+        self._ends = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(n,), daemon=True) for n in range(callers)]
+
+    @contextmanager
+    def running(self) -> Iterator[Load]:
+        """Ask while this context is open."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Wait for the last answers."""
+        self._ends.set()
+        for thread in self._threads:
+            thread.join(3 * PATIENCE)
+
+    def more(self, count: int) -> None:
+        """Wait for so many more answers."""
+        before = len(self.statuses)
+        until(lambda: len(self.statuses) >= before + count, f"{count} more answers", START)
+
+    def _ask(self, number: int) -> None:
+        headers = {"authorization": f"Bearer sk-caller-{number:04}"}
+        while not self._ends.is_set():
+            try:
+                with httpx.Client(timeout=3 * PATIENCE) as client:
+                    for _ in range(5):
+                        self.statuses.append(
+                            client.post(self._url + CHAT, json=UNARY, headers=headers).status_code
+                        )
+            except httpx.HTTPError as error:
+                self.errors.append(repr(error))
+
+
+def test_workers_are_one_bridge() -> None:
+    """One start line, and rows, counts and overrides of all of them."""
+    with a_bridge("--workers", "3", "--circuit-breaker") as bridge:
+        assert "3 workers" in bridge.process.says('"event": "start"').string
+        assert len({row["pid"] for row in all_serve(bridge)}) == 3
+        for _ in range(12):
+            with httpx.Client() as client:
+                assert client.get(bridge.url + "/").status_code == 200
+        assert bridge.admin.get("/status").json()["requests"]["total"] == 12
+        assert requests(bridge) == 12
+        done = bridge.admin.post("/breakers/openai", json={"mode": "open"})
+        assert done.json()["mode"] == "open"
+        for _ in range(9):
+            with httpx.Client() as client:
+                assert client.post(bridge.url + CHAT, json=UNARY).status_code in {401, 503}
+        assert sum("listens on" in line for line in bridge.process.lines) == 1
+
+
+def test_a_killed_worker_disturbs_no_other() -> None:
+    """Under load one worker is killed: it starts again, others answer on, and no counter goes back."""
+    with a_provider() as provider, a_bridge("--workers", "3", provider=provider) as bridge:
+        before = all_serve(bridge)
+        with Load(bridge.url).running() as load:
+            load.more(30)
+            counted = requests(bridge)
+            os.kill(before[0]["pid"], signal.SIGKILL)
+            bridge.process.says("worker 1 was ended by SIGKILL")
+            assert requests(bridge) >= counted
+            load.more(30)
+            now = all_serve(bridge, {before[0]["pid"]})
+            load.more(10)
+        assert [row["pid"] for row in now[1:]] == [row["pid"] for row in before[1:]]
+        assert [row["restarts"] for row in now] == [1, 0, 0]
+        assert set(load.statuses) == {200}
+        # Each caller has one request under way at most.
+        assert len(load.errors) <= 6
+        assert requests(bridge) >= counted
+
+
+def test_a_drain_under_load_loses_nothing() -> None:
+    """Requests that were accepted are answered; connections that come too late are refused, not cut."""
+    flags = ("--workers", "2", "--drain-delay", "500ms")
+    with a_provider() as provider, a_bridge(*flags, provider=provider) as bridge:
+        provider.change(latency=0.05)
+        all_serve(bridge)
+        load = Load(bridge.url)
+        with load.running():
+            load.more(30)
+            bridge.process.signal()
+            assert bridge.process.wait(START) == 0
+        # What went up came back; only what was never begun is refused, in words or by the kernel.
+        assert set(load.statuses) <= {200, 503}
+        assert provider.stats()["requests"] == load.statuses.count(200)
+        assert bridge.process.lines[-1].endswith('"detail": "drained"}')
+
+
+def test_a_reload_under_load_changes_all_or_nothing(tmp_path: Path) -> None:
+    """All workers take a new configuration, and none a mistake; no request is lost."""
+    config = tmp_path / "aibridge.toml"
+    with a_provider() as provider:
+        base = f'openai_base_url = "{provider.url}/v1"\n'
+        config.write_text(base)
+        with a_bridge("--workers", "3", "--config", str(config)) as bridge:
+            before = all_serve(bridge)
+            with Load(bridge.url).running() as load:
+                load.more(20)
+                config.write_text(base + 'max_body = "5B"\n')
+                done = bridge.admin.post("/reload", timeout=START)
+                assert done.status_code == 200
+                assert "--max-body: 32MiB" in done.text
+                answers = until(lambda: load.statuses[-20:] if set(load.statuses[-20:]) == {413} else None, "413")
+                assert len(answers) == 20
+                config.write_text(base + "max_body = none\n")
+                assert bridge.admin.post("/reload", timeout=START).status_code == 422
+                config.write_text(base)
+                bridge.process.signal(signal.SIGHUP)
+                until(lambda: set(load.statuses[-20:]) == {200}, "200 again")
+            assert not load.errors
+            assert set(load.statuses) == {200, 413}
+            assert [row["pid"] for row in rows(bridge)] == [row["pid"] for row in before]
+
+
+def test_a_second_signal_cuts() -> None:
+    """What is in flight does not hold up the second signal; the status says so."""
+    with a_provider() as provider, a_bridge("--workers", "2", provider=provider) as bridge:
+        pids = {row["pid"] for row in all_serve(bridge)}
+        provider.script({"fault": "stall", "after": 3})
+        with suppress(httpx.HTTPError), bridge.holding("sk-caller"):
+            bridge.process.signal()
+            bridge.process.says('"event": "drain"')
+            bridge.process.signal()
+            assert bridge.process.wait(START) == 1
+        assert not any(map(_runs, pids))
+
+
+def test_nothing_is_left_of_a_killed_supervisor() -> None:
+    """Its workers end at once, and the port is free."""
+    with a_bridge("--workers", "3") as bridge:
+        pids = {row["pid"] for row in all_serve(bridge)}
+        bridge.process.signal(signal.SIGKILL)
+        bridge.process.wait()
+        until(lambda: not any(map(_runs, pids)), "no worker is left")
+        port = httpx.URL(bridge.url).port
+        assert port
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+def test_signals_to_workers_do_nothing() -> None:
+    """A service manager sends its signal to all processes; workers wait for their supervisor."""
+    with a_bridge("--workers", "2") as bridge:
+        before = all_serve(bridge)
+        for row in before:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                os.kill(row["pid"], number)
+        assert bridge.caller.get("/").status_code == 200
+        assert [row["pid"] for row in rows(bridge)] == [row["pid"] for row in before]
+
+
+def test_a_port_in_use_ends_it() -> None:
+    """Exit status 2 and one line, and no worker is started."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        done = run("serve", "--workers", "2", "--bind", address, "--admin-bind", "127.0.0.1:0")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "the port is in use" in done.stderr
+
+
+def test_secrets_stand_in_no_command_line(tmp_path: Path) -> None:
+    """Neither in the command line of a worker, nor in files."""
+    with a_bridge("--workers", "2", OPENAI_API_KEY="sk-secret-of-the-bridge") as bridge:
+        for row in all_serve(bridge):
+            line = Path(f"/proc/{row['pid']}/cmdline").read_bytes()
+            assert b"worker" in line
+            assert b"sk-secret" not in line
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
