@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import trio
 
-from aibridge_trio.admin.api import Admin
+from aibridge_trio.admin.api import Api
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Body, Reply, Request
 
@@ -31,7 +31,7 @@ class Answered(NamedTuple):
     body: bytes
 
 
-async def answer(admin: Admin, call: AdminCall) -> Answered:
+async def answer(admin: Api, call: AdminCall) -> Answered:
     """Let the admin API answer."""
     headers = [(b"host", b"localhost"), *(each for each in call.headers if each[0] == b"content-type")]
     request = Request(call.method, call.path, b"", headers, call.client, "localhost", _Whole(call.body))
