@@ -89,6 +89,16 @@ class Ledger:
             messages += self._messages.after(before, now)[: SENT - len(messages)]
         return self._reply("ok", number, now, messages, results)
 
+    def lose(self, replica: str, wall: float) -> None:
+        """Take at once what a replica holds that has died: as if it had been silent for too long."""
+        self._tick(wall)
+        known = self._replicas.known.get(replica)
+        if known is not None and known.registered:
+            self._sender = replica
+            for key in sorted(self._holdings.held.get(replica, {})):
+                self._needs.lose(replica, key)
+            self._replicas.end(replica)
+
     def __repr__(self) -> str:
         return f"<Ledger {self._replicas!r} {self._holdings!r}>"
 

@@ -86,6 +86,19 @@ def test_the_end_of_a_replica_gives_all_back() -> None:
     assert b.reply.replicas == 1
 
 
+def test_a_replica_that_has_died_loses_what_it_holds_at_once() -> None:
+    """What it had running is used now. One that is not known, or has ended, has nothing to lose."""
+    ledger = Ledger()
+    b = Replica.of(ledger, "b")
+    Replica.of(ledger, "a", held={"slots": 2, "use:60:tokens": 40})
+    ledger.lose("a", 1_000.0)
+    ledger.lose("a", 1_000.0)
+    ledger.lose("c", 1_000.0)
+    ask = Ask((Holding("slots", 2, 2),), (Use("tokens", 100, 60.0, 10),))
+    assert b.ask(ask, 1_000.0) == Granted(1_000.0, {"slots": 2}, ((50, 60.0),))
+    assert b.reply.replicas == 1
+
+
 def test_who_waits_is_told_once_that_something_is_free() -> None:
     """A message of the topic `freed` after `totals`; the next one after the next `totals`."""
     ledger = Ledger()

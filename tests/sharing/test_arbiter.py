@@ -1,0 +1,197 @@
+"""The store of one machine's workers: on real sockets, in real time; one of two processes is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+
+from aibridge_trio.core.sharing import wire
+from aibridge_trio.core.sharing.needs import Answer, Ask, BudgetUse, Denied, Granted, Holding, Leave, Message, Use
+from aibridge_trio.sharing import arbiter as module
+from aibridge_trio.sharing.arbiter import Arbiter, listen
+from aibridge_trio.sharing.arbiter_backend import ArbiterBackend
+from aibridge_trio.sharing.frames import FrameStream, frame
+from aibridge_trio.sharing.link import Link
+
+ROOT = Path(__file__).parents[2]
+SLOT = Ask((Holding("slots", 3),))
+LEFT = Leave((("slots", 1),))
+# Much longer than anything takes, on a machine that has other things to do.
+PATIENT = 20.0
+
+WORKER = """
+import sys, trio
+from aibridge_trio.core.sharing.needs import *
+from aibridge_trio.sharing.arbiter_backend import ArbiterBackend
+from aibridge_trio.sharing.frames import FrameStream, frame
+from aibridge_trio.sharing.link import Link
+
+async def main():
+    link = Link(ArbiterBackend(sys.argv[1]), replica_id=sys.argv[2], timeout=20.0, ttl=60.0)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(link.run)
+        uses = (Use("tokens", 100, 3600.0, 40, running=True),)
+        ask = Ask((Holding("slots", 3), Holding("slots:b", 3, 2)), uses, BudgetUse("b", 1000, "month", 30))
+        print(type(await link.ask(ask)).__name__, flush=True)
+        await trio.sleep_forever()
+
+trio.run(main)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the socket is."""
+    return tmp_path / "arbiter"
+
+
+@asynccontextmanager
+async def arbiter_at(path: Path) -> AsyncIterator[Arbiter]:
+    """An arbiter that serves."""
+    arbiter = Arbiter(time.time)  # noqa: TID251 - budgets go by the calendar
+    async with trio.open_nursery() as nursery:
+        await nursery.start(arbiter.serve, listen(str(path)))
+        yield arbiter
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def worker_at(path: Path, name: str, **options: object) -> AsyncIterator[Link]:
+    """A link that runs."""
+    link = Link(ArbiterBackend(str(path)), replica_id=name, timeout=PATIENT, **options)  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(link.run)
+        yield link
+        nursery.cancel_scope.cancel()
+
+
+async def until_granted(link: Link, ask: Ask) -> tuple[Answer, float]:
+    """Ask until it is granted; return how long that took."""
+    began = time.perf_counter()
+    with trio.fail_after(PATIENT):
+        while not isinstance(answer := await link.ask(ask), Granted):
+            await trio.sleep(0.01)
+    return answer, time.perf_counter() - began
+
+
+async def test_workers_share_a_limit(path: Path) -> None:
+    """What one gives back, another gets; one that ends gives back all."""
+    async with arbiter_at(path) as arbiter, worker_at(path, "a") as one:
+        async with worker_at(path, "b") as other:
+            answers = [await link.ask(SLOT) for link in (one, other, other, one)]
+            assert [type(each) for each in answers] == [Granted, Granted, Granted, Denied]
+            one.leave(LEFT)
+            assert isinstance(await one.ask(SLOT), Granted)
+        answers = [await one.ask(SLOT) for _ in range(3)]
+        assert [type(each) for each in answers] == [Granted, Granted, Denied]
+        assert arbiter.ledger.replicas == 1
+
+
+async def test_messages_are_pushed(path: Path) -> None:
+    """No worker polls for them."""
+    found: list[Message] = []
+    came = trio.Event()
+
+    def handler(message: Message) -> None:
+        found.append(message)
+        came.set()
+
+    async with (
+        arbiter_at(path),
+        worker_at(path, "a", ttl=3_000.0) as one,
+        worker_at(path, "b", ttl=3_000.0) as other,
+    ):
+        other.on_message("breaker", handler)
+        await trio.sleep(0.2)
+        await one.call(wire.set_value("breaker", "p", -1, "open", 60.0))
+        with trio.fail_after(PATIENT):
+            await came.wait()
+    assert [(each.key, each.value, each.sender) for each in found] == [("p", "open", "a")]
+
+
+async def test_a_worker_that_is_killed_holds_nothing(path: Path) -> None:
+    """At once, not when it has been silent for long; what it had running counts as used."""
+    async with arbiter_at(path), worker_at(path, "a", ttl=60.0) as one:
+        command = [sys.executable, "-c", WORKER, str(path), "b"]
+        run = partial(trio.run_process, command, stdout=None, check=False, cwd=ROOT)
+        read, write = os.pipe()
+        async with trio.open_nursery() as nursery:
+            process = await nursery.start(partial(run, stdout=write, env={**os.environ, "PYTHONPATH": str(ROOT)}))
+            os.close(write)
+            async with trio.lowlevel.FdStream(read) as output:
+                with trio.fail_after(PATIENT):
+                    assert (await output.receive_some()).startswith(b"Granted")
+            ask = Ask((Holding("slots", 3, 3), Holding("slots:b", 3, 3)))
+            assert isinstance(await one.ask(ask), Denied)
+            process.send_signal(signal.SIGKILL)
+            _, took = await until_granted(one, ask)
+        assert took < PATIENT
+        answer = await one.ask(
+            Ask(uses=(Use("tokens", 100, 3600.0, 60),), budget=BudgetUse("b", 1000, "month", 1))
+        )
+        assert isinstance(answer, Granted)
+        assert (answer.left[0][0], answer.spent) == (0, 30)
+
+
+async def test_a_worker_that_lives_keeps_what_it_holds_without_a_connection(path: Path) -> None:
+    """It connects again; until then others do not get it."""
+    async with arbiter_at(path) as arbiter, worker_at(path, "a", ttl=60.0) as one:
+        backend = ArbiterBackend(str(path))
+        other = Link(backend, replica_id="b", timeout=PATIENT, ttl=60.0)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(other.run)
+            await other.ask(Ask((Holding("slots", 3, 3),)))
+            assert backend._connection is not None
+            backend._connection.close()
+            assert isinstance(await one.ask(SLOT), Denied)
+            with trio.fail_after(PATIENT):
+                while other.condition == "degraded":
+                    await trio.sleep(0.01)
+            assert isinstance(await one.ask(SLOT), Denied)
+            assert arbiter.ledger.replicas == 2
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("garbage", [b"\xff" * 100, b"\0\0\0\5hello", b"\0\0\0\2[]", b"GET / HTTP/1.1\r\n\r\n"])
+async def test_what_is_no_worker_is_cut_off(path: Path, garbage: bytes) -> None:
+    """Others notice nothing."""
+    async with arbiter_at(path), worker_at(path, "a") as one:
+        async with await trio.open_unix_socket(str(path)) as stream:
+            await stream.send_all(garbage)
+            with trio.fail_after(PATIENT), suppress(trio.BrokenResourceError):
+                assert await stream.receive_some() == b""
+        assert isinstance(await one.ask(SLOT), Granted)
+
+
+async def test_a_worker_that_does_not_read_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded, and others are served meanwhile."""
+    monkeypatch.setattr(module, "_UNREAD", 0.2)
+    async with arbiter_at(path) as arbiter, worker_at(path, "a") as one:
+        silent = socket.socket(socket.AF_UNIX)
+        silent.connect(str(path))
+        silent.setblocking(False)
+        batch = wire.Batch("b", 1, "", 3.0, -1, [["register", {}], *([["totals", ["slots"] * 200]] * 50)])
+        stream = FrameStream(silent)
+        with trio.fail_after(PATIENT), suppress(OSError):
+            while True:
+                stream.send(frame(batch.encoded()))
+                await stream.drain()
+                assert isinstance(await one.ask(Ask((Holding("other", 10**6),))), Granted)
+        stream.close()
+        assert len(arbiter._connections) == 1
+
+
+async def test_only_this_user_may_connect(path: Path) -> None:
+    """The socket belongs to it."""
+    with listen(str(path)):
+        assert path.stat().st_mode & 0o077 == 0
