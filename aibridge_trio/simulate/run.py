@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from aibridge_trio.simulate.policies.adaptive import Adaptive
 from aibridge_trio.simulate.policies.bridge import Bridge
 from aibridge_trio.simulate.policies.clairvoyant import Clairvoyant
+from aibridge_trio.simulate.policies.fleet import Fleet
 from aibridge_trio.simulate.policies.others import GoBridge, LiteLlm
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.policies.per_provider import PerProvider
 from aibridge_trio.simulate.results.measure import POINTS, Measure
 from aibridge_trio.simulate.results.outcome import Outcome
+from aibridge_trio.simulate.results.promises import FleetMeasure
 from aibridge_trio.simulate.scenario.demand import Request
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.settings import Values
@@ -33,30 +35,40 @@ POLICIES = (*_BRIDGES, "none", *_PER_PROVIDER, CLAIRVOYANT)
 
 
 class Play:
-    """One run: callers, a policy, a provider and the measurements."""
+    """One run: callers, a policy in so many replicas, a provider and the measurements."""
 
     def __init__(
-        self, scenario: Scenario, requests: Sequence[Request], policy: str, values: Values, seed: int
+        self,
+        scenario: Scenario,
+        requests: Sequence[Request],
+        policy: str,
+        values: Values,
+        seed: int,
+        replicas: int = 1,
     ) -> None:
         self.scenario = scenario
         self.engine = Engine()
-        self.measure = Measure(scenario)
+        self.measure = FleetMeasure(scenario, replicas) if replicas > 1 else Measure(scenario)
         self.provider = Providers(scenario, self.engine)
         self.callers = Callers(requests, self.engine, self.measure)
-        self.policy: Policy
-        if policy in _BRIDGES:
-            own_keys = {name: model.own_keys for name, model in scenario.models.items()}
-            self.policy = _BRIDGES[policy](values, self.engine, self.measure, own_keys=own_keys, seed=seed)
-        elif policy in _PER_PROVIDER:
-            kind = _PER_PROVIDER[policy]
-            each = {name: kind(values, self.engine, self.measure, name) for name in scenario.models}
-            self.policy = PerProvider(self.engine, self.measure, each)
-        else:
-            self.policy = _ONE[policy](values, self.engine, self.measure)
+        self.policy = self._policy(policy, values, seed)
+        if replicas > 1:
+            others = [self._policy(policy, values, f"{seed}/{number}") for number in range(1, replicas)]
+            self.policy = Fleet(self.engine, self.measure, [self.policy, *others])
         self.callers.target = self.policy
         self.provider.listen(self.policy)
         self.policy.connect(self.callers, self.provider)
         self._samples = 0
+
+    def _policy(self, policy: str, values: Values, seed: int | str) -> Policy:
+        engine, measure, models = self.engine, self.measure, self.scenario.models
+        if policy in _BRIDGES:
+            own_keys = {name: model.own_keys for name, model in models.items()}
+            return _BRIDGES[policy](values, engine, measure, own_keys=own_keys, seed=seed)
+        if policy in _PER_PROVIDER:
+            kind = _PER_PROVIDER[policy]
+            return PerProvider(engine, measure, {name: kind(values, engine, measure, name) for name in models})
+        return _ONE[policy](values, engine, measure)
 
     def run(self, name: str) -> Outcome:
         """Run until every request has ended; the curves end with the scenario."""

@@ -39,7 +39,7 @@ class Bridge(Policy):
     """
 
     def __init__(
-        self, values: Values, clock: Clock, measure: Measure, *, own_keys: Mapping[str, bool], seed: int
+        self, values: Values, clock: Clock, measure: Measure, *, own_keys: Mapping[str, bool], seed: int | str
     ) -> None:
         super().__init__(clock, measure, values["first_byte_timeout"])
         self._limits = limits = settings.limits(values)

@@ -9,6 +9,7 @@ from random import Random
 from aibridge_trio.core.breaker import retry_after, verdict
 from aibridge_trio.core.breaker.breaker import Breaker, Refusal, State, Transition
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
+from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.simulate.results.measure import Measure
@@ -26,7 +27,7 @@ class Circuit:
     """Admits calls to a provider and judges their answers; without a breaker it admits all."""
 
     def __init__(
-        self, provider: str, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int
+        self, provider: str, values: Values, clock: Clock, measure: Measure, *, own_keys: bool, seed: int | str
     ) -> None:
         self.state = State.CLOSED
         self._provider = provider
@@ -39,6 +40,7 @@ class Circuit:
             Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
         )
         self._due = math.inf
+        self._probes: dict[Permit, None] = {}  # a set has no order
         self._own_keys = own_keys
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
         self._key_cooldowns = KeyCooldowns(self._policy) if by_key and self._breaker else None
@@ -68,6 +70,9 @@ class Circuit:
                 guard = ("ramp", self._provider) if answer.because == "ramp" else self.guard
                 return CircuitOpen(self._provider, answer.because, answer.wait), guard, None
             call.permit = answer
+            if self.state is State.HALF_OPEN:
+                self._probes[answer] = None
+                self._measure.probing(1)
             self._measure.opened(("ramp", self._provider), now)
         return None
 
@@ -85,6 +90,9 @@ class Circuit:
     def judge(self, call: Call, evidence: Evidence, hint: float | None = None) -> None:
         """Settle the call's permit; the breaker takes the first verdict, and a failure after a success."""
         if self._breaker and call.permit:
+            if call.permit in self._probes:
+                del self._probes[call.permit]
+                self._measure.probing(-1)
             self._breaker.settle(call.permit, evidence, self._clock.now, hint)
             self._arm()
             if self._measure.awaits(self.guard):
@@ -114,6 +122,9 @@ class Circuit:
             self._measure.opened(self.guard, now)
 
     def _changed(self, change: Transition) -> None:
+        opened = (change.target is State.OPEN) - (self.state is State.OPEN)
+        if opened:
+            self._measure.opened_or_closed(self._provider, self._clock.now, opened=opened)
         self.state = change.target
         self._measure.transitioned(trip=change.trip)
         if change.target is not State.OPEN:

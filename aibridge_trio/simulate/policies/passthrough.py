@@ -97,7 +97,7 @@ class Policy:
     def _send(self, call: Call) -> None:
         assert self.provider
         call.sent = True
-        self._measure.sent()
+        self._measure.sent(call, self._clock.now)
         due = self._clock.now + self._first_byte_timeout
         # No timer for a caller that leaves earlier.
         if due < call.request.born + call.request.group.patience:

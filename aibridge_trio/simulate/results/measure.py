@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from aibridge_trio.simulate.results.outcome import Curves, Outcome, by_caller, fair, percentile, recovery
 from aibridge_trio.simulate.scenario.demand import Request
 from aibridge_trio.simulate.scenario.scenario import Scenario
+from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers, retry_after
 
 # Points of a curve.
@@ -67,7 +68,7 @@ class Measure:
 
     # The provider's side.
 
-    def sent(self) -> None:
+    def sent(self, call: Call, now: float) -> None:  # noqa: ARG002 - a fleet counts by caller
         """Count a call to the provider."""
         self._calls += 1
 
@@ -107,6 +108,17 @@ class Measure:
     def transitioned(self, *, trip: bool) -> None:
         """Count a transition of the breaker."""
         self._trips += trip
+
+    # What only a fleet of replicas counts.
+
+    def opened_or_closed(self, provider: str, now: float, *, opened: int) -> None:
+        """Count a breaker of a provider that opened (1) or opened no more (-1)."""
+
+    def probing(self, more: int) -> None:
+        """Count probes that began (1) or ended (-1)."""
+
+    def spending(self, caller: int, tokens: int, since: float, until: float) -> None:
+        """Count tokens of a caller that its limit counted from `since` until `until`."""
 
     def sample(self, in_flight: int, waiting: int, state: str) -> None:
         """Add a point to the curves."""

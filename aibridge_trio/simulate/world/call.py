@@ -24,7 +24,7 @@ class Call:
     """One attempt of a request. Callers, policy and provider each keep their own state of it in their fields."""
 
     __slots__ = (
-        *("attempt", "begun", "caller", "end", "entry", "head", "judged", "lease"),
+        *("attempt", "begun", "caller", "counted_at", "end", "entry", "head", "judged", "lease"),
         *("permit", "released", "request", "sends", "sent", "stage"),
     )
 
@@ -38,6 +38,7 @@ class Call:
         self.sends = 0  # how often it went to the provider: the provider's
         self.sent = False  # whether it went to the provider: the policy's, like all below
         self.begun = False  # whether its caller received the first token
+        self.counted_at: float | None = None  # when a store counted it, if one did
         self.released = False  # whether all that it held has been given back
         self.judged = False  # whether a verdict was recorded
         self.lease: Lease | None = None

@@ -15,7 +15,7 @@ _NORMAL_QUANTILE = NormalDist().inv_cdf
 _LEAST = 2.0**-53
 
 # The random decisions about one attempt.
-FAULT, FIRST_TOKEN, BACKOFF, JITTER = range(4)
+FAULT, FIRST_TOKEN, BACKOFF, JITTER, REPLICA = range(5)
 
 
 def uniform(seed: int, attempt: int, purpose: int) -> float:
