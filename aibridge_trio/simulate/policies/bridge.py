@@ -1,6 +1,6 @@
 """The bridge: the program's own limiter, breaker and key cooldowns, in the order in which a request meets them.
 
-slot → rate → shares, or a turn in the queue if the breaker is not open → key cooldown → breaker → provider.
+slot → rate → shares, or a turn in the queue if the breaker is not open → tokens → key cooldown → breaker → provider.
 Answers are judged by the program's own rules. What the program does in tasks is done here in events of the
 simulated clock.
 """
@@ -21,6 +21,7 @@ from aibridge_trio.errors import MAX_JITTER, AtCapacity, Phase, RateLimited, Rej
 from aibridge_trio.simulate.policies.circuit import Circuit
 from aibridge_trio.simulate.policies.in_flight import InFlight
 from aibridge_trio.simulate.policies.passthrough import Policy
+from aibridge_trio.simulate.policies.token_limit import TokenLimit
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario import settings
 from aibridge_trio.simulate.scenario.settings import Values
@@ -48,6 +49,7 @@ class Bridge(Policy):
         spread: Callable[[], float] = Random(f"{seed}/rate").random  # noqa: S311 - no secret
         self._limiter = ConcurrencyLimiter(limits, self._slots, self._wake, chance=spread)
         self._rate_due = math.inf
+        self._tokens = TokenLimit(values["token_limit"], measure)
         self._breaks: bool = values["circuit_breaker"]
         self._circuits = {
             name: Circuit(name, values, clock, measure, own_keys=own, seed=seed) for name, own in own_keys.items()
@@ -137,6 +139,9 @@ class Bridge(Policy):
         self._schedule_rate_turn()
 
     def _forward(self, call: Call) -> None:
+        if spent := self._tokens.charge(call, self._clock.now):
+            self._refuse(call, spent, true=spent.wait)
+            return
         if refused := self._circuit(call).admit(call):
             self._refuse(call, *refused)
             return
@@ -214,6 +219,7 @@ class Bridge(Policy):
             return
         super()._release(call)
         now = self._clock.now
+        self._tokens.settle(call, now)
         self._judge(call, NEUTRAL)
         if call.lease:
             self._limiter.leave(call.lease, now)

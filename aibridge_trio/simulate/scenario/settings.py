@@ -36,6 +36,12 @@ _ONLY_HERE = (
         default=f"{LINE_SIZE}",
         help="How many requests the policy `adaptive` holds for a provider at most.",
     ),
+    Option(
+        name="token_limit",
+        unit=COUNT,
+        default="0",
+        help="Tokens that each caller may use in any minute; 0 is unlimited.",
+    ),
 )
 # The settings that matter in a simulation.
 _SHOWN = (
@@ -59,6 +65,7 @@ _SHOWN = (
     "circuit_breaker_429",
     "circuit_breaker_slow_first_byte",
     "line_size",
+    "token_limit",
 )
 _OPTIONS = {option.name: option for option in (*_ONLY_HERE, *OPTIONS)}
 KNOWN: dict[str, Option] = {name: _OPTIONS[name] for name in _SHOWN}
