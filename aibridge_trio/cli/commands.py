@@ -10,7 +10,7 @@ from aibridge_trio.cli.parser import Command
 _SCENARIOS = (
     *("day", "outage", "brownout", "quota", "flash-crowd", "greedy-caller", "slow", "flapping"),
     *("herd", "long-streams", "wandering", "request-quota", "token-quota", "two-providers", "deploy"),
-    *("night-and-day", "thousand", "no-retries", "relentless", "load-independent"),
+    *("night-and-day", "thousand", "no-retries", "relentless", "load-independent", "replicas"),
 )
 _PROVIDERS = tuple(each.name for each in providers.ALL)
 
@@ -44,7 +44,7 @@ _ALL_BUT_MAN = (
         main.simulate,
         "aibridge simulate outage --compare circuit_breaker_cooldown=10s",
         {"scenario": _SCENARIOS},
-        {"scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n[default all of them]"},
+        {"scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n[default all but the last; with --replicas the last]"},
     ),
     Command(main.completion, "aibridge completion bash", arguments={"shell": "bash, zsh or fish."}),
     Command(

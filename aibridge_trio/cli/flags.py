@@ -14,6 +14,7 @@ from aibridge_trio.config.units import (
     NUMBER,
     POSITIVE,
     SECRET,
+    SHARE,
     SPAN,
     Unit,
     choice,
@@ -166,7 +167,8 @@ TOP = (
 # The simulation parses these texts: it knows the names.
 _SETTINGS = Unit(str, "NAME=VALUE", "max_concurrency=50")
 _POLICIES = Unit(str, "NAME", "none")
-_SIMULATION, _WORKLOAD, _OUTPUT = "Simulation", "Your own numbers", "Output"
+_REPLICAS = Unit(str, "N", "3")
+_SIMULATION, _FLEET, _WORKLOAD, _OUTPUT = "Simulation", "Replicas", "Your own numbers", "Output"
 
 SIMULATE = (
     Option(
@@ -206,6 +208,35 @@ SIMULATE = (
         default="1",
         help="Seed of the random numbers: the same seed gives the same result.",
         group=_SIMULATION,
+    ),
+    Option(
+        name="replicas",
+        unit=_REPLICAS,
+        default=None,
+        help="Simulate so many replicas, and show what they promise together; can be given again.",
+        repeatable=True,
+        group=_FLEET,
+    ),
+    Option(
+        name="store_round_trip",
+        unit=DURATION,
+        default="1ms",
+        help="Mean time from a replica to the store and back.",
+        group=_FLEET,
+    ),
+    Option(
+        name="store_loss",
+        unit=SHARE,
+        default="0%",
+        help="Share of what replicas send to the store that is lost, on the way or on the way back.",
+        group=_FLEET,
+    ),
+    Option(
+        name="partition",
+        unit=SHARE,
+        default="0%",
+        help="Share of the replicas that do not reach the store in the middle third of the time.",
+        group=_FLEET,
     ),
     Option(
         name="callers",

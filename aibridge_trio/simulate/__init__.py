@@ -19,9 +19,10 @@ from pathlib import Path
 from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.plan import Numbers, Played
-from aibridge_trio.simulate.results import report
+from aibridge_trio.simulate.results import fleet_report, report
 from aibridge_trio.simulate.results.progress import Progress
 from aibridge_trio.simulate.results.svg import draw
+from aibridge_trio.simulate.scenario.sharing import Sharing
 
 
 def run(
@@ -37,16 +38,24 @@ def run(
     duration: float | None,
     seed: int,
     suggest: bool,
+    replicas: str | None,
+    store_round_trip: float,
+    store_loss: float,
+    partition: float,
     json: bool,
     svg: Path | None,
 ) -> int:
     """Run scenarios and write their results; returns the exit status. Raises UsageError, CommandError."""
     numbers = Numbers(callers, requests_per_caller, requests_per_minute, tokens_per_minute, duration)
-    scenarios = [plan.scaled(each, numbers) for each in plan.find(names)]
+    scenarios = [plan.scaled(each, numbers) for each in plan.find(names or ((plan.REPLICAS,) if replicas else ()))]
     variants = plan.variants(policy, setting or "", compare or "")
+    tabled = report.table
+    if replicas:
+        way = Sharing(round_trip=store_round_trip, loss=store_loss, cut_off=partition)
+        variants, tabled = plan.fleets(variants, replicas, way), fleet_report.table
     if suggest:
-        if compare or json or svg:
-            raise UsageError("--suggest: does not go with --compare, --json or --svg; leave those out")
+        if compare or json or svg or replicas:
+            raise UsageError("--suggest: does not go with --compare, --replicas, --json or --svg; leave those out")
         own = next((each.settings for each in variants if each.policy == "aibridge"), {})
         for each in (scenario for scenario in scenarios if scenario.left_out):
             _say(f"{each.name}: left out, because the end is before it: {each.left_out}")
@@ -61,7 +70,7 @@ def run(
             plays.append(plan.play(each, variants, seed, progress))
             progress.clear()
             if not json:
-                _say(report.table(plays[-1]))
+                _say(tabled(plays[-1]))
     if json:
         sys.stdout.write(report.document(seed, plays))
     if svg:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from aibridge_trio.simulate.run import AIBRIDGE, POLICIES, Play
 from aibridge_trio.simulate.scenario import parse
 from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Group, Scenario
+from aibridge_trio.simulate.scenario.sharing import Sharing
 from aibridge_trio.simulate.scenario.settings import Values, format_settings, parse_settings
 
 # The shipped scenarios, in the order in which all are run.
@@ -24,6 +25,10 @@ SHIPPED = (
     *("herd", "long-streams", "wandering", "request-quota", "token-quota", "two-providers", "deploy"),
     *("night-and-day", "thousand", "no-retries", "relentless", "load-independent"),
 )
+# More than all limits admit: for replicas.
+REPLICAS = "replicas"
+SCENARIOS = (*SHIPPED, REPLICAS)
+_FEWEST_REPLICAS, _MOST_REPLICAS = 1, 10_000
 _HERE = Path(__file__).parent / "scenario" / "shipped"
 # Reads files beside the code, which is in a zip in the binary.
 _read = globals()["__loader__"].get_data
@@ -35,6 +40,7 @@ class Variant(NamedTuple):
     name: str
     policy: str
     settings: Values
+    sharing: Sharing | None = None
 
 
 class Numbers(NamedTuple):
@@ -57,13 +63,13 @@ class Played(NamedTuple):
 def find(names: Sequence[str]) -> Iterator[Scenario]:
     """Yield the scenarios of these names, or all shipped ones if there are none. Raises UsageError."""
     for name in names or SHIPPED:
-        if name in SHIPPED:
+        if name in SCENARIOS:
             yield shipped(name)
         elif name.endswith(".toml") or "/" in name:
             yield parse.load(Path(name))
         else:
-            near = nearest(name, SHIPPED)
-            remedy = f"did you mean {near}?" if near else f"there are {', '.join(SHIPPED)}, or FILE.toml"
+            near = nearest(name, SCENARIOS)
+            remedy = f"did you mean {near}?" if near else f"there are {', '.join(SCENARIOS)}, or FILE.toml"
             raise UsageError(f"SCENARIO: there is none called {quoted(name)}; {remedy}")
 
 
@@ -79,11 +85,11 @@ def scaled(given: Scenario, numbers: Numbers) -> Scenario:
     """Return a scenario with the numbers replaced. Raises UsageError."""
     model = given.model
     if numbers.requests_per_minute is not None:
-        model = dataclasses.replace(model, requests_per_minute=numbers.requests_per_minute)
+        model = replace(model, requests_per_minute=numbers.requests_per_minute)
     if numbers.tokens_per_minute is not None:
-        model = dataclasses.replace(model, tokens_per_minute=numbers.tokens_per_minute)
+        model = replace(model, tokens_per_minute=numbers.tokens_per_minute)
     duration = given.duration if numbers.duration is None else numbers.duration
-    changed = dataclasses.replace(
+    changed = replace(
         given,
         duration=duration,
         model=model,
@@ -109,9 +115,9 @@ def _left_out(given: Scenario, duration: float) -> str:
 
 def _scaled(group: Group, numbers: Numbers, callers: int) -> Group:
     if numbers.callers is not None:
-        group = dataclasses.replace(group, count=max(1, round(group.count * numbers.callers / callers)))
+        group = replace(group, count=max(1, round(group.count * numbers.callers / callers)))
     if numbers.requests_per_caller is not None:
-        group = dataclasses.replace(group, requests_per_minute=numbers.requests_per_caller)
+        group = replace(group, requests_per_minute=numbers.requests_per_caller)
     return group
 
 
@@ -136,6 +142,32 @@ def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
     return tuple(found)
 
 
+def fleets(single: Sequence[Variant], replicas: str, way: Sharing) -> tuple[Variant, ...]:
+    """Return each variant with each number of replicas. Raises UsageError.
+
+    The bridge is played with a store that is reached by `way`, with one that is away for a while, and without one.
+    """
+    found: list[Variant] = []
+    for text in dict.fromkeys(each.strip() for each in replicas.split(",")):
+        if not text.isdecimal() or not _FEWEST_REPLICAS <= int(text) <= _MOST_REPLICAS:
+            raise UsageError(
+                f"--replicas: {quoted(text)} is no number from {_FEWEST_REPLICAS} to {_MOST_REPLICAS}; "
+                "write e.g. --replicas 3"
+            )
+        for each in single:
+            apart = Sharing(int(text))
+            kinds = {"": apart}
+            if each.policy == AIBRIDGE:
+                there = replace(way, replicas=apart.replicas, store=True)
+                away = replace(there, cut_off=1.0)
+                kinds = {", one store": there, ", store away": away, ", no store": apart}
+            found += [
+                each._replace(name=f"{each.name} × {text}{kind}", sharing=sharing)
+                for kind, sharing in kinds.items()
+            ]
+    return tuple(found)
+
+
 def _settings(flag: str, text: str) -> Values:
     try:
         return parse_settings(text)
@@ -151,6 +183,6 @@ def play(given: Scenario, compared: Sequence[Variant], seed: int, progress: Prog
     for number, variant in enumerate(compared, 1):
         if len(compared) > 1:
             progress.show(f"playing {given.name}: {number} of {len(compared)}")
-        one = Play(given, demand, variant.policy, given.settings | variant.settings, seed)
+        one = Play(given, demand, variant.policy, given.settings | variant.settings, seed, variant.sharing)
         outcomes.append(one.run(variant.name))
     return Played(given, tuple(outcomes))

@@ -17,6 +17,7 @@ from aibridge_trio.simulate.results.promises import FleetMeasure
 from aibridge_trio.simulate.scenario.demand import Request
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.settings import Values
+from aibridge_trio.simulate.scenario.sharing import Sharing
 from aibridge_trio.simulate.world.callers import Callers
 from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.providers import Providers
@@ -35,7 +36,7 @@ POLICIES = (*_BRIDGES, "none", *_PER_PROVIDER, CLAIRVOYANT)
 
 
 class Play:
-    """One run: callers, a policy in so many replicas, a provider and the measurements."""
+    """One run: callers, a policy in one or more replicas, a provider and the measurements."""
 
     def __init__(
         self,
@@ -44,11 +45,12 @@ class Play:
         policy: str,
         values: Values,
         seed: int,
-        replicas: int = 1,
+        sharing: Sharing | None = None,
     ) -> None:
         self.scenario = scenario
+        replicas = sharing.replicas if sharing else 1
         self.engine = Engine()
-        self.measure = FleetMeasure(scenario, replicas) if replicas > 1 else Measure(scenario)
+        self.measure = FleetMeasure(scenario, replicas) if sharing else Measure(scenario)
         self.provider = Providers(scenario, self.engine)
         self.callers = Callers(requests, self.engine, self.measure)
         self.policy = self._policy(policy, values, seed)

@@ -26,8 +26,30 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Peaks:
+    """The most that there was at once, of all replicas together.
+
+    in_flight   Calls at the providers.
+    rate        Calls of one caller in any second.
+    tokens      Tokens that one caller's limit should have counted at once.
+    probes      Half-open probes.
+    known_after The longest time from the first replica's breaker that opened until all were open (seconds):
+                infinite if they never were, None if none opened.
+    """
+
+    in_flight: int
+    rate: int
+    tokens: int
+    probes: int
+    known_after: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a scenario under one policy, in seconds; None where there is nothing to measure."""
+    """The result of a scenario under one policy, in seconds; None where there is nothing to measure.
+
+    `peaks` are those of replicas.
+    """
 
     name: str
     wanted: int
@@ -53,6 +75,7 @@ class Outcome:
     told_share_p95: float | None
     recovery: float | None  # infinite: not before the end
     curves: Curves
+    peaks: Peaks | None = None
 
     @property
     def wasted_share(self) -> float:

@@ -5,34 +5,16 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from aibridge_trio.simulate.results.measure import Measure
+from aibridge_trio.simulate.results.outcome import Outcome, Peaks
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.clients import Headers
 
 # Times that differ by less are the same: sums of floats.
 _SAME = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Peaks:
-    """The most that there was at once, of all replicas together.
-
-    in_flight   Calls at the providers.
-    rate        Calls of one caller in any second.
-    tokens      Tokens that one caller's limit should have counted at once.
-    probes      Half-open probes.
-    known_after The longest time from the first replica's breaker that opened until all were open (seconds):
-                infinite if they never were, None if none opened.
-    """
-
-    in_flight: int
-    rate: int
-    tokens: int
-    probes: int
-    known_after: float | None
 
 
 class FleetMeasure(Measure):
@@ -86,6 +68,10 @@ class FleetMeasure(Measure):
     def spending(self, caller: int, tokens: int, since: float, until: float) -> None:
         """Count tokens of a caller."""
         self._spent[caller] += [(since, tokens), (until, -tokens)]
+
+    def outcome(self, name: str) -> Outcome:
+        """Return all numbers and curves of the run, and the peaks."""
+        return replace(super().outcome(name), peaks=self.peaks())
 
     def peaks(self) -> Peaks:
         """Return the most that there was."""

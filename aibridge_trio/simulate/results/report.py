@@ -47,7 +47,7 @@ def table(played: Played) -> str:
     if bound is None:
         rows = [row[:_OF_BOUND] + row[_OF_BOUND + 1 :] for row in rows]
     missing = [f"left out, because the end is before it: {scenario.left_out}"] if scenario.left_out else []
-    return "\n".join([about, head, *missing, *_aligned(rows), ""])
+    return "\n".join([about, head, *missing, *aligned(rows), ""])
 
 
 def document(seed: int, plays: Iterable[Played]) -> str:
@@ -78,6 +78,8 @@ def _of_bound(outcome: Outcome, bound: float | None) -> float | None:
 def _plain(outcome: Outcome, bound: float | None) -> dict[str, Any]:
     never = outcome.recovery == math.inf
     found = asdict(replace(outcome, recovery=None) if never else outcome)
+    if outcome.peaks and outcome.peaks.known_after == math.inf:
+        found["peaks"]["known_after"] = "never"
     shares = {"wasted_share": outcome.wasted_share, "of_clairvoyant": _of_bound(outcome, bound)}
     return found | {"recovered": not never} | shares
 
@@ -115,7 +117,8 @@ def _seconds(seconds: float | None, sign: str = "") -> str:
     return "--" if seconds is None else f"{seconds:{sign}.1f}s"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table's lines: the first column to the left, the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(_cell(*each) for each in zip(range(len(row)), row, widths, strict=True)).rstrip() for row in rows
