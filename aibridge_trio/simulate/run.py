@@ -11,6 +11,8 @@ from aibridge_trio.simulate.policies.fleet import Fleet
 from aibridge_trio.simulate.policies.others import GoBridge, LiteLlm
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.policies.per_provider import PerProvider
+from aibridge_trio.simulate.policies.replica import Replica
+from aibridge_trio.simulate.policies.store_link import StoreLink
 from aibridge_trio.simulate.results.measure import POINTS, Measure
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.results.promises import FleetMeasure
@@ -21,6 +23,7 @@ from aibridge_trio.simulate.scenario.sharing import Sharing
 from aibridge_trio.simulate.world.callers import Callers
 from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.providers import Providers
+from aibridge_trio.simulate.world.store import Store, Way
 
 AIBRIDGE = "aibridge"
 ADAPTIVE = "adaptive"
@@ -57,10 +60,25 @@ class Play:
         if replicas > 1:
             others = [self._policy(policy, values, f"{seed}/{number}") for number in range(1, replicas)]
             self.policy = Fleet(self.engine, self.measure, [self.policy, *others])
+        if policy == AIBRIDGE and sharing and sharing.store:
+            self.policy = Fleet(self.engine, self.measure, self._replicas(values, seed, sharing))
         self.callers.target = self.policy
         self.provider.listen(self.policy)
         self.policy.connect(self.callers, self.provider)
         self._samples = 0
+
+    def _replicas(self, values: Values, seed: int, sharing: Sharing) -> list[Policy]:
+        engine, duration = self.engine, self.scenario.duration
+        own_keys = {name: model.own_keys for name, model in self.scenario.models.items()}
+        store = Store(engine)
+        found: list[Policy] = []
+        for number in range(sharing.replicas):
+            of_one = f"{seed}/{number}"
+            cut = (duration / 3, 2 * duration / 3) if number < sharing.cut_off * sharing.replicas else None
+            way = Way(store, engine, sharing, seed=of_one, cut=cut)
+            link = StoreLink(engine, way, of_one, duration)
+            found.append(Replica(values, engine, self.measure, link, own_keys=own_keys, seed=of_one))
+        return found
 
     def _policy(self, policy: str, values: Values, seed: int | str) -> Policy:
         engine, measure, models = self.engine, self.measure, self.scenario.models

@@ -145,6 +145,11 @@ class Bridge(Policy):
         if refused := self._circuit(call).admit(call):
             self._refuse(call, *refused)
             return
+        self._admitted(call)
+
+    def _admitted(self, call: Call) -> None:
+        """Send a call that has all it needs."""
+        self._circuit(call).sent(call)
         if self._clock.now + self._slow < call.request.born + call.request.group.patience:
             self._clock.at(self._clock.now + self._slow, self._is_slow, call)
         if call.lease:

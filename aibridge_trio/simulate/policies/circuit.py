@@ -40,7 +40,7 @@ class Circuit:
             Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
         )
         self._due = math.inf
-        self._probes: dict[Permit, None] = {}  # a set has no order
+        self._probes: dict[Permit, bool] = {}  # whether it went up
         self._own_keys = own_keys
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
         self._key_cooldowns = KeyCooldowns(self._policy) if by_key and self._breaker else None
@@ -49,6 +49,22 @@ class Circuit:
     def guard(self) -> tuple[str, str]:
         """The breaker's name in the measurements."""
         return "circuit", self._provider
+
+    def probes(self, call: Call) -> bool:
+        """Return whether a call is a half-open probe."""
+        return call.permit in self._probes
+
+    def sent(self, call: Call) -> None:
+        """Count a call that goes up, if it is a probe."""
+        if call.permit in self._probes:
+            self._probes[call.permit] = True
+            self._measure.probing(1)
+
+    def apply(self, values: Values) -> None:
+        """Use the breaker's policy in these settings from now on."""
+        if self._breaker:
+            self._policy = settings.breaker_policy(values)
+            self._breaker.apply(self._policy, self._clock.now)
 
     def known_refusal(self, caller: int) -> Reject | None:
         """Return the reject for a call that would wait for a slot, if the breaker would refuse it after that."""
@@ -71,8 +87,7 @@ class Circuit:
                 return CircuitOpen(self._provider, answer.because, answer.wait), guard, None
             call.permit = answer
             if self.state is State.HALF_OPEN:
-                self._probes[answer] = None
-                self._measure.probing(1)
+                self._probes[answer] = False
             self._measure.opened(("ramp", self._provider), now)
         return None
 
@@ -91,8 +106,7 @@ class Circuit:
         """Settle the call's permit; the breaker takes the first verdict, and a failure after a success."""
         if self._breaker and call.permit:
             if call.permit in self._probes:
-                del self._probes[call.permit]
-                self._measure.probing(-1)
+                self._measure.probing(-self._probes.pop(call.permit))
             self._breaker.settle(call.permit, evidence, self._clock.now, hint)
             self._arm()
             if self._measure.awaits(self.guard):

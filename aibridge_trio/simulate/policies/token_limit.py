@@ -16,10 +16,14 @@ class TokenLimit:
     """Charges calls; `amount` 0 is no limit. Times are in seconds."""
 
     def __init__(self, amount: int, measure: Measure) -> None:
-        self._rate = Rate(amount, SPAN) if amount else None
+        self.apply(amount)
         self._windows = UsageWindows()
         self._measure = measure
         self._charges: dict[Call, tuple[Charge, float]] = {}
+
+    def apply(self, amount: int) -> None:
+        """Replace the limit; what is counted stays."""
+        self._rate = Rate(amount, SPAN) if amount else None
 
     def charge(self, call: Call, now: float) -> TokenLimited | None:
         """Charge a call with all its tokens, or refuse it."""
@@ -41,6 +45,8 @@ class TokenLimit:
             charge.settle(tokens, now)
         else:
             charge.refund(now)
+        if not call.sent:
+            return
         since = since if call.counted_at is None else call.counted_at
         self._measure.spending(call.request.caller, tokens, since, now + SPAN if call.begun else now)
 

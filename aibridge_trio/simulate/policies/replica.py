@@ -1,0 +1,146 @@
+"""A replica of the bridge: its own machines come first, then it asks the store, once a call, for all that is limited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Holding, Leave, Settled, Use
+from aibridge_trio.core.sharing.parts import part
+from aibridge_trio.core.sharing.query import Query
+from aibridge_trio.errors import (
+    AtCapacity,
+    CallerAtCapacity,
+    CircuitOpen,
+    ProviderAtCapacity,
+    RateLimited,
+    Reject,
+    TokenLimited,
+)
+from aibridge_trio.simulate.policies.bridge import Bridge
+from aibridge_trio.simulate.policies.store_link import StoreLink
+from aibridge_trio.simulate.policies.token_limit import SPAN, tokens_of
+from aibridge_trio.simulate.results.measure import Measure
+from aibridge_trio.simulate.scenario import settings
+from aibridge_trio.simulate.scenario.settings import Values
+from aibridge_trio.simulate.world.call import Call
+from aibridge_trio.simulate.world.engine import Clock
+
+# The span of rate_limit, and the wait of a call that finds all probes taken (seconds).
+SECOND = _PROBE_WAIT = 1.0
+# Settings of limits on what is held.
+_HELD = (
+    "max_concurrency",
+    "max_concurrency_per_caller",
+    "max_concurrency_per_provider",
+    "circuit_breaker_half_open_max_requests",
+)
+
+
+class Replica(Bridge):
+    """The bridge behind a store. While that is away, limits are parts of themselves, and for a while after."""
+
+    def __init__(
+        self,
+        values: Values,
+        clock: Clock,
+        measure: Measure,
+        link: StoreLink,
+        *,
+        own_keys: Mapping[str, bool],
+        seed: int | str,
+    ) -> None:
+        super().__init__(values, clock, measure, own_keys=own_keys, seed=seed)
+        self._link = link
+        self._values = values
+        self._asked: dict[Call, Query] = {}
+        self._has: dict[Call, Ask] = {}
+        link.on_change = self._adjust
+        self._adjust()
+
+    def _adjust(self) -> None:
+        """Use each limit as a whole if the store knows all that it counts, else this replica's part of it."""
+        session, now, values = self._link.session, self._clock.now, self._values
+        replicas = session.replicas(now)
+        spans = dict.fromkeys(_HELD, 0.0) | {"rate_limit": SECOND, "token_limit": SPAN}
+        parts = {
+            name: part(values[name], replicas)
+            for name, span in spans.items()
+            if values[name] and not session.settled(span, now)
+        }
+        now_valid = values | parts
+        self._limiter.apply(settings.limits(now_valid), (), now)
+        self._tokens.apply(now_valid["token_limit"])
+        for circuit in self._circuits.values():
+            circuit.apply(now_valid)
+
+    def _admitted(self, call: Call) -> None:
+        """Ask the store for all that is limited, and send the call if it grants it, or is away."""
+        ask = self._needs(call)
+        if not ask:
+            super()._admitted(call)
+            return
+        self._asked[call] = self._link.ask(ask, lambda answer: self._answered(call, ask, answer))
+        if call in self._has or call.released:
+            del self._asked[call]  # the store is away, and answered at once
+
+    def _answered(self, call: Call, ask: Ask, answer: Answer) -> None:
+        self._asked.pop(call, None)
+        if isinstance(answer, Denied):
+            self._deny(call, answer)
+            return
+        if isinstance(answer, Granted):
+            call.counted_at = answer.at
+        else:
+            self._link.hold(ask)
+        self._has[call] = ask
+        super()._admitted(call)
+
+    def _needs(self, call: Call) -> Ask:
+        values, provider, caller = self._values, call.request.group.provider, call.request.caller
+        holdings = [
+            Holding(key, values[name])
+            for key, name in (
+                ("slots", "max_concurrency"),
+                (f"caller:{caller}", "max_concurrency_per_caller"),
+                (f"provider:{provider}", "max_concurrency_per_provider"),
+            )
+            if values[name]
+        ]
+        if self._circuit(call).probes(call):
+            holdings.append(Holding(f"probe:{provider}", values["circuit_breaker_half_open_max_requests"]))
+        uses = []
+        if rate := values["rate_limit"]:
+            uses.append(Use(f"rate:{caller}", rate, SECOND))
+        if tokens := values["token_limit"]:
+            uses.append(Use(f"tokens:{caller}", tokens, SPAN, tokens_of(call), running=True))
+        return Ask(tuple(holdings), tuple(uses))
+
+    def _deny(self, call: Call, denied: Denied) -> None:
+        assert call.lease
+        self._limiter.uncharge_rate(call.lease)
+        provider = call.request.group.provider
+        kind = denied.key.partition(":")[0]
+        if kind == "rate":
+            self._refuse(call, RateLimited(denied.wait, 0.0), true=denied.wait)
+        elif kind == "tokens":
+            amount = self._values["token_limit"]
+            self._refuse(call, TokenLimited("caller", denied.wait, amount=amount, span=SPAN), true=denied.wait)
+        else:
+            rejects: dict[str, Callable[[], Reject]] = {
+                "slots": AtCapacity,
+                "caller": CallerAtCapacity,
+                "provider": lambda: ProviderAtCapacity(provider),
+                "probe": lambda: CircuitOpen(provider, "failures", _PROBE_WAIT),
+            }
+            self._refuse(call, rejects[kind]())
+
+    def _release(self, call: Call) -> None:
+        if call.released:
+            return
+        if asked := self._asked.pop(call, None):
+            self._link.drop(asked)
+        if has := self._has.pop(call, None):
+            used = tokens_of(call) if call.begun else 0
+            settled = tuple(Settled(each.key, each.span, each.count, used) for each in has.uses if each.running)
+            self._link.leave(Leave(tuple((each.key, each.amount) for each in has.holdings), settled))
+        super()._release(call)
