@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from aibridge_trio.cli import main as cli
+from aibridge_trio.errors import UsageError
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.scenario import parse
+from aibridge_trio.simulate.scenario.sharing import Sharing
 from tests.support.simulated import played
 
 
@@ -14,10 +18,10 @@ def test_every_shipped_scenario_is_listed_and_reads() -> None:
     """And each says in a sentence what it is about; the command line and the page offer them all."""
     page = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text()
     folder = Path(parse.__file__).parent / "shipped"
-    assert sorted(plan.SHIPPED) == sorted(file.stem for file in folder.glob("*.toml"))
+    assert sorted(plan.SCENARIOS) == sorted(file.stem for file in folder.glob("*.toml"))
     [command] = [each for each in cli.commands() if each.name == "simulate"]
-    assert command.words["scenario"] == plan.SHIPPED
-    for name in plan.SHIPPED:
+    assert command.words["scenario"] == plan.SCENARIOS
+    for name in plan.SCENARIOS:
         given = plan.shipped(name)
         assert given.name == name
         assert given.about.endswith(".")
@@ -41,3 +45,29 @@ def test_policies_see_the_same_demand_and_the_same_luck() -> None:
     """On a day without trouble nothing tells them apart."""
     [day] = played("day")
     assert len({(each.served, each.wait_p50, each.wait_p99, each.calls) for each in day.outcomes}) == 1
+
+
+def test_a_fleet_is_played_with_a_store_without_one_and_with_one_that_is_away() -> None:
+    """The bridge, for each number of replicas; what shares nothing is played once for each."""
+    way = Sharing(round_trip=0.02, loss=0.1, cut_off=0.5)
+    variants = plan.fleets(plan.variants("aibridge,none", "", ""), "3,30, 3", way)
+    assert [each.name for each in variants] == [
+        f"{kind}"
+        for number in (3, 30)
+        for kind in (
+            f"aibridge × {number}, one store",
+            f"aibridge × {number}, store away",
+            f"aibridge × {number}, no store",
+            f"none × {number}",
+        )
+    ]
+    assert variants[0].sharing == Sharing(3, store=True, round_trip=0.02, loss=0.1, cut_off=0.5)
+    assert variants[1].sharing == Sharing(3, store=True, round_trip=0.02, loss=0.1, cut_off=1.0)
+    assert variants[-1].sharing == Sharing(30)
+
+
+@pytest.mark.parametrize("text", ["0", "10001", "many", "-3", "3.5", ""])
+def test_a_number_of_replicas_is_one(text: str) -> None:
+    """From 1 to 10,000."""
+    with pytest.raises(UsageError, match=r"^--replicas: .* is no number from 1 to 10000; write e\.g\. --replicas 3"):
+        plan.fleets(plan.variants("none", "", ""), text, Sharing())

@@ -16,7 +16,7 @@ _HEADINGS = (
     ("in flight", "at once"),
     ("a caller's", "calls/s"),
     ("a caller's", "tokens/min"),
-    ("half-open", "probes"),
+    ("a breaker's", "probes"),
     ("an open breaker", "known to all after"),
 )
 

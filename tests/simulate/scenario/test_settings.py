@@ -65,6 +65,7 @@ def test_every_setting_reaches_a_machine() -> None:
         "circuit_breaker_slow_first_byte",
         "first_byte_timeout",
         "line_size",
+        "token_limit",
     )
     assert [name for name in settings.KNOWN if name not in others] == [
         name for name in settings.KNOWN if name in rest
