@@ -81,7 +81,9 @@ class StoreLink:
         if self._ended:
             return
         self._attempt += 1
+        self._way.connect()
         self._flush_soon()
+        self._clock.at(self._clock.now + _TIMEOUT, self._check, self._attempt)
 
     def _beat(self, _: None) -> None:
         if not self._ended:
@@ -132,7 +134,8 @@ class StoreLink:
     def _check(self, attempt: int) -> None:
         """Give up if something is late."""
         now = self._clock.now
-        if attempt != self._attempt or self.session.oldest() + _TIMEOUT > now + _SAME:
+        late = self.session.away or self.session.oldest() + _TIMEOUT <= now + _SAME
+        if attempt != self._attempt or not late:
             return
         self._attempt += 1
         failed = self.session.failed(now)

@@ -12,7 +12,8 @@ class Sharing:
     store       Whether there is one.
     round_trip  The mean time to the store and back (seconds); each way of each message takes half to one and a half
                 of its half.
-    loss        The share of batches of which the batch or its reply is lost.
+    loss        The share of batches of which the batch or its reply is lost, and all behind it until the replica
+                connects again.
     cut_off     The share of the replicas that do not reach the store in the middle third of the time.
     """
 

@@ -12,6 +12,8 @@ from aibridge_trio.simulate.world.engine import Clock
 
 # A way takes its mean time, give or take so much of it.
 _SPREAD = 0.5
+# Nothing is lost in the first seconds: the program waits for its first contact before it serves.
+_QUIET = 1.0
 
 
 class Store:
@@ -40,9 +42,9 @@ class Store:
 
 
 class Way:
-    """One replica's connection: what is sent arrives in order, or not at all.
+    """One replica's connection: what is sent arrives in order. Behind what is lost nothing arrives until `connect`.
 
-    `wake` is called when there are messages; it may be replaced. `cut` is from when until when nothing arrives.
+    `on_wake` is called when there are messages; it may be replaced. `cut` is from when until when nothing arrives.
     """
 
     def __init__(
@@ -56,25 +58,38 @@ class Way:
         self._cut = cut
         self._chance: Callable[[], float] = Random(f"{seed}/way").random  # noqa: S311 - no secret
         self._there = self._back = 0.0
+        self._connection = 0
+        # The connections on which something was lost, on the way and on the way back.
+        self._broken = self._broken_back = -1
         store.join(self)
+
+    def connect(self) -> None:
+        """Begin a new connection: what is under way arrives all the same, but for replies to what was sent before."""
+        self._connection += 1
 
     def send(self, batch: Batch, replied: Callable[[tuple[int, bytes]], None]) -> None:
         """Send a batch; `replied` gets its number and the reply, if both arrive."""
-        if not self._lost():
+        connection = self._connection
+        if self._lost():
+            self._broken = connection
+        if self._broken != connection:
             self._there = self._arrival(self._there)
-            self._clock.at(self._there, self._execute, (batch.number, batch.encoded(), replied))
+            self._clock.at(self._there, self._execute, (connection, batch.number, batch.encoded(), replied))
 
     def wake(self) -> None:
         """Tell the replica that there are messages."""
         if not self._lost():
             self._clock.at(self._arrival(0.0), self._woken)
 
-    def _execute(self, sent: tuple[int, bytes, Callable[[tuple[int, bytes]], None]]) -> None:
-        number, batch, replied = sent
+    def _execute(self, sent: tuple[int, int, bytes, Callable[[tuple[int, bytes]], None]]) -> None:
+        connection, number, batch, replied = sent
         if self._is_cut():
+            self._broken = connection
             return
         reply = self._store.execute(batch)
-        if not self._lost():
+        if self._lost():
+            self._broken_back = connection
+        if self._broken_back != connection:
             self._back = self._arrival(self._back)
             self._clock.at(self._back, replied, (number, reply))
 
@@ -87,7 +102,8 @@ class Way:
 
     def _lost(self) -> bool:
         # Half of what is lost is lost on the way, half on the way back.
-        return self._is_cut() or (self._loss > 0 and self._chance() < self._loss / 2)
+        loses = self._loss > 0 and self._clock.now >= _QUIET
+        return self._is_cut() or (loses and self._chance() < self._loss / 2)
 
     def _is_cut(self) -> bool:
         return self._cut is not None and self._cut[0] <= self._clock.now < self._cut[1]
