@@ -13,6 +13,7 @@ import pytest
 from aibridge_trio import __version__
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Settings
+from aibridge_trio.config.store_url import store_address
 from tests.support.manifests import documents
 from tests.support.shells import needed
 
@@ -165,6 +166,72 @@ def test_ports_and_probes_are_the_programs(tmp_path: Path) -> None:
     assert container()["args"] == ["serve", "--config=/etc/aibridge/aibridge.toml"]
     assert container()["image"].endswith(f":{__version__}")
     assert {"name": "config", "mountPath": "/etc/aibridge", "readOnly": True} in container()["volumeMounts"]
+
+
+# The store of the replicas
+
+
+def the_store() -> dict[str, Any]:
+    """Return the documents of redis.yaml by kind."""
+    return {document["kind"]: document for document in documents(MANIFESTS / "redis.yaml")}
+
+
+def test_the_replicas_have_one_store(tmp_path: Path) -> None:
+    """Its Service's name and port are in the secret's URL, with the password of its user, who has the prefix."""
+    settings = the_settings(tmp_path)
+    assert settings.store
+    address = store_address(settings.store)
+    store = the_store()
+    [port] = store["Service"]["spec"]["ports"]
+    assert address.hosts == ((store["Service"]["metadata"]["name"], port["port"]),)
+    users = manifest("store-users.example")["stringData"]["users.acl"].splitlines()
+    [user] = [line.split() for line in users if line.startswith(f"user {address.user} on ")]
+    assert f">{address.password}" in user
+    assert f"~{{{settings.store_prefix}}}:*" in user
+    assert "user default off" in users
+    labels = store["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
+    assert store["StatefulSet"]["spec"]["selector"]["matchLabels"] == labels
+    assert store["Service"]["spec"]["selector"] == labels
+    assert store["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
+    [rule] = store["NetworkPolicy"]["spec"]["ingress"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": pod()["metadata"]["labels"]}}]
+
+
+def test_the_store_never_evicts_and_keeps_budgets() -> None:
+    """As docs/operate/store.md says; within its memory, and as a user without rights."""
+    store = the_store()
+    conf = store["ConfigMap"]["data"]["store.conf"].splitlines()
+    page = (ROOT / "docs" / "operate" / "store.md").read_text()
+    for line in ("maxmemory 256mb", "maxmemory-policy noeviction", "appendonly yes", "appendfsync everysec", 'save ""'):
+        assert line in conf
+        assert f"{line}\n" in page
+    spec = store["StatefulSet"]["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    assert int(container["resources"]["limits"]["memory"].removesuffix("Mi")) > 2 * 256
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    assert f"dir {mounts['data']}" in conf
+    assert f"aclfile {mounts['users']}/users.acl" in conf
+    assert container["command"] == ["valkey-server", f"{mounts['config']}/store.conf"]
+
+
+def test_a_rollout_takes_no_replica_away_and_all_are_found_by_name() -> None:
+    """Three replicas; the headless Service has also those that drain, at the port that it says."""
+    spec = manifest("deployment")["spec"]
+    assert spec["replicas"] == 3
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    headless = manifest("service-headless")["spec"]
+    assert headless["clusterIP"] == "None"
+    assert headless["publishNotReadyAddresses"] is True
+    assert headless["selector"] == pod()["metadata"]["labels"]
+    [port] = headless["ports"]
+    assert {"name": "admin", "containerPort": port["port"]} in container()["ports"]
 
 
 def test_a_pod_has_the_time_that_a_drain_takes(tmp_path: Path) -> None:
