@@ -1,24 +1,27 @@
-"""Simulated comparisons of the defaults: the tables of docs/tuning.md, and the pictures beside it.
+"""Simulated comparisons of the defaults: the tables of docs/tuning.md and docs/sharing.md, and the pictures.
 
 sections: which settings are compared · constants: of core/adaptive, and their other values · days: on which
-scenarios · work: the runs · means: over days · tables, adaptive, chart, page: how results are written.
+scenarios · work: the runs · means: over days · tables, adaptive, chart, page: how results are written ·
+sharing: the tables of docs/sharing.md.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from aibridge_trio.simulate import grid_search, plan
 from aibridge_trio.simulate.results import report, svg
 from aibridge_trio.simulate.scenario.parse import load
 from aibridge_trio.simulate.scenario.scenario import Scenario
-from tools.tuning import adaptive, chart, page, tables, work
+from tools.tuning import adaptive, chart, page, sharing, tables, work
 from tools.tuning.sections import ADAPTIVE, COMPARED, CONSTANTS, GROWTH, LIMITS, NONE, POLICIES, SECTIONS
 from tools.tuning.work import Over
 
 _ROOT = Path(__file__).parents[2]
 PAGE = "docs/tuning.md"
+SHARING = "docs/sharing.md"
 TEAM = "docs/tuning/team.toml"
 # Curves of one day: rows of a section, the first drawn on top.
 CURVES = {
@@ -49,8 +52,16 @@ def generated(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
     }
     new = {name: (digest, texts[name]) for name, digest in digests(root, over).items()}
     files = {PAGE: page.filled((root / PAGE).read_text(encoding="utf-8"), new)}
+    files |= sharing_page(root, over)
     files |= {path: curves(path) for path in CURVES}
     return files | {_OPTIONS: chart.chart(SECTIONS[1:], found)}
+
+
+def sharing_page(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
+    """Return the text of docs/sharing.md, by its path; takes a minute."""
+    made = sharing.digests()
+    new = {name: (made[name], text) for name, text in sharing.parts(over).items()}
+    return {SHARING: page.filled((root / SHARING).read_text(encoding="utf-8"), new)}
 
 
 def digests(root: Path = _ROOT, over: Over = map) -> dict[str, str]:
@@ -93,9 +104,9 @@ def outdated(root: Path = _ROOT, over: Over = map) -> list[str]:
     return [path for path, text in generated(root, over).items() if not _is(root / path, text)]
 
 
-def write(root: Path = _ROOT, over: Over = map) -> None:
-    """Write every file; takes minutes."""
-    for path, text in generated(root, over).items():
+def write(root: Path = _ROOT, over: Over = map, made: Callable[[Path, Over], dict[str, str]] = generated) -> None:
+    """Write every file, or those that `made` returns; takes minutes."""
+    for path, text in made(root, over).items():
         (root / path).write_text(text, encoding="utf-8", newline="\n")
 
 

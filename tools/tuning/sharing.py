@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from statistics import fmean
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.sharing import Sharing
 from tools.tuning.days import DAYS, day
 from tools.tuning.tables import line
+from tools.tuning.work import Over
 
 
 class Run(NamedTuple):
@@ -36,8 +36,6 @@ class Found(NamedTuple):
     cells: tuple[str, ...]
 
 
-# Runs in order: a pool's map, or the builtin.
-Over = Callable[[Callable[[Run], Found], Sequence[Run]], Iterable[Found]]
 REPLICAS = (3, 30, 1000)
 _STORE = Sharing(store=True)
 # What is wrong with the way to the store, by the row's label; the first of all is none.

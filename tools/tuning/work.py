@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.plan import Variant
@@ -33,7 +33,7 @@ class Task(NamedTuple):
 
 
 # Runs tasks and returns outcomes in order: a pool's map, or the builtin.
-Over = Callable[[Callable[[Task], Outcome], Sequence[Task]], Iterable[Outcome]]
+Over = Callable[..., Iterable[Any]]
 Means = Mapping[tuple[str, str], Mean]
 
 
