@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from aibridge_trio import __version__
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Settings
 from aibridge_trio.config.store_url import store_address
+from aibridge_trio.core.sharing.ledger import Ledger
 from tests.support.manifests import documents
+from tests.support.random_batches import STEPS, Run, Step
+from tests.support.redis_servers import RedisServer, running
+from tests.support.resp import RespClient, RespError
+from tests.support.scripted import ScriptedStore
 from tests.support.shells import needed
 
 ROOT = Path(__file__).parents[2]
@@ -187,7 +194,8 @@ def test_the_replicas_have_one_store(tmp_path: Path) -> None:
     users = manifest("store-users.example")["stringData"]["users.acl"].splitlines()
     [user] = [line.split() for line in users if line.startswith(f"user {address.user} on ")]
     assert f">{address.password}" in user
-    assert f"~{{{settings.store_prefix}}}:*" in user
+    assert f"~{{{settings.store_prefix}}}*" in user
+    assert f"&{{{settings.store_prefix}}}:*" in user
     assert "user default off" in users
     labels = store["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
     assert store["StatefulSet"]["spec"]["selector"]["matchLabels"] == labels
@@ -202,7 +210,13 @@ def test_the_store_never_evicts_and_keeps_budgets() -> None:
     store = the_store()
     conf = store["ConfigMap"]["data"]["store.conf"].splitlines()
     page = (ROOT / "docs" / "operate" / "store.md").read_text()
-    for line in ("maxmemory 256mb", "maxmemory-policy noeviction", "appendonly yes", "appendfsync everysec", 'save ""'):
+    for line in (
+        "maxmemory 256mb",
+        "maxmemory-policy noeviction",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+    ):
         assert line in conf
         assert f"{line}\n" in page
     spec = store["StatefulSet"]["spec"]["template"]["spec"]
@@ -219,6 +233,62 @@ def test_the_store_never_evicts_and_keeps_budgets() -> None:
     assert f"dir {mounts['data']}" in conf
     assert f"aclfile {mounts['users']}/users.acl" in conf
     assert container["command"] == ["valkey-server", f"{mounts['config']}/store.conf"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_the_users_rights_are_enough_for_the_script(
+    steps: list[Step], store_server: RedisServer, store_user: RespClient
+) -> None:
+    """Whatever batches there are, no command of it is one too many."""
+    store_server.call("FLUSHALL")
+    store, ledger, run = ScriptedStore(store_user, "aibridge"), Ledger(), Run()
+    for step in steps:
+        batch = run.batch(step)
+        store.run(batch, run.now)
+        run.note(batch, ledger.run(batch, run.now))
+
+
+def test_the_user_may_nothing_else(store_user: RespClient) -> None:
+    """Neither other keys nor commands that tell or change settings; the line is the page's."""
+    for words in (
+        "GET other",
+        "CONFIG GET *",
+        "KEYS *",
+        "FLUSHALL",
+        "ACL LIST",
+        "EVAL return 0",
+        "SUBSCRIBE other",
+    ):
+        with pytest.raises(RespError, match="NOPERM"):
+            store_user.call(*words.split())
+    [line] = [each for each in users_lines() if each.startswith("user aibridge on ")]
+    page = (ROOT / "docs" / "operate" / "store.md").read_text()
+    assert f"\n{line.replace('replace-me-as-well', 'PASSWORD')}\n" in page
+
+
+def users_lines() -> list[str]:
+    """Return the lines of users.acl."""
+    text: str = manifest("store-users.example")["stringData"]["users.acl"]
+    return text.splitlines()
+
+
+@pytest.fixture(scope="module")
+def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real server with the user of users.acl."""
+    file = tmp_path_factory.mktemp("store") / "users.acl"
+    # The server's default user stays, for the tests' own connection.
+    file.write_text("\n".join(line for line in users_lines() if not line.startswith("user default")) + "\n")
+    with running(options=("--aclfile", str(file))) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def store_user(store_server: RedisServer) -> Iterator[RespClient]:
+    """A connection as that user."""
+    with store_server.client() as client:
+        client.call("AUTH", "aibridge", "replace-me-as-well")
+        yield client
 
 
 def test_a_rollout_takes_no_replica_away_and_all_are_found_by_name() -> None:
