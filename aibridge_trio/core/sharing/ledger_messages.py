@@ -50,7 +50,7 @@ class Messages:
         """Set a value if its version is this one; return the op's result."""
         _, topic, key, version, value, keep = op
         known = self._kept.get((topic, key))
-        # A value that nobody knows any more has the version that the replica knows: versions do not go back.
+        # A value that is forgotten has the version that the replica knows: versions do not go back.
         present = max(version, 0) if known is None else known[0].version
         if known is not None and version not in {-1, present}:
             return [0, present, known[0].value]

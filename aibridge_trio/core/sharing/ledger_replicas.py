@@ -1,4 +1,4 @@
-"""The replicas that a ledger knows: when each was heard, and which are silent for too long."""
+"""The replicas that a ledger knows: when each sent something, and which are silent for too long."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Replicas:
     def __init__(self) -> None:
         self.known: dict[str, Known] = {}
         self.live = 0
-        # When each is looked at next; it may have been heard by then.
+        # When each is looked at next; it may have sent something by then.
         self._scores: dict[str, float] = {}
         self._looks: list[tuple[float, str]] = []
 

@@ -18,7 +18,7 @@ def test_totals_are_sums() -> None:
 
 
 def test_a_watched_key_is_reported_once() -> None:
-    """When its total becomes less; nothing can be freed of a key that nobody holds."""
+    """When its total becomes less; nothing can be freed of a key that no replica holds."""
     freed: list[str] = []
     holdings = Holdings(freed.append)
     assert holdings.watch("slots") == 0
