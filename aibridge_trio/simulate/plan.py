@@ -16,8 +16,8 @@ from aibridge_trio.simulate.run import AIBRIDGE, POLICIES, Play
 from aibridge_trio.simulate.scenario import parse
 from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Group, Scenario
-from aibridge_trio.simulate.scenario.sharing import Sharing
 from aibridge_trio.simulate.scenario.settings import Values, format_settings, parse_settings
+from aibridge_trio.simulate.scenario.sharing import Sharing
 
 # The shipped scenarios, in the order in which all are run.
 SHIPPED = (
@@ -162,7 +162,7 @@ def fleets(single: Sequence[Variant], replicas: str, way: Sharing) -> tuple[Vari
                 away = replace(there, cut_off=1.0)
                 kinds = {", one store": there, ", store away": away, ", no store": apart}
             found += [
-                each._replace(name=f"{each.name} × {text}{kind}", sharing=sharing)
+                Variant(f"{each.name} × {text}{kind}", each.policy, each.settings, sharing)
                 for kind, sharing in kinds.items()
             ]
     return tuple(found)

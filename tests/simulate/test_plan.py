@@ -69,5 +69,7 @@ def test_a_fleet_is_played_with_a_store_without_one_and_with_one_that_is_away() 
 @pytest.mark.parametrize("text", ["0", "10001", "many", "-3", "3.5", ""])
 def test_a_number_of_replicas_is_one(text: str) -> None:
     """From 1 to 10,000."""
-    with pytest.raises(UsageError, match=r"^--replicas: .* is no number from 1 to 10000; write e\.g\. --replicas 3"):
+    with pytest.raises(
+        UsageError, match=r"^--replicas: .* is no number from 1 to 10000; write e\.g\. --replicas 3"
+    ):
         plan.fleets(plan.variants("none", "", ""), text, Sharing())

@@ -83,9 +83,7 @@ def digests() -> dict[str, str]:
 
 
 def _fleets() -> list[Run]:
-    return [
-        Run(plan.REPLICAS, 1, "aibridge", _with(way, number)) for number in REPLICAS for way in WAYS.values()
-    ]
+    return [Run(plan.REPLICAS, 1, "aibridge", _with(way, number)) for number in REPLICAS for way in WAYS.values()]
 
 
 def _with(way: Sharing, number: int) -> Sharing:
@@ -102,7 +100,15 @@ def _governors() -> list[Run]:
 
 
 def _fleet_table(known: dict[Run, Found]) -> str:
-    heads = ("answered", "wasted", "in flight", "a caller's calls/s", "tokens/min", "probes", "open known to all after")
+    heads = (
+        "answered",
+        "wasted",
+        "in flight",
+        "a caller's calls/s",
+        "tokens/min",
+        "probes",
+        "open known to all after",
+    )
     limits = promised(plan.Played(plan.shipped(plan.REPLICAS), ()))
     lines = [line(["replicas", "", *heads]), "|--:|---|" + "--:|" * len(heads)]
     lines.append(line(["", "**promised**", "", "", *(f"**{each}**" for each in limits), ""]))

@@ -7,7 +7,6 @@ from aibridge_trio.simulate.scenario.sharing import Sharing
 from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.store import Store, Way
 
-
 # After the time in which nothing is lost.
 _FROM = 1.0
 
@@ -57,7 +56,9 @@ def test_behind_what_is_lost_nothing_arrives_until_the_replica_connects() -> Non
     found: list[int] = []
     for number in range(1, 6):
         clock.at(
-            1.97 + number / 20, lambda one: way.send(one, lambda reply: found.append(reply[0])), batch(number, ["register", {}])
+            1.97 + number / 20,
+            lambda one: way.send(one, lambda reply: found.append(reply[0])),
+            batch(number, ["register", {}]),
         )
     clock.at(2.18, lambda _: way.connect())
     clock.run()
