@@ -45,7 +45,8 @@ _ALL_BUT_MAN = (
         "aibridge simulate outage --compare circuit_breaker_cooldown=10s",
         {"scenario": _SCENARIOS},
         {
-            "scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n[default all but the last; with --replicas the last]"
+            "scenario": f"One of {', '.join(_SCENARIOS)}; or a FILE.toml of your own.\n"
+            "[default all but the last; with --replicas the last]"
         },
     ),
     Command(main.completion, "aibridge completion bash", arguments={"shell": "bash, zsh or fish."}),

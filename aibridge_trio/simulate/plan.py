@@ -183,6 +183,6 @@ def play(given: Scenario, compared: Sequence[Variant], seed: int, progress: Prog
     for number, variant in enumerate(compared, 1):
         if len(compared) > 1:
             progress.show(f"playing {given.name}: {number} of {len(compared)}")
-        one = Play(given, demand, variant.policy, given.settings | variant.settings, seed, variant.sharing)
+        one = Play(given, demand, variant.policy, given.settings | variant.settings, seed, sharing=variant.sharing)
         outcomes.append(one.run(variant.name))
     return Played(given, tuple(outcomes))

@@ -48,6 +48,7 @@ class Play:
         policy: str,
         values: Values,
         seed: int,
+        *,
         sharing: Sharing | None = None,
     ) -> None:
         self.scenario = scenario

@@ -81,7 +81,7 @@ class Upstream:
         mouth, ear = trio.open_memory_channel[tuple[Any, ...]](10)
         self._mouths[call] = mouth
         good = False
-        self._measure.sent()
+        self._measure.sent(call, trio.current_time())
         try:
             self.provider.call(call)
             async for what, *rest in ear:

@@ -107,7 +107,7 @@ def _fleet_table(known: dict[Run, Found]) -> str:
         "a caller's calls/s",
         "tokens/min",
         "probes",
-        "open known to all after",
+        "known to all after",
     )
     limits = promised(plan.Played(plan.shipped(plan.REPLICAS), ()))
     lines = [line(["replicas", "", *heads]), "|--:|---|" + "--:|" * len(heads)]

@@ -1,8 +1,8 @@
 """The bridge: the program's own limiter, breaker and key cooldowns, in the order in which a request meets them.
 
-slot → rate → shares, or a turn in the queue if the breaker is not open → tokens → key cooldown → breaker → provider.
-Answers are judged by the program's own rules. What the program does in tasks is done here in events of the
-simulated clock.
+slot → rate → shares, or a turn in the queue if the breaker is not open → tokens → key cooldown → breaker →
+provider. Answers are judged by the program's own rules. What the program does in tasks is done here in events of
+the simulated clock.
 """
 
 from __future__ import annotations

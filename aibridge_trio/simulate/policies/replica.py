@@ -1,4 +1,4 @@
-"""A replica of the bridge: its own machines come first, then it asks the store, once a call, for all that is limited."""
+"""A replica of the bridge: its own machines come first, then the store is asked, once a call, for all limits."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Replica(Bridge):
         else:
             rejects: dict[str, Callable[[], Reject]] = {
                 "slots": AtCapacity,
-                "caller": CallerAtCapacity,
+                "caller": lambda: CallerAtCapacity(self._limits.per_caller),
                 "provider": lambda: ProviderAtCapacity(provider),
                 "probe": lambda: CircuitOpen(provider, "failures", _PROBE_WAIT),
             }

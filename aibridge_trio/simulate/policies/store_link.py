@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aibridge_trio.core.sharing import wire
@@ -111,16 +112,15 @@ class StoreLink:
         sent = False
         while batch := self.session.batch(now):
             sent = True
-            attempt = self._attempt
-            self._way.send(batch, lambda reply, attempt=attempt: self._replied(attempt, *reply))
+            self._way.send(batch, partial(self._replied, self._attempt))
         if sent:
             self._clock.at(now + _TIMEOUT, self._check, self._attempt)
 
-    def _replied(self, attempt: int, number: int, content: bytes) -> None:
+    def _replied(self, attempt: int, reply: tuple[int, bytes]) -> None:
         if attempt != self._attempt:
             return  # its connection was given up
         now = self._clock.now
-        answered = self.session.received(number, content, now)
+        answered = self.session.received(*reply, now)
         if self.session.away and self.session.quiet:
             self.session.joined(now)
         self._tell_change()

@@ -1,4 +1,4 @@
-"""Each caller's limit on tokens in any minute: the program's windows, with what a call takes in place of estimates."""
+"""Each caller's limit on tokens in any minute: the program's windows; estimates are what a call will take."""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ def table(played: Played) -> str:
     """Return a scenario's table, below a line that describes it and one with what is promised."""
     scenario = played.scenario
     about = f"{scenario.name}: {scenario.about}".removesuffix(": ")
-    head = f"{scenario.callers} callers for {show_duration(scenario.duration)}; the most that there was, of all replicas"
+    duration = show_duration(scenario.duration)
+    head = f"{scenario.callers} callers for {duration}; the most that there was, of all replicas"
     rows = [[row[line] for row in _HEADINGS] for line in (0, 1)]
     rows.append(["promised", "", "", *promised(played), ""])
     rows += [_row(outcome) for outcome in played.outcomes]

@@ -18,7 +18,7 @@ _SAME = 1e-9
 
 
 class FleetMeasure(Measure):
-    """The measurements of a run with replicas; what rejects say is not compared: the next try meets another one."""
+    """The measurements of a run with replicas; what rejects say is not compared: the next try meets another."""
 
     def __init__(self, scenario: Scenario, replicas: int) -> None:
         super().__init__(scenario)

@@ -10,8 +10,8 @@ class Sharing:
     """How many replicas there are, and how they reach a store.
 
     store       Whether there is one.
-    round_trip  The mean time to the store and back (seconds); each way of each message takes half to one and a half
-                of its half.
+    round_trip  The mean time to the store and back (seconds); each way of each message takes a quarter to three
+                quarters of it.
     loss        The share of batches of which the batch or its reply is lost, and all behind it until the replica
                 connects again.
     cut_off     The share of the replicas that do not reach the store in the middle third of the time.

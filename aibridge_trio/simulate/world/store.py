@@ -42,7 +42,7 @@ class Store:
 
 
 class Way:
-    """One replica's connection: what is sent arrives in order. Behind what is lost nothing arrives until `connect`.
+    """One replica's connection: what is sent arrives in order; behind what is lost, nothing until `connect`.
 
     `on_wake` is called when there are messages; it may be replaced. `cut` is from when until when nothing arrives.
     """
@@ -64,7 +64,7 @@ class Way:
         store.join(self)
 
     def connect(self) -> None:
-        """Begin a new connection: what is under way arrives all the same, but for replies to what was sent before."""
+        """Begin a new connection; what is under way arrives all the same."""
         self._connection += 1
 
     def send(self, batch: Batch, replied: Callable[[tuple[int, bytes]], None]) -> None:

@@ -46,7 +46,7 @@ def test_replicas_that_share_nothing_admit_so_many_times_as_much() -> None:
     """Each has the whole limit."""
     given = parsed(LIMITED)
     for replicas in (1, 3):
-        play = Play(given, requests(given, 1), "aibridge", given.settings, 1, Sharing(replicas))
+        play = Play(given, requests(given, 1), "aibridge", given.settings, 1, sharing=Sharing(replicas))
         outcome = play.run("x")
         assert outcome.peaks
         assert outcome.peaks.in_flight == 4 * replicas

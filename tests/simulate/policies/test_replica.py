@@ -57,7 +57,7 @@ circuit_breaker_cooldown = "1s"
 
 def play(given: Scenario, sharing: Sharing, seed: int = 1) -> tuple[Outcome, Peaks]:
     """Play it to its end, see that nothing is left over, and return what came of it."""
-    one = Play(given, requests(given, seed), "aibridge", given.settings, seed, sharing)
+    one = Play(given, requests(given, seed), "aibridge", given.settings, seed, sharing=sharing)
     outcome = one.run("x")
     assert one.provider.in_flight == one.policy.waiting == one.policy.held == 0
     assert outcome.peaks
@@ -101,7 +101,7 @@ def test_parts_hold_while_the_store_is_away() -> None:
 
 @pytest.mark.parametrize("loss", [0.001, 0.02])
 def test_a_bad_way_loses_no_slot(loss: float) -> None:
-    """Batches and replies are lost all the time: what is held is given back all the same, and limits hold nearly."""
+    """Batches and replies are lost all the time: what is held is given back, and limits hold nearly."""
     outcome, peaks = play(parsed(CROWD), Sharing(3, store=True, round_trip=0.01, loss=loss))
     assert peaks.in_flight < 2 * 50
     assert outcome.served > 0

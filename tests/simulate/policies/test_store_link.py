@@ -29,7 +29,11 @@ class Lab:
 
     def ask(self, link: StoreLink, when: float, answers: list[tuple[float, Any]]) -> None:
         """Ask at a time; note when which answer came."""
-        self.clock.at(when, lambda _: link.ask(ASK, lambda answer: answers.append((self.clock.now, answer))))
+
+        def do(_: None) -> None:
+            link.ask(ASK, lambda answer: answers.append((self.clock.now, answer)))
+
+        self.clock.at(when, do)
 
 
 def test_two_replicas_share_one_slot() -> None:
