@@ -115,7 +115,11 @@ def test_the_command_prints_a_table_for_each(capsys: pytest.CaptureFixture[str],
             '--compare: queue_timeout: "4" has no unit (ms, s, m, h); write e.g. --compare queue_timeout=4s',
         ),
         ("--callers 0", "--callers: 0 is too few; write e.g. --callers 5"),
-        ("--suggest --json", "--suggest: does not go with --compare, --json or --svg; leave those out"),
+        (
+            "--suggest --json",
+            "--suggest: does not go with --compare, --replicas, --json or --svg; leave those out",
+        ),
+        ("--replicas 0", '--replicas: "0" is no number from 1 to 10000; write e.g. --replicas 3'),
         (
             "./nowhere.toml",
             (
@@ -129,6 +133,22 @@ def test_mistakes_are_one_line(arguments: str, said: str, capsys: pytest.Capture
     """What, where, how to mend it; exit status 2."""
     assert cli.main(["simulate", *arguments.split()]) == 2
     assert capsys.readouterr().err == f"aibridge: {said}\n"
+
+
+def test_replicas_are_played_with_a_store_and_without(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a name the scenario is theirs; the document has the same numbers."""
+    words = ["simulate", "--replicas", "3", "--policy", "aibridge", "--duration", "9s", "--partition", "40%"]
+    assert cli.main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("replicas: ")
+    assert [line.partition("  ")[0] for line in lines[4:]] == [
+        *("promised", "aibridge × 3, one store", "aibridge × 3, store away", "aibridge × 3, no store", "")
+    ]
+    assert cli.main([*words, "--json"]) == 0
+    [played_] = json.loads(capsys.readouterr().out)["scenarios"]
+    one, _, none = [outcome["peaks"]["in_flight"] for outcome in played_["outcomes"]]
+    assert none > 1.5 * one
+    assert [each["peaks"]["known_after"] for each in played_["outcomes"]] == [None, None, None]
 
 
 def test_a_picture_that_cannot_be_written_is_a_failure(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
