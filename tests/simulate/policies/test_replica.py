@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from aibridge_trio.core.sharing.session import Session
 
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.sharing import parts
 from aibridge_trio.core.sharing.ledger import Ledger
+from aibridge_trio.core.sharing.session import Session
 from aibridge_trio.simulate.policies import bridge, replica, store_link
 from aibridge_trio.simulate.results.outcome import Outcome, Peaks
 from aibridge_trio.simulate.run import Play
