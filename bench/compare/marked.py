@@ -24,9 +24,9 @@ class Part:
         return f"<!-- {self.name}: end -->"
 
 
-GOODPUT, SCORECARD = Part("goodput"), Part("scorecard")
+GOODPUT, REPLICAS, SCORECARD = Part("goodput"), Part("replicas"), Part("scorecard")
 # In the order in which they stand on a page that is written anew.
-PARTS = (GOODPUT, SCORECARD)
+PARTS = (GOODPUT, REPLICAS, SCORECARD)
 
 
 def replaced(page: str, text: str, part: Part = SCORECARD) -> str:
