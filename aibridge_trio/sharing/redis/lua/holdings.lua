@@ -155,7 +155,7 @@ local function write_amounts(name, amounts, keys, marks)
       gone[#gone + 1] = each
     else
       set[#set + 1] = each
-      set[#set + 1] = string.format('%.0f%s', amounts[each], marks[each] and 'w' or '')
+      set[#set + 1] = string.format(marks[each] and '%dw' or '%d', amounts[each])
     end
   end
   write_many('HSET', name, set)
