@@ -127,7 +127,8 @@ class Contact:
     async def _carry(self) -> None:
         """Send batches, one after the other, whenever there is something to send."""
         try:
-            while True:
+            # A contact that is over sends nothing: the session registers with the next one.
+            while not self.over:
                 if not await self._exchange():
                     self._idle.append(trio.lowlevel.current_task())
                     await trio.lowlevel.wait_task_rescheduled(self._abort)
