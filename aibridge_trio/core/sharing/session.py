@@ -227,8 +227,7 @@ class Session:
         if sent.registers:
             ((last, kept, executed),) = reply.results
             messages = [wire.message(each) for each in kept[:_MOST_MESSAGES]]
-            answers: list[Query] = []
-            self._join(int(last), int(executed), reply.generation, now)
+            answers = self._join(int(last), int(executed), reply.generation, now)
         else:
             if len(reply.results) != len(sent.entries) or reply.generation != self._generation:
                 raise ValueError("the store's reply is one to another batch")
@@ -244,12 +243,22 @@ class Session:
         self.inbox.extend(messages)
         return answers
 
-    def _join(self, last: int, executed: int, generation: str, now: float) -> None:
-        """The replica is registered: `executed` is the number of the last batch before that was executed."""
+    def _join(self, last: int, executed: int, generation: str, now: float) -> list[Query]:
+        """The replica is registered: `executed` is the number of the last batch before that was executed.
+
+        Return the asks that are away.
+        """
+        asks: list[Query] = []
+        lost = [query for _, queries in sorted(self._lost.items()) for query in queries]
+        self._lost.clear()
+        self._pending.extendleft(reversed(lost))
         if self._generation not in {"", generation}:
-            # What others have used since is not known any more, nor which of them are there.
+            # What others hold and have used is not known any more, nor which of them are there: parts hold, also
+            # for what was asked before that was known.
             self._replicas_before = self.replicas(now)
             self._returned_at = now
+            asks = [each for each in self._pending if isinstance(each, Query) and each.ask is not None]
+            self._pending = deque(each for each in self._pending if each not in asks)
         self._generation = generation
         self._since = last
         self._registered = True
@@ -257,9 +266,7 @@ class Session:
             for left in posts if number > executed else ():
                 self._outbox.add(left, now)
         self._unsure.clear()
-        lost = [query for _, queries in sorted(self._lost.items()) for query in queries]
-        self._lost.clear()
-        self._pending.extendleft(reversed(lost))
+        return [each for each in asks if not each.dropped]
 
     def _answered(self, found: list[tuple[Query, Any]], now: float) -> Iterator[Query]:
         for query, answer in found:

@@ -82,10 +82,24 @@ def test_lost_content_is_registered_once_nothing_is_on_its_way(both: Both) -> No
     assert both.session.batch(0.0) is None
     both.session.received(two.number, both.ledger.execute(two.encoded(), 1e9), 0.0)
     assert both.exchange().ops == [["register", {"slots": 1}]]
-    both.exchange()
-    assert isinstance(first.answer, Granted)
-    assert second.answer != Away()
+    assert first.answer == second.answer == Away()
+    assert both.session.batch(0.0) is None
     assert both.session.condition(0.0) == "settling"
+
+
+def test_a_replica_that_was_silent_asks_again(both: Both) -> None:
+    """The store has lost nothing but what it held."""
+    other = Both("b", both.ledger)
+    both.want()
+    both.exchange()
+    both.now = other.now = 10.0
+    other.join()
+    query = both.want()
+    assert both.exchange().ops[0][0] == "ask"
+    assert both.exchange().ops == [["register", {"slots": 1}]]
+    both.exchange()
+    assert isinstance(query.answer, Granted)
+    assert both.session.condition(10.0) == "shared"
 
 
 def test_what_waits_longest(both: Both) -> None:
