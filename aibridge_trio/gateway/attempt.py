@@ -16,12 +16,14 @@ from aibridge_trio.http.headers import Headers
 
 if TYPE_CHECKING:
     from aibridge_trio.gateway.circuit import Circuit
+    from aibridge_trio.gateway.shared_circuit import Right
 
 
 class Attempt:
     """One request at the provider: reports its first evidence to the circuit, and a failure after a success.
 
-    It has a `ticket` while the request's body is being read, and then a permit. As a context manager: an
+    It has a `ticket` while the request's body is being read, and then a permit; a probe of a breaker that replicas
+    share has the `right` to be one, too. As a context manager: an
     UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
     not judged. `headers` are those of the answer; `listener` is called with all evidence, too. `keys_wait`, in
     place of a retry hint, is when the first of the provider's keys is ready (seconds).
@@ -37,6 +39,7 @@ class Attempt:
         "listener",
         "own_key",
         "permit",
+        "right",
         "ticket",
         "verdict",
         "would_reject",
@@ -53,6 +56,7 @@ class Attempt:
     ) -> None:
         self.verdict: Verdict | None = None
         self.permit: Permit | None = None
+        self.right: Right | None = None
         self.ticket = ticket
         self.caller = caller
         self.own_key = own_key
@@ -63,6 +67,21 @@ class Attempt:
         self._circuit = circuit
         self.headers: Headers | None = None
         self._response_started_at = 0.0
+
+    @property
+    def needs_right(self) -> bool:
+        """Whether the request must ask for the right to be a probe, of those that replicas share."""
+        sharing = self._circuit and self._circuit.sharing
+        return bool(sharing and self.ticket is not None and sharing.probe_need())
+
+    async def ask_right(self) -> None:
+        """Ask for that right; raises CircuitOpen if there is none."""
+        assert self._circuit
+        try:
+            await self._circuit.ask_right(self)
+        except CircuitOpen:
+            self.withdraw()
+            raise
 
     def acquire(self) -> None:
         """Acquire the permit, before the last piece of the request is sent; raises CircuitOpen if there is none.
@@ -80,6 +99,11 @@ class Attempt:
     def withdraw(self) -> None:
         """Leave the circuit: a request that does not go up is not judged."""
         self._circuit = None
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self.right:
+            self.right.give_back()
 
     def request_sent(self) -> None:
         """Note that the whole request has been sent: from now on the first byte can be late."""
@@ -131,6 +155,7 @@ class Attempt:
             self.report(verdict.of_fault(error))
         if self.verdict is None:
             self.report(NEUTRAL)
+        self._give_back()
         self.first_byte()
         if self.continues and self._circuit:
             self._circuit.answer_ended(self)

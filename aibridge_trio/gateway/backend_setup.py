@@ -18,6 +18,7 @@ from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Backend
+from aibridge_trio.gateway.shared_breakers import SharedBreakers
 from aibridge_trio.providers import Provider, instance
 from aibridge_trio.providers.quota_headers import QUOTAS
 from aibridge_trio.sharing.store import OwnStore, Store
@@ -49,6 +50,7 @@ class BackendBuilder:
         self._shadow = shadow
         self._wall_clock = wall_clock
         self._caution = caution
+        self._breakers = SharedBreakers(self.store, clock) if self.store.shared else None
         self._copies = BufferMemory(settings.max_buffered)
 
     def router(self) -> Router:
@@ -59,7 +61,7 @@ class BackendBuilder:
         """Return the backend of one provider."""
         provider = instance(table.name, table.dialect, table.key_header)
         circuits = ProviderCircuits(
-            provider, self._rules(), self._clock, self._publish, self._wall_clock, store=self.store
+            provider, self._rules(), self._clock, self._publish, self._wall_clock, shared=self._breakers
         )
         backend = self._backend(provider, table, self.upstream(table), circuits)
         return replace(backend, adaptive=self._line(provider)) if self.settings.adaptive else backend

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from random import random
+from typing import NoReturn
 
 import trio
 
@@ -17,6 +18,8 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import CircuitOpen
 from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, ignore
 from aibridge_trio.gateway.attempt import Attempt
+from aibridge_trio.gateway.shared_breakers import SharedBreakers
+from aibridge_trio.gateway.shared_circuit import SharedCircuit
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 
@@ -32,7 +35,8 @@ class Circuit:
 
     Without a `policy` it is off: it admits all requests, and still publishes verdicts. `slow` is the timeout of
     the first byte, infinite if it may be late. `read_retry_after` reads retry hints. `on_key_limited` handles 429s
-    on callers' own keys. With `shadow` rejects are only counted.
+    on callers' own keys. With `shadow` rejects are only counted. `shared` has the breakers that replicas share;
+    None if nothing is shared.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class Circuit:
         read_retry_after: ReadRetryAfter = lambda _: None,
         on_key_limited: OnKeyLimited | None = None,
         shadow: bool = False,
+        shared: SharedBreakers | None = None,
     ) -> None:
         self.provider = provider
         self.policy = policy
@@ -57,10 +62,24 @@ class Circuit:
         self._on_key_limited = on_key_limited
         self._shadow = shadow
         self._publish = publish
-        self.breaker = Breaker(policy or BreakerPolicy(), self._on_transition, clock(), random)
         self._rescheduled = trio.Event()
         self._due = 0.0
         self.retired = False  # its transitions concern no request any more
+        self._shared = shared
+        self.breaker, self.sharing = self._new_breaker(policy or BreakerPolicy())
+
+    def _new_breaker(self, policy: BreakerPolicy) -> tuple[Breaker, SharedCircuit | None]:
+        if self._shared is None:
+            return Breaker(policy, self._on_transition, self.clock(), random), None
+        name = f"{self.provider}|{self.scope or ''}"
+        sharing = self._shared.join(name, policy, self._on_transition, random, self._reschedule)
+        return sharing.breaker, sharing
+
+    def retire(self) -> None:
+        """Publish no transitions any more, and share nothing."""
+        self.retired = True
+        if self._shared and self.sharing:
+            self._shared.leave(self.sharing)
 
     def apply(self, policy: BreakerPolicy | None, on_key_limited: OnKeyLimited | None, *, shadow: bool) -> None:
         """Use these from now on; the breaker's state stays, also while it is off."""
@@ -94,12 +113,32 @@ class Circuit:
     def acquire(self, attempt: Attempt) -> None:
         """Give an attempt its permit before the last piece of its request is sent, or raise CircuitOpen."""
         ticket, attempt.ticket = attempt.ticket, None
-        answer = self.breaker.admit(self.clock(), attempt.caller and attempt.caller.key, ticket)
+        answer = self._lacks_right(attempt) or self.breaker.admit(
+            self.clock(), attempt.caller and attempt.caller.key, ticket
+        )
         if isinstance(answer, Refusal):
             self._refuse(answer, attempt.would_reject)
         else:
             attempt.permit = answer
+            if attempt.right:
+                attempt.right.permit = answer
             self._reschedule()
+
+    async def ask_right(self, attempt: Attempt) -> None:
+        """Ask for the right to a probe, if the request would be one in any replica; raises CircuitOpen."""
+        assert self.sharing
+        attempt.right = await self.sharing.ask_right()
+        if refusal := self._lacks_right(attempt):
+            attempt.ticket = None
+            self._refuse(refusal, attempt.would_reject)
+
+    def _lacks_right(self, attempt: Attempt) -> Refusal | None:
+        if self.sharing is None:
+            return None
+        right = attempt.right
+        return self.sharing.breaker.lacks_right(
+            right.change if right and not right.given_back else None, self.clock()
+        )
 
     def refusal(self, caller: Caller | None = None) -> CircuitOpen | None:
         """Refuse a request if the breaker is open: return the reject, else None. It counts as a refusal."""
@@ -118,6 +157,8 @@ class Circuit:
             self._acquire_early(attempt, evidence)
         if attempt.permit is not None:
             self.breaker.settle(attempt.permit, evidence, self.clock(), hint)
+            if attempt.right:
+                attempt.right.give_back()
             self._reschedule()
             if evidence.verdict is Verdict.SUCCESS and attempt.caller:
                 attempt.continues = True
@@ -138,13 +179,25 @@ class Circuit:
         return mode is not before
 
     async def run(self) -> None:
-        """Apply cooldowns and deadlines of probes when they are due, without traffic too, until cancelled."""
+        """Apply cooldowns and deadlines of probes when they are due, without traffic too, until cancelled.
+
+        What replicas share is sent and received meanwhile.
+        """
+        async with trio.open_nursery() as nursery:
+            if self._shared is not None and self.sharing is not None:
+                self._shared.learn(self.sharing)
+                nursery.start_soon(self.sharing.run)
+            await self._run_timers()
+
+    async def _run_timers(self) -> NoReturn:
         while True:
             self._rescheduled = trio.Event()
             self._due = self.breaker.next_due()
             with trio.CancelScope(deadline=self._due):
                 await self._rescheduled.wait()
             self.breaker.advance(self.clock())
+            if self.sharing:
+                self.sharing.expire()
 
     def statistics(self) -> BreakerStats:
         """Return the breaker's present state."""
@@ -169,7 +222,7 @@ class Circuit:
         ticket, attempt.ticket = attempt.ticket, None
         if evidence.verdict is not Verdict.NEUTRAL:
             key = attempt.caller and attempt.caller.key
-            answer = self.breaker.admit(self.clock(), key, ticket)
+            answer = self._lacks_right(attempt) or self.breaker.admit(self.clock(), key, ticket)
             attempt.permit = Permit(NO_GENERATION, key) if isinstance(answer, Refusal) else answer
 
     def _refuse(self, refusal: Refusal, would_reject: OnShadowReject) -> None:
@@ -181,6 +234,8 @@ class Circuit:
         return CircuitOpen(self.provider, refusal.because, refusal.wait)
 
     def _reschedule(self) -> None:
+        if self.sharing:
+            self.sharing.stir()
         if self.breaker.next_due() != self._due:
             self._rescheduled.set()
 

@@ -204,6 +204,8 @@ class Gateway:
         admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
+            if attempt.needs_right:
+                await attempt.ask_right()  # 503: all probes of all replicas are under way
             outgoing = outgoing or target.outgoing(asked.request, caller, record.request_id, self._max_body)  # 413
             completing = attempt.acquire
             if held:

@@ -22,11 +22,11 @@ from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.events import OnShadowReject, Overridden, Publish, ignore
 from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.circuit import Circuit
+from aibridge_trio.gateway.shared_breakers import SharedBreakers
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
 from aibridge_trio.providers.quota_headers import QUOTAS
-from aibridge_trio.sharing.store import OwnStore, Store
 
 # The scope of every model that the configuration does not name.
 OTHER_MODELS = "other"
@@ -63,9 +63,9 @@ class ProviderCircuits:
         publish: Publish,
         wall_clock: Callable[[], float],
         *,
-        store: Store | None = None,
+        shared: SharedBreakers | None = None,
     ) -> None:
-        self._store: Store = store or OwnStore()
+        self._shared = shared
         self.provider = provider.name
         self._quotas = QUOTAS[provider.api]
         self._clock = clock
@@ -99,7 +99,7 @@ class ProviderCircuits:
                 shadow=CircuitOpen.reason in rules.shadow,
             )
         for circuit in before.values():
-            circuit.retired = True
+            circuit.retire()
         self._run_circuits()
 
     def _new_circuit(self, scope: str | None) -> Circuit:
@@ -111,6 +111,7 @@ class ProviderCircuits:
             scope=scope,
             slow=self._slow,
             read_retry_after=self.read_retry_after,
+            shared=self._shared,
         )
 
     def _run_circuits(self) -> None:

@@ -96,12 +96,14 @@ class MemoryBackend:
         if self.refuse:
             await trio.lowlevel.checkpoint()
             raise StoreError("refused")
-        self._there = await self._travel(self._there)
+        self._there = arrival = self._next(self._there)
+        await trio.sleep_until(arrival)
         if self.cut:
             await trio.sleep_forever()
         reached.append(batch)
         reply = self._execute(batch)
-        self._back = await self._travel(self._back)
+        self._back = arrival = self._next(self._back)
+        await trio.sleep_until(arrival)
         if self.deaf:
             await trio.sleep_forever()
         return reply if self.lie is None else self.lie
@@ -125,14 +127,13 @@ class MemoryBackend:
     def reset_connection(self) -> None:
         """Drop the connection, and all that is on it."""
         calls, self._calls = self._calls, set()
+        self._there = self._back = 0.0
         for call in calls:
             call.cancel()
 
-    async def _travel(self, last: float) -> float:
-        """Arrive after what was sent earlier; return when."""
-        arrival = max(last + _TICK, trio.current_time() + self._random.uniform(0.0, self.delay))
-        await trio.sleep_until(arrival)
-        return arrival
+    def _next(self, last: float) -> float:
+        """Return when something arrives that is sent now: after what was sent earlier."""
+        return max(last + _TICK, trio.current_time() + self._random.uniform(0.0, self.delay))
 
     def _execute(self, batch: bytes) -> bytes:
         self.executed.append(batch)

@@ -29,4 +29,10 @@ verdict         evidence of a status, a fault, a body, an event.
 provider_error  error objects in bodies: overload, quota, exhausted account.
 retry_after     retry hints in headers.
 key_cooldowns   callers' own keys that got a 429.
+
+What replicas share of a breaker:
+
+shared_breaker  a breaker whose state is that of all replicas.
+shared_state    what they tell each other of it.
+common_failures failures counted over all of them.
 """

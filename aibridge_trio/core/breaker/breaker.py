@@ -44,7 +44,9 @@ from aibridge_trio.errors import OpenCause
 __all__ = ["SEVERITY", "Breaker", "BreakerStats", "Mode", "Refusal", "State", "Transition"]
 
 # The wait of a request that finds all permits of probes taken (seconds): a verdict may free one at any moment.
-_PROBE_WAIT = 1.0
+PROBE_WAIT = 1.0
+# Why a breaker is half-open after its cooldown.
+COOLDOWN_OVER = "cooldown over"
 
 
 class Breaker:
@@ -137,7 +139,7 @@ class Breaker:
     def advance(self, now: float) -> None:
         """Apply what is due: the end of a cooldown, deadlines of probes."""
         if self._state is State.OPEN and now >= self._until:
-            self._enter(State.HALF_OPEN, "cooldown over", now)
+            self._enter(State.HALF_OPEN, COOLDOWN_OVER, now)
         for permit in [probe for probe, due in self._probes.items() if due <= now]:
             del self._probes[permit]
 
@@ -211,7 +213,7 @@ class Breaker:
 
     def _probes_taken(self, now: float, caller: Hashable | None) -> Refusal | None:
         taken = self._state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
-        return self._refuse(now, caller, self._opened_by, _PROBE_WAIT) if taken else None
+        return self._refuse(now, caller, self._opened_by, PROBE_WAIT) if taken else None
 
     def _refuse(self, now: float, caller: Hashable | None, because: OpenCause, wait: float | None) -> Refusal:
         if caller is not None:
@@ -222,12 +224,15 @@ class Breaker:
         if self._state is not State.CLOSED or self._ramp.admit(now):
             return None
         # A random part of the rest of the ramp, so that refused callers do not all come back at its end.
-        return Refusal("ramp", max(_PROBE_WAIT, self._ramp.remaining(now) * self._chance()))
+        return Refusal("ramp", max(PROBE_WAIT, self._ramp.remaining(now) * self._chance()))
 
     def _succeed(self, now: float) -> None:
         if self._state is not State.HALF_OPEN:
             return
         self._successes += 1
+        self._close_after_probes(now)
+
+    def _close_after_probes(self, now: float) -> None:
         if self._successes >= self._policy.max_probes:
             self._enter(State.CLOSED, f"{self._successes} of {self._policy.max_probes} probes succeeded", now)
             self._ramp.begin(now)
@@ -237,6 +242,9 @@ class Breaker:
             if self.failures.counts(caller, now):
                 self._trip(f"a probe failed: {evidence.cause}", evidence, retry_at, now)
             return
+        self._judge(evidence, now)
+
+    def _judge(self, evidence: Evidence, now: float) -> None:
         if self._mode is Mode.AUTO and self.failures.enough(now):
             because = f"{self.failures.described(now)}, last {evidence.cause}"
             self._trip(because, evidence, self.failures.latest_retry_at(now), now)

@@ -45,6 +45,11 @@ class Ramp:
         if self._span:
             restore(self, saved, _NUMBERS, _TIMES, at)
 
+    def resume(self, ends: float, now: float) -> None:
+        """Go on with the ramp of another replica, which ends then."""
+        self._ends = min(ends, now + self._span) if self._span else -math.inf
+        self._credit = 1.0 - _FIRST
+
     def stop(self) -> None:
         """Admit all requests from now on."""
         self._ends = -math.inf
