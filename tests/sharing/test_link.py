@@ -329,3 +329,51 @@ async def test_requests_leave_no_cycles() -> None:
             assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_request_that_is_cancelled_at_any_moment_holds_nothing(
+    autojump_clock: MockClock, turns: int
+) -> None:
+    """Before its batch is sent, on the way, when the answer is there: it counts nothing, either."""
+    store = MemoryStore()
+    ask = Ask((Holding("slots", 2),), (Use("rate", 10, 600.0), Use("tokens", 100, 600.0, 7, running=True)))
+    async with linked(MemoryBackend(store)) as link:
+
+        async def request() -> None:
+            answer = await link.ask(ask)
+            assert isinstance(answer, Granted)
+            link.leave(Leave.unused(ask, answer))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(request)
+            for _ in range(turns):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        await trio.sleep(0.01)
+        assert store.total("slots") == 0
+        uses = (Use("rate", 10, 600.0, 0), Use("tokens", 100, 600.0, 0, running=True))
+        answer = await link.ask(Ask(uses=uses))
+        assert isinstance(answer, Granted)
+        assert [left for left, _ in answer.left] == [10, 100]
+
+
+async def test_an_end_leaves_no_request_waiting(autojump_clock: MockClock) -> None:
+    """What waits is away, even if the store is silent, and so is what comes later."""
+    backend = MemoryBackend(MemoryStore())
+    link = Link(backend, replica_id="a", timeout=10.0)
+    answers: list[Answer] = []
+
+    async def request() -> None:
+        answers.append(await link.ask(SLOT))
+
+    async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as running:
+            await running.start(link.run)
+            backend.cut = True
+            nursery.start_soon(request)
+            await trio.sleep(0.1)
+            running.cancel_scope.cancel()
+        assert trio.current_time() <= 1.2
+    await request()
+    assert answers == [Away(), Away()]

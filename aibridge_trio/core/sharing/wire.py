@@ -53,6 +53,7 @@ A batch that is none is executed in no part; the store answers it with an error.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Leave, Message
@@ -60,6 +61,7 @@ from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Leave
 Op = list[Any]
 # The first part of what running uses and reserved budgets are held under.
 USE, BUDGET = "use:", "budget:"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class Reply(NamedTuple):
@@ -86,7 +88,7 @@ class Batch(NamedTuple):
 
     def encoded(self) -> bytes:
         """Return it as JSON."""
-        return json.dumps(self, separators=(",", ":")).encode()
+        return _ENCODER.encode(self).encode()
 
 
 def reply(content: bytes) -> Reply:
@@ -96,6 +98,8 @@ def reply(content: bytes) -> Reply:
         raise ValueError("no reply of a store")
     # An empty list of the script is {}: Lua has tables only.
     status, generation, last, time, replicas, messages, results = found
+    if not isinstance(generation, str) or not 0 <= time < math.inf:
+        raise ValueError("no reply of a store")
     return Reply(status, generation, last, time, replicas, list(messages), list(results))
 
 
@@ -110,13 +114,15 @@ def ask(needs: Ask) -> Op:
 
 
 def answer(needs: Ask, result: list[Any], at: float) -> Answer:
-    """Read the result of an `ask`; `at` is the reply's time."""
+    """Read the result of an `ask`; `at` is the reply's time. Raises ValueError or TypeError if it is none."""
     keys = [each.key for each in needs.holdings]
     if result[0]:
         _, totals, left, spent, short = result
-        return Granted(at, dict(zip(keys, totals, strict=True)), _pairs(left), spent, tuple(short))
+        return Granted(at, _totals(keys, totals), _pairs(left), int(spent), tuple(map(str, short)))
     _, key, wait, totals, left, spent = result
-    return Denied(key, wait, dict(zip(keys, totals, strict=True)), _pairs(left), spent)
+    if not isinstance(key, str) or not 0 <= wait < math.inf:
+        raise ValueError("no answer of a store")
+    return Denied(key, wait, _totals(keys, totals), _pairs(left), int(spent))
 
 
 def leave(left: Leave) -> Op:
@@ -148,7 +154,13 @@ def was_set(result: list[Any]) -> tuple[bool, int, object]:
 def message(found: list[Any]) -> Message:
     """Read one of a reply's messages."""
     _, topic, key, version, value, age, sender = found
-    return Message(topic, key, version, json.loads(value), age, sender)
+    if not (isinstance(topic, str) and isinstance(key, str) and 0 <= age < math.inf):
+        raise ValueError("no message of a store")
+    return Message(topic, key, int(version), json.loads(value), age, str(sender))
+
+
+def _totals(keys: list[str], found: list[int]) -> dict[str, int]:
+    return dict(zip(keys, map(int, found), strict=True))
 
 
 def _pairs(found: list[list[float]]) -> tuple[tuple[int, float], ...]:

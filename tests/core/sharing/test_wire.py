@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -60,4 +61,51 @@ def test_what_runs_is_held_under_names() -> None:
 def test_anything_else_is_no_reply(content: bytes) -> None:
     """A store that lies ends in an error that its link handles."""
     with pytest.raises(ValueError):
+        wire.reply(content)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        [1, ["x"], [], 0, []],
+        [1, [1, 2], [], 0, []],
+        [1, [1], [[1]], 0, []],
+        [1, [1], [], None, []],
+        [0, 7, 0.0, [1], [], 0],
+        [0, "slots", float("nan"), [1], [], 0],
+        [0, "slots", "1", [1], [], 0],
+        [],
+        7,
+        None,
+    ],
+)
+def test_a_wrong_answer_is_none(result: Any) -> None:
+    """No wrong type gets further."""
+    with pytest.raises((ValueError, TypeError, IndexError)):
+        wire.answer(Ask((Holding("slots", 50),)), result, 5.0)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        [7, ["key"], "a", 2, "1", 0.5, "r"],
+        [7, "key", "a", 2, "1", float("inf"), "r"],
+        [7, "key", "a", 2, "x", 0, "r"],
+        [7, "key", "a", None, "1", 0, "r"],
+        [7],
+        "x",
+    ],
+)
+def test_a_wrong_message_is_none(found: Any) -> None:
+    """Nor here."""
+    with pytest.raises((ValueError, TypeError)):
+        wire.message(found)
+
+
+@pytest.mark.parametrize(
+    "content", [b'["ok",7,3,1.5,2,[],[]]', b'["ok","g",3,NaN,2,[],[]]', b'["ok","g",3,"x",2,[],[]]']
+)
+def test_a_wrong_reply_is_none(content: bytes) -> None:
+    """Its time and generation are used later."""
+    with pytest.raises((ValueError, TypeError)):
         wire.reply(content)
