@@ -195,3 +195,41 @@ async def test_only_this_user_may_connect(path: Path) -> None:
     """The socket belongs to it."""
     with listen(str(path)):
         assert path.stat().st_mode & 0o077 == 0
+
+
+async def test_a_process_that_was_held_up_itself_does_not_blame_the_store(path: Path) -> None:
+    """A reply that has come in the meantime is read, however late that is."""
+    stop = trio.Event()
+    token: list[trio.lowlevel.TrioToken] = []
+
+    async def arbitrate() -> None:
+        token.append(trio.lowlevel.current_trio_token())
+        async with arbiter_at(path):
+            await stop.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, trio.run, arbitrate)
+        with trio.fail_after(PATIENT):
+            while not path.exists():
+                await trio.sleep(0.01)
+        try:
+            link = Link(ArbiterBackend(str(path)), replica_id="a", timeout=2.0)
+            async with trio.open_nursery() as running:
+                await running.start(link.run)
+                answers: list[Answer] = []
+
+                async def request() -> None:
+                    answers.append(await link.ask(SLOT))
+
+                running.start_soon(request)
+                while not link._session._sent:
+                    await trio.lowlevel.checkpoint()
+                time.sleep(3.0)
+                with trio.fail_after(PATIENT):
+                    while not answers:
+                        await trio.sleep(0.01)
+                assert [type(each) for each in answers] == [Granted]
+                assert link.condition == "shared"
+                running.cancel_scope.cancel()
+        finally:
+            token[0].run_sync_soon(stop.set)
