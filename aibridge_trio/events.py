@@ -94,11 +94,17 @@ class Transitioned:
 
 @dataclass(frozen=True, slots=True)
 class Overridden:
-    """An operator changed a breaker's mode; `peer` is the operator's address, None over a unix socket."""
+    """An operator at `peer` (None: a unix socket) changed a breaker's mode for so many `seconds` (None: no end).
+
+    `reason` is text, "" without one. `ended`: an override was over by itself.
+    """
 
     provider: str
     mode: Mode
     peer: str | None = None
+    reason: str = ""
+    seconds: float | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import trio
 
+from aibridge_trio.admin import override_order
 from aibridge_trio.admin.access import Access, Refusal
+from aibridge_trio.admin.override_order import OverrideOrder
 from aibridge_trio.config.settings import Secret
-from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.events import (
     Bug,
     Handlers,
@@ -181,10 +182,10 @@ class Admin(Api):
             raise Refusal(404, f"no such provider; there are {known}")
         if h.media_type(request.headers) != _JSON:
             raise Refusal(415, f"send {_JSON}")
-        mode = _mode(await read_body(request))
+        order = _order(await read_body(request))
         if not backend.circuits.enabled:
             raise Refusal(409, "circuit breakers are off; start aibridge with --circuit-breaker")
-        backend.circuits.override(mode, request.client)
+        backend.circuits.override(order.mode, request.client, seconds=order.seconds, reason=order.reason)
         await _json(reply, {"provider": name, **self._status.breaker(backend)})
 
 
@@ -200,11 +201,11 @@ async def read_body(request: Request) -> bytes:
     raise Refusal(408, "the body did not arrive in time")
 
 
-def _mode(body: bytes) -> Mode:
+def _order(body: bytes) -> OverrideOrder:
     try:
-        return Mode(json.loads(body)["mode"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise Refusal(400, 'send {"mode": "open"}, {"mode": "close"} or {"mode": "auto"}') from None
+        return override_order.read(body)
+    except ValueError as mistake:
+        raise Refusal(400, str(mistake)) from None
 
 
 def _header(request: Request, name: bytes) -> str:

@@ -171,10 +171,10 @@ class Circuit:
         attempt.continues = False
         self.breaker.failures.answer_ended(attempt.caller.key, self.clock())
 
-    def override(self, mode: Mode) -> bool:
-        """Set the mode; return whether it has changed."""
+    def override(self, mode: Mode, *, ended: bool = False) -> bool:
+        """Set the mode; return whether it has changed. `ended`: an override is over by itself."""
         before = self.statistics().mode
-        self.breaker.override(mode, self.clock())
+        self.breaker.override(mode, self.clock(), ended=ended)
         self._reschedule()
         return mode is not before
 

@@ -19,9 +19,10 @@ from aibridge_trio.core.inspection.model import ModelPatterns
 from aibridge_trio.core.quota import Left
 from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
-from aibridge_trio.events import OnShadowReject, Overridden, Publish, ignore
+from aibridge_trio.events import OnShadowReject, Publish, ignore
 from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.circuit import Circuit
+from aibridge_trio.gateway.provider_override import ProviderOverride
 from aibridge_trio.gateway.shared_breakers import SharedBreakers
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
@@ -76,6 +77,7 @@ class ProviderCircuits:
         self._circuits: dict[str | None, Circuit] = {}
         self._running: dict[Circuit, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
+        self.overriding = ProviderOverride(self.provider, lambda: self, clock, publish)
         self.apply(provider, rules)
 
     def apply(self, provider: Provider, rules: CircuitRules) -> None:
@@ -103,7 +105,7 @@ class ProviderCircuits:
         self._run_circuits()
 
     def _new_circuit(self, scope: str | None) -> Circuit:
-        return Circuit(
+        circuit = Circuit(
             self.provider,
             self.rules.policy,
             self._clock,
@@ -113,6 +115,8 @@ class ProviderCircuits:
             read_retry_after=self.read_retry_after,
             shared=self._shared,
         )
+        self.overriding.join(circuit)
+        return circuit
 
     def _run_circuits(self) -> None:
         """Run the timers of the circuits that are new, and end those of the others."""
@@ -177,17 +181,22 @@ class ProviderCircuits:
         decided = route.intercepted and not (self.by_model and model is None)
         self._refuse_if_open([self._circuits[self.scope_of(route, model)]] if decided else self, caller, ignore)
 
-    def override(self, mode: Mode, peer: str | None = None) -> None:
-        """Set the mode of all the provider's breakers; `peer` is the address the operator's request came from."""
-        changes = [circuit.override(mode) for circuit in self]
-        if any(changes):
-            self._publish(Overridden(self.provider, mode, peer))
+    def override(
+        self, mode: Mode, peer: str | None = None, *, seconds: float = math.inf, reason: str = ""
+    ) -> None:
+        """Set the mode of all the provider's breakers for so many seconds; then it is automatic again.
+
+        `peer` is the address the operator's request came from. Raises ValueError for a reason that is too long or
+        not printable, and for too long a time.
+        """
+        self.overriding.set(mode, peer, seconds, reason)
 
     async def run(self) -> None:
         """Run all timers until cancelled."""
         async with trio.open_nursery() as self._nursery:
             self._run_circuits()
             self._nursery.start_soon(self._slow.run)
+            self._nursery.start_soon(self.overriding.run)
 
     def snapshot(self) -> Saved:
         """Return what its breakers save for a restart, by scope; "" is the whole provider."""

@@ -102,7 +102,9 @@ class Log:
         self._line("warning" if event.trip else "info", "breaker", {**change, "because": event.because})
 
     def _overridden(self, event: Overridden) -> None:
-        self._line("warning", "override", {"provider": event.provider, "mode": event.mode, "peer": event.peer})
+        change = {"provider": event.provider, "mode": event.mode, "peer": event.peer}
+        why = {"for_s": event.seconds, "reason": event.reason or None, "ended": event.ended}
+        self._line("warning", "override", {**change, **why})
 
     def _limit_changed(self, event: LimitChanged) -> None:
         change = {"provider": event.provider, "from": event.source, "to": event.target, "because": event.because}

@@ -8,6 +8,7 @@ from typing import Any
 
 from aibridge_trio.core.breaker import key_cooldowns
 from aibridge_trio.core.breaker.breaker import BreakerStats
+from aibridge_trio.core.breaker.overriding import Override
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.inspection.usage import TYPES
 from aibridge_trio.core.key_pool import KeyStats
@@ -64,6 +65,7 @@ class ProviderStatus:
         return {
             "enabled": circuits.enabled,
             "mode": breaker.mode,
+            "override": self._override(circuits.overriding.present),
             **self._state(name, None, breaker),
             "threshold": policy.threshold if policy else None,
             "failure_share": policy.failure_share if policy else None,
@@ -95,6 +97,18 @@ class ProviderStatus:
             "in_a_row": breaker.in_a_row,
             "share": round(breaker.share, 3),
             "because": self._health.because(provider, scope, breaker.state),
+        }
+
+    def _override(self, override: Override | None) -> dict[str, Any] | None:
+        if override is None:
+            return None
+        now = self._clock()
+        return {
+            "mode": override.mode,
+            "reason": override.reason,
+            "by": override.by,
+            "since_s": round(max(0.0, now - override.since), 3),
+            "left_s": _finite(max(0.0, override.until - now)),
         }
 
     def _adaptive(self, line: AdaptiveLine) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aibridge_trio import __version__
+from aibridge_trio.config.units import show_duration
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.events import (
@@ -211,7 +212,7 @@ class Status:
         )
 
     def _overridden(self, event: Overridden) -> None:
-        self._record("override", provider=event.provider, target=event.mode, because="operator")
+        self._record("override", provider=event.provider, target=event.mode, because=_why(event))
 
     def _limit_changed(self, event: LimitChanged) -> None:
         self._record(
@@ -266,3 +267,11 @@ class Status:
                 "because": because,
             }
         )
+
+
+def _why(event: Overridden) -> str:
+    """Return whose override it is, why, and for how long: `operator: INC-12, for 10m`."""
+    reason = f": {event.reason}" if event.reason else ""
+    if event.ended:
+        return f"override over{reason}"
+    return f"operator{reason}" + (f", for {show_duration(event.seconds)}" if event.seconds is not None else "")

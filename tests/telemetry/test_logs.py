@@ -177,7 +177,29 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
         ),
         (
             OVERRIDE,
-            {"level": "warning", "event": "override", "provider": "openai", "mode": "open", "peer": "10.0.0.9"},
+            {
+                "level": "warning",
+                "event": "override",
+                "provider": "openai",
+                "mode": "open",
+                "peer": "10.0.0.9",
+                "for_s": None,
+                "reason": None,
+                "ended": False,
+            },
+        ),
+        (
+            Overridden("openai", Mode.AUTO, "10.0.0.9", reason="INC-12", ended=True),
+            {
+                "level": "warning",
+                "event": "override",
+                "provider": "openai",
+                "mode": "auto",
+                "peer": "10.0.0.9",
+                "for_s": None,
+                "reason": "INC-12",
+                "ended": True,
+            },
         ),
         (
             LimitChanged("openai", "unlimited", "outage", "outage, canary in 2 s, 529 at 42, 3 s ago"),

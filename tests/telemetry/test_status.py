@@ -152,6 +152,7 @@ async def test_breakers_off(autojump_clock: MockClock, network: Network) -> None
         "enabled": False,
         "state": "closed",
         "mode": "auto",
+        "override": None,
         "since_s": 0.0,
         "cooldown_left_s": None,
         "cooldown_s": None,

@@ -20,6 +20,7 @@ In reading order:
 breaker         the state machine: closed, open, half-open; its rules come first.
 state           its states, transitions, refusals and statistics.
 policy          the settings.
+overriding      an operator's override: its reason, and its end by itself.
 probe_permit    permits and tickets.
 failures        which failures count, and whose they are.
 window          events counted in a sliding window.

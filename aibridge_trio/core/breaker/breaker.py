@@ -147,8 +147,8 @@ class Breaker:
         """Return when `advance` next has something to do; infinity if nothing is pending."""
         return min([self._until, *self._probes.values()]) if self._probes else self._until
 
-    def override(self, mode: Mode, now: float) -> None:
-        """Set the mode; setting the present one changes nothing."""
+    def override(self, mode: Mode, now: float, *, ended: bool = False) -> None:
+        """Set the mode; setting the present one changes nothing. `ended`: an override is over by itself."""
         self.advance(now)
         if mode is self._mode:
             return
@@ -160,7 +160,8 @@ class Breaker:
         elif mode is Mode.CLOSE:
             self._enter(State.CLOSED, "operator: close", now)
         else:
-            self._enter(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, "operator: auto", now)
+            because = "the operator's override is over" if ended else "operator: auto"
+            self._enter(State.HALF_OPEN if before is Mode.OPEN else State.CLOSED, because, now)
 
     def snapshot(self, now: float) -> Saved:
         """Return what must survive a restart, as JSON types; times are in seconds before (after) `now`."""

@@ -186,11 +186,11 @@ class SharedBreaker(Breaker):
         if self._state is not State.CLOSED:
             self._note("as before the restart", self._since)
 
-    def override(self, mode: Mode, now: float) -> None:
-        """Set the mode, for all replicas."""
+    def override(self, mode: Mode, now: float, *, ended: bool = False) -> None:
+        """Set the mode, for all replicas. `ended`: an override is over by itself."""
         if mode is not self._mode:
             self._override = self._new_id(), now
-        super().override(mode, now)
+        super().override(mode, now, ended=ended)
 
     def _succeed(self, now: float) -> None:
         self.unsent_successes += self._state is State.HALF_OPEN

@@ -23,6 +23,7 @@ CAUSES = {
     r"operator: open": "override open",
     r"operator: close": "override close",
     r"operator: auto": "override auto",
+    r"the operator's override is over": "override auto",
 }
 POLICY = BreakerPolicy(threshold=2, window=10.0, cooldown=5.0, max_probes=2, longest_cooldown=0.0)
 MOST_PERMITS = 3
