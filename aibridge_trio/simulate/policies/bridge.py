@@ -52,9 +52,12 @@ class Bridge(Policy):
         self._tokens = TokenLimit(values["token_limit"], measure)
         self._breaks: bool = values["circuit_breaker"]
         self._circuits = {
-            name: Circuit(name, values, clock, measure, own_keys=own, seed=seed) for name, own in own_keys.items()
+            name: self._new_circuit(name, values, own_keys=own, seed=seed) for name, own in own_keys.items()
         }
         self._slow: float = values["circuit_breaker_slow_first_byte"]
+
+    def _new_circuit(self, provider: str, values: Values, *, own_keys: bool, seed: int | str) -> Circuit:
+        return Circuit(provider, values, self._clock, self._measure, own_keys=own_keys, seed=seed)
 
     @property
     def state(self) -> str:

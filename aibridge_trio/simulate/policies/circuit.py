@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from random import Random
 
 from aibridge_trio.core.breaker import retry_after, verdict
@@ -11,6 +11,7 @@ from aibridge_trio.core.breaker.breaker import Breaker, Refusal, State, Transiti
 from aibridge_trio.core.breaker.key_cooldowns import KeyCooldowns
 from aibridge_trio.core.breaker.probe_permit import Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence
+from aibridge_trio.core.sharing.needs import Holding
 from aibridge_trio.errors import CircuitOpen, CredentialCooldown, Reject
 from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.scenario import settings
@@ -36,14 +37,15 @@ class Circuit:
         self._policy = settings.breaker_policy(values)
         suffix = "" if provider == PROVIDER else f"/{provider}"
         chance: Callable[[], float] = Random(f"{seed}/bridge{suffix}").random  # noqa: S311 - no secret
-        self._breaker = (
-            Breaker(self._policy, self._changed, clock.now, chance) if values["circuit_breaker"] else None
-        )
         self._due = math.inf
+        self._breaker: Breaker | None = self._new_breaker(chance) if values["circuit_breaker"] else None
         self._probes: dict[Permit, bool] = {}  # whether it went up
         self._own_keys = own_keys
         by_key = own_keys and values["circuit_breaker_429"] == "credential"
         self._key_cooldowns = KeyCooldowns(self._policy) if by_key and self._breaker else None
+
+    def _new_breaker(self, chance: Callable[[], float]) -> Breaker:
+        return Breaker(self._policy, self._changed, self._clock.now, chance)
 
     @property
     def guard(self) -> tuple[str, str]:
@@ -60,11 +62,13 @@ class Circuit:
             self._probes[call.permit] = True
             self._measure.probing(1)
 
-    def apply(self, values: Values) -> None:
-        """Use the breaker's policy in these settings from now on."""
-        if self._breaker:
-            self._policy = settings.breaker_policy(values)
-            self._breaker.apply(self._policy, self._clock.now)
+    def need(self) -> Holding | None:
+        """Return what a call that comes now must be given to be a probe; None if it needs nothing."""
+        return None
+
+    def lacks_right(self, call: Call, rights: Sequence[str]) -> bool:  # noqa: ARG002 - only shared breakers have them
+        """Return whether a probe lacks the right to be one; `rights` are keys of holdings."""
+        return False
 
     def known_refusal(self, caller: int) -> Reject | None:
         """Return the reject for a call that would wait for a slot, if the breaker would refuse it after that."""

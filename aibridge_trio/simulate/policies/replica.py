@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Holding, Leave, Settled, Use
+from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Holding, Leave, Message, Settled, Use
 from aibridge_trio.core.sharing.parts import part
 from aibridge_trio.core.sharing.query import Query
 from aibridge_trio.errors import (
@@ -17,6 +17,8 @@ from aibridge_trio.errors import (
     TokenLimited,
 )
 from aibridge_trio.simulate.policies.bridge import Bridge
+from aibridge_trio.simulate.policies.circuit import Circuit
+from aibridge_trio.simulate.policies.shared_circuit import TOPIC, SharedCircuit
 from aibridge_trio.simulate.policies.store_link import StoreLink
 from aibridge_trio.simulate.policies.token_limit import SPAN, tokens_of
 from aibridge_trio.simulate.results.measure import Measure
@@ -32,7 +34,6 @@ _HELD = (
     "max_concurrency",
     "max_concurrency_per_caller",
     "max_concurrency_per_provider",
-    "circuit_breaker_half_open_max_requests",
 )
 
 
@@ -49,13 +50,27 @@ class Replica(Bridge):
         own_keys: Mapping[str, bool],
         seed: int | str,
     ) -> None:
-        super().__init__(values, clock, measure, own_keys=own_keys, seed=seed)
         self._link = link
         self._values = values
+        self._sharing: list[SharedCircuit] = []
+        super().__init__(values, clock, measure, own_keys=own_keys, seed=seed)
         self._asked: dict[Call, Query] = {}
         self._has: dict[Call, Ask] = {}
         link.on_change = self._adjust
+        link.on_message = self._message
         self._adjust()
+
+    def _new_circuit(self, provider: str, values: Values, *, own_keys: bool, seed: int | str) -> Circuit:
+        circuit = SharedCircuit(
+            provider, values, self._clock, self._measure, own_keys=own_keys, seed=seed, link=self._link
+        )
+        self._sharing.append(circuit)
+        return circuit
+
+    def _message(self, message: Message) -> None:
+        if message.topic == TOPIC:
+            for circuit in self._sharing:
+                circuit.message(message)
 
     def _adjust(self) -> None:
         """Use each limit as a whole if the store knows all that it counts, else this replica's part of it."""
@@ -70,8 +85,8 @@ class Replica(Bridge):
         now_valid = values | parts
         self._limiter.apply(settings.limits(now_valid), (), now)
         self._tokens.apply(now_valid["token_limit"])
-        for circuit in self._circuits.values():
-            circuit.apply(now_valid)
+        for circuit in self._sharing:
+            circuit.store_changed(away=session.away)
 
     def _admitted(self, call: Call) -> None:
         """Ask the store for all that is limited, and send the call if it grants it, or is away."""
@@ -89,6 +104,11 @@ class Replica(Bridge):
             self._deny(call, answer)
             return
         if isinstance(answer, Granted):
+            rights = [each.key for each in ask.holdings if each.key.startswith("probe:")]
+            if self._circuit(call).lacks_right(call, rights):
+                self._link.leave(Leave.unused(ask, answer))
+                self._refuse(call, CircuitOpen(call.request.group.provider, "failures", _PROBE_WAIT))
+                return
             call.counted_at = answer.at
         else:
             self._link.hold(ask)
@@ -106,8 +126,8 @@ class Replica(Bridge):
             )
             if values[name]
         ]
-        if self._circuit(call).probes(call):
-            holdings.append(Holding(f"probe:{provider}", values["circuit_breaker_half_open_max_requests"]))
+        if self._circuit(call).probes(call) and (need := self._circuit(call).need()):
+            holdings.append(need)
         uses = []
         if rate := values["rate_limit"]:
             uses.append(Use(f"rate:{caller}", rate, SECOND))

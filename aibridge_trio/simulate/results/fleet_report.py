@@ -49,8 +49,16 @@ def peaks(found: Peaks) -> list[str]:
         f"{found.rate:,}",
         f"{found.tokens:,}" if found.tokens else "--",
         f"{found.probes:,}" if found.probes else "--",
-        "--" if known is None else "never" if known == math.inf else f"{known:.2f}s",
+        _after(known),
     ]
+
+
+def _after(seconds: float | None) -> str:
+    if seconds is None:
+        return "--"
+    if seconds == math.inf:
+        return "never"
+    return f"{seconds:.1f}s" if seconds >= 1 else f"{1000 * seconds:.0f}ms"
 
 
 def _row(outcome: Outcome) -> list[str]:

@@ -15,8 +15,9 @@ from tests.support.simulated import CALLERS, parsed
 def test_the_cells_of_peaks() -> None:
     """What there was none of is --."""
     assert peaks(Peaks(1200, 30, 0, 0, None)) == ["1,200", "30", "--", "--", "--"]
-    assert peaks(Peaks(1, 1, 30_000, 3, 0.123)) == ["1", "1", "30,000", "3", "0.12s"]
+    assert peaks(Peaks(1, 1, 30_000, 3, 0.123)) == ["1", "1", "30,000", "3", "123ms"]
     assert peaks(Peaks(1, 1, 1, 3, math.inf))[-1] == "never"
+    assert peaks(Peaks(1, 1, 1, 3, 1.26))[-1] == "1.3s"
 
 
 def test_the_promise_stands_above_what_there_was() -> None:
