@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aibridge_trio.core.breaker.shared_breaker import SharedBreaker
-
 from aibridge_trio.simulate.policies import shared_circuit
 from aibridge_trio.simulate.results.outcome import Outcome, Peaks
 from aibridge_trio.simulate.run import Play
