@@ -71,7 +71,7 @@ WINGS: dict[str, set[str]] = {
     "core.snapshots": set(),
     "core.priority": set(),
     "core.adaptive": {"core.quota", "core.priority", "core.snapshots"},
-    "core.limits": {"errors", "core.terms", "core.priority"},
+    "core.limits": {"errors", "core.terms", "core.priority", "core.sharing"},
     "core.breaker": {"errors", "http", "core.quota", "core.snapshots"},
     "core.inspection": {"errors", "http", "core.breaker"},
     "core.key_errors": {"core.breaker"},

@@ -8,6 +8,8 @@
    period goes on. If it goes back further, what was spent in the later one counts as spent in the earlier one. So
    going back neither gives a budget anew, nor spends anything twice.
 4. All three periods are counted, so that a budget's period may be changed at any time.
+5. Where replicas share budgets, each knows what the store last said that all have spent (`told`), and adds what it
+   has spent since. While the store is away it has its part of what was left then.
 """
 
 from __future__ import annotations
@@ -56,11 +58,14 @@ class _Account:
     Each pair is replaced as a whole: a thread that reads it meanwhile finds what belongs together.
     """
 
-    __slots__ = ("day", "periods", "running")
+    __slots__ = ("day", "periods", "running", "told")
 
     def __init__(self) -> None:
         self.periods: dict[Period, tuple[int, int]] = {}
         self.running = 0
+        # What the store said that all replicas have spent in a period, with its number, and what was counted here
+        # then.
+        self.told: dict[Period, tuple[int, int, int]] = {}
         self.day: int | None = None  # of the last look: all periods change at midnight
 
     def advance(self, day: int, wall: float) -> None:
@@ -73,6 +78,18 @@ class _Account:
                 self.periods[per] = present, 0
             elif present < counted and wall < period_start(per, counted) - _CORRECTION:
                 self.periods[per] = present, spent
+
+    def shared(self, per: Period) -> tuple[int, int]:
+        """Return what all replicas had spent when the store last said so, and what was spent here since."""
+        number, counted = self.periods[per]
+        then, before, told = self.told.get(per, (number, 0, 0))
+        if then != number:
+            return 0, counted
+        return told, max(0, counted - before)
+
+    def spent(self, per: Period) -> int:
+        """Return what is spent: here, or as far as is known by all replicas."""
+        return max(self.periods[per][1], sum(self.shared(per))) if self.told else self.periods[per][1]
 
     def spend(self, used: int) -> None:
         """Count what was used."""
@@ -90,13 +107,27 @@ class Budgets:
     def state(self, name: str, budget: TokenBudget, wall: float) -> Spent:
         """Return what a caller has spent of a budget."""
         account = self._account(name, wall)
-        number, spent = account.periods[budget.per]
-        return Spent(budget, spent, account.running, period_start(budget.per, number + 1))
+        number = account.periods[budget.per][0]
+        return Spent(budget, account.spent(budget.per), account.running, period_start(budget.per, number + 1))
 
     def left(self, name: str, budget: TokenBudget, wall: float) -> int:
         """Return what is neither spent nor reserved: a request may begin if it is more than nothing."""
         account = self._account(name, wall)
-        return budget.tokens - account.periods[budget.per][1] - account.running
+        return budget.tokens - account.spent(budget.per) - account.running
+
+    def since_told(self, name: str, per: Period, wall: float) -> tuple[int, int]:
+        """Return what all replicas had spent when the store last said so, and what is used here since.
+
+        What running requests reserve counts as used.
+        """
+        account = self._account(name, wall)
+        spent, since = account.shared(per)
+        return spent, since + account.running
+
+    def told(self, name: str, per: Period, spent: int, wall: float) -> None:
+        """Note what all replicas have spent in the present period, as the store says."""
+        account = self._account(name, wall)
+        account.told[per] = *account.periods[per], spent
 
     def reserve(self, name: str, estimate: int, wall: float) -> None:
         """Count a running request."""

@@ -43,6 +43,15 @@ class ProviderAtCapacity(Reject):
         super().__init__(text, wait=1.0)
 
 
+class StoreUnavailable(Reject):
+    """The store that counts the shared limits is away, and --store-failure closed says that nothing goes then."""
+
+    reason, status = "store_unavailable", 503
+
+    def __init__(self) -> None:
+        super().__init__("AI Bridge cannot count its limits at the moment. Please try again later.", wait=1.0)
+
+
 class QueueFull(Reject):
     """The queue is full; `wait` estimates the seconds until it has emptied."""
 

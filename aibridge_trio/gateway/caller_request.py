@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.gateway.admission import RequestLease
 from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.gateway.request_lease import RequestLease
 from aibridge_trio.http.message import Reply, Request
 
 

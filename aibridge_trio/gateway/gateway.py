@@ -19,7 +19,7 @@ from aibridge_trio.errors import (
     UpstreamUnreachable,
 )
 from aibridge_trio.events import Publish
-from aibridge_trio.gateway.admission import Admission, RequestLease, patience
+from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.caller_request import CallerRequest
@@ -32,11 +32,13 @@ from aibridge_trio.gateway.model_access import check_model, needs_model
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.gateway.request_lease import RequestLease, patience
 from aibridge_trio.gateway.routed_request import RoutedRequest, targets_of
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Local, ModelPath, Target
 from aibridge_trio.gateway.shadow_holding import ShadowRequest
 from aibridge_trio.gateway.spending import Spending
+from aibridge_trio.gateway.store_consent import consent
 from aibridge_trio.gateway.stored_references import StoredReferences
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.upstream.exchange import Outgoing
@@ -122,10 +124,11 @@ class Gateway:
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queued(), self._lifecycle.interruptible():
                 await lease.wait_turn(patience(request.headers))
+        asked = CallerRequest(request, reply, record, lease, caller)
         if isinstance(target, Local):
+            await consent(asked, self._lifecycle, target)
             await reply.write(200, [(b"content-type", b"application/json")], target.body)
             return
-        asked = CallerRequest(request, reply, record, lease, caller)
         send = partial(self._send, asked)
         central = target.uses_central_key(caller) and self._references.applies_to(target.route)
         restricted = needs_model(target, request, caller)  # 403 model_not_allowed
@@ -148,10 +151,14 @@ class Gateway:
                     send = partial(send, model=model, routed=routed)
                     await routed.send(send, self._references, self._spending)
                     return
-                with self._spending.charge(caller, target, record, reply, buffered):  # 429 token_limit, 403
+                with self._spending.charge(
+                    caller, target, record, reply, buffered
+                ) as bill:  # 429 token_limit, 403
+                    await consent(asked, self._lifecycle, target, bill, model=model)  # the same rejects, and waits
                     await send(target, outgoing=outgoing, model=model)
         elif isinstance(target, Target):
-            with self._spending.charge(caller, target, record, reply):  # 429 rate_limit
+            with self._spending.charge(caller, target, record, reply) as bill:  # 429 rate_limit
+                await consent(asked, self._lifecycle, target, bill)
                 await send(target)
 
     async def _send(

@@ -23,7 +23,6 @@ from aibridge_trio.errors import AtCapacity, CannotHold, HoldTimeout, LineFull, 
 from aibridge_trio.events import HoldOutcome, PushbackCause
 from aibridge_trio.gateway import first_content
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry
-from aibridge_trio.gateway.admission import patience
 from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.caller_request import CallerRequest
 from aibridge_trio.gateway.first_content import Opening
@@ -31,6 +30,7 @@ from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.replay import BodyCopy
+from aibridge_trio.gateway.request_lease import patience
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
@@ -255,18 +255,25 @@ class HeldRequest(LineEntry):
         line.reschedule()
         try:
             self._lease.suspend()  # may wake this very request
-            with self._lifecycle.held(), trio.CancelScope(deadline=self.deadline):
-                if isinstance(self._reply, HeldStream):
-                    await self._reply.wait(turn, self._request.headers, self._body)
-                await turn.wait()
-            now = line.clock()
-            if self.stage is Stage.HELD:
-                outcome = "timed_out"
-                raise HoldTimeout(line.provider, now - self.came, line.limiter.wait(now))
-            # A caller may leave at the very moment of its request's turn: then the request must not go up.
-            await trio.lowlevel.checkpoint_if_cancelled()
-            if not self._lease.resume():
-                raise AtCapacity
+            while True:
+                with self._lifecycle.held(), trio.CancelScope(deadline=self.deadline):
+                    if isinstance(self._reply, HeldStream):
+                        await self._reply.wait(turn, self._request.headers, self._body)
+                    await turn.wait()
+                now = line.clock()
+                if self.stage is Stage.HELD:
+                    outcome = "timed_out"
+                    raise HoldTimeout(line.provider, now - self.came, line.limiter.wait(now))
+                # A caller may leave at the very moment of its request's turn: then the request must not go up.
+                await trio.lowlevel.checkpoint_if_cancelled()
+                if not self._lease.resume():
+                    raise AtCapacity
+                if not self._lease.shared or not await self._lease.ask(record.would_reject):
+                    break
+                self._turn = turn = trio.Event()
+                line.limiter.put_back(self, line.clock())
+                self._lease.suspend()
+                line.reschedule()
             outcome = "sent"
         except ShuttingDown:
             outcome = "stopped"

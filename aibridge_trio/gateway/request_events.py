@@ -31,7 +31,7 @@ from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 
 if TYPE_CHECKING:
-    from aibridge_trio.gateway.spending import Bill
+    from aibridge_trio.gateway.bill import Bill
 
 # Characters of a User-Agent that are kept: clients put product and version first.
 _USER_AGENT_SHOWN = 64

@@ -26,22 +26,28 @@ from aibridge_trio.errors import (
     UpstreamFault,
 )
 from aibridge_trio.gateway import first_content
-from aibridge_trio.gateway.admission import patience
 from aibridge_trio.gateway.attempt import Attempt
+from aibridge_trio.gateway.bill import Bill
 from aibridge_trio.gateway.buffering import BufferedBody
 from aibridge_trio.gateway.caller_request import CallerRequest
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.holding import estimated_tokens
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_routes import Elsewhere, Standing, choose, soonest, waits_for_share
+from aibridge_trio.gateway.request_lease import patience
 from aibridge_trio.gateway.routing import ModelPath, Target
 from aibridge_trio.gateway.spending import Spending
+from aibridge_trio.gateway.store_consent import consent
 from aibridge_trio.gateway.stored_references import StoredReferences, refers
 from aibridge_trio.http.message import Request
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
 # What one provider rejects, another one may take.
 _OF_A_PROVIDER = (CircuitOpen, CredentialCooldown, KeysResting, LineFull, CannotHold, RateLimited, TokenLimited)
+
+
+class _Full(Exception):
+    """The store says that the provider's limit is full."""
 
 
 async def targets_of(path: ModelPath, request: Request, body: BufferedBody, caller: Caller) -> list[Target]:
@@ -66,6 +72,8 @@ class RoutedRequest:
     ) -> None:
         self.model = body.model
         self._targets = targets
+        self._asked = asked
+        self._again = False  # whether the store has denied the request a provider's share
         self._request = asked.request
         self._reply = asked.reply
         self._caller = asked.caller
@@ -99,8 +107,13 @@ class RoutedRequest:
             outgoing = target.outgoing(self._request, self._caller, self._record.request_id, self._max_body)
             outgoing.body = self._pieces = _Pieces(self._pieces.all)
             try:
-                with spending.charge(self._caller, target, self._record, self._reply, self._body):  # 429, 403
+                with spending.charge(
+                    self._caller, target, self._record, self._reply, self._body
+                ) as bill:  # 429, 403
+                    await self._consent(target, bill)  # 429, 403, 503
                     await forward(target, outgoing=outgoing)
+            except _Full:
+                continue
             except Elsewhere as left:
                 self._leave(target, left.cause)
             except UpstreamFault as fault:
@@ -116,6 +129,16 @@ class RoutedRequest:
                 self._leave(target, reject.reason)
             else:
                 return
+
+    async def _consent(self, target: Target, bill: Bill | None) -> None:
+        """Get the store's consent; raise _Full if the provider's limit is full for it."""
+        try:
+            await consent(self._asked, self._lifecycle, target, bill, model=self.model, elsewhere=True)
+        except ProviderAtCapacity as reject:
+            if self._lease.provider:  # it has waited, or may not
+                raise
+            self._again = True
+            raise _Full from reject
 
     def elsewhere(self) -> bool:
         """Return whether another provider would take the request now."""
@@ -179,7 +202,7 @@ class RoutedRequest:
             self._record.provider, self._record.route = full[0].name, full[0].pattern
             names = tuple(target.name for target in full)
             with self._record.queued(), self._lifecycle.interruptible():  # 503 queue_…, provider_capacity
-                await self._lease.wait_turn(patience(self._request.headers), names)
+                await self._lease.wait_turn(patience(self._request.headers), names, again=self._again)
 
     def _arrive(self, target: Target) -> Target:
         self._at = target

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.key_pool import KeyStats
-from aibridge_trio.errors import BadRequest, BodyTooLarge, ModelNotRouted
+from aibridge_trio.core.sharing.needs import Holding
+from aibridge_trio.errors import BadRequest, BodyTooLarge, CircuitOpen, ModelNotRouted, Reject
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.central_key import CentralKey
 from aibridge_trio.gateway.keyed_request import OWN_KEY, KeyedRequest, OwnKeyRequest
@@ -82,6 +83,13 @@ class Local:
     def precheck(self, request: Request, caller: Caller, max_body: int) -> None:
         """Do nothing: no check but the limits can reject it."""
 
+    def probe_need(self, caller: Caller, model: str | None) -> None:
+        """Do nothing: no breaker decides about it."""
+
+    def probe_reject(self, caller: Caller, model: str | None) -> Reject:
+        """Never called; see Target."""
+        raise NotImplementedError
+
 
 class Ping(Local):
     """A request of `/` or a bare prefix, which clients make before others."""
@@ -146,6 +154,14 @@ class Target:
         if backend.key and backend.key.keys and backend.uses_central_key(caller) and decided and not holds:
             backend.key.keys.check(self.key_scope(model))
         backend.circuits.precheck(self.route, caller, model, own_key=backend.uses_own_key(caller))
+
+    def probe_need(self, caller: Caller, model: str | None) -> Holding | None:  # noqa: ARG002 - a hook
+        """Return what the request needs of the store if it is a probe of its breaker, else None."""
+        return None
+
+    def probe_reject(self, caller: Caller, model: str | None) -> Reject:  # noqa: ARG002 - a hook
+        """Return the reject of a request that would be a probe when other replicas probe already."""
+        return CircuitOpen(self.name, "failures", 1.0)
 
     def key_scope(self, model: str | None) -> str | None:
         """Return for which part of the provider a key rests: a breaker's, or a route that is passed through."""

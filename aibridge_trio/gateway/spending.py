@@ -12,23 +12,24 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from types import TracebackType
-from typing import Self
 
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.provider_tables import ProviderTable
-from aibridge_trio.core.breaker.verdict import ERRORS_FROM
 from aibridge_trio.core.budgets import Budgets, Spent, date_of
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.expected_output import ExpectedOutput
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
+from aibridge_trio.core.limits import store_keys
+from aibridge_trio.core.limits.store_keys import RATE, SPENT, TOKENS
 from aibridge_trio.core.limits.usage_limits import UsageLimits, with_rate
 from aibridge_trio.core.limits.usage_window import Charge, UsageWindow, Use
 from aibridge_trio.core.limits.usage_windows import UsageWindows
-from aibridge_trio.errors import BudgetExhausted, RateLimited, Reject, TokenLimited, UpstreamFault
-from aibridge_trio.errors.usage_rejects import Whose
+from aibridge_trio.core.sharing.needs import Denied, Granted
+from aibridge_trio.core.sharing.parts import budget_part, part
+from aibridge_trio.core.terms import Rate
+from aibridge_trio.errors import BudgetExhausted, RateLimited, Reject, TokenLimited
+from aibridge_trio.gateway.bill import Bill, Metered, budget_use, uses_of
 from aibridge_trio.gateway.buffering import BufferedBody
-from aibridge_trio.gateway.model_routes import Elsewhere
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.routing import Target
 from aibridge_trio.http.message import Reply
@@ -40,67 +41,6 @@ _BYTES_OF_DATA = 100.0
 _LATEST = 1000
 # When a request comes back whose budget is reserved by others (seconds): each may end at any moment.
 _BUDGET_WAIT = 1.0
-
-
-class Bill:
-    """What one request is charged with; leaving the context settles it, or gives it back.
-
-    `estimate` is its tokens, 0 if it is not metered: a route whose answers are not read.
-    """
-
-    def __init__(self, spending: Spending, record: Record, caller: Caller, prompt: int, output: int) -> None:
-        self.estimate = prompt + output
-        self._spending = spending
-        self._record = record
-        self._caller = caller
-        self._prompt = prompt
-        self._charges: list[Charge] = []
-        self._of_key: list[Charge] = []
-
-    def add(self, charges: Iterable[Charge]) -> None:
-        """Charge the request with these, too."""
-        self._charges += charges
-
-    def use_key(self, limits: UsageLimits | None) -> None:
-        """Charge the limits of the provider's key that the request is sent with, in place of another key's."""
-        if not (limits or self._of_key):
-            return
-        now = self._spending.clock()
-        for charge in self._of_key:
-            charge.refund(now)
-        self._of_key = limits.charge(self.estimate, now) if limits else []
-
-    def __enter__(self) -> Self:
-        self._record.bill = self
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._record.bill = None  # it refers to the record: leave no reference cycle
-        used = self._used(error)
-        now = self._spending.clock()
-        for charge in (*self._charges, *self._of_key):
-            if used is None:
-                charge.refund(now)
-            else:
-                charge.settle(used if self.estimate else 0, now)
-        if self.estimate:
-            self._spending.settled(self._caller, self._record, self.estimate, used or 0)
-
-    def _used(self, error: BaseException | None) -> int | None:
-        """Return the tokens of a request that has ended, None if there are none to speak of."""
-        record, usage = self._record, self._record.usage
-        output = max(usage.output, record.output)
-        if (prompt := usage.prompt) or usage.output:
-            return (prompt or self._prompt) + output
-        if not record.may_be_served or isinstance(error, Reject | Elsewhere):
-            return None
-        if isinstance(error, UpstreamFault) and (error.phase == "connect" or _broke_early(error)):
-            return None
-        if record.provider_status is not None and record.provider_status >= ERRORS_FROM:
-            return None
-        return self._prompt + output
 
 
 class Spending:
@@ -130,6 +70,7 @@ class Spending:
         """Replace the limits; what is counted stays. Callers bring their own with their next requests."""
         providers = tuple(providers)
         rates = {name: totals.token_rate for name, totals in known.totals.items()}
+        self._class_rates = {name: rate for name, rate in rates.items() if rate}
         windows = {name: with_rate(self.classes.get(name), rate) for name, rate in rates.items()}
         self.classes = {name: window for name, window in windows.items() if window}
         limits: dict[str, UsageLimits] = {}
@@ -138,6 +79,7 @@ class Spending:
                 limits[table.name] = self.providers.get(table.name) or UsageLimits()
                 limits[table.name].apply(table.rate, table.token_rate)
         self.providers = limits
+        self._provider_rates = {table.name: (table.rate, table.token_rate) for table in providers}
         present = {each.name: each for each in known.callers}
         for key, caller in [*self.latest.items()]:
             if each := present.get(caller.name):
@@ -154,7 +96,7 @@ class Spending:
 
     def charge(
         self, caller: Caller, target: Target, record: Record, reply: Reply, body: BufferedBody | None = None
-    ) -> AbstractContextManager[object]:
+    ) -> AbstractContextManager[Bill | None]:
         """Charge a request whose body has been read, if it needs to be; use the result as a context.
 
         Raises BudgetExhausted, TokenLimited, and RateLimited for the provider's limit of requests.
@@ -167,25 +109,41 @@ class Spending:
             data = min(body.embedded, body.size)
             prompt = math.ceil((body.size - data) / BYTES_PER_TOKEN + data / _BYTES_OF_DATA)
             output = self._expected.tokens(provider, body.found)
-        bill = Bill(self, record, caller, prompt, output)
-        now = self.clock()
-        limits = self.providers.get(provider)
-        if bill.estimate:
-            self._check_budget(caller)
-        windows = self._windows(caller, limits, now) if bill.estimate else []
-        requests = limits.requests if limits else None
-        full = [window for _, window in windows if not window.allows(bill.estimate, now)]
-        if full or (requests and not requests.allows(1, now)):
-            raise self._refusal(windows, requests, provider, bill.estimate, now)
-        bill.add([window.charge(bill.estimate) for _, window in windows])
-        if requests:
-            bill.add([requests.count(now)])
-        if bill.estimate:
-            self._reserve(caller, bill.estimate)
-            for whose, window in windows:
-                if whose == "caller":
-                    _show(window.use(now), record, reply)
+        bill = Bill(self, record, reply, caller, provider=provider, tokens=(prompt, output))
+        bill.charge()
         return bill
+
+    def check_and_charge(self, bill: Bill) -> list[Charge]:
+        """Return the charges of a bill, once all limits allow it; raises as `charge` does."""
+        now = self.clock()
+        caller, estimate = bill.caller, bill.estimate
+        limits = self.providers.get(bill.provider)
+        if estimate:
+            self._check_budget(bill)
+        windows = bill.windows = self._windows(caller, limits, bill.provider, now) if estimate else []
+        requests = bill.requests = limits.requests if limits else None
+        whole = self._provider_rates.get(bill.provider, (None, None))[0]
+        if requests and whole:
+            requests.rate = self._part(whole)
+        full = [each for each in windows if not each.window.allows(estimate, now)]
+        if full or (requests and not requests.allows(1, now)):
+            raise self._refusal(bill, now)
+        charges = [each.window.charge(estimate) for each in windows]
+        if requests:
+            charges.append(requests.count(now))
+        if estimate:
+            self._reserve(caller, estimate)
+            for each in windows:
+                if each.whose == "caller":
+                    use = each.window.use(now)
+                    bill.show(use.amount, use.remaining, use.reset)
+        if self.store.shared:
+            of_provider = (RATE + store_keys.of_provider(bill.provider), whole) if requests and whole else None
+            bill.uses = uses_of(windows, estimate, of_provider)
+            bill.budget = (
+                budget_use(caller, SPENT + store_keys.of_caller(caller.key), estimate) if estimate else None
+            )
+        return charges
 
     def settled(self, caller: Caller, record: Record, estimate: int, used: int) -> None:
         """Note the end of a request: what it used of its caller's budget, and how long its answer was."""
@@ -200,45 +158,77 @@ class Spending:
             return True
         return terms is not None and (terms.token_rate is not None or terms.budget is not None)
 
-    def _windows(self, caller: Caller, limits: UsageLimits | None, now: float) -> list[tuple[Whose, UsageWindow]]:
+    def _windows(self, caller: Caller, limits: UsageLimits | None, provider: str, now: float) -> list[Metered]:
         """Return the limits on tokens that apply."""
-        found: list[tuple[Whose, UsageWindow]] = []
+        found: list[Metered] = []
         if caller.terms and (rate := caller.terms.token_rate):
-            found.append(("caller", self.callers.of(_key(caller), rate, now)))
+            window = self.callers.of(_key(caller), self._part(rate), now)
+            found.append(Metered("caller", window, rate, TOKENS + store_keys.of_caller(caller.key)))
         if of_class := self.classes.get(caller.class_name):
-            found.append(("class", of_class))
+            rate = self._class_rates[caller.class_name]
+            of_class.rate = self._part(rate)
+            found.append(Metered("class", of_class, rate, TOKENS + store_keys.of_class(caller.class_name)))
         if limits and limits.tokens:
-            found.append(("provider", limits.tokens))
+            whole = self._provider_rates[provider][1]
+            assert whole
+            limits.tokens.rate = self._part(whole)
+            found.append(Metered("provider", limits.tokens, whole, TOKENS + store_keys.of_provider(provider)))
         return found
 
-    def _refusal(
-        self,
-        windows: list[tuple[Whose, UsageWindow]],
-        requests: UsageWindow | None,
-        provider: str,
-        estimate: int,
-        now: float,
-    ) -> Reject:
+    def _part(self, rate: Rate) -> Rate:
+        """Return a rate, or while the store is away, and for a span after, this replica's part of it."""
+        store = self.store
+        if not store.shared or store.settled(rate.span):
+            return rate
+        return Rate(part(rate.amount, store.replicas), rate.span)
+
+    def _refusal(self, bill: Bill, now: float) -> Reject:
         """Return the reject of a request that limits refuse: of several the one with the longest wait."""
-        waits = [(window.wait(estimate, now), whose, window) for whose, window in windows]
-        longest, whose, window = max(waits, key=lambda each: each[0], default=(0.0, None, None))
-        if window is None or (requests and requests.wait(1, now) > longest):
+        requests, provider, estimate = bill.requests, bill.provider, bill.estimate
+        longest, found = 0.0, None
+        for each in bill.windows:
+            if found is None or each.window.wait(estimate, now) > longest:
+                longest, found = each.window.wait(estimate, now), each
+        if found is None or (requests and requests.wait(1, now) > longest):
             assert requests
             return RateLimited(requests.refuse(1, now), 0.0, provider)
-        assert whose
-        wait, rate = window.refuse(estimate, now), window.rate
-        return TokenLimited(whose, wait, amount=rate.amount, span=rate.span, provider=provider)
+        wait, rate = found.window.refuse(estimate, now), found.window.rate
+        return TokenLimited(found.whose, wait, amount=rate.amount, span=rate.span, provider=provider)
 
-    def _check_budget(self, caller: Caller) -> None:
+    def _check_budget(self, bill: Bill) -> None:
+        caller = bill.caller
         if not (caller.terms and (budget := caller.terms.budget)):
             return
         wall = self.wall_clock()
-        if self.budgets.left(caller.name, budget, wall) > 0:
-            return
-        spent = self.budgets.state(caller.name, budget, wall)
+        store = self.store
+        if store.shared and not store.settled():
+            spent, taken = self.budgets.since_told(caller.name, budget.per, wall)
+            left = budget_part(budget.tokens, spent, store.replicas) - taken
+        else:
+            left = self.budgets.left(caller.name, budget, wall)
+        if left <= 0:
+            raise self.budget_reject(bill)
+
+    def budget_reject(self, bill: Bill) -> Reject:
+        """Return the reject of a request whose caller's budget is spent, or reserved by others."""
+        caller = bill.caller
+        assert caller.terms
+        assert caller.terms.budget
+        budget = caller.terms.budget
+        spent = self.budgets.state(caller.name, budget, self.wall_clock())
         if spent.exhausted:
-            raise BudgetExhausted(budget.tokens, budget.per, date_of(spent.ends_at))
-        raise TokenLimited("budget", _BUDGET_WAIT)
+            return BudgetExhausted(budget.tokens, budget.per, date_of(spent.ends_at))
+        return TokenLimited("budget", _BUDGET_WAIT)
+
+    def told(self, bill: Bill, answer: Granted | Denied) -> None:
+        """Note what the store says that all replicas have spent of a budget."""
+        assert bill.budget
+        self.budgets.told(bill.caller.name, bill.budget.per, answer.spent, self.wall_clock())
+
+    def unreserve(self, bill: Bill) -> None:
+        """Take back what a request has reserved of its caller's budget."""
+        if bill.caller.terms and bill.caller.terms.budget:
+            self.budgets.settle(bill.caller.name, bill.estimate, 0, self.wall_clock())
 
     def _reserve(self, caller: Caller, estimate: int) -> None:
         if not (caller.terms and (caller.terms.budget or caller.terms.token_rate)):
@@ -273,19 +263,3 @@ class Spending:
 
 def _key(caller: Caller) -> object:
     return caller.name or caller.key
-
-
-def _broke_early(fault: UpstreamFault) -> bool:
-    """Return whether a provider was lost before its answer: one that is only late may have done the work."""
-    return fault.phase == "head" and not fault.timeout
-
-
-def _show(use: Use, record: Record, reply: Reply) -> None:
-    """Show the caller in its answer what it has used of its limit."""
-    if not record.token_headers:
-        reply.add_defaults(record.token_headers)  # once, although each provider of a route charges
-    record.token_headers[:] = [
-        (b"x-ratelimit-limit-tokens", b"%d" % use.amount),
-        (b"x-ratelimit-remaining-tokens", b"%d" % use.remaining),
-        (b"x-ratelimit-reset-tokens", b"%ds" % max(1, math.ceil(use.reset))),
-    ]

@@ -169,6 +169,16 @@ class AdaptiveLimiter:
         self._freed(entry, now)
         return held
 
+    def put_back(self, entry: Entry, now: float) -> None:
+        """Hold a request again, first of its caller's, whose turn came and which the bridge's own limits refuse.
+
+        Nothing is learned from it.
+        """
+        if entry.stage is Stage.STARTING:
+            self._end(entry)
+            entry.stage = Stage.HELD
+            self._push(entry, now, first=True)
+
     def told(self, entry: Entry, quotas: Collection[Left], now: float) -> None:
         """Take what the headers of an answer tell of the quotas of its request's credential."""
         spent = any(left.remaining < NEARLY_SPENT * left.limit for left in quotas)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import NamedTuple
 
+from aibridge_trio.core.limits import store_keys
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.core.limits.rate import Budget, RateLimiter, RateStats
+from aibridge_trio.core.sharing.needs import Use
 from aibridge_trio.core.terms import Rate
 
 
@@ -39,6 +41,8 @@ class CallerRates:
 
     def __init__(self, limits: Limits, chance: Callable[[], float] = lambda: 0.0) -> None:
         self._chance = chance
+        self._parts: Callable[[float], int] = _whole
+        self._replicas = 1
         self._default: RateLimiter | None = None
         self._by_rate: dict[Rate, RateLimiter] = {}
         self._totals: dict[str, RateLimiter] = {}
@@ -73,6 +77,7 @@ class CallerRates:
         for limiter in changed:
             limiter.sort()
         self.active = bool(self._default or self._by_rate or self._totals)
+        self.divide(self._parts, self._replicas)
 
     def charge(self, caller: Hashable, now: float) -> Budget | None:
         """Admit and count one request, or refuse it and give it a turn; None if nothing limits its caller."""
@@ -144,6 +149,36 @@ class CallerRates:
         meters = self._known[caller]
         return meters[0].limiter.budget(meters[0].key, now) if meters else None
 
+    # What replicas share
+
+    def divide(self, parts: Callable[[float], int], replicas: int) -> None:
+        """Admit this replica's part of each rate, as one of `parts(span)`; see `RateLimiter.divide`."""
+        self._parts, self._replicas = parts, replicas
+        for limiter in self._limiters:
+            limiter.divide(parts(limiter.rate.span), replicas)
+
+    @property
+    def spans(self) -> list[float]:
+        """The spans of all rates, in seconds."""
+        return sorted({limiter.rate.span for limiter in self._limiters})
+
+    def uses(self, caller: Hashable, *, soft: bool) -> list[Use]:
+        """Return what one request of a caller is counted against, as the store counts it: its own rate first."""
+        return [
+            Use(store_keys.of_rate(key, name), limiter.rate.amount, limiter.rate.span, soft=soft)
+            for limiter, key, name in self._meters(caller)
+        ]
+
+    def bar(self, caller: Hashable, store_key: str, until: float) -> None:
+        """Refuse requests of a caller, or of its class, until then: the store has denied one by this key."""
+        for limiter, key, name in self._meters(caller):
+            if store_keys.of_rate(key, name) == store_key:
+                limiter.bar(key, until)
+
+    def exceeds(self, caller: Hashable, now: float) -> bool:
+        """Return whether more was admitted than this replica's part of a rate."""
+        return any(limiter.exceeds(key, now) for limiter, key, _ in self._meters(caller))
+
     @property
     def has_own(self) -> bool:
         """Whether any caller or class has a rate of its own."""
@@ -157,6 +192,11 @@ class CallerRates:
 
     def __repr__(self) -> str:
         return f"<CallerRates {self._default!r} own={len(self._by_rate)} totals={len(self._totals)}>"
+
+    @property
+    def _limiters(self) -> list[RateLimiter]:
+        default = [self._default] if self._default else []
+        return [*default, *self._by_rate.values(), *self._totals.values()]
 
     def _meters(self, caller: Hashable) -> _Meters:
         """Return the rates that a caller's requests count against, its own first."""
@@ -173,6 +213,10 @@ class CallerRates:
             return RateLimiter(rate, chance=self._chance)
         limiter.apply(rate)
         return limiter
+
+
+def _whole(_span: float) -> int:
+    return 1
 
 
 def _own(meters: _Meters) -> RateLimiter | None:

@@ -2,6 +2,9 @@
 
 A limit in shadow is counted but delays no request: a request that finds it exhausted goes on without holding any
 of it, so that other requests are counted as if that one had not come.
+
+What other replicas hold, as far as it is known, counts as taken. While the store is away, this replica has its
+part of each limit.
 """
 
 from __future__ import annotations
@@ -10,8 +13,11 @@ import math
 from collections.abc import Collection, Hashable, Iterable
 from typing import Protocol
 
+from aibridge_trio.core.limits import store_keys
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit
 from aibridge_trio.core.limits.lease import Lane, Lease, Limit, Limits
+from aibridge_trio.core.sharing.needs import Holding
+from aibridge_trio.core.sharing.parts import part
 
 
 class Slots(Protocol):
@@ -36,10 +42,13 @@ class Capacity:
     def __init__(self, limits: Limits, slots: Slots, shadow: Collection[str]) -> None:
         self._slots = slots
         self._inside: dict[Lease, None] = {}  # the leases in flight, in the order in which they were granted
+        self._replicas = 1
         self._set(limits, shadow)
 
     def _set(self, limits: Limits, shadow: Collection[str]) -> None:
         self.slots_in_shadow = "capacity" in shadow
+        self._max_slots = max(0, limits.max_concurrency)
+        self._slots_taken = 0  # by others
         own = {caller: each.max_concurrency for caller, each in limits.callers.items()}
         totals = {name: each.max_concurrency for name, each in limits.classes.items() if each.max_concurrency}
         self._callers = KeyedLimit(limits.per_caller, own)
@@ -51,6 +60,8 @@ class Capacity:
         self.has_shares = bool(self._callers or self._classes or self._providers)
         self._callers_in_shadow = "caller_capacity" in shadow
         self._providers_in_shadow = "provider_capacity" in shadow
+        self._by_key: dict[str, tuple[KeyedLimit, Hashable]] = {}  # of which is known what others hold
+        self.divide(self._replicas)
 
     @property
     def inside(self) -> Iterable[Lease]:
@@ -77,11 +88,11 @@ class Capacity:
 
     def slot_free(self) -> bool:
         """Return whether a slot is free."""
-        return self._slots.available_tokens > 0
+        return self._slots.available_tokens > self._slots_taken
 
     def slot_available(self) -> bool:
         """Return whether a request need not wait for a slot: one is free, or their limit is in shadow."""
-        return self.slots_in_shadow or self._slots.available_tokens > 0
+        return self.slots_in_shadow or self._slots.available_tokens > self._slots_taken
 
     def shares_available(self, caller: Hashable, lane: Lane) -> bool:
         """Return whether a request need not wait for its shares."""
@@ -117,7 +128,7 @@ class Capacity:
 
     def acquire_slot(self, lease: Lease) -> bool:
         """Take a slot for a lease that has none, if one is free; return whether the lease has a slot now."""
-        if not lease.slot and self._slots.available_tokens > 0:
+        if not lease.slot and self._slots.available_tokens > self._slots_taken:
             self._slots.acquire_on_behalf_of_nowait(lease)
             lease.slot = True
         return lease.slot
@@ -160,6 +171,11 @@ class Capacity:
         lease.provider, lease.provider_share = provider, taken
         return True
 
+    def release_provider(self, lease: Lease) -> None:
+        """Give back the share of a provider that a lease has."""
+        lease.provider_share = False
+        self._providers.release(lease.provider)
+
     def release_shares(self, lease: Lease) -> None:
         """Give back the shares that a lease holds."""
         self._inside.pop(lease, None)
@@ -170,8 +186,88 @@ class Capacity:
             self._classes.release(lease.class_share)
             lease.class_share = ""
         if lease.provider_share:
-            lease.provider_share = False
-            self._providers.release(lease.provider)
+            self.release_provider(lease)
+
+    # What replicas share
+
+    def divide(self, replicas: int) -> None:
+        """Let this replica have its part of each limit, as one of so many, and forget what others hold."""
+        for key in [*self._by_key]:
+            self.others(key, 0)
+        self._replicas = replicas
+        most = self._max_slots
+        self._slots_taken = most - part(most, replicas) if most and replicas > 1 else 0
+        for limit in (self._callers, self._classes, self._providers):
+            limit.divide(replicas)
+
+    def others(self, key: str, amount: int) -> None:
+        """Count that other replicas hold so much of a limit, in place of what was known before."""
+        if key == store_keys.SLOTS:
+            self._slots_taken = amount
+        elif found := self._by_key.pop(key, None):
+            found[0].others(found[1], amount)
+            if amount:
+                self._by_key[key] = found
+
+    def know(self, lease: Lease, key: str) -> None:
+        """Remember which limit of a lease has a key in the store, for `others`."""
+        for holds, limit, own in self._shares(lease):
+            if holds == key:
+                self._by_key[key] = limit, own
+
+    def holdings(self, lease: Lease) -> list[Holding]:
+        """Return what a lease holds, as the store counts it."""
+        found = []
+        if lease.slot and self._max_slots:
+            found.append(Holding(store_keys.SLOTS, self._max_slots, soft=self.slots_in_shadow))
+        for key, limit, own in self._shares(lease):
+            soft = self._providers_in_shadow if limit is self._providers else self._callers_in_shadow
+            if most := limit.limit(own):
+                found.append(Holding(key, most, soft=soft))
+        return found
+
+    def exceeds(self, lease: Lease) -> bool:
+        """Return whether this replica holds more than its part of a limit of which a lease holds some."""
+        most = self._max_slots
+        if most and lease.slot and not self.slots_in_shadow:
+            held = self._slots.total_tokens - self._slots.available_tokens
+            if held > part(most, self._replicas):
+                return True
+        shadow = {self._providers: self._providers_in_shadow}
+        return any(
+            limit.exceeds(own) and not shadow.get(limit, self._callers_in_shadow)
+            for _, limit, own in self._shares(lease)
+        )
+
+    def drop(self, lease: Lease, key: str) -> Limit | None:
+        """Give back what a lease holds under a key, of a limit in shadow that is full; return the limit."""
+        if key == store_keys.SLOTS:
+            self.release_slot(lease)
+            return "capacity"
+        for name, limit, own in self._shares(lease):
+            if name != key:
+                continue
+            limit.release(own)
+            if limit is self._callers:
+                lease.caller_share = False
+            elif limit is self._classes:
+                lease.class_share = ""
+            else:
+                lease.provider_share = False
+                return "provider_capacity"
+            return "caller_capacity"
+        return None
+
+    def _shares(self, lease: Lease) -> list[tuple[str, KeyedLimit, Hashable]]:
+        """Return the shares that a lease holds: each one's key in the store, its limit, and its key there."""
+        found: list[tuple[str, KeyedLimit, Hashable]] = []
+        if lease.caller_share:
+            found.append((store_keys.of_caller(lease.caller), self._callers, lease.caller))
+        if lease.class_share:
+            found.append((store_keys.of_class(lease.class_share), self._classes, lease.class_share))
+        if lease.provider_share:
+            found.append((store_keys.of_provider(lease.provider), self._providers, lease.provider))
+        return found
 
     def _caller_free(self, caller: Hashable) -> bool:
         """Return whether shares of a caller and of its class are free."""

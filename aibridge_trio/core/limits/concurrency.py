@@ -30,6 +30,7 @@ from aibridge_trio.core.limits.rate import Budget
 from aibridge_trio.core.limits.rate_waiters import RateWaiters
 from aibridge_trio.core.limits.refusals import Refusal
 from aibridge_trio.core.limits.release_rate import ReleaseRate
+from aibridge_trio.core.limits.sharing import Sharing
 from aibridge_trio.core.limits.turns import Turns
 from aibridge_trio.core.limits.waits import DEFAULT_WAIT, Waits
 
@@ -62,6 +63,7 @@ class ConcurrencyLimiter:
         self.rates = CallerRates(limits, chance)
         self._wake = wake
         self._capacity = Capacity(limits, slots, shadow)
+        self.sharing = Sharing(self._capacity, self.rates)
         self._queue: FairQueue[Lane, Lease] = FairQueue(limits.queue_size, limits.class_of)
         self._rate_waiters = RateWaiters(None, self._queue)
         self._release_rate = ReleaseRate(limits.max_concurrency)
@@ -83,6 +85,7 @@ class ConcurrencyLimiter:
         Beyond a lowered limit nothing new is admitted until enough has left. What a raised one has free goes to
         queued requests at once. A queued request goes on waiting until its deadline, in a queue of size 0 too.
         """
+        self.sharing.others.forget()
         self.rates.apply(limits)
         self._capacity.apply(limits, shadow)
         self._queue.size = limits.queue_size
@@ -96,6 +99,7 @@ class ConcurrencyLimiter:
         self.limits = limits
         self._shadow = frozenset(shadow)
         bars = self.rates.active and "rate_limit" not in shadow
+        self.sharing.rates_shadow = not bars
         self.queues_for_rate = bars and bool(limits.queue_size)
         self._rate_waiters.apply(self.rates if bars else None, now)
         self._turns.apply(shadow, rates_bar=bars, times_holds=bool(limits.queue_size))
@@ -152,6 +156,7 @@ class ConcurrencyLimiter:
         self.uncharge_rate(lease)  # it is counted when its turn comes
         lease.queued, lease.deadline = True, now + max_wait
         pushed_out = self._queue.push(lease.caller, lease.lane, lease, low=low)
+        lease.place = self._queue.last_number
         if pushed_out:
             pushed_out.queued, pushed_out.pushed_out = False, True
             self._wake(pushed_out)
@@ -159,6 +164,37 @@ class ConcurrencyLimiter:
         if self._capacity.release_slot(lease) or charged:  # another queued request may need what it gives back
             self._turns.grant_turns(now)
         return None
+
+    def put_back(self, lease: Lease, now: float, max_wait: float = math.inf) -> Refusal | None:
+        """Take back what a lease has and the store denies, its charge too; let it queue, or refuse it.
+
+        One that has queued before has its place there again, and its deadline. A refused lease must leave next.
+        """
+        self._capacity.release_shares(lease)
+        if self._capacity.release_slot(lease):
+            self._release_rate.released(lease, now, counts=False)
+        self.uncharge_rate(lease)
+        if not (lease.place and self.limits.queue_size):
+            refusal = self.join_queue(lease, now, max_wait)
+        elif now >= lease.deadline:
+            refusal = self.refusal_after_wait(lease, now)
+        else:
+            refusal, lease.queued = None, True
+            low = self.limits.is_low(lease.caller)
+            self._queue.put_back(lease.caller, lease.lane, lease, lease.place, low=low)
+            self._rate_waiters.arm(lease.caller, now)
+        self._turns.freed(None, now)
+        return refusal
+
+    def divide(self, parts: Callable[[float], int], replicas: int, now: float) -> None:
+        """Let this replica have its part of each limit: see `Sharing.divide`. What is in flight stays so."""
+        self.sharing.divide(parts, replicas)
+        self._rate_waiters.apply(self.rates if not self.sharing.rates_shadow else None, now)
+        self._turns.freed(None, now)
+
+    def others_changed(self, now: float) -> None:
+        """Give what others have given back to requests that wait."""
+        self._turns.freed(None, now)
 
     def has_free(self, provider: str) -> bool:
         """Return whether there are a slot and a share of the provider's limit."""
@@ -190,6 +226,13 @@ class ConcurrencyLimiter:
         if had:
             self._turns.freed(lease.caller, now)
         return True
+
+    def give_up_provider(self, lease: Lease, now: float) -> None:
+        """Give back a lease's share of its provider's limit: it goes to another one next, or waits."""
+        if lease.provider_share:
+            self._capacity.release_provider(lease)
+            self._turns.freed(lease.caller, now)
+        lease.provider = ""
 
     def queue_for(self, lease: Lease, providers: Lane, now: float, max_wait: float = math.inf) -> Refusal | None:
         """Let a lease in flight move to the first of `providers` that is free, or queue for one; or refuse it.

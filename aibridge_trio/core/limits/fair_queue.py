@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Generic, TypeVar
 
 from aibridge_trio.core.priority import LOW_TURN, LowTurns
@@ -50,6 +50,14 @@ class _Round(Generic[L, T]):
 
     def push(self, caller: Hashable, lane: L, item: tuple[int, T]) -> None:
         self.callers.setdefault(caller, {}).setdefault(lane, deque()).append(item)
+        self._resize(caller, +1)
+
+    def put_back(self, caller: Hashable, lane: L, item: tuple[int, T]) -> None:
+        """Put an item back where it stood: before all that came later. Its caller has the next turn."""
+        items = self.callers.setdefault(caller, {}).setdefault(lane, deque())
+        before = takewhile(lambda each: each[0] < item[0], items)  # few: those that had their turns with it
+        items.insert(sum(1 for _ in before), item)
+        self.callers.move_to_end(caller, last=False)
         self._resize(caller, +1)
 
     def remove(self, caller: Hashable, lane: L, item: tuple[int, T]) -> None:
@@ -151,10 +159,19 @@ class FairQueue(Generic[L, T]):
             self.remove(pushed_out)
         self._count += 1
         (self._low if low else self._normal).push(caller, lane, (self._count, item))
-        self._where[item] = (caller, lane, self._count)
-        self._lanes[lane] += 1
-        self._groups[self._group_of(caller)] += 1
+        self._enter(caller, lane, item, self._count)
         return pushed_out
+
+    @property
+    def last_number(self) -> int:
+        """The number of the item that was pushed last: its place, for `put_back`."""
+        return self._count
+
+    def put_back(self, caller: Hashable, lane: L, item: T, number: int, *, low: bool = False) -> None:
+        """Put an item back at its place, whose turn has come in vain, even if the queue is full by now."""
+        mine = self._round_of(caller) if self.waiting(caller) else self._low if low else self._normal
+        mine.put_back(caller, lane, (number, item))
+        self._enter(caller, lane, item, number)
 
     def remove(self, item: T) -> bool:
         """Remove an item, wherever it stands; return whether it was in the queue."""
@@ -231,6 +248,11 @@ class FairQueue(Generic[L, T]):
 
     def __repr__(self) -> str:
         return f"<FairQueue {len(self)} of {self.size}, {self.callers} callers>"
+
+    def _enter(self, caller: Hashable, lane: L, item: T, number: int) -> None:
+        self._where[item] = (caller, lane, number)
+        self._lanes[lane] += 1
+        self._groups[self._group_of(caller)] += 1
 
     @property
     def _low_must_leave(self) -> bool:

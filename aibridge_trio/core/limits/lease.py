@@ -82,9 +82,9 @@ class Lease:
     and `choice` are those of which the request waits for one. `queued` is true while the request waits,
     `pushed_out` once it had to leave the queue for another one. `since` is when it acquired (or tried to) or got
     its turn, `deadline` when its wait ends at the latest, and `charged_at` when it was counted against its
-    caller's rate: seconds on the caller's clock. `forwarded` is set when the request goes up to its provider: only
-    such leases show how long slots are held. `shadowed` names the limits in shadow that would have refused or
-    delayed the request.
+    caller's rate: seconds on the caller's clock. `place` is its number in the queue, 0 if it has never been there.
+    `forwarded` is set when the request goes up to its provider: only such leases show how long slots are held.
+    `shadowed` names the limits in shadow that would have refused or delayed the request.
     """
 
     caller: Hashable = None
@@ -100,6 +100,7 @@ class Lease:
     since: float = 0.0
     deadline: float = 0.0
     charged_at: float | None = None
+    place: int = 0
     shadowed: tuple[Limit, ...] = ()
 
     @property

@@ -8,6 +8,10 @@ counts for up to a 256th of the span longer: see rate_log.py.
 Each refused request of a caller gets a later turn than the one before it, so that requests that were refused
 together do not come back together. A turn is no reservation; if all requests keep to their turns, and no other
 comes, each is admitted.
+
+Where replicas share a rate, the store has counted what all of them admitted, and a caller that it has denied is
+refused here, too, until the turn that the store named (`bar`). While the store is away each replica admits its
+part.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import NamedTuple
 
 from aibridge_trio.core.limits import rate_log
 from aibridge_trio.core.limits.rate_log import RateLog
+from aibridge_trio.core.sharing.parts import part
 from aibridge_trio.core.terms import Rate
 
 # Callers remembered at once, whatever callers send: at some 350 bytes each with few admissions, and as much again
@@ -77,6 +82,9 @@ class RateLimiter:
     def __init__(
         self, rate: Rate, max_callers: float = MAX_CALLERS, chance: Callable[[], float] = lambda: 0.0
     ) -> None:
+        self._parts = self._replicas = 1
+        # Until when the store has denied callers; of few, in the order in which it did.
+        self._barred: OrderedDict[Hashable, float] = OrderedDict()
         self.apply(rate)
         self._max_callers = max_callers
         self._chance = chance
@@ -90,14 +98,16 @@ class RateLimiter:
     def apply(self, rate: Rate) -> None:
         """Replace the rate. What was admitted stays counted, as far as the span before remembers it."""
         self.rate = rate
-        self._limit, self._span = rate.amount, rate.span
+        self._limit, self._span = part(rate.amount, self._parts), rate.span
+        sequences = self._replicas if self._parts == 1 else 1  # each replica gives turns of the whole rate
+        self._apart = _APART * self._span * sequences / self._limit
         self._width = rate_log.width(rate.amount, rate.span)
 
     def charge(self, caller: Hashable, now: float) -> Budget:
         """Admit and count one request of `caller`, or refuse it and give it a turn; see `Budget.wait`."""
         log = self._admissions.get(caller)
         used = log.expire(now, self._span) if log is not None else 0
-        if used >= self._limit:
+        if used >= self._limit or (self._barred and self._bar(caller, now)):
             return self.refuse(caller, now)
         self._admit(caller, log, now)
         return Budget(self._limit, self._limit - used - 1, self._span)
@@ -105,6 +115,8 @@ class RateLimiter:
     def allows(self, caller: Hashable, now: float) -> bool:
         """Return whether one more request of `caller` would be admitted."""
         log = self._admissions.get(caller)
+        if self._barred and self._bar(caller, now):
+            return False
         return log is None or log.expire(now, self._span) < self._limit
 
     def admit(self, caller: Hashable, now: float) -> None:
@@ -133,7 +145,7 @@ class RateLimiter:
         # `amount` turns take a span by themselves: then only the last one decides.
         turn = self.turn(caller, now, ahead + before % self._limit)
         if turns:
-            turn = max(turn, turns.times[-1] + self._span * _APART / self._limit)
+            turn = max(turn, turns.times[-1] + self._apart)
         turn = min(turn, max(now + _LONGEST_WAIT - sequence.spread, earliest))
         turns.add(turn, self._width)
         while turns.total > self._limit:
@@ -153,14 +165,34 @@ class RateLimiter:
         spans, ahead = divmod(ahead, self._limit)
         index = used + ahead - self._limit
         free = log.at(index) + self._span if log is not None and index >= 0 else now
+        if self._barred:
+            free = max(free, self._bar(caller, now))
         return free + spans * self._span
 
     def budget(self, caller: Hashable, now: float) -> Budget:
         """Return what is left of a caller's rate."""
         log = self._admissions.get(caller)
+        if self._barred and (until := self._bar(caller, now)):
+            return Budget(self._limit, 0, until - now)
         if log is None or not log.expire(now, self._span):
             return Budget(self._limit, self._limit, 0.0)
         return Budget(self._limit, max(0, self._limit - log.total), log.times[-1] + self._span - now)
+
+    def divide(self, parts: int, replicas: int) -> None:
+        """Admit this replica's part of the rate, as one of so many; `replicas` give turns."""
+        self._parts, self._replicas = parts, replicas
+        self.apply(self.rate)
+
+    def exceeds(self, caller: Hashable, now: float) -> bool:
+        """Return whether more was admitted of a caller than the rate allows, or this replica's part of it."""
+        log = self._admissions.get(caller)
+        return log is not None and log.expire(now, self._span) > self._limit
+
+    def bar(self, caller: Hashable, until: float) -> None:
+        """Refuse all requests of a caller until then: the store has denied one."""
+        self._barred[caller] = max(until, self._barred.pop(caller, until))
+        if len(self._barred) > self._max_callers:
+            self._barred.popitem(last=False)
 
     def statistics(self, now: float) -> RateStats:
         """Return how many callers are remembered, and how many were evicted."""
@@ -187,6 +219,14 @@ class RateLimiter:
     def __repr__(self) -> str:
         return f"<RateLimiter limit={self._limit}/{self._span:g}s callers={len(self._admissions)}>"
 
+    def _bar(self, caller: Hashable, now: float) -> float:
+        """Return until when the store has denied a caller, 0 if it has not."""
+        until = self._barred.get(caller, 0.0)
+        if until and until <= now:
+            del self._barred[caller]
+            return 0.0
+        return until
+
     def _admit(self, caller: Hashable, log: RateLog | None, now: float) -> None:
         if log is None:
             self._expire(now)
@@ -205,6 +245,8 @@ class RateLimiter:
             if times and times[-1] + self._span > now:
                 break
             del self._admissions[oldest]
+        while self._barred and next(iter(self._barred.values())) <= now:
+            self._barred.popitem(last=False)
         while self._sequences:
             oldest = next(iter(self._sequences))
             if not self._sequences[oldest].over(now):

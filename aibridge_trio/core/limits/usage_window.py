@@ -11,6 +11,8 @@
    reservation.
 4. What was settled is kept one by one up to 96 entries. Beyond, what was settled within a 64th of the span counts
    as if it had been settled at the end of it: up to a 64th too long, never too short.
+5. Where replicas share the limit, the store has counted what all of them use. An estimate that it has denied, and
+   any larger one, is refused here, too, until the turn that the store named (`bar`).
 """
 
 from __future__ import annotations
@@ -82,7 +84,17 @@ class UsageWindow:
     `now` is passed in everywhere, in seconds on any monotonic clock; it never goes back.
     """
 
-    __slots__ = ("_amounts", "_left_until", "_requests", "_running", "_settled", "_times", "_turns", "rate")
+    __slots__ = (
+        "_amounts",
+        "_barred",
+        "_left_until",
+        "_requests",
+        "_running",
+        "_settled",
+        "_times",
+        "_turns",
+        "rate",
+    )
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
@@ -91,6 +103,7 @@ class UsageWindow:
         self._settled = 0
         self._running = 0
         self._requests = 0
+        self._barred = (0.0, 0)  # until when, and the least estimate
         self._left_until = -math.inf  # what was settled until then has left, even if the span is longer now
         self._turns: deque[tuple[float, int]] | None = None
 
@@ -98,6 +111,8 @@ class UsageWindow:
         """Return whether a request would be admitted."""
         if self._times:
             self._expire(now)
+        if self._barred[0] > now and estimate >= self._barred[1]:
+            return False
         if not self._settled and not self._requests:
             return True
         return self._settled + self._running + estimate <= self.rate.amount
@@ -118,7 +133,18 @@ class UsageWindow:
         """Return the seconds until a request would be admitted, 0 if it would be now; see 3. above."""
         if self.allows(estimate, now):
             return 0.0
-        return self._free_at(estimate, now, 0) - now
+        until, least = self._barred
+        return max(self._free_at(estimate, now, 0), until if estimate >= least else now) - now
+
+    def bar(self, estimate: int, until: float) -> None:
+        """Refuse this estimate, and any larger one, until then: the store has denied it."""
+        self._barred = until, estimate
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether more counts than the amount, and not one running request alone: beyond this replica's part."""
+        alone = self._requests <= 1 and not self._settled
+        return not alone and self._settled + self._running > self.rate.amount
 
     def refuse(self, estimate: int, now: float) -> float:
         """Give a refused request a turn; return the seconds until it."""
