@@ -17,6 +17,8 @@ In reading order:
 gateway.py             all steps of a request, in their order
 prechecks.py           rejects that cost no slot: browser_origins.py (web pages), loop_detection.py, WebSockets
 admission.py           slot, rate, shares and queue: `core.limits` on Trio
+request_lease.py       what one request holds of them; shared_limits.py: and of those that replicas share
+store_consent.py       asks the store, once a request
 caller_request.py      what every step needs of one request
 caller_identity.py     credential or address → caller; known_callers.py: token or certificate → known caller
 model_access.py        which models a known caller may use
@@ -24,7 +26,7 @@ router.py              path → target; routing.py is what a target is; backend_
 model_routes.py        model → providers, and which of them takes a request now; model_list.py names the models
 routed_request.py      one request of a model route: where it goes, and where next
 buffering.py           bodies that are read before they are sent; stored_references.py checks them
-spending.py            limits on tokens, budgets: what a request is charged with
+spending.py            limits on tokens, budgets; bill.py is what one request is charged with
 central_key.py         the headers that go to a provider beside a central key
 key_pool.py            a provider's keys: which one is used; key_files.py reads them again from their files
 keyed_request.py       one request that is sent with a provider's key, and with another one if that is refused

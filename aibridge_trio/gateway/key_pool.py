@@ -21,6 +21,8 @@ from aibridge_trio.core.key_errors import KeyFault
 from aibridge_trio.core.key_pool import Key, KeyPool, KeyState, KeyStats
 from aibridge_trio.core.limits.usage_limits import UsageLimits
 from aibridge_trio.core.quota import Left
+from aibridge_trio.core.sharing.parts import part
+from aibridge_trio.core.terms import Rate
 from aibridge_trio.errors import KeysResting
 from aibridge_trio.events import KeyChanged, Publish
 from aibridge_trio.gateway.buffering import BufferMemory
@@ -75,6 +77,7 @@ class ProviderKeys:
         store: Store | None = None,
     ) -> None:
         self._store: Store = store or OwnStore()
+        self._replicas = self._store.replicas
         self.provider = provider
         self.clock = clock
         self.memory = memory
@@ -106,11 +109,13 @@ class ProviderKeys:
 
     def check(self, scope: str | None) -> None:
         """Raise KeysResting if there is no key for a request now."""
+        self._divide()
         if not self.pool.ready and (wait := self.pool.wait(self.clock(), scope)):
             raise KeysResting(self.provider, wait)
 
     def choose(self, scope: str | None, tokens: float, tried: list[Key]) -> Key:
         """Return a key for a request, in use from now on; raises KeysResting."""
+        self._divide()
         now = self.clock()
         key = self.pool.choose(now, scope, tokens, tried)
         if key is None and tried:
@@ -217,10 +222,19 @@ class ProviderKeys:
         for table in self._tables:
             if table.rate or table.token_rate:
                 found = limits[key_id(table.secret)] = self._limits.get(key_id(table.secret)) or UsageLimits()
-                found.apply(table.rate, table.token_rate)
+                found.apply(self._part(table.rate), self._part(table.token_rate))
         self._limits = limits
         ids = ((key_id(table.secret), table) for table in self._tables)
         return [Key(each, table.label, table.weight, limits.get(each)) for each, table in ids]
+
+    def _divide(self) -> None:
+        """Let each key have this replica's part of its limits: the store does not count them."""
+        if self._store.replicas != self._replicas:
+            self._replicas = self._store.replicas
+            self._keys()
+
+    def _part(self, rate: Rate | None) -> Rate | None:
+        return rate and replace(rate, amount=part(rate.amount, self._replicas))
 
     def _to_send(self) -> dict[bytes, Sent]:
         secrets = [table.secret for table in self._tables]

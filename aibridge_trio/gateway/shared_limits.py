@@ -97,7 +97,7 @@ class SharedLimits:
         self.others = limiter.sharing.others
         if store.shared:
             store.on_message("freed", self._freed)
-            store.on_condition(lambda _store: self.divide())
+            store.on_condition(self._changed)
             self.divide()
 
     def missed(self) -> None:
@@ -166,10 +166,10 @@ class SharedLimits:
     async def run(self) -> None:
         """Ask what others hold of limits that have refused requests of late, until cancelled."""
         while True:
-            known = bool(len(self.others)) or self.store.condition in {"settling", "degraded"}
-            self._woken = woken = trio.Event()
-            with trio.move_on_after(REFRESH if known else math.inf):
-                await woken.wait()
+            matters = bool(len(self.others)) or self.store.condition == "settling"
+            with trio.move_on_after(REFRESH if matters else math.inf):
+                await self._woken.wait()
+            self._woken = trio.Event()
             self.divide()
             waiting = self._limiter.statistics(self._clock()).waiting
             keys = self.others.due(self._clock(), waiting=bool(waiting))
@@ -177,6 +177,10 @@ class SharedLimits:
                 self.others.told(dict(zip(keys, totals, strict=False)), self._clock())
             self._limiter.others_changed(self._clock())
             await trio.sleep(_SOONEST)
+
+    def _changed(self, _store: Store) -> None:
+        self.divide()
+        self._woken.set()
 
     def _freed(self, _message: Message) -> None:
         if len(self.others):

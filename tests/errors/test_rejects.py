@@ -93,6 +93,15 @@ CASES = [
         "overloaded_error",
     ),
     Case(
+        errors.StoreUnavailable(),
+        "store_unavailable",
+        503,
+        "AI Bridge cannot count its limits at the moment. Please try again later.",
+        1.0,
+        UNAVAILABLE,
+        "overloaded_error",
+    ),
+    Case(
         errors.QueueFull(3.5),
         "queue_full",
         503,

@@ -271,7 +271,12 @@ class Network:
 
     @asynccontextmanager
     async def bridge(self, **options: Any) -> AsyncIterator[Running]:
-        """Run a bridge with these settings in front of the hosts `openai`, `anthropic` and `copilot`."""
+        """Run a bridge with these settings in front of the hosts `openai`, `anthropic` and `copilot`.
+
+        Besides settings: `host` is the name of its own host; that of its admin listener is `admin`, and for other
+        bridges `admin-` and the name. `common_store` is the store that it shares with others.
+        """
+        name, store = options.pop("host", "bridge"), options.pop("common_store", None)
         settings = Settings(
             **{
                 "openai_base_url": "http://openai/v1",
@@ -281,19 +286,20 @@ class Network:
             }
         )
         told_anew: list[Settings | UsageError] = [settings]
-        bridge = Bridge(settings, transport=self.way_out, read=lambda: _read(told_anew[0]))
+        bridge = Bridge(settings, transport=self.way_out, read=lambda: _read(told_anew[0]), store=store)
         assert bridge.reloader
         bridge.reloader._in_thread = _at_once  # type: ignore[assignment] # virtual time does not wait for threads
-        bridge.addresses, bridge.admin_address = (Address("bridge", 80),), Address("admin", 80)
-        self.attach("bridge", bridge.server)
-        self.attach("admin", bridge.admin_server)
+        admin = "admin" if name == "bridge" else f"admin-{name}"
+        bridge.addresses, bridge.admin_address = (Address(name, 80),), Address(admin, 80)
+        self.attach(name, bridge.server)
+        self.attach(admin, bridge.admin_server)
         signals, told = trio.open_memory_channel[int](10)
         started = trio.Event()
         running = Running(
             bridge,
             signals,
-            self.client("bridge"),
-            self.client("admin", headers={"host": "localhost"}),
+            self.client(name),
+            self.client(admin, headers={"host": "localhost"}),
             settings=told_anew,
         )
         bridge.subscribe(running.events.append)

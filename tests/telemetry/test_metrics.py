@@ -89,6 +89,7 @@ REASONS = [
     "capacity",
     "caller_capacity",
     "provider_capacity",
+    "store_unavailable",
     "queue_full",
     "queue_timeout",
     "queue_deadline",

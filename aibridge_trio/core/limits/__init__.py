@@ -19,8 +19,10 @@ charge      one request's part of what a limit of tokens, or of requests, has co
 In reading order:
 
 lease.py         the limits, and what one request holds of them
+store_keys.py    what the store that replicas share calls each limit
 keyed_limit.py   a concurrency limit per key
 capacity.py      slots and shares together
+others.py        what other replicas hold
 rate_log.py      when one caller's requests were admitted
 failure_limit.py a limit on failures by key, such as wrong tokens by address
 rate.py          a rate limit: an exact sliding log per caller, and turns for refused requests
@@ -34,5 +36,6 @@ release_rate.py  the estimate of when slots are released
 turns.py         gives requests what they lack, at once or in their turn
 waits.py         what is expected of waits: which are refused at once, and when to come back
 refusals.py      refusals, and the reject for each
+sharing.py       what leases need of the store, and what its answers say
 concurrency.py   the limiter: all of the above composed
 """

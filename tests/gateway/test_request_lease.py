@@ -1,0 +1,76 @@
+"""A lease and the store; a lease and the limiter are in test_admission.py."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import MockClock
+
+from aibridge_trio.core.caller import Caller
+from aibridge_trio.core.limits.lease import Limits
+from aibridge_trio.core.terms import Rate
+from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.request_lease import RequestLease, patience
+from tests.gateway.test_admission import reply
+from tests.support.ledger_store import Common
+
+CALLER = Caller(b"\x01", "hint", authenticated=True)
+
+
+def test_half_of_a_callers_timeout_may_be_waited() -> None:
+    """As its SDK states it."""
+    assert patience([(b"x-stainless-read-timeout", b"60")]) == 30.0
+
+
+async def entered(admission: Admission, provider: str = "x") -> RequestLease:
+    lease = admission.enter()
+    lease.charge_rate(CALLER, reply())
+    assert lease.acquire(CALLER, provider)
+    assert await lease.ask() is None
+    return lease
+
+
+async def test_the_store_follows_the_lease(autojump_clock: MockClock) -> None:
+    """Another provider's share is asked for alone; a held request holds nothing; the rate stays counted."""
+    common = Common()
+    limits = Limits(5, per_caller=5, per_provider=5, rate=Rate(3, 60.0))
+    admission = Admission(limits, trio.current_time, store=common.store())
+    lease = await entered(admission)
+    assert common.held == {"slots": 1, "caller:01": 1, "provider:x": 1}
+    assert await lease.ask() is None
+    assert common.asks == 1
+    assert lease.move("y")
+    assert common.held == {"slots": 1, "caller:01": 1}
+    assert await lease.ask() is None
+    assert common.held == {"slots": 1, "caller:01": 1, "provider:y": 1}
+    lease.suspend()
+    assert not common.held
+    assert lease.resume()
+    assert await lease.ask() is None
+    assert len(common.held) == 3
+    assert common.asks == 3
+    lease.leave()
+    assert not common.held
+    other = await entered(admission)
+    other.leave()
+    last = await entered(admission)
+    assert last.charged_at is not None
+    last.leave()
+
+
+async def test_an_ask_that_is_cancelled_leaves_nothing(autojump_clock: MockClock) -> None:
+    """Whether the store has counted it or not."""
+    common = Common(latency=1.0)
+    admission = Admission(Limits(5, rate=Rate(2, 60.0)), trio.current_time, store=common.store())
+    for after in (0.5, 1.5):
+        with trio.move_on_after(after), admission.enter() as lease:
+            lease.charge_rate(CALLER, reply())
+            lease.acquire(CALLER, "x")
+            await lease.ask()
+        assert not common.held
+    assert admission.statistics().in_flight == 0
+
+
+async def test_nothing_is_asked_of_a_store_that_shares_nothing() -> None:
+    """`shared` says so before."""
+    with Admission(Limits(5), trio.current_time).enter() as lease:
+        assert not lease.shared
