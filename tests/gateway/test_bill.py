@@ -45,7 +45,7 @@ async def test_what_did_not_go_up_costs_nothing(autojump_clock: MockClock, netwo
         for _ in range(5):
             assert (await ask(bridge.client, "a", body(100, max_tokens=500))).status_code == 502
         await network.answer("openai", using(10, 10))
-        found = [await ask(bridge.client, "a", body(100)) for _ in range(4)]
+        found = [await ask(bridge.client, "a", body(50, max_tokens=10)) for _ in range(4)]
         assert [each.headers.get("x-aibridge-reject") for each in found] == [None, None, None, "rate_limit"]
         assert not common.held
 
