@@ -126,7 +126,8 @@ def test_short_of_a_limit_in_shadow() -> None:
     harness = Harness(Limits(4, per_caller=2), frozenset({"capacity", "caller_capacity", "rate_limit"}), rate=3)
     lease, _ = harness.come("a")
     holdings, uses = harness.limiter.sharing.needs(lease)
-    assert all(each.soft for each in (*holdings, *uses))
+    assert all(each.soft for each in holdings)
+    assert all(each.soft for each in uses)
     short = harness.limiter.sharing.short(lease, ["slots", "caller:a", "rate:caller:a"])
     assert short == ["caller_capacity", "capacity", "rate_limit"]
     assert harness.limiter.sharing.needs(lease) == ([], [])
