@@ -170,14 +170,10 @@ class AdaptiveLimiter:
         return held
 
     def put_back(self, entry: Entry, now: float) -> None:
-        """Hold a request again, first of its caller's, whose turn came and which the bridge's own limits refuse.
-
-        Nothing is learned from it.
-        """
-        if entry.stage is Stage.STARTING:
-            self._end(entry)
-            entry.stage = Stage.HELD
-            self._push(entry, now, first=True)
+        """Hold a request again whose turn has come, and which the own limits refuse: nothing is learned."""
+        self._end(entry)
+        entry.stage = Stage.HELD
+        self._push(entry, now, first=True)
 
     def told(self, entry: Entry, quotas: Collection[Left], now: float) -> None:
         """Take what the headers of an answer tell of the quotas of its request's credential."""
