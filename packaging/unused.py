@@ -8,10 +8,10 @@ Tests hold this to what the program imports: each package is either here, or one
 from __future__ import annotations
 
 import re
+import sys
 
 # Packages by their names on PyPI, and why nothing here runs them.
 PACKAGES = {
-    "anyio": "httpx and httpcore on other loops than Trio",
     "h2": "HTTP/2, which the bridge does not speak: hypercorn's server, of which only the lifespan is used",
     "hpack": "of h2",
     "hyperframe": "of h2",
@@ -20,7 +20,6 @@ PACKAGES = {
     "priority": "of hypercorn's HTTP/2",
     "pygments": "rich's source code in colour",
     "rich-rst": "cyclopts' help in reStructuredText; help here is plain text",
-    "typing-extensions": "for Pythons before 3.11, and for type checkers",
     "wsproto": "hypercorn's WebSockets",
 }
 # The parts of used packages which run only with those.
@@ -31,6 +30,8 @@ FILES = re.compile(
     r"|httpcore/_a?sync/(?:http2|socks_proxy)\.py|httpcore/_backends/anyio\.py"
     r"|httpx/_main\.py"
     r"|rich/(?:markdown|syntax|__main__)\.py"
+    r"|anyio/(?:pytest_plugin|_backends/_asyncio)\.py"
+    rf"|coredis/(?:recipes/|_py_{'311' if sys.version_info >= (3, 12) else '312'}_typing\.py)"
 )
 # What is left of their files, so that these import nothing of the above: a text that is there once, and its place.
 CHANGES = {

@@ -116,7 +116,8 @@ class Log:
         self._line(_OF_KEYS[event.state], "key", {**change, "for_s": seconds, "because": event.because})
 
     def _store_changed(self, event: StoreChanged) -> None:
-        change = {"from": event.source, "to": event.target, "replicas": event.replicas, "because": event.because}
+        because = event.because or None
+        change = {"from": event.source, "to": event.target, "replicas": event.replicas, "because": because}
         self._line("warning" if event.target in {"degraded", "closed"} else "info", "store", change)
 
     def _admin_refused(self, event: AdminRefused, count: int) -> None:

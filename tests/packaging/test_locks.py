@@ -132,8 +132,8 @@ def shipped() -> list[importlib.metadata.Distribution]:
 
 # Expressions of https://spdx.org/licenses/, which were read before the binary was shipped.
 SPDX = {
-    *("MIT", "Apache-2.0", "BSD-3-Clause", "MPL-2.0", "PSF-2.0", "Python-2.0"),
-    *("MIT OR Apache-2.0", "Apache-2.0 AND BSD-2-Clause"),
+    *("MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MPL-2.0", "PSF-2.0", "Python-2.0"),
+    *("MIT OR Apache-2.0", "Apache-2.0 AND BSD-2-Clause", "Apache-2.0 OR BSD-2-Clause"),
 }
 
 
@@ -208,7 +208,7 @@ def test_what_is_shipped_is_what_is_used(tmp_path: Path) -> None:
     missing = {
         name for name, owners in modules.items() if {plain(owner) for owner in owners} & set(UNUSED["PACKAGES"])
     }
-    for package in ("hypercorn", "httpcore", "httpx", "rich"):
+    for package in ("hypercorn", "httpcore", "httpx", "rich", "anyio", "coredis"):
         source = Path(str(importlib.metadata.distribution(package).locate_file(package)))
         shutil.copytree(source, tmp_path / package)
     files = [each for each in tmp_path.rglob("*.py") if UNUSED["FILES"].match(str(each.relative_to(tmp_path)))]
