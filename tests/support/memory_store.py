@@ -68,6 +68,7 @@ class MemoryBackend:
         self._random = random.Random(seed)
         self._there = self._back = self._later = 0.0
         self._calls: set[trio.CancelScope] = set()
+        self._on_the_way: list[bytes] = []
         self._nursery: trio.Nursery | None = None
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -76,23 +77,20 @@ class MemoryBackend:
             await trio.sleep_forever()
 
     async def execute(self, batch: bytes) -> bytes:
-        reached: list[bytes] = []
         with trio.CancelScope() as call:
             self._calls.add(call)
+            self._on_the_way.append(batch)
             try:
-                return await self._exchange(batch, reached)
+                return await self._exchange(batch)
             except BaseException:
                 if call in self._calls:
                     self.reset_connection()
-                if self.late and not reached and self._nursery is not None:
-                    self._later = max(self._later + _TICK, trio.current_time() + self.late)
-                    self._nursery.start_soon(self._execute_late, batch, self._later)
                 raise
             finally:
                 self._calls.discard(call)
         raise StoreError("the connection was lost")
 
-    async def _exchange(self, batch: bytes, reached: list[bytes]) -> bytes:
+    async def _exchange(self, batch: bytes) -> bytes:
         if self.refuse:
             await trio.lowlevel.checkpoint()
             raise StoreError("refused")
@@ -100,7 +98,7 @@ class MemoryBackend:
         await trio.sleep_until(arrival)
         if self.cut:
             await trio.sleep_forever()
-        reached.append(batch)
+        self._on_the_way.remove(batch)
         reply = self._execute(batch)
         self._back = arrival = self._next(self._back)
         await trio.sleep_until(arrival)
@@ -125,7 +123,11 @@ class MemoryBackend:
             self.store.listeners.discard(heeded)
 
     def reset_connection(self) -> None:
-        """Drop the connection, and all that is on it."""
+        """Drop the connection, and all that is on it; what comes late comes in the order in which it was sent."""
+        late, self._on_the_way = self._on_the_way, []
+        for batch in late if self.late and self._nursery is not None else ():
+            self._later = max(self._later + _TICK, trio.current_time() + self.late)
+            self._nursery.start_soon(self._execute_late, batch, self._later)
         calls, self._calls = self._calls, set()
         self._there = self._back = 0.0
         for call in calls:
