@@ -98,7 +98,8 @@ class MemoryBackend:
         await trio.sleep_until(arrival)
         if self.cut:
             await trio.sleep_forever()
-        self._on_the_way.remove(batch)
+        if batch in self._on_the_way:
+            self._on_the_way.remove(batch)
         reply = self._execute(batch)
         self._back = arrival = self._next(self._back)
         await trio.sleep_until(arrival)
@@ -125,7 +126,8 @@ class MemoryBackend:
     def reset_connection(self) -> None:
         """Drop the connection, and all that is on it; what comes late comes in the order in which it was sent."""
         late, self._on_the_way = self._on_the_way, []
-        for batch in late if self.late and self._nursery is not None else ():
+        for batch in late if self.late else ():
+            assert self._nursery is not None
             self._later = max(self._later + _TICK, trio.current_time() + self.late)
             self._nursery.start_soon(self._execute_late, batch, self._later)
         calls, self._calls = self._calls, set()

@@ -2,7 +2,8 @@
 
 A batch is on its way until `received` has its reply, or `failed` gives all up. Then the replica is away, and
 registers before anything else is executed: it says what it holds, and the store says which batch was its last. So
-whatever the replica posts (`leave`) counts exactly once, unless the store loses its content.
+whatever the replica posts (`leave`) counts exactly once, unless the store loses its content; it may count twice
+if the reply to a registration is lost, too.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ class Session:
         self._sent: dict[int, Sent] = {}
         self._lost: dict[int, list[Query]] = {}
         self._unsure: dict[int, list[Leave]] = {}
+        # The first registration that was given up since: if it was executed, it hides which batches were before.
+        self._hidden_from = 0
         self._held = Held()
         self._outbox = Outbox()
         self._replicas = self._replicas_before = 1
@@ -187,6 +190,8 @@ class Session:
             queries += sent.queries()
             if posts := sent.posts():
                 self._unsure[number] = posts
+            if sent.registers:
+                self._hidden_from = self._hidden_from or number
         queries += [each for each in self._pending if isinstance(each, Query)]
         self._keep_posts(now)
         self._pending.clear()
@@ -262,10 +267,13 @@ class Session:
         self._generation = generation
         self._since = last
         self._registered = True
+        hidden = 0 < self._hidden_from <= executed
         for number, posts in self._unsure.items():
-            for left in posts if number > executed else ():
+            # Rather twice than not at all: promises hold.
+            for left in posts if hidden or number > executed else ():
                 self._outbox.add(left, now)
         self._unsure.clear()
+        self._hidden_from = 0
         return [each for each in asks if not each.dropped]
 
     def _answered(self, found: list[tuple[Query, Any]], now: float) -> Iterator[Query]:

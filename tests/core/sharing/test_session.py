@@ -162,3 +162,16 @@ def test_without_contact_nothing_grows(both: Both) -> None:
         both.session.leave(Leave((("slots", 1),)), 0.0)
     assert both.session.held == {}
     assert both.session.unposted == len(both.session._pending) == 0
+
+
+def test_a_lost_registration_hides_what_was_executed_before(both: Both) -> None:
+    """What was posted then is posted again: it may count twice, and never not at all."""
+    both.session.leave(Leave(budget=("b", 0, 3)), 0.0)
+    assert both.session.batch(0.0) is not None
+    both.session.failed(0.0)
+    registration = both.session.batch(0.0)
+    assert registration is not None
+    both.ledger.execute(registration.encoded(), 1e9)
+    both.session.failed(0.0)
+    both.join()
+    assert both.exchange().ops == [["leave", (), [], ("b", 0, 3), ()]]
