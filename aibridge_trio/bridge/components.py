@@ -86,7 +86,8 @@ class Components:
         self._store_news = StoreNews(publish)
         self.lifecycle = Lifecycle()
         shadow = frozenset(PROTECTIONS[name] for name in settings.shadow)
-        self.callers = CallerIdentifier(settings.trusted_proxies, caller_secret or shared_secret(settings))
+        secret = caller_secret or shared_secret(settings)
+        self.callers = CallerIdentifier(settings.trusted_proxies, secret)
         self._poller = new_poller()
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self.store = store or self._new_store()
@@ -95,7 +96,7 @@ class Components:
         self._own_transport = transport
         self._transport = self._transports(settings)
         self._builder = BackendBuilder(
-            settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning, self.store
+            settings, self._transport, clock, publish, shadow, _WALL_CLOCK, self.log.warning, self.store, secret
         )
         self.router = self._builder.router()
         self._backend_tasks = BackendTasks(self.router, self.router.former)

@@ -7,17 +7,20 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from random import random
+from typing import NoReturn
 
 import trio
 
 from aibridge_trio.core.adaptive.entry import Entry
 from aibridge_trio.core.adaptive.limiter import AdaptiveLimiter
+from aibridge_trio.core.adaptive.replica_governor import ReplicaGovernor
 from aibridge_trio.core.breaker.retry_after import QuotaHeaders, quotas_left
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.quota import Left
 from aibridge_trio.gateway.buffering import BufferMemory
+from aibridge_trio.gateway.shared_governor import SharedGovernor
+from aibridge_trio.gateway.shared_notes import Noticeboard
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.sharing.store import OwnStore, Store
 
 # In the names of all quota headers.
 _OF_QUOTAS = b"ratelimit-"
@@ -41,7 +44,8 @@ class LineEntry(Entry):  # not an ABC, whose isinstance() is slow
 class AdaptiveLine:
     """One provider's adaptive limiter. `memory` is for copies of bodies. In `shadow` no request is held.
 
-    `quotas` are the names of the provider's quota headers.
+    `quotas` are the names of the provider's quota headers. On the `board` replicas leave notes for
+    each other; None if nothing is shared.
 
     `run` must run for as long as requests may be held. `waiting` is how many are.
     """
@@ -55,9 +59,8 @@ class AdaptiveLine:
         *,
         quotas: QuotaHeaders,
         shadow: bool = False,
-        store: Store | None = None,
+        board: Noticeboard | None = None,
     ) -> None:
-        self._store: Store = store or OwnStore()
         self.provider = provider
         self._quotas = quotas
         self._wall_clock = wall_clock
@@ -67,6 +70,10 @@ class AdaptiveLine:
         self.own_limits = _OwnLimits()
         self.limiter = AdaptiveLimiter(_wake, random, clock(), self.own_limits)
         self.waiting = 0
+        self._sharing: SharedGovernor | None = None
+        if board:
+            self.limiter.governor = governor = ReplicaGovernor(random)
+            self._sharing = SharedGovernor(board, provider, governor, self)
         self._rescheduled = trio.Event()
         self._due = math.inf
 
@@ -98,7 +105,18 @@ class AdaptiveLine:
             self._rescheduled.set()
 
     async def run(self) -> None:
-        """Give turns when they are due, until cancelled."""
+        """Give turns when they are due, and share with other replicas, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._sharing:
+                nursery.start_soon(self._sharing.run)
+            await self._give_turns()
+
+    def governor_changed(self) -> None:
+        """Let requests go that may go now: the governor has learned from another replica."""
+        self.limiter.advance(self.clock())
+        self.reschedule()
+
+    async def _give_turns(self) -> NoReturn:
         while True:
             self._rescheduled = trio.Event()
             self._due = self.limiter.next_due(self.clock())

@@ -11,6 +11,7 @@ from aibridge_trio.config.provider_tables import ProviderTable, effective
 from aibridge_trio.config.settings import Secret, Settings
 from aibridge_trio.errors import HoldTimeout
 from aibridge_trio.events import Publish
+from aibridge_trio.gateway import shared_governor
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.central_key import CentralKey, central_key
@@ -19,6 +20,8 @@ from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircui
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.gateway.routing import Backend
 from aibridge_trio.gateway.shared_breakers import SharedBreakers
+from aibridge_trio.gateway.shared_keys import SharedKeys
+from aibridge_trio.gateway.shared_notes import Noticeboard
 from aibridge_trio.providers import Provider, instance
 from aibridge_trio.providers.quota_headers import QUOTAS
 from aibridge_trio.sharing.store import OwnStore, Store
@@ -28,7 +31,7 @@ from aibridge_trio.upstream.client import AnyTransport, Timeouts, TransportFacto
 class BackendBuilder:
     """Builds backends; what they share is here. `caution` gets warnings for the operator.
 
-    `store` is what replicas share; by default nothing is shared.
+    `store` is what replicas share; by default nothing is shared. They name keys by hashes with the same `secret`.
     """
 
     def __init__(  # noqa: PLR0917 - what all backends share
@@ -41,6 +44,7 @@ class BackendBuilder:
         wall_clock: Callable[[], float],
         caution: Callable[[str], None],
         store: Store | None = None,
+        secret: bytes | None = None,
     ) -> None:
         self.store: Store = store or OwnStore()
         self.settings = settings
@@ -51,6 +55,8 @@ class BackendBuilder:
         self._wall_clock = wall_clock
         self._caution = caution
         self._breakers = SharedBreakers(self.store, clock) if self.store.shared else None
+        self._keys = SharedKeys(self.store, secret) if self.store.shared and secret else None
+        self._board = Noticeboard(self.store, shared_governor.TOPIC) if self.store.shared else None
         self._copies = BufferMemory(settings.max_buffered)
 
     def router(self) -> Router:
@@ -166,6 +172,7 @@ class BackendBuilder:
             publish=self._publish,
             warn=warn,
             store=self.store,
+            shared=self._keys,
         )
         return central_key(keys, {name: getattr(self.settings, name) for name in provider.account}, warn)
 
@@ -179,7 +186,7 @@ class BackendBuilder:
             self._copies,
             self._wall_clock,
             quotas=QUOTAS[provider.api],
-            store=self.store,
+            board=self._board,
             shadow=HoldTimeout.reason in self._shadow,
         )
 

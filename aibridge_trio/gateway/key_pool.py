@@ -27,6 +27,7 @@ from aibridge_trio.errors import KeysResting
 from aibridge_trio.events import KeyChanged, Publish
 from aibridge_trio.gateway.buffering import BufferMemory
 from aibridge_trio.gateway.key_files import KeyFiles
+from aibridge_trio.gateway.shared_keys import SharedKeys
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.sharing.store import OwnStore, Store
 
@@ -57,7 +58,8 @@ class ProviderKeys:
     """The keys of one provider. `run` must run for files to be reread and ends of rests to be published.
 
     `cooldown` has how long a key rests. `read_hint` and `read_quotas` read the retry hint and the quotas in the
-    headers of an answer; `memory` is for the copies of bodies that may be sent again.
+    headers of an answer; `memory` is for the copies of bodies that may be sent again. With `shared`, replicas
+    tell each other which keys rest or are out.
     """
 
     def __init__(
@@ -75,9 +77,11 @@ class ProviderKeys:
         publish: Publish,
         warn: Callable[[str], None],
         store: Store | None = None,
+        shared: SharedKeys | None = None,
     ) -> None:
         self._store: Store = store or OwnStore()
         self._replicas = self._store.replicas
+        self._notes = shared.join(provider, self) if shared else None
         self.provider = provider
         self.clock = clock
         self.memory = memory
@@ -140,7 +144,9 @@ class ProviderKeys:
         """Note that the provider has accepted a key."""
         if key.out_since is not None:
             for back in self.pool.accepted(key, sent_at):
-                self._changed(back, KeyState.READY, "the provider accepts keys again")
+                self.changed(back, KeyState.READY, "the provider accepts keys again")
+                if self._notes:
+                    self._notes.accepted(back)
 
     def refused(self, key: Key, fault: KeyFault, hint: float | None, scope: str | None, sent_at: float) -> None:
         """Note what an answer says of its key; `hint` is the provider's retry hint in seconds."""
@@ -149,17 +155,25 @@ class ProviderKeys:
             return
         if fault is KeyFault.INVALID:
             self.pool.failed(key, now)
-            self._changed(key, KeyState.OUT, _WHY[fault])
+            self.changed(key, KeyState.OUT, _WHY[fault])
+            if self._notes:
+                self._notes.failed(key)
             return
         self.accepted(key, sent_at)
         if not self.several:
             return
-        longest = max(self._cooldown.cooldown, self._cooldown.longest_cooldown)
+        longest = self.longest_rest
         usual = longest if fault is KeyFault.SPENT else self._cooldown.cooldown
         seconds = usual if hint is None else min(hint, longest)
         if self.pool.rested(key, now + seconds, scope, now):
-            self._changed(key, KeyState.RESTING, _WHY[fault], seconds)
-            self._rescheduled.set()
+            self.changed(key, KeyState.RESTING, _WHY[fault], seconds)
+        if self._notes:
+            self._notes.rested(key, scope)
+
+    @property
+    def longest_rest(self) -> float:
+        """The longest rest (seconds)."""
+        return max(self._cooldown.cooldown, self._cooldown.longest_cooldown)
 
     def apply(
         self,
@@ -175,7 +189,9 @@ class ProviderKeys:
         self._published.clear()
         self._replace(tables, "the configuration has changed", choice)
         for key in self.pool.forgive():
-            self._changed(key, KeyState.READY, "the configuration was read again")
+            self.changed(key, KeyState.READY, "the configuration was read again")
+            if self._notes:
+                self._notes.accepted(key)
         self._files.watch(_files(self._tables))
 
     def statistics(self) -> tuple[KeyStats, ...]:
@@ -186,12 +202,14 @@ class ProviderKeys:
         """Publish ends of rests, and reread files, until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._files.run)
+            if self._notes:
+                nursery.start_soon(self._notes.run)
             while True:
                 self._rescheduled = trio.Event()
                 with trio.CancelScope(deadline=self.pool.next_due()):
                     await self._rescheduled.wait()
                 for key in self.pool.woken(self.clock()):
-                    self._changed(key, KeyState.READY, "its rest is over")
+                    self.changed(key, KeyState.READY, "its rest is over")
 
     def __repr__(self) -> str:
         return f"<ProviderKeys {self.provider} {self.pool!r}>"
@@ -207,14 +225,16 @@ class ProviderKeys:
             "its file has changed",
         )
         for key in self.pool.forgive(lambda each: each.id in again):
-            self._changed(key, KeyState.READY, "its file was written again")
+            self.changed(key, KeyState.READY, "its file was written again")
+            if self._notes:
+                self._notes.accepted(key)
 
     def _replace(self, tables: Iterable[KeyTable], because: str, choice: KeyChoice | None = None) -> None:
         self._tables = tuple(tables)
         self._sent = self._to_send()
         added, _ = self.pool.replace(self._keys(), choice)
         for key in added:
-            self._changed(key, KeyState.READY, because)
+            self.changed(key, KeyState.READY, because)
 
     def _keys(self) -> list[Key]:
         """Return the keys as configured; what is counted of one that stays, stays."""
@@ -224,6 +244,8 @@ class ProviderKeys:
                 found = limits[key_id(table.secret)] = self._limits.get(key_id(table.secret)) or UsageLimits()
                 found.apply(self._part(table.rate), self._part(table.token_rate))
         self._limits = limits
+        if self._notes:
+            self._notes.name({key_id(table.secret): table.secret for table in self._tables})
         ids = ((key_id(table.secret), table) for table in self._tables)
         return [Key(each, table.label, table.weight, limits.get(each)) for each, table in ids]
 
@@ -240,7 +262,9 @@ class ProviderKeys:
         secrets = [table.secret for table in self._tables]
         return {key_id(each): Sent(self._credential(each.reveal()), each.reveal().encode()) for each in secrets}
 
-    def _changed(self, key: Key, state: KeyState, because: str, seconds: float | None = None) -> None:
+    def changed(self, key: Key, state: KeyState, because: str, seconds: float | None = None) -> None:
+        """Publish that a key is in a new state, unless that was done of late; wait for the end of its rest."""
+        self._rescheduled.set()
         now, last = self.clock(), self._published.get((key.label, state), -math.inf)
         if now - last >= _INTERVALS[state]:
             self._published[key.label, state] = now

@@ -27,6 +27,7 @@ pace.py           the learned pace of a quota
 quotas.py         the quotas of one credential, learned or told in headers
 governor.py       all of the above for one provider; outages
 governor_stats.py what a governor has learned, as numbers; governor_snapshot.py: the same for a restart
+replica_governor.py  a governor whose outages are those of all replicas
 own_keys.py       the quotas of callers' own keys
 patience.py       how long each caller's requests wait, learned from those that left
 line.py           the held requests: turns go round by caller

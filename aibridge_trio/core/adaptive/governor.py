@@ -148,9 +148,7 @@ class Governor:
         if self.outage:
             if sent_at < self._outage_at:
                 return
-            self.outage = False
-            self.bound.restore(self._bound_before, self.answering, now)
-            self.evidence.forget()
+            self._end_outage(now)
         self._round_trips = 0
         self._pause = 0.0
         level = self._without_refused(level, sent_at)
@@ -244,6 +242,11 @@ class Governor:
                 break
             level -= earlier < sent_at
         return level
+
+    def _end_outage(self, now: float) -> None:
+        self.outage = False
+        self.bound.restore(self._bound_before, self.answering, now)
+        self.evidence.forget()
 
     def _cut(self, bound: int, now: float, *, new_round_trip: bool) -> None:
         if not new_round_trip:

@@ -127,9 +127,18 @@ class Quotas:
         self.tokens.refused(sent_at, now, 0.0, hint)
         if hint:
             seconds = hint * (1 + _HINT_JITTER * chance)
-            over = now >= self._held_back_until
-            self._held_back_size = size if over else min(size, self._held_back_size)
-            self._held_back_until = max(self._held_back_until, now + seconds)
+            self.hold_back(now + seconds, size, now)
+
+    @property
+    def held_back(self) -> tuple[float, float]:
+        """Until when requests are held back, and from which size on."""
+        return self._held_back_until, self._held_back_size
+
+    def hold_back(self, until: float, size: float, now: float) -> None:
+        """Hold requests of this size, and larger ones, back until then."""
+        over = now >= self._held_back_until
+        self._held_back_size = size if over else min(size, self._held_back_size)
+        self._held_back_until = max(self._held_back_until, until)
 
     def told(self, quotas: Iterable[Left], now: float) -> None:
         """Take what an answer tells of the quotas."""

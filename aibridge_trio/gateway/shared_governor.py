@@ -1,0 +1,103 @@
+"""What replicas share of their governors at one provider.
+
+* In an outage one of them at a time sends canaries: the one that has the claim. It renews the claim while requests
+  wait for it, and gives it up when none do.
+* The end of an outage, and until when a quota is spent, is known to all.
+
+What each has learned of how many requests fit is its own: each finds its part of what the provider takes. While
+the store is away each governor sends canaries of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import trio
+
+from aibridge_trio.core.adaptive.replica_governor import ReplicaGovernor
+from aibridge_trio.gateway.shared_notes import Notes, Noticeboard, seconds
+from aibridge_trio.sharing.store import Store
+
+TOPIC = "governor"
+# A claim lasts so many seconds, and is renewed, or asked for, so often.
+_CLAIM, _RENEWED = 2.0, 0.25
+# How long notes are kept for replicas that come later, the end of an outage (seconds); the longest spent quota.
+_KEPT, _LONGEST = 10.0, 330.0
+# A quota's end that comes so much later is news (seconds).
+_LATER = 0.1
+
+
+class _Line(Protocol):
+    """The line of a provider, as far as it is needed here."""
+
+    waiting: int
+    clock: Callable[[], float]
+
+    def governor_changed(self) -> None:
+        """Let requests go that may go now."""
+
+
+class SharedGovernor:
+    """One governor, and those of the other replicas. `run` must run."""
+
+    def __init__(self, board: Noticeboard, provider: str, governor: ReplicaGovernor, line: _Line) -> None:
+        self._store: Store = board.store
+        self._name = f"canary:{provider}"
+        self._governor = governor
+        self._line = line
+        self._left_until = -math.inf
+        self.notes: Notes = board.join(provider, self._take)
+        governor.on_outage_over = self._outage_over
+        governor.on_quota_spent = self._quota_spent
+
+    async def run(self) -> None:
+        """Send notes, and claim canaries while there is an outage, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.notes.run)
+            while True:
+                await self._claim()
+                await trio.sleep(_RENEWED)
+
+    async def _claim(self) -> None:
+        governor = self._governor
+        governor.shares_canaries = self._store.condition in {"shared", "settling"}
+        if governor.outage and governor.shares_canaries and self._line.waiting:
+            has = await self._store.call(["claim", self._name, _CLAIM]) == 1
+        else:
+            if governor.has_claim:
+                await self._store.call(["claim", self._name, 0])
+            has = False
+        governor.has_claim = has
+        if governor.outage:
+            self._line.governor_changed()
+
+    def _outage_over(self) -> None:
+        self.notes.leave("", lambda: ({"outage": False}, _KEPT))
+
+    def _quota_spent(self, until: float, size: float) -> None:
+        """Tell until when a quota is spent, for requests of this size and larger ones."""
+        if until < self._left_until + _LATER:
+            return
+        self._left_until = until
+
+        def write() -> tuple[dict[str, Any], float] | None:
+            left = until - self._line.clock()
+            return ({"spent": left, "size": size if size < math.inf else 0.0}, left) if left > 0 else None
+
+        self.notes.leave("quota", write)
+
+    def _take(self, _key: str, note: dict[str, Any], age: float) -> None:
+        now = self._line.clock()
+        if note.get("outage") is False:
+            self._governor.outage_over_elsewhere(now - age, now)
+        elif "spent" in note:
+            until = now + seconds(note, "spent", _LONGEST) - age
+            if until > now and until > self._left_until + _LATER:
+                self._left_until = until
+                self._governor.quota_spent_elsewhere(until, seconds(note, "size", math.inf), now)
+        self._line.governor_changed()
+
+    def __repr__(self) -> str:
+        return f"<SharedGovernor {self._name}>"

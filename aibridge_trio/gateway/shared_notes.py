@@ -1,0 +1,107 @@
+"""Notes that replicas leave each other by the store: what one has learned of a key or a provider.
+
+A note is short-lived knowledge without conflicts: the one that was left last counts, and a replica takes of it
+what it does not know better. What waits for the store is bounded: of each key there is one note.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from aibridge_trio.core.sharing import wire
+from aibridge_trio.core.sharing.needs import Message
+from aibridge_trio.sharing.store import Store
+
+# Notes of one sender are sent once in so many seconds; after a failure the next try comes after so many.
+_INTERVAL, _AGAIN = 0.02, 0.25
+# What waits for the store at most.
+_MOST = 1_000
+
+# Returns a note as it is now, and for how many seconds it is kept; None if it is out of date.
+Write = Callable[[], tuple[dict[str, Any], float] | None]
+# Takes a key, a note, and how many seconds ago it was left. Raises ValueError for what is no note.
+Take = Callable[[str, dict[str, Any], float], None]
+
+
+class Notes:
+    """The notes about one provider. `run` must run for notes to be sent."""
+
+    def __init__(self, store: Store, topic: str, provider: str) -> None:
+        self._store = store
+        self._topic = topic
+        self._provider = provider
+        self._waiting: dict[str, Write] = {}
+        self._written = trio.Event()
+
+    def leave(self, key: str, write: Write) -> None:
+        """Leave a note: `write` returns it when it can be sent."""
+        self._waiting.pop(key, None)
+        self._waiting[key] = write
+        if len(self._waiting) > _MOST:
+            del self._waiting[next(iter(self._waiting))]
+        self._written.set()
+
+    async def run(self) -> None:
+        """Send notes, until cancelled."""
+        while True:
+            await self._written.wait()
+            self._written = trio.Event()
+            while self._waiting:
+                key = next(iter(self._waiting))
+                write = self._waiting.pop(key)
+                note = write()
+                if note is None:
+                    continue
+                name = f"{self._provider}|{key}"
+                sent = await self._store.call(wire.set_value(self._topic, name, -1, *note))
+                if sent is None:
+                    self._waiting.setdefault(key, write)
+                    await trio.sleep(_AGAIN)
+            await trio.sleep(_INTERVAL)
+
+    def __repr__(self) -> str:
+        return f"<Notes {self._topic} {self._provider} waiting={len(self._waiting)}>"
+
+
+class Noticeboard:
+    """All notes of a topic that replicas leave."""
+
+    def __init__(self, store: Store, topic: str) -> None:
+        self.store = store
+        self._topic = topic
+        self._takers: dict[str, Take] = {}
+        store.on_message(topic, self._heard)
+
+    def join(self, provider: str, take: Take) -> Notes:
+        """Return where notes about a provider are left; `take` gets those of all replicas from now on."""
+        self._takers[provider] = take
+        return Notes(self.store, self._topic, provider)
+
+    def _heard(self, message: Message) -> None:
+        name: object = message.key
+        age: object = message.age
+        if not isinstance(name, str) or not isinstance(age, int | float) or not 0 <= age < math.inf:
+            return
+        provider, _, key = name.partition("|")
+        take = self._takers.get(provider)
+        if take is None or not isinstance(message.value, dict):
+            return
+        try:
+            take(key, message.value, float(age))
+        except ValueError:
+            return
+
+    def __repr__(self) -> str:
+        return f"<Noticeboard {self._topic}>"
+
+
+def seconds(note: dict[str, Any], name: str, most: float) -> float:
+    """Return a time of a note, bounded; raises ValueError for what is none."""
+    found = note.get(name)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < math.inf:
+        raise ValueError("no time")
+    return min(float(found), most)
