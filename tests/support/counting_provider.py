@@ -1,8 +1,7 @@
 """A provider, a process of its own, that counts: how many requests it has at once, and how many came in all.
 
 `python -m tests.support.counting_provider SECONDS` answers each request after so many seconds. It writes its port,
-and for each line on stdin a line of JSON: the most at once since the line before, requests since then, and those
-that it has.
+and for each line on stdin a line of JSON: the most at once since the line before, requests in all, and those now.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class CountingProvider:
         return ("--openai-base-url", f"http://127.0.0.1:{self.port}/v1")
 
     def counts(self) -> dict[str, int]:
-        """Return `most`, `requests` and `present`; the first two begin anew."""
+        """Return `most` (which begins anew), `requests` (of all time) and `present`."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(b"\n")
@@ -100,7 +99,7 @@ class _Server:
                     found = {"most": self._most, "requests": self._requests, "present": len(self._busy)}
                     sys.stdout.write(json.dumps(found) + "\n")
                     sys.stdout.flush()
-                    self._most, self._requests = len(self._busy), 0
+                    self._most = len(self._busy)
                 else:
                     self._read(fd)
             while self._due and self._due[0][0] <= time.perf_counter():
