@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from aibridge_trio import providers
+from aibridge_trio.admin import orders
 from aibridge_trio.cli import main as cli
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.provider_tables import effective
@@ -120,7 +121,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "my.toml").write_text((ROOT / "docs/tuning/team.toml").read_text())
     for started in ("bridge.serve", "mock.serve", "demo.show.run", "top.run"):
         monkeypatch.setattr(f"aibridge_trio.{started}", lambda *_, **__: 0)
-    monkeypatch.setattr("aibridge_trio.admin.client.override", lambda *_: "")
+    monkeypatch.setattr("aibridge_trio.admin.orders.override", lambda *_, **__: orders.Outcome())
     monkeypatch.setattr("aibridge_trio.cli.init.run", lambda *_: "")
 
 

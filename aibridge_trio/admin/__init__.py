@@ -9,4 +9,5 @@ Files, in reading order
     override_order: the body of an override.
     api: handles requests of the admin listener.
     client: requests the API of a running bridge.
+    replicas: the bridges that URLs stand for. orders: an order to all of them.
 """

@@ -9,12 +9,12 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import trio
 
-from aibridge_trio.config.units import Secret
+from aibridge_trio.config.units import Secret, show_duration
 from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.http.sse import Parser
 from aibridge_trio.printable import visible
@@ -60,11 +60,31 @@ class Refused(CommandError):
 
 
 class AdminClient:
-    """A client of a running bridge's admin listener. Every method raises Unreachable and Refused."""
+    """A client of a running bridge's admin listener. Every method raises Unreachable and Refused.
 
-    def __init__(self, url: str, token: Secret | None = None) -> None:
+    With an `address` it connects there, and not to one that the URL's host resolves to.
+    """
+
+    def __init__(self, url: str, token: Secret | None = None, address: str | None = None) -> None:
         self.url = url
+        self.address = address
         self._token = token
+
+    @property
+    def name(self) -> str:
+        """Its URL; with an address that address and the port, without the scheme."""
+        if self.address is None:
+            return self.url
+        return self._at.partition("://")[2].partition("/")[0]
+
+    @property
+    def _at(self) -> str:
+        """The URL that is connected to."""
+        if self.address is None:
+            return self.url
+        parts = urlsplit(self.url)
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
 
     async def status(self) -> Any:
         """Return `/status`."""
@@ -95,11 +115,21 @@ class AdminClient:
                 if parser.overflowed:
                     raise Unreachable(self.url, _TOO_LONG)
 
-    async def override(self, provider: str, mode: str) -> str:
-        """Set a breaker's mode (`open`, `close` or `auto`) and return a line with its new state."""
+    async def override(self, provider: str, mode: str, *, lasting: float | None = None, reason: str = "") -> str:
+        """Set a breaker's mode (`open`, `close` or `auto`) and return a line with its new state.
+
+        It is for so many seconds (None: without an end). Raises CommandError if the bridge knows no ends.
+        """
         path = f"/breakers/{quote(provider, safe='')}"
-        breaker = await self._request("POST", path, json={"mode": mode})
-        return visible(f"{provider}: {breaker.get('state')}, mode {breaker.get('mode')}", _LONGEST)
+        end = {} if lasting is None else {"for": show_duration(lasting)}
+        why = {"reason": reason} if reason else {}
+        breaker = await self._request("POST", path, json={"mode": mode, **end, **why})
+        line = f"{provider}: {breaker.get('state')}, mode {breaker.get('mode')}"
+        if lasting is not None:
+            if not isinstance(breaker.get("override"), dict):
+                raise CommandError(f"{self.url}: {line}, without an end: this bridge's version knows none")
+            line += f", for {show_duration(lasting)}"
+        return visible(line, _LONGEST)
 
     async def reload(self) -> list[str]:
         """Let the bridge reread its configuration; return a line for each change.
@@ -138,10 +168,14 @@ class AdminClient:
             headers["authorization"] = f"Bearer {self._token.reveal()}"
         # Loading certificates is slow, and most admin listeners have no TLS.
         verify = self.url.startswith("https:")
+        parts = urlsplit(self.url)
+        if self.address is not None:
+            headers["host"] = parts.netloc
+            more["extensions"] = {"sni_hostname": parts.hostname}
         try:
             async with (
                 httpx.AsyncClient(
-                    base_url=self.url, headers=headers, timeout=_TIMEOUT, trust_env=False, verify=verify
+                    base_url=self._at, headers=headers, timeout=_TIMEOUT, trust_env=False, verify=verify
                 ) as client,
                 client.stream(method, path, **more) as answer,
             ):
@@ -186,16 +220,6 @@ class AdminClient:
             if len(body) > _MAX_DOCUMENT:
                 raise Unreachable(self.url, _TOO_LONG)
         return body
-
-
-def override(url: str, token: Secret | None, provider: str, mode: str) -> str:
-    """Call `AdminClient.override` from outside of Trio."""
-    return trio.run(AdminClient(url, token).override, provider, mode)
-
-
-def reload(url: str, token: Secret | None) -> list[str]:
-    """Call `AdminClient.reload` from outside of Trio."""
-    return trio.run(AdminClient(url, token).reload)
 
 
 def _why(error: Exception) -> str:

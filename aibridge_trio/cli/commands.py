@@ -20,7 +20,7 @@ _ALL_BUT_MAN = (
     Command(main.check, "aibridge check --config aibridge.toml"),
     Command(
         main.breaker,
-        "aibridge breaker open openai",
+        "aibridge breaker open openai --for 10m --reason INC-12",
         {"provider": _PROVIDERS},
         {
             "mode": "open rejects all requests, close admits all requests, auto ends the override.",

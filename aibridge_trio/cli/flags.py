@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aibridge_trio.cli import init_options, token_flags
-from aibridge_trio.config.addresses import ADDRESS, BASE_URL
+from aibridge_trio.config.addresses import ADDRESS, BASE_URLS
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Option
 from aibridge_trio.config.units import (
     BOOLEAN,
@@ -16,6 +16,7 @@ from aibridge_trio.config.units import (
     SECRET,
     SHARE,
     SPAN,
+    TEXT,
     Unit,
     choice,
 )
@@ -124,13 +125,14 @@ DEMO = (
     ),
 )
 
-RELOAD = BREAKER = (
+RELOAD = (
     Option(
         name="url",
-        unit=BASE_URL,
+        unit=BASE_URLS,
         default="http://127.0.0.1:4002",
-        help="URL of the bridge's admin listener.",
+        help="URL of the bridge's admin listener; of several replicas each, or a name with their addresses.",
         variables=("AIBRIDGE_ADMIN_URL",),
+        repeatable=True,
     ),
     Option(
         name="token",
@@ -142,8 +144,24 @@ RELOAD = BREAKER = (
     ),
 )
 
+BREAKER = (
+    *RELOAD,
+    Option(
+        name="for_",
+        unit=SPAN,
+        default=None,
+        help="How long the override lasts, at most 720h; without it until it is changed.",
+    ),
+    Option(
+        name="reason",
+        unit=TEXT,
+        default=None,
+        help="Why, in one line of at most 200 characters, for the log and the dashboard.",
+    ),
+)
+
 TOP = (
-    *BREAKER,
+    *RELOAD,
     Option(
         name="once",
         unit=BOOLEAN,

@@ -19,6 +19,7 @@ from aibridge_trio.process import signals, standard_streams
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from aibridge_trio.admin.orders import Outcome
     from aibridge_trio.cli.parser import Command
     from aibridge_trio.config.settings import Option, Settings
 
@@ -167,14 +168,22 @@ def simulate(*scenario: str, **flags: Any) -> int:
 
 
 def breaker(mode: Mode, provider: str, /, **flags: Any) -> int:
-    """Override a provider's circuit breaker on a running bridge."""
+    """Override a provider's circuit breaker on a running bridge, or on each of several."""
     from aibridge_trio.cli.flags import BREAKER
 
     options = _values(BREAKER, flags)
-    from aibridge_trio.admin import client
+    from aibridge_trio.admin import orders
 
-    _print_line(client.override(options["url"], options["token"], provider, mode))
-    return 0
+    return _print_outcome(
+        orders.override(
+            options["url"],
+            options["token"],
+            provider,
+            mode,
+            lasting=options["for_"],
+            reason=options["reason"] or "",
+        )
+    )
 
 
 def token(action: TokenAction, name: str = "", /, **flags: Any) -> int:
@@ -199,11 +208,9 @@ def reload(**flags: Any) -> int:
     from aibridge_trio.cli.flags import RELOAD
 
     options = _values(RELOAD, flags)
-    from aibridge_trio.admin import client
+    from aibridge_trio.admin import orders
 
-    for line in client.reload(options["url"], options["token"]):
-        _print_line(line)
-    return 0
+    return _print_outcome(orders.reload(options["url"], options["token"]))
 
 
 def top(**flags: Any) -> int:
@@ -262,6 +269,14 @@ def _values(options: Iterable[Option], flags: dict[str, Any]) -> dict[str, Any]:
 
 def _print(text: str) -> int:
     sys.stdout.write(text)
+    return 0
+
+
+def _print_outcome(outcome: Outcome) -> int:
+    for line in outcome.lines:
+        _print_line(line)
+    if outcome.failure:
+        raise outcome.failure
     return 0
 
 

@@ -190,6 +190,19 @@ def _base_url(text: str) -> str:
     return f"{scheme.lower()}://{host_and_port(authority)}{slash}{path}".rstrip("/")
 
 
+# Admin listeners at most, in one option.
+_MOST_URLS = 64
+
+
+def _base_urls(text: str) -> tuple[str, ...]:
+    urls = tuple(_base_url(item.strip()) for item in text.split(","))
+    if len(set(urls)) < len(urls):
+        raise InvalidValue("a URL is given twice")
+    if len(urls) > _MOST_URLS:
+        raise InvalidValue(f"{len(urls)} URLs are more than {_MOST_URLS}")
+    return urls
+
+
 def _proxy(text: str) -> Secret:
     # No error quotes the text: any malformed part may belong to the password.
     match = re.fullmatch(r"(?:(?i:(https?))://)?([!-~]*@)?([^@/?#]+)/?", text)
@@ -253,4 +266,5 @@ NETWORKS = Unit(_networks, "CIDR,...", "10.0.0.0/8", _show_list, toml=list)
 HOSTS = Unit(_hosts, "HOST,...", "bridge.example", ",".join, toml=list)
 ORIGINS = Unit(_origins, "ORIGIN,...", "https://app.example", ",".join, toml=list)
 BASE_URL = Unit(_base_url, "URL", "https://api.example.com/v1")
+BASE_URLS = Unit(_base_urls, "URL,...", "http://10.0.0.7:4002", ",".join, toml=list)
 PROXY = Unit(_proxy, "URL", "http://proxy.example:3128", show_secret)

@@ -1,6 +1,7 @@
 """`aibridge top`: a live dashboard of a running bridge; one frame of it; or its status as lines of JSON.
 
-Files in reading order: dashboard (documents, keys and signals in, frames out) · data/ (status documents, rates) ·
+Files in reading order: dashboard (documents, keys and signals in, frames out) · watched (a bridge and its
+connection) · fleet_dashboard, plain_fleet (several replicas) · data/ (status documents, rates) ·
 view (what keys change) · sort_order (of the providers) · screen/ (a picture as a frame) · keyboard
 (bytes to keys) · terminal (full screen, restored at the end) · plain (without a screen).
 
@@ -13,29 +14,48 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from functools import partial
 
 import trio
 
+from aibridge_trio.admin import replicas
 from aibridge_trio.admin.client import AdminClient
 from aibridge_trio.config.units import Secret
-from aibridge_trio.top import plain
+from aibridge_trio.top import plain, plain_fleet
 from aibridge_trio.top.dashboard import Dashboard
+from aibridge_trio.top.fleet_dashboard import Find, FleetDashboard
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import View
 
 _INTERRUPTED = 130
 
 
-def run(*, url: str, token: Secret | None, once: bool, json: bool, interval: float) -> int:
-    """Show the bridge at `url`, a frame every `interval` seconds; returns the exit status. Raises CommandError."""
-    client = AdminClient(url, token)
+def run(*, url: Sequence[str], token: Secret | None, once: bool, json: bool, interval: float) -> int:
+    """Show the bridges at these URLs, a frame every `interval` seconds; returns the exit status.
+
+    Raises CommandError without a bridge.
+    """
+    return trio.run(_run, partial(replicas.find, url, token), once, json, interval)
+
+
+async def _run(find: Find, once: bool, json: bool, interval: float) -> int:
+    clients = await find()
+    [client, *others] = clients
     if json:
-        trio.run(plain.print_json, client, interval, once)
+        await (
+            plain_fleet.print_json(clients, interval, once) if others else plain.print_json(client, interval, once)
+        )
         return 0
-    if once or not on_terminal():
-        trio.run(plain.print_frame, client, interval, on_terminal())
+    styled = on_terminal()
+    if once or not styled:
+        if others:
+            await plain_fleet.print_frame(clients, interval, styled)
+        else:
+            await plain.print_frame(client, interval, styled)
         return 0
-    return 0 if trio.run(watch, client, interval) else _INTERRUPTED
+    quit_ = await (watch_fleet(clients, find, interval) if others else watch(client, interval))
+    return 0 if quit_ else _INTERRUPTED
 
 
 def on_terminal() -> bool:
@@ -45,6 +65,14 @@ def on_terminal() -> bool:
 
 async def watch(client: AdminClient, interval: float) -> bool:
     """Run the dashboard on this terminal; returns whether it was quit, not interrupted."""
+    return await Dashboard(client, _terminal(), View(interval=interval)).run()
+
+
+async def watch_fleet(clients: Sequence[AdminClient], find: Find, interval: float) -> bool:
+    """Run the dashboard of several replicas on this terminal; returns whether it was quit, not interrupted."""
+    return await FleetDashboard(clients, find, _terminal(), View(interval=interval)).run()
+
+
+def _terminal() -> Terminal:
     keyboard = sys.stdin.fileno() if sys.stdin and sys.stdin.isatty() else None
-    dashboard = Dashboard(client, Terminal(sys.stdout, keyboard), View(interval=interval))
-    return await dashboard.run()
+    return Terminal(sys.stdout, keyboard)

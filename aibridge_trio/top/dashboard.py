@@ -9,14 +9,14 @@ from typing import Any
 
 import trio
 
-from aibridge_trio.admin.client import EARLY, HUNG_UP, RETRY, AdminClient, Refused, Unreachable
+from aibridge_trio.admin.client import EARLY, AdminClient, Refused, Unreachable
 from aibridge_trio.errors import CommandError
-from aibridge_trio.top.data.history import History, Picture
-from aibridge_trio.top.data.parse import Unreadable, read
-from aibridge_trio.top.screen.alert import Link
+from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.screen.layout import Canvas, frame
+from aibridge_trio.top.screen.text import Frame
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import Order, View, press, rows
+from aibridge_trio.top.watched import Watched
 
 # Rates over shorter intervals fluctuate too much (seconds).
 SHORTEST_INTERVAL = 10.0
@@ -34,16 +34,14 @@ class Dashboard:
     """The dashboard of one bridge on one terminal."""
 
     def __init__(self, client: AdminClient, terminal: Terminal, view: View) -> None:
-        self._client = client
+        # The bridge that is shown.
+        self._of = Watched(client)
         self._terminal = terminal
         self._view = view
         self._width = 0
-        self._history = History()
-        self._link = Link(client.url)
-        self._received_at: float | None = None
         # The picture shown while paused. Its time stands still, as does the last picture of a lost bridge.
         self._frozen: Picture | None = None
-        self._paused_at = self._lost_at = math.inf
+        self._paused_at = math.inf
         self._notice_since = 0.0
         self._drawn = -math.inf
         self._due = False
@@ -78,33 +76,17 @@ class Dashboard:
     # Documents from the bridge.
 
     async def _follow(self) -> None:
-        while True:
-            try:
-                await self._client.follow(self._receive)
-                self._set_lost(HUNG_UP)
-            except Refused as error:
-                if self._history.picture(SHORTEST_INTERVAL) is None:
-                    self._failure = error
-                    self._ended.set()
-                self._set_lost(error.why)
-            except Unreachable as error:
-                self._set_lost(error.why)
-            except Unreadable as error:
-                self._set_lost(str(error))
-            await trio.sleep(RETRY)
-
-    def _receive(self, document: Any) -> None:
-        now = trio.current_time()
-        changed = self._history.add(read(document), now) or bool(self._link.lost) or self._link.silent
-        self._link = replace(self._link, lost="")
-        self._received_at, self._lost_at = now, math.inf
-        if changed or now - self._drawn >= self._view.interval * (1 - EARLY):
+        def lost(refused: Refused | None) -> None:
+            if refused and self._of.picture(SHORTEST_INTERVAL) is None:
+                self._failure = refused
+                self._ended.set()
             self._request_frame()
 
-    def _set_lost(self, why: str) -> None:
-        self._link = replace(self._link, lost=why)
-        self._lost_at = min(self._lost_at, trio.current_time())
-        self._request_frame()
+        await self._of.follow(self._received, lost)
+
+    def _received(self, news: bool) -> None:
+        if news or trio.current_time() - self._drawn >= self._view.interval * (1 - EARLY):
+            self._request_frame()
 
     # Keys, orders and signals of the user.
 
@@ -130,7 +112,7 @@ class Dashboard:
             self._frozen, self._paused_at = None, math.inf
         if order:
             self._pending_orders += 1
-            nursery.start_soon(self._execute, order)
+            nursery.start_soon(self._execute, order, self._of.client)
         if self._view.end:
             self._end(self._view.end)
 
@@ -148,9 +130,9 @@ class Dashboard:
             self._view = replace(self._view, end=how)
             self._ended.set()
 
-    async def _execute(self, order: Order) -> None:
+    async def _execute(self, order: Order, client: AdminClient) -> None:
         try:
-            notice = await self._client.override(order.provider, order.mode)
+            notice = await client.override(order.provider, order.mode)
         except (Refused, Unreachable) as error:
             notice = f"{order.provider}: not done, {error.why}"
             if self._ending:
@@ -197,30 +179,30 @@ class Dashboard:
                 self._due = True
             late = now >= self._drawn + self._view.interval + _TICK
             # The next frame may be a minute away.
-            fell_silent = self._current_link().silent and not self._link.silent
-            if self._due or late or fell_silent:
+            if self._due or late or self._fell_silent():
                 self._request_frame()
+
+    def _fell_silent(self) -> bool:
+        """Whether a bridge is silent, and was not when it was drawn."""
+        return self._of.current_link().silent and not self._of.link.silent
 
     def _picture(self) -> Picture | None:
         """The current picture, or the frozen one while paused."""
-        return self._frozen or self._history.picture(max(SHORTEST_INTERVAL, self._view.interval))
+        return self._frozen or self._of.picture(max(SHORTEST_INTERVAL, self._view.interval))
 
     def _shown_time(self) -> float:
         """The time that the picture is shown as of."""
-        return min(trio.current_time(), self._paused_at, self._lost_at)
+        return min(trio.current_time(), self._paused_at, self._of.lost_at)
 
-    def _current_link(self) -> Link:
-        """The connection as it is now; `_link` is as it was drawn."""
-        return replace(
-            self._link, silence=None if self._received_at is None else trio.current_time() - self._received_at
-        )
+    def _frame(self, canvas: Canvas) -> Frame:
+        self._of.link = self._of.current_link()
+        return frame(self._picture(), self._view, self._of.link, canvas, self._shown_time())
 
     def _draw(self) -> None:
-        self._link = self._current_link()
         try:
             self._width, height = self._terminal.size()
             canvas = Canvas(self._width, height, ascii=self._terminal.ascii)
-            self._terminal.draw(frame(self._picture(), self._view, self._link, canvas, self._shown_time()))
+            self._terminal.draw(self._frame(canvas))
         except OSError:
             # The terminal has gone.
             self._view = replace(self._view, end="interrupted")

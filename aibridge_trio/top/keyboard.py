@@ -29,6 +29,7 @@ KEYS = (
     Key("c", "force it closed: requests pass, whatever happens (asks)"),
     Key("a", "automatic: the breaker decides again (asks)"),
     Key("+, -", "draw more often, less often", "+- pace"),
+    Key("Enter, Esc", "of several replicas: look at the chosen one alone, and at all"),
     Key("Ctrl-Z", "suspend; fg comes back", "Ctrl-Z suspend"),
 )
 

@@ -31,7 +31,8 @@ class View:
     """The state of the view. `interval` is the time between frames (seconds), `notice` a text for the last line.
 
     `chosen` is a provider's name, None for the first one shown; `typing` is on while a filter is typed; `asking`
-    is the order to be confirmed; `end` is "quit" or "interrupted" once it ends.
+    is the order to be confirmed; of several bridges `replica` is the chosen one, which is shown `alone`; `end` is
+    "quit" or "interrupted" once it ends.
     """
 
     interval: float = 1.0
@@ -45,6 +46,8 @@ class View:
     asking: Order | None = None
     notice: str = ""
     end: str = ""
+    replica: str | None = None
+    alone: bool = False
 
 
 def press(view: View, key: str, shown: Sequence[str], width: int) -> tuple[View, Order | None]:

@@ -73,7 +73,7 @@ class Bridge(AdminClient):
         await self._say(hear)
         await trio.sleep_forever()
 
-    async def override(self, provider: str, mode: str) -> str:
+    async def override(self, provider: str, mode: str, **more: Any) -> str:
         raise Unreachable(URL, f"no {mode} for {provider}")
 
 
@@ -276,7 +276,7 @@ async def test_an_override_on_its_way_is_shown(autojump_clock: MockClock) -> Non
     """After q, while an order has no answer, the last line says what is waited for."""
 
     class Deaf(Bridge):
-        async def override(self, provider: str, mode: str) -> str:
+        async def override(self, provider: str, mode: str, **more: Any) -> str:
             await trio.sleep(60.0)
             return f"{provider} {mode}"
 

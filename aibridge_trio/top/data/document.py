@@ -71,6 +71,15 @@ class PoolKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """An operator's override: why, from which address ("" if unknown), and for how long still (None: no end)."""
+
+    reason: str
+    by: str
+    left: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Breaker:
     """A provider's breaker. `left` is None unless it is open with an end; threshold and probes are 0 if disabled.
 
@@ -99,6 +108,7 @@ class Breaker:
     because: str = ""
     failure_share: float | None = None
     needed_share: float = 0.0
+    override: Override | None = None
 
     @property
     def word(self) -> str:
@@ -206,6 +216,19 @@ _NO_CONNECTIONS = Connections()
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """What is shared with other replicas: the condition in a word, and how many there are."""
+
+    condition: str
+    replicas: int
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the store is away."""
+        return self.condition in {"degraded", "closed"}
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One answer of `/status`. `started_at` (Unix time) names the process; limits are 0 for none.
 
@@ -235,6 +258,7 @@ class Document:
     statuses: Mapping[str, int] = field(default_factory=dict)
     callers_connections: Connections = _NO_CONNECTIONS
     admin_connections: Connections = _NO_CONNECTIONS
+    store: Store | None = None
 
 
 def _ramp(share: float) -> str:

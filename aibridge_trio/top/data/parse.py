@@ -19,11 +19,13 @@ from aibridge_trio.top.data.document import (
     Connections,
     Document,
     Event,
+    Override,
     PoolKey,
     Provider,
     Queue,
     Resting,
     Scope,
+    Store,
 )
 
 _SCHEMA = 1
@@ -68,6 +70,7 @@ def read(document: Any) -> Document:
             statuses=_counts(document["requests"].get("by_status", {})),
             callers_connections=_connections(document, "callers"),
             admin_connections=_connections(document, "admin"),
+            store=_store(document.get("store")),
         )
     except Unreadable:
         raise
@@ -188,7 +191,18 @@ def _breaker(value: Any) -> Breaker:
         because=_text(value.get("because") or ""),
         failure_share=_optional_share(value.get("failure_share_in_window")),
         needed_share=_number(value.get("failure_share") or 0, most=1.0),
+        override=_override(value.get("override")),
     )
+
+
+def _override(value: Any) -> Override | None:
+    if value is None:
+        return None
+    return Override(_text(value["reason"]), _text(value["by"] or ""), _optional_seconds(value["left_s"]))
+
+
+def _store(value: Any) -> Store | None:
+    return None if value is None else Store(_text(value["condition"]), _count(value["replicas"]))
 
 
 def _scope(value: Any) -> Scope:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aibridge_trio.top.data.document import Provider, Queue
 
@@ -20,6 +20,7 @@ _EVENT = "overload event"
 class ProviderRates:
     """A provider over the displayed interval; None where there was nothing to measure.
 
+    `first_bytes` is the histogram of the interval, of which `p50` and `p99` are made, cumulative by upper bound.
     `statuses` are rates of answers, `errors` of upstream errors by phase, `events` of overloads inside a 200, and
     `sent_again` of requests that the adaptive limiter sent once more.
     """
@@ -35,6 +36,7 @@ class ProviderRates:
     p50: float | None
     p99: float | None
     sent_again: float | None = None
+    first_bytes: Mapping[float, int] = field(default_factory=dict)
 
     @property
     def faults(self) -> dict[str, float]:
@@ -118,6 +120,7 @@ def provider_rates(new: Provider, old: Provider | None, over: float) -> Provider
         p50=quantile(0.5, first_bytes),
         p99=quantile(0.99, first_bytes),
         sent_again=per_second(_resends(new) - _resends(old), over),
+        first_bytes=first_bytes,
     )
 
 

@@ -9,5 +9,5 @@ alert       the line below the title that names what is urgent.
 symptom     one part of the alert: what keeps callers from answers.
 
 In reading order: layout (the frame, from panels) · alert, symptoms · totals (the bridge as a whole) · panels,
-provider_details (tables) · text (cells, bars, sparklines, numbers, styles).
+provider_details (tables) · fleet (several replicas) · text (cells, bars, sparklines, numbers, styles).
 """

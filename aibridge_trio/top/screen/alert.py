@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from aibridge_trio.printable import visible
-from aibridge_trio.top.data.document import Provider, Scope, fails, percent
+from aibridge_trio.top.data.document import Breaker, Provider, Scope, fails, percent
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates
 from aibridge_trio.top.screen import symptoms
@@ -136,7 +136,7 @@ def _parts(picture: Picture, now: float, causes: int) -> list[Line]:
         parts += _refusing(picture)
     if document.draining:
         parts.append([("DRAINING", f"bold {YELLOW}")])
-    parts += symptoms.refused(picture)
+    parts += [*symptoms.without_store(picture), *symptoms.refused(picture)]
     if document.limit and document.in_flight >= document.limit:
         parts.append([("FULL", f"bold {YELLOW}"), (f" {document.in_flight} of {document.limit}", PLAIN)])
     queue_rejects = picture.queue.turned_away if document.queue.size and not picture.since_start else {}
@@ -222,7 +222,7 @@ def _open_breaker(provider: Provider, age: float, *, counts_only: bool) -> list[
     because = symptoms.reason(first.because)
     why = f", {because}" if because else ""
     if first.left is None:
-        return [(f"{_named(provider, scopes)} {f'OPEN{why}' if scopes else 'FORCED OPEN'}", RED)]
+        return [(f"{_named(provider, scopes)} {f'OPEN{why}' if scopes else forced(breaker, age)}", RED)]
     again = ""
     if first.in_a_row > 1 and first.cooldown is not None:
         again = f" of {span(math.ceil(first.cooldown))}, {first.in_a_row} in a row"
@@ -230,6 +230,18 @@ def _open_breaker(provider: Provider, age: float, *, counts_only: bool) -> list[
     # In shadow it rejects nothing, unless forced open.
     name = _named(provider, scopes)
     return [(f"{name} would be {said}", YELLOW) if counts_only else (f"{name} {said}", RED)]
+
+
+def forced(breaker: Breaker, age: float = 0.0) -> str:
+    """Return how an operator has forced a breaker: until when, why, from where."""
+    override = breaker.override
+    said = f"FORCED {breaker.state.upper()}"
+    if override is None:
+        return said
+    left = "" if override.left is None else f", {remaining(override.left, age)} left"
+    reason = f", {fit(override.reason, min(cell_len(override.reason), _LONGEST_SCOPE))}" if override.reason else ""
+    by = f" ({override.by})" if override.by else ""
+    return f"{said}{left}{reason}{by}"
 
 
 def _recovering(provider: Provider) -> list[Line]:

@@ -66,7 +66,7 @@ def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: 
     age = max(0.0, now - picture.received) if picture else 0.0
     lines = [_title(picture, view, link, canvas, age)]
     if view.help:
-        lines += _help()
+        lines += help_lines()
     else:
         lines += alert.lines(picture, link, now, canvas.width)
         # One line is the foot's.
@@ -75,7 +75,7 @@ def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: 
         lines += grey(body) if link.lost else body
     if canvas.height is not None:
         high = max(0, canvas.height - 1)
-        lines = [*lines[:high], *([[]] * (high - len(lines))), _foot(view, canvas.width)]
+        lines = [*lines[:high], *([[]] * (high - len(lines))), foot(view, canvas.width)]
     return Frame(tuple(clip(line, canvas.width) for line in lines), canvas.ascii)
 
 
@@ -147,7 +147,8 @@ def _title(picture: Picture | None, view: View, link: Link, canvas: Canvas, age:
     return [*clip(line, max(0, canvas.width - length(right) - 1)), (" ", PLAIN), *right]
 
 
-def _foot(view: View, width: int) -> Line:
+def foot(view: View, width: int) -> Line:
+    """Return the last line: a question, a notice, or the keys."""
     if view.asking:
         question, answers = alert.question(view.asking), "  y yes  n no"
         room = max(0, width - len(answers))
@@ -170,7 +171,8 @@ def _foot(view: View, width: int) -> Line:
     return line
 
 
-def _help() -> list[Line]:
+def help_lines() -> list[Line]:
+    """Return the keys and the columns."""
     lines: list[Line] = [[("Keys", BOLD)]]
     lines += [[(f"  {key.keys:<15}", BOLD), (key.does, PLAIN)] for key in KEYS]
     lines += [[("Columns", BOLD)]]

@@ -184,7 +184,7 @@ def events(picture: Picture, view: View, zone: tzinfo | None) -> list[Line]:
     shown = [
         each for each in reversed(picture.document.events) if fits(view, each.provider, each.scope, each.because)
     ]
-    return [[("EVENTS", BOLD)], *(_event(each, zone) for each in shown)]
+    return [[("EVENTS", BOLD)], *(event_line(each, zone) for each in shown)]
 
 
 def side_by_side(picture: Picture, width: int, left: Sequence[Line], *others: Sequence[Line]) -> list[Line]:
@@ -270,7 +270,8 @@ def _counts(
     return line or [(NOTHING, DIM)]
 
 
-def _event(event: Event, zone: tzinfo | None) -> Line:
+def event_line(event: Event, zone: tzinfo | None) -> Line:
+    """Return the line of an event: its time, what happened, and why."""
     at = f"{datetime.fromtimestamp(event.at, tz=zone):%H:%M:%S}  "
     style = _PAST.get(event.target, PLAIN)
     if event.kind in {"breaker", "adaptive"}:

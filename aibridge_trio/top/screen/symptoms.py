@@ -82,6 +82,14 @@ def refused(picture: Picture) -> list[Line]:
     return lines
 
 
+def without_store(picture: Picture) -> list[Line]:
+    """Return a part if the store that replicas share is away."""
+    store = picture.document.store
+    if store is None or not store.degraded:
+        return []
+    return [[("DEGRADED", _STRONG), (f" without the store ({_cut(store.condition)})", PLAIN)]]
+
+
 def given_up(picture: Picture) -> list[Line]:
     """Return a part if many callers hang up before their answer."""
     share = picture.left / picture.requests if picture.requests else 0.0

@@ -26,6 +26,7 @@ from aibridge_trio.top.data.document import (
     Connections,
     Document,
     Event,
+    Override,
     Provider,
     Queue,
     Resting,
@@ -179,6 +180,7 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
                 failure_share=each["breaker"]["failure_share_in_window"],
                 needed_share=each["breaker"]["failure_share"] or 0.0,
                 because=each["breaker"]["because"] or "",
+                override=the_override(each["breaker"]["override"]),
             ),
             responses=each["upstream"]["responses"],
             errors=each["upstream"]["errors"],
@@ -275,6 +277,11 @@ def the_limiter(said: dict[str, Any] | None) -> AdaptiveStats | None:
         resends=said["sent_again"],
         unfunded=said["unfunded"],
     )
+
+
+def the_override(said: dict[str, Any] | None) -> Override | None:
+    """The record of an override."""
+    return None if said is None else Override(said["reason"], said["by"] or "", said["left_s"])
 
 
 def the_keys(said: dict[str, Any] | None) -> Resting | None:
