@@ -33,6 +33,7 @@ _aibridge() {
     top)
       flags='--url --once --json --interval --help|-h --version'
       valued='--url --interval'
+      repeatable='--url'
       ;;
     check)
       flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --adaptive|--no-adaptive --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --stored-references|--no-stored-references --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-format --diff --json --help|-h --version'
@@ -40,8 +41,9 @@ _aibridge() {
       repeatable='--bind'
       ;;
     breaker)
-      flags='--url --help|-h --version'
-      valued='--url'
+      flags='--url --for --reason --help|-h --version'
+      valued='--url --for --reason'
+      repeatable='--url'
       ;;
     token)
       flags='--config --callers-file --class --expires --add --hash --json --help|-h --version'
@@ -50,6 +52,7 @@ _aibridge() {
     reload)
       flags='--url --help|-h --version'
       valued='--url'
+      repeatable='--url'
       ;;
     init)
       flags='--output --force --bind --openai-key-file --anthropic-key-file --provider --provider-key-file --callers-file --adaptive --max-concurrency --rate-limit --help|-h --version'

@@ -49,7 +49,7 @@ complete -c aibridge -f
 complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT or SIGTERM; on SIGHUP reread the configuration'
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: rejects by protection, callers, and the health of each provider'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
-complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge'
+complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge, or on each of several'
 complete -c aibridge -n '__aibridge_argument "" 1' -a token -d 'Make, list and revoke the tokens of known callers'
 complete -c aibridge -n '__aibridge_argument "" 1' -a reload -d 'Let a running bridge reread its configuration, and print what has changed'
 complete -c aibridge -n '__aibridge_argument "" 1' -a init -d 'Write a first configuration file, from a few questions or from flags'
@@ -133,7 +133,7 @@ complete -c aibridge -n '__aibridge_flag "serve" --log-format=' -l log-format -x
 complete -c aibridge -n '__aibridge_flag "serve" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "serve" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "serve" --version' -l version -d 'Show the version'
-complete -c aibridge -n '__aibridge_flag "top" --url=' -l url -x -d 'URL of the bridge\'s admin listener'
+complete -c aibridge -n '__aibridge_flag "top"' -l url -x -d 'URL of the bridge\'s admin listener; of several replicas each, or a name with their addresses'
 complete -c aibridge -n '__aibridge_flag "top" --once' -l once -d 'Watch for one interval, print one frame and exit'
 complete -c aibridge -n '__aibridge_flag "top" --json' -l json -d 'Print the bridge\'s status as JSON, one document per line'
 complete -c aibridge -n '__aibridge_flag "top" --interval=' -l interval -x -d 'Time between two frames, or two lines of JSON'
@@ -212,13 +212,15 @@ complete -c aibridge -n '__aibridge_flag "check" --json' -l json -d 'Print one J
 complete -c aibridge -n '__aibridge_flag "check" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "check" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "check" --version' -l version -d 'Show the version'
-complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a open
-complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a close
-complete -c aibridge -n '__aibridge_argument "breaker" 1 --url' -a auto
-complete -c aibridge -n '__aibridge_argument "breaker" 2 --url' -a openai
-complete -c aibridge -n '__aibridge_argument "breaker" 2 --url' -a anthropic
-complete -c aibridge -n '__aibridge_argument "breaker" 2 --url' -a copilot
-complete -c aibridge -n '__aibridge_flag "breaker" --url=' -l url -x -d 'URL of the bridge\'s admin listener'
+complete -c aibridge -n '__aibridge_argument "breaker" 1 --url --for --reason' -a open
+complete -c aibridge -n '__aibridge_argument "breaker" 1 --url --for --reason' -a close
+complete -c aibridge -n '__aibridge_argument "breaker" 1 --url --for --reason' -a auto
+complete -c aibridge -n '__aibridge_argument "breaker" 2 --url --for --reason' -a openai
+complete -c aibridge -n '__aibridge_argument "breaker" 2 --url --for --reason' -a anthropic
+complete -c aibridge -n '__aibridge_argument "breaker" 2 --url --for --reason' -a copilot
+complete -c aibridge -n '__aibridge_flag "breaker"' -l url -x -d 'URL of the bridge\'s admin listener; of several replicas each, or a name with their addresses'
+complete -c aibridge -n '__aibridge_flag "breaker" --for=' -l for -x -d 'How long the override lasts, at most 720h; without it until it is changed'
+complete -c aibridge -n '__aibridge_flag "breaker" --reason=' -l reason -x -d 'Why, in one line of at most 200 characters, for the log and the dashboard'
 complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "breaker" --version' -l version -d 'Show the version'
@@ -235,7 +237,7 @@ complete -c aibridge -n '__aibridge_flag "token" --json' -l json -d 'list: print
 complete -c aibridge -n '__aibridge_flag "token" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "token" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "token" --version' -l version -d 'Show the version'
-complete -c aibridge -n '__aibridge_flag "reload" --url=' -l url -x -d 'URL of the bridge\'s admin listener'
+complete -c aibridge -n '__aibridge_flag "reload"' -l url -x -d 'URL of the bridge\'s admin listener; of several replicas each, or a name with their addresses'
 complete -c aibridge -n '__aibridge_flag "reload" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "reload" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "reload" --version' -l version -d 'Show the version'

@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from aibridge_trio.admin import replicas
+from aibridge_trio.admin.client import AdminClient
 from aibridge_trio.errors import CommandError
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -86,7 +87,7 @@ async def test_the_host_stays_the_names() -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, answer, [listener])
-        client = replicas.AdminClient(f"http://bridges.example:{port}", None, "127.0.0.1")
+        client = AdminClient(f"http://bridges.example:{port}", None, "127.0.0.1")
         assert await client.status() == {}
         nursery.cancel_scope.cancel()
     assert f"\r\nhost: bridges.example:{port}\r\n".encode() in heads[0].lower()
