@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aibridge_trio.cli import init_options, token_flags
-from aibridge_trio.config.addresses import ADDRESS, BASE_URLS
+from aibridge_trio.cli import client_flags, init_options, token_flags
+from aibridge_trio.config.addresses import ADDRESS
 from aibridge_trio.config.settings import CONFIG, OPTIONS, Option
 from aibridge_trio.config.units import (
     BOOLEAN,
@@ -13,10 +13,8 @@ from aibridge_trio.config.units import (
     FILE,
     NUMBER,
     POSITIVE,
-    SECRET,
     SHARE,
     SPAN,
-    TEXT,
     Unit,
     choice,
 )
@@ -125,62 +123,7 @@ DEMO = (
     ),
 )
 
-RELOAD = (
-    Option(
-        name="url",
-        unit=BASE_URLS,
-        default="http://127.0.0.1:4002",
-        help="URL of the bridge's admin listener; of several replicas each, or a name with their addresses.",
-        variables=("AIBRIDGE_ADMIN_URL",),
-        repeatable=True,
-    ),
-    Option(
-        name="token",
-        unit=SECRET,
-        default=None,
-        help="Token that the admin listener requires.",
-        variables=("AIBRIDGE_ADMIN_TOKEN",),
-        private=True,
-    ),
-)
-
-BREAKER = (
-    *RELOAD,
-    Option(
-        name="for_",
-        unit=SPAN,
-        default=None,
-        help="How long the override lasts, at most 720h; without it until it is changed.",
-    ),
-    Option(
-        name="reason",
-        unit=TEXT,
-        default=None,
-        help="Why, in one line of at most 200 characters, for the log and the dashboard.",
-    ),
-)
-
-TOP = (
-    *RELOAD,
-    Option(
-        name="once",
-        unit=BOOLEAN,
-        default="false",
-        help="Watch for one interval, print one frame and exit.",
-    ),
-    Option(
-        name="json",
-        unit=BOOLEAN,
-        default="false",
-        help="Print the bridge's status as JSON, one document per line.",
-    ),
-    Option(
-        name="interval",
-        unit=SPAN,
-        default="1s",
-        help="Time between two frames, or two lines of JSON.",
-    ),
-)
+RELOAD, BREAKER, TOP = client_flags.RELOAD, client_flags.BREAKER, client_flags.TOP
 
 # The simulation parses these texts: it knows the names.
 _SETTINGS = Unit(str, "NAME=VALUE", "max_concurrency=50")
