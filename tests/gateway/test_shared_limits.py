@@ -175,7 +175,7 @@ async def break_contact(world: World, chance: random.Random) -> None:
 @settings(max_examples=60, deadline=None)
 @given(LIMITS, st.integers(0, 1 << 30))
 def test_limits_hold_over_all_replicas(limits: Limits, seed: int) -> None:
-    """Never more in flight than promised, rates exact over all, and nothing left behind, whoever leaves when."""
+    """Never more in flight than promised, rates exact over all, and nothing left behind, whichever callers leave."""
     play(limits, seed, faults=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from trio.testing import MockClock
@@ -95,3 +96,46 @@ async def test_it_waits_for_any_provider_if_all_are_full_elsewhere(
             assert (17.9 < took < 18.3) if queue_size else (took < 1)
             assert not common.held
         del network.listeners["b0"], network.listeners["b1"]
+
+
+async def test_a_held_request_asks_again_before_it_goes_up_again(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """While it is held others may have its slot; denied, it is back in line, and goes when the slot is free."""
+    common, answers = Common(), []
+    await network.answer("openai", slow)
+    refusals = 2
+
+    async def pushes_back(request: Request, reply: Reply) -> None:
+        nonlocal refusals
+        async for _ in request.body:
+            pass
+        refusals -= 1
+        if refusals >= 0:
+            await reply.answer(529, JSON, b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}')
+        else:
+            await reply.answer(200, JSON, b"{}")
+
+    await network.answer("anthropic", pushes_back)
+    options = {"max_concurrency": 1, "adaptive": True}
+
+    async def held(client: httpx.AsyncClient) -> None:
+        answers.append((await client.post("/anthropic/v1/messages", content=MODEL)).status_code)
+        answers.append(trio.current_time() - began)
+
+    async with (
+        network.bridge(host="b0", common_store=common.store(), **options) as first,
+        network.bridge(host="b1", common_store=common.store(), **options) as second,
+        trio.open_nursery() as nursery,
+    ):
+        began = trio.current_time()
+        nursery.start_soon(held, first.client)
+        await trio.sleep(0.1)
+        assert not common.held
+        answer = await second.client.post("/openai/v1/chat/completions", content=MODEL)
+        assert answer.status_code == 200
+        await trio.sleep(15)
+        assert answers[0] == 200
+        assert 10 < answers[1] < 20
+        assert not common.held
+        assert not first.bridge.admission.statistics().in_flight

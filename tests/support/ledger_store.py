@@ -134,7 +134,7 @@ class LedgerStore:
         self._conditions.append(handler)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Fetch messages when there are any, and be heard."""
+        """Fetch messages when there are any, and send a batch each second at the latest."""
         task_status.started()
         while True:
             with trio.move_on_after(TTL / 3):

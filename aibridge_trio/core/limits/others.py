@@ -1,7 +1,7 @@
 """What other replicas hold of limits that refused a request lately: the store need not be asked about them.
 
-A limit is full for this replica if what it holds and what others hold is the whole of it. What is known of others
-is told anew by each answer of the store and, while it matters, every `REFRESH` seconds; what was not told for
+A limit is full for this replica if what it holds and what others hold is the whole of it. Each answer of the store
+renews what is known of others, and while it matters a question every `REFRESH` seconds; what is older than
 `FORGOTTEN` seconds counts no more: then the next request asks.
 """
 
@@ -28,7 +28,7 @@ class Others:
     def __init__(self, tell: Callable[[str, int], None]) -> None:
         self._tell = tell
         self._own: Counter[str] = Counter()
-        self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()  # the amount, and when it was told
+        self._known: OrderedDict[str, tuple[int, float]] = OrderedDict()  # the amount, and since when
         self._missed = -math.inf  # when a request was refused or had to wait
 
     def __len__(self) -> int:

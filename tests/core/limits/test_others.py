@@ -10,7 +10,7 @@ from aibridge_trio.core.sharing.needs import Denied, Granted, Holding
 
 
 class Told:
-    """What others hold, as it was told."""
+    """Keeps what others hold."""
 
     def __init__(self) -> None:
         self.amounts: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def test_a_refusal_means_that_it_is_full() -> None:
 
 
 def test_what_is_old_or_does_not_matter_is_forgotten() -> None:
-    """After a second without an answer; or when nobody was refused for a second, and nobody waits."""
+    """After a second without an answer; or when no request was refused for a second, and none waits."""
     told = Told()
     denied = Denied("slots", totals={"slots": 5})
     told.others.answered([Holding("slots", 5)], denied, 1.0)
@@ -60,7 +60,7 @@ def test_what_is_old_or_does_not_matter_is_forgotten() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """The limit that was told of the longest ago is forgotten first."""
+    """The limit whose amount is the oldest is forgotten first."""
     told = Told()
     for number in range(MOST + 5):
         key = f"caller:{number}"
@@ -72,7 +72,7 @@ def test_memory_is_bounded() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.booleans())))
 def test_the_sum_is_the_total(steps: list[tuple[str, int, bool]]) -> None:
-    """What is told of others is what the last total says beyond the own ones, never less than 0."""
+    """What others hold is what the last total says beyond the own ones, never less than 0."""
     told, own = Told(), Counter[str]()
     for number, (key, total, takes) in enumerate(steps):
         if takes:
