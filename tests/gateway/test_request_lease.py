@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from trio.testing import MockClock
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.limits.lease import Limits
 from aibridge_trio.core.terms import Rate
+from aibridge_trio.errors import QueueTimeout
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.request_lease import RequestLease, patience
 from tests.gateway.test_admission import reply
@@ -74,3 +76,19 @@ async def test_nothing_is_asked_of_a_store_that_shares_nothing() -> None:
     """`shared` says so before."""
     with Admission(Limits(5), trio.current_time).enter() as lease:
         assert not lease.shared
+
+
+async def test_a_request_that_waits_after_all_is_counted_no_more(autojump_clock: MockClock) -> None:
+    """One that must wait for another provider gives its charge back, to the store as well."""
+    common = Common()
+    limits = Limits(per_provider=1, queue_size=5, rate=Rate(1, 60.0))
+    admission = Admission(limits, trio.current_time, store=common.store())
+    other = admission.enter()
+    assert other.acquire(Caller(b"\x02", "other", authenticated=True), "y")
+    lease = await entered(admission)
+    with pytest.raises(QueueTimeout):
+        await lease.wait_turn(0.5, ("y",))
+    lease.leave()
+    assert not common.held
+    (await entered(admission)).leave()
+    other.leave()

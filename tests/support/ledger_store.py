@@ -27,6 +27,7 @@ class Common:
         self.latency = latency
         self.stores: list[LedgerStore] = []
         self.asks = 0
+        self.messages = True  # whether they arrive
 
     def store(self, failure: Literal["local", "closed"] = "local") -> LedgerStore:
         """Return one more replica's store."""
@@ -157,7 +158,7 @@ class LedgerStore:
         for found in reply.messages:
             self._since = found[0]
             message = wire.message(found)
-            for handler in self._topics.get(message.topic, ()):
+            for handler in self._topics.get(message.topic, ()) if self._common.messages else ():
                 handler(message)
         for store in self._common.stores:
             if store._since < self._common.ledger.number:
