@@ -102,7 +102,7 @@ async def test_a_held_request_asks_again_before_it_goes_up_again(
     autojump_clock: MockClock, network: Network
 ) -> None:
     """While it is held others may have its slot; denied, it is back in line, and goes when the slot is free."""
-    common, answers = Common(), []
+    common, answers = Common(), list[float]()
     await network.answer("openai", slow)
     refusals = 2
 
