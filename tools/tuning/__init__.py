@@ -8,7 +8,6 @@ sharing: the tables of docs/sharing.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from aibridge_trio.simulate import grid_search, plan
@@ -104,8 +103,9 @@ def outdated(root: Path = _ROOT, over: Over = map) -> list[str]:
     return [path for path, text in generated(root, over).items() if not _is(root / path, text)]
 
 
-def write(root: Path = _ROOT, over: Over = map, made: Callable[[Path, Over], dict[str, str]] = generated) -> None:
-    """Write every file, or those that `made` returns; takes minutes."""
+def write(root: Path = _ROOT, over: Over = map, *, sharing_only: bool = False) -> None:
+    """Write every file; takes minutes. Or docs/sharing.md only: one minute."""
+    made = sharing_page if sharing_only else generated
     for path, text in made(root, over).items():
         (root / path).write_text(text, encoding="utf-8", newline="\n")
 

@@ -15,7 +15,7 @@ if __name__ == "__main__":
         sys.exit("usage: python -m tools.tuning [--check | --sharing]; it plays for nine minutes of one core")
     with ProcessPoolExecutor() as pool:
         if sys.argv[1:] == ["--sharing"]:
-            tuning.write(over=pool.map, made=tuning.sharing_page)
+            tuning.write(over=pool.map, sharing_only=True)
         elif sys.argv[1:] != ["--check"]:
             tuning.write(over=pool.map)
         elif paths := tuning.outdated(over=pool.map):

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from aibridge_trio.core.sharing.needs import Answer, Ask, Denied, Granted, Holding, Leave, Message, Settled, Use
+from aibridge_trio.core.sharing.needs import (
+    Answer,
+    Ask,
+    Away,
+    Denied,
+    Granted,
+    Holding,
+    Leave,
+    Message,
+    Settled,
+    Use,
+)
 from aibridge_trio.core.sharing.parts import part
 from aibridge_trio.core.sharing.query import Query
 from aibridge_trio.errors import (
@@ -22,19 +33,12 @@ from aibridge_trio.simulate.policies.shared_circuit import TOPIC, SharedCircuit
 from aibridge_trio.simulate.policies.store_link import StoreLink
 from aibridge_trio.simulate.policies.token_limit import SPAN, tokens_of
 from aibridge_trio.simulate.results.measure import Measure
-from aibridge_trio.simulate.scenario import settings
 from aibridge_trio.simulate.scenario.settings import Values
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.engine import Clock
 
 # The span of rate_limit, and the wait of a call that finds all probes taken (seconds).
 SECOND = _PROBE_WAIT = 1.0
-# Settings of limits on what is held.
-_HELD = (
-    "max_concurrency",
-    "max_concurrency_per_caller",
-    "max_concurrency_per_provider",
-)
 
 
 class Replica(Bridge):
@@ -74,17 +78,15 @@ class Replica(Bridge):
 
     def _adjust(self) -> None:
         """Use each limit as a whole if the store knows all that it counts, else this replica's part of it."""
-        session, now, values = self._link.session, self._clock.now, self._values
+        session, now = self._link.session, self._clock.now
         replicas = session.replicas(now)
-        spans = dict.fromkeys(_HELD, 0.0) | {"rate_limit": SECOND, "token_limit": SPAN}
-        parts = {
-            name: part(values[name], replicas)
-            for name, span in spans.items()
-            if values[name] and not session.settled(span, now)
-        }
-        now_valid = values | parts
-        self._limiter.apply(settings.limits(now_valid), (), now)
-        self._tokens.apply(now_valid["token_limit"])
+
+        def parts(span: float) -> int:
+            return 1 if session.settled(span, now) else replicas
+
+        self._limiter.divide(parts, replicas, now)
+        if tokens := self._values["token_limit"]:
+            self._tokens.apply(part(tokens, parts(SPAN)))
         for circuit in self._sharing:
             circuit.store_changed(away=session.away)
 
@@ -102,6 +104,11 @@ class Replica(Bridge):
         self._asked.pop(call, None)
         if isinstance(answer, Denied):
             self._deny(call, answer)
+            return
+        assert call.lease
+        if isinstance(answer, Away) and self._limiter.sharing.exceeds(call.lease, self._clock.now):
+            self._limiter.uncharge_rate(call.lease)
+            self._refuse(call, AtCapacity(), "capacity")
             return
         if isinstance(answer, Granted):
             rights = [each.key for each in ask.holdings if each.key.startswith("probe:")]

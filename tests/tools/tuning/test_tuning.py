@@ -57,7 +57,9 @@ def test_what_differs_is_named_and_written(tmp_path: Path, monkeypatch: pytest.M
 def test_check_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --check all is written; with it what is out of date is named, and how to mend it."""
     written = []
-    monkeypatch.setattr(tuning, "write", lambda over: written.append("all"))
+    monkeypatch.setattr(
+        tuning, "write", lambda over, sharing_only=False: written.append("sharing" if sharing_only else "all")
+    )
     monkeypatch.setattr(tuning, "outdated", lambda over: ["docs/tuning.md"])
     monkeypatch.setattr(sys, "argv", ["tuning", "--check"])
     with pytest.raises(SystemExit, match=r"^out of date: docs/tuning\.md; run python -m tools\.tuning$"):
@@ -68,4 +70,6 @@ def test_check_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written == []
     monkeypatch.setattr(sys, "argv", ["tuning"])
     runpy.run_module("tools.tuning", run_name="__main__")
-    assert written == ["all"]
+    monkeypatch.setattr(sys, "argv", ["tuning", "--sharing"])
+    runpy.run_module("tools.tuning", run_name="__main__")
+    assert written == ["all", "sharing"]
