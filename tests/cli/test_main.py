@@ -13,6 +13,7 @@ import pytest
 from aibridge_trio import __version__
 from aibridge_trio.cli import main as cli
 from aibridge_trio.config.settings import OPTIONS, Address, Settings
+from aibridge_trio.config.units import Secret
 from aibridge_trio.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
@@ -143,16 +144,20 @@ def test_breaker_asks_the_bridge(
     stand_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Breaker tells the bridge at --url, else AIBRIDGE_ADMIN_URL, and prints the state that it answers."""
-    stand_in("admin.client", override=lambda url, token, *rest: repr((url, token and token.reveal(), *rest)))
-    assert cli.main(["breaker", "open", "openai"]) == 0
+
+    def override(url: tuple[str, ...], token: Secret | None, *rest: str, **more: object) -> SimpleNamespace:
+        return SimpleNamespace(lines=[repr((*url, token and token.reveal(), *rest, *more.values()))], failure=None)
+
+    stand_in("admin.orders", override=override)
+    assert cli.main(["breaker", "open", "openai", "--for", "10m", "--reason", "INC-12"]) == 0
     monkeypatch.setenv("AIBRIDGE_ADMIN_URL", "http://bridge:4002/")
     monkeypatch.setenv("AIBRIDGE_ADMIN_TOKEN", "hunter2")
     assert cli.main(["breaker", "auto", "copilot"]) == 0
     assert cli.main(["breaker", "close", "copilot", "--url", "http://other"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "('http://127.0.0.1:4002', None, 'openai', 'open')",
-        "('http://bridge:4002', 'hunter2', 'copilot', 'auto')",
-        "('http://other', 'hunter2', 'copilot', 'close')",
+        "('http://127.0.0.1:4002', None, 'openai', 'open', 600.0, 'INC-12')",
+        "('http://bridge:4002', 'hunter2', 'copilot', 'auto', None, '')",
+        "('http://other', 'hunter2', 'copilot', 'close', None, '')",
     ]
 
 
@@ -344,7 +349,8 @@ def test_examples_in_help_are_valid(
     stand_in("bridge", serve=lambda *_: 0)
     stand_in("mock", MockOptions=dict, serve=lambda _: 0)
     stand_in("demo.show", run=lambda seconds: int(seconds * 0))
-    stand_in("admin.client", override=lambda *_: "", reload=lambda *_: ())
+    done = SimpleNamespace(lines=[], failure=None)
+    stand_in("admin.orders", override=lambda *_, **__: done, reload=lambda *_: done)
     stand_in("top", run=lambda **_: 0)
     stand_in("simulate", run=lambda *_, **__: 0)
     stand_in("cli.assets", script=lambda _: "", man_page=lambda *_: "", json_schema=lambda _: "")

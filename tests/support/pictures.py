@@ -52,6 +52,7 @@ def a_breaker(**changes: Any) -> Said:
         "enabled": True,
         "state": "closed",
         "mode": "auto",
+        "override": None,
         "since_s": 4500.0,
         "cooldown_left_s": None,
         "failures_in_window": 0,
@@ -453,6 +454,7 @@ def older(document: Said) -> None:
         del provider["limit"], provider["unanswered"], provider["unanswered_for_s"], provider["adaptive"]
         for name in (
             "because",
+            "override",
             "cooldown_s",
             "in_a_row",
             "share",
