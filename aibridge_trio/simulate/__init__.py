@@ -22,7 +22,7 @@ from aibridge_trio.simulate.plan import Numbers, Played
 from aibridge_trio.simulate.results import fleet_report, report
 from aibridge_trio.simulate.results.progress import Progress
 from aibridge_trio.simulate.results.svg import draw
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
     variants = plan.variants(policy, setting or "", compare or "")
     tabled = report.table
     if replicas:
-        way = Sharing(round_trip=store_round_trip, loss=store_loss, cut_off=partition)
+        way = FleetSharing(round_trip=store_round_trip, loss=store_loss, cut_off=partition)
         variants, tabled = plan.fleets(variants, replicas, way), fleet_report.table
     if suggest:
         if compare or json or svg or replicas:

@@ -17,7 +17,7 @@ from aibridge_trio.simulate.scenario import parse
 from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Group, Scenario
 from aibridge_trio.simulate.scenario.settings import Values, format_settings, parse_settings
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 
 # The shipped scenarios, in the order in which all are run.
 SHIPPED = (
@@ -40,7 +40,7 @@ class Variant(NamedTuple):
     name: str
     policy: str
     settings: Values
-    sharing: Sharing | None = None
+    sharing: FleetSharing | None = None
 
 
 class Numbers(NamedTuple):
@@ -142,7 +142,7 @@ def variants(policies: str, told: str, compared: str) -> tuple[Variant, ...]:
     return tuple(found)
 
 
-def fleets(single: Sequence[Variant], replicas: str, way: Sharing) -> tuple[Variant, ...]:
+def fleets(single: Sequence[Variant], replicas: str, way: FleetSharing) -> tuple[Variant, ...]:
     """Return each variant with each number of replicas. Raises UsageError.
 
     The bridge is played with a store that is reached by `way`, with one that is away for a while, and without one.
@@ -155,7 +155,7 @@ def fleets(single: Sequence[Variant], replicas: str, way: Sharing) -> tuple[Vari
                 "write e.g. --replicas 3"
             )
         for each in single:
-            apart = Sharing(int(text))
+            apart = FleetSharing(int(text))
             kinds = {"": apart}
             if each.policy == AIBRIDGE:
                 there = replace(way, replicas=apart.replicas, store=True)

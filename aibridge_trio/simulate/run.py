@@ -19,7 +19,7 @@ from aibridge_trio.simulate.results.promises import FleetMeasure
 from aibridge_trio.simulate.scenario.demand import Request
 from aibridge_trio.simulate.scenario.scenario import Scenario
 from aibridge_trio.simulate.scenario.settings import Values
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from aibridge_trio.simulate.world.callers import Callers
 from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.providers import Providers
@@ -49,7 +49,7 @@ class Play:
         values: Values,
         seed: int,
         *,
-        sharing: Sharing | None = None,
+        sharing: FleetSharing | None = None,
     ) -> None:
         self.scenario = scenario
         replicas = sharing.replicas if sharing else 1
@@ -68,7 +68,7 @@ class Play:
         self.policy.connect(self.callers, self.provider)
         self._samples = 0
 
-    def _replicas(self, values: Values, seed: int, sharing: Sharing) -> list[Policy]:
+    def _replicas(self, values: Values, seed: int, sharing: FleetSharing) -> list[Policy]:
         engine, duration = self.engine, self.scenario.duration
         own_keys = {name: model.own_keys for name, model in self.scenario.models.items()}
         store = Store(engine)

@@ -10,7 +10,7 @@ from aibridge_trio.cli import main as cli
 from aibridge_trio.errors import UsageError
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.scenario import parse
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from tests.support.simulated import played
 
 
@@ -49,7 +49,7 @@ def test_policies_see_the_same_demand_and_the_same_luck() -> None:
 
 def test_a_fleet_is_played_with_a_store_without_one_and_with_one_that_is_away() -> None:
     """The bridge, for each number of replicas; what shares nothing is played once for each."""
-    way = Sharing(round_trip=0.02, loss=0.1, cut_off=0.5)
+    way = FleetSharing(round_trip=0.02, loss=0.1, cut_off=0.5)
     variants = plan.fleets(plan.variants("aibridge,none", "", ""), "3,30, 3", way)
     assert [each.name for each in variants] == [
         f"{kind}"
@@ -61,9 +61,9 @@ def test_a_fleet_is_played_with_a_store_without_one_and_with_one_that_is_away() 
             f"none × {number}",
         )
     ]
-    assert variants[0].sharing == Sharing(3, store=True, round_trip=0.02, loss=0.1, cut_off=0.5)
-    assert variants[1].sharing == Sharing(3, store=True, round_trip=0.02, loss=0.1, cut_off=1.0)
-    assert variants[-1].sharing == Sharing(30)
+    assert variants[0].sharing == FleetSharing(3, store=True, round_trip=0.02, loss=0.1, cut_off=0.5)
+    assert variants[1].sharing == FleetSharing(3, store=True, round_trip=0.02, loss=0.1, cut_off=1.0)
+    assert variants[-1].sharing == FleetSharing(30)
 
 
 @pytest.mark.parametrize("text", ["0", "10001", "many", "-3", "3.5", ""])
@@ -72,4 +72,4 @@ def test_a_number_of_replicas_is_one(text: str) -> None:
     with pytest.raises(
         UsageError, match=r"^--replicas: .* is no number from 1 to 10000; write e\.g\. --replicas 3"
     ):
-        plan.fleets(plan.variants("none", "", ""), text, Sharing())
+        plan.fleets(plan.variants("none", "", ""), text, FleetSharing())

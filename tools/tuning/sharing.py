@@ -12,7 +12,7 @@ from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.results.fleet_report import peaks, promised
 from aibridge_trio.simulate.results.outcome import Outcome
 from aibridge_trio.simulate.scenario.scenario import Scenario
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from tools.tuning.days import DAYS, day
 from tools.tuning.tables import line
 from tools.tuning.work import Over
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     scene: str
     day: int
     policy: str
-    sharing: Sharing
+    sharing: FleetSharing
 
 
 class Found(NamedTuple):
@@ -37,14 +37,14 @@ class Found(NamedTuple):
 
 
 REPLICAS = (3, 30, 1000)
-_STORE = Sharing(store=True)
+_STORE = FleetSharing(store=True)
 # What is wrong with the way to the store, by the row's label; the first of all is none.
 WAYS = {
     "one store": _STORE,
-    "20 ms away, loss": Sharing(store=True, round_trip=0.02, loss=0.05),
-    "half cut off": Sharing(store=True, cut_off=0.5),
-    "store away": Sharing(store=True, cut_off=1.0),
-    "no store": Sharing(),
+    "20 ms away, loss": FleetSharing(store=True, round_trip=0.02, loss=0.05),
+    "half cut off": FleetSharing(store=True, cut_off=0.5),
+    "store away": FleetSharing(store=True, cut_off=1.0),
+    "no store": FleetSharing(),
 }
 GOVERNORS = (1, 3, 10)
 SCENES = (
@@ -86,13 +86,13 @@ def _fleets() -> list[Run]:
     return [Run(plan.REPLICAS, 1, "aibridge", _with(way, number)) for number in REPLICAS for way in WAYS.values()]
 
 
-def _with(way: Sharing, number: int) -> Sharing:
-    return Sharing(number, way.store, way.round_trip, way.loss, way.cut_off)
+def _with(way: FleetSharing, number: int) -> FleetSharing:
+    return FleetSharing(number, way.store, way.round_trip, way.loss, way.cut_off)
 
 
 def _governors() -> list[Run]:
     return [
-        Run(scene, number, "adaptive", Sharing(replicas))
+        Run(scene, number, "adaptive", FleetSharing(replicas))
         for scene in SCENES
         for number in DAYS
         for replicas in GOVERNORS
@@ -124,7 +124,8 @@ def _governor_table(known: dict[Run, Found]) -> str:
     lines = [line(["replicas", *heads]), "|---|" + "--:|" * len(heads)]
     for scene in SCENES:
         found = [
-            [known[Run(scene, number, "adaptive", Sharing(replicas))] for number in DAYS] for replicas in GOVERNORS
+            [known[Run(scene, number, "adaptive", FleetSharing(replicas))] for number in DAYS]
+            for replicas in GOVERNORS
         ]
         levels = [[each.level for each in days if each.level is not None] for days in found]
         lines.append(

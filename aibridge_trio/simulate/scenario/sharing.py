@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class FleetSharing:
     """How many replicas there are, and how they reach a store.
 
     store       Whether there is one.

@@ -7,7 +7,7 @@ from random import Random
 
 from aibridge_trio.core.sharing.ledger import Ledger
 from aibridge_trio.core.sharing.wire import Batch
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from aibridge_trio.simulate.world.engine import Clock
 
 # A way takes its mean time, give or take so much of it.
@@ -48,7 +48,7 @@ class Way:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, sharing: Sharing, *, seed: str, cut: tuple[float, float] | None
+        self, store: Store, clock: Clock, sharing: FleetSharing, *, seed: str, cut: tuple[float, float] | None
     ) -> None:
         self.on_wake: Callable[[], None] = lambda: None
         self._store = store

@@ -10,7 +10,7 @@ from aibridge_trio.simulate.results.measure import Measure
 from aibridge_trio.simulate.run import Play
 from aibridge_trio.simulate.scenario.demand import requests
 from aibridge_trio.simulate.scenario.scenario import Scenario
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from aibridge_trio.simulate.world.call import Call
 from aibridge_trio.simulate.world.engine import Engine
 from tests.support.simulated import CALLERS, parsed
@@ -46,7 +46,7 @@ def test_replicas_that_share_nothing_admit_so_many_times_as_much() -> None:
     """Each has the whole limit."""
     given = parsed(LIMITED)
     for replicas in (1, 3):
-        play = Play(given, requests(given, 1), "aibridge", given.settings, 1, sharing=Sharing(replicas))
+        play = Play(given, requests(given, 1), "aibridge", given.settings, 1, sharing=FleetSharing(replicas))
         outcome = play.run("x")
         assert outcome.peaks
         assert outcome.peaks.in_flight == 4 * replicas

@@ -6,7 +6,7 @@ from typing import Any
 
 from aibridge_trio.core.sharing.needs import Ask, Away, Denied, Granted, Holding, Leave
 from aibridge_trio.simulate.policies.store_link import StoreLink
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from aibridge_trio.simulate.world.engine import Engine
 from aibridge_trio.simulate.world.store import Store, Way
 
@@ -24,7 +24,7 @@ class Lab:
 
     def link(self, name: str, cut: tuple[float, float] | None = None, round_trip: float = 0.001) -> StoreLink:
         """Return another link."""
-        way = Way(self.store, self.clock, Sharing(round_trip=round_trip), seed=name, cut=cut)
+        way = Way(self.store, self.clock, FleetSharing(round_trip=round_trip), seed=name, cut=cut)
         return StoreLink(self.clock, way, name, self._runs)
 
     def ask(self, link: StoreLink, when: float, answers: list[tuple[float, Any]]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from aibridge_trio.simulate import plan
 from aibridge_trio.simulate.results.fleet_report import peaks, promised, table
 from aibridge_trio.simulate.results.outcome import Peaks
-from aibridge_trio.simulate.scenario.sharing import Sharing
+from aibridge_trio.simulate.scenario.sharing import FleetSharing
 from tests.support.simulated import CALLERS, parsed
 
 
@@ -23,7 +23,7 @@ def test_the_cells_of_peaks() -> None:
 def test_the_promise_stands_above_what_there_was() -> None:
     """Both as numbers of the same columns."""
     given = parsed(CALLERS + "[provider]\n[settings]\nmax_concurrency = 7\ncircuit_breaker = true\n")
-    variants = plan.fleets(plan.variants("aibridge", "", ""), "2", Sharing())
+    variants = plan.fleets(plan.variants("aibridge", "", ""), "2", FleetSharing())
     played = plan.play(given, variants[-1:], 1)
     assert promised(played) == ["7", "--", "--", "3"]
     without = replace(given, settings=given.settings | {"circuit_breaker": False})
