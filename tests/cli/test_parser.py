@@ -176,13 +176,13 @@ demo --seconds 0s
     --seconds: "0s" is too short; write e.g. --seconds 30s
 
 breaker
-    MODE: a value is missing; write e.g. aibridge breaker open openai
+    MODE: a value is missing; write e.g. aibridge breaker open openai --for 10m --reason INC-12
 
 breaker open
-    PROVIDER: a value is missing; write e.g. aibridge breaker open openai
+    PROVIDER: a value is missing; write e.g. aibridge breaker open openai --for 10m --reason INC-12
 
 breaker shut openai
-    MODE: "shut" is not a valid value; write e.g. aibridge breaker open openai
+    MODE: "shut" is not a valid value; write e.g. aibridge breaker open openai --for 10m --reason INC-12
 
 breaker clos openai
     MODE: "clos" is not a valid value; did you mean close?

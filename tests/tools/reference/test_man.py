@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from aibridge_trio import __version__, providers
+from aibridge_trio.admin.orders import Outcome
 from aibridge_trio.cli import main as cli
 from aibridge_trio.cli.assets import man_name
 from aibridge_trio.cli.help import facts
@@ -288,9 +289,9 @@ def test_the_examples_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch, t
     (tmp_path / "key").write_text("sk-1")
     for started in ("bridge.serve", "mock.serve", "demo.show.run", "top.run"):
         monkeypatch.setattr(f"aibridge_trio.{started}", lambda *_, **__: 0)
-    monkeypatch.setattr("aibridge_trio.admin.client.override", lambda *_: "")
+    monkeypatch.setattr("aibridge_trio.admin.orders.override", lambda *_, **__: Outcome())
     monkeypatch.setattr("aibridge_trio.cli.init.run", lambda *_: "")
-    monkeypatch.setattr("aibridge_trio.admin.client.reload", lambda *_: [])
+    monkeypatch.setattr("aibridge_trio.admin.orders.reload", lambda *_: Outcome())
     lines = "\n".join(examples(PAGES[page])).replace("\\\n", "").replace("/run/secrets/anthropic", "key")
     lines = lines.replace("$(cat token)", "token")
     calls = re.findall(r"(?:^|\()((?:export )?(?:\w+=\S+ +)*)(aibridge\b[^|>&)\n]*)", lines, re.MULTILINE)
