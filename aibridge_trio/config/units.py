@@ -40,12 +40,12 @@ def _positive(text: str) -> int:
     return count
 
 
-_MOST_WORKERS = 64
+MOST_WORKERS = 64
 
 
 def _workers(text: str) -> int:
-    if (count := _positive(text)) > _MOST_WORKERS:
-        raise InvalidValue(f"{count} are too many", str(_MOST_WORKERS))
+    if (count := _positive(text)) > MOST_WORKERS:
+        raise InvalidValue(f"{count} are too many", str(MOST_WORKERS))
     return count
 
 

@@ -188,7 +188,8 @@ class Link:
             self._report(text)
 
     def __repr__(self) -> str:
-        return f"<Link {self.condition} replicas={self.replicas}>"
+        condition, replicas = self._known
+        return f"<Link {condition} replicas={replicas}>"
 
 
 def _do_nothing() -> None:

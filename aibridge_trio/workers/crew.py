@@ -34,7 +34,7 @@ class Crew:
     def __init__(self, count: int, *, start: Callable[[int], Start], warn: Callable[[str], None]) -> None:
         self.reports = Reports()
         self.members = [
-            Member(number, start=start, heard=self._heard, warn=warn) for number in range(1, count + 1)
+            Member(number, start=start, on_message=self._on_message, warn=warn) for number in range(1, count + 1)
         ]
         # Called when a breaker, an override or a learned limit of a worker has changed.
         self.changed: Callable[[], None] = lambda: None
@@ -151,7 +151,7 @@ class Crew:
             await trio.sleep(_POLLED)
             await self.refresh()
 
-    def _heard(self, member: Member, name: str, value: Any) -> None:
+    def _on_message(self, member: Member, name: str, value: Any) -> None:
         match name:
             case "ready":
                 self._served = True

@@ -26,9 +26,9 @@ Phase = Literal["starting", "serving", "ended"]
 class Member:
     """Keeps one worker running.
 
-    start   Returns what a process of it begins with; called for each.
-    heard   Called with the member and each message of its process.
-    warn    Logs a line.
+    start       Returns what a process of it begins with; called for each.
+    on_message  Called with the member and each message of its process.
+    warn        Logs a line.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Member:
         number: int,
         *,
         start: Callable[[int], Start],
-        heard: Callable[[Member, str, Any], None],
+        on_message: Callable[[Member, str, Any], None],
         warn: Callable[[str], None],
     ) -> None:
         self.number = number
@@ -47,7 +47,7 @@ class Member:
         self.started_at = 0.0  # Trio's clock
         self.agreed: object = None  # the settings that it has prepared
         self._start = start
-        self._heard = heard
+        self._on_message = on_message
         self._warn = warn
         self._channel: Channel | None = None
         self._process: trio.Process | None = None
@@ -142,7 +142,7 @@ class Member:
                 process.kill()
                 with trio.CancelScope(shield=True):
                     await process.wait()
-                self._heard(self, "ended", None)
+                self._on_message(self, "ended", None)
         return _ending(status)
 
     async def _converse(self, channel: Channel, start: Start) -> None:
@@ -157,7 +157,7 @@ class Member:
             if name == "ready":
                 self.phase, self._served_since = "serving", trio.current_time()
             if name != "alive":
-                self._heard(self, name, value)
+                self._on_message(self, name, value)
             return None
 
         await channel.run(handle)

@@ -88,7 +88,7 @@ def balancer(folder: Path, port: int, pairs: list[tuple[int, int]]) -> Iterator[
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody uses now."""
+    """Return ports that are free now."""
     socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
         return [sock.getsockname()[1] for sock in socks]

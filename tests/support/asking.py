@@ -28,7 +28,7 @@ _OK = 200
 
 @dataclass
 class Callers:
-    """Whom to ask (ports, in turn), how many callers at once, how many requests in all, and as whom."""
+    """The ports to ask in turn, how many callers at once, how many requests in all, and with which keys."""
 
     ports: Sequence[int]
     at_once: int

@@ -29,7 +29,7 @@ async def test_a_call_returns_what_the_other_end_returns(autojump_clock: MockClo
 
 
 async def test_messages_arrive_in_order(autojump_clock: MockClock) -> None:
-    """What is told is handled once each, in order, without an answer."""
+    """Each message is handled once, in order, without an answer."""
     heard: list[Any] = []
 
     async def hear(name: str, value: Any) -> None:

@@ -33,7 +33,7 @@ async def test_one_that_stops_is_not_started() -> None:
     def start(_number: int) -> Start:
         raise AssertionError
 
-    one = Member(1, start=start, heard=lambda *_: None, warn=lambda _: None)
+    one = Member(1, start=start, on_message=lambda *_: None, warn=lambda _: None)
     one.stop()
     await one.run()
     assert (one.phase, one.pid, one.restarts) == ("ended", None, -1)

@@ -91,7 +91,12 @@ def _unit(unit: Unit[Any]) -> Schema:
     if unit.toml is bool:
         return {"type": "boolean"}
     if unit.toml is int:
-        return {"type": "integer", "minimum": 1 if unit is units.POSITIVE else 0, "maximum": LARGEST}
+        least = 1 if unit in {units.POSITIVE, units.WORKERS} else 0
+        return {
+            "type": "integer",
+            "minimum": least,
+            "maximum": units.MOST_WORKERS if unit is units.WORKERS else LARGEST,
+        }
     if unit.toml is list:
         item = {"type": "string", "enum": list(unit.choices)} if unit.choices else {"type": "string"}
         # Also as one string, with commas.

@@ -96,7 +96,7 @@ HOWS = ["evicted", "evicted", "flushed", "random", "another", "list", "hash", "z
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False), st.lists(st.sampled_from([*HOWS, *["ask", "leave"] * 8]), max_size=40))
 def test_whatever_happens_to_keys_totals_are_sums(client: RespClient, random: Random, steps: list[str]) -> None:
-    """No batch fails, and when each replica was heard again, totals are what they hold together."""
+    """No batch fails, and once each replica has sent a batch again, totals are what they hold together."""
     client.call("FLUSHALL")
     store, at = ScriptedStore(client), 1_000.0
     peers = [Peer(store, name) for name in "abc"]
@@ -172,7 +172,7 @@ def test_bytes_at_random_change_nothing_or_are_a_batch(
 
 
 def test_a_full_server_changes_nothing(store: ScriptedStore) -> None:
-    """It refuses the batch as a whole, with policy noeviction; with room again all goes on."""
+    """It refuses the batch as a whole, with policy noeviction; with memory again all goes on."""
     peer = filled(store)
     before = dumped(store)
     store.client.call("CONFIG", "SET", "maxmemory", "1")

@@ -41,7 +41,7 @@ def test_a_row_for_each_and_sums() -> None:
 @pytest.mark.parametrize("height", [1, 5, 12, 24, 60])
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_any_size_is_filled(width: int, height: int) -> None:
-    """From corner to corner, with the chosen replica's row where there is room."""
+    """From corner to corner, with the chosen replica's row where it fits."""
     replicas = [Replica(f"r{number:02}", a_picture()) for number in range(64)]
     frame = fleet.frame(replicas, View(replica="r60"), Canvas(width, height))
     assert len(frame.lines) == height
