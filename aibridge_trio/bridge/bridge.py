@@ -38,6 +38,7 @@ class Bridge(Components):
         store: Store | None = None,
         caller_secret: bytes | None = None,
         worker: bool = False,
+        arbiter: str | None = None,
     ) -> None:
         super().__init__(
             settings,
@@ -47,6 +48,7 @@ class Bridge(Components):
             store=store,
             caller_secret=caller_secret,
             worker=worker,
+            arbiter=arbiter,
         )
         self.addresses: tuple[Bind, ...] = ()
         self._sockets = sockets or InheritedSockets()

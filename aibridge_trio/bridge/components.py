@@ -23,7 +23,7 @@ from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.inspection import expected_output
 from aibridge_trio.core.limits.lease import Limits
-from aibridge_trio.events import KINDS, Bug, Event, LifecycleChanged
+from aibridge_trio.events import KINDS, Bug, Event, Handlers, LifecycleChanged
 from aibridge_trio.gateway import model_access, spending, stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
@@ -40,6 +40,7 @@ from aibridge_trio.net.poller import new_poller
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
+from aibridge_trio.sharing.change import StoreChanged
 from aibridge_trio.sharing.store import Store
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.sharing_report import SharingReport
@@ -62,8 +63,8 @@ class Components:
     """Everything that a bridge consists of. `transport` makes the transports to providers, by default real ones.
 
     `store` is what replicas share, by default what settings name; they hash callers with the same `caller_secret`.
-    With `read`, which returns the settings anew, they can be reloaded. A `worker` has no admin
-    listener, and leaves to its supervisor what is said of all.
+    With `read`, which returns the settings anew, they can be reloaded. A `worker` has no admin listener, leaves to
+    its supervisor what is said of all, and shares what the `arbiter` counts, by the path of its socket.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Components:
         store: Store | None = None,
         caller_secret: bytes | None = None,
         worker: bool = False,
+        arbiter: str | None = None,
     ) -> None:
         self.settings = settings
         self._worker = worker
@@ -90,7 +92,7 @@ class Components:
         self.callers = CallerIdentifier(settings.trusted_proxies, secret)
         self._poller = new_poller()
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
-        self.store = store or self._new_store()
+        self.store = store or self._new_store(arbiter)
         limits = policies.limits(settings, self.callers.key_of_name)
         self.admission = Admission(limits, clock, publish, shadow, self.store)
         self._own_transport = transport
@@ -145,10 +147,7 @@ class Components:
             )
         self._gateway, self.admin = gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.reports.counters, self.status, self.log, admin):
-            handlers = dict(listener.handlers)
-            if worker and listener is not admin:
-                handlers.pop(LifecycleChanged, None)
-            self._event_bus.subscribe(handlers)
+            self._event_bus.subscribe(_of_worker(listener.handlers) if worker else listener.handlers)
         report = self._report
         self.server = Server(
             HandlerApplication(self_test.answering(gateway.handle) if self_test else gateway.handle),
@@ -169,13 +168,14 @@ class Components:
             reserve=_ADMIN_RESERVE,
         )
 
-    def _new_store(self) -> Store:
+    def _new_store(self, arbiter: str | None) -> Store:
         return new_store(
             self.settings,
             self._poller,
             observe=self.sharing.observe,
             report=self._store_news.report,
             warn=partial(self.log.warning, about="store"),
+            arbiter=arbiter,
         )
 
     def _new_gateway(self) -> Gateway:
@@ -264,6 +264,14 @@ class Components:
 
     def _report(self, error: BaseException) -> None:
         self._publish(Bug.of(error))
+
+
+def _of_worker(handlers: Handlers) -> Handlers:
+    """Return handlers without what is the same for all workers: start, end, and the first contact to the store."""
+    left = {kind: handler for kind, handler in handlers.items() if kind is not LifecycleChanged}
+    if handler := left.get(StoreChanged):
+        left[StoreChanged] = lambda event: handler(event) if event.source is not None else None
+    return left
 
 
 def _buffered(settings: Settings) -> int:

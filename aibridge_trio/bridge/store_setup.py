@@ -12,6 +12,8 @@ from aibridge_trio.errors import UsageError
 from aibridge_trio.events import Publish
 from aibridge_trio.net.dial import new_dialer
 from aibridge_trio.net.poller import Poller
+from aibridge_trio.sharing.arbiter_backend import ArbiterBackend
+from aibridge_trio.sharing.backend import Backend
 from aibridge_trio.sharing.change import StoreChanged
 from aibridge_trio.sharing.link import Link
 from aibridge_trio.sharing.measured import Measured
@@ -25,13 +27,15 @@ def new_store(
     observe: Callable[[float | None], None],
     report: Callable[[str], None],
     warn: Callable[[str], None],
+    arbiter: str | None = None,
 ) -> Store:
     """Return the store that the settings name, not yet connected. Reads certificates; raises UsageError.
 
-    See Measured for `observe`, Link for `report` and RedisBackend for `warn`.
+    Without one it is the `arbiter`, by the path of its socket, if this process is a worker. See Measured for
+    `observe`, Link for `report` and RedisBackend for `warn`.
     """
     if not settings.store:
-        return OwnStore()
+        return _linked(ArbiterBackend(arbiter), settings, observe, report) if arbiter else OwnStore()
     try:
         # coredis takes a third of a second to be imported, and is installed only where there is a store.
         from aibridge_trio.sharing.redis.backend import RedisBackend  # noqa: PLC0415
@@ -42,6 +46,12 @@ def new_store(
     except OSError as error:
         problem = f"its certificates cannot be read: {error.strerror or error}"
         raise UsageError(f"--store: {problem}; look at ca= in the URL") from None
+    return _linked(backend, settings, observe, report)
+
+
+def _linked(
+    backend: Backend, settings: Settings, observe: Callable[[float | None], None], report: Callable[[str], None]
+) -> Link:
     return Link(
         Measured(backend, observe),
         replica_id=secrets.token_hex(8),

@@ -11,6 +11,7 @@ Files, in reading order:
 * channel: messages between the supervisor and a worker.
 * backoff: when a worker is started again.
 * worker: the process that serves. member: a worker, as its supervisor sees it. crew: all of them.
+* common_limits: what is counted for all workers.
 * sockets: the callers' sockets, opened once.
 * totals: metrics of all. documents: the status of all. reports: what is known of all, also of those that ended.
 * admin: the admin API for all.

@@ -30,6 +30,7 @@ _NOW_UNLESS_LIST = frozenset({"callers"})
 # The entries of lists that are the same by these keys.
 _SAME = ("name", "label", "hint", "scope", "class", "unit")
 _WORST = {"closed": 0, "half_open": 1, "open": 2, "ready": 0, "resting": 1, "out": 2}
+_WORST_CONDITION = {"own": 0, "shared": 0, "settling": 1, "degraded": 2, "closed": 3}
 # Parts of which one worker's is shown as a whole: the worst.
 _LATEST, _MOST_CALLERS = 50, 20
 _OF_SUPERVISOR = frozenset({"start", "drain", "stop"})
@@ -72,7 +73,8 @@ def _merge(values: Sequence[Any], path: tuple[str, ...]) -> Any:
         return any(values)
     if isinstance(first, int | float):
         return _number(values, path)
-    return max(values, key=lambda value: _WORST.get(value, -1)) if path[-1:] == ("state",) else first
+    worst = {"state": _WORST, "condition": _WORST_CONDITION}.get(path[-1])
+    return max(values, key=lambda value: worst.get(value, -1)) if worst else first
 
 
 def _number(values: Sequence[Any], path: tuple[str, ...]) -> Any:

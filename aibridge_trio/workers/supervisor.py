@@ -29,6 +29,7 @@ from aibridge_trio.telemetry.exposition_format import Family
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.metrics import of_connections, of_process
 from aibridge_trio.workers.admin import CrewAdmin
+from aibridge_trio.workers.common_limits import CommonLimits
 from aibridge_trio.workers.crew import Crew, part
 from aibridge_trio.workers.sockets import CallersSockets
 from aibridge_trio.workers.worker import Start
@@ -53,6 +54,8 @@ class Supervisor:
         self.admin_address = settings.admin_bind
         self._inherited = sockets
         self._sockets = CallersSockets()
+        # Replicas that share a store need no arbiter: workers are replicas.
+        self._limits = None if settings.store else CommonLimits()
         self._addresses: dict[Bind, Bind] = {}
         self._event_bus = EventBus()
         self._counters = Counters((), ())
@@ -98,13 +101,15 @@ class Supervisor:
         admin = self.settings.admin_bind
         try:
             self._addresses = self._sockets.open(self.settings, self._inherited)
+            if self._limits:
+                self._limits.open()
             if sock := self._inherited.pop(admin):
                 self.server.adopt(sock)
             else:
                 self.admin_address = Address(*self.server.open(admin.host, admin.port, option="--admin-bind"))
         except BaseException:
-            self._sockets.close()
             self.server.close()
+            self._close()
             raise
         finally:
             self._inherited.close()
@@ -115,6 +120,8 @@ class Supervisor:
         try:
             async with trio.open_nursery() as timers:
                 timers.start_soon(self.log.run)
+                if self._limits:
+                    await timers.start(self._limits.run)
                 async with trio.open_nursery() as admin:
                     await admin.start(self.server.run)
                     forced = await self._run_workers(signals, ready)
@@ -122,7 +129,7 @@ class Supervisor:
                     self.server.cut()
                 timers.cancel_scope.cancel()
         finally:
-            self._sockets.close()
+            self._close()
         return 1 if forced else 0
 
     def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
@@ -141,9 +148,21 @@ class Supervisor:
     def _publish(self, event: Event) -> None:
         self._event_bus.publish(event)
 
+    def _close(self) -> None:
+        self._sockets.close()
+        if self._limits:
+            self._limits.close()
+
     def _start(self, number: int) -> Start:
         settings = part(self.settings, len(self.crew.members))
-        return Start(number, settings, self._sockets.descriptors(), self._sockets.last)
+        return Start(
+            number,
+            settings,
+            self._sockets.descriptors(),
+            self._sockets.last,
+            arbiter=self._limits.path if self._limits else None,
+            caller_secret=self._limits.caller_secret if self._limits else None,
+        )
 
     async def _run_workers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:
         """Serve until drained; return whether a second signal cut that short."""

@@ -8,7 +8,7 @@ import select
 import signal
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import trio
@@ -34,12 +34,19 @@ _ORPHAN = 1
 
 @dataclass(frozen=True)
 class Start:
-    """What a worker begins with. `sockets` are descriptors, which `last` if they are a service manager's."""
+    """What a worker begins with.
+
+    sockets        Descriptors by their addresses; the sockets `last` if they are a service manager's.
+    arbiter        Where the limits of all workers are counted; None if another store counts them.
+    caller_secret  All workers hash callers with it.
+    """
 
     number: int
     settings: Settings
     sockets: dict[Bind, int]
     last: bool
+    arbiter: str | None = None
+    caller_secret: bytes | None = field(default=None, repr=False)
 
 
 def run(descriptor: int) -> int:
@@ -91,6 +98,8 @@ class Worker:
             sockets=InheritedSockets(sockets, last=start.last),
             read=lambda: self._wanted,
             worker=True,
+            arbiter=start.arbiter,
+            caller_secret=start.caller_secret,
         )
         bridge.open()
         bridge.subscribe(self._changed, Transitioned, Overridden, LimitChanged)
