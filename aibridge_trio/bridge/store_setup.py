@@ -19,6 +19,10 @@ from aibridge_trio.sharing.link import Link
 from aibridge_trio.sharing.measured import Measured
 from aibridge_trio.sharing.store import Condition, OwnStore, Store
 
+# How long a worker waits for the arbiter at most (seconds). It is on the same machine, and lives as long as its
+# workers: when it is late, the machine is overloaded, and to wait is better than to count apart.
+_PATIENCE = 1.0
+
 
 def new_store(
     settings: Settings,
@@ -35,7 +39,7 @@ def new_store(
     `observe`, Link for `report` and RedisBackend for `warn`.
     """
     if not settings.store:
-        return _linked(ArbiterBackend(arbiter), settings, observe, report) if arbiter else OwnStore()
+        return _linked(ArbiterBackend(arbiter), _PATIENCE, settings, observe, report) if arbiter else OwnStore()
     try:
         # coredis takes a third of a second to be imported, and is installed only where there is a store.
         from aibridge_trio.sharing.redis.backend import RedisBackend  # noqa: PLC0415
@@ -46,17 +50,21 @@ def new_store(
     except OSError as error:
         problem = f"its certificates cannot be read: {error.strerror or error}"
         raise UsageError(f"--store: {problem}; look at ca= in the URL") from None
-    return _linked(backend, settings, observe, report)
+    return _linked(backend, settings.store_timeout, settings, observe, report)
 
 
 def _linked(
-    backend: Backend, settings: Settings, observe: Callable[[float | None], None], report: Callable[[str], None]
+    backend: Backend,
+    timeout: float,
+    settings: Settings,
+    observe: Callable[[float | None], None],
+    report: Callable[[str], None],
 ) -> Link:
     return Link(
         Measured(backend, observe),
         replica_id=secrets.token_hex(8),
         failure=settings.store_failure,
-        timeout=settings.store_timeout,
+        timeout=timeout,
         report=report,
     )
 

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -128,6 +129,67 @@ def test_a_killed_worker_disturbs_no_other() -> None:
         # Each caller has one request under way at most.
         assert len(load.errors) <= 6
         assert requests(bridge) >= counted
+
+
+@pytest.mark.parametrize("workers", ["2", "4"])
+def test_slots_are_exact_over_workers(workers: str) -> None:
+    """However many workers there are, the provider never has more requests at once than --max-concurrency."""
+    flags = ("--workers", workers, "--max-concurrency", "3")
+    with a_provider() as provider, a_bridge(*flags, provider=provider) as bridge:
+        provider.change(latency=0.05, slots=3, when_full="429")
+        all_serve(bridge)
+        with Load(bridge.url, callers=10).running() as load:
+            load.more(200)
+        stats = provider.stats()
+        assert set(load.statuses) == {200, 503}
+        assert not load.errors
+        assert stats["requests"] == load.statuses.count(200)
+        until(lambda: bridge.in_flight() == 0, "all slots are free")
+
+
+def test_a_rate_is_exact_over_workers() -> None:
+    """A caller gets its rate, once, whichever workers its connections lead to."""
+    flags = ("--workers", "3", "--rate-limit", "20")
+    with a_provider() as provider, a_bridge(*flags, provider=provider) as bridge:
+        all_serve(bridge)
+        statuses = []
+        for _ in range(60):
+            with httpx.Client() as client:
+                answer = client.post(
+                    bridge.url + CHAT, json=UNARY, headers={"authorization": "Bearer sk-caller-0001"}
+                )
+                statuses.append((time.perf_counter(), answer.status_code))
+        admitted = [at for at, status in statuses if status == 200]
+        assert {status for _, status in statuses} <= {200, 429}
+        assert len(admitted) >= 20
+        # No second, wherever it begins, has more than 20 of them; times are of the answers' ends.
+        for first, later in zip(admitted, admitted[20:], strict=False):
+            assert later - first > 0.8
+
+
+def test_the_slots_of_a_killed_worker_are_free_at_once() -> None:
+    """Its requests are lost; the next ones do not wait for what it held."""
+    flags = ("--workers", "2", "--max-concurrency", "2")
+    with a_provider() as provider, a_bridge(*flags, provider=provider) as bridge:
+        all_serve(bridge)
+        provider.script(*[{"fault": "stall", "after": 3}] * 2)
+        with suppress(httpx.HTTPError), bridge.holding("sk-caller"), bridge.holding("sk-caller"):
+            headers = {"authorization": "Bearer sk-other"}
+            with httpx.Client() as client:
+                assert client.post(bridge.url + CHAT, json=UNARY, headers=headers).status_code == 503
+            busy = [row["pid"] for row in rows(bridge) if row["in_flight"]]
+            assert busy
+            for pid in busy:
+                os.kill(pid, signal.SIGKILL)
+            began = time.perf_counter()
+            all_serve(bridge, set(busy))
+
+            def served() -> bool:
+                with httpx.Client() as client:
+                    return client.post(bridge.url + CHAT, json=UNARY, headers=headers).status_code == 200
+
+            until(served, "a free slot")
+            assert time.perf_counter() - began < PATIENCE
 
 
 def test_a_drain_under_load_loses_nothing() -> None:
