@@ -36,7 +36,7 @@ async def test_workers_that_cannot_start_end_the_supervisor(
 
     async def live(member: Member) -> str:
         await trio.sleep(0.1)
-        member._heard(member, "ended", None)
+        member._on_message(member, "ended", None)
         return "ended with status 1"
 
     monkeypatch.setattr(Member, "_live", live)
@@ -58,9 +58,9 @@ async def test_the_others_do_not_wait_for_one_that_fails(
             await trio.sleep(0.1)
         else:
             member.phase = "serving"
-            member._heard(member, "ready", None)
+            member._on_message(member, "ready", None)
             await trio.sleep(math.inf)
-        member._heard(member, "ended", None)
+        member._on_message(member, "ended", None)
         return "ended with status 1"
 
     monkeypatch.setattr(Member, "_live", live)
