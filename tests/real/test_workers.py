@@ -177,8 +177,12 @@ def test_the_slots_of_a_killed_worker_are_free_at_once() -> None:
             headers = {"authorization": "Bearer sk-other"}
             with httpx.Client() as client:
                 assert client.post(bridge.url + CHAT, json=UNARY, headers=headers).status_code == 503
-            busy = [row["pid"] for row in rows(bridge) if row["in_flight"]]
-            assert busy
+
+            def held() -> list[int]:
+                found = [row for row in rows(bridge) if row["in_flight"]]
+                return [row["pid"] for row in found] if sum(row["in_flight"] for row in found) == 2 else []
+
+            busy = until(held, "the rows of workers with both requests")
             for pid in busy:
                 os.kill(pid, signal.SIGKILL)
             began = time.perf_counter()
