@@ -29,9 +29,10 @@ KEYS = (
     Key("c", "force it closed: requests pass, whatever happens (asks)"),
     Key("a", "automatic: the breaker decides again (asks)"),
     Key("+, -", "draw more often, less often", "+- pace"),
-    Key("Enter, Esc", "of several replicas: look at the chosen one alone, and at all"),
     Key("Ctrl-Z", "suspend; fg comes back", "Ctrl-Z suspend"),
 )
+# In the help where several bridges are watched.
+OF_SEVERAL = Key("Enter, Esc", "of several replicas: look at the chosen one alone, and at all")
 
 _NAMES = {
     b"\x1b[A": "up",

@@ -48,7 +48,7 @@ def frame(replicas: Sequence[Replica], view: View, canvas: Canvas) -> Frame:
     """Draw the fleet. The chosen replica's row stays on the screen."""
     lines: list[Line] = [_title(replicas, view, canvas)]
     if view.help:
-        lines += help_lines()
+        lines += help_lines(several=True)
     else:
         lines += [_alert(replicas), *_totals(replicas)]
         lines += _body(replicas, view, canvas, len(lines))

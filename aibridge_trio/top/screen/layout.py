@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from aibridge_trio.printable import visible
 from aibridge_trio.top.data.history import Picture
-from aibridge_trio.top.keyboard import KEYS
+from aibridge_trio.top.keyboard import KEYS, OF_SEVERAL
 from aibridge_trio.top.screen import alert, panels
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.provider_details import detail_lines
@@ -66,7 +66,7 @@ def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: 
     age = max(0.0, now - picture.received) if picture else 0.0
     lines = [_title(picture, view, link, canvas, age)]
     if view.help:
-        lines += help_lines()
+        lines += help_lines(several=view.alone)
     else:
         lines += alert.lines(picture, link, now, canvas.width)
         # One line is the foot's.
@@ -171,10 +171,11 @@ def foot(view: View, width: int) -> Line:
     return line
 
 
-def help_lines() -> list[Line]:
+def help_lines(*, several: bool = False) -> list[Line]:
     """Return the keys and the columns."""
+    keys = (*KEYS, OF_SEVERAL) if several else KEYS
     lines: list[Line] = [[("Keys", BOLD)]]
-    lines += [[(f"  {key.keys:<15}", BOLD), (key.does, PLAIN)] for key in KEYS]
+    lines += [[(f"  {key.keys:<15}", BOLD), (key.does, PLAIN)] for key in keys]
     lines += [[("Columns", BOLD)]]
     lines += [[(f"  {title:<15}", BOLD), (text, PLAIN)] for title, text in panels.LEGEND]
     return lines
