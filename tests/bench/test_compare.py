@@ -321,9 +321,13 @@ def test_the_bench_needs_nothing_but_python() -> None:
     """Neither the project nor any library: it measures bridges of other checkouts too.
 
     The scorecard needs the project's mock anyway, and takes two libraries that come with it; goodput's callers
-    retry as the simulator's do; the soak runs this checkout's.
+    retry as the simulator's do; replicas at a store are the project's links; the soak runs this checkout's.
     """
-    others = {"scorecard": {"trio", "h11"}, "goodput": {"trio", "aibridge_trio"}}
+    others = {
+        "scorecard": {"trio", "h11"},
+        "goodput": {"trio", "aibridge_trio"},
+        "replicas": {"trio", "aibridge_trio"},
+    }
     for file in set(BENCH.rglob("*.py")) - set((BENCH / "soak").rglob("*.py")):
         ours = others.get(file.relative_to(BENCH).parts[0], set())
         allowed = {"bench", *sys.stdlib_module_names, *ours}
