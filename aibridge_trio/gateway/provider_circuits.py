@@ -78,6 +78,8 @@ class ProviderCircuits:
         self._running: dict[Circuit, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
         self.overriding = ProviderOverride(self.provider, lambda: self, clock, publish)
+        if shared:
+            self.overriding.share(shared.overrides)
         self.apply(provider, rules)
 
     def apply(self, provider: Provider, rules: CircuitRules) -> None:

@@ -1,15 +1,27 @@
-"""An operator's override of all breakers of a provider on Trio: set, ended when it is due, and published."""
+"""An operator's override of all breakers of a provider on Trio: set, ended when it is due, and published.
+
+Replicas with a common store tell each other of it (`share`): reason and end are known to all, so that it ends
+everywhere, also when the replica that the operator asked has gone. The mode itself is the breakers'.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import trio
 
 from aibridge_trio.core.breaker.breaker import Mode
-from aibridge_trio.core.breaker.overriding import Override, Overriding
+from aibridge_trio.core.breaker.overriding import LONGEST_OVERRIDE, LONGEST_REASON, Override, Overriding
 from aibridge_trio.events import Overridden, Publish
+from aibridge_trio.gateway.shared_notes import Notes, Noticeboard, seconds
+
+TOPIC = "override"
+# How long the end of an override is kept for replicas that join later (seconds); the longest address.
+_KEPT, _LONGEST_ADDRESS = 60.0, 64
+# An end that differs by less is the same (seconds): messages take a while.
+_SLIGHT = 1.0
 
 
 class Overridable(Protocol):
@@ -34,6 +46,11 @@ class ProviderOverride:
         self._publish = publish
         self._machine = Overriding()
         self._changed = trio.Event()
+        self._notes: Notes | None = None
+
+    def share(self, board: Noticeboard) -> None:
+        """Tell other replicas of overrides, and take theirs; before `run`."""
+        self._notes = board.join(self._provider, self._take)
 
     @property
     def present(self) -> Override | None:
@@ -52,6 +69,8 @@ class ProviderOverride:
         # Another replica may have forced the breakers.
         if self._apply(mode) or replaced:
             self._publish(Overridden(self._provider, mode, peer, reason, override.seconds))
+        if self._notes:
+            self._notes.leave("", self._note)
 
     def expire(self) -> None:
         """End the override if it is due."""
@@ -66,6 +85,12 @@ class ProviderOverride:
 
     async def run(self) -> None:
         """End overrides when they are due, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            if self._notes:
+                nursery.start_soon(self._notes.run)
+            await self._end_overrides()
+
+    async def _end_overrides(self) -> None:
         while True:
             self._changed = trio.Event()
             due = self._machine.next_due()
@@ -78,5 +103,43 @@ class ProviderOverride:
         self._changed.set()
         return any(changes)
 
+    def _note(self) -> tuple[dict[str, Any], float]:
+        """Return what others learn of the present override, and for how long the store keeps it."""
+        present = self.present
+        if present is None:
+            return {"mode": Mode.AUTO.value}, _KEPT
+        left = None if present.until == math.inf else max(0.0, present.until - self._clock())
+        note = {"mode": present.mode.value, "left": left, "reason": present.reason, "by": present.by}
+        return note, LONGEST_OVERRIDE if left is None else left
+
+    def _take(self, _key: str, note: dict[str, Any], age: float) -> None:
+        """Take another replica's override; raises ValueError for what is none."""
+        now, mode = self._clock(), Mode(str(note.get("mode")))
+        left = math.inf if note.get("left") is None else seconds(note, "left", LONGEST_OVERRIDE) - age
+        override = Override(mode, now - age, now + left, _text(note.get("reason"), LONGEST_REASON), _by(note))
+        self.expire()
+        present = self.present
+        if left <= 0 or (present is None and mode is Mode.AUTO):
+            return
+        same_end = present is not None and (
+            present.until == override.until or abs(present.until - override.until) < _SLIGHT
+        )
+        if present is not None and same_end and (present.mode, present.reason) == (mode, override.reason):
+            return
+        if self._machine.set(override, now):
+            self._publish(Overridden(self._provider, mode, override.by, override.reason, override.seconds))
+            self._changed.set()
+
     def __repr__(self) -> str:
         return f"<ProviderOverride {self._provider} {self._machine!r}>"
+
+
+def _text(found: object, most: int) -> str:
+    """Return a text of a note, without what a terminal would not show as it is."""
+    if not isinstance(found, str):
+        return ""
+    return "".join(each for each in found[:most] if each.isprintable())
+
+
+def _by(note: dict[str, Any]) -> str | None:
+    return _text(note.get("by"), _LONGEST_ADDRESS) or None

@@ -12,7 +12,9 @@ from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.shared_breaker import SharedBreaker
 from aibridge_trio.core.breaker.state import Transition
 from aibridge_trio.core.sharing.needs import Message
+from aibridge_trio.gateway import provider_override
 from aibridge_trio.gateway.shared_circuit import TOPIC, SharedCircuit
+from aibridge_trio.gateway.shared_notes import Noticeboard
 from aibridge_trio.sharing.store import Condition, Store
 
 # Longer names of breakers are hashed; so many values are remembered.
@@ -29,6 +31,7 @@ class SharedBreakers:
         self._process = token_hex(6)
         self._joined: dict[str, SharedCircuit] = {}
         self._values: dict[str, tuple[Message, float]] = {}
+        self.overrides = Noticeboard(store, provider_override.TOPIC)
         store.on_message(TOPIC, self._heard)
         store.on_condition(self._store_changed)
 

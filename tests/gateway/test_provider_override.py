@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -10,9 +14,16 @@ from trio.testing import MockClock
 
 from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.core.breaker.policy import BreakerPolicy
+from aibridge_trio.core.sharing.needs import Message
 from aibridge_trio.events import Event, Overridden, Transitioned
 from aibridge_trio.gateway.provider_circuits import CircuitRules, ProviderCircuits
+from aibridge_trio.gateway.provider_override import ProviderOverride
+from aibridge_trio.gateway.shared_breakers import SharedBreakers
+from aibridge_trio.gateway.shared_notes import Noticeboard
 from aibridge_trio.providers import OPENAI
+from aibridge_trio.sharing.link import Link
+from aibridge_trio.sharing.store import OwnStore
+from tests.support.memory_store import MemoryBackend, MemoryStore
 from tests.support.network import Network
 
 CHAT = "/openai/v1/chat/completions"
@@ -92,3 +103,108 @@ def test_an_override_survives_a_reload_and_holds_for_new_breakers() -> None:
     assert circuits.overriding.present is None
     assert [event.ended for event in events if isinstance(event, Overridden)] == [False, True]
     assert {event.target for event in events if isinstance(event, Transitioned)} == {"open", "half-open"}
+
+
+# Over replicas
+
+
+@asynccontextmanager
+async def replicas(
+    store: MemoryStore, events: list[list[Event]]
+) -> AsyncIterator[list[tuple[ProviderCircuits, trio.CancelScope]]]:
+    """Run two replicas' breakers of a provider, each of which can be killed by its scope."""
+
+    async def run(number: int, task_status: trio.TaskStatus[tuple[ProviderCircuits, trio.CancelScope]]) -> None:
+        link = Link(MemoryBackend(store, delay=0.002, seed=number), replica_id=f"r{number}")
+        shared = SharedBreakers(link, trio.current_time)
+        heard: list[Event] = []
+        events.append(heard)
+        circuits = ProviderCircuits(
+            OPENAI, CircuitRules(BreakerPolicy()), trio.current_time, heard.append, lambda: 0.0, shared=shared
+        )
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(link.run)
+                nursery.start_soon(circuits.run)
+                task_status.started((circuits, scope))
+
+    async with trio.open_nursery() as nursery:
+        yield [await nursery.start(run, number) for number in range(2)]
+        nursery.cancel_scope.cancel()
+
+
+def overrides(heard: list[Event]) -> list[tuple[str, str, bool]]:
+    return [(event.mode, event.reason, event.ended) for event in heard if isinstance(event, Overridden)]
+
+
+async def test_an_override_is_known_to_all_with_its_reason_and_end(autojump_clock: MockClock) -> None:
+    """It ends in the other replica too when the one that the operator asked has gone meanwhile."""
+    events: list[list[Event]] = []
+    async with replicas(MemoryStore(), events) as ((one, killed), (other, _)):
+        one.override(Mode.OPEN, "10.0.0.9", seconds=60.0, reason="INC-12")
+        await trio.sleep(0.1)
+        assert other.statistics().mode is Mode.OPEN
+        present = other.overriding.present
+        assert present is not None
+        assert (present.reason, present.by) == ("INC-12", "10.0.0.9")
+        assert abs(present.until - trio.current_time() - 59.9) < 0.1
+        killed.cancel()
+        await trio.sleep(60)
+        assert other.statistics().mode is Mode.AUTO
+        assert other.overriding.present is None
+        assert overrides(events[1]) == [("open", "INC-12", False), ("auto", "INC-12", True)]
+
+
+async def test_the_operator_ends_it_at_any_replica(autojump_clock: MockClock) -> None:
+    """And what was set last holds everywhere."""
+    events: list[list[Event]] = []
+    async with replicas(MemoryStore(), events) as ((one, _), (other, _)):
+        one.override(Mode.OPEN, reason="INC-12")
+        await trio.sleep(0.1)
+        other.override(Mode.AUTO)
+        await trio.sleep(0.1)
+        assert one.overriding.present is other.overriding.present is None
+        assert one.statistics().mode is other.statistics().mode is Mode.AUTO
+        other.override(Mode.CLOSE, seconds=5.0, reason="test")
+        one.override(Mode.OPEN, seconds=9.0, reason="again")
+        await trio.sleep(0.2)
+        found = [each.overriding.present for each in (one, other)]
+        assert all(found)
+        assert len({(each.mode, each.reason) for each in found if each}) == 1
+        assert one.statistics().mode is other.statistics().mode
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {},
+        {"mode": "no"},
+        {"mode": "open", "left": -1},
+        {"mode": "open", "left": "soon"},
+        {"mode": "open", "left": math.inf},
+        {"mode": "auto"},
+        {"mode": "open", "left": 0.5, "reason": "late"},
+    ],
+    ids=range(7),
+)
+async def test_what_is_no_override_changes_nothing(note: dict[str, Any]) -> None:
+    """The store may say anything; an override that is over is none."""
+    board = Noticeboard(OwnStore(), "override")
+    heard: list[Event] = []
+    override = ProviderOverride("openai", lambda: (), trio.current_time, heard.append)
+    override.share(board)
+    board._heard(Message("override", "openai|", 1, note, 1.0, "r"))
+    assert override.present is None
+    assert heard == []
+
+
+async def test_texts_of_other_replicas_are_bounded() -> None:
+    """They go to logs and screens."""
+    board = Noticeboard(OwnStore(), "override")
+    override = ProviderOverride("openai", lambda: (), trio.current_time, lambda _: None)
+    override.share(board)
+    note = {"mode": "open", "reason": "a\x1b[2J" + "b" * 1000, "by": ["no text"]}
+    board._heard(Message("override", "openai|", 1, note, 0.0, "r"))
+    present = override.present
+    assert present is not None
+    assert (present.reason[:6], len(present.reason) <= 200, present.by) == ("a[2Jbb", True, None)
