@@ -7,6 +7,7 @@ import pytest
 
 from aibridge_trio import events
 from aibridge_trio.events import KINDS, Bug
+from aibridge_trio.sharing import change
 
 
 def raised(error: Exception) -> Exception:
@@ -29,7 +30,8 @@ def test_events_are_frozen(kind: type) -> None:
 
 def test_every_event_is_in_the_union() -> None:
     """Every record of the module is part of `Event`."""
-    kinds = [kind for kind in vars(events).values() if getattr(kind, "__module__", "") == events.__name__]
+    modules = {events.__name__, change.__name__}
+    kinds = [kind for kind in vars(events).values() if getattr(kind, "__module__", "") in modules]
     records = {kind for kind in kinds if is_dataclass(kind) or hasattr(kind, "_fields")}
     assert records == set(KINDS)
 

@@ -35,7 +35,9 @@ class Circuit:
 
     Without a `policy` it is off: it admits all requests, and still publishes verdicts. `slow` is the timeout of
     the first byte, infinite if it may be late. `read_retry_after` reads retry hints. `on_key_limited` handles 429s
-    on callers' own keys. With `shadow` rejects are only counted. `shared` has the breakers that replicas share;
+    on callers' own keys. With `shadow` rejects are only counted.
+    `override_left` returns how long the operator's override lasts (seconds), None if it has no end.
+    `shared` has the breakers that replicas share;
     None if nothing is shared.
     """
 
@@ -52,6 +54,7 @@ class Circuit:
         on_key_limited: OnKeyLimited | None = None,
         shadow: bool = False,
         shared: SharedBreakers | None = None,
+        override_left: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.provider = provider
         self.policy = policy
@@ -66,6 +69,7 @@ class Circuit:
         self._due = 0.0
         self.retired = False  # its transitions concern no request any more
         self._shared = shared
+        self._override_left = override_left
         self.breaker, self.sharing = self._new_breaker(policy or BreakerPolicy())
 
     def _new_breaker(self, policy: BreakerPolicy) -> tuple[Breaker, SharedCircuit | None]:
@@ -231,7 +235,8 @@ class Circuit:
         would_reject(CircuitOpen.reason)
 
     def _open(self, refusal: Refusal) -> CircuitOpen:
-        return CircuitOpen(self.provider, refusal.because, refusal.wait)
+        wait = self._override_left() if refusal.because == "operator" else refusal.wait
+        return CircuitOpen(self.provider, refusal.because, wait)
 
     def _reschedule(self) -> None:
         if self.sharing:

@@ -116,6 +116,7 @@ class ProviderCircuits:
             slow=self._slow,
             read_retry_after=self.read_retry_after,
             shared=self._shared,
+            override_left=self.overriding.left,
         )
         self.overriding.join(circuit)
         return circuit

@@ -57,6 +57,11 @@ class ProviderOverride:
         """The present override; None if the breakers decide."""
         return self._machine.present
 
+    def left(self) -> float | None:
+        """Return how long the present override lasts (seconds); None if it has no end."""
+        present = self.present
+        return None if present is None or present.until == math.inf else max(0.0, present.until - self._clock())
+
     def set(self, mode: Mode, peer: str | None, seconds: float, reason: str) -> None:
         """Replace the present override by one of so many `seconds` (infinity: without an end).
 
@@ -108,7 +113,7 @@ class ProviderOverride:
         present = self.present
         if present is None:
             return {"mode": Mode.AUTO.value}, _KEPT
-        left = None if present.until == math.inf else max(0.0, present.until - self._clock())
+        left = self.left()
         note = {"mode": present.mode.value, "left": left, "reason": present.reason, "by": present.by}
         return note, LONGEST_OVERRIDE if left is None else left
 

@@ -44,7 +44,9 @@ async def test_an_override_ends_by_itself(
             "left_s": 60.0,
         }
         await trio.sleep(59.9)
-        assert (await bridge.client.post(CHAT)).headers["x-aibridge-reject"] == "circuit_open"
+        reject = (await bridge.client.post(CHAT)).headers
+        assert (reject["x-aibridge-reject"], reject["retry-after"]) == ("circuit_open", "1")
+        assert 100 <= int(reject["retry-after-ms"]) <= 120
         await trio.sleep(0.2)
         breaker = (await bridge.status())["providers"][0]["breaker"]
         assert (breaker["state"], breaker["mode"], breaker["override"]) == ("half-open", "auto", None)
@@ -103,6 +105,15 @@ def test_an_override_survives_a_reload_and_holds_for_new_breakers() -> None:
     assert circuits.overriding.present is None
     assert [event.ended for event in events if isinstance(event, Overridden)] == [False, True]
     assert {event.target for event in events if isinstance(event, Transitioned)} == {"open", "half-open"}
+
+
+async def test_without_an_end_there_is_no_time_to_come_back(network: Network) -> None:
+    """Another override with an end, of the same mode, has one at once."""
+    async with network.bridge(circuit_breaker=True) as bridge:
+        await bridge.admin.post("/breakers/openai", json={"mode": "open"})
+        assert "retry-after" not in (await bridge.client.post(CHAT)).headers
+        await bridge.admin.post("/breakers/openai", json=INCIDENT)
+        assert int((await bridge.client.post(CHAT)).headers["retry-after"]) >= 59
 
 
 # Over replicas
