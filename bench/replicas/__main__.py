@@ -17,13 +17,13 @@ from bench.compare.marked import REPLICAS, replaced
 from bench.compare.process import Failed
 from bench.compare.readings import Reading, Readings
 from bench.compare.running import Running
-from bench.compare.scenarios import latency, requests
+from bench.compare.scenarios import requests
 from bench.replicas import page, server
 from bench.replicas.load import Load
 from bench.replicas.peers import bridges, others
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
-IN_FLIGHT = 32
+IN_FLIGHT = (1, 32)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,21 +52,21 @@ def _measure(options: argparse.Namespace) -> page.Run:
         store = f"redis://127.0.0.1:{port}/0"
         version = server.version(port)
         peers = [*bridges(own(), store), *others(port)]
-        running = [lab.start(each)[0] for each in peers]
-        readings.all += latency.measure(lab, running, rounds=options.rounds)
-        readings.all += requests.measure(
-            lab, running, rounds=options.rounds, seconds=options.seconds, in_flight=(IN_FLIGHT,)
-        )
+        running = [lab.straight(), *(lab.start(each)[0] for each in peers)]
+        say("the proxies run")
+        readings.all += _requests(lab, running, options)
         bridge = [each for each in running if each.name == "aibridge+store"]
         for replicas in options.replicas:
+            say(f"{replicas} other replicas")
             readings.all += _with_replicas(lab, bridge, store, replicas, options)
+        say(f"{options.callers:,} callers")
         empty = server.memory(port)
         with Load(lab, store, replicas=1, callers=options.callers) as load:
             load.fill()
             readings.all.append(
                 Reading("store", "bytes_a_caller", (server.memory(port) - empty) / options.callers)
             )
-            for found in _again(lab, bridge, options):
+            for found in _requests(lab, bridge, options):
                 readings.all.append(Reading(found.peer, f"{found.quantity}&callers", found.value, found.round))
         notes = lab.notes
     return page.Run(
@@ -86,7 +86,7 @@ def _with_replicas(
     """Measure the bridge while so many other replicas ask the store, 20 times a second each."""
     with Load(lab, store, replicas=replicas, callers=1000) as load:
         load.begin()
-        for found in _again(lab, bridge, options):
+        for found in _requests(lab, bridge, options):
             yield Reading(found.peer, f"{found.quantity}&{replicas}", found.value, found.round)
         done = load.end()
         yield Reading("store", f"asks_per_s&{replicas}", done.asks / done.seconds)
@@ -94,11 +94,13 @@ def _with_replicas(
         yield Reading("store", f"late_asks&{replicas}", done.late)
 
 
-def _again(lab: Lab, bridge: Sequence[Running], options: argparse.Namespace) -> Iterator[Reading]:
-    yield from latency.measure(lab, bridge, rounds=options.rounds)
-    yield from requests.measure(
-        lab, bridge, rounds=options.rounds, seconds=options.seconds, in_flight=(IN_FLIGHT,)
-    )
+def _requests(lab: Lab, running: Sequence[Running], options: argparse.Namespace) -> Iterator[Reading]:
+    return requests.measure(lab, running, rounds=options.rounds, seconds=options.seconds, in_flight=IN_FLIGHT)
+
+
+def say(line: str) -> None:
+    """Tell the reader how far it is."""
+    sys.stderr.write(line + "\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ RUN = page.Run(
         [
             Reading("aibridge", "requests_per_s@32", 2000.0),
             Reading("aibridge+store", "requests_per_s@32", 1500.0),
-            Reading("aibridge+store", "unary_added_p50_ms&10", 0.9),
+            Reading("aibridge+store", "p50_ms@1&10", 0.9),
             Reading("store", "asks_per_s&10", 200.0),
             Reading("store", "bytes_a_caller", 123.0),
         ]
