@@ -18,6 +18,8 @@ from aibridge_trio.sharing.store import Store
 
 # Notes of one sender are sent once in so many seconds; after a failure the next try comes after so many.
 _INTERVAL, _AGAIN = 0.02, 0.25
+# What a store says may be of any size (seconds).
+_LONGEST_AGE = 1e9
 # What waits for the store at most.
 _MOST = 1_000
 
@@ -91,7 +93,7 @@ class Noticeboard:
         if take is None or not isinstance(message.value, dict):
             return
         try:
-            take(key, message.value, float(age))
+            take(key, message.value, float(min(age, _LONGEST_AGE)))
         except ValueError:
             return
 
@@ -104,4 +106,4 @@ def seconds(note: dict[str, Any], name: str, most: float) -> float:
     found = note.get(name)
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < math.inf:
         raise ValueError("no time")
-    return min(float(found), most)
+    return float(min(found, most))  # in this order: an integer may be too large for a float

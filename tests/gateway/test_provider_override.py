@@ -193,10 +193,11 @@ async def test_the_operator_ends_it_at_any_replica(autojump_clock: MockClock) ->
         {"mode": "open", "left": -1},
         {"mode": "open", "left": "soon"},
         {"mode": "open", "left": math.inf},
+        {"mode": "auto", "left": 10**400},
         {"mode": "auto"},
         {"mode": "open", "left": 0.5, "reason": "late"},
     ],
-    ids=range(7),
+    ids=range(8),
 )
 async def test_what_is_no_override_changes_nothing(note: dict[str, Any]) -> None:
     """The store may say anything; an override that is over is none."""
@@ -204,7 +205,8 @@ async def test_what_is_no_override_changes_nothing(note: dict[str, Any]) -> None
     heard: list[Event] = []
     override = ProviderOverride("openai", lambda: (), trio.current_time, heard.append)
     override.share(board)
-    board._heard(Message("override", "openai|", 1, note, 1.0, "r"))
+    for age in (1.0, 10**400):
+        board._heard(Message("override", "openai|", 1, note, age, "r"))
     assert override.present is None
     assert heard == []
 
