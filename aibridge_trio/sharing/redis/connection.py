@@ -78,7 +78,7 @@ class Connection:
         """
         try:
             return self._connection.create_request(_bytes(words[0]), *words[1:])
-        except RedisError as error:
+        except Exception as error:  # noqa: BLE001 - as in `answer`
             raise _in_words(error) from None
 
     async def answer(self, request: Awaitable[Any]) -> Any:
@@ -99,14 +99,14 @@ class Connection:
 
         Nothing else but PING may be sent on this connection.
         """
-        self._connection.send_command(b"SUBSCRIBE", channel)
         try:
+            self._connection.send_command(b"SUBSCRIBE", channel)
             async with aclosing(self._connection.push_messages) as messages:
                 async for message in messages:
                     self._connection.progress()
                     if message[:1] in ([b"subscribe"], [b"message"]):
                         yield
-        except RedisError as error:
+        except Exception as error:  # noqa: BLE001 - as in `answer`
             raise _in_words(error) from None
 
     def drop(self) -> None:

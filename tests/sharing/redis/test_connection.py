@@ -153,3 +153,19 @@ async def test_nothing_shows_the_password(server: RedisServer) -> None:
     assert "hunter3" not in repr(caught.value)
     async with connected(server.port, "hunter2") as made:
         assert "hunter2" not in repr(made) + repr(made.__dict__)
+
+
+async def test_a_dropped_connection_fails_with_words(server: RedisServer) -> None:
+    """Whenever it is dropped: a command, a subscription that begins and one that waits end in a StoreError."""
+    async with connected(server.port, "hunter2") as made:
+        made.drop()
+        with pytest.raises(StoreError):
+            await made.call("PING")
+        with pytest.raises(StoreError):
+            await anext(made.subscribe("news"))
+    async with connected(server.port, "hunter2") as made:
+        messages = made.subscribe("news")
+        await anext(messages)
+        made.drop()
+        with pytest.raises((StoreError, StopAsyncIteration)):
+            await anext(messages)
