@@ -196,14 +196,15 @@ class Capacity:
             self.others(key, 0)
         self._replicas = replicas
         most = self._max_slots
-        self._slots_taken = most - part(most, replicas) if most and replicas > 1 else 0
+        self._beyond_part = self._slots_taken = most - part(most, replicas) if most and replicas > 1 else 0
         for limit in (self._callers, self._classes, self._providers):
             limit.divide(replicas)
 
     def others(self, key: str, amount: int) -> None:
         """Count that other replicas hold so much of a limit, in place of what was known before."""
         if key == store_keys.SLOTS:
-            self._slots_taken = amount
+            # Whatever others hold, while parts hold it has no more than its own.
+            self._slots_taken = max(amount, self._beyond_part)
         elif found := self._by_key.pop(key, None):
             found[0].others(found[1], amount)
             if amount:

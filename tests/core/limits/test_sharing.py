@@ -92,6 +92,19 @@ def test_parts() -> None:
     assert harness.come("a", now=0.3)[1] is None
 
 
+def test_what_others_hold_takes_no_part_away() -> None:
+    """Whether it is known, or forgotten again while parts hold: more than the part would be refused for ever."""
+    harness = Harness(Limits(6))
+    sharing, now = harness.limiter.sharing, 0.0
+    sharing.divide(lambda _: 3, 3)
+    leases = [harness.come("a")[0] for _ in range(2)]
+    holdings = [Holding("slots", 6)]
+    sharing.denied(leases[0], holdings, Denied("slots", totals={"slots": 6}), now)
+    sharing.others.forget()
+    assert harness.come("a")[1]
+    assert not sharing.exceeds(leases[0], now)
+
+
 def test_a_lease_that_is_put_back_has_its_place_and_deadline() -> None:
     """Before what came later of its caller; its caller has the next turn; late, it is refused."""
     harness = Harness(Limits(1, queue_size=9))
