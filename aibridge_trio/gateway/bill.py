@@ -126,6 +126,8 @@ class Bill(Needs):
 
         Until its turn requests that use as much are refused here.
         """
+        if not denied.key:  # it is this replica's part that is exceeded: the store has said nothing
+            return None
         self._told(denied)
         now = self._spending.clock()
         if self.budget and denied.key == self.budget.key:

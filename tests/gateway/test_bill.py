@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 import trio
@@ -9,6 +11,7 @@ from trio.testing import MockClock
 
 from aibridge_trio.config.provider_tables import ProviderTable
 from aibridge_trio.core.terms import Rate, TokenBudget
+from aibridge_trio.http.message import Reply, Request
 from tests.support.ledger_store import Common
 from tests.support.network import Network
 from tests.support.spenders import ask, body, known, spender, using
@@ -81,3 +84,41 @@ async def test_while_the_store_is_away_a_part_may_be_used(
         if budget:
             assert answer.status_code == 200
             assert (await one()).headers["x-aibridge-reject"] == "budget_exhausted"
+
+
+async def test_what_the_store_said_of_a_budget_is_not_forgotten_while_it_is_away(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """A request that a replica's part of the slots refuses says nothing of what is spent."""
+    common, found = Common(latency=0.5), list[str]()
+    usage = iter([9000])
+
+    async def answer(request: Request, reply: Reply) -> None:
+        await using(next(usage, 100), 100, after=1)(request, reply)
+
+    await network.answer("openai", answer)
+    callers = known(spender("a", budget=TokenBudget(10_000, "day")))
+    options: dict[str, Any] = {"max_concurrency": 2, "known_callers": callers}
+    async with (
+        network.bridge(host="b0", common_store=common.store(), **options) as first,
+        network.bridge(host="b1", common_store=common.store(), **options),
+    ):
+
+        async def one() -> None:
+            answer = await ask(first.client, "a", body(50, max_tokens=100))
+            found.append(answer.headers.get("x-aibridge-reject", "ok"))
+
+        await trio.sleep(2)
+        await one()
+        await one()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one)
+            nursery.start_soon(one)
+            await trio.sleep(0.2)
+            common.stores[0].cut()
+        assert sorted(found) == ["capacity", "ok", "ok", "ok"]
+        found.clear()
+        for _ in range(6):
+            await one()
+        # Half of the 1,000 that are left is its part.
+        assert found.count("ok") <= 2
