@@ -109,8 +109,9 @@ class RequestLease(Lease):
         for reason in answered.short:
             would_reject(reason)
         if self._budget and answered.left:  # of what all replicas use
-            amount = self._admission.limiter.rates.uses(self.caller, soft=False)[0].amount
-            self._budget[:] = _headers(Budget(amount, *answered.left))
+            # A reload may have taken the rate away meanwhile.
+            for use in self._admission.limiter.rates.uses(self.caller, soft=False)[:1]:
+                self._budget[:] = _headers(Budget(use.amount, *answered.left))
         return answered.denied
 
     async def wait_turn(self, max_wait: float, providers: Lane = (), *, again: bool = False) -> None:

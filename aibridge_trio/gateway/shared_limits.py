@@ -133,7 +133,7 @@ class SharedLimits:
             if self.store.condition == "closed":
                 raise StoreUnavailable
             self.divide()
-            if self._limiter.sharing.exceeds(lease, now):
+            if self._limiter.sharing.exceeds(lease, now, counted=not own):
                 return Answered(Denied(""))
             if bill:
                 bill.let_in()
@@ -173,10 +173,15 @@ class SharedLimits:
             self.divide()
             waiting = self._limiter.statistics(self._clock()).waiting
             keys = self.others.due(self._clock(), waiting=bool(waiting))
-            if keys and (totals := await self.store.call(["totals", keys])) is not None:
-                self.others.told(dict(zip(keys, totals, strict=False)), self._clock())
+            if keys:
+                self._learn(keys, await self.store.call(["totals", keys]))
             self._limiter.others_changed(self._clock())
             await trio.sleep(_SOONEST)
+
+    def _learn(self, keys: Sequence[str], totals: object) -> None:
+        """Take what others hold; nothing if the store is away, or what it says is none."""
+        if isinstance(totals, list) and len(totals) == len(keys) and all(type(each) is int for each in totals):
+            self.others.told(dict(zip(keys, totals, strict=True)), self._clock())
 
     def _changed(self, _store: Store) -> None:
         self.divide()

@@ -92,3 +92,34 @@ async def test_a_request_that_waits_after_all_is_counted_no_more(autojump_clock:
     assert not common.held
     (await entered(admission)).leave()
     other.leave()
+
+
+async def test_a_rate_that_a_reload_takes_away_meanwhile(autojump_clock: MockClock) -> None:
+    """What the store says of it is not shown, and the request goes on."""
+    common = Common(latency=1.0)
+    admission = Admission(Limits(5, rate=Rate(2, 60.0)), trio.current_time, store=common.store())
+    async with trio.open_nursery() as nursery:
+
+        async def come_and_go() -> None:
+            (await entered(admission)).leave()
+
+        nursery.start_soon(come_and_go)
+        await trio.sleep(0.5)
+        admission.apply(Limits(5))
+    assert not common.held
+
+
+async def test_a_held_request_is_not_counted_again_when_the_store_is_away(autojump_clock: MockClock) -> None:
+    """Its replica's part of the rate is exceeded by then; denied, it would have its turn again at once."""
+    common = Common()
+    limits = Limits(10, rate=Rate(4, 60.0))
+    admission, _ = (Admission(limits, trio.current_time, store=common.store()) for _ in range(2))
+    leases = [await entered(admission) for _ in range(3)]
+    assert common.stores[0].replicas == 2
+    held = leases.pop()
+    held.suspend()
+    common.stores[0].cut()
+    assert held.resume()
+    assert await held.ask() is None
+    for lease in (held, *leases):
+        lease.leave()

@@ -46,9 +46,12 @@ class Sharing:
         if answer.wait:
             self._rates.bar(lease.caller, answer.key, now + answer.wait)
 
-    def exceeds(self, lease: Lease, now: float) -> bool:
-        """Return whether this replica has used more than its part of a limit that a lease needs."""
-        rated = lease.charged_at is not None and not self.rates_shadow
+    def exceeds(self, lease: Lease, now: float, *, counted: bool = False) -> bool:
+        """Return whether this replica has used more than its part of a limit that a lease needs.
+
+        `counted`: the store has counted the lease against its rates before, and no part of them matters to it.
+        """
+        rated = lease.charged_at is not None and not counted and not self.rates_shadow
         return self._capacity.exceeds(lease) or (rated and self._rates.exceeds(lease.caller, now))
 
     def divide(self, parts: Callable[[float], int], replicas: int) -> None:
