@@ -58,10 +58,12 @@ class SocketListener:
     async def accept(self) -> ServerStream:
         """Wait for the next connection."""
         while True:
+            # Before each one: whoever accepts a whole burst at once leaves nothing for processes that share the socket.
+            if self.sock.fileno() >= 0:
+                await trio.lowlevel.wait_readable(self.sock)
             try:
                 accepted = self.sock.accept()
             except BlockingIOError:
-                await trio.lowlevel.wait_readable(self.sock)
                 continue
             except OSError as error:
                 if error.errno in SHORTAGE_ERRNOS | _UNUSABLE:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 
 import pytest
+import trio
 
 from aibridge_trio.errors import UsageError
+from aibridge_trio.net.stream import ServerStream
 from aibridge_trio.server.listener import SocketListener, take
 from aibridge_trio.server.unix_listener import UnixListener
 
@@ -66,6 +69,29 @@ def test_accepted_connections_have_keepalive() -> None:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) >= 1000 * (
                 idle + interval * probes
             )
+
+
+async def test_processes_that_share_a_socket_share_a_burst() -> None:
+    """None of them takes all connections that wait, though none of the others is busy."""
+    burst = 16
+    accepted: list[list[ServerStream]] = [[], []]
+
+    async def accept(sock: socket.socket, mine: list[ServerStream]) -> None:
+        listener = SocketListener(sock, None)
+        while True:
+            mine.append(await listener.accept())
+            if sum(map(len, accepted)) == burst:
+                nursery.cancel_scope.cancel()
+
+    with take("127.0.0.1", 0, option="a") as sock, sock.dup() as other, ExitStack() as callers:
+        for _ in range(burst):
+            callers.enter_context(socket.create_connection(sock.getsockname()))
+        async with trio.open_nursery() as nursery:
+            for each, mine in zip((sock, other), accepted, strict=True):
+                nursery.start_soon(accept, each, mine)
+        for stream in (*accepted[0], *accepted[1]):
+            stream.close()
+    assert min(map(len, accepted)) >= burst // 4
 
 
 # Unix sockets
