@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 
@@ -38,7 +39,7 @@ class Bridge(Components):
         store: Store | None = None,
         caller_secret: bytes | None = None,
         worker: bool = False,
-        arbiter: str | None = None,
+        arbiter: socket.socket | None = None,
     ) -> None:
         super().__init__(
             settings,

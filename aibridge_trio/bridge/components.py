@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -64,7 +65,7 @@ class Components:
 
     `store` is what replicas share, by default what settings name; they hash callers with the same `caller_secret`.
     With `read`, which returns the settings anew, they can be reloaded. A `worker` has no admin listener, leaves to
-    its supervisor what is said of all, and shares what the `arbiter` counts, by the path of its socket.
+    its supervisor what is said of all, and shares what is counted by the arbiter whose entrance `arbiter` is.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Components:
         store: Store | None = None,
         caller_secret: bytes | None = None,
         worker: bool = False,
-        arbiter: str | None = None,
+        arbiter: socket.socket | None = None,
     ) -> None:
         self.settings = settings
         self._worker = worker
@@ -168,7 +169,7 @@ class Components:
             reserve=_ADMIN_RESERVE,
         )
 
-    def _new_store(self, arbiter: str | None) -> Store:
+    def _new_store(self, arbiter: socket.socket | None) -> Store:
         return new_store(
             self.settings,
             self._poller,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import socket
 from collections.abc import Callable
 
 from aibridge_trio.config.settings import Settings
@@ -31,11 +32,11 @@ def new_store(
     observe: Callable[[float | None], None],
     report: Callable[[str], None],
     warn: Callable[[str], None],
-    arbiter: str | None = None,
+    arbiter: socket.socket | None = None,
 ) -> Store:
     """Return the store that the settings name, not yet connected. Reads certificates; raises UsageError.
 
-    Without one it is the `arbiter`, by the path of its socket, if this process is a worker. See Measured for
+    Without one it is the arbiter whose entrance `arbiter` is, if this process is a worker. See Measured for
     `observe`, Link for `report` and RedisBackend for `warn`.
     """
     if not settings.store:

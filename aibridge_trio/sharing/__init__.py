@@ -7,5 +7,6 @@ Files, in reading order:
 * measured: a backend whose calls are measured.
 * backend: the way to a store, as a link needs it.
 * link: the store of a replica, over a backend. contact: from the registration with a store until it fails.
-* arbiter: the store of one machine's workers, over frames on a unix socket. arbiter_backend: a worker's way to it.
+* arbiter: the store of one machine's workers, over frames on unix sockets. entrance: how workers connect to it.
+  arbiter_backend: a worker's way to it.
 """

@@ -1,4 +1,4 @@
-"""The store of one machine's workers: a ledger in the process that supervises them, over a unix socket."""
+"""The store of one machine's workers: a ledger in the process that supervises them, over unix sockets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from contextlib import suppress
 import trio
 
 from aibridge_trio.core.sharing.ledger import Ledger
+from aibridge_trio.sharing.entrance import accept
 from aibridge_trio.sharing.frames import WAKE_UP, FrameStream, frame
 
 # Workers, and their connections: each has one at a time.
@@ -19,25 +20,9 @@ _MOST_CONNECTIONS = 1_024
 # How long a worker may leave a reply unread, and how long a process may take to end once its sockets are closed
 # (seconds); the ledger takes what a silent one holds in any case.
 _UNREAD, _ENDING = 5.0, 3.0
-# After an error of accept(), for example when descriptors are short (seconds).
+# After a connection that could not be accepted, for example because descriptors are short (seconds).
 _ACCEPT_AGAIN = 0.1
 _CREDENTIALS = struct.Struct("3i")
-
-
-def listen(path: str) -> socket.socket:
-    """Return a socket that listens at a path, for this user only. Raises OSError."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        before = os.umask(0o177)
-        try:
-            listener.bind(path)
-        finally:
-            os.umask(before)
-        listener.listen(_MOST_CONNECTIONS)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
 
 
 class Arbiter:
@@ -52,21 +37,22 @@ class Arbiter:
         self._connections: set[_Connection] = set()
 
     async def serve(
-        self, listener: socket.socket, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+        self, entrance: socket.socket, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Serve the workers that connect to a listening unix socket, until cancelled; then close it."""
-        listener.setblocking(False)
-        with listener:
+        """Serve the workers that connect by an entrance, until cancelled; then close it."""
+        with entrance:
             async with trio.open_nursery() as nursery:
                 task_status.started()
                 while True:
-                    await trio.lowlevel.wait_readable(listener)
+                    await trio.lowlevel.wait_readable(entrance)
                     try:
-                        connected, _ = listener.accept()
+                        connected = accept(entrance)
                     except OSError:
                         await trio.sleep(_ACCEPT_AGAIN)
                         continue
-                    if len(self._connections) < _MOST_CONNECTIONS:
+                    if connected is None:  # descriptors are short; the worker tries again
+                        await trio.sleep(_ACCEPT_AGAIN)
+                    elif len(self._connections) < _MOST_CONNECTIONS:
                         nursery.start_soon(self._serve, connected)
                     else:
                         connected.close()

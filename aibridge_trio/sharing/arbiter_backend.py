@@ -1,4 +1,4 @@
-"""The way from a worker to the arbiter: one connection to its unix socket."""
+"""The way from a worker to the arbiter: one connection, by the entrance that the worker has inherited."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from collections.abc import Callable
 import trio
 
 from aibridge_trio.sharing.backend import StoreError
+from aibridge_trio.sharing.entrance import connect
 from aibridge_trio.sharing.frames import LONGEST, FrameStream, frame
 
 _LOST = "the connection to the supervisor was lost"
 
 
 class ArbiterBackend:
-    """Batches go to the arbiter whose socket is at `path`."""
+    """Batches go to the arbiter that accepts from `entrance`."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, entrance: socket.socket) -> None:
+        self._entrance = entrance
         self._connection: _Connection | None = None
         self._nursery: trio.Nursery | None = None
 
@@ -49,16 +50,12 @@ class ArbiterBackend:
     async def _connect(self) -> _Connection:
         if self._nursery is None:
             raise StoreError("the link does not run")
-        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connecting.setblocking(False)
         try:
-            # A unix socket connects at once, or there are too many that wait to be accepted.
-            connecting.connect(self._path)
+            connected = connect(self._entrance)
         except OSError as error:
-            connecting.close()
             await trio.lowlevel.checkpoint()
             raise StoreError(f"the supervisor is not reached ({type(error).__name__})") from None
-        self._connection = connection = _Connection(connecting)
+        self._connection = connection = _Connection(connected)
         self._nursery.start_soon(connection.read)
         return connection
 

@@ -119,7 +119,7 @@ class Member:
                 self._process = process = await trio.lowlevel.open_process(
                     command(theirs.fileno()),
                     stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), *start.sockets.values()),
+                    pass_fds=(theirs.fileno(), *start.descriptors),
                     start_new_session=True,
                 )
             self._channel = channel = Channel(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))

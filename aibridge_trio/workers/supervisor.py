@@ -160,7 +160,7 @@ class Supervisor:
             settings,
             self._sockets.descriptors(),
             self._sockets.last,
-            arbiter=self._limits.path if self._limits else None,
+            arbiter=self._limits.descriptor if self._limits else None,
             caller_secret=self._limits.caller_secret if self._limits else None,
         )
 

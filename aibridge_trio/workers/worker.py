@@ -37,7 +37,7 @@ class Start:
     """What a worker begins with.
 
     sockets        Descriptors by their addresses; the sockets `last` if they are a service manager's.
-    arbiter        Where the limits of all workers are counted; None if another store counts them.
+    arbiter        The descriptor of the entrance to what counts the limits of all workers; None if a store does.
     caller_secret  All workers hash callers with it.
     """
 
@@ -45,8 +45,13 @@ class Start:
     settings: Settings
     sockets: dict[Bind, int]
     last: bool
-    arbiter: str | None = None
+    arbiter: int | None = None
     caller_secret: bytes | None = field(default=None, repr=False)
+
+    @property
+    def descriptors(self) -> list[int]:
+        """What the process inherits."""
+        return [*self.sockets.values(), *([] if self.arbiter is None else [self.arbiter])]
 
 
 def run(descriptor: int) -> int:
@@ -90,15 +95,15 @@ class Worker:
     async def run(self, start: Start) -> int:
         """Serve until the supervisor wants the end; return the exit status."""
         self._wanted = start.settings
+        for descriptor in start.descriptors:
+            os.set_inheritable(descriptor, False)
         sockets = {bind: socket.socket(fileno=descriptor) for bind, descriptor in start.sockets.items()}
-        for sock in sockets.values():
-            sock.set_inheritable(False)
         self._bridge = bridge = Bridge(
             start.settings,
             sockets=InheritedSockets(sockets, last=start.last),
             read=lambda: self._wanted,
             worker=True,
-            arbiter=start.arbiter,
+            arbiter=None if start.arbiter is None else socket.socket(fileno=start.arbiter),
             caller_secret=start.caller_secret,
         )
         bridge.open()

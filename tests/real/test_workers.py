@@ -265,6 +265,19 @@ def test_nothing_is_left_of_a_killed_supervisor() -> None:
             pass
 
 
+def test_no_file_is_made_for_workers(tmp_path: Path) -> None:
+    """They need no directory that is writable, or there at all; so a supervisor that is killed leaves nothing."""
+    with a_bridge("--workers", "2", "--max-concurrency", "2", TMPDIR=str(tmp_path)) as bridge:
+        all_serve(bridge)
+        assert not list(tmp_path.iterdir())
+        bridge.process.signal(signal.SIGKILL)
+        bridge.process.wait()
+    # Python looks for a directory with tempfile: /tmp and the present one are the last it tries.
+    with a_bridge("--workers", "2", "--max-concurrency", "2", TMPDIR=str(tmp_path / "none")) as bridge:
+        all_serve(bridge)
+        assert bridge.status()["store"]["condition"] == "shared"
+
+
 def test_signals_to_workers_do_nothing() -> None:
     """A service manager sends its signal to all processes; workers wait for their supervisor."""
     with a_bridge("--workers", "2") as bridge:

@@ -18,8 +18,9 @@ import trio
 from aibridge_trio.core.sharing import wire
 from aibridge_trio.core.sharing.needs import Answer, Ask, BudgetUse, Denied, Granted, Holding, Leave, Message, Use
 from aibridge_trio.sharing import arbiter as module
-from aibridge_trio.sharing.arbiter import Arbiter, listen
+from aibridge_trio.sharing.arbiter import Arbiter
 from aibridge_trio.sharing.arbiter_backend import ArbiterBackend
+from aibridge_trio.sharing.entrance import connect, new_entrance
 from aibridge_trio.sharing.frames import FrameStream, frame
 from aibridge_trio.sharing.link import Link
 
@@ -30,14 +31,15 @@ LEFT = Leave((("slots", 1),))
 PATIENT = 20.0
 
 WORKER = """
-import sys, trio
+import socket, sys, trio
 from aibridge_trio.core.sharing.needs import *
 from aibridge_trio.sharing.arbiter_backend import ArbiterBackend
 from aibridge_trio.sharing.frames import FrameStream, frame
 from aibridge_trio.sharing.link import Link
 
 async def main():
-    link = Link(ArbiterBackend(sys.argv[1]), replica_id=sys.argv[2], timeout=20.0, ttl=60.0)
+    backend = ArbiterBackend(socket.socket(fileno=int(sys.argv[1])))
+    link = Link(backend, replica_id=sys.argv[2], timeout=20.0, ttl=60.0)
     async with trio.open_nursery() as nursery:
         await nursery.start(link.run)
         uses = (Use("tokens", 100, 3600.0, 40, running=True),)
@@ -49,26 +51,22 @@ trio.run(main)
 """
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the socket is."""
-    return tmp_path / "arbiter"
-
-
 @asynccontextmanager
-async def arbiter_at(path: Path) -> AsyncIterator[Arbiter]:
-    """An arbiter that serves."""
+async def an_arbiter() -> AsyncIterator[tuple[Arbiter, socket.socket]]:
+    """An arbiter that serves, and its workers' entrance."""
     arbiter = Arbiter(time.time)  # noqa: TID251 - budgets go by the calendar
-    async with trio.open_nursery() as nursery:
-        await nursery.start(arbiter.serve, listen(str(path)))
-        yield arbiter
-        nursery.cancel_scope.cancel()
+    ours, entrance = new_entrance()
+    with entrance:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(arbiter.serve, ours)
+            yield arbiter, entrance
+            nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
-async def worker_at(path: Path, name: str, **options: object) -> AsyncIterator[Link]:
+async def a_worker(entrance: socket.socket, name: str, **options: object) -> AsyncIterator[Link]:
     """A link that runs."""
-    link = Link(ArbiterBackend(str(path)), replica_id=name, timeout=PATIENT, **options)  # type: ignore[arg-type]
+    link = Link(ArbiterBackend(entrance), replica_id=name, timeout=PATIENT, **options)  # type: ignore[arg-type]
     async with trio.open_nursery() as nursery:
         await nursery.start(link.run)
         yield link
@@ -84,10 +82,10 @@ async def until_granted(link: Link, ask: Ask) -> tuple[Answer, float]:
     return answer, time.perf_counter() - began
 
 
-async def test_workers_share_a_limit(path: Path) -> None:
+async def test_workers_share_a_limit() -> None:
     """What one gives back, another gets; one that ends gives back all."""
-    async with arbiter_at(path) as arbiter, worker_at(path, "a") as one:
-        async with worker_at(path, "b") as other:
+    async with an_arbiter() as (arbiter, entrance), a_worker(entrance, "a") as one:
+        async with a_worker(entrance, "b") as other:
             answers = [await link.ask(SLOT) for link in (one, other, other, one)]
             assert [type(each) for each in answers] == [Granted, Granted, Granted, Denied]
             one.leave(LEFT)
@@ -97,7 +95,7 @@ async def test_workers_share_a_limit(path: Path) -> None:
         assert arbiter.ledger.replicas == 1
 
 
-async def test_messages_are_pushed(path: Path) -> None:
+async def test_messages_are_pushed() -> None:
     """No worker polls for them."""
     found: list[Message] = []
     came = trio.Event()
@@ -107,9 +105,9 @@ async def test_messages_are_pushed(path: Path) -> None:
         came.set()
 
     async with (
-        arbiter_at(path),
-        worker_at(path, "a", ttl=3_000.0) as one,
-        worker_at(path, "b", ttl=3_000.0) as other,
+        an_arbiter() as (_, entrance),
+        a_worker(entrance, "a", ttl=3_000.0) as one,
+        a_worker(entrance, "b", ttl=3_000.0) as other,
     ):
         other.on_message("breaker", handler)
         await trio.sleep(0.2)
@@ -119,11 +117,12 @@ async def test_messages_are_pushed(path: Path) -> None:
     assert [(each.key, each.value, each.sender) for each in found] == [("p", "open", "a")]
 
 
-async def test_a_worker_that_is_killed_holds_nothing(path: Path) -> None:
+async def test_a_worker_that_is_killed_holds_nothing() -> None:
     """At once, not when it has been silent for long; what it had running counts as used."""
-    async with arbiter_at(path), worker_at(path, "a", ttl=60.0) as one:
-        command = [sys.executable, "-c", WORKER, str(path), "b"]
-        run = partial(trio.run_process, command, stdout=None, check=False, cwd=ROOT)
+    async with an_arbiter() as (_, entrance), a_worker(entrance, "a", ttl=60.0) as one:
+        command = [sys.executable, "-c", WORKER, str(entrance.fileno()), "b"]
+        inherits = (entrance.fileno(),)
+        run = partial(trio.run_process, command, stdout=None, check=False, cwd=ROOT, pass_fds=inherits)
         read, write = os.pipe()
         async with trio.open_nursery() as nursery:
             process = await nursery.start(partial(run, stdout=write, env={**os.environ, "PYTHONPATH": str(ROOT)}))
@@ -143,10 +142,10 @@ async def test_a_worker_that_is_killed_holds_nothing(path: Path) -> None:
         assert (answer.left[0][0], answer.spent) == (0, 30)
 
 
-async def test_a_worker_that_lives_keeps_what_it_holds_without_a_connection(path: Path) -> None:
+async def test_a_worker_that_lives_keeps_what_it_holds_without_a_connection() -> None:
     """It connects again; until then others do not get it."""
-    async with arbiter_at(path) as arbiter, worker_at(path, "a", ttl=60.0) as one:
-        backend = ArbiterBackend(str(path))
+    async with an_arbiter() as (arbiter, entrance), a_worker(entrance, "a", ttl=60.0) as one:
+        backend = ArbiterBackend(entrance)
         other = Link(backend, replica_id="b", timeout=PATIENT, ttl=60.0)
         async with trio.open_nursery() as nursery:
             await nursery.start(other.run)
@@ -163,25 +162,22 @@ async def test_a_worker_that_lives_keeps_what_it_holds_without_a_connection(path
 
 
 @pytest.mark.parametrize("garbage", [b"\xff" * 100, b"\0\0\0\5hello", b"\0\0\0\2[]", b"GET / HTTP/1.1\r\n\r\n"])
-async def test_what_is_no_worker_is_cut_off(path: Path, garbage: bytes) -> None:
+async def test_what_is_no_worker_is_cut_off(garbage: bytes) -> None:
     """Others notice nothing."""
-    async with arbiter_at(path), worker_at(path, "a") as one:
-        async with await trio.open_unix_socket(str(path)) as stream:
+    async with an_arbiter() as (_, entrance), a_worker(entrance, "a") as one:
+        async with trio.SocketStream(trio.socket.from_stdlib_socket(connect(entrance))) as stream:
             await stream.send_all(garbage)
             with trio.fail_after(PATIENT), suppress(trio.BrokenResourceError):
                 assert await stream.receive_some() == b""
         assert isinstance(await one.ask(SLOT), Granted)
 
 
-async def test_a_worker_that_does_not_read_is_cut_off(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and others are served meanwhile."""
     monkeypatch.setattr(module, "_UNREAD", 0.2)
-    async with arbiter_at(path) as arbiter, worker_at(path, "a") as one:
-        silent = socket.socket(socket.AF_UNIX)
-        silent.connect(str(path))
-        silent.setblocking(False)
+    async with an_arbiter() as (arbiter, entrance), a_worker(entrance, "a") as one:
         batch = wire.Batch("b", 1, "", 3.0, -1, [["register", {}], *([["totals", ["slots"] * 200]] * 50)])
-        stream = FrameStream(silent)
+        stream = FrameStream(connect(entrance))
         with trio.fail_after(PATIENT), suppress(OSError):
             while True:
                 stream.send(frame(batch.encoded()))
@@ -191,29 +187,24 @@ async def test_a_worker_that_does_not_read_is_cut_off(path: Path, monkeypatch: p
         assert len(arbiter._connections) == 1
 
 
-async def test_only_this_user_may_connect(path: Path) -> None:
-    """The socket belongs to it."""
-    with listen(str(path)):
-        assert path.stat().st_mode & 0o077 == 0
-
-
-async def test_a_process_that_was_held_up_itself_does_not_blame_the_store(path: Path) -> None:
+async def test_a_process_that_was_held_up_itself_does_not_blame_the_store() -> None:
     """A reply that has come in the meantime is read, however late that is."""
     stop = trio.Event()
-    token: list[trio.lowlevel.TrioToken] = []
+    found: list[tuple[trio.lowlevel.TrioToken, socket.socket]] = []
 
     async def arbitrate() -> None:
-        token.append(trio.lowlevel.current_trio_token())
-        async with arbiter_at(path):
+        async with an_arbiter() as (_, entrance):
+            found.append((trio.lowlevel.current_trio_token(), entrance))
             await stop.wait()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.to_thread.run_sync, trio.run, arbitrate)
         with trio.fail_after(PATIENT):
-            while not path.exists():
+            while not found:
                 await trio.sleep(0.01)
+        token, entrance = found[0]
         try:
-            link = Link(ArbiterBackend(str(path)), replica_id="a", timeout=2.0)
+            link = Link(ArbiterBackend(entrance), replica_id="a", timeout=2.0)
             async with trio.open_nursery() as running:
                 await running.start(link.run)
                 answers: list[Answer] = []
@@ -232,4 +223,4 @@ async def test_a_process_that_was_held_up_itself_does_not_blame_the_store(path: 
                 assert link.condition == "shared"
                 running.cancel_scope.cancel()
         finally:
-            token[0].run_sync_soon(stop.set)
+            token.run_sync_soon(stop.set)
