@@ -58,7 +58,7 @@ class SocketListener:
     async def accept(self) -> ServerStream:
         """Wait for the next connection."""
         while True:
-            # Before each one: whoever accepts a whole burst at once leaves nothing for processes that share the socket.
+            # Before each one: a process that accepts a burst at once leaves nothing to those that share it.
             if self.sock.fileno() >= 0:
                 await trio.lowlevel.wait_readable(self.sock)
             try:
