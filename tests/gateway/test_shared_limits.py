@@ -40,6 +40,8 @@ class World:
     ends: list[str] = field(default_factory=list)
     waits: dict[str, list[float]] = field(default_factory=dict)
     order: list[tuple[int, str]] = field(default_factory=list)
+    # Of each replica that was cut off, the fewest replicas that it knew of then: its part is one of so many.
+    known: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.admissions = [
@@ -153,11 +155,10 @@ def play(world_of: Limits, seed: int, *, faults: bool) -> None:
             nursery.cancel_scope.cancel()
         world.check_end()
         limits = world.limits
-        away = world.count if faults else 0
         for key, most in world.most.items():
             whole = {"s": limits.max_concurrency, "c": limits.per_caller, "p": limits.per_provider}[key[0]]
             if whole:
-                assert most <= whole + away * part(whole, world.count), key
+                assert most <= whole + sum(part(whole, known) for known in world.known.values()), key
         if not faults:
             world.check_rate()
 
@@ -167,10 +168,12 @@ def play(world_of: Limits, seed: int, *, faults: bool) -> None:
 async def break_contact(world: World, chance: random.Random) -> None:
     while True:
         await trio.sleep(chance.choice([0.1, 0.5, 2.0]))
-        store = chance.choice(world.common.stores)
+        replica = chance.randrange(world.count)
+        store = world.common.stores[replica]
         if store.condition == "degraded":
             store.mend()
         else:
+            world.known[replica] = min(store.replicas, world.known.get(replica, store.replicas))
             store.cut()
 
 
