@@ -67,7 +67,7 @@ class Ledger:
         self._sender = replica
         self._reap(now)
         known = self._replicas.known.get(replica)
-        last = known.number if known is not None else 0
+        last, applied = (known.number, known.applied) if known is not None else (0, 0)
         if number <= last:
             return self._reply("stale", last, now, [], [])
         registers = bool(ops) and ops[0][0] == "register"
@@ -80,11 +80,11 @@ class Ledger:
             or (since >= 0 and not self._messages.knows(since))
         ):
             return self._reply("lost", last, now, [], [])
-        self._replicas.hear(replica, number, now, ttl)
+        self._replicas.hear(replica, number, now, ttl, applies=not registers or len(ops) > 1)
         listens = since >= 0 and not registers
         messages = self._messages.after(since, now) if listens else []
         before = self._messages.number
-        results = [self._op(op, replica, last, now) for op in ops]
+        results = [self._op(op, replica, applied, now) for op in ops]
         if listens:
             messages += self._messages.after(before, now)[: SENT - len(messages)]
         return self._reply("ok", number, now, messages, results)
@@ -117,7 +117,7 @@ class Ledger:
     def _reply(self, status: str, last: int, now: float, messages: list[Any], results: list[Any]) -> Reply:
         return Reply(status, self.generation, last, now, self._replicas.live, messages, results)
 
-    def _op(self, op: list[Any], replica: str, last: int, now: float) -> Any:
+    def _op(self, op: list[Any], replica: str, applied: int, now: float) -> Any:
         name = op[0]
         if name == "ask":
             return self._needs.ask(replica, op)
@@ -125,7 +125,7 @@ class Ledger:
             return self._needs.leave(replica, op)
         if name == "register":
             self._holdings.replace(replica, op[1])
-            return [self._messages.number, self._messages.kept(now), last]
+            return [self._messages.number, self._messages.kept(now), applied]
         return self._others[name](replica, op, now)
 
     def _totals(self, _replica: str, op: list[Any], _now: float) -> list[int]:

@@ -8,16 +8,20 @@ from heapq import heappop, heappush
 
 # Silent replicas that are looked at with one batch, and holdings that are taken from them.
 LOOKS, MOST_TAKEN = 8, 500
-# How long the number of a lost replica's last batch is remembered: then it knows what of it was executed, if it
-# registers again.
+# How long the numbers of a lost replica's last batches are remembered: then it knows what of it was executed, if
+# it registers again.
 REMEMBERED = 3_600.0
 
 
 @dataclass(slots=True)
 class Known:
-    """A replica. It is `registered` until it ends or is silent for `ttl` seconds."""
+    """A replica. It is `registered` until it ends or is silent for `ttl` seconds.
+
+    `number` is that of its last batch, `applied` of the last one that was more than a registration.
+    """
 
     number: int
+    applied: int
     heard: float
     ttl: float
     registered: bool
@@ -35,10 +39,12 @@ class Replicas:
         self._scores: dict[str, float] = {}
         self._looks: list[tuple[float, str]] = []
 
-    def hear(self, replica: str, number: int, now: float, ttl: float) -> None:
-        """Note a batch of a registered replica."""
+    def hear(self, replica: str, number: int, now: float, ttl: float, *, applies: bool) -> None:
+        """Note a batch of a registered replica; `applies`: it is more than a registration."""
         known = self.known[replica]
         known.number, known.heard, known.ttl = number, now, ttl
+        if applies:
+            known.applied = number
         if now + ttl < self._scores[replica]:
             self._look(replica, now + ttl)
 
@@ -46,7 +52,7 @@ class Replicas:
         """Know a replica from now on."""
         known = self.known.get(replica)
         if known is None:
-            known = self.known[replica] = Known(0, now, ttl, registered=False)
+            known = self.known[replica] = Known(0, 0, now, ttl, registered=False)
             self._look(replica, now + ttl)
         if not known.registered:
             known.registered = True

@@ -1,9 +1,9 @@
 """What one replica knows of the store it shares: the other side of wire.py. Pure: the clock is passed in.
 
 A batch is on its way until `received` has its reply, or `failed` gives all up. Then the replica is away, and
-registers before anything else is executed: it says what it holds, and the store says which batch was its last. So
-whatever the replica posts (`leave`) counts exactly once, unless the store loses its content; it may count twice
-if the reply to a registration is lost, too.
+registers before anything else is executed: it says what it holds, and the store says which was its last batch that
+was more than a registration. So whatever the replica posts (`leave`) counts exactly once, unless the store loses
+its content.
 """
 
 from __future__ import annotations
@@ -56,8 +56,6 @@ class Session:
         self._sent: dict[int, Sent] = {}
         self._lost: dict[int, list[Query]] = {}
         self._unsure: dict[int, list[Leave]] = {}
-        # The first registration that was given up since: if it was executed, it hides which batches were before.
-        self._hidden_from = 0
         self._held = Held()
         self._outbox = Outbox()
         self._replicas = self._replicas_before = 1
@@ -190,8 +188,6 @@ class Session:
             queries += sent.queries()
             if posts := sent.posts():
                 self._unsure[number] = posts
-            if sent.registers:
-                self._hidden_from = self._hidden_from or number
         queries += [each for each in self._pending if isinstance(each, Query)]
         self._keep_posts(now)
         self._pending.clear()
@@ -230,9 +226,9 @@ class Session:
         """Take a reply; whatever may be wrong with it is found before anything has changed."""
         replicas = min(max(1, int(reply.replicas)), _MOST_REPLICAS)
         if sent.registers:
-            ((last, kept, executed),) = reply.results
+            ((last, kept, applied),) = reply.results
             messages = [wire.message(each) for each in kept[:_MOST_MESSAGES]]
-            answers = self._join(int(last), int(executed), reply.generation, now)
+            answers = self._join(int(last), int(applied), reply.generation, now)
         else:
             if len(reply.results) != len(sent.entries) or reply.generation != self._generation:
                 raise ValueError("the store's reply is one to another batch")
@@ -248,8 +244,8 @@ class Session:
         self.inbox.extend(messages)
         return answers
 
-    def _join(self, last: int, executed: int, generation: str, now: float) -> list[Query]:
-        """The replica is registered: `executed` is the number of the last batch before that was executed.
+    def _join(self, last: int, applied: int, generation: str, now: float) -> list[Query]:
+        """The replica is registered: `applied` is the number of its last batch that was executed before.
 
         Return the asks that are away.
         """
@@ -267,13 +263,10 @@ class Session:
         self._generation = generation
         self._since = last
         self._registered = True
-        hidden = 0 < self._hidden_from <= executed
         for number, posts in self._unsure.items():
-            # Rather twice than not at all: promises hold.
-            for left in posts if hidden or number > executed else ():
+            for left in posts if number > applied else ():
                 self._outbox.add(left, now)
         self._unsure.clear()
-        self._hidden_from = 0
         return [each for each in asks if not each.dropped]
 
     def _answered(self, found: list[tuple[Query, Any]], now: float) -> Iterator[Query]:

@@ -22,8 +22,8 @@ Ops:
     ["register", {key: amount}]
         Hold exactly this, beyond limits too; the first op of its batch, which is executed whatever its generation.
         Result: the number of the last message, the messages that are kept, and the number of the replica's last
-        batch that was executed before this one; 0 if there was none. A replica that was reaped is remembered for
-        that number for an hour.
+        batch with other ops that was executed before this one; 0 if there was none. A replica that was reaped is
+        remembered for that number for an hour.
     ["ask", holdings, uses, budget]
         [[key, limit, amount, soft]…], [[key, amount, span, count, running, soft]…], [key, tokens, per, estimate]
         or 0. Result: [1, [total…], [[left, reset]…], spent, [short key…]], or

@@ -61,10 +61,11 @@ class Post:
 
 @dataclass
 class Replica:
-    """`number` is that of its last batch, `last` of the last one that was executed."""
+    """`number` is that of its last batch, `last` of the last one that was executed; `applied`: no registration."""
 
     number: int = 0
     last: int = 0
+    applied: int = 0
     generation: str = ""
     heard: float = 0.0
     live: bool = False
@@ -206,6 +207,8 @@ class LedgerLaws(RuleBasedStateMachine):
         replica = self.replicas[batch.replica]
         if reply.status == "ok":
             replica.heard, replica.last, replica.live = self.now, batch.number, True
+            if not batch.ops or batch.ops[0][0] != "register":
+                replica.applied = batch.number
         assert reply.last == replica.last
         if ["forget"] in batch.ops and reply.status == "ok":
             replica.live = False
@@ -245,11 +248,12 @@ class LedgerLaws(RuleBasedStateMachine):
                 held[key] = held.get(key, 0) + amount
         reply = self.execute(self.batch(name, ["register", held]))
         assert reply.status == "ok"
-        executed = reply.results[0][2]
+        applied = reply.results[0][2]
+        assert applied == replica.applied
         replica.generation = reply.generation
         posts, replica.posts = replica.posts, []
         for post in posts:
-            assert post.executed == (post.batch.number <= executed)
+            assert post.executed == (post.batch.number <= applied)
             if not post.executed:
                 settled = Settled("tokens", TOKEN_SPAN, 0, post.used)
                 leave = Leave(settled=(settled,), budget=(post.request.caller, 0, post.used))

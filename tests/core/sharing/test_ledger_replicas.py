@@ -9,7 +9,7 @@ def test_a_replica_is_due_when_it_was_silent_for_its_ttl() -> None:
     """Once; its number is remembered for a while."""
     replicas = Replicas()
     replicas.register("a", 0.0, 3.0)
-    replicas.hear("a", 1, 2.0, 3.0)
+    replicas.hear("a", 1, 2.0, 3.0, applies=True)
     assert list(replicas.due(3.0)) == []
     assert list(replicas.due(4.9)) == []
     assert replicas.live == 1
@@ -26,7 +26,7 @@ def test_a_shorter_ttl_holds_at_once() -> None:
     """A replica that registers again says it anew."""
     replicas = Replicas()
     replicas.register("a", 0.0, 300.0)
-    replicas.hear("a", 1, 0.0, 3.0)
+    replicas.hear("a", 1, 0.0, 3.0, applies=True)
     assert list(replicas.due(3.0)) == ["a"]
 
 

@@ -164,14 +164,21 @@ def test_without_contact_nothing_grows(both: Both) -> None:
     assert both.session.unposted == len(both.session._pending) == 0
 
 
-def test_a_lost_registration_hides_what_was_executed_before(both: Both) -> None:
-    """What was posted then is posted again: it may count twice, and never not at all."""
+@pytest.mark.parametrize("lost", [1, 3])
+@pytest.mark.parametrize("executed", [True, False])
+def test_replies_to_registrations_may_be_lost_too(both: Both, executed: bool, lost: int) -> None:
+    """What was posted before them counts once: the store knows which batches posted something."""
     both.session.leave(Leave(budget=("b", 0, 3)), 0.0)
-    assert both.session.batch(0.0) is not None
+    batch = both.session.batch(0.0)
+    assert batch is not None
+    if executed:
+        both.ledger.execute(batch.encoded(), 1e9)
     both.session.failed(0.0)
-    registration = both.session.batch(0.0)
-    assert registration is not None
-    both.ledger.execute(registration.encoded(), 1e9)
-    both.session.failed(0.0)
+    for _ in range(lost):
+        registration = both.session.batch(0.0)
+        assert registration is not None
+        both.ledger.execute(registration.encoded(), 1e9)
+        both.session.failed(0.0)
     both.join()
-    assert both.exchange().ops == [["leave", (), [], ("b", 0, 3), ()]]
+    both.session.beat()
+    assert both.exchange().ops == ([] if executed else [["leave", (), [], ("b", 0, 3), ()]])

@@ -11,7 +11,7 @@ end
 read_state()
 if not reap() then discard() end
 local record = records[replica]
-local last = record and record.number or 0
+local last, applied = record and record.number or 0, record and record.applied or 0
 local registers = ops[1] and ops[1][1] == 'register'
 
 local function status_of()
@@ -39,7 +39,7 @@ local function register(op)
     record = nil
   end
   if not record then
-    record = {number = 0, heard = now, ttl = ttl, mode = 'e', renewed = 0, look = 0}
+    record = {number = 0, applied = applied, heard = now, ttl = ttl, mode = 'e', renewed = 0, look = 0}
     look(replica, record, now + ttl)
   end
   if record.mode ~= 'r' then record.mode, state.live = 'r', state.live + 1 end
@@ -47,7 +47,7 @@ local function register(op)
   write('HSET', held_key(replica), '', mark_of(replica))
   for name in pairs(held[replica]) do held_changed[replica][name] = true end
   record.renewed = 0
-  return '[' .. num(state.number) .. ',[' .. table.concat(kept_lines(), ',') .. '],' .. num(last) .. ']'
+  return '[' .. num(state.number) .. ',[' .. table.concat(kept_lines(), ',') .. '],' .. num(applied) .. ']'
 end
 
 local executes = {

@@ -99,6 +99,7 @@ end
 -- Note a batch of a registered replica.
 local function hear(record)
   record.number, record.heard, record.ttl = number, now, ttl
+  if #ops ~= 1 or ops[1][1] ~= 'register' then record.applied = number end
   if now + ttl < record.look then look(replica, record, now + ttl) end
   if record.renewed + RENEWED <= now or record.renewed > now then
     record.renewed = now

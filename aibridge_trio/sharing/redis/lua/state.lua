@@ -68,20 +68,24 @@ local STATE, HEARD, TOTALS = key('state'), key('heard'), key('totals')
 -- generation; latest and offset of the clock; number of the last message; when silent replicas are looked for;
 -- live replicas. `anew` says that all content begins anew, `first` the last message that the log had before.
 local state = {}
--- Records of replicas: number, heard, ttl, when its keys were renewed, when it is looked at next, mode ('r'
--- registered, 'p' lost in part, 'e' ended).
+-- Records of replicas: number, the one that was applied last, heard, ttl, when its keys were renewed, when it is
+-- looked at next, mode ('r' registered, 'p' lost in part, 'e' ended).
 local records, changed = {}, {}
 
 -- Numbers of a known length, and text behind them or before them; nil if it is something else.
 local function record_of(line)
-  if not line or #line ~= 41 then return nil end
-  local record = {mode = string.sub(line, 41)}
-  record.number, record.heard, record.ttl, record.renewed, record.look = struct.unpack('>ddddd', line)
-  return record.number >= 0 and record.heard >= 0 and record.ttl >= 0 and record.look >= 0 and record or nil
+  if not line or #line ~= 49 then return nil end
+  local record = {mode = string.sub(line, 49)}
+  record.number, record.applied, record.heard, record.ttl, record.renewed, record.look =
+    struct.unpack('>dddddd', line)
+  local good = record.number >= record.applied and record.applied >= 0
+  return good and record.heard >= 0 and record.ttl >= 0 and record.look >= 0 and record or nil
 end
 
 local function packed_record(record)
-  return struct.pack('>ddddd', record.number, record.heard, record.ttl, record.renewed, record.look) .. record.mode
+  return struct.pack(
+    '>dddddd', record.number, record.applied, record.heard, record.ttl, record.renewed, record.look
+  ) .. record.mode
 end
 
 local function unpack_state(line)
