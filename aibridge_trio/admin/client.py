@@ -72,13 +72,11 @@ class AdminClient:
 
     @property
     def name(self) -> str:
-        """Its URL; with an address that address and the port, without the scheme."""
-        if self.address is None:
-            return self.url
-        return self._at.partition("://")[2].partition("/")[0]
+        """Its URL; with an address the same with that address, without the scheme."""
+        return self.url if self.address is None else self.at.partition("://")[2]
 
     @property
-    def _at(self) -> str:
+    def at(self) -> str:
         """The URL that is connected to."""
         if self.address is None:
             return self.url
@@ -175,7 +173,7 @@ class AdminClient:
         try:
             async with (
                 httpx.AsyncClient(
-                    base_url=self._at, headers=headers, timeout=_TIMEOUT, trust_env=False, verify=verify
+                    base_url=self.at, headers=headers, timeout=_TIMEOUT, trust_env=False, verify=verify
                 ) as client,
                 client.stream(method, path, **more) as answer,
             ):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import trio
 
-from aibridge_trio.admin import replicas
 from aibridge_trio.admin.client import AdminClient, Refused, Unreachable
+from aibridge_trio.admin.replicas import Replicas
 from aibridge_trio.config.units import Secret
 from aibridge_trio.errors import CommandError, UsageError
+
+# Replicas with the same failure that are named in an error.
+_NAMED = 3
 
 _Act = Callable[[AdminClient], Awaitable[list[str]]]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What the replicas answered, line by line; `failure` names those that did not do it, None if all did."""
+    """What the replicas answered, line by line.
+
+    `failure` names those that did not do it, and why; None if all did.
+    """
 
     lines: list[str] = field(default_factory=list)
     failure: CommandError | UsageError | None = None
@@ -28,19 +34,34 @@ def override(
 ) -> Outcome:
     """Override a provider's breakers at every replica, for so many seconds (None: without an end)."""
 
-    async def act(client: AdminClient) -> list[str]:
-        return [await client.override(provider, mode, lasting=lasting, reason=reason)]
+    async def run() -> Outcome:
+        clients = await Replicas(urls, token).find()
+        return await override_at(clients, provider, mode, lasting=lasting, reason=reason)
 
-    return trio.run(_at_all, urls, token, act)
+    return trio.run(run)
 
 
 def reload(urls: Sequence[str], token: Secret | None) -> Outcome:
     """Let every replica reread its configuration."""
-    return trio.run(_at_all, urls, token, AdminClient.reload)
+
+    async def run() -> Outcome:
+        return await _at_each(await Replicas(urls, token).find(), AdminClient.reload)
+
+    return trio.run(run)
 
 
-async def _at_all(urls: Sequence[str], token: Secret | None, act: _Act) -> Outcome:
-    clients = await replicas.find(urls, token)
+async def override_at(
+    clients: Sequence[AdminClient], provider: str, mode: str, *, lasting: float | None = None, reason: str = ""
+) -> Outcome:
+    """Override a provider's breakers at these replicas, all at once."""
+
+    async def act(client: AdminClient) -> list[str]:
+        return [await client.override(provider, mode, lasting=lasting, reason=reason)]
+
+    return await _at_each(clients, act)
+
+
+async def _at_each(clients: Sequence[AdminClient], act: _Act) -> Outcome:
     said: dict[str, list[str]] = {}
     failed: dict[str, CommandError | UsageError] = {}
 
@@ -57,14 +78,30 @@ async def _at_all(urls: Sequence[str], token: Secret | None, act: _Act) -> Outco
         [client] = clients
         return Outcome(said.get(client.name, []), failed.get(client.name))
     outcome = Outcome()
+    widest = max(len(client.name) for client in clients)
     for client in clients:
         lines = [f"not done, {_why(failed[client.name])}"] if client.name in failed else said[client.name]
-        outcome.lines += [f"{client.name}  {line}" for line in lines]
+        outcome.lines += [f"{client.name:<{widest}}  {line}" for line in lines]
     if failed:
         kind = UsageError if all(isinstance(each, UsageError) for each in failed.values()) else CommandError
-        names = ", ".join(client.name for client in clients if client.name in failed)
-        outcome.failure = kind(f"not done at {len(failed)} of {len(clients)} replicas: {names}")
+        causes = {client.name: _why(failed[client.name]) for client in clients if client.name in failed}
+        outcome.failure = kind(f"not done at {len(failed)} of {len(clients)} replicas: {by_cause(causes)}")
     return outcome
+
+
+def by_cause(causes: Mapping[str, str]) -> str:
+    """Return the replicas of each cause, a few of them by name: `a, b (connection refused); c (it hung up)`."""
+    names: dict[str, list[str]] = {}
+    for name, cause in causes.items():
+        names.setdefault(cause, []).append(name)
+    return "; ".join(f"{a_few(found)} ({cause})" for cause, found in names.items())
+
+
+def a_few(names: Iterable[str]) -> str:
+    """Return names with commas, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return f"{', '.join(every[:_NAMED])}{more}"
 
 
 def _why(error: CommandError | UsageError) -> str:

@@ -190,16 +190,16 @@ def _base_url(text: str) -> str:
     return f"{scheme.lower()}://{host_and_port(authority)}{slash}{path}".rstrip("/")
 
 
-# Admin listeners at most, in one option.
-_MOST_URLS = 64
+# Admin listeners at most, in one option or behind a name: each costs a connection.
+MOST_URLS = 256
 
 
 def _base_urls(text: str) -> tuple[str, ...]:
     urls = tuple(_base_url(item.strip()) for item in text.split(","))
     if len(set(urls)) < len(urls):
         raise InvalidValue("a URL is given twice")
-    if len(urls) > _MOST_URLS:
-        raise InvalidValue(f"{len(urls)} URLs are more than {_MOST_URLS}")
+    if len(urls) > MOST_URLS:
+        raise InvalidValue(f"{len(urls)} URLs are more than {MOST_URLS}")
     return urls
 
 

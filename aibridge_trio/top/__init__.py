@@ -15,12 +15,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 import trio
 
-from aibridge_trio.admin import replicas
 from aibridge_trio.admin.client import AdminClient
+from aibridge_trio.admin.replicas import Replicas
 from aibridge_trio.config.units import Secret
 from aibridge_trio.top import plain, plain_fleet
 from aibridge_trio.top.dashboard import Dashboard
@@ -36,7 +35,7 @@ def run(*, url: Sequence[str], token: Secret | None, once: bool, json: bool, int
 
     Raises CommandError without a bridge.
     """
-    return trio.run(_run, partial(replicas.find, url, token), once, json, interval)
+    return trio.run(_run, Replicas(url, token).find, once, json, interval)
 
 
 async def _run(find: Find, once: bool, json: bool, interval: float) -> int:

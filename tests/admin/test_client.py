@@ -499,6 +499,17 @@ async def test_a_certificate_is_verified(authority: trustme.CA, how: str) -> Non
         assert re.match("its certificate is not trusted: .*(issuer|self.signed|mismatch)", why(failure))
 
 
+@EVERY_WAY
+async def test_the_certificate_of_an_address_is_its_names(authority: trustme.CA, how: str) -> None:
+    """Of a name with several addresses each has the name's certificate."""
+    body = answer("200 OK", told({}), "text/event-stream") if how == "follow" else answer("200 OK", b"{}")
+    async with a_peer(body, tls_of(authority, "bridges.example")) as peer:
+        url = peer.url.replace("127.0.0.1", "bridges.example")
+        assert await ask(AdminClient(url, Secret(TOKEN), "127.0.0.1"), how) is not None
+        failure = await fails(AdminClient(peer.url, Secret(TOKEN), "127.0.0.1"), how)
+    assert re.match("its certificate is not trusted: .*mismatch", why(failure))
+
+
 async def test_https_where_there_is_none() -> None:
     """HTTPS to a listener without TLS has an error that says so."""
     async with a_peer(answer("400 Bad", b"{}")) as peer:

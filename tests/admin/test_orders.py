@@ -38,7 +38,13 @@ def test_every_replica_is_reached_and_named() -> None:
         f"{URLS[2]}  openai open 600.0 INC-12",
     ]
     assert isinstance(done.failure, CommandError)
-    assert str(done.failure) == f"not done at 1 of 3 replicas: {URLS[1]}"
+    assert str(done.failure) == f"not done at 1 of 3 replicas: {URLS[1]} (connection refused)"
+
+
+def test_failures_are_named_by_their_cause() -> None:
+    """However many have the same one, a few names stand for them."""
+    causes = {f"r{number}": "connection refused" for number in range(5)} | {"r9": "it hung up"}
+    assert orders.by_cause(causes) == "r0, r1, r2 and 2 more (connection refused); r9 (it hung up)"
 
 
 def test_one_replica_needs_no_name() -> None:
