@@ -30,10 +30,13 @@ class Lab:
     into waiting for others on the machine, and into repeating what they have disturbed.
     """
 
-    def __init__(self, core: int | None = None, patience: float = 0.0, nice: int = 0) -> None:
+    def __init__(
+        self, core: int | None = None, patience: float = 0.0, nice: int = 0, *, everywhere: bool = False
+    ) -> None:
         cores = os.sched_getaffinity(0)
         self.core = max(cores) if core is None else core
-        self.load_cores = cores - {self.core} or cores
+        self.cores = cores if everywhere else {self.core}
+        self.load_cores = cores if everywhere else cores - {self.core} or cores
         self.notes: list[str] = []
         self.patience = patience
         self._nice = nice
@@ -69,7 +72,7 @@ class Lab:
         own = os.times()
         ours = own.user + own.system + own.children_user + own.children_system
         ours += self.provider.cpu() + sum(each.cpu() for each in self._processes)
-        return busy_seconds({self.core, *self.load_cores}) - ours
+        return busy_seconds({*self.cores, *self.load_cores}) - ours
 
     def note(self, who: str, what: str) -> None:
         """Remember that something did not work."""
@@ -99,7 +102,7 @@ class Lab:
             (folder / name).write_text(content)
         begun = perf_counter()
         process = Process(
-            launch.argv, cores={self.core}, log=folder / "log", environment=launch.environment, folder=folder
+            launch.argv, cores=self.cores, log=folder / "log", environment=launch.environment, folder=folder
         )
         self._processes.append(process)
         self._stack.callback(process.stop)

@@ -24,9 +24,9 @@ class Part:
         return f"<!-- {self.name}: end -->"
 
 
-GOODPUT, REPLICAS, SCORECARD = Part("goodput"), Part("replicas"), Part("scorecard")
+GOODPUT, REPLICAS, SCORECARD, WORKERS = Part("goodput"), Part("replicas"), Part("scorecard"), Part("workers")
 # In the order in which they stand on a page that is written anew.
-PARTS = (GOODPUT, REPLICAS, SCORECARD)
+PARTS = (GOODPUT, REPLICAS, WORKERS, SCORECARD)
 
 
 def replaced(page: str, text: str, part: Part = SCORECARD) -> str:

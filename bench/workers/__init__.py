@@ -1,0 +1,1 @@
+"""What more processes are worth: a bridge in one process, and with workers."""
