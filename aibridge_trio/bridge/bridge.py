@@ -63,6 +63,13 @@ class Bridge(Components):
         """Return a line of what the bridge does now."""
         return summary(self.lifecycle, self.admission.statistics(), self.router)
 
+    async def failure(self, within: float) -> str | None:
+        """Return why callers are not served; None if each of their listeners answers within so many seconds."""
+        if self.self_test:
+            return await self.self_test.failure(self.server, within)
+        await trio.lowlevel.checkpoint()
+        return None
+
     def open(self) -> None:
         """Bind every address. Raises UsageError if one cannot be bound."""
         settings, admin = self.settings, self.settings.admin_bind

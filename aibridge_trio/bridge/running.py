@@ -25,7 +25,6 @@ from aibridge_trio.process.signals import STOPS, HangUps, reloads
 from aibridge_trio.server import inherited_sockets
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
-from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.logs import Log
 
 # Allocations between two runs of the garbage collector (Python's default is 700).
@@ -51,14 +50,15 @@ class Hosted(Protocol):
     log: Log
     lifecycle: Lifecycle
     reloader: Reloader | None
-    server: Server
-    self_test: SelfTest | None
 
     def open(self) -> None:
         """Bind every address. Raises UsageError if one cannot be bound."""
 
     async def run(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> int:
         """Serve until the first signal, then drain; return the exit status."""
+
+    async def failure(self, within: float) -> str | None:
+        """Return why callers are not served; None if each of their listeners answers within so many seconds."""
 
     def summary(self) -> str:
         """Return a line of what it does now."""
@@ -122,8 +122,7 @@ def service_of(bridge: Hosted, manager: systemd.ServiceManager) -> Service:
     service = Service(
         manager,
         lifecycle=bridge.lifecycle,
-        server=bridge.server,
-        self_test=bridge.self_test,
+        failure=bridge.failure,
         status=bridge.summary,
         warn=partial(bridge.log.warning, about="watchdog"),
     )

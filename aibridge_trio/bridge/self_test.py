@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import socket
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 
@@ -28,17 +28,20 @@ _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, no
 
 
 class SelfTest:
-    """Tells whether the listeners of `server` answer; its handler has to be wrapped by `answering`."""
+    """Tells whether the listeners of a server answer; its handler has to be wrapped by `answering`.
 
-    def __init__(self) -> None:
-        self._path = f"/self-test/{secrets.token_hex(16)}".encode()
+    `path` is the request's; without one it is a new one.
+    """
+
+    def __init__(self, path: bytes = b"") -> None:
+        self.path = path or f"/self-test/{secrets.token_hex(16)}".encode()
         self._answered = 0
 
     def answering(self, handler: Handler) -> Handler:
         """Return the handler, with an answer of its own for the test's requests."""
 
         def handle(request: Request, reply: Reply) -> Awaitable[None]:
-            return self._answer(reply) if request.path == self._path else handler(request, reply)
+            return self._answer(reply) if request.path == self.path else handler(request, reply)
 
         return handle
 
@@ -48,17 +51,27 @@ class SelfTest:
         A connection that is closed because there are too many is an answer. A listener that this process may not
         connect to is not tested, and neither is any while there are no descriptors left.
         """
+
+        def answers() -> int:
+            return self._answered + server.statistics().refused
+
+        return await self._failure(server.sockets(), within, answers, secure=server.secure)
+
+    async def _failure(
+        self, sockets: Iterable[socket.socket], within: float, answers: Callable[[], int], *, secure: bool
+    ) -> str | None:
+        """Return why not all sockets answer; `answers` returns how many answers there were so far."""
         found: list[str] = []
 
         async def test(sock: socket.socket) -> None:
             with trio.move_on_after(within) as limit:
-                if why := await self._test(sock, server):
+                if why := await self._test(sock, answers, secure=secure):
                     found.append(f"{_shown(sock)}: {why}")
             if limit.cancelled_caught:
                 found.append(f"{_shown(sock)}: no answer within {within:.3g} s")
 
         async with trio.open_nursery() as nursery:
-            for sock in server.sockets():
+            for sock in sockets:
                 nursery.start_soon(test, sock)
         return "; ".join(sorted(found)) or None
 
@@ -69,12 +82,12 @@ class SelfTest:
         self._answered += 1
         await reply.answer(_NO_CONTENT, [], b"")
 
-    async def _test(self, sock: socket.socket, server: Server) -> str | None:
+    async def _test(self, sock: socket.socket, answers: Callable[[], int], *, secure: bool) -> str | None:
         why = "another process answers"
         for _ in range(_ATTEMPTS):
-            answered, refused = self._answered, server.statistics().refused
+            before = answers()
             try:
-                await self._ask(sock, secure=server.secure)
+                await self._ask(sock, secure=secure)
             except (PermissionError, FileNotFoundError):
                 return None  # the file of a unix socket, which belongs to the service manager
             except OSError as error:
@@ -86,19 +99,19 @@ class SelfTest:
                 if isinstance(error.__cause__, ssl.SSLError):
                     return None  # it wants a certificate: it answers
                 why = "the connection broke"
-            if self._answered > answered or server.statistics().refused > refused:
+            if answers() > before:
                 return None
         return why
 
-    async def _ask(self, listening: socket.socket, *, secure: bool) -> None:
-        """Send a request, and read until something has been answered."""
+    async def _ask(self, listening: socket.socket, *, secure: bool) -> bytes:
+        """Send a request, and return what was answered first."""
         with trio.socket.socket(listening.family, socket.SOCK_STREAM) as sock:
             await sock.connect(_reached_at(listening))
             stream: trio.abc.Stream = trio.SocketStream(sock)
             if secure:
                 stream = trio.SSLStream(stream, unchecked_context(), https_compatible=True)
-            await stream.send_all(b"HEAD %b HTTP/1.1\r\nhost: localhost\r\n\r\n" % self._path)
-            await stream.receive_some(_READ)
+            await stream.send_all(b"HEAD %b HTTP/1.1\r\nhost: localhost\r\n\r\n" % self.path)
+            return bytes(await stream.receive_some(_READ))
 
 
 def _reached_at(listening: socket.socket) -> object:

@@ -1,19 +1,17 @@
 """The bridge as a service: reports to the service manager, and its watchdog.
 
-The watchdog is reset at each half of its time, if the bridge's listeners answer (`self_test`) and the event loop
-is not late. A loop that hangs runs nothing of this, so it does not reset it either.
+The watchdog is reset at each half of its time, if the bridge's listeners answer and the event loop is not late. A
+loop that hangs runs nothing of this, so it does not reset it either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
-from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.process.systemd import ServiceManager
-from aibridge_trio.server.server import Server
 
 # Parts of the watchdog's time: between two resets; the limit for the listeners' answers and for how late the loop
 # may be; until the test is made again after it failed.
@@ -25,22 +23,25 @@ _EXTENSION, _EXTENSION_INTERVAL, _MARGIN = 30.0, 5.0, 10.0
 
 
 class Service:
-    """Tells the service manager of the bridge's phases; `status` returns a line for people, `warn` logs one."""
+    """Tells the service manager of the bridge's phases.
+
+    failure  Returns why the listeners do not work, None if each answers within so many seconds.
+    status   Returns a line for people.
+    warn     Logs one.
+    """
 
     def __init__(
         self,
         manager: ServiceManager,
         *,
         lifecycle: Lifecycle,
-        server: Server,
-        self_test: SelfTest | None,
+        failure: Callable[[float], Awaitable[str | None]],
         status: Callable[[], str],
         warn: Callable[[str], None],
     ) -> None:
         self._manager = manager
         self._lifecycle = lifecycle
-        self._server = server
-        self._self_test = self_test
+        self._test = failure
         self._status = status
         self._warn = warn
         self._shown = ""
@@ -86,8 +87,8 @@ class Service:
 
     async def _failure(self, limit: float) -> str | None:
         why = None
-        if self._self_test and self._lifecycle.phase == "serving":  # else the listeners may be closed
-            why = await self._self_test.failure(self._server, limit)
+        if self._lifecycle.phase == "serving":  # else the listeners may be closed
+            why = await self._test(limit)
         else:
             await trio.lowlevel.checkpoint()  # `_measure` has its say first
         late, self._latest = self._latest, 0.0

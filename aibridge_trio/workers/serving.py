@@ -8,6 +8,7 @@ from aibridge_trio.bridge.running import host
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.process.systemd import ServiceManager
 from aibridge_trio.server.inherited_sockets import InheritedSockets
+from aibridge_trio.workers.self_test import WorkersTest
 from aibridge_trio.workers.supervisor import Supervisor
 
 
@@ -17,7 +18,8 @@ def serve(settings: Settings, sockets: InheritedSockets, read: Callable[[], Sett
     Returns the exit status; raises UsageError for a port in use.
     """
 
-    def supervisor(_manager: ServiceManager) -> Supervisor:
-        return Supervisor(settings, sockets=sockets, read=read)
+    def supervisor(manager: ServiceManager) -> Supervisor:
+        self_test = WorkersTest() if manager.watchdog else None
+        return Supervisor(settings, sockets=sockets, read=read, self_test=self_test)
 
     return host(supervisor)

@@ -47,6 +47,10 @@ class CallersSockets:
                 actual[bind] = Address(*sock.getsockname()[:2])
         return actual
 
+    def listening(self) -> list[socket.socket]:
+        """Return the sockets."""
+        return list(self._sockets.values())
+
     def descriptors(self) -> dict[Bind, int]:
         """Return the descriptors, as a worker inherits them."""
         return {bind: sock.fileno() for bind, sock in self._sockets.items()}

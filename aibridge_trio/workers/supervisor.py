@@ -15,7 +15,6 @@ from aibridge_trio.bridge.announcements import startup_message
 from aibridge_trio.bridge.bridge import SETTLING
 from aibridge_trio.bridge.event_bus import EventBus
 from aibridge_trio.bridge.reloading import Prepared, Reloader
-from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config.settings import Address, Bind, Settings
 from aibridge_trio.events import Bug, Event, LifecycleChanged
 from aibridge_trio.gateway.browser_origins import Origins
@@ -31,6 +30,7 @@ from aibridge_trio.telemetry.metrics import of_connections, of_process
 from aibridge_trio.workers.admin import CrewAdmin
 from aibridge_trio.workers.common_limits import CommonLimits
 from aibridge_trio.workers.crew import Crew, part
+from aibridge_trio.workers.self_test import WorkersTest
 from aibridge_trio.workers.sockets import CallersSockets
 from aibridge_trio.workers.worker import Start
 
@@ -45,9 +45,16 @@ _SHOWN_EVENTS = 50
 class Supervisor:
     """All of it, not yet listening. With `read`, which returns the settings anew, they can be reloaded."""
 
-    def __init__(self, settings: Settings, *, sockets: InheritedSockets, read: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sockets: InheritedSockets,
+        read: Callable[[], Settings],
+        self_test: WorkersTest | None = None,
+    ) -> None:
         self.settings = settings
-        self.self_test: SelfTest | None = None
+        self._self_test = self_test
         self.lifecycle = Lifecycle()
         self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
         self.crew = Crew(settings.workers, start=self._start, warn=partial(self.log.warning, about="worker"))
@@ -132,6 +139,15 @@ class Supervisor:
             self._close()
         return 1 if forced else 0
 
+    async def failure(self, within: float) -> str | None:
+        """Return why callers are not served; None if a worker answers at each socket within so many seconds."""
+        if not await self.crew.ask("ping", None, within):
+            return f"none of {len(self.crew.members)} workers answers"
+        if self._self_test is None:
+            return None
+        secure = self.settings.tls_cert is not None
+        return await self._self_test.failure_of(self._sockets.listening(), within, secure=secure)
+
     def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
         """Send events of some kinds to `listener`."""
         self._event_bus.subscribe(dict.fromkeys(kinds, listener))
@@ -162,6 +178,7 @@ class Supervisor:
             self._sockets.last,
             arbiter=self._limits.descriptor if self._limits else None,
             caller_secret=self._limits.caller_secret if self._limits else None,
+            self_test=self._self_test.path if self._self_test else b"",
         )
 
     async def _run_workers(self, signals: AsyncIterator[int], ready: Callable[[], None]) -> bool:

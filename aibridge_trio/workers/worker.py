@@ -17,6 +17,7 @@ from aibridge_trio import __version__
 from aibridge_trio.bridge.bridge import Bridge
 from aibridge_trio.bridge.reloading import Prepared
 from aibridge_trio.bridge.running import tune_garbage_collector
+from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config.addresses import Bind
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.errors import UsageError
@@ -39,6 +40,7 @@ class Start:
     sockets        Descriptors by their addresses; the sockets `last` if they are a service manager's.
     arbiter        The descriptor of the entrance to what counts the limits of all workers; None if a store does.
     caller_secret  All workers hash callers with it.
+    self_test      The path of the supervisor's requests to its workers; b"" without any.
     """
 
     number: int
@@ -47,6 +49,7 @@ class Start:
     last: bool
     arbiter: int | None = None
     caller_secret: bytes | None = field(default=None, repr=False)
+    self_test: bytes = field(default=b"", repr=False)
 
     @property
     def descriptors(self) -> list[int]:
@@ -101,6 +104,7 @@ class Worker:
         self._bridge = bridge = Bridge(
             start.settings,
             sockets=InheritedSockets(sockets, last=start.last),
+            self_test=SelfTest(start.self_test) if start.self_test else None,
             read=lambda: self._wanted,
             worker=True,
             arbiter=None if start.arbiter is None else socket.socket(fileno=start.arbiter),

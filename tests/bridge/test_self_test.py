@@ -71,7 +71,7 @@ async def test_callers_requests_go_to_the_handler() -> None:
         await reply.answer(200, [], b"")
 
     test = SelfTest()
-    assert test._path != SelfTest()._path
+    assert test.path != SelfTest().path
     server = Server(HandlerApplication(test.answering(handler)), report=fails)
     host, port = server.open("127.0.0.1", 0, option="--bind")
     async with trio.open_nursery() as nursery:

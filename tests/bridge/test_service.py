@@ -13,9 +13,6 @@ from trio.testing import MockClock
 from aibridge_trio.bridge.service import Service
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.process.systemd import ServiceManager
-from aibridge_trio.server.asgi import HandlerApplication
-from aibridge_trio.server.server import Server
-from tests.support.handlers import ok
 
 
 class Manager(ServiceManager):
@@ -45,7 +42,7 @@ class Listeners:
         self.why: str | None = None
         self.asked = 0
 
-    async def failure(self, server: Server, within: float) -> str | None:
+    async def failure(self, within: float) -> str | None:
         """Return the result."""
         self.asked += 1
         await trio.sleep(0.1)
@@ -63,8 +60,7 @@ class Scene:
         self.service = Service(
             self.manager,
             lifecycle=self.lifecycle,
-            server=Server(HandlerApplication(ok), report=lambda _: None),
-            self_test=self.listeners,  # type: ignore[arg-type]
+            failure=self.listeners.failure,
             status=lambda: self.summary,
             warn=self.warnings.append,
         )
@@ -167,8 +163,7 @@ async def test_without_a_manager_nothing_runs() -> None:
     service = Service(
         ServiceManager(),
         lifecycle=scene.lifecycle,
-        server=scene.service._server,
-        self_test=None,
+        failure=scene.listeners.failure,
         status=lambda: "",
         warn=scene.warnings.append,
     )
