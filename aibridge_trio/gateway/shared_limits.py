@@ -164,7 +164,10 @@ class SharedLimits:
         return 1 if self.store.settled(span) else self.store.replicas
 
     async def run(self) -> None:
-        """Ask what others hold of limits that have refused requests of late, until cancelled."""
+        """Ask what others hold of limits that have refused requests of late, until cancelled.
+
+        And say for which of them requests wait, so that what others give back is shared out evenly.
+        """
         while True:
             matters = bool(len(self.others)) or self.store.condition == "settling"
             with trio.move_on_after(REFRESH if matters else math.inf):
@@ -174,7 +177,7 @@ class SharedLimits:
             waiting = self._limiter.statistics(self._clock()).waiting
             keys = self.others.due(self._clock(), waiting=bool(waiting))
             if keys:
-                self._learn(keys, await self.store.call(["totals", keys]))
+                self._learn(keys, await self.store.call(["totals", keys, self._limiter.sharing.lacking(keys)]))
             self._limiter.others_changed(self._clock())
             await trio.sleep(_SOONEST)
 

@@ -245,10 +245,7 @@ async def test_order_within_a_replica_survives_denials(autojump_clock: MockClock
 
 
 async def test_callers_share_a_replicas_queue(autojump_clock: MockClock) -> None:
-    """In each replica a caller with two requests has its turns in between another's forty.
-
-    Which replica gets the next slot is not part of it: one may keep its slots until its queue is empty.
-    """
+    """In each replica a caller with two requests has its turns in between another's forty."""
     world = World(Limits(2, queue_size=200, queue_timeout=1000.0), count=2)
     async with trio.open_nursery() as nursery:
         await world.run(nursery)

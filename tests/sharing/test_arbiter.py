@@ -176,7 +176,7 @@ async def test_a_worker_that_does_not_read_is_cut_off(monkeypatch: pytest.Monkey
     """Memory is bounded, and others are served meanwhile."""
     monkeypatch.setattr(module, "_UNREAD", 0.2)
     async with an_arbiter() as (arbiter, entrance), a_worker(entrance, "a") as one:
-        batch = wire.Batch("b", 1, "", 3.0, -1, [["register", {}], *([["totals", ["slots"] * 200]] * 50)])
+        batch = wire.Batch("b", 1, "", 3.0, -1, [["register", {}], *([["totals", ["slots"] * 200, []]] * 50)])
         stream = FrameStream(connect(entrance))
         with trio.fail_after(PATIENT), suppress(OSError):
             while True:

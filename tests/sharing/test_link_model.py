@@ -120,7 +120,7 @@ class Play:
                 assert link.condition in {"shared", "settling"}, "a replica did not return within seconds"
                 assert not link._session.held
                 assert not link._session.unposted
-                assert await link.call(["totals", ["slots"]]) is not None
+                assert await link.call(["totals", ["slots"], []]) is not None
                 assert all(not held for held in self.store.ledger._holdings.held.values())
                 assert not self.store.ledger._holdings.totals
             answer = await self.links[0].ask(Ask(budget=BudgetUse("b", TOKENS, "month", 0)))

@@ -49,7 +49,8 @@ LEAVES = _op(
     UNCOUNTED,
 )
 OTHERS = st.one_of(
-    _op("totals", st.lists(_KEYS, max_size=3)),
+    _op("totals", st.lists(_KEYS, max_size=3), st.lists(_KEYS, max_size=2)),
+    _op("totals", st.just(["slots"]), st.just(["slots"])),
     _op("tally", _NAMES, _SPANS, st.lists(st.integers(0, 3), min_size=2, max_size=2)),
     _op(
         "set",

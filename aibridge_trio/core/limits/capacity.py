@@ -14,6 +14,7 @@ from collections.abc import Collection, Hashable, Iterable
 from typing import Protocol
 
 from aibridge_trio.core.limits import store_keys
+from aibridge_trio.core.limits.fair_queue import FairQueue
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit
 from aibridge_trio.core.limits.lease import Lane, Lease, Limit, Limits
 from aibridge_trio.core.sharing.needs import Holding
@@ -209,6 +210,18 @@ class Capacity:
             found[0].others(found[1], amount)
             if amount:
                 self._by_key[key] = found
+
+    def lacks(self, key: str, queue: FairQueue[Lane, Lease]) -> bool:
+        """Return whether a queued request waits for the limit with this key, of which others hold something."""
+        if key == store_keys.SLOTS:
+            return bool(len(queue)) and not self.slot_available()
+        limit, own = self._by_key.get(key, (self._callers, None))
+        if own is None or limit.available(own):
+            return False
+        if limit is self._providers:
+            return not self._providers_in_shadow and any(own in lane for lane in queue.lanes)
+        waits = own in queue.groups if limit is self._classes else queue.waiting(own)
+        return bool(waits) and not self._callers_in_shadow
 
     def know(self, lease: Lease, key: str) -> None:
         """Remember which limit of a lease has a key in the store, for `others`."""

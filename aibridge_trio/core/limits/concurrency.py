@@ -63,8 +63,8 @@ class ConcurrencyLimiter:
         self.rates = CallerRates(limits, chance)
         self._wake = wake
         self._capacity = Capacity(limits, slots, shadow)
-        self.sharing = Sharing(self._capacity, self.rates)
         self._queue: FairQueue[Lane, Lease] = FairQueue(limits.queue_size, limits.class_of)
+        self.sharing = Sharing(self._capacity, self._queue, self.rates)
         self._rate_waiters = RateWaiters(None, self._queue)
         self._release_rate = ReleaseRate(limits.max_concurrency)
         self._waits = Waits(self._capacity, self._queue, self._rate_waiters, self._release_rate)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 
 from aibridge_trio.core.limits.caller_rates import CallerRates
 from aibridge_trio.core.limits.capacity import Capacity
-from aibridge_trio.core.limits.lease import Lease, Limit
+from aibridge_trio.core.limits.fair_queue import FairQueue
+from aibridge_trio.core.limits.lease import Lane, Lease, Limit
 from aibridge_trio.core.limits.others import Others
 from aibridge_trio.core.sharing.needs import Denied, Holding, Use
 
@@ -17,8 +18,9 @@ class Sharing:
     `rates_shadow`: the rate is in shadow, and refuses nothing.
     """
 
-    def __init__(self, capacity: Capacity, rates: CallerRates) -> None:
+    def __init__(self, capacity: Capacity, queue: FairQueue[Lane, Lease], rates: CallerRates) -> None:
         self._capacity = capacity
+        self._queue = queue
         self._rates = rates
         self.rates_shadow = False
         self.others = Others(capacity.others)
@@ -28,6 +30,10 @@ class Sharing:
         counted = lease.charged_at is not None
         uses = self._rates.uses(lease.caller, soft=self.rates_shadow) if counted else []
         return self._capacity.holdings(lease), uses
+
+    def lacking(self, keys: Collection[str]) -> list[str]:
+        """Return the limits, of those with these keys, that queued requests wait for."""
+        return [key for key in keys if self._capacity.lacks(key, self._queue)]
 
     def short(self, lease: Lease, keys: Collection[str]) -> list[Limit]:
         """Let a lease go on without what the store has not of limits in shadow; return those limits."""

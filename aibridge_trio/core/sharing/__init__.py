@@ -14,7 +14,8 @@ Files, in reading order:
 * parts: a replica's part of a limit, while the store is away.
 * ledger: a store in Python, for the arbiter of workers and the simulator.
 * ledger_checks: whether a batch is one.
-* ledger_needs: asks, and what is given back; over ledger_holdings, ledger_uses, ledger_budgets.
+* ledger_needs: asks, and what is given back; over ledger_holdings, ledger_waits, ledger_uses,
+  ledger_budgets.
 * ledger_replicas: which replicas are silent.
 * ledger_messages, ledger_tallies: what replicas tell each other.
 * ledger_expiry: what is forgotten by itself.

@@ -128,7 +128,8 @@ class Ledger:
             return [self._messages.number, self._messages.kept(now), applied]
         return self._others[name](replica, op, now)
 
-    def _totals(self, _replica: str, op: list[Any], _now: float) -> list[int]:
+    def _totals(self, replica: str, op: list[Any], _now: float) -> list[int]:
+        self._needs.wait(replica, op[1], op[2])
         return [self._holdings.watch(key) for key in op[1]]
 
     def _tally(self, _replica: str, op: list[Any], now: float) -> list[int]:

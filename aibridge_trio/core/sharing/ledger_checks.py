@@ -92,8 +92,8 @@ def _leave(holdings: Any, settled: Any, budget: Any, uncounted: Any) -> None:
         _seconds(at, 0.0, float(MOST))
 
 
-def _totals(keys: Any) -> None:
-    for key in _list(keys):
+def _totals(keys: Any, waiting: Any) -> None:
+    for key in (*_list(keys), *_list(waiting)):
         _text(key)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from aibridge_trio.core.sharing.ledger_budgets import LedgerBudgets
+from aibridge_trio.core.sharing.ledger_checks import MOST
 from aibridge_trio.core.sharing.ledger_expiry import Expiring
 from aibridge_trio.core.sharing.ledger_holdings import Holdings
 from aibridge_trio.core.sharing.ledger_uses import Turns, UseLog, name_of, next_turn
+from aibridge_trio.core.sharing.ledger_waits import Waits
 from aibridge_trio.core.sharing.wire import BUDGET, USE
 
 _MOST = 500_000
@@ -18,6 +21,7 @@ class Needs:
 
     def __init__(self, holdings: Holdings) -> None:
         self.holdings = holdings
+        self._waits = Waits()
         self.now = self.wall = 0.0
         self._logs: Expiring[UseLog] = Expiring(_MOST)
         self._turns: Expiring[Turns] = Expiring(_MOST)
@@ -28,13 +32,14 @@ class Needs:
         self.now, self.wall = now, wall
         self._logs.expire(now)
         self._turns.expire(now)
+        self._waits.expire(now)
         self._budgets.expire(wall)
 
     def ask(self, replica: str, op: list[Any]) -> list[Any]:
         """Grant all of it or nothing; return the op's result."""
         _, holdings, uses, budget = op
         short: list[str] = []
-        taken, refuses = self._free(holdings, short)
+        taken, refuses = self._free(replica, holdings, short)
         spent = 0
         if budget:
             key, tokens, per, _ = budget
@@ -49,6 +54,7 @@ class Needs:
         if not refuses:
             for key, amount in taken.items():
                 self.holdings.add(replica, key, amount)
+                self._waits.end(replica, key)
             if budget:
                 self.holdings.add(replica, BUDGET + budget[0], budget[3])
             for index in fits:
@@ -56,6 +62,15 @@ class Needs:
         totals = [self.holdings.totals.get(each[0], 0) for each in holdings]
         left = [self._left(use, found) for use, found in zip(uses, counted, strict=True)]
         return [0, refuses, wait, totals, left, spent] if refuses else [1, totals, left, spent, short]
+
+    def wait(self, replica: str, keys: Collection[str], waiting: Collection[str]) -> None:
+        """Note for which limits requests of a replica wait, and that none do for the others of these."""
+        held = self.holdings.held[replica]
+        for key in keys:
+            if key not in waiting:
+                self._waits.end(replica, key)
+        for key in waiting:
+            self._waits.wait(replica, key, held.get(key, 0), self.now)
 
     def leave(self, replica: str, op: list[Any]) -> int:
         """Give back what was granted; return the op's result."""
@@ -86,13 +101,16 @@ class Needs:
         elif key.startswith(BUDGET):
             self._budgets.spend(key[len(BUDGET) :], amount, self.wall)
 
-    def _free(self, holdings: list[list[Any]], short: list[str]) -> tuple[dict[str, int], str]:
+    def _free(self, replica: str, holdings: list[list[Any]], short: list[str]) -> tuple[dict[str, int], str]:
         """Return what can be held, and the first key that refuses; soft ones in the way are added to `short`."""
-        totals, refuses = self.holdings.totals, ""
+        totals, held, refuses = self.holdings.totals, self.holdings.held[replica], ""
         taken: dict[str, int] = {}
         for key, limit, amount, soft in holdings:
             more = taken.get(key, 0) + amount
-            if totals.get(key, 0) + more <= limit:
+            ordered = not soft and limit < MOST
+            if totals.get(key, 0) + more <= limit and not (
+                ordered and self._waits.bar(replica, key, held.get(key, 0), self.now)
+            ):
                 taken[key] = more
             elif soft:
                 short.append(key)

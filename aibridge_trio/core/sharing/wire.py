@@ -31,9 +31,11 @@ Ops:
     ["leave", holdings, settled, budget, uncounted]
         [[key, amount]…], [[key, span, estimate, used]…], [key, estimate, used] or 0, [[key, span, at]…].
         Result: 0.
-    ["totals", [key…]]
+    ["totals", [key…], [key…]]
         What all replicas hold. Result: [total…]. When one of these becomes less, there is one message of the
-        topic `freed`, with the key, which is not kept; the next one after another `totals`.
+        topic `freed`, with the key, which is not kept; the next one after another `totals`. The other keys are
+        those for which requests of the replica wait: for 0.3 s after it an `ask` of a replica that holds more,
+        or as much and has waited for less long, is denied.
     ["tally", key, span, [count…]]
         Add counts; return their sums over the last span (by 16ths of it), own ones included.
     ["set", topic, key, version, value, keep]

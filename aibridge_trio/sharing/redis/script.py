@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 # In this order: each uses those before it.
-_PARTS = ("checks", "state", "holdings", "uses", "budgets", "replicas", "needs", "messages", "batch")
+_PARTS = ("checks", "state", "holdings", "waits", "uses", "budgets", "replicas", "needs", "messages", "batch")
 
 
 @cache

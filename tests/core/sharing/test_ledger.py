@@ -17,11 +17,11 @@ SLOT = Ask((Holding("slots", 2),))
 def test_a_replica_must_register_first() -> None:
     """A batch of a replica that the ledger does not know is lost, and so is one with another generation."""
     ledger = Ledger()
-    assert ledger.run(Batch("a", 1, "", 3.0, -1, [["totals", ["slots"]]]), 1.0).status == "lost"
+    assert ledger.run(Batch("a", 1, "", 3.0, -1, [["totals", ["slots"], []]]), 1.0).status == "lost"
     replica = Replica.of(ledger)
-    assert replica.send(["totals", ["slots"]], now=1_000.0).status == "ok"
+    assert replica.send(["totals", ["slots"], []], now=1_000.0).status == "ok"
     replica.generation = "another"
-    found = replica.send(["totals", ["slots"]], now=1_000.0)
+    found = replica.send(["totals", ["slots"], []], now=1_000.0)
     assert (found.status, found.results, found.last) == ("lost", [], 2)
 
 
@@ -57,12 +57,12 @@ def test_a_silent_replica_loses_what_it_holds() -> None:
     a.ask(SLOT, 1_000.0)
     a.ask(use, 1_000.0)
     b.send(now=1_002.0)
-    found = b.send(["totals", ["slots", "use:60:tokens"]], now=1_003.0)
+    found = b.send(["totals", ["slots", "use:60:tokens"], []], now=1_003.0)
     assert (found.replicas, found.results) == (1, [[0, 0]])
     assert b.ask(use, 1_004.0) == Denied("tokens", 59.0, {}, ((20, 59.0),))
     assert a.send(now=1_005.0).status == "lost"
     assert a.register(1_005.0, {"slots": 1}).results == [[0, [], 3]]
-    assert a.op("totals", ["slots"], now=1_005.0) == [1]
+    assert a.op("totals", ["slots"], [], now=1_005.0) == [1]
     b = Replica.of(ledger, "b2", now=1_063.0)
     assert b.ask(use, 1_063.0) == Granted(1_063.0, {}, ((20, 0.0),))
 
@@ -73,7 +73,7 @@ def test_what_is_registered_is_held_beyond_limits() -> None:
     a = Replica.of(ledger, "a", held={"slots": 5, "caller:x": 1})
     assert a.ask(SLOT, 1_000.0) == Denied("slots", 0.0, {"slots": 5})
     a.register(1_000.0, {"slots": 1})
-    assert a.op("totals", ["slots", "caller:x"], now=1_000.0) == [1, 0]
+    assert a.op("totals", ["slots", "caller:x"], [], now=1_000.0) == [1, 0]
 
 
 def test_the_end_of_a_replica_gives_all_back() -> None:
@@ -103,7 +103,7 @@ def test_who_waits_is_told_once_that_something_is_free() -> None:
     """A message of the topic `freed` after `totals`; the next one after the next `totals`."""
     ledger = Ledger()
     a, b = Replica.of(ledger, "a", held={"slots": 2}), Replica.of(ledger, "b")
-    assert b.op("totals", ["slots"], now=1_000.0) == [2]
+    assert b.op("totals", ["slots"], [], now=1_000.0) == [2]
     a.leave(Leave((("slots", 1),)), 1_000.0)
     a.leave(Leave((("slots", 1),)), 1_000.0)
     assert b.send(now=1_001.0).messages == [[1, "freed", "slots", 0, "null", 1.0, "a"]]

@@ -13,7 +13,7 @@ GOOD: list[list[Any]] = [
     ["register", {"slots": 1, "use:60:a": 5}],
     ["ask", [["slots", 2, 1, 0]], [["r", 10, 1.0, 1, 0, 1]], ["b", 5, "day", 1]],
     ["leave", [["slots", 1]], [["t", 60, 5, 7]], ["b", 1, 2], [["r", 1.0, 0]]],
-    ["totals", ["slots"]],
+    ["totals", ["slots"], []],
     ["tally", "x", 10.0, [1, 2]],
     ["set", "t", "", -1, "{}", 0.0],
     ["claim", "c", 5.0],
@@ -40,7 +40,7 @@ BAD: list[Any] = [
     ["ask", [], [["r", 10, float("nan"), 1, 0, 1]], 0],
     ["ask", [], [["r", 10, "1", 1, 0, 1]], 0],
     ["ask", [], [], ["b", 5, "year", 1]],
-    ["totals", ["a"] * 257],
+    ["totals", ["a"] * 257, []],
     ["tally", "x", 10.0, [1] * 17],
     ["set", "t", "k", -2, "{}", 0.0],
     ["set", "t", "k", -1, "x" * 8_193, 0.0],
@@ -64,7 +64,7 @@ def test_all_ops_are_ops() -> None:
 def test_what_is_no_op(op: Any) -> None:
     """One of them is enough: nothing of the batch is executed."""
     with pytest.raises(ValueError):
-        check(batch(["totals", ["a"]], op))
+        check(batch(["totals", ["a"], []], op))
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,6 @@ def test_what_is_no_head(changed: dict[str, Any]) -> None:
 def test_only_the_first_op_registers_and_only_the_last_forgets() -> None:
     """What is executed before or after is executed for a replica that the ledger knows."""
     with pytest.raises(ValueError, match="first"):
-        check(batch(["totals", []], ["register", {}]))
+        check(batch(["totals", [], []], ["register", {}]))
     with pytest.raises(ValueError, match="last"):
-        check(batch(["forget"], ["totals", []]))
+        check(batch(["forget"], ["totals", [], []]))

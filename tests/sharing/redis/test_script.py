@@ -6,12 +6,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from aibridge_trio.core.sharing.ledger import Ledger
-from aibridge_trio.core.sharing.wire import Batch
+from aibridge_trio.core.sharing.wire import Batch, Op
 from aibridge_trio.sharing.redis import script
 from tests.support.random_batches import STEPS, Run, Step
 from tests.support.redis_servers import RedisServer
@@ -76,7 +77,7 @@ def test_they_agree_on_many_replicas_that_fall_silent(store: ScriptedStore) -> N
         held = {"slots": 2, f"caller:{number % 7}": 1, "use:60:t": number, "budget:x": 5}
         batch = Batch(f"r{number}", 7, "", 3.0, -1, [["register", held]])
         assert store.run(batch, 1_000.0 + number / 100) == ledger.run(batch, 1_000.0 + number / 100)
-    batch = Batch("live", 1, "", 60.0, -1, [["register", {}], ["totals", ["slots", "caller:1"]]])
+    batch = Batch("live", 1, "", 60.0, -1, [["register", {}], ["totals", ["slots", "caller:1"], []]])
     expected = ledger.run(batch, 1_002.0)
     assert store.run(batch, 1_002.0) == expected
     for number in range(2, 90):
@@ -88,9 +89,30 @@ def test_they_agree_on_many_replicas_that_fall_silent(store: ScriptedStore) -> N
     assert ledger.replicas == 1
 
 
+def test_they_agree_on_many_replicas_that_wait(store: ScriptedStore) -> None:
+    """More than are remembered; each has its turn when it holds least, or has waited for longest."""
+    ledger, random = Ledger(), Random(7)
+    names = [f"r{number}" for number in range(40)]
+    for name in names:
+        batch = Batch(name, 1, "", 60.0, -1, [["register", {"slots": 1}]])
+        expected = ledger.run(batch, 1_000.0)
+        assert store.run(batch, 1_000.0) == expected
+    at, granted = 1_000.0, 0
+    for number in range(2, 300):
+        at = round(at + random.choice([0.0, 0.001, 0.04, 0.3]), 6)
+        back: list[Op] = [["leave", [["slots", 1]], [], 0, []]] * random.randrange(2)
+        ask: Op = ["ask", [["slots", random.choice([40, 41, 1 << 50]), 1, 0]], [], 0]
+        waits = random.sample([["totals", ["slots"], ["slots"]], ["totals", ["slots"], []], ask, ask], 2)
+        batch = Batch(random.choice(names), number, expected.generation, 60.0, -1, [*back, *waits])
+        reply = ledger.run(batch, at)
+        assert store.run(batch, at) == reply
+        granted += any(type(each) is list and len(each) > 1 and each[0] == 1 for each in reply.results)
+    assert 20 < granted < 280
+
+
 def test_a_prefix_is_a_store_of_its_own(client: RespClient, store: ScriptedStore) -> None:
     """All keys of it have its tag: in a cluster they lie together."""
-    batch = Batch("a", 1, "", 3.0, -1, [["register", {"slots": 1}], ["totals", ["slots"]]])
+    batch = Batch("a", 1, "", 3.0, -1, [["register", {"slots": 1}], ["totals", ["slots"], []]])
     assert store.run(batch, 1_000.0).results[1] == [1]
     assert ScriptedStore(client, "other").run(batch, 1_000.0).status == "ok"
     assert {name.partition(":")[0] for name in store.names()} == {"{test}", "{other}"}

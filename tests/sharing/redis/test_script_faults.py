@@ -114,7 +114,7 @@ def test_whatever_happens_to_keys_totals_are_sums(client: RespClient, random: Ra
         for peer in peers:
             peer.send(at)
     keys = ["slots", "caller", "use:60:t", "budget:b"]
-    reply = peers[0].send(at, ["totals", keys])
+    reply = peers[0].send(at, ["totals", keys, []])
     assert reply is not None
     assert reply.results == [[sum(peer.held[key] for peer in peers) for key in keys]]
     assert reply.replicas == len(peers)
@@ -168,7 +168,7 @@ def test_bytes_at_random_change_nothing_or_are_a_batch(
             assert dumped(store) == before
         before = dumped(store)
     peer.number = 1 << 49
-    assert peer.send(1_001.0, ["totals", ["slots"]]) is not None
+    assert peer.send(1_001.0, ["totals", ["slots"], []]) is not None
 
 
 def test_a_full_server_changes_nothing(store: ScriptedStore) -> None:
@@ -186,13 +186,13 @@ def test_a_full_server_changes_nothing(store: ScriptedStore) -> None:
     finally:
         store.client.call("CONFIG", "SET", "maxmemory", "0")
     assert dumped(store) == before
-    assert peer.send(1_001.0, ["totals", ["slots"]]) is not None
+    assert peer.send(1_001.0, ["totals", ["slots"], []]) is not None
 
 
 def test_all_keys_expire(store: ScriptedStore) -> None:
     """A deployment that ends leaves nothing behind: each key has an end, which batches put off."""
     peer = filled(store)
-    peer.send(1_011.0, ["totals", ["slots"]])
+    peer.send(1_011.0, ["totals", ["slots"], []])
     assert len(store.names()) >= 11
     for name in store.names():
         left = store.client.call("PTTL", name)

@@ -3,7 +3,7 @@
 -- What is read does not fit together: begin anew, as if nothing had been decided.
 local function discard()
   totals, watched, total_changed, held, held_changed = {}, {}, {}, {}, {}
-  posted, looks, logs, turns, budgets, writes = {}, {}, {}, {}, {}, {}
+  posted, looks, waiting, logs, turns, budgets, writes = {}, {}, {}, {}, {}, {}, {}
   state.number = state.first
   begin_anew()
 end
@@ -58,7 +58,12 @@ local executes = {
   claim = claim,
   ['set'] = set_value,
   totals = function(op)
-    local sums = {}
+    local sums, waits = {}, {}
+    for _, name in ipairs(op[3]) do waits[name] = true end
+    for _, name in ipairs(op[2]) do
+      if not waits[name] then end_wait(name) end
+    end
+    for _, name in ipairs(op[3]) do wait_for(name) end
     for place, name in ipairs(op[2]) do sums[place] = watch(name) end
     return numbers(sums)
   end,
@@ -94,6 +99,7 @@ write_state()
 for _, words in ipairs(decided) do writes[#writes + 1] = words end
 write_looks()
 write_holdings()
+write_waits()
 write_uses()
 write_budgets()
 write_messages()

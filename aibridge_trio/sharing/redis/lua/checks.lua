@@ -146,10 +146,12 @@ function checks.leave(op)
 end
 
 function checks.totals(op)
-  exactly(op, 2)
-  for _, key in ipairs(list(op[2])) do
-    text(key)
-    want(key)
+  exactly(op, 3)
+  for place = 2, 3 do
+    for _, key in ipairs(list(op[place])) do
+      text(key)
+      want(key)
+    end
   end
 end
 

@@ -23,7 +23,8 @@ local function free(holdings, short)
   for _, need in ipairs(holdings) do
     local name, limit, amount = need[1], need[2], need[3]
     local more = (taken[name] or 0) + amount
-    if totals[name] + more <= limit then
+    local ordered = need[4] == 0 and limit < MOST
+    if totals[name] + more <= limit and not (ordered and barred(name)) then
       taken[name] = more
     elseif need[4] == 1 then
       short[#short + 1] = name
@@ -75,7 +76,10 @@ local function ask(op)
   local fits, denied = fitting(uses, short)
   if not refuses and denied[1] then refuses, wait = turn_of(denied) end
   if not refuses then
-    for name, amount in pairs(taken) do add(replica, name, amount) end
+    for name, amount in pairs(taken) do
+      add(replica, name, amount)
+      end_wait(name)
+    end
     if budget ~= 0 then add(replica, 'budget:' .. budget[1], budget[4]) end
     for _, use in ipairs(fits) do
       if use[5] == 1 then
