@@ -79,7 +79,7 @@ class Step:
 _LATER = st.sampled_from(
     [0.0, 0.0, 0.001, 0.25, 0.3, 1.0, 1.1, 2.9, 3.0, 61.0, 4_000.0, 90_000.0, -10.0, -200_000.0]
 )
-_KINDS = st.sampled_from(["ok"] * 8 + ["late", "register", "other", "forget", "deaf"])
+_KINDS = st.sampled_from(["ok"] * 8 + ["late", "register", "returned", "other", "forget", "deaf"])
 STEPS = st.lists(
     st.builds(Step, _LATER, st.sampled_from(["a", "b", "c"]), _KINDS, HELD, OPS), min_size=1, max_size=30
 )
@@ -100,8 +100,9 @@ class Run:
         ops = [self._timed(op) for op in step.ops]
         number = self.numbers.get(step.replica, 0) + (step.kind != "late")
         self.numbers[step.replica] = number
-        if step.kind == "register" or step.replica not in self.known:
-            return Batch(step.replica, number, "", TTL, -1, [["register", step.held], *ops])
+        if step.kind in {"register", "returned"} or step.replica not in self.known:
+            before = "" if step.kind == "register" else self.known.get(step.replica, ("before", 0))[0]
+            return Batch(step.replica, number, before, TTL, -1, [["register", step.held], *ops])
         generation, since = self.known[step.replica]
         if step.kind == "forget":
             ops.append(["forget"])

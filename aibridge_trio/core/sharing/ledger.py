@@ -24,6 +24,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.generation = ""
+        # When the content began, and whether a replica has known other content before.
+        self._began, self._lost = 0.0, False
         self._messages = Messages()
         self._holdings = Holdings(self._freed)
         self._needs = Needs(self._holdings)
@@ -63,7 +65,7 @@ class Ledger:
         replica, number, generation, ttl, since, ops = batch
         now = self._tick(wall)
         if not self.generation:
-            self.generation = generation_of(replica, number, now)
+            self.generation, self._began = generation_of(replica, number, now), now
         self._sender = replica
         self._reap(now)
         known = self._replicas.known.get(replica)
@@ -73,6 +75,9 @@ class Ledger:
         registers = bool(ops) and ops[0][0] == "register"
         if registers:
             self._replicas.register(replica, now, ttl)
+            if generation not in {"", self.generation} and not self._lost:
+                self._lost = True
+                self._messages.post("lost", "", now, replica)
         elif (
             known is None
             or not known.registered
@@ -125,7 +130,12 @@ class Ledger:
             return self._needs.leave(replica, op)
         if name == "register":
             self._holdings.replace(replica, op[1])
-            return [self._messages.number, self._messages.kept(now), applied]
+            return [
+                self._messages.number,
+                self._messages.kept(now),
+                applied,
+                now - self._began if self._lost else -1,
+            ]
         return self._others[name](replica, op, now)
 
     def _totals(self, replica: str, op: list[Any], _now: float) -> list[int]:

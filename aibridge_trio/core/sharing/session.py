@@ -226,9 +226,9 @@ class Session:
         """Take a reply; whatever may be wrong with it is found before anything has changed."""
         replicas = min(max(1, int(reply.replicas)), _MOST_REPLICAS)
         if sent.registers:
-            ((last, kept, applied),) = reply.results
+            ((last, kept, applied, age),) = reply.results
             messages = [wire.message(each) for each in kept[:_MOST_MESSAGES]]
-            answers = self._join(int(last), int(applied), reply.generation, now)
+            answers = self._join(int(last), int(applied), reply.generation, float(age), now)
         else:
             if len(reply.results) != len(sent.entries) or reply.generation != self._generation:
                 raise ValueError("the store's reply is one to another batch")
@@ -238,21 +238,26 @@ class Session:
             self._since = int(new[-1][0]) if new else self._since
             # There are more than one reply has.
             self._beat |= len(new) >= MOST_IN_REPLY
+            if any(each.topic == "lost" for each in messages):
+                self._returned_at = now
             answers = list(self._answered(found, now))
         del self._sent[number]
         self._replicas = replicas
         self.inbox.extend(messages)
         return answers
 
-    def _join(self, last: int, applied: int, generation: str, now: float) -> list[Query]:
+    def _join(self, last: int, applied: int, generation: str, age: float, now: float) -> list[Query]:
         """The replica is registered: `applied` is the number of its last batch that was executed before.
 
-        Return the asks that are away.
+        `age` is that of content in place of what was lost, else -1. Return the asks that are away.
         """
         asks: list[Query] = []
         lost = [query for _, queries in sorted(self._lost.items()) for query in queries]
         self._lost.clear()
         self._pending.extendleft(reversed(lost))
+        if not self._generation and age >= 0:
+            # Replicas that were there before know more than this content.
+            self._returned_at = max(self._returned_at, now - age)
         if self._generation not in {"", generation}:
             # What others hold and have used is not known any more, nor which of them are there: parts hold, also
             # for what was asked before that was known.

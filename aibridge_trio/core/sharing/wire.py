@@ -21,9 +21,11 @@ Reply: `[status, generation, last, time, replicas, messages, results]`
 Ops:
     ["register", {key: amount}]
         Hold exactly this, beyond limits too; the first op of its batch, which is executed whatever its generation.
-        Result: the number of the last message, the messages that are kept, and the number of the replica's last
-        batch with other ops that was executed before this one; 0 if there was none. A replica that was reaped is
-        remembered for that number for an hour.
+        Result: the number of the last message, the messages that are kept, the number of the replica's last
+        batch with other ops that was executed before this one (0 if there was none), and how old the content is if
+        a replica has known other content before, which was lost (else -1). A replica that was reaped is
+        remembered for that number for an hour. With the first one that has known other content there is a message
+        of the topic `lost`, which is not kept.
     ["ask", holdings, uses, budget]
         [[key, limit, amount, soft]…], [[key, amount, span, count, running, soft]…], [key, tokens, per, estimate]
         or 0. Result: [1, [total…], [[left, reset]…], spent, [short key…]], or

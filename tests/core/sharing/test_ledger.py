@@ -61,7 +61,7 @@ def test_a_silent_replica_loses_what_it_holds() -> None:
     assert (found.replicas, found.results) == (1, [[0, 0]])
     assert b.ask(use, 1_004.0) == Denied("tokens", 59.0, {}, ((20, 59.0),))
     assert a.send(now=1_005.0).status == "lost"
-    assert a.register(1_005.0, {"slots": 1}).results == [[0, [], 3]]
+    assert a.register(1_005.0, {"slots": 1}).results == [[0, [], 3, -1]]
     assert a.op("totals", ["slots"], [], now=1_005.0) == [1]
     b = Replica.of(ledger, "b2", now=1_063.0)
     assert b.ask(use, 1_063.0) == Granted(1_063.0, {}, ((20, 0.0),))
@@ -117,7 +117,7 @@ def test_a_replica_that_missed_messages_registers_again() -> None:
     for index in range(1_001):
         a.send(["set", "key", str(index % 3), -1, "1", 60.0], now=1_000.0)
     assert b.send(now=1_000.0).status == "lost"
-    number, kept, _ = b.register(1_000.0, {}).results[0]
+    number, kept, _, _ = b.register(1_000.0, {}).results[0]
     assert (number, [each[:3] for each in kept]) == (
         1_001,
         [[999, "key", "2"], [1_000, "key", "0"], [1_001, "key", "1"]],
@@ -149,5 +149,5 @@ def test_batches_travel_as_json() -> None:
     ledger = Ledger()
     batch = Batch("a", 1, "", 3.0, -1, [["register", {}], ["leave", [], [["t", 60.0, 5, 7]], 0, []]])
     found = reply(ledger.execute(batch.encoded(), 1_000.0))
-    assert (found.status, found.results) == ("ok", [[0, [], 0], 0])
+    assert (found.status, found.results) == ("ok", [[0, [], 0, -1], 0])
     assert json.loads(ledger.execute(batch.encoded(), 1_000.0))[0] == "stale"

@@ -182,3 +182,45 @@ def test_replies_to_registrations_may_be_lost_too(both: Both, executed: bool, lo
     both.join()
     both.session.beat()
     assert both.exchange().ops == ([] if executed else [["leave", (), [], ("b", 0, 3), ()]])
+
+
+def test_a_first_contact_with_content_that_was_lost(both: Both) -> None:
+    """The replica holds to parts, too, whether it comes before those that know of the loss or after them."""
+    second = Both("b", both.ledger)
+    second.join()
+    both.session.beat()
+    both.exchange()
+    both.now, both.ledger = 10.0, Ledger()
+    early, late = Both("early", both.ledger), Both("late", both.ledger)
+    early.now, late.now = 10.0, 11.0
+    early.join()
+    assert early.session.condition(10.0) == "shared"
+    both.session.beat()
+    both.exchange()
+    assert both.exchange().ops == [["register", {}]]
+    early.session.beat()
+    early.exchange()
+    late.join()
+    for each in (both, early, late):
+        assert each.session.condition(69.0) == "settling"
+        assert not each.session.settled(0.0, 12.9)
+        assert each.session.settled(0.0, 14.1)
+        assert each.session.settled(5.0, 16.1)
+        assert each.session.condition(71.1) == "shared"
+    much_later = Both("later", both.ledger)
+    much_later.now = 80.0
+    much_later.join()
+    assert much_later.session.condition(80.0) == "shared"
+
+
+def test_content_that_is_new_to_all_is_the_whole_of_it() -> None:
+    """At the first start of a deployment nothing was lost: no parts hold."""
+    first = Both("a")
+    second = Both("b", first.ledger)
+    first.join()
+    second.join()
+    first.session.beat()
+    first.exchange()
+    for each in (first, second):
+        assert each.session.condition(0.0) == "shared"
+        assert each.session.settled(0.0, 0.0)

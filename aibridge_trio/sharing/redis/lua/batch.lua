@@ -47,7 +47,12 @@ local function register(op)
   write('HSET', held_key(replica), '', mark_of(replica))
   for name in pairs(held[replica]) do held_changed[replica][name] = true end
   record.renewed = 0
-  return '[' .. num(state.number) .. ',[' .. table.concat(kept_lines(), ',') .. '],' .. num(applied) .. ']'
+  if generation ~= '' and generation ~= state.generation and state.lost == 0 then
+    state.lost = 1
+    post('lost', '', 0, 'null')
+  end
+  local age = state.lost == 1 and num(now - state.began) or '-1'
+  return '[' .. num(state.number) .. ',[' .. table.concat(kept_lines(), ',') .. '],' .. num(applied) .. ',' .. age .. ']'
 end
 
 local executes = {

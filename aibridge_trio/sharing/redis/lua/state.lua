@@ -66,7 +66,7 @@ local now
 
 local STATE, HEARD, TOTALS = key('state'), key('heard'), key('totals')
 -- generation; latest and offset of the clock; number of the last message; when silent replicas are looked for;
--- live replicas. `anew` says that all content begins anew, `first` the last message that the log had before.
+-- live replicas; when the content began; 1 if a replica has known other content before, which was lost. `anew` says that all content begins anew, `first` the last message that the log had before.
 local state = {}
 -- Records of replicas: number, the one that was applied last, heard, ttl, when its keys were renewed, when it is
 -- looked at next, mode ('r' registered, 'p' lost in part, 'e' ended).
@@ -89,9 +89,10 @@ local function packed_record(record)
 end
 
 local function unpack_state(line)
-  if not line or #line ~= 56 then return false end
+  if not line or #line ~= 72 then return false end
   state.generation = string.sub(line, 1, 16)
-  state.latest, state.offset, state.number, state.due, state.live = struct.unpack('>ddddd', line, 17)
+  state.latest, state.offset, state.number, state.due, state.live, state.began, state.lost =
+    struct.unpack('>ddddddd', line, 17)
   return state.latest >= 0 and state.offset >= 0 and state.number >= 0 and state.due >= 0 and state.live >= 0
 end
 
@@ -103,7 +104,7 @@ end
 -- Begin all content anew, but for the clock and the messages: every replica must register.
 local function begin_anew()
   state.generation = string.sub(redis.sha1hex(string.format('%.17g %s %.0f', now, replica, number)), 1, 16)
-  state.anew, state.live, state.due = true, 0, 1e300
+  state.anew, state.live, state.due, state.began, state.lost = true, 0, 1e300, now, 0
   records, changed = {}, {}
 end
 
@@ -128,7 +129,9 @@ local function write_state()
   end
   local words = {
     'state',
-    state.generation .. struct.pack('>ddddd', state.latest, state.offset, state.number, state.due, state.live),
+    state.generation .. struct.pack(
+      '>ddddddd', state.latest, state.offset, state.number, state.due, state.live, state.began, state.lost
+    ),
   }
   for id in pairs(changed) do
     if records[id] then
