@@ -1,0 +1,186 @@
+"""How many Python and C functions a bridge calls for each of many equal requests: the difference of two runs.
+
+A provider and a caller in threads of this process exchange bytes with a real bridge, one request at a time on kept
+connections. So the number depends on the version of Python, and hardly on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from bench.compare import traffic
+from tests.support.processes import START, environment, until
+
+_ROOT = Path(__file__).parents[2]
+_READ = 1 << 16
+_WAIT = 30.0
+EVENT = (
+    b'data: {"id":"chatcmpl-C0123456789abcdefghijklmnopqr","object":"chat.completion.chunk","created":1795683600,'
+    b'"model":"gpt-4o-mini","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,'
+    b'"delta":{"content":" shipment"},"logprobs":null,"finish_reason":null}],"obfuscation":"x1Zq"%b}\n\n'
+)
+USAGE_NULL = b',"usage":null'
+
+
+class SteppedProvider:
+    """A provider that answers each request with the same bytes; a stream waits for `step` before each event."""
+
+    def __init__(self, event: bytes = b"") -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._event = event
+        self.step = threading.Semaphore(0)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        answer, head = traffic.answer(), traffic.stream_head()
+        with sock, suppress(OSError):
+            while request := _whole_request(sock):
+                if b'"stream":true' not in request:
+                    sock.sendall(answer)
+                    continue
+                sock.sendall(head)
+                while self.step.acquire():
+                    sock.sendall(b"%x\r\n%b\r\n" % (len(self._event), self._event))
+
+
+def _whole_request(sock: socket.socket) -> bytes:
+    data = b""
+    while True:
+        head, end, body = data.partition(b"\r\n\r\n")
+        if end and len(body) >= (_length(head) or 0):
+            return data
+        if not (piece := sock.recv(_READ)):
+            return b""
+        data += piece
+
+
+def _length(head: bytes) -> int | None:
+    for line in head.split(b"\r\n"):
+        if line[:15].lower() == b"content-length:":
+            return int(line[15:])
+    return None
+
+
+class CountedBridge:
+    """A bridge that counts its calls, and one caller's connection to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, admin: int, log: Path) -> None:
+        self._process = process
+        self.port = port
+        self.admin = admin
+        self.log = log
+        self._sock: socket.socket | None = None
+
+    def calls(self) -> int:
+        """Return how many calls there were so far."""
+        return int(self._asked(signal.SIGUSR1))
+
+    def by_function(self) -> dict[str, int]:
+        """Return the calls so far by function."""
+        found: dict[str, int] = json.loads(self._asked(signal.SIGUSR2))
+        return found
+
+    def _asked(self, number: int) -> bytes:
+        self._process.send_signal(number)
+        stdout: IO[bytes] | None = self._process.stdout
+        assert stdout
+        return stdout.readline()
+
+    @property
+    def connection(self) -> socket.socket:
+        """A connection that is kept."""
+        if self._sock is None:
+            self._sock = socket.create_connection(("127.0.0.1", self.port), timeout=_WAIT)
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self._sock
+
+    def ask(self, request: bytes) -> bytes:
+        """Send a request, and return its whole answer, which has a length."""
+        sock = self.connection
+        sock.sendall(request)
+        data = b""
+        while True:
+            head, end, body = data.partition(b"\r\n\r\n")
+            if end:
+                length = _length(head)
+                if length is None or len(body) >= length:
+                    return data
+            piece = sock.recv(_READ)
+            assert piece, data
+            data += piece
+
+    def receive(self, end: bytes) -> bytes:
+        """Return what comes until there is such an end."""
+        data = b""
+        while not data.endswith(end):
+            piece = self.connection.recv(_READ)
+            assert piece, data
+            data += piece
+        return data
+
+    def close(self) -> None:
+        """End it."""
+        if self._sock:
+            self._sock.close()
+        self._process.kill()
+        self._process.wait(_WAIT)
+        assert self._process.stdout
+        self._process.stdout.close()
+
+
+@contextmanager
+def counted_bridge(folder: Path, provider: SteppedProvider, arguments: Sequence[str]) -> Iterator[CountedBridge]:
+    """Run a bridge that counts; its log goes to a file, as lines of JSON."""
+    port, admin = _free_ports(2)
+    log = folder / f"log-{port}"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.support.counted_serve", "serve", "--bind", f"127.0.0.1:{port}"),
+                *("--admin-bind", f"127.0.0.1:{admin}"),
+                *("--openai-base-url", f"http://127.0.0.1:{provider.port}/v1", *arguments),
+            ],
+            cwd=_ROOT,
+            env=environment(PYTHONHASHSEED="0"),
+            stdout=subprocess.PIPE,
+            stderr=output,
+        )
+    bridge = CountedBridge(process, port, admin, log)
+    try:
+        until(lambda: process.poll() is not None or _listens(port), "a bridge that listens", START)
+        assert process.poll() is None, log.read_text()
+        yield bridge
+    finally:
+        bridge.close()
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def _free_ports(count: int) -> list[int]:
+    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [sock.getsockname()[1] for sock in socks]
+    finally:
+        for sock in socks:
+            sock.close()
