@@ -26,7 +26,7 @@ Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 # How a wait in an adaptive limiter's line ends: the request is sent, its time is over, the bridge stops, or its
 # caller left.
-HoldOutcome = Literal["sent", "timed_out", "stopped", "left"]
+HoldOutcome = Literal["sent", "timed_out", "stopped", "rejected", "left"]
 HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
 # Why a request was sent again: no connection, a status, or an overload event before a stream's content.
 PushbackCause = Literal["refused", "429", "503", "529", "overload"]

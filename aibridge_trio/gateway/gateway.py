@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from aibridge_trio.core.caller import Caller
@@ -14,6 +15,7 @@ from aibridge_trio.errors import (
     MAX_JITTER,
     InternalError,
     Reject,
+    StoreUnavailable,
     UpstreamFault,
     UpstreamTimeout,
     UpstreamUnreachable,
@@ -126,7 +128,8 @@ class Gateway:
                 await lease.wait_turn(patience(request.headers))
         asked = CallerRequest(request, reply, record, lease, caller)
         if isinstance(target, Local):
-            await consent(asked, self._lifecycle, target)
+            with suppress(StoreUnavailable):  # the limits are for what goes to providers
+                await consent(asked, self._lifecycle, target)
             await reply.write(200, [(b"content-type", b"application/json")], target.body)
             return
         send = partial(self._send, asked)

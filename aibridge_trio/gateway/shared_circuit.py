@@ -187,19 +187,22 @@ class SharedCircuit:
             done, known, value = found
             if done:
                 breaker.taken(shared.change, known)
-            elif not self._answered(known, value, last=tried == _TRIES):
+            elif not self._answered(known, value, version, last=tried == _TRIES):
                 await trio.sleep(_AGAIN)
             self._changed()
 
-    def _answered(self, known: int, value: object, *, last: bool) -> bool:
-        """Take what the store has in place of a change; return whether that was possible: its age is needed."""
+    def _answered(self, known: int, value: object, sent: int, *, last: bool) -> bool:
+        """Take what the store has in place of a change that was sent as one of a version.
+
+        Return whether that was possible: its age is needed.
+        """
         now = self._clock()
         if self._message is not None and self._message[0].version == known:
             message, at = self._message
-            self.breaker.heard(known, value, message.age + now - at, now, refused=True)
+            self.breaker.heard(known, value, message.age + now - at, now, refused=sent)
             return True
         if last:
-            self.breaker.heard(known, value, 0.0, now, refused=True)
+            self.breaker.heard(known, value, 0.0, now, refused=sent)
         return last
 
     async def _count(self) -> None:

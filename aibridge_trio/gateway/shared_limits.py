@@ -130,7 +130,7 @@ class SharedLimits:
         answer = await self.store.ask(needs)
         now = self._clock()
         if isinstance(answer, Away):
-            if self.store.condition == "closed":
+            if self.store.condition == "closed" and _is_limited(needs, probe):
                 raise StoreUnavailable
             self.divide()
             if self._limiter.sharing.exceeds(lease, now, counted=not own):
@@ -196,3 +196,9 @@ class SharedLimits:
 
     def __repr__(self) -> str:
         return f"<SharedLimits {self.store!r} {self.others!r}>"
+
+
+def _is_limited(needs: Ask, probe: Holding | None) -> bool:
+    """Return whether a limit may refuse a request: not those in shadow, and the right to a probe is none."""
+    hard = (*needs.holdings, *needs.uses)
+    return needs.budget is not None or any(not each.soft for each in hard if each is not probe)

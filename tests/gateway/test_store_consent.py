@@ -10,6 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.config.provider_tables import ProviderTable, RouteTable
+from aibridge_trio.events import Held
 from aibridge_trio.http.message import Reply, Request
 from tests.support.handlers import JSON, ok
 from tests.support.ledger_store import Common
@@ -96,6 +97,43 @@ async def test_it_waits_for_any_provider_if_all_are_full_elsewhere(
             assert (17.9 < took < 18.3) if queue_size else (took < 1)
             assert not common.held
         del network.listeners["b0"], network.listeners["b1"]
+
+
+async def test_closed_refuses_only_what_is_limited(autojump_clock: MockClock, network: Network) -> None:
+    """While the store is away, what the bridge answers itself is served, and what only limits in shadow concern."""
+    common = Common()
+    await network.answer("one", ok)
+    store = common.store("closed")
+    for shadow, status in (((), 503), (("concurrency-per-provider",), 200)):
+        options = {"shadow": shadow, "max_concurrency_per_provider": 5, **routed(one=5)}
+        async with network.bridge(common_store=store, **options) as bridge:
+            store.cut()
+            answer = await bridge.client.post("/v1/chat/completions", content=MODEL)
+            assert answer.status_code == status
+            store.mend()
+        del network.listeners["bridge"]
+    async with network.bridge(common_store=store, max_concurrency=5, **routed(one=5)) as bridge:
+        store.cut()
+        assert (await bridge.client.get("/v1/models")).json()["data"][0]["id"] == "m"
+        assert (await bridge.client.get("/")).status_code == 200
+        store.mend()
+    await trio.sleep(1)
+    assert not common.held
+
+
+async def test_a_held_request_that_the_store_s_absence_ends(autojump_clock: MockClock, network: Network) -> None:
+    """Where nothing goes without the store, the hold's outcome is that of a reject: its caller has not left."""
+
+    async def pushes_back(request: Request, reply: Reply) -> None:
+        store.cut()
+        await reply.answer(529, JSON, b'{"type":"error","error":{"type":"overloaded_error","message":"x"}}')
+
+    await network.answer("anthropic", pushes_back)
+    store = Common().store("closed")
+    async with network.bridge(common_store=store, max_concurrency=1, adaptive=True) as bridge:
+        answer = await bridge.client.post("/anthropic/v1/messages", content=MODEL)
+        assert (answer.status_code, answer.headers["x-aibridge-reject"]) == (503, "store_unavailable")
+        assert bridge.published(Held)[-1].outcome == "rejected"
 
 
 async def test_a_held_request_asks_again_before_it_goes_up_again(

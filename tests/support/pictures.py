@@ -118,7 +118,7 @@ def a_limiter(**changes: Any) -> Said:
         "sent_again": 0,
         "unfunded": 0,
         "budget": 30.0,
-        "holds": {"sent": 0, "timed_out": 0, "stopped": 0, "left": 0},
+        "holds": {"sent": 0, "timed_out": 0, "stopped": 0, "rejected": 0, "left": 0},
         "held_s": {"buckets": {"+Inf": 0}, "sum": 0.0, "count": 0},
         **changes,
     }

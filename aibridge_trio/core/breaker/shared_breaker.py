@@ -3,7 +3,9 @@
 1. Each transition and each override here is a change that others must learn of: the store takes it if it has the
    `version` that this replica knows. The end of a cooldown is none: each replica's timer ends at the same time.
 2. A newer version is adopted (`heard`), with its end of the cooldown, its trips in a row, its mode and its ramp.
-   One that is not newer changes nothing.
+   One that is not newer changes nothing, unless it was set more than a second after the last change here: then the
+   store has lost its content, and counts versions from 1 again. What the store has in place of a change that it
+   refused is adopted if it is newer, or if nothing was heard since that change was sent.
 3. A change that the store has not taken stands against a newer version only if it is a later override by the
    operator; or if both know the same override, it is a later trip, and the other one is not open. Otherwise it is
    dropped: an open breaker is not closed by what was learned before it opened, and an override wins.
@@ -108,14 +110,16 @@ class SharedBreaker(Breaker):
 
     # What others tell
 
-    def heard(self, version: int, value: object, age: float, now: float, *, refused: bool = False) -> None:
-        """Take what the store has, set `age` seconds ago; `refused`: it has that in place of our change.
+    def heard(self, version: int, value: object, age: float, now: float, *, refused: int | None = None) -> None:
+        """Take what the store has, set `age` seconds ago.
 
-        What is no state of a breaker changes nothing.
+        `refused`: it has that in place of our change, which was sent as one of this version. What is no state of a
+        breaker changes nothing.
         """
         self.advance(now)
         at = now - age
-        if not refused and version <= self.version and at <= self._changed_at + _ANEW:
+        anew = at > self._changed_at + _ANEW if refused is None else refused == self.version
+        if version <= self.version and not anew:
             return
         self.version = version
         try:

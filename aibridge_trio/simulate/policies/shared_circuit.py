@@ -107,10 +107,11 @@ class SharedCircuit(Circuit):
             self._tells = False
             return
         told = shared.shared(self._clock.now)
-        op = wire.set_value(TOPIC, self._provider, shared.version, told.value(), _KEPT + (told.left or 0.0))
-        self._link.call(op, lambda result: self._was_told(told.change, result))
+        sent = shared.version
+        op = wire.set_value(TOPIC, self._provider, sent, told.value(), _KEPT + (told.left or 0.0))
+        self._link.call(op, lambda result: self._was_told(told.change, sent, result))
 
-    def _was_told(self, change: str, result: list[object] | None) -> None:
+    def _was_told(self, change: str, sent: int, result: list[object] | None) -> None:
         self._tells = False
         shared, now = self._shared, self._clock.now
         assert shared
@@ -120,7 +121,7 @@ class SharedCircuit(Circuit):
         if done:
             shared.taken(change, version)
         else:
-            shared.heard(version, value, 0.0, now, refused=True)
+            shared.heard(version, value, 0.0, now, refused=sent)
         self._stir()
 
     def _count(self, _: None) -> None:

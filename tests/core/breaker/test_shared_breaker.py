@@ -94,6 +94,32 @@ def test_two_trips_at_once() -> None:
     assert len(two.transitions) == 1
 
 
+def test_a_refusal_that_is_late_does_not_go_back() -> None:
+    """The store's word in place of a change is not adopted if a newer version was heard since it was sent."""
+    one, two = Lab("a"), Lab("b")
+    closed = one.breaker.shared(0.0).value() | {"change": "x-1"}
+    one.breaker.version = 4
+    two.fail(5.0)
+    sent = two.breaker.version
+    one.fail(5.0)
+    one.tell(two, 5.0)
+    assert two.breaker.version == 5
+    two.breaker.heard(3, closed, 0.0, 5.1, refused=sent)
+    assert two.state(5.1) is State.OPEN
+    assert two.breaker.version == 5
+
+
+def test_a_refusal_by_a_store_that_began_anew() -> None:
+    """It is adopted, though its version is lower: else no change would ever be taken again."""
+    one, two = Lab("a"), Lab("b")
+    two.breaker.version = 7
+    one.fail(5.0)
+    two.fail(5.0)
+    theirs = one.breaker.shared(5.0).value()
+    two.breaker.heard(1, theirs, 0.0, 5.0, refused=7)
+    assert (two.breaker.version, two.breaker.untold) == (1, False)
+
+
 def test_a_trip_stands_against_an_earlier_close() -> None:
     """A trip here that came after a close elsewhere is not dropped, and others will learn of it."""
     one, two = Lab("a"), Lab("b")
