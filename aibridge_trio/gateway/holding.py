@@ -19,15 +19,7 @@ from aibridge_trio.core.adaptive.limiter import LONGEST_HOLD
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.breaker.verdict import Evidence, Verdict
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN
-from aibridge_trio.errors import (
-    AtCapacity,
-    CannotHold,
-    HoldTimeout,
-    LineFull,
-    ShuttingDown,
-    StoreUnavailable,
-    UpstreamFault,
-)
+from aibridge_trio.errors import AtCapacity, CannotHold, HoldTimeout, LineFull, Reject, ShuttingDown, UpstreamFault
 from aibridge_trio.events import HoldOutcome, PushbackCause
 from aibridge_trio.gateway import first_content
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine, LineEntry
@@ -283,11 +275,9 @@ class HeldRequest(LineEntry):
                 self._lease.suspend()
                 line.reschedule()
             outcome = "sent"
-        except ShuttingDown:
-            outcome = "stopped"
-            raise
-        except (AtCapacity, StoreUnavailable):
-            outcome = "rejected"
+        except Reject as reject:
+            if outcome == "left":
+                outcome = "stopped" if isinstance(reject, ShuttingDown) else "rejected"
             raise
         finally:
             line.waiting -= 1

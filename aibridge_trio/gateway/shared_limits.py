@@ -200,5 +200,5 @@ class SharedLimits:
 
 def _is_limited(needs: Ask, probe: Holding | None) -> bool:
     """Return whether a limit may refuse a request: not those in shadow, and the right to a probe is none."""
-    hard = (*needs.holdings, *needs.uses)
-    return needs.budget is not None or any(not each.soft for each in hard if each is not probe)
+    held = any(not each.soft for each in needs.holdings if each is not probe)
+    return held or any(not each.soft for each in needs.uses) or needs.budget is not None

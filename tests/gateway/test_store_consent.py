@@ -100,7 +100,7 @@ async def test_it_waits_for_any_provider_if_all_are_full_elsewhere(
 
 
 async def test_closed_refuses_only_what_is_limited(autojump_clock: MockClock, network: Network) -> None:
-    """While the store is away, what the bridge answers itself is served, and what only limits in shadow concern."""
+    """While the store is away, what the bridge answers is served, and what only limits in shadow concern."""
     common = Common()
     await network.answer("one", ok)
     store = common.store("closed")
