@@ -9,7 +9,7 @@ Files, in reading order:
 * announcements: what it says of itself.
 * service: reports to the service manager, and its watchdog. self_test: the bridge asks itself.
 * reports: what it tells of itself.
-* saved_state: what a bridge saves for the one after it.
+* own_state: what a bridge saves for the one after it. saved_state: the file.
 * running: the process around it: signals, descriptors, garbage collection.
 """
 

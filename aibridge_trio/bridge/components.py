@@ -13,6 +13,7 @@ import trio
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.bridge.backend_tasks import BackendTasks
 from aibridge_trio.bridge.event_bus import EventBus
+from aibridge_trio.bridge.own_state import OwnState
 from aibridge_trio.bridge.reloading import Prepared, Reloader
 from aibridge_trio.bridge.reports import Reports
 from aibridge_trio.bridge.saved_state import SavedState
@@ -116,7 +117,8 @@ class Components:
         self.spending = spending.Spending(
             settings.known_callers, effective(settings), clock, _WALL_CLOCK, self.store
         )
-        self._saved = SavedState(settings.state_file, self.router, self.spending, self.log.warning)
+        self.state = OwnState(self.router, self.spending, self.log.warning)
+        self._saved = SavedState(settings.state_file, self.state, self.log.warning)
         self.reports = Reports(
             lifecycle=self.lifecycle,
             admission=self.admission,

@@ -1,51 +1,49 @@
-"""What a bridge saves for the one that comes after it: budgets, breakers, and what was learned of providers.
+"""The file of a bridge's state: read at the start, written every half minute and at the end, in a thread.
 
-The file is written every half minute and at the end, in a thread. What is older than ten minutes is not used, but
-for budgets: a provider may be well by then. A file that cannot be read is renamed, never overwritten.
+A file that cannot be read is renamed, never overwritten. What is in it is another's: see `State`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
-from aibridge_trio.core.adaptive.governor_snapshot import restore_governor, snapshot_of
-from aibridge_trio.core.budgets import Snapshot
-from aibridge_trio.core.snapshots import Saved, number
-from aibridge_trio.gateway.routing import Backend
-from aibridge_trio.gateway.spending import Spending
+from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.process.state_file import StateFile
 
 # The version of the file's content: another one is not read.
 VERSION = 1
 _FORMAT = "aibridge-state"
-# Between two writes, and how old breakers and learned limits may be (seconds).
-_INTERVAL, _OUT_OF_DATE = 30.0, 600.0
+# Between two writes (seconds).
+_INTERVAL = 30.0
 # How long the last write may take, and how often one that is under way is looked at before it (seconds).
 _LAST_WRITE, _LOOK = 5.0, 0.05
+
+
+class State(Protocol):
+    """What is saved: of a bridge, or of several workers."""
+
+    def take(self, saved: Saved, *, learned: bool) -> None:
+        """Take over what was saved, after an earlier time only what has come since; not what was `learned`, if so.
+
+        Raises ValueError for what cannot be used at all.
+        """
+
+    async def snapshot(self) -> Callable[[], Saved]:
+        """Return what gives what is to be saved: it runs in a thread."""
 
 
 class SavedState:
     """Restores at the start, and saves while it runs; does nothing without a `path`. `warn` gets warnings."""
 
-    def __init__(
-        self,
-        path: Path | None,
-        backends: Iterable[Backend],
-        spending: Spending,
-        warn: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, path: Path | None, state: State, warn: Callable[[str, str], None]) -> None:
         self._file = StateFile(path) if path else None
-        self._backends = backends
-        self._budgets = spending.budgets
-        self._clock = spending.clock
-        self._wall_clock = spending.wall_clock
+        self._state = state
         self._warn = warn
-        self._read: Snapshot | None = None  # the budgets that were taken over
         self._writes = False  # whether this process may: the file is locked
         self._writing = False  # by a thread, which may be abandoned
         self._complaint = ""
@@ -102,34 +100,16 @@ class SavedState:
             raise ValueError("it is no state of a bridge")
         if document.get("version") != VERSION:
             raise _OtherVersionError(f"it has version {str(document.get('version'))[:20]}, not {VERSION}")
-        elapsed = max(0.0, self._wall_clock() - number(document, "saved_at"))
-        self._read = self._budgets.restore(document.get("budgets"), self._read)
-        providers = document.get("providers")
-        if not learned or elapsed > _OUT_OF_DATE or not isinstance(providers, dict):
-            return
-        for backend in self._backends:
-            if isinstance(saved := providers.get(backend.name), dict):
-                try:
-                    self._take_learned(backend, saved, elapsed)
-                except ValueError:
-                    self._complain(f"what it has of {backend.name} is damaged, and ignored")
-
-    def _take_learned(self, backend: Backend, saved: Saved, elapsed: float) -> None:
-        breakers, learned = saved.get("breakers"), saved.get("learned")
-        if backend.circuits.enabled and isinstance(breakers, dict):
-            backend.circuits.restore(breakers, elapsed)
-        if backend.adaptive and isinstance(learned, dict):
-            restore_governor(backend.adaptive.limiter.governor, learned, self._clock(), elapsed)
+        self._state.take(document, learned=learned)
 
     async def _save(self, file: StateFile) -> None:
         if not self._writes and not (self._begin(file, learned=False) and self._writes):
             return
-        head = {"format": _FORMAT, "version": VERSION, "saved_at": round(self._wall_clock(), 3)}
-        learned = {backend.name: self._learned(backend) for backend in self._backends}
+        snapshot = await self._state.snapshot()
 
         def write() -> None:
             try:
-                document = {**head, "budgets": self._budgets.snapshot(), "providers": learned}
+                document = {"format": _FORMAT, "version": VERSION, **snapshot()}
                 file.write(json.dumps(document, indent=1).encode())
             finally:
                 self._writing = False
@@ -140,13 +120,6 @@ class SavedState:
             self._complaint = ""
         except OSError as error:
             self._complain(f"it cannot be written: {_cause(error)}")
-
-    def _learned(self, backend: Backend) -> Saved:
-        limiter = backend.adaptive.limiter if backend.adaptive else None
-        return {
-            "breakers": backend.circuits.snapshot() if backend.circuits.enabled else None,
-            "learned": snapshot_of(limiter.governor, self._clock()) if limiter else None,
-        }
 
     def _complain(self, text: str) -> None:
         """Warn, but not of the same again."""

@@ -37,10 +37,9 @@ def startup_warnings(settings: Settings) -> Iterator[str]:
             f"--admin-bind: the token crosses the network to {settings.admin_bind} in clear text, because the "
             "admin listener has no TLS; listen on loopback, or behind a proxy that has"
         )
-    if settings.state_file and settings.workers > 1:
-        yield "--state-file: several workers neither read nor write it; use one, or keep budgets in --store"
-    kept = (settings.state_file and settings.workers == 1) or settings.store
-    if not kept and any(each.terms.budget for each in settings.known_callers.callers):
+    if not (settings.state_file or settings.store) and any(
+        each.terms.budget for each in settings.known_callers.callers
+    ):
         yield "budget: a restart gives callers their budgets anew; name a file that keeps them with --state-file"
     yield from store_warnings(settings)
     yield from _secrets(settings)

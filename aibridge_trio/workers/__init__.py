@@ -12,6 +12,7 @@ Files, in reading order:
 * backoff: when a worker is started again.
 * worker: the process that serves. member: a worker, as its supervisor sees it. crew: all of them.
 * common_limits: what is counted for all workers.
+* budgets: what callers have spent at all workers. common_state: what is saved for the next start.
 * sockets: the callers' sockets, opened once. self_test: whether workers answer at them.
 * totals: metrics of all. documents: the status of all. reports: what is known of all, also of those that ended.
 * admin: the admin API for all.

@@ -51,7 +51,7 @@ class CrewAdmin(Api):
 
     async def _override(self, request: Request, reply: Reply) -> None:
         call = AdminCall(request.method, request.path, request.headers, await read_body(request), request.client)
-        answers: list[Answered] = await self._crew.ask("admin", call)
+        answers: list[Answered] = [*(await self._crew.ask("admin", call)).values()]
         if not answers:
             raise Refusal(_UNAVAILABLE, "no worker serves now; try again")
         answer = next((each for each in answers if each.status != _OK), answers[0])

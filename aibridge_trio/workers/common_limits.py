@@ -8,8 +8,10 @@ import time
 
 import trio
 
+from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.sharing.arbiter import Arbiter
 from aibridge_trio.sharing.entrance import new_entrance
+from aibridge_trio.workers.budgets import CountedBudgets
 
 _WALL_CLOCK = time.time  # noqa: TID251 - the arbiter's, which counts budgets by the calendar
 
@@ -23,6 +25,8 @@ class CommonLimits:
     def __init__(self) -> None:
         self.caller_secret = secrets.token_bytes(32)
         self.arbiter = Arbiter(_WALL_CLOCK)
+        key_of_name = CallerIdentifier(secret=self.caller_secret).key_of_name
+        self.budgets = CountedBudgets(self.arbiter.ledger.budgets, key_of_name, _WALL_CLOCK)
         self._entrance: tuple[socket.socket, socket.socket] | None = None
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import trio
 
 from aibridge_trio.config.settings import Settings
+from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import CommandError
 from aibridge_trio.workers.channel import Gone
 from aibridge_trio.workers.member import Member
@@ -38,6 +39,9 @@ class Crew:
         ]
         # Called when a breaker, an override or a learned limit of a worker has changed.
         self.changed: Callable[[], None] = lambda: None
+        # Called when a worker begins to serve, and with what one that ends would save, and its number.
+        self.ready: Callable[[], None] = lambda: None
+        self.heard: Callable[[int, Saved], None] = lambda _number, _saved: None
         self._progress = trio.Event()
         self._served = False  # any, ever
         self._ends = 0
@@ -111,8 +115,8 @@ class Crew:
             else:
                 member.replace()
 
-    async def ask(self, name: str, value: Any, within: float = _REPORTS) -> list[Any]:
-        """Return what the workers that serve answer."""
+    async def ask(self, name: str, value: Any = None, within: float = _REPORTS) -> dict[int, Any]:
+        """Return what the workers that serve answer, by their numbers."""
         found: dict[int, Any] = {}
 
         async def one(member: Member) -> None:
@@ -122,7 +126,7 @@ class Crew:
         async with trio.open_nursery() as nursery:
             for member in self.serving:
                 nursery.start_soon(one, member)
-        return [found[number] for number in sorted(found)]
+        return {number: found[number] for number in sorted(found)}
 
     async def refresh(self) -> None:
         """Ask the workers for their reports, unless there are new ones."""
@@ -155,11 +159,15 @@ class Crew:
         match name:
             case "ready":
                 self._served = True
+                self.ready()
             case "ends":
                 self.reports.heard(member.number, value)
             case "ended":
                 self._ends += 1
                 self.reports.ended(member.number)
+            case "state":
+                self.heard(member.number, value)
+                return
             case "changed":
                 self.changed()
                 return
@@ -171,7 +179,7 @@ class Crew:
 
 
 def part(settings: Settings, workers: int) -> Settings:
-    """Return the settings of one worker: memory, the queue and connections are divided, and nothing is saved."""
+    """Return the settings of one worker: memory, the queue and connections are divided; its supervisor saves."""
     return replace(
         settings,
         max_buffered=_part(settings.max_buffered, workers),

@@ -15,6 +15,7 @@ from aibridge_trio.bridge.announcements import startup_message
 from aibridge_trio.bridge.bridge import SETTLING
 from aibridge_trio.bridge.event_bus import EventBus
 from aibridge_trio.bridge.reloading import Prepared, Reloader
+from aibridge_trio.bridge.saved_state import SavedState
 from aibridge_trio.config.settings import Address, Bind, Settings
 from aibridge_trio.events import Bug, Event, LifecycleChanged
 from aibridge_trio.gateway.browser_origins import Origins
@@ -28,7 +29,9 @@ from aibridge_trio.telemetry.exposition_format import Family
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.metrics import of_connections, of_process
 from aibridge_trio.workers.admin import CrewAdmin
+from aibridge_trio.workers.budgets import SummedBudgets
 from aibridge_trio.workers.common_limits import CommonLimits
+from aibridge_trio.workers.common_state import CommonState
 from aibridge_trio.workers.crew import Crew, part
 from aibridge_trio.workers.self_test import WorkersTest
 from aibridge_trio.workers.sockets import CallersSockets
@@ -63,6 +66,11 @@ class Supervisor:
         self._sockets = CallersSockets()
         # Replicas that share a store need no arbiter: workers are replicas.
         self._limits = None if settings.store else CommonLimits()
+        budgets = self._limits.budgets if self._limits else SummedBudgets()
+        self._state = CommonState(settings.workers, budgets, partial(self.crew.ask, "state"), _WALL_CLOCK)
+        self._state.know(settings.known_callers)
+        self.crew.ready, self.crew.heard = self._state.served, self._state.heard
+        self._saved = SavedState(settings.state_file, self._state, self.log.warning)
         self._addresses: dict[Bind, Bind] = {}
         self._event_bus = EventBus()
         self._counters = Counters((), ())
@@ -127,6 +135,7 @@ class Supervisor:
         try:
             async with trio.open_nursery() as timers:
                 timers.start_soon(self.log.run)
+                await timers.start(self._saved.run)
                 if self._limits:
                     await timers.start(self._limits.run)
                 async with trio.open_nursery() as admin:
@@ -178,6 +187,7 @@ class Supervisor:
             self._sockets.last,
             arbiter=self._limits.descriptor if self._limits else None,
             caller_secret=self._limits.caller_secret if self._limits else None,
+            saved=self._state.begins(number),
             self_test=self._self_test.path if self._self_test else b"",
         )
 
@@ -231,6 +241,7 @@ class Supervisor:
         self.log.apply(settings.log_level, settings.log_format)
         self._origins.apply(settings.allowed_hosts, settings.allowed_origins)
         self._admin.apply(settings.admin_token)
+        self._state.know(settings.known_callers)
         self.crew.apply(settings)
         for warning in [each for each in settings.warnings() if each not in before.warnings()]:
             self.log.warning(warning)

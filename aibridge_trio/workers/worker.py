@@ -20,6 +20,7 @@ from aibridge_trio.bridge.running import tune_garbage_collector
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config.addresses import Bind
 from aibridge_trio.config.settings import Settings
+from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import UsageError
 from aibridge_trio.events import LimitChanged, Overridden, Transitioned
 from aibridge_trio.process.core_dumps import forbid_core_dumps
@@ -40,6 +41,7 @@ class Start:
     sockets        Descriptors by their addresses; the sockets `last` if they are a service manager's.
     arbiter        The descriptor of the entrance to what counts the limits of all workers; None if a store does.
     caller_secret  All workers hash callers with it.
+    saved          What it takes over from former processes.
     self_test      The path of the supervisor's requests to its workers; b"" without any.
     """
 
@@ -49,6 +51,7 @@ class Start:
     last: bool
     arbiter: int | None = None
     caller_secret: bytes | None = field(default=None, repr=False)
+    saved: tuple[Saved, ...] = ()
     self_test: bytes = field(default=b"", repr=False)
 
     @property
@@ -80,6 +83,7 @@ async def _run(sock: socket.socket) -> int:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(channel.run, worker.handle)
         status = await worker.run(await channel.call("start", __version__))
+        channel.tell("state", worker.state())
         await channel.call("ends", worker.report(), within=1.0)
         nursery.cancel_scope.cancel()
     return status
@@ -93,11 +97,12 @@ class Worker:
         self._bridge: Bridge
         self._wanted: Settings
         self._prepared: Prepared | None = None
+        self._arbiter = False
         self._stop, self._stops = trio.open_memory_channel[int](2)
 
     async def run(self, start: Start) -> int:
         """Serve until the supervisor wants the end; return the exit status."""
-        self._wanted = start.settings
+        self._wanted, self._arbiter = start.settings, start.arbiter is not None
         for descriptor in start.descriptors:
             os.set_inheritable(descriptor, False)
         sockets = {bind: socket.socket(fileno=descriptor) for bind, descriptor in start.sockets.items()}
@@ -111,6 +116,8 @@ class Worker:
             caller_secret=start.caller_secret,
         )
         bridge.open()
+        for each in start.saved:
+            bridge.state.take(each, learned=True)
         bridge.subscribe(self._changed, Transitioned, Overridden, LimitChanged)
         tune_garbage_collector()
         with bridge.log.writing():
@@ -125,6 +132,8 @@ class Worker:
         match name:
             case "report":
                 return self.report()
+            case "state":
+                return self.state()
             case "admin":
                 assert isinstance(value, AdminCall)
                 return await answer(self._bridge.admin, value)
@@ -143,6 +152,11 @@ class Worker:
         """Return metrics and status."""
         reports = self._bridge.reports
         return list(reports.metrics.collect()), reports.status.document()
+
+    def state(self) -> Saved:
+        """Return what is saved for the next start; budgets only where the supervisor does not count them."""
+        state = self._bridge.state
+        return state.learned() if self._arbiter else {**state.learned(), "budgets": state.budgets()}
 
     def __repr__(self) -> str:
         return f"<Worker {self._channel!r}>"

@@ -45,7 +45,7 @@ def test_nothing_waits() -> None:
     with ours, theirs:
         with pytest.raises(BlockingIOError):
             accept(ours)
-        with suppress(OSError):  # for lack of room, or of descriptors
+        with suppress(OSError):  # a full buffer, or no descriptor left
             while True:
                 kept.append(connect(theirs))
         assert len(kept) > 64  # the most workers

@@ -50,8 +50,8 @@ async def test_a_refusal_of_one_is_the_answer(autojump_clock: MockClock, monkeyp
     crew = Crew(2, start=lambda number: Start(number, Settings(), {}, last=False), warn=lambda _: None)
     answers = [Answered(200, [], b'{"mode": "open"}'), Answered(409, [], b'{"message": "off"}')]
 
-    async def ask(_name: str, _value: Any) -> list[Answered]:
-        return answers
+    async def ask(_name: str, _value: Any) -> dict[int, Answered]:
+        return dict(enumerate(answers, 1))
 
     monkeypatch.setattr(crew, "ask", ask)
     refused = await answer(a_crew_admin(crew), call(b"/breakers/openai", "POST", b"{}"))

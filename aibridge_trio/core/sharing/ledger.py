@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aibridge_trio.core.sharing.ledger_budgets import LedgerBudgets
 from aibridge_trio.core.sharing.ledger_checks import check
 from aibridge_trio.core.sharing.ledger_holdings import Holdings
 from aibridge_trio.core.sharing.ledger_messages import SENT, Messages
@@ -51,6 +52,11 @@ class Ledger:
     def replicas(self) -> int:
         """How many replicas are not silent."""
         return self._replicas.live
+
+    @property
+    def budgets(self) -> LedgerBudgets:
+        """What is spent of budgets."""
+        return self._needs.budgets
 
     def execute(self, content: bytes, wall: float) -> bytes:
         """Execute an encoded batch; return the encoded reply."""

@@ -34,6 +34,14 @@ class LedgerBudgets:
             key, {per: (number, spent + used) for per, (number, spent) in present.items()}, wall + _KEPT
         )
 
+    def accounts(self) -> list[tuple[str, dict[Period, tuple[int, int]]]]:
+        """Return each key with its periods' numbers and what was spent; it can run in a thread."""
+        return self._accounts.items()
+
+    def replace(self, key: str, account: dict[Period, tuple[int, int]], wall: float) -> None:
+        """Set what was spent."""
+        self._accounts.put(key, account, wall + _KEPT)
+
     def expire(self, wall: float) -> None:
         """Forget budgets of which nothing was spent for longer than a month."""
         self._accounts.expire(wall)

@@ -26,6 +26,10 @@ class Expiring(Generic[Value]):
         found = self._entries.get(name)
         return None if found is None else found[0]
 
+    def items(self) -> list[tuple[str, Value]]:
+        """Return all names with their values; it can run in a thread beside all other methods."""
+        return [(name, value) for name, (value, _, _) in list(self._entries.items())]
+
     def put(self, name: str, value: Value, until: float) -> None:
         """Remember a value until then."""
         found = self._entries.get(name)

@@ -25,7 +25,7 @@ class Needs:
         self.now = self.wall = 0.0
         self._logs: Expiring[UseLog] = Expiring(_MOST)
         self._turns: Expiring[Turns] = Expiring(_MOST)
-        self._budgets = LedgerBudgets()
+        self.budgets = LedgerBudgets()
 
     def begin(self, now: float, wall: float) -> None:
         """Begin a batch: forget some of what is out of date."""
@@ -33,7 +33,7 @@ class Needs:
         self._logs.expire(now)
         self._turns.expire(now)
         self._waits.expire(now)
-        self._budgets.expire(wall)
+        self.budgets.expire(wall)
 
     def ask(self, replica: str, op: list[Any]) -> list[Any]:
         """Grant all of it or nothing; return the op's result."""
@@ -43,7 +43,7 @@ class Needs:
         spent = 0
         if budget:
             key, tokens, per, _ = budget
-            spent = self._budgets.spent(key, per, self.wall)
+            spent = self.budgets.spent(key, per, self.wall)
             if not refuses and spent + self.holdings.totals.get(BUDGET + key, 0) >= tokens:
                 refuses = key
         counted = [self._find(each) for each in uses]
@@ -85,7 +85,7 @@ class Needs:
         if budget:
             key, estimate, used = budget
             take(replica, BUDGET + key, estimate)
-            self._budgets.spend(key, used, self.wall)
+            self.budgets.spend(key, used, self.wall)
         for key, span, at in uncounted:
             log = self._logs.get(name_of(key, span))
             if log is not None and at + span > self.now:
@@ -99,7 +99,7 @@ class Needs:
             name = key[len(USE) :]
             self._settle(name, span_of(name), amount)
         elif key.startswith(BUDGET):
-            self._budgets.spend(key[len(BUDGET) :], amount, self.wall)
+            self.budgets.spend(key[len(BUDGET) :], amount, self.wall)
 
     def _free(self, replica: str, holdings: list[list[Any]], short: list[str]) -> tuple[dict[str, int], str]:
         """Return what can be held, and the first key that refuses; soft ones in the way are added to `short`."""
