@@ -90,7 +90,7 @@ class SummedBudgets:
     def __init__(self) -> None:
         self._sum = Budgets()
         self._taken: Snapshot | None = None
-        # By worker: what its process has begun with, or had counted when it was heard last.
+        # By worker: what its process has begun with, or had counted by its last report.
         self._before: dict[int, Snapshot] = {}
 
     def know(self, _names: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 """What all workers save together, for the next start.
 
-Budgets are those of all. Breakers are the same in all workers: those of the worker that was heard last are saved.
+Budgets are those of all. Breakers are the same in all workers: those of the last worker that reported are saved.
 What `--adaptive` has learned is each worker's own part: worker N takes over what worker N had. With another number
 of workers it begins anew.
 """
@@ -35,7 +35,7 @@ class CommonState:
         self._breakers: Saved | None = None  # as they were saved
         self._served = False
         self._own: dict[int, Saved] = {}
-        self._latest: Saved | None = None  # of the worker that was heard last
+        self._latest: Saved | None = None  # of the last worker that reported
 
     def know(self, callers: KnownCallers) -> None:
         """Know the budgets of these callers from now on."""

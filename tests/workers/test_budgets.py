@@ -89,7 +89,7 @@ def test_what_is_damaged_changes_nothing(wrong: object) -> None:
 
 
 def test_what_workers_have_counted_themselves_is_added_once() -> None:
-    """However often each is heard, and whatever its processes have taken over."""
+    """However often each reports, and whatever its processes have taken over."""
     summed = SummedBudgets()
     summed.take(spent(ada=30))
     workers = {number: Budgets() for number in (1, 2)}

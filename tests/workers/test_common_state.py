@@ -31,7 +31,7 @@ class Workers:
 
 
 async def test_each_worker_takes_over_its_own_part() -> None:
-    """Breakers are the same in all: those of the worker that was heard last."""
+    """Breakers are the same in all: those of the last worker that reported."""
     workers = Workers()
     workers.answers = {1: saved("closed", 10), 2: saved("open", 20, NOW + 1)}
     document = await workers.save()
@@ -67,7 +67,7 @@ async def test_another_number_of_workers_begins_anew() -> None:
 
 
 async def test_what_workers_said_last_is_saved() -> None:
-    """They have ended by then, or do not answer; and until one was heard, what was read stays."""
+    """They have ended by then, or do not answer; and until one reports, what was read stays."""
     workers = Workers()
     workers.state.take(await _document(), learned=True)
     workers.state.served()
