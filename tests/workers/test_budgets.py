@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aibridge_trio.core.budgets import Budgets, period_number
+from aibridge_trio.core.budgets import PERIODS, Budgets, period_number
 from aibridge_trio.core.limits.store_keys import SPENT, of_caller
 from aibridge_trio.core.sharing.ledger_budgets import LedgerBudgets
 from aibridge_trio.core.terms import TokenBudget
@@ -23,7 +23,7 @@ def key_of_name(name: str) -> bytes:
 
 def spent(**tokens: int) -> dict[str, Any]:
     """A snapshot of today."""
-    number = {per: period_number(per, NOW) for per in ("day", "week", "month")}  # type: ignore[arg-type]
+    number = {per: period_number(per, NOW) for per in PERIODS}
     return {name: {per: [number[per], each] for per in number} for name, each in tokens.items()}
 
 

@@ -81,7 +81,8 @@ async def test_what_workers_said_last_is_saved() -> None:
 
 async def test_what_makes_no_sense_is_left_out() -> None:
     """A file may hold anything."""
-    for wrong in ({"providers": 3}, {"workers": [1, {"saved_at": "x"}]}, {"workers": {}}):
+    wrongs: list[dict[str, Any]] = [{"providers": 3}, {"workers": [1, {"saved_at": "x"}]}, {"workers": {}}]
+    for wrong in wrongs:
         workers = Workers()
         workers.state.take({**await _document(), **wrong}, learned=True)
         assert all("saved_at" in each for each in workers.state.begins(1))
