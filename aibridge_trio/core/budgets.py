@@ -9,11 +9,13 @@
    going back neither gives a budget anew, nor spends anything twice.
 4. All three periods are counted, so that a budget's period may be changed at any time.
 5. Where replicas share budgets, each knows what the store last said that all have spent (`told`), and adds what it
-   has spent since. While the store is away it has its part of what was left then.
+   has spent since. That counts for a second: then the store is asked again, whose clock may be another one. While
+   the store is away, each replica has its part of what was left then.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, get_args
 
 from aibridge_trio.core.terms import Period, TokenBudget
@@ -29,6 +31,8 @@ _CORRECTION = _DAY
 # What a snapshot may have: a day in 2216 (a month in 7500) and so many tokens. No sum of them is too large for a
 # float.
 _LAST_PERIOD, _MOST_SPENT = 90_000, 1 << 62
+# For how long what the store said counts, while the store can be asked (seconds).
+_HEARD = 1.0
 # Callers that are remembered; those that are configured are far fewer.
 _MAX_CALLERS = 100_000
 
@@ -58,7 +62,7 @@ class _Account:
     Each pair is replaced as a whole: a thread that reads it meanwhile finds what belongs together.
     """
 
-    __slots__ = ("day", "periods", "running", "told")
+    __slots__ = ("day", "heard_at", "periods", "running", "told")
 
     def __init__(self) -> None:
         self.periods: dict[Period, tuple[int, int]] = {}
@@ -66,6 +70,7 @@ class _Account:
         # What the store said that all replicas have spent in a period, with its number, and what was counted here
         # then.
         self.told: dict[Period, tuple[int, int, int]] = {}
+        self.heard_at = -math.inf
         self.day: int | None = None  # of the last look: all periods change at midnight
 
     def advance(self, day: int, wall: float) -> None:
@@ -124,10 +129,16 @@ class Budgets:
         spent, since = account.shared(per)
         return spent, since + account.running
 
-    def told(self, name: str, per: Period, spent: int, wall: float) -> None:
-        """Note what all replicas have spent in the present period, as the store says."""
+    def told(self, name: str, per: Period, spent: int, wall: float, now: float) -> None:
+        """Note what all replicas have spent in the present period, as the store says; `now` is on any clock."""
         account = self._account(name, wall)
         account.told[per] = *account.periods[per], spent
+        account.heard_at = now
+
+    def heard(self, name: str, now: float) -> bool:
+        """Whether the store said of late what all replicas have spent: else it must be asked."""
+        account = self._accounts.get(name)
+        return account is not None and now < account.heard_at + _HEARD
 
     def reserve(self, name: str, estimate: int, wall: float) -> None:
         """Count a running request."""

@@ -118,8 +118,7 @@ class Spending:
         now = self.clock()
         caller, estimate = bill.caller, bill.estimate
         limits = self.providers.get(bill.provider)
-        if estimate:
-            self._check_budget(bill)
+        seems_spent = bool(estimate) and self._check_budget(bill)
         windows = bill.windows = self._windows(caller, limits, bill.provider, now) if estimate else []
         requests = bill.requests = limits.requests if limits else None
         whole = self._provider_rates.get(bill.provider, (None, None))[0]
@@ -127,7 +126,7 @@ class Spending:
             requests.rate = self._part(whole)
         full = [each for each in windows if not each.window.allows(estimate, now)]
         if full or (requests and not requests.allows(1, now)):
-            raise self._refusal(bill, now)
+            raise self.budget_reject(bill) if seems_spent else self._refusal(bill, now)
         charges = [each.window.charge(estimate) for each in windows]
         if requests:
             charges.append(requests.count(now))
@@ -195,19 +194,25 @@ class Spending:
         wait, rate = found.window.refuse(estimate, now), found.window.rate
         return TokenLimited(found.whose, wait, amount=rate.amount, span=rate.span, provider=provider)
 
-    def _check_budget(self, bill: Bill) -> None:
+    def _check_budget(self, bill: Bill) -> bool:
+        """Raise the reject if a budget is spent; return whether it seems so, and the store has to be asked."""
         caller = bill.caller
         if not (caller.terms and (budget := caller.terms.budget)):
-            return
+            return False
         wall = self.wall_clock()
         store = self.store
-        if store.shared and not store.settled():
+        settled = store.settled()
+        if store.shared:
             spent, taken = self.budgets.since_told(caller.name, budget.per, wall)
-            left = budget_part(budget.tokens, spent, store.replicas) - taken
+            left = budget_part(budget.tokens, spent, 1 if settled else store.replicas) - taken
         else:
             left = self.budgets.left(caller.name, budget, wall)
-        if left <= 0:
-            raise self.budget_reject(bill)
+        if left > 0:
+            return False
+        # By the store's calendar another period may have begun.
+        if store.shared and settled and not self.budgets.heard(caller.name, self.clock()):
+            return True
+        raise self.budget_reject(bill)
 
     def budget_reject(self, bill: Bill) -> Reject:
         """Return the reject of a request whose caller's budget is spent, or reserved by others."""
@@ -223,7 +228,7 @@ class Spending:
     def told(self, bill: Bill, answer: Granted | Denied) -> None:
         """Note what the store says that all replicas have spent of a budget."""
         assert bill.budget
-        self.budgets.told(bill.caller.name, bill.budget.per, answer.spent, self.wall_clock())
+        self.budgets.told(bill.caller.name, bill.budget.per, answer.spent, self.wall_clock(), self.clock())
 
     def unreserve(self, bill: Bill) -> None:
         """Take back what a request has reserved of its caller's budget."""
