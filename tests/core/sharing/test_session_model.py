@@ -53,6 +53,12 @@ class Sessions(RuleBasedStateMachine):
         self.asked: list[tuple[int, Query]] = []
         self.requests: list[Request] = []
         self.used = 0
+        self.looks = 0
+
+    def clock(self, replica: int) -> float:
+        """The replica's own clock."""
+        self.looks += 1
+        return self.now
 
     @initialize()
     def join_all(self) -> None:
@@ -85,14 +91,14 @@ class Sessions(RuleBasedStateMachine):
                 self.deliver(replica)
             while self.back[replica]:
                 self.reply(replica, 0)
-            batch = session.batch(self.now)
+            batch = session.batch(self.clock(replica))
             if batch is not None:
                 self.there[replica].append((batch.number, batch.encoded()))
             elif session.quiet:
                 break
         assert session.quiet
         if session.away:
-            session.joined(self.now)
+            session.joined(self.clock(replica))
 
     @rule(replica=REPLICA, estimate=st.integers(0, 9))
     def ask(self, replica: int, estimate: int) -> None:
@@ -101,7 +107,7 @@ class Sessions(RuleBasedStateMachine):
             self.settle(replica)
         uses = (Use("tokens", TOKENS, 60.0, estimate, running=True), Use("rate", TOKENS, 60.0))
         ask = Ask((Holding("slots", LIMIT),), uses, BudgetUse("b", TOKENS, "month", estimate))
-        query = Query(wire.ask(ask), self.now, ask)
+        query = Query(wire.ask(ask), self.clock(replica), ask)
         session.want(query)
         self.asked.append((replica, query))
 
@@ -110,7 +116,7 @@ class Sessions(RuleBasedStateMachine):
         """A request goes on without the store, whenever it was answered so."""
         uses = (Use("tokens", TOKENS, 60.0, estimate, running=True), Use("rate", TOKENS, 60.0))
         ask = Ask((Holding("slots", LIMIT),), uses, BudgetUse("b", TOKENS, "month", estimate))
-        self.sessions[replica].hold(ask, self.now)
+        self.sessions[replica].hold(ask, self.clock(replica))
         self.requests.append(Request(replica, ask, 0.0))
 
     @precondition(lambda self: self.requests)
@@ -125,7 +131,7 @@ class Sessions(RuleBasedStateMachine):
             ("b", budget.estimate, used),
             () if used else (("rate", 60.0, request.at),),
         )
-        self.sessions[request.replica].leave(left, self.now)
+        self.sessions[request.replica].leave(left, self.clock(request.replica))
         self.used += used
 
     @precondition(lambda self: self.asked)
@@ -136,7 +142,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(replica=REPLICA)
     def send(self, replica: int) -> None:
-        batch = self.sessions[replica].batch(self.now)
+        batch = self.sessions[replica].batch(self.clock(replica))
         if batch is not None:
             self.there[replica].append((batch.number, batch.encoded()))
 
@@ -155,9 +161,9 @@ class Sessions(RuleBasedStateMachine):
         """Replies may be read in another order than they came in: tasks are."""
         if back := self.back[replica]:
             number, content = back.pop(which % len(back))
-            self.answered(replica, self.sessions[replica].received(number, content, self.now))
+            self.answered(replica, self.sessions[replica].received(number, content, self.clock(replica)))
             if self.sessions[replica].quiet and self.sessions[replica].away:
-                self.sessions[replica].joined(self.now)
+                self.sessions[replica].joined(self.clock(replica))
 
     @rule(replica=REPLICA)
     def exchange(self, replica: int) -> None:
@@ -177,7 +183,7 @@ class Sessions(RuleBasedStateMachine):
         """The connection is lost: batches on it may come later, replies do not."""
         while delivered and self.there[replica]:
             self.deliver(replica)
-        self.answered(replica, self.sessions[replica].failed(self.now))
+        self.answered(replica, self.sessions[replica].failed(self.clock(replica)))
         self.late.append([batch for _, batch in self.there[replica]])
         self.there[replica].clear()
         self.back[replica].clear()
@@ -243,6 +249,14 @@ class Sessions(RuleBasedStateMachine):
         return answer.answer.spent
 
 
+class SkewedSessions(Sessions):
+    """The same with clocks of replicas that differ by hours, run too fast, and step back when they are read."""
+
+    def clock(self, replica: int) -> float:
+        self.looks += 1
+        return 3_600.0 * (replica + 1) + self.now * 1.001**replica - self.looks % 3 * 0.5
+
+
 class ReapingSessions(Sessions):
     """The same with content that is lost, and replicas that are silent for too long: nothing is leaked."""
 
@@ -251,6 +265,7 @@ class ReapingSessions(Sessions):
 
 TestSessions = Sessions.TestCase
 TestReapingSessions = ReapingSessions.TestCase
-TestSessions.settings = TestReapingSessions.settings = settings(
-    max_examples=150, stateful_step_count=60, deadline=None
+TestSkewedSessions = SkewedSessions.TestCase
+TestSessions.settings = TestReapingSessions.settings = TestSkewedSessions.settings = settings(
+    max_examples=100, stateful_step_count=60, deadline=None
 )
