@@ -77,24 +77,41 @@ def shared_secret(settings: Settings) -> bytes | None:
     return hashlib.blake2b(settings.store_prefix.encode(), digest_size=32, person=b"aibridge-callers").digest()
 
 
+_AWAY = frozenset({"degraded", "closed"})
+# Causes that are published of one time that the store is away.
+_MOST_CAUSES = 8
+
+
 class StoreNews:
     """Publishes the store's condition when `begin` is called, and whenever it has changed.
 
-    `report` gets what went wrong before the condition changes for it.
+    `report` gets what went wrong before the condition changes for it. What goes wrong while the store is away is
+    published once, too: a server that was restarted may want another password now.
     """
 
     def __init__(self, publish: Publish) -> None:
         self._publish = publish
         self._condition: Condition | None = None
         self._cause = ""
+        self._store: Store | None = None
+        self._causes: set[str] = set()  # of this time that the store is away
 
     def report(self, cause: str) -> None:
-        """Take the cause of the next change."""
+        """Take the cause of the next change, or of why the store is still away."""
         self._cause = cause
+        if (
+            self._store
+            and self._condition in _AWAY
+            and cause not in self._causes
+            and len(self._causes) < _MOST_CAUSES
+        ):
+            self._causes.add(cause)
+            self._publish(StoreChanged(self._condition, self._condition, self._store.replicas, cause))
 
     def begin(self, store: Store) -> None:
         """Publish the condition, and each change from now on."""
         if store.shared:
+            self._store = store
             self._changed(store)
             store.on_condition(self._changed)
 
@@ -103,8 +120,9 @@ class StoreNews:
         if now == before:
             return
         self._condition = now
-        away = now in {"degraded", "closed"}
-        self._publish(StoreChanged(before, now, store.replicas, self._cause if away else ""))
+        cause = self._cause if now in _AWAY else ""
+        self._causes = {cause}
+        self._publish(StoreChanged(before, now, store.replicas, cause))
         self._cause = ""
 
     def __repr__(self) -> str:

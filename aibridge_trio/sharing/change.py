@@ -11,6 +11,8 @@ from aibridge_trio.sharing.store import Condition
 class StoreChanged:
     """The store that replicas share is reached, or away; `source` is None at the start.
 
+    Where it is the target, the store is still away, for another cause.
+
     `because` is why it is away, as text without secrets, else "". `replicas` is how many there are, as far as is
     known.
     """

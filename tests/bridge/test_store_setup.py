@@ -98,6 +98,30 @@ def test_changes_are_published_once_with_their_cause() -> None:
     ]
 
 
+def test_other_causes_of_the_same_outage_are_published_once() -> None:
+    """The first one, that a connection was closed, says little; eight at most are told of."""
+    published: list[Event] = []
+    news, store = StoreNews(published.append), Changing()
+    store.become("shared", 2)
+    news.begin(store)
+    news.report("the connection was closed")
+    store.become("degraded", 2)
+    for _ in range(3):
+        news.report("it refuses the user or the password")
+        news.report("the connection was closed")
+    assert published[1:] == [
+        StoreChanged("shared", "degraded", 2, "the connection was closed"),
+        StoreChanged("degraded", "degraded", 2, "it refuses the user or the password"),
+    ]
+    for number in range(100):
+        news.report(f"no reason {number}")
+    assert len(published) == 2 + 7
+    store.become("settling", 2)
+    store.become("degraded", 2)
+    news.report("it refuses the user or the password")
+    assert published[-1] == StoreChanged("degraded", "degraded", 2, "it refuses the user or the password")
+
+
 def test_nothing_is_published_of_a_store_that_shares_nothing() -> None:
     """There is nothing to say."""
     published: list[Event] = []
