@@ -299,6 +299,45 @@ def test_a_port_in_use_ends_it() -> None:
     assert "the port is in use" in done.stderr
 
 
+def test_a_worker_that_ends_at_once_is_started_later_and_later() -> None:
+    """The others serve on; the log tells of each end, and when it is started again."""
+    with a_provider() as provider, a_bridge("--workers", "2", provider=provider) as bridge:
+        first, second = all_serve(bridge)
+        for pause in ("again$", "again in 0.5 s", "again in 1 s"):
+            before = rows(bridge)[0]
+            # Whoever has served for ten seconds starts again at once, so it is ended before.
+            os.kill(before["pid"], signal.SIGKILL)
+            ended = "worker 1 was ended by SIGKILL; it starts "
+            until(lambda: rows(bridge)[0]["pid"] != before["pid"], "the end is known")  # noqa: B023 - called here
+            with httpx.Client() as client:
+                assert client.post(bridge.url + CHAT, json=UNARY).status_code == 200
+            if pause != "again$":
+                bridge.process.says(ended + pause)
+            until(lambda: rows(bridge)[0]["pid"], "the next process", START)
+            all_serve(bridge)
+        assert rows(bridge)[0]["restarts"] == 3
+        assert rows(bridge)[1]["pid"] == second["pid"] != first["pid"]
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "65", "auto", "2.5"])
+def test_a_number_of_workers_that_cannot_be_is_a_mistake(count: str) -> None:
+    """Exit status 2 and one line that names the option."""
+    done = run("serve", "--workers", count)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "--workers" in done.stderr
+
+
+def test_one_worker_is_one_process() -> None:
+    """No supervisor, and no child."""
+    with a_bridge("--workers", "1", "--max-concurrency", "2") as bridge:
+        document = bridge.status()
+        assert document["workers"] == []
+        assert document["store"]["condition"] == "own"
+        children = Path(f"/proc/{bridge.process.pid}/task/{bridge.process.pid}/children").read_text()
+        assert not children.strip()
+
+
 def test_secrets_stand_in_no_command_line(tmp_path: Path) -> None:
     """Neither in the command line of a worker, nor in files."""
     with a_bridge("--workers", "2", OPENAI_API_KEY="sk-secret-of-the-bridge") as bridge:
