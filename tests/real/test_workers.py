@@ -305,7 +305,7 @@ def test_a_worker_that_ends_at_once_is_started_later_and_later() -> None:
         first, second = all_serve(bridge)
         for pause in ("again$", "again in 0.5 s", "again in 1 s"):
             before = rows(bridge)[0]
-            # Whoever has served for ten seconds starts again at once, so it is ended before.
+            # One that has served for ten seconds starts again at once, so it is ended before.
             os.kill(before["pid"], signal.SIGKILL)
             ended = "worker 1 was ended by SIGKILL; it starts "
             until(lambda: rows(bridge)[0]["pid"] != before["pid"], "the end is known")  # noqa: B023 - called here
