@@ -29,12 +29,13 @@ buffering.py           bodies that are read before they are sent; stored_referen
 spending.py            limits on tokens, budgets; bill.py is what one request is charged with
 central_key.py         the headers that go to a provider beside a central key
 key_pool.py            a provider's keys: which one is used; key_files.py reads them again from their files
-shared_keys.py         what replicas tell each other of keys, by shared_notes.py
+shared_keys.py         what replicas tell each other of keys, by shared_notes.py; quota_notes.py: of their quotas
 keyed_request.py       one request that is sent with a provider's key, and with another one if that is refused
 provider_circuits.py   a provider's circuits and resting keys; circuit.py is one circuit
 shared_breakers.py     breakers that replicas share; shared_circuit.py is one of them
 adaptive_line.py       a provider's line; holding.py is one request in it, replay.py its body
 shared_governor.py     what replicas share of a line's governor
+shared_cooldowns.py    what they share of cooldowns of callers' own keys, by own_key_notes.py
 shadow_holding.py      one request at a line in shadow
 first_content.py       whether the beginning of an answer is a pushback
 held_stream.py         the reply of a request that is held, kept alive by comments

@@ -73,7 +73,7 @@ class AdaptiveLine:
         self._sharing: SharedGovernor | None = None
         if board:
             self.limiter.governor = governor = ReplicaGovernor(random)
-            self._sharing = SharedGovernor(board, provider, governor, self)
+            self._sharing = SharedGovernor(board, provider, governor, self.limiter.own_keys, self)
         self._rescheduled = trio.Event()
         self._due = math.inf
 

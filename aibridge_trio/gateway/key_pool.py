@@ -139,6 +139,8 @@ class ProviderKeys:
             key.quotas = Quotas()
         if left and isinstance(key.quotas, Quotas):
             key.quotas.told(left, self.clock())
+            if self._notes and key.quotas.is_news(NEARLY_SPENT, self.clock()):
+                self._notes.told(key, key.quotas)
 
     def accepted(self, key: Key, sent_at: float) -> None:
         """Note that the provider has accepted a key."""

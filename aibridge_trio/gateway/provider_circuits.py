@@ -24,6 +24,7 @@ from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.circuit import Circuit
 from aibridge_trio.gateway.provider_override import ProviderOverride
 from aibridge_trio.gateway.shared_breakers import SharedBreakers
+from aibridge_trio.gateway.shared_cooldowns import SharedCooldowns
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.providers import Provider, Route
@@ -78,8 +79,12 @@ class ProviderCircuits:
         self._running: dict[Circuit, trio.CancelScope] = {}
         self._nursery: trio.Nursery | None = None
         self.overriding = ProviderOverride(self.provider, lambda: self, clock, publish)
+        self._shared_cooldowns: SharedCooldowns | None = None
         if shared:
             self.overriding.share(shared.overrides)
+            self._shared_cooldowns = SharedCooldowns(
+                shared.cooldowns, self.provider, clock, lambda: self._key_cooldowns
+            )
         self.apply(provider, rules)
 
     def apply(self, provider: Provider, rules: CircuitRules) -> None:
@@ -200,6 +205,8 @@ class ProviderCircuits:
             self._run_circuits()
             self._nursery.start_soon(self._slow.run)
             self._nursery.start_soon(self.overriding.run)
+            if self._shared_cooldowns:
+                self._nursery.start_soon(self._shared_cooldowns.run)
 
     def snapshot(self) -> Saved:
         """Return what its breakers save for a restart, by scope; "" is the whole provider."""
@@ -246,7 +253,10 @@ class ProviderCircuits:
 
     def _on_key_limited(self, owner: Caller, retry_after: float | None) -> bool | None:
         assert self._key_cooldowns
-        many = self._key_cooldowns.start(owner.own_key or owner.key, owner.hint, retry_after, self._clock())
+        key = owner.own_key or owner.key
+        many = self._key_cooldowns.start(key, owner.hint, retry_after, self._clock())
+        if self._shared_cooldowns:
+            self._shared_cooldowns.started(key)
         return None if CredentialCooldown.reason in self.rules.shadow else many
 
     def _check_key(self, cooldowns: KeyCooldowns, owner: Caller, would_reject: OnShadowReject) -> None:

@@ -75,7 +75,10 @@ class ProviderOverride:
         if self._apply(mode) or replaced:
             self._publish(Overridden(self._provider, mode, peer, reason, override.seconds))
         if self._notes:
-            self._notes.leave("", self._note)
+            # The end of an override is not told again: by then another replica may have set one.
+            self._notes.leave(
+                "", self._note if mode is Mode.AUTO else self._note_while_set, again=mode is not Mode.AUTO
+            )
 
     def expire(self) -> None:
         """End the override if it is due."""
@@ -116,6 +119,9 @@ class ProviderOverride:
         left = self.left()
         note = {"mode": present.mode.value, "left": left, "reason": present.reason, "by": present.by}
         return note, LONGEST_OVERRIDE if left is None else left
+
+    def _note_while_set(self) -> tuple[dict[str, Any], float] | None:
+        return self._note() if self.present else None
 
     def _take(self, _key: str, note: dict[str, Any], age: float) -> None:
         """Take another replica's override; raises ValueError for what is none."""

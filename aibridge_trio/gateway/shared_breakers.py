@@ -12,7 +12,7 @@ from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.shared_breaker import SharedBreaker
 from aibridge_trio.core.breaker.state import Transition
 from aibridge_trio.core.sharing.needs import Message
-from aibridge_trio.gateway import provider_override
+from aibridge_trio.gateway import provider_override, shared_cooldowns
 from aibridge_trio.gateway.shared_circuit import TOPIC, SharedCircuit
 from aibridge_trio.gateway.shared_notes import Noticeboard
 from aibridge_trio.sharing.store import Condition, Store
@@ -33,7 +33,9 @@ class SharedBreakers:
         self._values: dict[str, tuple[Message, float]] = {}
         self.overrides = Noticeboard(store, provider_override.TOPIC)
         store.on_message(TOPIC, self._heard)
+        self.cooldowns = Noticeboard(store, shared_cooldowns.TOPIC)
         store.on_condition(self._store_changed)
+        store.on_lost(self._content_lost)
 
     def join(
         self,
@@ -78,9 +80,13 @@ class SharedBreakers:
     def _store_changed(self, store: Store) -> None:
         condition, before = store.condition, self._condition
         self._condition = condition
-        if _is_away(condition) is not _is_away(before) or (condition == "settling" and before == "shared"):
+        if _is_away(condition) is not _is_away(before):
             for circuit in list(self._joined.values()):
                 circuit.store_changed(away=_is_away(condition))
+
+    def _content_lost(self) -> None:
+        for circuit in list(self._joined.values()):
+            circuit.store_changed(away=False)
 
 
 def _is_away(condition: Condition) -> bool:

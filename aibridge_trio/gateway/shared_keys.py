@@ -1,4 +1,4 @@
-"""What replicas tell each other of a provider's keys: which one rests, is out, or is accepted again.
+"""What replicas tell each other of a provider's keys: which one rests, is out, is accepted again, or nearly spent.
 
 In the store a key is named by a hash with a secret of the deployment, never by itself.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from secrets import token_hex
 from typing import Any, Protocol
 
 from aibridge_trio.config.units import Secret
+from aibridge_trio.core.adaptive.quotas import Quotas
 from aibridge_trio.core.key_pool import Key, KeyPool, KeyState
+from aibridge_trio.gateway import quota_notes
 from aibridge_trio.gateway.shared_notes import Noticeboard, seconds
 from aibridge_trio.sharing.store import Store
 
@@ -67,6 +70,7 @@ class KeyNotes:
         self._shared = shared
         self._keys = keys
         self._names: dict[bytes, str] = {}
+        self._sender = token_hex(6)
         self._notes = shared.board.join(provider, self._take)
         self.run = self._notes.run
 
@@ -81,12 +85,21 @@ class KeyNotes:
             left = key.rests.get(scope, 0.0) - self._keys.clock()
             return ({"state": "resting", "scope": scope, "left": left}, left) if left > 0 else None
 
-        self._notes.leave(f"{self._names[key.id]}|{scope or ''}", write)
+        self._notes.leave(f"{self._names[key.id]}|{scope or ''}", write, again=True)
 
     def failed(self, key: Key) -> None:
         """Tell the others that a key is out."""
         out = {"state": "out"}, _KEPT_OUT
-        self._notes.leave(self._names[key.id], lambda: None if key.out_since is None else out)
+        self._notes.leave(self._names[key.id], lambda: None if key.out_since is None else out, again=True)
+
+    def told(self, key: Key, quotas: Quotas) -> None:
+        """Tell the others what headers say of a key's quotas: one is nearly spent."""
+
+        def write() -> tuple[dict[str, Any], float] | None:
+            told = quota_notes.written(quotas, self._keys.clock())
+            return ({"state": "told", "told": told, "by": self._sender}, quota_notes.KEPT) if told else None
+
+        self._notes.leave(f"{self._names[key.id]}||quotas", write, again=True)
 
     def accepted(self, key: Key) -> None:
         """Tell the others that a key is tried again."""
@@ -108,6 +121,10 @@ class KeyNotes:
             case "ready":
                 for back in keys.pool.accepted(key, now - age):
                     keys.changed(back, KeyState.READY, _BECAUSE)
+            case "told" if note.get("by") != self._sender:
+                quotas = key.quotas or Quotas()
+                if isinstance(quotas, Quotas) and quota_notes.take(note.get("told"), quotas, now, age):
+                    key.quotas = quotas
             case "resting" if keys.several:
                 self._rest(key, note, age, now)
 

@@ -1,7 +1,8 @@
 """Notes that replicas leave each other by the store: what one has learned of a key or a provider.
 
 A note is short-lived knowledge without conflicts: the one that was left last counts, and a replica takes of it
-what it does not know better. What waits for the store is bounded: of each key there is one note.
+what it does not know better. What waits for the store is bounded: of each key there is one note. When the store
+has lost its content, each replica leaves its last notes again, as far as they still say something.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from aibridge_trio.sharing.store import Store
 _INTERVAL, _AGAIN = 0.02, 0.25
 # What a store says may be of any size (seconds).
 _LONGEST_AGE = 1e9
-# What waits for the store at most.
-_MOST = 1_000
+# What waits for the store at most, and of each sender what is left again if the store has lost it.
+_MOST, _MOST_AGAIN = 1_000, 100
 
 # Returns a note as it is now, and for how many seconds it is kept; None if it is out of date.
 Write = Callable[[], tuple[dict[str, Any], float] | None]
@@ -32,20 +33,33 @@ Take = Callable[[str, dict[str, Any], float], None]
 class Notes:
     """The notes about one provider. `run` must run for notes to be sent."""
 
-    def __init__(self, store: Store, topic: str, provider: str) -> None:
+    def __init__(self, store: Store, topic: str, provider: str, interval: float = _INTERVAL) -> None:
         self._store = store
         self._topic = topic
         self._provider = provider
+        self._interval = interval
         self._waiting: dict[str, Write] = {}
+        self._left: dict[str, Write] = {}
         self._written = trio.Event()
+        self._back = trio.Event()
 
-    def leave(self, key: str, write: Write) -> None:
-        """Leave a note: `write` returns it when it can be sent."""
-        self._waiting.pop(key, None)
-        self._waiting[key] = write
-        if len(self._waiting) > _MOST:
-            del self._waiting[next(iter(self._waiting))]
+    def leave(self, key: str, write: Write, *, again: bool = False) -> None:
+        """Leave a note: `write` returns it when it can be sent. `again`: also if the store has lost it by then."""
+        self._left.pop(key, None)
+        if again:
+            _add(self._left, key, write, _MOST_AGAIN)
+        _add(self._waiting, key, write, _MOST)
         self._written.set()
+
+    def leave_again(self) -> None:
+        """Leave the last notes again: the store has lost them."""
+        for key, write in self._left.items():
+            self._waiting.setdefault(key, write)
+        self._written.set()
+
+    def retry(self) -> None:
+        """Send what waits now: the store may be back."""
+        self._back.set()
 
     async def run(self) -> None:
         """Send notes, until cancelled."""
@@ -57,13 +71,17 @@ class Notes:
                 write = self._waiting.pop(key)
                 note = write()
                 if note is None:
+                    if self._left.get(key) is write:
+                        del self._left[key]
                     continue
                 name = f"{self._provider}|{key}"
                 sent = await self._store.call(wire.set_value(self._topic, name, -1, *note))
                 if sent is None:
                     self._waiting.setdefault(key, write)
-                    await trio.sleep(_AGAIN)
-            await trio.sleep(_INTERVAL)
+                    self._back = trio.Event()
+                    with trio.move_on_after(_AGAIN):
+                        await self._back.wait()
+            await trio.sleep(self._interval)
 
     def __repr__(self) -> str:
         return f"<Notes {self._topic} {self._provider} waiting={len(self._waiting)}>"
@@ -76,12 +94,27 @@ class Noticeboard:
         self.store = store
         self._topic = topic
         self._takers: dict[str, Take] = {}
+        self._notes: dict[str, Notes] = {}
         store.on_message(topic, self._heard)
+        store.on_condition(self._store_changed)
+        store.on_lost(self._content_lost)
 
-    def join(self, provider: str, take: Take) -> Notes:
-        """Return where notes about a provider are left; `take` gets those of all replicas from now on."""
+    def join(self, provider: str, take: Take, interval: float = _INTERVAL) -> Notes:
+        """Return where notes about a provider are left; `take` gets those of all replicas from now on.
+
+        Notes are sent once in `interval` seconds.
+        """
         self._takers[provider] = take
-        return Notes(self.store, self._topic, provider)
+        notes = self._notes[provider] = Notes(self.store, self._topic, provider, interval)
+        return notes
+
+    def _store_changed(self, _store: Store) -> None:
+        for notes in self._notes.values():
+            notes.retry()
+
+    def _content_lost(self) -> None:
+        for notes in self._notes.values():
+            notes.leave_again()
 
     def _heard(self, message: Message) -> None:
         name: object = message.key
@@ -99,6 +132,14 @@ class Noticeboard:
 
     def __repr__(self) -> str:
         return f"<Noticeboard {self._topic}>"
+
+
+def _add(notes: dict[str, Write], key: str, write: Write, most: int) -> None:
+    """Add a note as the last one; beyond `most` the first is dropped."""
+    notes.pop(key, None)
+    notes[key] = write
+    if len(notes) > most:
+        del notes[next(iter(notes))]
 
 
 def seconds(note: dict[str, Any], name: str, most: float) -> float:

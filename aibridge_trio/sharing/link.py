@@ -49,6 +49,8 @@ class Link:
         self._reported = ""
         self._message_handlers: dict[str, list[Callable[[Message], None]]] = {}
         self._condition_handlers: list[Callable[[Store], None]] = []
+        self._loss_handlers: list[Callable[[], None]] = []
+        self._losses = 0
         self._known: tuple[Condition, int] = (self._session.condition(0.0), 1)
         self._contact = self._new_contact(_do_nothing)
 
@@ -98,6 +100,10 @@ class Link:
     def on_condition(self, handler: Callable[[Store], None]) -> None:
         """Call `handler` whenever `condition` or `replicas` has changed."""
         self._condition_handlers.append(handler)
+
+    def on_lost(self, handler: Callable[[], None]) -> None:
+        """Call `handler` when the store has lost its content, once the replica has registered again."""
+        self._loss_handlers.append(handler)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep in contact until cancelled; started when contact was made, or could not be in time.
@@ -174,6 +180,10 @@ class Link:
             self._known = known
             for handler in self._condition_handlers:
                 handler(self)
+        if self._losses != session.losses and not session.away:
+            self._losses = session.losses
+            for lost in self._loss_handlers:
+                lost()
 
     def _pass_on(self, message: Message) -> None:
         for handler in self._message_handlers.get(message.topic, ()):

@@ -62,6 +62,9 @@ class Store(Protocol):
     def on_condition(self, handler: Callable[[Store], None]) -> None:
         """Call `handler` whenever `condition` or `replicas` has changed."""
 
+    def on_lost(self, handler: Callable[[], None]) -> None:
+        """Call `handler` when the store has lost its content, once the replica has registered again."""
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep in contact until cancelled; started when contact was made, or could not be in time."""
 
@@ -97,6 +100,9 @@ class OwnStore:
 
     def on_condition(self, handler: Callable[[Store], None]) -> None:
         """Do nothing: nothing changes."""
+
+    def on_lost(self, handler: Callable[[], None]) -> None:
+        """Do nothing: there is nothing to lose."""
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Do nothing."""

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock
 
-from aibridge_trio.core.adaptive.entry import Pushback
+from aibridge_trio.core.adaptive.entry import Entry, Pushback
 from aibridge_trio.core.adaptive.replica_governor import ReplicaGovernor
+from aibridge_trio.core.quota import Left
 from aibridge_trio.core.sharing.needs import Message
 from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.buffering import BufferMemory
@@ -56,8 +57,8 @@ class Replica:
 
 
 @asynccontextmanager
-async def replicas(count: int) -> AsyncIterator[list[Replica]]:
-    store = MemoryStore()
+async def replicas(count: int, store: MemoryStore | None = None) -> AsyncIterator[list[Replica]]:
+    store = store or MemoryStore()
     found = [Replica(store, number) for number in range(count)]
     async with trio.open_nursery() as nursery:
         for each in found:
@@ -120,6 +121,79 @@ async def test_a_spent_quota_is_that_of_all(autojump_clock: MockClock) -> None:
         assert all(each.governor.resumes(0.0, later) > now + 19.9 for each in found)
         await trio.sleep(30)
         assert all(each.governor.has_capacity(trio.current_time()) for each in found)
+
+
+async def test_what_headers_tell_is_known_to_all(autojump_clock: MockClock) -> None:
+    """A quota that headers say is nearly spent holds requests back on all replicas, without a refusal."""
+    async with replicas(3) as found:
+        now = trio.current_time()
+        found[0].governor.told([Left("requests", 60, 0, 60.0)], now)
+        await trio.sleep(0.1)
+        later = trio.current_time()
+        assert all(abs(each.governor.resumes(0.0, later) - now - 1.0) < 0.02 for each in found)
+        assert not any(each.governor.has_capacity(later) for each in found)
+        await trio.sleep(2)
+        assert all(each.governor.has_capacity(trio.current_time()) for each in found)
+
+
+async def test_headers_are_told_only_if_that_is_news(autojump_clock: MockClock) -> None:
+    """Not while much is left, nor again and again as the others expect it."""
+    store = MemoryStore()
+    async with replicas(2, store) as found:
+        for remaining in (1_000, 500, 101):
+            found[0].governor.told([Left("tokens", 1_000, remaining, 60.0)], trio.current_time())
+        await trio.sleep(0.2)
+        assert not found[1].governor.quotas.words(trio.current_time())
+        sent = store.ledger.number
+        for _ in range(50):
+            found[0].governor.told([Left("tokens", 1_000, 50, 60.0)], trio.current_time())
+            await trio.sleep(0.06)
+        assert store.ledger.number - sent < 10
+        assert found[1].governor.quotas.words(trio.current_time())
+
+
+async def test_quotas_of_callers_own_keys_are_known_to_all(autojump_clock: MockClock) -> None:
+    """Refused with a hint, or nearly spent by its headers: that key is held back everywhere, and no other."""
+    async with replicas(2) as found:
+        one, other = (each.line.limiter.own_keys for each in found)
+        now = trio.current_time()
+        entry = Entry(b"caller", b"refused", now)
+        one.refused(entry, Pushback("429", quota=True, retry_after=20.0), now, 0.5)
+        one.told(b"told", [Left("requests", 60, 0, 60.0)], now)
+        one.told(b"rich", [Left("requests", 60, 59, 60.0)], now)
+        await trio.sleep(0.1)
+        later = trio.current_time()
+        waits = {
+            key: quotas.resumes(0.0, later) - now for key in (b"refused", b"told") if (quotas := other.find(key))
+        }
+        assert 20.0 < waits[b"refused"] < 22.1
+        assert abs(waits[b"told"] - 1.0) < 0.02
+        assert other.find(b"rich") is None
+        assert found[1].governor.has_capacity(later)
+
+
+async def test_notes_of_quotas_are_checked(autojump_clock: MockClock) -> None:
+    """What is no quota changes nothing; a key is held back no longer than a provider could."""
+    async with replicas(1) as (one,):
+        key, keys = b"k".hex(), one.line.limiter.own_keys
+        for told in (
+            "x",
+            [["requests"]],
+            [["requests", 0, 1, 1]],
+            [["requests", 1, "1", 1]],
+            [["requests", 1, 1, -1]],
+        ):
+            one.board._heard(Message(TOPIC, "openai|told", 1, {"told": told}))
+            one.board._heard(Message(TOPIC, "openai|own:x", 1, {key: [0, 0, told]}))
+            one.board._heard(Message(TOPIC, "openai|own:x", 1, {key: told}))
+        assert not one.governor.active
+        assert not keys.known
+        one.board._heard(Message(TOPIC, "openai|told", 1, {"told": [["requests", 60, 0, 61]]}))
+        assert not one.governor.active
+        one.board._heard(Message(TOPIC, "openai|own:x", 1, {key: [1e300, 0, []]}))
+        quotas = keys.find(b"k")
+        assert quotas
+        assert quotas.held_back[0] <= trio.current_time() + 331
 
 
 async def test_notes_are_bounded(autojump_clock: MockClock) -> None:

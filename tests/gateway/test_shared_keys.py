@@ -11,6 +11,7 @@ from trio.testing import MockClock
 from aibridge_trio.config.units import Secret
 from aibridge_trio.core.key_errors import KeyFault
 from aibridge_trio.core.key_pool import KeyState
+from aibridge_trio.core.quota import Left
 from aibridge_trio.events import Event, KeyChanged
 from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.shared_keys import SharedKeys
@@ -20,10 +21,10 @@ from tests.support.memory_store import MemoryBackend, MemoryStore
 
 
 @asynccontextmanager
-async def two(store: MemoryStore, events: list[Event]) -> AsyncIterator[list[ProviderKeys]]:
+async def two(store: MemoryStore, events: list[Event], first: int = 0) -> AsyncIterator[list[ProviderKeys]]:
     found = []
     async with trio.open_nursery() as nursery:
-        for number in range(2):
+        for number in range(first, first + 2):
             link = Link(MemoryBackend(store, delay=0.002, seed=number), replica_id=f"r{number}")
             keys = keys_of(
                 "sk-one",
@@ -31,6 +32,7 @@ async def two(store: MemoryStore, events: list[Event]) -> AsyncIterator[list[Pro
                 clock=trio.current_time,
                 publish=events.append,
                 shared=SharedKeys(link, b"secret"),
+                read_quotas=lambda _: [Left("requests", 60, 0, 60.0)],
             )
             await nursery.start(link.run)
             nursery.start_soon(keys.run)
@@ -73,6 +75,33 @@ async def test_a_key_that_is_out_is_out_everywhere(autojump_clock: MockClock) ->
         one.accepted(keys[0], trio.current_time())
         await trio.sleep(0.1)
         assert states(one) == states(other) == [KeyState.READY, KeyState.READY]
+
+
+async def test_what_headers_tell_of_a_key_is_known_to_all(autojump_clock: MockClock) -> None:
+    """A key whose quota is nearly spent by its headers is avoided everywhere, as long as another has enough."""
+    async with two(MemoryStore(), []) as (one, other):
+        key = next(iter(one.pool))
+        one.told(key, [])
+        await trio.sleep(0.1)
+        theirs = list(other.pool)
+        assert theirs[0].quotas is not None
+        assert not theirs[0].has_enough(1.0, trio.current_time())
+        assert theirs[1].quotas is None
+
+
+async def test_lost_rests_are_told_again(autojump_clock: MockClock) -> None:
+    """After the store has lost its content a replica that comes later knows which keys rest and which are out."""
+    store = MemoryStore()
+    async with two(store, []) as (one, _):
+        keys = list(one.pool)
+        one.refused(keys[0], KeyFault.RATE, 60.0, None, trio.current_time())
+        one.refused(keys[1], KeyFault.INVALID, None, None, trio.current_time())
+        await trio.sleep(1)
+        store.reset()
+        await trio.sleep(3)
+        async with two(store, [], first=2) as (later, _):
+            await trio.sleep(0.1)
+            assert states(later) == [KeyState.RESTING, KeyState.OUT]
 
 
 async def test_a_reload_tries_keys_again_everywhere(autojump_clock: MockClock) -> None:

@@ -58,6 +58,58 @@ async def test_notes_wait_for_the_store(autojump_clock: MockClock) -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_lost_notes_are_left_again(autojump_clock: MockClock) -> None:
+    """When the store has lost its content: those of which that was wanted, bounded, and not those out of date."""
+    store = MemoryStore()
+    taken: list[str] = []
+    async with trio.open_nursery() as nursery:
+        link = Link(MemoryBackend(store), replica_id="r")
+        board = Noticeboard(link, "key")
+        notes = board.join("openai", lambda key, _note, _age: taken.append(key))
+        await nursery.start(link.run)
+        nursery.start_soon(notes.run)
+        for number in range(300):
+            notes.leave(f"many{number}", lambda: ({}, 1.0), again=True)
+        notes.leave("once", lambda: ({}, 1.0))
+        notes.leave("twice", lambda: ({}, 1.0), again=True)
+        notes.leave("short", lambda: ({}, 1.0) if trio.current_time() < 0.9 else None, again=True)
+        await trio.sleep(1)
+        assert "short" in taken
+        for _ in range(2):  # twice within the time for which parts hold
+            taken.clear()
+            store.reset()
+            await trio.sleep(2)
+            assert len(taken) == 99
+            assert "twice" in taken
+            assert not {"once", "short"} & {*taken}
+        nursery.cancel_scope.cancel()
+
+
+async def test_notes_are_sent_as_soon_as_the_store_is_back(autojump_clock: MockClock) -> None:
+    """Those that waited for it: within 100 ms after contact is made again."""
+    store, backend = MemoryStore(), MemoryBackend(MemoryStore())
+    taken: list[str] = []
+    async with trio.open_nursery() as nursery:
+        backend = MemoryBackend(store)
+        link = Link(backend, replica_id="r")
+        notes = Noticeboard(link, "key").join("openai", lambda key, _note, _age: taken.append(key))
+        await nursery.start(link.run)
+        nursery.start_soon(notes.run)
+        for pause in (0.2, 0.31, 0.43):
+            taken.clear()
+            backend.refuse = True
+            backend.reset_connection()
+            await trio.sleep(1)
+            notes.leave("a", lambda: ({}, 1.0))
+            await trio.sleep(pause)
+            backend.refuse = False
+            while link.condition == "degraded":
+                await trio.sleep(0.001)
+            await trio.sleep(0.1)
+            assert taken == ["a"]
+        nursery.cancel_scope.cancel()
+
+
 async def test_lies_are_not_taken() -> None:
     """Messages that are no notes are ignored, also those that a taker refuses."""
     taken: list[str] = []

@@ -35,7 +35,7 @@ def keys_of(
         provider.credential,
         cooldown=BreakerPolicy(),
         read_hint=lambda _: None,
-        read_quotas=lambda _: [],
+        read_quotas=options.pop("read_quotas", lambda _: []),
         memory=BufferMemory(1 << 20),
         clock=clock,
         publish=publish,

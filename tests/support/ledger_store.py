@@ -29,6 +29,10 @@ class Common:
         self.asks = 0
         self.messages = True  # whether they arrive
 
+    def reset(self) -> None:
+        """Lose all content."""
+        self.ledger = Ledger()
+
     def store(self, failure: Literal["local", "closed"] = "local") -> LedgerStore:
         """Return one more replica's store."""
         store = LedgerStore(self, f"r{len(self.stores)}", failure)
@@ -64,6 +68,7 @@ class LedgerStore:
         self.replicas = 1
         self._topics: dict[str, list[Callable[[Message], None]]] = {}
         self._conditions: list[Callable[[Store], None]] = []
+        self._lost: list[Callable[[], None]] = []
         self.woken = trio.Event()
         self._execute(["register", {}])
 
@@ -134,6 +139,9 @@ class LedgerStore:
     def on_condition(self, handler: Callable[[Store], None]) -> None:
         self._conditions.append(handler)
 
+    def on_lost(self, handler: Callable[[], None]) -> None:
+        self._lost.append(handler)
+
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fetch messages when there are any, and send a batch each second at the latest."""
         task_status.started()
@@ -150,7 +158,13 @@ class LedgerStore:
         batch = Batch(self._name, self._number, self._generation, TTL, self._since, list(ops))
         reply = wire.reply(self._common.ledger.execute(batch.encoded(), trio.current_time() + 1e6))
         if reply.status == "lost":
+            before = self._generation
             self._execute(["register", dict(self.held)])
+            if self._generation != before:
+                self._back_at = trio.current_time()
+                self._changed()
+                for lost in self._lost:
+                    lost()
             return self._execute(*ops)
         assert reply.status == "ok"
         if ops and ops[0][0] == "register":

@@ -161,6 +161,12 @@ CONSTANTS = (
     Constant("pace", "_EPSILON", "seconds, against errors of rounding", ()),
     Constant("quotas", "_LONGEST_HINT", "seconds that a retry hint is respected for; none here is longer", ()),
     Constant(
+        "quotas",
+        "_NEWS",
+        "less of a quota than other replicas believe, as a share of it, that they are told of",
+        (),
+    ),
+    Constant(
         "quotas", "_HINT_JITTER", "the share that is added to a hint at most, at random; for several bridges", ()
     ),
     Constant("quotas", "_LARGER", "refused requests so many times as large show a quota of tokens", QUOTA, "1.2"),

@@ -78,7 +78,7 @@ class AdaptiveLimiter:
         self._wake = wake
         self._chance = chance
         self._own_limits = own_limits or Unlimited()
-        self._keys = OwnKeys()
+        self.own_keys = OwnKeys()
         self._patience = Patience()
         self._line = Line(line_size, self._patience)
         self._budget = ResendBudget(now)
@@ -94,7 +94,7 @@ class AdaptiveLimiter:
     @property
     def learns(self) -> bool:
         """Whether requests are more than counted: while not, the time matters of answers that begin only."""
-        return self.governor.active or self._line.count > 0 or self._keys.known
+        return self.governor.active or self._line.count > 0 or self.own_keys.known
 
     def accepts(self, caller: Hashable) -> bool:
         """Return whether one more request of this caller may be held."""
@@ -141,7 +141,7 @@ class AdaptiveLimiter:
         if not self.learns:
             return
         self._patience.began(now - entry.sent_at)
-        if quotas := self._keys.find(entry.key):
+        if quotas := self.own_keys.find(entry.key):
             quotas.accepted(entry.size, now)
         self._freed(entry, now)
 
@@ -155,7 +155,7 @@ class AdaptiveLimiter:
             self._comeback.outage(now)
         self._end(entry)
         of_key = pushback.quota and entry.key is not None
-        limited = self._keys.remember(entry.key) if of_key else self.governor
+        limited = self.own_keys.remember(entry.key) if of_key else self.governor
         in_time = limited.resumes(entry.size, now) < entry.deadline
         held = in_time and ((self.governor.outage and not of_key) or self._budget.take(now))
         if held:
@@ -181,8 +181,8 @@ class AdaptiveLimiter:
         if entry.key is None:
             if spent or self.governor.active:
                 self.governor.told(quotas, now)
-        elif spent or self._keys.find(entry.key):
-            self._keys.remember(entry.key).told(quotas, now)
+        elif spent or self.own_keys.find(entry.key):
+            self.own_keys.told(entry.key, quotas, now)
 
     def leave(self, entry: Entry, now: float, *, gone: bool = False) -> None:
         """End a request, whatever its stage; `gone`: its caller has left. A second call changes nothing."""
@@ -237,7 +237,7 @@ class AdaptiveLimiter:
             held=self._line.count,
             callers=self._line.callers,
             rate=self._comeback.rate(now),
-            paced_keys=self._keys.paced,
+            paced_keys=self.own_keys.paced,
             budget=self._budget.credit(now),
             pushbacks=self._pushbacks,
             resends=self._resends,
@@ -256,7 +256,7 @@ class AdaptiveLimiter:
     def _of_provider(self, size: float, key: Hashable | None, now: float) -> float:
         """Return when quotas of the provider and of the key admit a request."""
         free = now + self.governor.wait_for(size, now)
-        quotas = self._keys.find(key)
+        quotas = self.own_keys.find(key)
         if quotas is None:
             return free
         quotas.advance(now)
@@ -271,7 +271,7 @@ class AdaptiveLimiter:
         entry.stage = Stage.STARTING
         entry.sent_at = now
         entry.level = self.governor.sent(now, entry.size)
-        if quotas := self._keys.find(entry.key):
+        if quotas := self.own_keys.find(entry.key):
             quotas.sent(entry.size)
 
     def _end(self, entry: Entry) -> None:
@@ -287,8 +287,7 @@ class AdaptiveLimiter:
     def _learn(self, entry: Entry, pushback: Pushback, now: float) -> bool:
         """Learn from a pushback; return whether its request should rest before it is sent again."""
         if pushback.quota and entry.key is not None:
-            quotas = self._keys.remember(entry.key)
-            quotas.refused(pushback, entry.size, entry.sent_at, now, self._chance())
+            self.own_keys.refused(entry, pushback, now, self._chance())
             return False
         if self.governor.is_about_rate(pushback, entry.level):
             self.governor.quota_refused(pushback, entry.level, entry.sent_at, now, entry.size)

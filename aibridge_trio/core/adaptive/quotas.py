@@ -4,7 +4,8 @@
 2. A refusal holds back all requests for as long as the provider asks; of tokens, all that are as large: smaller
    ones may still fit.
 3. What headers tell of a quota holds requests back before it is spent. It is believed while it is recent: what
-   remained, less what was sent since, and what a sixtieth of the limit refills each second.
+   remained, less what was sent since, and what a sixtieth of the limit refills each second. What they told another
+   replica counts as if they had told it here, unless something later is known.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _LEAST_REQUESTS = 0.1
 _FOLLOW = 0.1
 # What a header tells is believed for so many seconds.
 _BELIEVED = 60.0
+# What remains is news to other replicas if it is so much less than they believe (as a share of the limit).
+_NEWS = 0.01
 _MINUTE = 60.0
 # A rounding error must not delay a request by another timer (seconds).
 _EPSILON = 1e-6
@@ -47,6 +50,11 @@ class _Told:
         self.at = at
         self.sent = 0.0
 
+    def remaining(self, now: float) -> float:
+        """Return what remains, as far as is known."""
+        limit = self.left.limit
+        return min(limit, self.left.remaining - self.sent + limit / _MINUTE * (now - self.at))
+
     def wait(self, amount: float, now: float) -> float:
         """Return the seconds until there is enough for an amount, 0 if there is or if it is not known any more."""
         age = now - self.at
@@ -65,6 +73,7 @@ class Quotas:
         self.requests = Pace(_LEAST_REQUESTS)
         self.tokens = Pace()
         self._told: dict[str, _Told] = {}
+        self._told_to_all: dict[str, _Told] = {}  # what all replicas know
         self._accepted_size = self._refused_size = 0.0
         self._held_back_until = -math.inf
         self._held_back_size = math.inf
@@ -145,6 +154,32 @@ class Quotas:
         for left in quotas:
             if left.limit > 0 and left.name in _NAMES:
                 self._told[left.name] = _Told(left, now)
+
+    def told_elsewhere(self, left: Left, at: float) -> None:
+        """Take what an answer told another replica at a time, unless something later is known."""
+        known = self._told.get(left.name)
+        if left.limit > 0 and left.name in _NAMES and (known is None or known.at < at):
+            self._told[left.name] = _Told(left, at)
+            self._told_to_all[left.name] = _Told(left, at)
+
+    def is_news(self, share: float, now: float) -> bool:
+        """Whether less than this share of a quota remains, and less than all believe; they are told of it then."""
+        found = False
+        for name, told in self._told.items():
+            limit, remaining, known = told.left.limit, told.remaining(now), self._told_to_all.get(name)
+            enough = limit if known is None else known.remaining(now) - max(1.0, _NEWS * limit)
+            if remaining < share * limit and remaining < enough:
+                self._told_to_all[name] = _Told(told.left._replace(remaining=math.floor(remaining)), now)
+                found = True
+        return found
+
+    def words(self, now: float) -> list[tuple[Left, float]]:
+        """Return what headers told of late, less what was sent since, and when they did."""
+        return [
+            (told.left._replace(remaining=math.floor(told.left.remaining - told.sent)), told.at)
+            for told in self._told.values()
+            if now - told.at < _BELIEVED
+        ]
 
     def forget(self) -> None:
         """Forget the paces."""

@@ -2,18 +2,20 @@
 
 1. In an outage that replicas share (`shares_canaries`), the replica that has the claim sends canaries; the others
    send none.
-2. The end of an outage, and of a spent quota, is that of all: `on_outage_over` and `on_quota_spent` are called
-   with what was learned here, and what others have learned is taken over.
+2. The end of an outage, and of a spent quota, is that of all, and so is what headers tell of a quota:
+   `on_outage_over`, `on_quota_spent` and `on_quota_told` are called with what was learned here, and what others
+   have learned is taken over.
 3. What is learned of the level is not shared: each replica finds its part of what the provider takes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aibridge_trio.core.adaptive.entry import Pushback
 from aibridge_trio.core.adaptive.governor import Governor
+from aibridge_trio.core.quota import Left
 
 
 class ReplicaGovernor(Governor):
@@ -25,6 +27,7 @@ class ReplicaGovernor(Governor):
         self.has_claim = False
         self.on_outage_over: Callable[[], None] = _ignore
         self.on_quota_spent: Callable[[float, float], None] = _ignore
+        self.on_quota_told: Callable[[float], None] = _ignore
 
     @property
     def canary_is_elsewhere(self) -> bool:
@@ -52,6 +55,16 @@ class ReplicaGovernor(Governor):
         super().quota_refused(pushback, level, sent_at, now, size)
         if pushback.retry_after:
             self.on_quota_spent(*self.quotas.held_back)
+
+    def told(self, quotas: Iterable[Left], now: float) -> None:
+        """Take what an answer tells of the quotas; one that is nearly spent makes the governor active."""
+        super().told(quotas, now)
+        self.on_quota_told(now)
+
+    def quota_told_elsewhere(self, now: float) -> None:
+        """Note that `quotas` has what another replica was told: a quota is nearly spent."""
+        self._activate()
+        self._told_at = now
 
     def quota_spent_elsewhere(self, until: float, size: float, now: float) -> None:
         """Hold requests of this size, and larger ones, back until then: another replica found a quota spent."""

@@ -7,6 +7,7 @@
    breaker's window: so many keys at once are no longer one caller's doing.
 3. At most `capacity` keys are remembered. Beyond that, the key whose cooldown was started the longest ago is
    evicted, and the eviction counted.
+4. A cooldown that another replica started is one here, too, with its end; it counts where it was started.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _MANY = 3
 # 429.
 _CAPACITY = 10_000
 _SHOWN = 5
+# What is shown of a key that this replica has not seen.
+_UNSEEN = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +79,16 @@ class KeyCooldowns:
         """
         self._expire(now)
         until = now + (self._policy.cooldown if retry_after is None else min(retry_after, self._longest))
-        known = self._until.get(key)
-        if known is None and until > now:
-            heapq.heappush(self._due, (until, key))
-            self._total += 1
-        if until > now or known:
-            self._until[key] = (max(until, known[0]) if known else until, hint)
-            self._until.move_to_end(key)
-        if len(self._until) > self._capacity:
-            evicted, _ = self._until.popitem(last=False)
-            self._evictions += 1
-            self._due = [entry for entry in self._due if entry[1] != evicted]
-            heapq.heapify(self._due)
+        self._total += self._rest(key, hint, until, now)
         return self._limited_with(key, now) >= _MANY
+
+    def started_elsewhere(self, key: bytes, left: float, now: float) -> None:
+        """Take a cooldown that another replica started, with the seconds that are left of it."""
+        self._expire(now)
+        until = now + min(left, self._longest)
+        known, hint = self._until.get(key, (now, _UNSEEN))
+        if until > known:
+            self._rest(key, hint, until, now)
 
     def statistics(self, now: float) -> KeyCooldownStats:
         """Return the cooldowns at `now`."""
@@ -103,6 +103,22 @@ class KeyCooldowns:
 
     def __repr__(self) -> str:
         return f"<KeyCooldowns resting={len(self._until)}>"
+
+    def _rest(self, key: bytes, hint: str, until: float, now: float) -> bool:
+        """Let a key rest; return whether it did not rest before."""
+        known = self._until.get(key)
+        began = known is None and until > now
+        if began:
+            heapq.heappush(self._due, (until, key))
+        if until > now or known:
+            self._until[key] = (max(until, known[0]) if known else until, hint)
+            self._until.move_to_end(key)
+        if len(self._until) > self._capacity:
+            evicted, _ = self._until.popitem(last=False)
+            self._evictions += 1
+            self._due = [entry for entry in self._due if entry[1] != evicted]
+            heapq.heapify(self._due)
+        return began
 
     def _limited_with(self, key: bytes, now: float) -> int:
         """Count the keys with a 429 within the window, this one included, up to `_MANY`."""

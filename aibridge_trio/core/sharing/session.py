@@ -49,6 +49,7 @@ class Session:
         self._failure = failure
         self._number = 0
         self._generation = ""
+        self.losses = 0  # how often the store's content turned out to be another one
         self._since = -1
         self._registered = False
         self._beat = False
@@ -259,6 +260,7 @@ class Session:
             # Replicas that were there before know more than this content.
             self._returned_at = max(self._returned_at, now - age)
         if self._generation not in {"", generation}:
+            self.losses += 1
             # What others hold and have used is not known any more, nor which of them are there: parts hold, also
             # for what was asked before that was known.
             self._replicas_before = self.replicas(now)
