@@ -199,8 +199,8 @@ class RequestLease(Lease):
     def _give_back(self) -> None:
         """Give the store back what the lease holds no more."""
         if self._in_store is not None:
-            holdings, uses = self._admission.shared.of(self)
-            self._in_store.keep({each.key for each in holdings}, {each.key for each in uses})
+            holdings, _ = self._admission.shared.of(self)
+            self._in_store.keep({each.key for each in holdings}, charged=self.charged_at is not None)
 
     def wake(self) -> None:
         """End the wait of `wait_turn`."""

@@ -25,14 +25,18 @@ _SOONEST = 0.01
 
 
 class StoreUse:
-    """What the store counts for one request: by key the amounts it holds, and the uses that may be taken back."""
+    """What the store counts for one request: by key the amounts it holds, and the uses that may be taken back.
 
-    __slots__ = ("_limits", "held", "used")
+    `counted`: the store has counted it against its rates, whichever these were then.
+    """
+
+    __slots__ = ("_limits", "counted", "held", "used")
 
     def __init__(self, limits: SharedLimits) -> None:
         self._limits = limits
         self.held: dict[str, int] = {}
         self.used: dict[str, tuple[float, float]] = {}  # by key: the span, and when it was counted
+        self.counted = False
 
     def has(self, needs: Ask, granted: Granted) -> None:
         """Note what was granted."""
@@ -44,10 +48,11 @@ class StoreUse:
                 self.used[use.key] = use.span, granted.at
         self._limits.others.took(taken)
 
-    def keep(self, holdings: Collection[str], uses: Collection[str]) -> None:
-        """Give back all but these."""
+    def keep(self, holdings: Collection[str], *, charged: bool) -> None:
+        """Give back all but these; and unless it is charged still, what it was counted against."""
         left = [key for key in self.held if key not in holdings]
-        uncounted = [key for key in self.used if key not in uses]
+        uncounted = [] if charged else [*self.used]
+        self.counted &= charged
         if not (left or uncounted):
             return
         amounts = tuple((key, self.held.pop(key)) for key in left)
@@ -119,7 +124,7 @@ class SharedLimits:
         holdings, uses = self.of(lease)
         if probe:
             holdings.append(probe)
-        own = tuple(use for use in uses if use.key not in had.used)
+        own = () if had.counted else tuple(uses)
         needs = Ask(
             tuple(each for each in holdings if each.key not in had.held),
             own + bill.uses if bill else own,
@@ -145,6 +150,7 @@ class SharedLimits:
             self._woken.set()
             return Answered(answer, left)
         had.has(Ask(needs.holdings, own), answer)
+        had.counted = lease.charged_at is not None
         if bill:
             bill.granted(answer)
         self.others.answered(needs.holdings, answer, now)

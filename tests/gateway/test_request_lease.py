@@ -7,9 +7,9 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.core.limits.lease import Limits
-from aibridge_trio.core.terms import Rate
-from aibridge_trio.errors import QueueTimeout
+from aibridge_trio.core.limits.lease import CallerLimits, Limits
+from aibridge_trio.core.terms import ClassTotals, Rate
+from aibridge_trio.errors import QueueTimeout, RateLimited
 from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.gateway.request_lease import RequestLease, patience
 from tests.gateway.test_admission import reply
@@ -123,3 +123,47 @@ async def test_a_held_request_is_not_counted_again_when_the_store_is_away(autoju
     assert await held.ask() is None
     for lease in (held, *leases):
         lease.leave()
+
+
+async def test_a_rate_that_a_reload_adds_while_a_request_is_held(autojump_clock: MockClock) -> None:
+    """The request was counted before: it goes on, and counts for the new rate neither here nor in the store."""
+    common = Common()
+    callers = {CALLER.key: CallerLimits(rate=Rate(9, 60.0), class_name="k")}
+    before, after = (
+        Limits(5, callers=callers, classes={"k": ClassTotals(rate=rate)}) for rate in (None, Rate(1, 60.0))
+    )
+    admission = Admission(before, trio.current_time, store=common.store())
+    held = [await entered(admission) for _ in range(2)]
+    for lease in held:
+        lease.suspend()
+    admission.apply(after)
+    for lease in held:
+        assert lease.resume()
+        assert await lease.ask() is None
+    (await entered(admission)).leave()
+    late = admission.enter()
+    with pytest.raises(RateLimited):
+        late.charge_rate(CALLER, reply())
+    for lease in (late, *held):
+        lease.leave()
+    assert not common.held
+
+
+async def test_a_rate_that_a_reload_takes_away_was_used(autojump_clock: MockClock) -> None:
+    """Other replicas have it still: what went up counts there, whatever this one knows when it ends."""
+    common = Common()
+    limits = Limits(5, rate=Rate(2, 60.0))
+    one, other = (Admission(limits, trio.current_time, store=common.store()) for _ in range(2))
+    leases = [await entered(one) for _ in range(2)]
+    one.apply(Limits(5))
+    leases[0].suspend()
+    for lease in leases:
+        lease.leave()
+    late = other.enter()
+    late.charge_rate(CALLER, reply())
+    assert late.acquire(CALLER, "x")
+    denied = await late.ask()
+    assert denied
+    assert denied.key == "rate:caller:01"
+    late.leave()
+    assert not common.held

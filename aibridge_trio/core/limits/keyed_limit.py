@@ -37,7 +37,11 @@ class KeyedLimit:
         self._own = {key: _part(limit, replicas) for key, limit in whole.items()} if replicas > 1 else whole
 
     def others(self, key: Hashable, amount: int) -> None:
-        """Count that other replicas hold so much under a key, in place of what was known before."""
+        """Count that other replicas hold so much under a key, in place of what was known before.
+
+        While this replica has a part, what lies beyond the part is theirs already.
+        """
+        amount = max(0, amount - self.limit(key) + self._own.get(key, self._limit))
         self._held[key] += amount - self._others.pop(key, 0)
         if amount:
             self._others[key] = amount

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.limits.keyed_limit import KeyedLimit
+from aibridge_trio.core.sharing.parts import part
 
 
 @given(
@@ -44,3 +45,20 @@ def test_zero_is_unlimited_and_counts_nothing() -> None:
     assert not limiter.count("a")
     assert len(limiter) == 0
     assert repr(limiter) == "<KeyedLimit limit=0 keys=0>"
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.integers(0, 14), st.booleans())
+def test_a_part_and_what_others_hold(limit: int, replicas: int, others: int, own: bool) -> None:
+    """Whichever leaves less: what others hold does not come off the part, which is held back for them already."""
+    limiter = KeyedLimit(0 if own else limit, {"a": limit} if own else {})
+    limiter.divide(replicas)
+    limiter.others("a", others)
+    most = max(0, min(part(limit, replicas), limit - others))
+    taken = 0
+    while limiter.acquire("a"):
+        taken += 1
+    assert taken == most
+    limiter.others("a", 0)
+    while limiter.acquire("a"):
+        taken += 1
+    assert taken == part(limit, replicas)
