@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 # A caller's token, or most of one. It may stand where it does not belong, and what is shown is kept in logs.
 _TOKEN = re.compile(r"aib_[0-9A-Za-z]{12,}")
@@ -24,3 +25,10 @@ def visible(text: str, limit: int | None = None) -> str:
 def quoted(text: str, limit: int = 60) -> str:
     """Return the text in double quotes for a message: escaped, and cut after `limit` characters."""
     return f'"{visible(text, limit)}"'
+
+
+def a_few(names: Iterable[str], most: int = 3) -> str:
+    """Return names with commas, at most so many, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return f"{', '.join(every[:most])}{more}"

@@ -21,7 +21,7 @@ from aibridge_trio.gateway.admission import Admission
 from aibridge_trio.providers import Provider
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.metrics import Metrics
-from aibridge_trio.top.keyboard import KEYS
+from aibridge_trio.top.keyboard import FLEET_KEYS, KEYS
 from tests.test_house import WINGS
 
 ROOT = Path(__file__).parent.parent
@@ -140,7 +140,7 @@ def test_the_readmes_check_is_what_ci_runs() -> None:
 def test_the_dashboards_keys_and_screen_are_documented() -> None:
     """Every key with what it does, and a screen as the program draws it."""
     page = (ROOT / "docs" / "top.md").read_text()
-    for key in KEYS:
+    for key in (*KEYS, *FLEET_KEYS):
         assert f"| `{key.keys}` | {key.does} |" in page
     screen = (ROOT / "tests" / "snapshots" / "top" / "open-80x24.txt").read_text()
     assert f"```text\n{screen}```" in page

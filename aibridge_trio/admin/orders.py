@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -11,9 +11,7 @@ from aibridge_trio.admin.client import AdminClient, Refused, Unreachable
 from aibridge_trio.admin.replicas import Replicas
 from aibridge_trio.config.units import Secret
 from aibridge_trio.errors import CommandError, UsageError
-
-# Replicas with the same failure that are named in an error.
-_NAMED = 3
+from aibridge_trio.printable import a_few
 
 _Act = Callable[[AdminClient], Awaitable[list[str]]]
 
@@ -80,11 +78,11 @@ async def _at_each(clients: Sequence[AdminClient], act: _Act) -> Outcome:
     outcome = Outcome()
     widest = max(len(client.name) for client in clients)
     for client in clients:
-        lines = [f"not done, {_why(failed[client.name])}"] if client.name in failed else said[client.name]
+        lines = [f"not done, {cause(failed[client.name])}"] if client.name in failed else said[client.name]
         outcome.lines += [f"{client.name:<{widest}}  {line}" for line in lines]
     if failed:
         kind = UsageError if all(isinstance(each, UsageError) for each in failed.values()) else CommandError
-        causes = {client.name: _why(failed[client.name]) for client in clients if client.name in failed}
+        causes = {client.name: cause(failed[client.name]) for client in clients if client.name in failed}
         outcome.failure = kind(f"not done at {len(failed)} of {len(clients)} replicas: {by_cause(causes)}")
     return outcome
 
@@ -97,12 +95,6 @@ def by_cause(causes: Mapping[str, str]) -> str:
     return "; ".join(f"{a_few(found)} ({cause})" for cause, found in names.items())
 
 
-def a_few(names: Iterable[str]) -> str:
-    """Return names with commas, and how many more there are."""
-    every = list(names)
-    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
-    return f"{', '.join(every[:_NAMED])}{more}"
-
-
-def _why(error: CommandError | UsageError) -> str:
+def cause(error: CommandError | UsageError) -> str:
+    """Return why a replica did not do it, without its name."""
     return error.why if isinstance(error, Refused | Unreachable) else str(error)

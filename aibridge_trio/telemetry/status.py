@@ -86,8 +86,8 @@ class Status:
         self._clock = clock
         self._wall_clock = wall_clock
         self._began = clock()
-        # Identifies this process: clients see a restart although counters are 0.
-        self._started_at = round(wall_clock(), 3)
+        # Identifies this process: clients see a restart although counters are 0, and one that is reached twice.
+        self._started_at = round(wall_clock(), 6)
         self._callers: OrderedDict[bytes, _CallerTally] = OrderedDict()
         self._events: deque[dict[str, Any]] = deque(maxlen=_SHOWN_EVENTS)
         self._health = ProviderHealth(clock)

@@ -1,7 +1,7 @@
 """`aibridge top`: a live dashboard of a running bridge; one frame of it; or its status as lines of JSON.
 
 Files in reading order: dashboard (documents, keys and signals in, frames out) · watched (a bridge and its
-connection) · fleet_dashboard, plain_fleet (several replicas) · data/ (status documents, rates) ·
+connection) · watched_fleet, fleet_dashboard, plain_fleet (several replicas) · data/ (status documents, rates) ·
 view (what keys change) · sort_order (of the providers) · screen/ (a picture as a frame) · keyboard
 (bytes to keys) · terminal (full screen, restored at the end) · plain (without a screen).
 
@@ -23,9 +23,10 @@ from aibridge_trio.admin.replicas import Replicas
 from aibridge_trio.config.units import Secret
 from aibridge_trio.top import plain, plain_fleet
 from aibridge_trio.top.dashboard import Dashboard
-from aibridge_trio.top.fleet_dashboard import Find, FleetDashboard
+from aibridge_trio.top.fleet_dashboard import FleetDashboard
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import View
+from aibridge_trio.top.watched_fleet import Find
 
 _INTERRUPTED = 130
 
@@ -35,16 +36,17 @@ def run(*, url: Sequence[str], token: Secret | None, once: bool, json: bool, int
 
     Raises CommandError without a bridge.
     """
-    return trio.run(_run, Replicas(url, token).find, once, json, interval)
+    return trio.run(_run, Replicas(url, token), once, json, interval)
 
 
-async def _run(find: Find, once: bool, json: bool, interval: float) -> int:
-    clients = await find()
+async def _run(replicas: Replicas, once: bool, json: bool, interval: float) -> int:
+    clients = await replicas.find()
     [client, *others] = clients
     if json:
-        await (
-            plain_fleet.print_json(clients, interval, once) if others else plain.print_json(client, interval, once)
-        )
+        if others:
+            await plain_fleet.print_json(clients, replicas.find, interval, once)
+        else:
+            await plain.print_json(client, interval, once)
         return 0
     styled = on_terminal()
     if once or not styled:
@@ -53,7 +55,8 @@ async def _run(find: Find, once: bool, json: bool, interval: float) -> int:
         else:
             await plain.print_frame(client, interval, styled)
         return 0
-    quit_ = await (watch_fleet(clients, find, interval) if others else watch(client, interval))
+    several = others or replicas.may_change
+    quit_ = await (watch_fleet(clients, replicas.find, interval) if several else watch(client, interval))
     return 0 if quit_ else _INTERRUPTED
 
 

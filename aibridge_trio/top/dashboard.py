@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import signal
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import trio
 
-from aibridge_trio.admin.client import EARLY, AdminClient, Refused, Unreachable
+from aibridge_trio.admin import orders
+from aibridge_trio.admin.client import EARLY, AdminClient, Refused
 from aibridge_trio.errors import CommandError
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.screen.layout import Canvas, frame
@@ -22,12 +25,14 @@ from aibridge_trio.top.watched import Watched
 SHORTEST_INTERVAL = 10.0
 # How often the clock is checked for a frame that is due by time alone (seconds).
 _TICK = 0.25
-# The shortest time between frames (seconds).
-_SHORTEST_PAUSE = 0.05
+# The shortest time between frames (seconds), and how much longer than drawing one it is: a frame of a hundred
+# replicas takes long.
+_SHORTEST_PAUSE, _PAUSES = 0.05, 4.0
 # How long a notice replaces the line of keys (seconds).
 _NOTICE = 5.0
 # A closing terminal sends several signals; how long to wait for further ones at the end (seconds).
 _SIGNAL_GRACE = 0.01
+_DONE = {"open": "forced open", "close": "forced closed", "auto": "automatic again"}
 
 
 class Dashboard:
@@ -43,10 +48,12 @@ class Dashboard:
         self._frozen: Picture | None = None
         self._paused_at = math.inf
         self._notice_since = 0.0
-        self._drawn = -math.inf
+        self._drawn, self._pause = -math.inf, _SHORTEST_PAUSE
         self._due = False
         self._wake = trio.Event()
         self._pending_orders = 0
+        # The bridges that the question is about.
+        self._asked: list[AdminClient] = []
         self._ending = ""
         self._failure: CommandError | None = None
         self._ended = trio.Event()
@@ -76,13 +83,13 @@ class Dashboard:
     # Documents from the bridge.
 
     async def _follow(self) -> None:
-        def lost(refused: Refused | None) -> None:
-            if refused and self._of.picture(SHORTEST_INTERVAL) is None:
-                self._failure = refused
-                self._ended.set()
-            self._request_frame()
+        await self._of.follow(self._received, partial(self._lost, self._of))
 
-        await self._of.follow(self._received, lost)
+    def _lost(self, watched: Watched, refused: Refused | None) -> None:
+        if refused and watched.picture(SHORTEST_INTERVAL) is None:
+            self._failure = refused
+            self._ended.set()
+        self._request_frame()
 
     def _received(self, news: bool) -> None:
         if news or trio.current_time() - self._drawn >= self._view.interval * (1 - EARLY):
@@ -101,20 +108,30 @@ class Dashboard:
             self._request_frame()
 
     def _press(self, key: str, nursery: trio.Nursery) -> None:
-        picture = self._picture()
-        shown = [row.provider.name for row in rows(self._view, picture)] if picture else []
-        paused = self._view.paused
-        self._view, order = press(self._view, key, shown, self._width)
+        picture, paused, asked = self._picture(), self._view.paused, self._view.asking
+        self._view, order = press(self._view, key, self._shown(), self._width)
         self._notice_since = trio.current_time()
+        if self._view.asking and not asked:
+            self._asked = self._targets()
+            self._view = replace(self._view, asking=replace(self._view.asking, replicas=len(self._asked)))
         if self._view.paused and not paused:
             self._frozen, self._paused_at = picture, self._shown_time()
         elif not self._view.paused:
             self._frozen, self._paused_at = None, math.inf
         if order:
             self._pending_orders += 1
-            nursery.start_soon(self._execute, order, self._of.client)
+            nursery.start_soon(self._execute, order, self._asked)
         if self._view.end:
             self._end(self._view.end)
+
+    def _shown(self) -> list[str]:
+        """The providers from top to bottom."""
+        picture = self._picture()
+        return [row.provider.name for row in rows(self._view, picture)] if picture else []
+
+    def _targets(self) -> list[AdminClient]:
+        """The bridges that an order is for."""
+        return [self._of.client]
 
     def _end(self, how: str) -> None:
         """End after confirmed orders are executed; the second call ends at once."""
@@ -130,13 +147,17 @@ class Dashboard:
             self._view = replace(self._view, end=how)
             self._ended.set()
 
-    async def _execute(self, order: Order, client: AdminClient) -> None:
-        try:
-            notice = await client.override(order.provider, order.mode)
-        except (Refused, Unreachable) as error:
-            notice = f"{order.provider}: not done, {error.why}"
+    async def _execute(self, order: Order, clients: Sequence[AdminClient]) -> None:
+        outcome = await orders.override_at(clients, order.provider, order.mode)
+        if outcome.failure:
+            why = f"not done, {orders.cause(outcome.failure)}" if len(clients) == 1 else str(outcome.failure)
+            notice = f"{order.provider}: {why}"
             if self._ending:
                 self._failure = CommandError(notice)
+        elif len(clients) == 1:
+            [notice] = outcome.lines
+        else:
+            notice = f"{order.provider}: {_DONE[order.mode]} at all {len(clients)} replicas"
         self._pending_orders -= 1
         self._view = replace(self._view, notice=notice)
         self._notice_since = trio.current_time()
@@ -157,8 +178,8 @@ class Dashboard:
     # Frames.
 
     def _request_frame(self) -> None:
-        """Draw a frame now, or as soon as _SHORTEST_PAUSE after the last one is over."""
-        if trio.current_time() >= self._drawn + _SHORTEST_PAUSE:
+        """Draw a frame now, or as soon as the pause after the last one is over."""
+        if trio.current_time() >= self._drawn + self._pause:
             self._draw()
         else:
             self._due = True
@@ -172,7 +193,7 @@ class Dashboard:
                 with trio.move_on_after(_TICK):
                     await self._wake.wait()
             if self._due:
-                await trio.sleep_until(self._drawn + _SHORTEST_PAUSE)
+                await trio.sleep_until(self._drawn + self._pause)
             now = trio.current_time()
             if self._view.notice and not self._ending and now >= self._notice_since + _NOTICE:
                 self._view = replace(self._view, notice="")
@@ -199,6 +220,7 @@ class Dashboard:
         return frame(self._picture(), self._view, self._of.link, canvas, self._shown_time())
 
     def _draw(self) -> None:
+        began = trio.current_time()
         try:
             self._width, height = self._terminal.size()
             canvas = Canvas(self._width, height, ascii=self._terminal.ascii)
@@ -208,6 +230,7 @@ class Dashboard:
             self._view = replace(self._view, end="interrupted")
             self._ended.set()
         self._drawn, self._due = trio.current_time(), False
+        self._pause = max(_SHORTEST_PAUSE, _PAUSES * (self._drawn - began))
 
 
 _SIGNALS = (

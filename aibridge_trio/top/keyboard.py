@@ -22,8 +22,7 @@ KEYS = (
     Key("?, h", "show this help, or leave it", "? help"),
     Key("p, Space", "pause: the picture stands still, the counting goes on", "p pause"),
     Key("↑, ↓, j, k", "choose a provider", "↑↓ choose"),
-    Key("<, >", "sort providers by the column to the left or right", "<>r sort"),
-    Key("r", "reverse the order"),
+    Key("<, >, r", "sort providers by the column to the left or right; r: reverse", "<>r sort"),
     Key("/", "show only what has this in its name; Enter keeps it, Esc clears", "/ filter"),
     Key("o", "force the chosen breaker open: requests are refused (asks)", "o/c/a breaker"),
     Key("c", "force it closed: requests pass, whatever happens (asks)"),
@@ -31,14 +30,29 @@ KEYS = (
     Key("+, -", "draw more often, less often", "+- pace"),
     Key("Ctrl-Z", "suspend; fg comes back", "Ctrl-Z suspend"),
 )
-# In the help where several bridges are watched.
+# One of several bridges is shown alone.
 OF_SEVERAL = Key("Enter, Esc", "of several replicas: look at the chosen one alone, and at all")
+# All of several bridges are shown.
+FLEET_KEYS = (
+    *KEYS[:3],
+    Key("↑, ↓, j, k", "choose a replica", "↑↓ choose"),
+    Key("←, →", "choose a provider", "←→ provider"),
+    Key("Enter, Esc", "look at the chosen replica alone, and at all again", "Enter one"),
+    Key("o", "force the chosen provider's breakers open at all (asks)", "o/c/a breaker"),
+    Key("c", "force them closed at all: requests pass (asks)"),
+    Key("a", "automatic at all: the breakers decide again (asks)"),
+    *KEYS[-2:],
+)
 
 _NAMES = {
     b"\x1b[A": "up",
     b"\x1bOA": "up",
     b"\x1b[B": "down",
     b"\x1bOB": "down",
+    b"\x1b[C": "right",
+    b"\x1bOC": "right",
+    b"\x1b[D": "left",
+    b"\x1bOD": "left",
     b"\r": "enter",
     b"\n": "enter",
     b"\x7f": "backspace",

@@ -10,19 +10,25 @@ from typing import Any
 import trio
 from rich.console import Console
 
-from aibridge_trio.admin.client import EARLY, RETRY, AdminClient, Refused, Unreachable
+from aibridge_trio.admin.client import EARLY, AdminClient, Refused, Unreachable
+from aibridge_trio.admin.orders import by_cause
 from aibridge_trio.errors import CommandError
+from aibridge_trio.top.data import fleet
 from aibridge_trio.top.data.fleet import Replica
 from aibridge_trio.top.data.history import LONGEST_INTERVAL
-from aibridge_trio.top.screen import fleet
+from aibridge_trio.top.data.parse import Unreadable
+from aibridge_trio.top.screen import fleet as screen
+from aibridge_trio.top.screen.alert import alerts
 from aibridge_trio.top.screen.layout import Canvas
 from aibridge_trio.top.screen.text import knows_blocks
 from aibridge_trio.top.view import View
 from aibridge_trio.top.watched import Watched
+from aibridge_trio.top.watched_fleet import SLOW, Find, WatchedFleet, replica
 
 # A replica that has not answered by then is shown as lost (seconds, beyond the interval).
 _GRACE, _LOOK = 2.0, 0.1
-_SLOW = "no answer yet"
+# The interval of the rates in alerts, as in the dashboard (seconds).
+_RATES_OVER = 10.0
 
 
 async def print_frame(clients: Sequence[AdminClient], interval: float, styled: bool) -> None:
@@ -42,13 +48,11 @@ async def print_frame(clients: Sequence[AdminClient], interval: float, styled: b
                 break
             await trio.sleep(_LOOK)
         nursery.cancel_scope.cancel()
-    shown = [_replica(each, interval) for each in watched]
-    if not any(each.picture for each in shown):
-        causes = "; ".join(f"{each.name}: {each.cause}" for each in shown)
-        raise CommandError(f"no bridge answers ({causes}); see --url")
+    shown = fleet.without_twins(replica(each, interval, silent=SLOW) for each in watched)
+    _need_one(shown)
     console = Console(highlight=False, force_terminal=styled)
     canvas = Canvas(width=console.width, height=None, ascii=not knows_blocks(sys.stdout.encoding))
-    drawn = fleet.frame(shown, View(interval=interval), canvas)
+    drawn = screen.frame(shown, View(interval=interval), canvas)
     if styled:
         console.print(drawn, end="")
     else:
@@ -64,57 +68,107 @@ def _settled(watched: Watched, interval: float) -> bool:
     return bool(watched.link.lost) or bool(picture and not picture.since_start)
 
 
-def _replica(watched: Watched, interval: float) -> Replica:
-    picture, link = watched.picture(interval), watched.current_link()
-    cause = link.lost or ("" if picture else _SLOW)
-    return Replica(watched.client.name, picture, cause, link.silence)
+def _need_one(replicas: Sequence[Replica]) -> None:
+    if not any(each.picture for each in replicas):
+        causes = by_cause({each.name: each.cause for each in replicas})
+        raise CommandError(f"no bridge answers: {causes}; see --url")
 
 
-async def print_json(clients: Sequence[AdminClient], interval: float, once: bool) -> None:
+async def print_json(clients: Sequence[AdminClient], find: Find, interval: float, once: bool) -> None:
     """Print a line for each document, with its replica's name; a replica that does not answer is a line, too.
 
-    With `once` one line for each replica. Raises CommandError then if none answers.
+    A line about all of them, `fleet`, follows every `interval`. With `once` there is one line for each; raises
+    CommandError then if no replica answers.
     """
-    answered = False
+    if once:
+        await _print_once(clients)
+    else:
+        await _Lines(clients, find, interval).print()
 
-    async def ask(client: AdminClient) -> None:
-        nonlocal answered
+
+async def _print_once(clients: Sequence[AdminClient]) -> None:
+    watched = [Watched(client) for client in clients]
+
+    async def ask(each: Watched) -> None:
         try:
-            _write(client, await client.status())
-            answered = True
+            each.receive(await each.client.status())
+            _write_document(each)
         except (Refused, Unreachable) as error:
-            _write(client, {"error": error.why})
+            each.fail(error.why)
+            _write_error(each)
+        except Unreadable as error:
+            each.fail(str(error))
+            _write_error(each)
 
     async with trio.open_nursery() as nursery:
-        for client in clients:
-            nursery.start_soon(*((ask, client) if once else (_follow, client, interval)))
-    if not answered:
-        raise CommandError("no bridge answers; see --url")
+        for each in watched:
+            nursery.start_soon(ask, each)
+    shown = fleet.without_twins(replica(each, _RATES_OVER) for each in watched)
+    _write_fleet(shown)
+    _need_one(shown)
 
 
-async def _follow(client: AdminClient, interval: float) -> None:
-    printed_at: float | None = None
-    lost = ""
+class _Lines:
+    """Lines of JSON without an end, of replicas that come and go."""
 
-    def receive(document: Any) -> None:
-        nonlocal printed_at, lost
-        now = trio.current_time()
-        if lost or printed_at is None or now - printed_at >= interval * (1 - EARLY):
-            _write(client, document)
-            printed_at, lost = now, ""
+    def __init__(self, clients: Sequence[AdminClient], find: Find, interval: float) -> None:
+        self._interval = interval
+        self._fleet = WatchedFleet(clients, find, self._received, self._lost, self._changed)
+        # When a document of each replica was printed, and the cause of its last error line.
+        self._printed_at: dict[str, float] = {}
+        self._causes: dict[str, str] = {}
 
-    while True:
-        why = "it hung up"
-        try:
-            await client.follow(receive)
-        except (Refused, Unreachable) as error:
-            why = error.why
-        if not lost:
-            _write(client, {"error": why})
-        lost = why
-        await trio.sleep(RETRY)
+    async def print(self) -> None:
+        """Print until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._fleet.follow)
+            while True:
+                await trio.sleep(self._interval)
+                _write_fleet(self._fleet.replicas(_RATES_OVER))
+
+    def _received(self, watched: Watched, news: bool) -> None:
+        name, now = watched.client.name, trio.current_time()
+        back = bool(self._causes.pop(name, ""))
+        if back or news or now - self._printed_at.get(name, -self._interval) >= self._interval * (1 - EARLY):
+            _write_document(watched)
+            self._printed_at[name] = now
+
+    def _lost(self, watched: Watched, _: Refused | None) -> None:
+        name, cause = watched.client.name, watched.link.lost
+        if self._causes.get(name) != cause:
+            _write_error(watched)
+        self._causes[name] = cause
+
+    def _changed(self) -> None:
+        for known in (self._printed_at, self._causes):
+            for name in known.keys() - self._fleet.watched.keys():
+                del known[name]
 
 
-def _write(client: AdminClient, document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps({"replica": client.name, **document}, separators=(",", ":")) + "\n")
+def _write_document(watched: Watched) -> None:
+    document = {"replica": watched.client.name, **watched.document}
+    if (picture := watched.picture(_RATES_OVER)) is not None:
+        document["alerts"] = alerts(picture, watched.current_link(), trio.current_time())
+    _write(document)
+
+
+def _write_error(watched: Watched) -> None:
+    _write({"replica": watched.client.name, "error": watched.link.lost})
+
+
+def _write_fleet(replicas: Sequence[Replica]) -> None:
+    counts = {"replicas": len(replicas), "answering": sum(each.here for each in replicas)}
+    differs = [
+        {
+            "what": each.what,
+            "usual": each.usual,
+            "others": {value: list(names) for value, names in each.others.items()},
+        }
+        for each in fleet.differences(replicas)
+    ]
+    _write({"fleet": counts, "alerts": screen.alerts(replicas), "differs": differs})
+
+
+def _write(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
     sys.stdout.flush()

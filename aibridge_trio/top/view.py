@@ -20,10 +20,11 @@ _ONLY_WITH_ROOM = ("IN/S", "OUT/S", "REJ/S")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A change of a provider's breaker: `mode` is open, close or auto."""
+    """A change of a provider's breaker at so many replicas: `mode` is open, close or auto."""
 
     mode: str
     provider: str
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,21 @@ from aibridge_trio.top.screen.alert import Link
 
 
 class Watched:
-    """One bridge. `link` is the connection as it was drawn last; times are of Trio's clock (seconds)."""
+    """One bridge, with so many documents `kept`, None for as many as there is a use for.
 
-    def __init__(self, client: AdminClient) -> None:
+    `link` is the connection as it was drawn last; times are of Trio's clock (seconds).
+    """
+
+    def __init__(self, client: AdminClient, kept: int | None = None) -> None:
         self.client = client
-        self.history = History()
+        self.history = History() if kept is None else History(kept)
         self.link = Link(client.name)
         self.received_at: float | None = None
         # An infinite time while it is not lost.
         self.lost_at = math.inf
+        # The latest document as it came, and the picture made of it, with its interval.
+        self.document: Any = None
+        self._picture: tuple[float, Picture | None] | None = None
 
     async def follow(self, received: Callable[[bool], None], lost: Callable[[Refused | None], None]) -> NoReturn:
         """Receive documents until cancelled, and connect again whenever the bridge has gone.
@@ -34,7 +40,7 @@ class Watched:
         """
 
         def receive(document: Any) -> None:
-            received(self._receive(document))
+            received(self.receive(document))
 
         while True:
             refused, why = None, HUNG_UP
@@ -46,13 +52,19 @@ class Watched:
                 why = error.why
             except Unreadable as error:
                 why = str(error)
-            self.link = replace(self.link, lost=why)
-            self.lost_at = min(self.lost_at, trio.current_time())
+            self.fail(why)
             lost(refused)
             await trio.sleep(RETRY)
 
-    def _receive(self, document: Any) -> bool:
+    def fail(self, why: str) -> None:
+        """Note that the bridge does not answer, and why."""
+        self.link = replace(self.link, lost=why)
+        self.lost_at = min(self.lost_at, trio.current_time())
+
+    def receive(self, document: Any) -> bool:
+        """Add a document; returns whether it has news. Raises Unreadable."""
         now = trio.current_time()
+        self.document, self._picture = document, None
         news = self.history.add(read(document), now) or bool(self.link.lost) or self.link.silent
         self.link = replace(self.link, lost="")
         self.received_at, self.lost_at = now, math.inf
@@ -60,7 +72,9 @@ class Watched:
 
     def picture(self, interval: float) -> Picture | None:
         """Return the newest picture; None before the first document."""
-        return self.history.picture(interval)
+        if self._picture is None or self._picture[0] != interval:
+            self._picture = interval, self.history.picture(interval)
+        return self._picture[1]
 
     def current_link(self) -> Link:
         """Return the connection as it is now."""

@@ -75,7 +75,7 @@ class Supervisor:
         self._event_bus = EventBus()
         self._counters = Counters((), ())
         self._events: deque[dict[str, Any]] = deque(maxlen=_SHOWN_EVENTS)
-        self._began, self._started_at = trio.current_time(), round(_WALL_CLOCK(), 3)
+        self._began, self._started_at = trio.current_time(), round(_WALL_CLOCK(), 6)
         publish = self._event_bus.publish
         self.reloader: Reloader | None = Reloader(
             read,

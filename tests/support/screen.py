@@ -23,7 +23,7 @@ import pyte
 from tests.support.processes import START, environment, until
 
 AIBRIDGE = (sys.executable, "-m", "aibridge_trio")
-UP, DOWN, ESC, ENTER, BACKSPACE = "\x1b[A", "\x1b[B", "\x1b", "\r", "\x7f"
+UP, DOWN, RIGHT, ESC, ENTER, BACKSPACE = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b", "\r", "\x7f"
 CTRL_C, CTRL_Q, CTRL_S, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x11", "\x13", "\x1a", "\x1c"
 
 ENTER_ALTERNATE, LEAVE_ALTERNATE = b"\x1b[?1049h", b"\x1b[?1049l"

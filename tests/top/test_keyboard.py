@@ -81,6 +81,8 @@ def test_printable_characters_are_themselves(text: str) -> None:
         (b"\x1b[B", "down"),
         (b"\x1bOA", "up"),
         (b"\x1bOB", "down"),
+        (b"\x1b[C", "right"),
+        (b"\x1bOD", "left"),
         (b"\r", "enter"),
         (b"\n", "enter"),
         (b"\x7f", "backspace"),
@@ -96,13 +98,14 @@ def test_keys_have_names(sent: bytes, key: str) -> None:
     assert keys(sent) == [key]
 
 
+ARROWS = {b"\x1b[" + letter for letter in (b"A", b"B", b"C", b"D")}
 # ECMA-48 5.4: any parameters, any intermediates, one final byte.
 SEQUENCES = st.builds(
     lambda parameters, between, final: f"\x1b[{parameters}{between}{final}".encode(),
     st.text("0123456789:;<=>?", max_size=60),
     st.text(" !\"#$%&'()*+,-./", max_size=3),
     st.sampled_from([chr(code) for code in range(0x40, 0x7F)]),
-).filter(lambda sequence: sequence not in {b"\x1b[A", b"\x1b[B", b"\x1b[M", b"\x1b[[", b"\x1b[200~"})
+).filter(lambda sequence: sequence not in {*ARROWS, b"\x1b[M", b"\x1b[[", b"\x1b[200~"})
 
 
 @given(SEQUENCES, st.integers(0, 70))
@@ -140,7 +143,7 @@ PASTES = st.one_of(
 SHIFTED = st.builds(
     lambda before, final: b"\x1bO" + before + final,
     st.sampled_from([b"", b"2", b"1;5"]),
-    st.sampled_from([bytes([code]) for code in range(0x40, 0x7F) if code not in b"AB"]),
+    st.sampled_from([bytes([code]) for code in range(0x40, 0x7F) if code not in b"ABCD"]),
 )
 CONTROLS = st.one_of(
     SEQUENCES, STRINGS, MICE, PASTES, SHIFTED, st.sampled_from([b"\x1b[I", b"\x1b[O", b"\x1b[[A", b"\x1b[[E"])

@@ -7,30 +7,81 @@ without the same bounds everywhere there are none.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
+from aibridge_trio.printable import a_few
 from aibridge_trio.top.data.document import Document, Event
 from aibridge_trio.top.data.history import Picture
 from aibridge_trio.top.data.rates import ProviderRates, quantile
+
+# Silence of a replica that answers, from which on its row tells it (seconds).
+_SILENCE = 2.5
+# The rank of a replica with which all is well.
+_WELL = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One replica by its `name`; `cause` is why it does not answer, "" if it does.
 
-    `picture` is its latest one, None before the first; `silence` is the time since then (seconds).
+    `picture` is its latest one, None before the first; `silence` is the time since then (seconds). `twin` is the
+    name of one before it that is the same process, reached in another way.
     """
 
     name: str
     picture: Picture | None = None
     cause: str = ""
     silence: float | None = None
+    twin: str = ""
 
     @property
     def here(self) -> bool:
         """Whether it answers, and counts in the sums."""
-        return self.picture is not None and not self.cause
+        return self.picture is not None and not self.cause and not self.twin
+
+    @property
+    def silent(self) -> bool:
+        """Whether documents are overdue on a connection that is not lost."""
+        return not self.cause and self.silence is not None and self.silence >= _SILENCE
+
+
+def without_twins(replicas: Iterable[Replica]) -> list[Replica]:
+    """Return the replicas, each that is the same process as one before it marked: it counts once."""
+    found: list[Replica] = []
+    names: dict[float, str] = {}
+    for each in replicas:
+        began = each.picture.document.started_at if each.picture and not each.cause else 0.0
+        twin = names.setdefault(began, each.name) if began else each.name
+        found.append(each if twin == each.name else replace(each, twin=twin))
+    return found
+
+
+def worst_first(replicas: Sequence[Replica]) -> list[Replica]:
+    """Return the replicas that need attention before the others; equal ones keep their order."""
+    odd = {name for each in differences(replicas) for name in each.names}
+    return sorted(replicas, key=lambda each: _rank(each, odd))
+
+
+def _rank(replica: Replica, odd: Container[str]) -> int:
+    """The rank of a replica's state: lost, not there yet, silent, degraded, draining, breakers, differs, well."""
+    picture = replica.picture
+    if replica.twin:
+        return _WELL + 1
+    if replica.cause or picture is None:
+        return 0 if replica.cause else 1
+    breakers = [row.provider.breaker for row in picture.providers if row.provider.breaker.enabled]
+    store = picture.document.store
+    signs = (
+        replica.silent,
+        store is not None and store.degraded,
+        picture.document.draining,
+        any(each.state == "open" for each in breakers),
+        any(each.word != "closed" for each in breakers),
+        replica.name in odd,
+    )
+    return next((rank for rank, there in enumerate(signs, 2) if there), _WELL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +148,52 @@ def _merged(name: str, rows: Sequence[ProviderRates]) -> FleetProvider:
     )
 
 
-def differences(replicas: Sequence[Replica]) -> list[str]:
-    """Return what differs between the replicas that answer: versions, limits, breakers, and where.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is not the same at all replicas: the most frequent value, and the others with the replicas' names.
 
-    `version 0.2.0, but 0.1.0 at 10.0.0.7:4002`: the most frequent value comes first.
+    `of_state` is what changes while they run, not how they are configured.
     """
+
+    what: str
+    usual: str
+    others: Mapping[str, Sequence[str]]
+    of_state: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The replicas that differ from the most."""
+        return [name for names in self.others.values() for name in names]
+
+    @property
+    def words(self) -> str:
+        """`version 0.2.0, but 0.1.0 at 10.0.0.7:4002`, with a few names for each value."""
+        others = "; ".join(f"{value} at {a_few(names)}" for value, names in self.others.items())
+        return f"{self.what} {self.usual}, but {others}"
+
+
+def differences(replicas: Sequence[Replica]) -> list[Difference]:
+    """Return what differs between the replicas that answer: versions, limits, breakers, and where."""
     found = [(each.name, each.picture.document) for each in replicas if each.here and each.picture]
-    lines: list[str] = []
-    for what, pick in _COMPARED:
-        _add_difference(lines, what, [(name, pick(document)) for name, document in found])
-    names = dict.fromkeys(provider.name for _, document in found for provider in document.providers)
-    for provider in names:
-        states = [(name, _breaker(document, provider)) for name, document in found]
-        _add_difference(lines, f"{provider} breaker", states)
-    return lines
+    providers = dict.fromkeys(provider.name for _, document in found for provider in document.providers)
+    compared: list[tuple[str, Callable[[Document], str], bool]] = [
+        *((what, pick, False) for what, pick in _CONFIGURED),
+        ("store", _store, True),
+        *((f"{each} breaker", partial(_breaker, provider=each), True) for each in providers),
+    ]
+    every = (
+        _difference(what, [(name, pick(document)) for name, document in found], of_state=of_state)
+        for what, pick, of_state in compared
+    )
+    return [each for each in every if each.others]
 
 
-def _add_difference(lines: list[str], what: str, values: Sequence[tuple[str, str]]) -> None:
-    counts = Counter(value for _, value in values)
-    if len(counts) < 2:  # noqa: PLR2004 - one value is no difference
-        return
-    [(usual, _), *others] = counts.most_common()
-    shown = [f"{value} at {', '.join(name for name, its in values if its == value)}" for value, _ in others]
-    lines.append(f"{what} {usual}, but {'; '.join(shown)}")
+def _difference(what: str, values: Sequence[tuple[str, str]], *, of_state: bool) -> Difference:
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in values:
+        names[value].append(name)
+    usual, *others = sorted(names, key=lambda value: -len(names[value])) or [""]
+    return Difference(what, usual, {value: names[value] for value in others}, of_state)
 
 
 def _breaker(document: Document, provider: str) -> str:
@@ -131,7 +205,11 @@ def _limit(limit: float) -> str:
     return f"{limit:g}" if limit else "none"
 
 
-_COMPARED: tuple[tuple[str, Callable[[Document], str]], ...] = (
+def _store(document: Document) -> str:
+    return document.store.condition if document.store else "unknown"
+
+
+_CONFIGURED: tuple[tuple[str, Callable[[Document], str]], ...] = (
     ("version", lambda each: each.version),
     ("requests in flight at most", lambda each: _limit(each.limit)),
     ("a caller's at most", lambda each: _limit(each.per_caller)),
@@ -139,13 +217,13 @@ _COMPARED: tuple[tuple[str, Callable[[Document], str]], ...] = (
     ("rate limit", lambda each: _limit(each.rate_limit)),
     ("queue size", lambda each: _limit(each.queue.size)),
     ("shadow", lambda each: ", ".join(each.shadow) or "none"),
-    ("store", lambda each: each.store.condition if each.store else "unknown"),
 )
 
 
 def events(replicas: Sequence[Replica], most: int = 20) -> list[tuple[str, Event]]:
     """Return the latest events of all, the newest first, each with its replica's name."""
-    every = [(each.name, event) for each in replicas if each.picture for event in each.picture.document.events]
+    known = [each for each in replicas if each.picture and not each.twin]
+    every = [(each.name, event) for each in known if each.picture for event in each.picture.document.events]
     return sorted(every, key=lambda each: each[1].at, reverse=True)[:most]
 
 

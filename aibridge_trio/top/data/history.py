@@ -82,10 +82,10 @@ class Picture:
 
 
 class History:
-    """The documents of the last minutes."""
+    """The documents of the last minutes, so many at most."""
 
-    def __init__(self) -> None:
-        self._documents: deque[Document] = deque(maxlen=_KEPT)
+    def __init__(self, kept: int = _KEPT) -> None:
+        self._documents: deque[Document] = deque(maxlen=min(kept, _KEPT))
         self._spans: deque[Span] = deque(maxlen=_MAX_SPANS)
         # The bridge's start on our clock, computed from each document; late documents give later values.
         self._origins: deque[float] = deque(maxlen=_QUICKEST_OF)

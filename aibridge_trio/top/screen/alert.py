@@ -206,7 +206,8 @@ def _counting(provider: Provider) -> bool:
 
 def question(order: Order) -> str:
     """Return the question that confirms an order."""
-    return f"{order.provider}: {_QUESTIONS[order.mode]}"
+    where = f" at all {order.replicas} replicas" if order.replicas > 1 else ""
+    return f"{order.provider}{where}: {_QUESTIONS[order.mode]}"
 
 
 def _state(provider: Provider) -> str:

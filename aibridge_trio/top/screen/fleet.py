@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from aibridge_trio.printable import visible
 from aibridge_trio.top.data import fleet
 from aibridge_trio.top.data.document import Breaker
-from aibridge_trio.top.data.fleet import FleetProvider, Replica
+from aibridge_trio.top.data.fleet import Difference, FleetProvider, Replica
 from aibridge_trio.top.data.history import Picture
+from aibridge_trio.top.keyboard import FLEET_KEYS
 from aibridge_trio.top.screen.alert import forced
-from aibridge_trio.top.screen.layout import Canvas, foot, help_lines
+from aibridge_trio.top.screen.layout import Canvas, foot, help_lines, short_keys
 from aibridge_trio.top.screen.panels import event_line
 from aibridge_trio.top.screen.text import (
     BOLD,
@@ -32,23 +33,31 @@ from aibridge_trio.top.screen.text import (
     span,
     table,
 )
-from aibridge_trio.top.view import View
+from aibridge_trio.top.view import View, marked
 
-_KEYS = "q quit  ? help  p pause  ↑↓ choose  Enter look at one  +- pace"
-# Lines of differences at most; --once has all.
-_MOST_DIFFERENCES = 4
+# Lines of differences, and of events, at most; --once has all.
+_MOST_DIFFERENCES, _SOME_EVENTS = 4, 4
 # The widest name of a replica (cells).
 _LONGEST_NAME = 34
-# Silence of a replica that answers, from which on its row tells it (seconds).
-_SILENCE = 2.5
+# Fewer rows of replicas are not worth a line that counts the others.
+_FEW = 3
 _STORES = {"shared": PLAIN, "own": DIM}
+LEGEND = (
+    ("STATE", "silent for 2.5 s; LOST: no answer; twin: counted above"),
+    ("STORE", "what is shared; own: nothing; degraded, closed: it is away"),
+    ("FLIGHT", "requests in flight"),
+    ("REQ/S, REJ/S", "requests a second, and of these refused"),
+    ("BREAKERS", "those that are not closed; how it differs from the most"),
+    ("P50, P99", "half and 99% of answers began to come within this time"),
+    ("TOK/S", "tokens of finished requests a second, in and out"),
+)
 
 
 def frame(replicas: Sequence[Replica], view: View, canvas: Canvas) -> Frame:
-    """Draw the fleet. The chosen replica's row stays on the screen."""
+    """Draw the fleet, the replicas that need attention first. The chosen replica's row stays on the screen."""
     lines: list[Line] = [_title(replicas, view, canvas)]
     if view.help:
-        lines += help_lines(several=True)
+        lines += help_lines(FLEET_KEYS, LEGEND)
     else:
         lines += [_alert(replicas), *_totals(replicas)]
         lines += _body(replicas, view, canvas, len(lines))
@@ -58,13 +67,26 @@ def frame(replicas: Sequence[Replica], view: View, canvas: Canvas) -> Frame:
     return Frame(tuple(clip(line, canvas.width) for line in lines), canvas.ascii)
 
 
+def alerts(replicas: Sequence[Replica]) -> list[str]:
+    """Return the parts of the fleet's alert as plain texts; none if all is well."""
+    return ["".join(text for text, _ in part).strip() for part in _parts(replicas)]
+
+
+def provider_names(replicas: Sequence[Replica]) -> list[str]:
+    """Return the providers from top to bottom."""
+    return [row.name for row in fleet.providers(_pictures(replicas))]
+
+
+def _pictures(replicas: Sequence[Replica]) -> list[Picture]:
+    return [each.picture for each in replicas if each.here and each.picture]
+
+
 def _body(replicas: Sequence[Replica], view: View, canvas: Canvas, above: int) -> list[Line]:
-    pictures = [each.picture for each in replicas if each.here and each.picture]
-    differs: list[Line] = [
-        [("differs: ", f"bold {YELLOW}"), (each, PLAIN)] for each in fleet.differences(replicas)
-    ]
-    of_providers = _providers(fleet.providers(pictures))
-    of_replicas = _replicas(replicas, view, canvas.width)
+    found = fleet.differences(replicas)
+    differs: list[Line] = [[("differs: ", f"bold {YELLOW}"), (each.words, PLAIN)] for each in found]
+    ordered = fleet.worst_first(replicas)
+    of_providers = _providers(fleet.providers(_pictures(replicas)), view)
+    of_replicas = _replicas(ordered, view, canvas.width, found)
     events: list[Line] = [[("EVENTS", BOLD)]]
     events += [[(f"{name} ", DIM), *event_line(event, canvas.zone)] for name, event in fleet.events(replicas)]
     if canvas.height is None:
@@ -72,11 +94,23 @@ def _body(replicas: Sequence[Replica], view: View, canvas: Canvas, above: int) -
     if len(differs) > _MOST_DIFFERENCES:
         more = len(differs) - _MOST_DIFFERENCES + 1
         differs = [*differs[: _MOST_DIFFERENCES - 1], [(f"and {more} more differences", DIM)]]
-    room = canvas.height - 1 - above - len(differs)
-    rows = max(2, room - len(of_providers))
-    first = max(1, _place(replicas, view) + 1 - (rows - 2))
-    shown = [*of_replicas[:1], *of_replicas[first : first + rows - 1]]
-    return [*differs, *shown, *of_providers, *events]
+    room = canvas.height - 1 - above - len(differs) - len(of_providers)
+    # With many replicas the latest events still have a place, if there is one.
+    room -= min(len(events), _SOME_EVENTS) if room - _SOME_EVENTS > 2 * _FEW else 0
+    return [*differs, *_window(of_replicas, _place(ordered, view) + 1, max(2, room)), *of_providers, *events]
+
+
+def _window(lines: Sequence[Line], keep: int, rows: int) -> list[Line]:
+    """Return a table in so many lines, with its head, the line `keep`, and how many rows there are elsewhere."""
+    if len(lines) <= rows:
+        return list(lines)
+    counted = rows - 1 > _FEW
+    shown = rows - 1 - counted
+    first = max(1, keep - shown + 1)
+    after = len(lines) - first - shown
+    rest = [f"{many} more {where}" for many, where in ((first - 1, "above"), (after, "below")) if many]
+    count_line: list[Line] = [[(f" {', '.join(rest)}", DIM)]] if counted else []
+    return [lines[0], *lines[first : first + shown], *count_line]
 
 
 def _place(replicas: Sequence[Replica], view: View) -> int:
@@ -93,15 +127,28 @@ def _title(replicas: Sequence[Replica], view: View, canvas: Canvas) -> Line:
 
 
 def _alert(replicas: Sequence[Replica]) -> Line:
+    parts = _parts(replicas)
+    if not parts:
+        return [("all well", GREEN), (": no rejects", DIM)] if _pictures(replicas) else [("connecting", DIM)]
+    return [cell for place, part in enumerate(parts) for cell in ([("  ", PLAIN)] * bool(place) + part)]
+
+
+def _parts(replicas: Sequence[Replica]) -> list[Line]:
     parts: list[Line] = []
-    away = [each for each in replicas if each.cause]
+    away = sum(bool(each.cause) for each in replicas)
     if away:
-        parts.append([(f"NO ANSWER from {len(away)} of {len(replicas)}", RED)])
-    pictures = [each.picture for each in replicas if each.here and each.picture]
+        parts.append([(f"NO ANSWER from {away} of {len(replicas)}", RED)])
+    pictures = _pictures(replicas)
     parts += _open(pictures)
+    silent = sum(each.silent for each in replicas if each.here)
+    if silent:
+        parts.append([(f"no word from {silent}", f"bold {YELLOW}")])
     degraded = sum(bool(each.document.store and each.document.store.degraded) for each in pictures)
     if degraded:
         parts.append([(f"{degraded} DEGRADED", f"bold {YELLOW}"), (" without the store", PLAIN)])
+    draining = sum(each.document.draining for each in pictures)
+    if draining:
+        parts.append([(f"{draining} DRAINING", f"bold {YELLOW}")])
     rejects = fleet.reasons(pictures)
     if rejects:
         named = ", ".join(f"{reason} {rate(each)}/s" for reason, each in rejects.items())
@@ -110,9 +157,7 @@ def _alert(replicas: Sequence[Replica]) -> Line:
         if row.failures and any(not each.since_start for each in pictures):
             named = ", ".join(f"{what} {rate(each)}/s" for what, each in list(row.failures.items())[:2])
             parts.append([(f"{row.name} errors", f"bold {YELLOW}"), (f" {named}", PLAIN)])
-    if not parts:
-        return [("all well", GREEN), (": no rejects", DIM)] if pictures else [("connecting", DIM)]
-    return [cell for place, part in enumerate(parts) for cell in ([("  ", PLAIN)] * bool(place) + part)]
+    return parts
 
 
 def _open(pictures: Sequence[Picture]) -> list[Line]:
@@ -131,7 +176,7 @@ def _open(pictures: Sequence[Picture]) -> list[Line]:
 
 
 def _totals(replicas: Sequence[Replica]) -> list[Line]:
-    pictures = [each.picture for each in replicas if each.here and each.picture]
+    pictures = _pictures(replicas)
     requests = sum(each.document.requests for each in pictures)
     rejects = sum(sum(each.document.rejects.values()) for each in pictures)
     waiting = sum(each.document.queue.waiting for each in pictures)
@@ -149,7 +194,7 @@ def _totals(replicas: Sequence[Replica]) -> list[Line]:
     ]
 
 
-def _replicas(replicas: Sequence[Replica], view: View, width: int) -> list[Line]:
+def _replicas(replicas: Sequence[Replica], view: View, width: int, found: Sequence[Difference]) -> list[Line]:
     chosen = _place(replicas, view)
     names = {
         each.name: ("▸" if place == chosen else " ") + visible(each.name) for place, each in enumerate(replicas)
@@ -164,7 +209,7 @@ def _replicas(replicas: Sequence[Replica], view: View, width: int) -> list[Line]
         Column("REJ/S", 5, _cell(lambda each: rate(each.rejects))),
     ]
     rest = max(10, width - sum(column.width + 1 for column in columns) - 1)
-    columns.append(Column("BREAKERS NOT CLOSED", rest, _breakers, right=False))
+    columns.append(Column("BREAKERS NOT CLOSED", rest, lambda each: _remarks(each, found), right=False))
     return table(columns, replicas)
 
 
@@ -182,7 +227,9 @@ def _state(replica: Replica) -> Cell:
         return "LOST", RED
     if replica.picture is None:
         return "wait", DIM
-    if replica.silence is not None and replica.silence >= _SILENCE:
+    if replica.twin:
+        return "twin", DIM
+    if replica.silent:
         return "silent", f"bold {YELLOW}"
     return ("draining", YELLOW) if replica.picture.document.draining else ("serving", GREEN)
 
@@ -194,20 +241,28 @@ def _store(replica: Replica) -> Cell:
     return store.condition, _STORES.get(store.condition, f"bold {YELLOW}")
 
 
-def _breakers(replica: Replica) -> Cell:
+def _remarks(replica: Replica, found: Sequence[Difference]) -> Cell:
+    """Why it does not answer; else its breakers that are not closed, and what else differs from most replicas."""
     if replica.cause:
         silence = "" if replica.silence is None else f", last word {span(replica.silence)} ago"
         return f"{visible(replica.cause)}{silence}", RED
     if replica.picture is None:
         return "", DIM
-    found = [row.provider for row in replica.picture.providers if row.provider.breaker.enabled]
-    words = [f"{each.name} {each.breaker.word}" for each in found if each.breaker.word != "closed"]
-    return (", ".join(words), YELLOW) if words else (NOTHING, DIM)
+    if replica.twin:
+        return f"the same process as {visible(replica.twin)}", DIM
+    rows = [row.provider for row in replica.picture.providers if row.provider.breaker.enabled]
+    words = [", ".join(f"{each.name} {each.breaker.word}" for each in rows if each.breaker.word != "closed")]
+    # A breaker or a store that differs has its word in the row.
+    odd = [each.what for each in found if replica.name in each.names and not each.of_state]
+    words += [f"differs: {', '.join(odd)}"] if odd else []
+    said = "; ".join(filter(None, words))
+    return (said, YELLOW) if said else (NOTHING, DIM)
 
 
-def _providers(rows: Sequence[FleetProvider]) -> list[Line]:
+def _providers(rows: Sequence[FleetProvider], view: View) -> list[Line]:
+    chosen = marked(view, [row.name for row in rows])
     columns: list[Column[FleetProvider]] = [
-        Column("PROVIDER", 12, lambda row: (row.name, PLAIN), right=False),
+        Column("PROVIDER", 12, lambda row: (("▸" if row.name == chosen else " ") + row.name, PLAIN), right=False),
         Column("FLIGHT", 6, lambda row: (count(row.in_flight), PLAIN)),
         Column("RESP/S", 6, lambda row: (rate(row.responses), PLAIN)),
         Column("REJ/S", 5, lambda row: (rate(row.rejects), PLAIN)),
@@ -225,4 +280,4 @@ def _words(row: FleetProvider) -> Cell:
 
 
 def _foot(view: View, width: int) -> Line:
-    return foot(view, width) if view.notice or view.help else [(_KEYS, DIM)]
+    return foot(view, width) if view.notice or view.help or view.asking else short_keys(FLEET_KEYS, width)

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from aibridge_trio.printable import visible
 from aibridge_trio.top.data.history import Picture
-from aibridge_trio.top.keyboard import KEYS, OF_SEVERAL
+from aibridge_trio.top.keyboard import KEYS, OF_SEVERAL, Key
 from aibridge_trio.top.screen import alert, panels
 from aibridge_trio.top.screen.alert import Link
 from aibridge_trio.top.screen.provider_details import detail_lines
@@ -66,7 +66,7 @@ def frame(picture: Picture | None, view: View, link: Link, canvas: Canvas, now: 
     age = max(0.0, now - picture.received) if picture else 0.0
     lines = [_title(picture, view, link, canvas, age)]
     if view.help:
-        lines += help_lines(several=view.alone)
+        lines += help_lines((*KEYS, OF_SEVERAL) if view.alone else KEYS, panels.LEGEND)
     else:
         lines += alert.lines(picture, link, now, canvas.width)
         # One line is the foot's.
@@ -159,23 +159,28 @@ def foot(view: View, width: int) -> Line:
         return [(visible(view.notice), BOLD)]
     if view.help:
         return [("any key goes back", DIM)]
-    line: Line = []
-    length = 0
-    for key in (key for key in KEYS if key.short):
-        word, _, rest = key.short.partition(" ")
-        length += len(key.short) + 2
-        if length <= width + 2:
-            line += [(word, BOLD), (f" {rest}  ", DIM)]
+    line = short_keys(KEYS, width)
     if view.filter:
         return [("showing only ", DIM), (view.filter, BOLD), ("  Esc clears  ", DIM), *line]
     return line
 
 
-def help_lines(*, several: bool = False) -> list[Line]:
+def short_keys(keys: Sequence[Key], width: int) -> Line:
+    """Return the keys that have a short text, as far as they fit."""
+    line: Line = []
+    length = 0
+    for key in (key for key in keys if key.short):
+        word, _, rest = key.short.partition(" ")
+        length += len(key.short) + 2
+        if length <= width + 2:
+            line += [(word, BOLD), (f" {rest}  ", DIM)]
+    return line
+
+
+def help_lines(keys: Sequence[Key], columns: Sequence[tuple[str, str]]) -> list[Line]:
     """Return the keys and the columns."""
-    keys = (*KEYS, OF_SEVERAL) if several else KEYS
     lines: list[Line] = [[("Keys", BOLD)]]
     lines += [[(f"  {key.keys:<15}", BOLD), (key.does, PLAIN)] for key in keys]
     lines += [[("Columns", BOLD)]]
-    lines += [[(f"  {title:<15}", BOLD), (text, PLAIN)] for title, text in panels.LEGEND]
+    lines += [[(f"  {title:<15}", BOLD), (text, PLAIN)] for title, text in columns]
     return lines
