@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any, Literal
@@ -116,12 +115,18 @@ class Member:
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
-                self._process = process = await trio.lowlevel.open_process(
-                    command(theirs.fileno()),
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=(theirs.fileno(), *start.descriptors),
-                    start_new_session=True,
-                )
+                try:
+                    # It reads no stdin; where there is nothing but the program, there is no /dev/null to give it.
+                    process = await trio.lowlevel.open_process(
+                        command(theirs.fileno()),
+                        pass_fds=(theirs.fileno(), *start.descriptors),
+                        start_new_session=True,
+                    )
+                except OSError as error:
+                    self.restarts += 1
+                    self._on_message(self, "ended", None)
+                    return f"cannot be started: {error.strerror or error}"
+                self._process = process
             self._channel = channel = Channel(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
             self.pid, self.phase, self.started_at = process.pid, "starting", trio.current_time()
             self.restarts += 1

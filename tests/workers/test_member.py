@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import pytest
+import trio
+from trio.testing import MockClock
 
+from aibridge_trio.config.settings import Settings
 from aibridge_trio.workers import member
 from aibridge_trio.workers.member import Member, command
 from aibridge_trio.workers.worker import Start
@@ -25,6 +29,27 @@ def test_its_end_is_put_into_words() -> None:
     assert member._ending(3) == "ended with status 3"
     assert member._ending(-9) == "was ended by SIGKILL"
     assert member._ending(-99) == "was ended by signal 99"
+
+
+async def test_a_process_that_cannot_be_started_is_tried_again(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine may be short of memory or of processes for a moment: that is an end like any other."""
+
+    async def open_process(*_: object, **__: object) -> None:
+        await trio.lowlevel.checkpoint()
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("trio.lowlevel.open_process", open_process)
+    said: list[str] = []
+    told: list[str] = []
+    start = Start(1, Settings(), {}, last=False)
+    one = Member(1, start=lambda _: start, on_message=lambda _, name, __: told.append(name), warn=said.append)
+    with trio.move_on_after(2):
+        await one.run()
+    assert told == ["ended"] * 4
+    assert said[1] == "worker 1 cannot be started: Resource temporarily unavailable; it starts again in 0.5 s"
+    assert one.phase == "ended"
 
 
 async def test_one_that_stops_is_not_started() -> None:
