@@ -69,6 +69,7 @@ class LedgerStore:
         self._topics: dict[str, list[Callable[[Message], None]]] = {}
         self._conditions: list[Callable[[Store], None]] = []
         self._lost: list[Callable[[], None]] = []
+        self._kept: list[list[Any]] = []
         self.woken = trio.Event()
         self._execute(["register", {}])
 
@@ -145,6 +146,7 @@ class LedgerStore:
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fetch messages when there are any, and send a batch each second at the latest."""
         task_status.started()
+        self._pass_on(self._kept)  # there were no handlers yet
         while True:
             with trio.move_on_after(TTL / 3):
                 await self.woken.wait()
@@ -168,12 +170,11 @@ class LedgerStore:
             return self._execute(*ops)
         assert reply.status == "ok"
         if ops and ops[0][0] == "register":
-            self._generation, self._since = reply.generation, reply.results[0][0]
-        for found in reply.messages:
-            self._since = found[0]
-            message = wire.message(found)
-            for handler in self._topics.get(message.topic, ()) if self._common.messages else ():
-                handler(message)
+            self._generation = reply.generation
+            self._since, self._kept = reply.results[0][:2]
+            self._pass_on(self._kept)
+        self._since = reply.messages[-1][0] if reply.messages else self._since
+        self._pass_on(reply.messages)
         for store in self._common.stores:
             if store._since < self._common.ledger.number:
                 store.woken.set()
@@ -181,6 +182,11 @@ class LedgerStore:
             self.replicas = reply.replicas
             self._changed()
         return reply
+
+    def _pass_on(self, messages: list[list[Any]]) -> None:
+        for message in map(wire.message, messages if self._common.messages else ()):
+            for handler in self._topics.get(message.topic, ()):
+                handler(message)
 
     def _post(self, leave: Leave) -> None:
         for key, amount in _given_back(leave):
