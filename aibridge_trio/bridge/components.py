@@ -270,10 +270,13 @@ class Components:
 
 
 def _of_worker(handlers: Handlers) -> Handlers:
-    """Return handlers without what is the same for all workers: start, end, and the first contact to the store."""
+    """Return handlers without what is the same for all workers: start, end, and the first contact to the store.
+
+    A store that is away at the start is news: no other line says why.
+    """
     left = {kind: handler for kind, handler in handlers.items() if kind is not LifecycleChanged}
     if handler := left.get(StoreChanged):
-        left[StoreChanged] = lambda event: handler(event) if event.source is not None else None
+        left[StoreChanged] = lambda event: handler(event) if event.source or event.because else None
     return left
 
 

@@ -14,6 +14,7 @@ from aibridge_trio.bridge.components import Components
 from aibridge_trio.bridge.reloading import Prepared
 from aibridge_trio.config.fixed_options import FIXED
 from aibridge_trio.config.settings import OPTIONS, Option, Secret, Settings
+from aibridge_trio.sharing.change import StoreChanged
 from tests.net.test_tls_contexts import files_of
 from tests.net.test_tls_upstream_ca import signed
 from tests.support.option_values import other_value
@@ -145,3 +146,15 @@ async def test_options_that_are_read_when_they_matter_are_the_new_ones(autojump_
     components = Components(Settings())
     components.apply(Prepared(Settings(drain_delay=7.0)))
     assert components.settings.drain_delay == 7
+
+
+async def test_a_worker_tells_why_the_store_is_away_from_the_start(autojump_clock: MockClock) -> None:
+    """That it has reached the store at the start is the same for all workers, and is left out."""
+    components = Components(Settings(log_format="json"), worker=True)
+    components._publish(StoreChanged(None, "shared", 2, ""))
+    components._publish(StoreChanged(None, "degraded", 1, "connection refused"))
+    components._publish(StoreChanged("degraded", "shared", 2, ""))
+    assert [event["because"] for event in components.status.document()["events"]] == [
+        "connection refused",
+        "2 replicas",
+    ]
