@@ -142,7 +142,7 @@ async def test_without_a_store_at_the_start_the_replica_has_its_part(autojump_cl
 
 
 async def test_closed(autojump_clock: MockClock) -> None:
-    """Nothing was admitted while the store was away, so nothing is to be settled."""
+    """Nothing was admitted while the store was away, so only slots are to be settled."""
     backend = MemoryBackend(MemoryStore())
     async with linked(backend, failure="closed") as link:
         backend.cut = True
@@ -150,7 +150,31 @@ async def test_closed(autojump_clock: MockClock) -> None:
         assert condition_of(link) == "closed"
         backend.cut = False
         await trio.sleep(1.5)
+        assert condition_of(link) == "settling"
+        assert not link.settled()
+        await trio.sleep(3)
         assert condition_of(link) == "shared"
+        assert link.settled(60.0)
+
+
+@pytest.mark.parametrize("failure", ["local", "closed"])
+async def test_the_first_that_is_back_holds_to_its_part(autojump_clock: MockClock, failure: str) -> None:
+    """The store may have taken what others hold: they were silent for too long, as all were."""
+    store = MemoryStore()
+    first, second = MemoryBackend(store), MemoryBackend(store)
+    async with linked(first, "a", failure=failure) as one, linked(second, "b", failure=failure) as other:
+        assert [type(await other.ask(SLOT)) for _ in range(2)] == [Granted, Granted]
+        await trio.sleep(1.5)
+        for backend in (first, second):
+            backend.refuse = True
+            backend.reset_connection()
+        await trio.sleep(10)
+        first.refuse = False
+        await trio.sleep(2.5)
+        assert (store.total("slots"), one.replicas, one.settled()) == (0, 2, False)
+        second.refuse = False
+        await trio.sleep(2.5)
+        assert (store.total("slots"), one.replicas, one.settled()) == (2, 2, True)
 
 
 async def test_what_is_held_without_the_store_is_known_to_it_later(autojump_clock: MockClock) -> None:

@@ -11,6 +11,7 @@ Files, in reading order:
 * wire: batches and replies as JSON.
 * session: a replica's side of a store, over query (what is asked), held (what it holds) and outbox (what it has
   used, and the store does not know yet).
+* settling: for how long parts hold after the store is back.
 * parts: a replica's part of a limit, while the store is away.
 * ledger: a store in Python, for the arbiter of workers and the simulator.
 * ledger_checks: whether a batch is one.

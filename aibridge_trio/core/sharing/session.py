@@ -18,6 +18,7 @@ from aibridge_trio.core.sharing.held import Held, held_for
 from aibridge_trio.core.sharing.needs import Ask, Granted, Leave, Message, Settled
 from aibridge_trio.core.sharing.outbox import Outbox
 from aibridge_trio.core.sharing.query import Query, Sent
+from aibridge_trio.core.sharing.settling import Settling
 
 Condition = Literal["shared", "degraded", "settling", "closed"]
 
@@ -28,8 +29,6 @@ MOST_IN_REPLY = 100
 # Messages that are read at most, whatever the store sends.
 _MOST_MESSAGES = 10_000
 _MOST_REPLICAS = 1_000_000
-# For how long parts hold after the store is back (seconds); limits over shorter spans are the store's earlier.
-SETTLING = 60.0
 # A limit that refuses nothing: the largest that a store takes.
 _NO_LIMIT = 1 << 50
 
@@ -60,7 +59,7 @@ class Session:
         self._held = Held()
         self._outbox = Outbox()
         self._replicas = self._replicas_before = 1
-        self._returned_at = -math.inf
+        self._settling = Settling(ttl)
         # Whether something may count that the store does not know of.
         self._alone = False
 
@@ -68,15 +67,15 @@ class Session:
         """Return whether the store answers, and what holds if it does not."""
         if self.away:
             return "degraded" if self._failure == "local" else "closed"
-        return "shared" if now >= self._returned_at + SETTLING else "settling"
+        return "shared" if self._settling.over(now) else "settling"
 
     def settled(self, span: float, now: float) -> bool:
         """Whether the store knows all that limits over `span` seconds count (0: slots)."""
-        return not self.away and now >= self._returned_at + max(self._ttl, min(span, SETTLING))
+        return not self.away and self._settling.settled(span, now)
 
     def replicas(self, now: float) -> int:
         """Return how many there are. After a return, those that have yet to come back are counted for a while."""
-        if self.away or now < self._returned_at + self._ttl:
+        if self.away or not self._settling.settled(0.0, now):
             return max(self._replicas, self._replicas_before)
         return self._replicas
 
@@ -178,8 +177,9 @@ class Session:
     def joined(self, now: float) -> None:
         """The store answers again, and in time: it is asked from now on."""
         self.away = False
-        if self._alone and self._failure == "local":
-            self._returned_at = now
+        if self._alone:
+            # With `closed` nothing was used meanwhile. But what others hold still may have been taken from them.
+            self._settling.begin(now, used=self._failure == "local")
         self._alone = False
 
     def failed(self, now: float) -> list[Query]:
@@ -240,7 +240,7 @@ class Session:
             # There are more than one reply has.
             self._beat |= len(new) >= MOST_IN_REPLY
             if any(each.topic == "lost" for each in messages):
-                self._returned_at = now
+                self._settling.begin(now)
             answers = list(self._answered(found, now))
         del self._sent[number]
         self._replicas = replicas
@@ -258,13 +258,13 @@ class Session:
         self._pending.extendleft(reversed(lost))
         if not self._generation and age >= 0:
             # Replicas that were there before know more than this content.
-            self._returned_at = max(self._returned_at, now - age)
+            self._settling.begin(now - age)
         if self._generation not in {"", generation}:
             self.losses += 1
             # What others hold and have used is not known any more, nor which of them are there: parts hold, also
             # for what was asked before that was known.
             self._replicas_before = self.replicas(now)
-            self._returned_at = now
+            self._settling.begin(now)
             asks = [each for each in self._pending if isinstance(each, Query) and each.ask is not None]
             self._pending = deque(each for each in self._pending if each not in asks)
         self._generation = generation

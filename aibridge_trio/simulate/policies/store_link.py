@@ -9,7 +9,8 @@ from typing import Any
 from aibridge_trio.core.sharing import wire
 from aibridge_trio.core.sharing.needs import Ask, Leave, Message
 from aibridge_trio.core.sharing.query import Query
-from aibridge_trio.core.sharing.session import SETTLING, Session
+from aibridge_trio.core.sharing.session import Session
+from aibridge_trio.core.sharing.settling import SETTLING
 from aibridge_trio.simulate.world.engine import Clock
 from aibridge_trio.simulate.world.store import Way
 
