@@ -18,7 +18,7 @@ INTERVAL = 0.05
 # The longest name of a key: 32 bytes.
 _LONGEST_NAME = 64
 
-# Returns what is told of a key, as JSON types, at a time.
+# Returns the note of a key, as JSON types, at a time.
 WriteKey = Callable[[float], Any]
 # Takes what another replica told of a key so many seconds ago. Raises ValueError for what is nothing of a key.
 TakeKey = Callable[[bytes, Any, float], None]
@@ -45,7 +45,7 @@ class OwnKeyNotes:
         self._notes.leave(self._name, self._write, again=True)
 
     def take(self, sender: str, note: dict[str, Any], age: float) -> bool:
-        """Take a note; return whether it was one of callers' own keys. What is told of no key changes nothing."""
+        """Take a note; return whether it was one of callers' own keys. A note of no key changes nothing."""
         if not sender.startswith("own:"):
             return False
         for name, told in islice(note.items() if sender != self._name else (), self._most):

@@ -15,7 +15,7 @@ _MOST, _LARGEST, _LONGEST_NAME = 4, 1e12, 32
 
 
 def written(quotas: Quotas, now: float) -> list[list[Any]]:
-    """Return name, limit, what remains, and how many seconds ago that was told, of each quota."""
+    """Return name, limit, what remains, and how many seconds ago that was learned, of each quota."""
     return [
         [left.name, min(left.limit, _LARGEST), _bounded(left.remaining), round(now - at, 3)]
         for left, at in quotas.words(now)

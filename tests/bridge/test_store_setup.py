@@ -99,7 +99,7 @@ def test_changes_are_published_once_with_their_cause() -> None:
 
 
 def test_other_causes_of_the_same_outage_are_published_once() -> None:
-    """The first one, that a connection was closed, says little; eight at most are told of."""
+    """The first one, that a connection was closed, says little; eight at most are logged."""
     published: list[Event] = []
     news, store = StoreNews(published.append), Changing()
     store.become("shared", 2)

@@ -89,7 +89,7 @@ async def test_a_replica_that_comes_later_knows(autojump_clock: MockClock) -> No
 
 
 async def test_only_the_latest_are_told(autojump_clock: MockClock) -> None:
-    """However many keys rest at once, what is told of them is bounded; keys go by their hashes only."""
+    """However many keys rest at once, their notes are bounded; keys go by their hashes only."""
     store = MemoryStore()
     async with replicas(store) as found:
         keys = [number.to_bytes(16, "big") for number in range(1_000)]

@@ -163,7 +163,7 @@ CONSTANTS = (
     Constant(
         "quotas",
         "_NEWS",
-        "less of a quota than other replicas believe, as a share of it, that they are told of",
+        "less of a quota than other replicas know of, as a share of it, that is shared with them",
         (),
     ),
     Constant(

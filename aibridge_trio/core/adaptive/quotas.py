@@ -163,7 +163,7 @@ class Quotas:
             self._told_to_all[left.name] = _Told(left, at)
 
     def is_news(self, share: float, now: float) -> bool:
-        """Whether less than this share of a quota remains, and less than all believe; they are told of it then."""
+        """Whether less than this share of a quota remains, and less than all know of: then it is shared."""
         found = False
         for name, told in self._told.items():
             limit, remaining, known = told.left.limit, told.remaining(now), self._told_to_all.get(name)

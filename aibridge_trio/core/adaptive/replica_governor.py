@@ -62,7 +62,7 @@ class ReplicaGovernor(Governor):
         self.on_quota_told(now)
 
     def quota_told_elsewhere(self, now: float) -> None:
-        """Note that `quotas` has what another replica was told: a quota is nearly spent."""
+        """Note that `quotas` has what another replica learned: a quota is nearly spent."""
         self._activate()
         self._told_at = now
 

@@ -5,7 +5,7 @@
 2. A newer version is adopted (`heard`), with its end of the cooldown, its trips in a row, its mode and its ramp.
    One that is not newer changes nothing, unless it was set more than a second after the last change here: then the
    store has lost its content, and counts versions from 1 again. What the store has in place of a change that it
-   refused is adopted if it is newer, or if nothing was heard since that change was sent.
+   refused is adopted if it is newer, or if no newer version came since that change was sent.
 3. A change that the store has not taken stands against a newer version only if it is a later override by the
    operator; or if both know the same override, it is a later trip, and the other one is not open. Otherwise it is
    dropped: an open breaker is not closed by what was learned before it opened, and an override wins.

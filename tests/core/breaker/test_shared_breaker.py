@@ -95,7 +95,7 @@ def test_two_trips_at_once() -> None:
 
 
 def test_a_refusal_that_is_late_does_not_go_back() -> None:
-    """The store's word in place of a change is not adopted if a newer version was heard since it was sent."""
+    """What the store has in place of a change is not adopted if a newer version came since it was sent."""
     one, two = Lab("a"), Lab("b")
     closed = one.breaker.shared(0.0).value() | {"change": "x-1"}
     one.breaker.version = 4
