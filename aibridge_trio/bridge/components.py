@@ -85,7 +85,8 @@ class Components:
         self._worker = worker
         self.self_test = self_test
         self._event_bus = EventBus()
-        publish, clock = self._event_bus.publish, trio.current_time
+        self._publish = publish = self._event_bus.publish
+        clock = trio.current_time
         self.sharing = SharingReport(str(settings.store) if settings.store else None, settings.store_prefix)
         self._store_news = StoreNews(publish)
         self.lifecycle = Lifecycle()
@@ -261,9 +262,6 @@ class Components:
     def _warn_of(self, warnings: Iterable[str]) -> None:
         for warning in () if self._worker else warnings:
             self.log.warning(warning)
-
-    def _publish(self, event: Event) -> None:
-        self._event_bus.publish(event)
 
     def _report(self, error: BaseException) -> None:
         self._publish(Bug.of(error))

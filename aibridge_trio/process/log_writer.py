@@ -52,7 +52,8 @@ class LogWriter:
         self._torn = False  # the last write ended in the middle of a line
         self._idle = False
         self._synchronous = False  # no thread could be started
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
         self._redirect = redirect_stderr(_Printed(self.put))
@@ -84,7 +85,7 @@ class LogWriter:
         if self._synchronous:
             self._write([text])
             return
-        with self._changed:
+        with self._lock:
             # After a dropped line, drop all until its gap line is written: the order stays correct.
             if self._missing_after or self._size + len(text) > self._capacity:
                 lines = text.count("\n")
@@ -121,10 +122,9 @@ class LogWriter:
         return lines
 
     def _write(self, lines: list[str]) -> None:
-        pieces = [line.encode(self._encoding, "backslashreplace") for line in lines]
         if self._torn:
-            pieces.insert(0, b"\n")
-        data = memoryview(b"".join(pieces))
+            lines.insert(0, "\n")
+        data = memoryview("".join(lines).encode(self._encoding, "backslashreplace"))
         written = 0
         try:
             while written < len(data):

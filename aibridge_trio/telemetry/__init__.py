@@ -11,7 +11,7 @@ Files, in reading order
     counters: counts events.
     metrics: all metrics, from counters and statistics. families: one metric, of counts by labels.
     exposition_format: metrics as Prometheus text or OpenMetrics.
-    logs: log lines, from events.
+    logs: log lines, from events. log_format: how a line is written.
     status: the document of `/status`. sharing_report: its part about the store that replicas share.
     provider_health: how long a provider has not responded, and why its breakers changed; for `status`.
 """

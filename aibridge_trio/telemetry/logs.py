@@ -7,14 +7,9 @@ values in quotes, so that no caller can forge a field.
 from __future__ import annotations
 
 import io
-import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from json.encoder import encode_basestring
-from types import NoneType
 from typing import Any, TextIO
 
 import trio
@@ -37,6 +32,7 @@ from aibridge_trio.events import (
 from aibridge_trio.process.log_writer import LogWriter
 from aibridge_trio.process.throttled_reports import Throttled
 from aibridge_trio.sharing.change import StoreChanged
+from aibridge_trio.telemetry.log_format import human_line, human_request, json_line, json_request
 
 _OF_KEYS: dict[KeyState, LogLevel] = {
     KeyState.READY: "info",
@@ -45,15 +41,7 @@ _OF_KEYS: dict[KeyState, LogLevel] = {
 }
 _LEVELS: dict[LogLevel, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
-# Encoders of the values that are not strings. json.dumps() would make an encoder for every line.
-_ENCODERS: dict[type, Callable[[Any], str]] = {
-    NoneType: lambda _: "null",
-    bool: lambda value: "true" if value else "false",
-    int: repr,
-    float: repr,
-}
-# A value with one of these characters is quoted.
-_AMBIGUOUS = re.compile(r'[ ="\\]')
+_INFO = _LEVELS["info"]
 
 
 class Log:
@@ -71,6 +59,7 @@ class Log:
         self.apply(level, form)
         self._now = now
         self._writer: LogWriter | None = None
+        self._write: Callable[[str], None] = self._write_through
         self._dropped = 0
         self._refused = {cause: Throttled(self._admin_refused) for cause in ADMIN_REFUSALS}
         self.handlers: Handlers = {
@@ -90,10 +79,11 @@ class Log:
         """Write from now on at this level and in this format."""
         self._min_level = _LEVELS[level]
         human = form == "human" or (form == "auto" and self._stream.isatty())
-        self._format = _human if human else _json
+        self._format, self._format_request = (human_line, human_request) if human else (json_line, json_request)
 
     def _finished(self, event: Finished) -> None:
-        self._line("info", "request", _request(event))
+        if self._min_level <= _INFO:
+            self._write(self._format_request(self._now(), event))
 
     def _transitioned(self, event: Transitioned) -> None:
         change = {"provider": event.provider, "from": event.source, "to": event.target}
@@ -154,11 +144,11 @@ class Log:
             return
         encoding = self._stream.encoding or "utf-8"
         with LogWriter(descriptor, encoding, self._gap) as writer:
-            self._writer = writer
+            self._writer, self._write = writer, writer.put
             try:
                 yield
             finally:
-                self._writer = None
+                self._writer, self._write = None, self._write_through
         self._dropped += writer.dropped
 
     async def run(self) -> None:
@@ -169,80 +159,19 @@ class Log:
 
     def _gap(self, lines: int) -> str:
         """Return the line that replaces dropped lines."""
-        return self._format(self._now(), "warning", "dropped", {"lines": lines}) + "\n"
+        return self._format(self._now(), "warning", "dropped", {"lines": lines})
 
     def warning(self, detail: str, about: str = "config") -> None:
         """Write a warning; `about` is its event, by default the configuration."""
         self._line("warning", about, {"detail": detail})
 
     def _line(self, level: LogLevel, event: str, fields: dict[str, Any]) -> None:
-        if _LEVELS[level] < self._min_level:
-            return
-        line = self._format(self._now(), level, event, fields) + "\n"
-        if self._writer:
-            self._writer.put(line)
-            return
+        if _LEVELS[level] >= self._min_level:
+            self._write(self._format(self._now(), level, event, fields))
+
+    def _write_through(self, line: str) -> None:
         try:
             self._stream.write(line)
             self._stream.flush()
         except (OSError, ValueError):
             self._dropped += 1  # stderr has no reader any more; requests go on
-
-
-def _request(event: Finished) -> dict[str, Any]:
-    return {
-        "request_id": event.request_id,
-        "provider": event.provider,
-        "route": event.route,
-        "method": event.method,
-        "status": event.status,
-        "reject": event.reject,
-        "would_reject": ",".join(event.would_reject) or None,
-        "cause": event.cause,
-        "verdict": event.verdict,
-        "broken": event.broken,
-        "left": event.left,
-        "duration_s": None if event.duration is None else round(event.duration, 4),
-        "first_byte_s": None if event.first_byte is None else round(event.first_byte, 4),
-        "queue_s": round(event.queued, 4),
-        "held_s": round(event.held, 4),
-        "sent_again": event.sent_again,
-        "total_s": round(event.total, 4),
-        "bytes_in": event.bytes_in,
-        "bytes_out": event.bytes_out,
-        "caller": event.caller.hint if event.caller else None,
-        "class": (event.caller.class_name or None) if event.caller else None,
-        "user_agent": event.user_agent,
-        **({"passed_over": ",".join(event.passed_over)} if event.passed_over else {}),
-        **({"path": event.path} if event.path is not None else {}),
-    }
-
-
-def _json(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> str:
-    time = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-    pairs = [f', "{key}": {_ENCODERS.get(type(value), encode_basestring)(value)}' for key, value in fields.items()]
-    line = f'{{"time": "{time}Z", "level": "{level}", "event": "{event}"{"".join(pairs)}}}'
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
-
-
-def _human(now: float, level: LogLevel, event: str, fields: dict[str, Any]) -> str:
-    time = datetime.fromtimestamp(now, UTC).astimezone().strftime("%H:%M:%S")
-    pairs = " ".join(f"{key}={_logfmt(value)}" for key, value in fields.items() if not _is_omitted(value))
-    return f"{time} {level:<7} {event:<8} {pairs}"
-
-
-def _is_omitted(value: Any) -> bool:
-    return value is None or value is False or value == ""
-
-
-def _logfmt(value: Any) -> str:
-    """Return a value as logfmt; in quotes, with Python's escapes, if it is ambiguous or not printable."""
-    text = _ENCODERS[type(value)](value) if type(value) in _ENCODERS else str(value)
-    if text.isprintable() and not _AMBIGUOUS.search(text):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    if escaped.isprintable():
-        return f'"{escaped}"'
-    return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in escaped) + '"'
