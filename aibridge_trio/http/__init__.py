@@ -12,6 +12,7 @@ Files, in reading order:
 
 * message: Request, Body, Reply, Handler.
 * headers: which headers are forwarded; single headers parsed.
+* request_head: the head of a request, and what may be remembered of it.
 * request_parser: what callers send → events.
 * response_writer: the framing of responses to callers.
 * response_parser: what providers send; the framing of requests to them.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.request_head import HeadMemo
 
 # How long (seconds) a caller may send nothing during its upload, like nginx's client_body_timeout.
 UPLOAD_SILENCE = 60.0
@@ -53,7 +54,11 @@ class Body(ABC):
 
 @dataclass(slots=True)
 class Request:
-    """A caller's request. Header names are lower-case; path and query are the bytes as received."""
+    """A caller's request. Header names are lower-case; path and query are the bytes as received.
+
+    `memo` is the same object for requests of one connection whose heads are the same but for the Content-Length;
+    what may be kept there, and what never, is said in `request_head`. `headers` is shared by such requests, too.
+    """
 
     method: str
     path: bytes
@@ -65,6 +70,7 @@ class Request:
     secure: bool = False  # over TLS
     on_loopback: bool = False  # received by a TCP listener on a loopback address
     certificate: tuple[str, ...] = ()  # the names in the caller's certificate, verified; common names first
+    memo: HeadMemo = field(default_factory=HeadMemo, repr=False, compare=False)
     _index: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

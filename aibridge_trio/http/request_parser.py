@@ -3,7 +3,7 @@
 llhttp (httptools) is strict: a bare LF, an obs-fold, a NUL, Content-Length beside Transfer-Encoding, or a bad
 chunk is an error. This module adds what llhttp leaves to its caller: `chunked` is the only transfer coding, and
 none is allowed in HTTP/1.0; exactly one Host; limits; and a stop after each request, because llhttp would parse a
-whole pipeline at once.
+whole pipeline at once. A head that is the same as the last one is not parsed again: see `request_head`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, NoReturn
 import httptools
 
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.request_head import Head, LastHead, remember
 from aibridge_trio.http.response_parser import MAX_HEAD, MAX_HEADERS
 
 # What a chunked body may hold beside data and chunk sizes (bytes): extensions and trailers, which are ignored.
@@ -30,25 +31,6 @@ _HOST = re.compile(rb"[^\x00-\x20\x7f-\xff,/?#\\]*")
 BAD_REQUEST = 400
 HEAD_TOO_LONG = 431
 _VERSION_UNKNOWN = 505
-
-
-class Head(NamedTuple):
-    """A request's start line and headers, names in lower case; `length` is None for a chunked body.
-
-    `expects_continue`: the caller waits for a 100 before it sends its body. `closes`: no request can follow on the
-    same connection: the caller said so, speaks HTTP/1.0, or asked for a tunnel (CONNECT, without a body).
-    """
-
-    method: str
-    target: bytes
-    version: str
-    headers: Headers
-    length: int | None
-    expects_continue: bool
-    closes: bool
-
-    def __repr__(self) -> str:
-        return f"<Head {self.method} headers={len(self.headers)} length={self.length}>"
 
 
 class Data(NamedTuple):
@@ -84,7 +66,7 @@ class RequestParser:
     def __init__(self) -> None:
         self.head_begun = False
         self.closed = False
-        self._buffer = b""
+        self._buffer, self._buffer_from = b"", 0  # what is kept, from this position on
         self._events: list[Event] = []
         self._pieces: list[bytes] = []
         self._error: InvalidRequest | None = None
@@ -95,7 +77,10 @@ class RequestParser:
         self._closes = False
         self._body_skipped = False
         self._overhead = 0
-        self._reset_head()
+        self._last_head: LastHead | None = None
+        self._unparsed = 0  # bytes of a body that are still to come, and that llhttp does not get
+        self._target = b""
+        self._headers: Headers = []
 
     @property
     def has_buffered(self) -> bool:
@@ -113,15 +98,49 @@ class RequestParser:
 
     def feed(self, data: bytes = b"") -> list[Event]:
         """Return the events in these bytes and those kept from before, up to the end of a request."""
-        data = self._buffer + data if self._buffer else data
-        at, size, events = 0, len(data), self._events
-        while at < size and not self.closed and not (events and events[-1] is _END):
-            to = self._stride(data, at, size)
-            self._advance(data[at:to] if at or to < size else data)
-            at = to
-        self._buffer = b"" if self.closed or at == size else data[at:]
+        at = 0
+        if self._buffer:
+            if data:
+                data = self._buffer[self._buffer_from :] + data
+            else:
+                data, at = self._buffer, self._buffer_from
+        events = self._events
+        if self._unparsed:
+            at = self._read_unparsed(data, at)
+        elif self._in_body or self.head_begun or self._head_size:
+            at = self._parse(data, at)
+        elif self._last_head and (same := self._last_head.match(data, at)):
+            head, at = same
+            self._unparsed = head.length or 0
+            events.append(head)
+            at = self._read_unparsed(data, at)
+        else:
+            begin = at
+            at = self._parse(data, at)
+            if events and isinstance(first := events[0], Head):
+                self._last_head = remember(first, data, begin)
+        self._buffer, self._buffer_from = (b"", 0) if self.closed or at == len(data) else (data, at)
         self._events = []
         return events
+
+    def _read_unparsed(self, data: bytes, at: int) -> int:
+        """Read a body whose head was not parsed, by its length; llhttp waits for the next head meanwhile."""
+        if self._unparsed:
+            piece = data[at : at + self._unparsed]
+            if piece:
+                self._events.append(Data(piece))
+            self._unparsed -= len(piece)
+            at += len(piece)
+        if not self._unparsed:
+            self._events.append(_END)
+        return at
+
+    def _parse(self, data: bytes, at: int) -> int:
+        size, events = len(data), self._events
+        while at < size and not self.closed and not (events and events[-1] is _END):
+            begin, at = at, self._stride(data, at, size)
+            self._advance(data[begin:at] if begin or at < size else data)
+        return at
 
     def _stride(self, data: bytes, at: int, size: int) -> int:
         """Return the position to parse to: not past the end of this request, as far as that is known."""
@@ -177,10 +196,6 @@ class RequestParser:
             self._events.append(Data(b"".join(self._pieces)))
             self._pieces.clear()
 
-    def _reset_head(self) -> None:
-        self._target = b""
-        self._headers: Headers = []
-
     def _reject(self, status: int, reason: str) -> NoReturn:
         self._error = InvalidRequest(status, reason)
         raise ValueError
@@ -189,7 +204,7 @@ class RequestParser:
         """Begin a head (called by llhttp)."""
         if not self._in_body:
             self.head_begun = True
-            self._reset_head()
+            self._target, self._headers = b"", []
 
     def on_url(self, part: bytes) -> None:
         """Add a part of the target (called by llhttp)."""

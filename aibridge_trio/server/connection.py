@@ -11,7 +11,8 @@ from contextlib import suppress
 
 import trio
 
-from aibridge_trio.http.request_parser import Head, InvalidRequest
+from aibridge_trio.http.request_head import Head
+from aibridge_trio.http.request_parser import InvalidRequest
 from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream

@@ -46,6 +46,7 @@ class _HandlerService:
             secure=stream.secure,
             on_loopback=stream.on_loopback,
             certificate=stream.certificate,
+            memo=head.memo,
         )
         await self._handler(request, _ExchangeReply(exchange))
 
@@ -100,7 +101,7 @@ class _ASGIService:
             "raw_path": path,
             "query_string": query,
             "root_path": "",
-            "headers": head.headers,
+            "headers": head.headers.copy(),  # the application may change it
             "client": stream.peer,
             "server": stream.local,
             "state": self._state.copy(),

@@ -9,7 +9,7 @@ import trio
 
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled
-from aibridge_trio.http.request_parser import Head
+from aibridge_trio.http.request_head import Head
 from aibridge_trio.http.response_writer import CONTINUE, FramingError, ResponseFraming
 from aibridge_trio.server.writer import ResponseWriter
 

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import trio
 
-from aibridge_trio.http.request_parser import Data, EndOfRequest, Head, InvalidRequest, RequestParser
+from aibridge_trio.http.request_head import Head
+from aibridge_trio.http.request_parser import Data, EndOfRequest, InvalidRequest, RequestParser
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
 from aibridge_trio.server import connection_timeouts as timeouts

@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.http.message import Reply, Request
-from aibridge_trio.http.request_parser import Head
+from aibridge_trio.http.request_head import Head
 from aibridge_trio.server.asgi import HandlerApplication, Message, Receive, Scope, Send
 from aibridge_trio.server.exchange import Exchange
 from tests.server.test_connection import GET, OK, Serve, answer, ok, piece, post, serve, start, whole_body
