@@ -86,7 +86,8 @@ class Components:
         self.self_test = self_test
         self._event_bus = EventBus()
         self._publish = publish = self._event_bus.publish
-        clock = trio.current_time
+        # trio.current_time() without the calls that lead to the clock.
+        self._clock = clock = trio.lowlevel.current_clock().current_time
         self.sharing = SharingReport(str(settings.store) if settings.store else None, settings.store_prefix)
         self._store_news = StoreNews(publish)
         self.lifecycle = Lifecycle()
@@ -184,7 +185,7 @@ class Components:
 
     def _new_gateway(self) -> Gateway:
         settings = self.settings
-        clocks = trio.current_time, _WALL_CLOCK
+        clocks = self._clock, _WALL_CLOCK
         self.known_callers = Authenticator(self.callers, settings, self.router.is_ping, *clocks)
         return Gateway(
             lifecycle=self.lifecycle,
@@ -198,7 +199,7 @@ class Components:
             spending=self.spending,
             max_body=settings.max_body,
             hold_keepalive=_hold_keepalive(settings),
-            clock=trio.current_time,
+            clock=self._clock,
             publish=self._publish,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Self
 
 import trio
@@ -47,7 +46,8 @@ class RequestLease(Lease):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
+        if not self.suspended:
+            self._release()
 
     def charge_rate(self, caller: Caller, reply: Reply, would_reject: OnShadowReject = ignore) -> None:
         """Count the request against its caller's rate, or raise RateLimited; the reply gets the rate's headers.
@@ -66,13 +66,15 @@ class RequestLease(Lease):
         reply.add_defaults(self._budget)
         if budget.wait is not None:
             raise RateLimited(budget.wait, budget.spread, class_name=budget.class_name)
-        admission.reschedule()
+        if admission.limiter.queues_for_rate:
+            admission.reschedule()
 
     def acquire(self, caller: Caller, provider: str, would_reject: OnShadowReject = ignore) -> bool:
         """Take slot, shares and rate as far as the request lacks them; return False if it must wait for one."""
         admission = self._admission
         acquired = admission.limiter.acquire(self, caller.key, provider, admission.clock())
-        self._update_budget()
+        if admission.limiter.queues_for_rate:
+            self._update_budget()
         for reason in self.shadowed:
             would_reject(reason)
         return acquired
@@ -160,7 +162,8 @@ class RequestLease(Lease):
             if outcome == "left":
                 limiter.uncharge_rate(self)
                 self._give_back()
-            self._update_budget()
+            if limiter.queues_for_rate:
+                self._update_budget()
             self._admission.publish(Waited(self.provider, clock() - began, outcome))
 
     def suspend(self) -> None:
@@ -186,10 +189,13 @@ class RequestLease(Lease):
             self._release()
 
     def _release(self) -> None:
-        self._admission.entered -= 1
-        self._admission.limiter.leave(self, self._admission.clock())
-        self._give_back()
-        self._admission.reschedule()
+        admission = self._admission
+        admission.entered -= 1
+        admission.limiter.leave(self, admission.clock())
+        if self._in_store is not None:
+            self._give_back()
+        if admission.limiter.queues_for_rate:
+            admission.reschedule()
 
     def give_up_provider(self) -> None:
         """Give back the share of the provider's limit, for a request that is sent to another one."""
@@ -213,10 +219,9 @@ class RequestLease(Lease):
         Without the timer, requests that queue for this caller's rate would wait too long.
         """
         limiter = self._admission.limiter
-        if limiter.queues_for_rate:
-            if budget := limiter.rates.budget(self.caller, self._admission.clock()):
-                self._budget[:] = _headers(budget)
-            self._admission.reschedule()
+        if budget := limiter.rates.budget(self.caller, self._admission.clock()):
+            self._budget[:] = _headers(budget)
+        self._admission.reschedule()
 
 
 def patience(headers: h.Headers) -> float:
@@ -228,5 +233,5 @@ def _headers(budget: Budget) -> list[tuple[bytes, bytes]]:
     return [
         (b"x-ratelimit-limit", b"%d" % budget.limit),
         (b"x-ratelimit-remaining", b"%d" % budget.remaining),
-        (b"x-ratelimit-reset", b"%d" % max(1, math.ceil(budget.reset))),
+        (b"x-ratelimit-reset", b"%d" % (-(-budget.reset // 1) or 1)),  # rounded up
     ]

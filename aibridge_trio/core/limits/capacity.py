@@ -10,7 +10,7 @@ part of each limit.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable
 from typing import Protocol
 
 from aibridge_trio.core.limits import store_keys
@@ -42,7 +42,10 @@ class Capacity:
 
     def __init__(self, limits: Limits, slots: Slots, shadow: Collection[str]) -> None:
         self._slots = slots
-        self._inside: dict[Lease, None] = {}  # the leases in flight, in the order in which they were granted
+        # The leases in flight, in the order in which they were granted.
+        self.inside: dict[Lease, None] = {}
+        # Of the slots, as `slots` counts them: asked for with every request.
+        self._slots_held, self._slots_in_all = 0, slots.total_tokens
         self._replicas = 1
         self._set(limits, shadow)
 
@@ -64,19 +67,14 @@ class Capacity:
         self._by_key: dict[str, tuple[KeyedLimit, Hashable]] = {}  # of which is known what others hold
         self.divide(self._replicas)
 
-    @property
-    def inside(self) -> Iterable[Lease]:
-        """The leases in flight, in the order in which they were granted."""
-        return self._inside
-
     def apply(self, limits: Limits, shadow: Collection[str]) -> None:
         """Replace the limits. All that is in flight is counted anew, beyond a lowered limit too.
 
         Of a limit in shadow a lease holds nothing that is beyond it.
         """
         self._set(limits, shadow)
-        self._slots.total_tokens = math.inf
-        for lease in self._inside:
+        self._slots.total_tokens = self._slots_in_all = math.inf
+        for lease in self.inside:
             if not self.slots_in_shadow:
                 self.acquire_slot(lease)
             take = KeyedLimit.acquire if self._callers_in_shadow else KeyedLimit.count
@@ -85,15 +83,15 @@ class Capacity:
             lease.class_share = name if name and take(self._classes, name) else ""
             take = KeyedLimit.acquire if self._providers_in_shadow else KeyedLimit.count
             lease.provider_share = bool(lease.provider) and take(self._providers, lease.provider)
-        self._slots.total_tokens = limits.max_concurrency or math.inf
+        self._slots.total_tokens = self._slots_in_all = limits.max_concurrency or math.inf
 
     def slot_free(self) -> bool:
         """Return whether a slot is free."""
-        return self._slots.available_tokens > self._slots_taken
+        return self._slots_held + self._slots_taken < self._slots_in_all
 
     def slot_available(self) -> bool:
         """Return whether a request need not wait for a slot: one is free, or their limit is in shadow."""
-        return self.slots_in_shadow or self._slots.available_tokens > self._slots_taken
+        return self.slots_in_shadow or self._slots_held + self._slots_taken < self._slots_in_all
 
     def shares_available(self, caller: Hashable, lane: Lane) -> bool:
         """Return whether a request need not wait for its shares."""
@@ -129,8 +127,9 @@ class Capacity:
 
     def acquire_slot(self, lease: Lease) -> bool:
         """Take a slot for a lease that has none, if one is free; return whether the lease has a slot now."""
-        if not lease.slot and self._slots.available_tokens > self._slots_taken:
+        if not lease.slot and self._slots_held + self._slots_taken < self._slots_in_all:
             self._slots.acquire_on_behalf_of_nowait(lease)
+            self._slots_held += 1
             lease.slot = True
         return lease.slot
 
@@ -139,6 +138,7 @@ class Capacity:
         if not lease.slot:
             return False
         lease.slot = False
+        self._slots_held -= 1
         self._slots.release_on_behalf_of(lease)
         return True
 
@@ -147,7 +147,7 @@ class Capacity:
         if lease.choice:
             lease.provider = next(filter(self._providers.available, lease.choice), lease.choice[0])
             lease.choice = ()
-        self._inside[lease] = None
+        self.inside[lease] = None
         if self.has_shares:
             lease.caller_share = self._callers.acquire(lease.caller)
             if name := self._class_of.get(lease.caller, ""):
@@ -156,7 +156,7 @@ class Capacity:
 
     def holds(self, lease: Lease) -> bool:
         """Return whether a lease is in flight: between `acquire_shares` and `release_shares`."""
-        return lease in self._inside
+        return lease in self.inside
 
     def provider_full(self, provider: str) -> bool:
         """Return whether no share of a provider's limit is free, even if it is in shadow."""
@@ -179,7 +179,7 @@ class Capacity:
 
     def release_shares(self, lease: Lease) -> None:
         """Give back the shares that a lease holds."""
-        self._inside.pop(lease, None)
+        self.inside.pop(lease, None)
         if lease.caller_share:
             lease.caller_share = False
             self._callers.release(lease.caller)
@@ -243,10 +243,8 @@ class Capacity:
     def exceeds(self, lease: Lease) -> bool:
         """Return whether this replica holds more than its part of a limit of which a lease holds some."""
         most = self._max_slots
-        if most and lease.slot and not self.slots_in_shadow:
-            held = self._slots.total_tokens - self._slots.available_tokens
-            if held > part(most, self._replicas):
-                return True
+        if most and lease.slot and not self.slots_in_shadow and self._slots_held > part(most, self._replicas):
+            return True
         shadow = {self._providers: self._providers_in_shadow}
         return any(
             limit.exceeds(own) and not shadow.get(limit, self._callers_in_shadow)

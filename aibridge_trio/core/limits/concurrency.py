@@ -102,11 +102,13 @@ class ConcurrencyLimiter:
         self.sharing.rates_shadow = not bars
         self.queues_for_rate = bars and bool(limits.queue_size)
         self._rate_waiters.apply(self.rates if bars else None, now)
-        self._turns.apply(shadow, rates_bar=bars, times_holds=bool(limits.queue_size))
+        self._times_holds = bool(limits.queue_size)
+        self._turns.apply(shadow, rates_bar=bars, times_holds=self._times_holds)
 
     def enter(self, lease: Lease, now: float) -> Refusal | None:
         """Take a slot if one is free. Without one the lease may still queue; refuse it if there is no queue."""
-        self._turns.advance(now)  # what is due to a queued request is not for a new one
+        if self._rate_waiters.due <= now:
+            self._turns.advance(now)  # what is due to a queued request is not for a new one
         if self._capacity.acquire_slot(lease) or self.limits.queue_size or self._capacity.slots_in_shadow:
             return None
         return Refusal("capacity", DEFAULT_WAIT)
@@ -121,7 +123,7 @@ class ConcurrencyLimiter:
             return None
         if not self.queues_for_rate:
             budget = self.rates.charge(caller, now)
-            if budget and budget.wait is None:
+            if budget is not None and budget.wait is None:
                 lease.charged_at = now
             return budget
         if lease.slot or self._capacity.slots_in_shadow:
@@ -277,10 +279,11 @@ class ConcurrencyLimiter:
             self._queue.remove(lease)
         caller = None if lease.class_share else lease.caller  # whose held requests may go now: its class's
         self._capacity.release_shares(lease)
-        if self._capacity.release_slot(lease):
+        if self._capacity.release_slot(lease) and self._times_holds:
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)
-        self._turns.freed(caller, now)
+        if self._queue.count or self._turns.on_released is not None:
+            self._turns.freed(caller, now)
 
     def advance(self, now: float) -> None:
         """Give turns to the queued requests that their callers' rate admits by now."""
@@ -288,7 +291,7 @@ class ConcurrencyLimiter:
 
     def next_due(self) -> float:
         """Return when `advance` must be called next; infinity if no queued request waits for its rate."""
-        return self._rate_waiters.next_due()
+        return self._rate_waiters.due
 
     def statistics(self, now: float) -> QueueStats:
         """Return the queue's length and pace."""

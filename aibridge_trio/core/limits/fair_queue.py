@@ -96,7 +96,7 @@ class _Round(Generic[L, T]):
 class FairQueue(Generic[L, T]):
     """Holds at most `size` items, each under its caller and lane. With a smaller `size` none has to leave.
 
-    `group_of` returns the group that a caller belongs to, "" for none.
+    `group_of` returns the group that a caller belongs to, "" for none. `count` is how many there are.
     """
 
     def __init__(self, size: int, group_of: Callable[[Hashable], str] = lambda _: "") -> None:
@@ -107,6 +107,7 @@ class FairQueue(Generic[L, T]):
         self._low: _Round[L, T] = _Round()
         self._low_turns = LowTurns()
         self._where: dict[T, tuple[Hashable, L, int]] = {}
+        self.count = 0
         self._lanes: Counter[L] = Counter()
         self._count = 0
 
@@ -178,6 +179,7 @@ class FairQueue(Generic[L, T]):
         found = self._where.pop(item, None)
         if found is None:
             return False
+        self.count -= 1
         caller, lane, number = found
         self._round_of(caller).remove(caller, lane, (number, item))
         self._lanes[lane] -= 1
@@ -251,6 +253,7 @@ class FairQueue(Generic[L, T]):
 
     def _enter(self, caller: Hashable, lane: L, item: T, number: int) -> None:
         self._where[item] = (caller, lane, number)
+        self.count += 1
         self._lanes[lane] += 1
         self._groups[self._group_of(caller)] += 1
 

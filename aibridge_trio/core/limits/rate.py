@@ -106,7 +106,9 @@ class RateLimiter:
     def charge(self, caller: Hashable, now: float) -> Budget:
         """Admit and count one request of `caller`, or refuse it and give it a turn; see `Budget.wait`."""
         log = self._admissions.get(caller)
-        used = log.expire(now, self._span) if log is not None else 0
+        used = 0 if log is None else log.total
+        if log is not None and used and log.times[0] + self._span <= now:
+            used = log.expire(now, self._span)
         if used >= self._limit or (self._barred and self._bar(caller, now)):
             return self.refuse(caller, now)
         self._admit(caller, log, now)

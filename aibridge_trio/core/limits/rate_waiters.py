@@ -17,6 +17,8 @@ class RateWaiters:
     """Keeps an alarm for each caller and class with requests in `queue` that only the rate bars.
 
     Without rates all is admitted. `now` is in seconds on any monotonic clock.
+
+    due     When the first alarm is due; infinity without one. Plain, because every request asks for it.
     """
 
     def __init__(self, rates: CallerRates | None, queue: FairQueue[Any, Any]) -> None:
@@ -25,6 +27,7 @@ class RateWaiters:
         # When the next request of a caller or a class (OfClass) is admitted, at most one alarm for each; numbered,
         # because callers have no order.
         self._alarms: list[tuple[float, int, Hashable]] = []
+        self.due = inf
         self._numbers = count()
         self._armed: set[Hashable] = set()
 
@@ -33,6 +36,7 @@ class RateWaiters:
         self._rates = rates
         self._alarms.clear()
         self._armed.clear()
+        self.due = inf
         self.arm_all(now)
 
     def allows(self, caller: Hashable, now: float) -> bool:
@@ -81,15 +85,12 @@ class RateWaiters:
             return None
         return self._rates.refuse(caller, now, ahead)
 
-    def next_due(self) -> float:
-        """Return when the first alarm is due; infinity without one."""
-        return self._alarms[0][0] if self._alarms else inf
-
     def pop_due(self, now: float) -> Hashable:
         """Remove an alarm that is due and return its caller or class, None without one."""
-        if self.next_due() > now:
+        if self.due > now:
             return None
         key = heappop(self._alarms)[2]
+        self.due = self._alarms[0][0] if self._alarms else inf
         self._armed.discard(key)
         return key
 
@@ -100,3 +101,4 @@ class RateWaiters:
         if key not in self._armed:
             self._armed.add(key)
             heappush(self._alarms, (at, next(self._numbers), key))
+            self.due = self._alarms[0][0]

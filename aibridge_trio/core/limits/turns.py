@@ -40,8 +40,8 @@ class Turns:
         self._wake = wake
         self._shadow: frozenset[str] = frozenset()
         self._rates_bar = False
-        self._times_holds = False
-        self.on_released: Callable[[Hashable | None, float], None] = _ignore
+        self._times_holds = self._slots_only = False
+        self.on_released: Callable[[Hashable | None, float], None] | None = None
         self._queue_first = True  # at the release before
 
     def apply(self, shadow: Collection[str], *, rates_bar: bool, times_holds: bool) -> None:
@@ -49,6 +49,8 @@ class Turns:
         self._shadow = frozenset(shadow)
         self._rates_bar = rates_bar
         self._times_holds = times_holds
+        # Whether a counted request with a slot lacks nothing, and has no lane to choose.
+        self._slots_only = not (self._capacity.has_shares or times_holds)
 
     def advance(self, now: float) -> None:
         """Give turns to the queued requests that their callers' rate admits by now."""
@@ -65,18 +67,24 @@ class Turns:
 
     def freed(self, caller: Hashable | None, now: float) -> None:
         """Offer what is free to queued requests and to `on_released`, by turns first to either."""
-        if len(self._queue):
+        if self._queue.count:
             self._queue_first = not self._queue_first
             if self._queue_first:
                 self.grant_turns(now)
-        self.on_released(caller, now)
-        if len(self._queue):
+        if self.on_released is not None:
+            self.on_released(caller, now)
+        if self._queue.count:
             self.grant_turns(now)
 
     def acquire(self, lease: Lease, now: float) -> bool:
         """Take all that a lease lacks if all of it is available; return whether it was taken."""
-        self.advance(now)
+        if self._rate_waiters.due <= now:
+            self.advance(now)
         lease.since = now
+        charged = lease.charged_at is not None or not self._rates_bar
+        if lease.slot and charged and self._slots_only:  # as most are
+            self._capacity.inside[lease] = None
+            return True
         self._capacity.acquire_slot(lease)  # one may have become free since the lease entered
         if self.missing(lease, now):
             return False
@@ -86,11 +94,8 @@ class Turns:
 
     def missing(self, lease: Lease, now: float) -> list[Limit]:
         """Return what a lease must wait for, and note in it what it lacks of limits in shadow."""
-        charged = lease.charged_at is not None or not self._rates_bar
-        if lease.slot and charged and not self._capacity.has_shares:
-            return []
         missing = self._capacity.missing(lease)
-        if not charged and not self._rate_waiters.allows(lease.caller, now):
+        if lease.charged_at is None and self._rates_bar and not self._rate_waiters.allows(lease.caller, now):
             missing.append("rate_limit")
         if not (missing and self._shadow):
             return missing
@@ -136,7 +141,3 @@ class Turns:
 
     def __repr__(self) -> str:
         return f"<Turns {self._rate_waiters!r}>"
-
-
-def _ignore(_: Hashable | None, __: float) -> None:
-    """Do nothing when something becomes free."""

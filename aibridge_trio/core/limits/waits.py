@@ -74,7 +74,7 @@ class Waits:
         waits = [lease.deadline - now for lease in self._queue]
         if self._capacity.slot_available():  # all wait for the rate or for shares
             waits += [
-                self._rate_waiters.next_due() - now,
+                self._rate_waiters.due - now,
                 DEFAULT_WAIT if self._capacity.has_shares else math.inf,
             ]
         else:

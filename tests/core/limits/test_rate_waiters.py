@@ -28,16 +28,16 @@ def test_without_a_limit_all_may_go() -> None:
     assert turns.admit("a", 0.0) is None
     assert turns.refuse("a", 0.0, 100, 0.0) is None
     turns.arm("a", 0.0)
-    assert (turns.next_due(), turns.pop_due(1e9)) == (math.inf, None)
+    assert (turns.due, turns.pop_due(1e9)) == (math.inf, None)
 
 
 def test_an_alarm_is_due_when_the_next_one_is_admitted() -> None:
     """A caller has an alarm if it has a queued request and its rate does not admit one now."""
     turns = RateWaiters(CallerRates(ONE), queue_of("ac"))
     turns.arm("c", 0.0)
-    assert turns.next_due() == math.inf
+    assert turns.due == math.inf
     assert [turns.admit(caller, at) for caller, at in (("a", 0.25), ("b", 0.5), ("c", 0.75))] == [0.25, 0.5, 0.75]
-    assert turns.next_due() == 1.25
+    assert turns.due == 1.25
     assert [turns.pop_due(at) for at in (1.0, 1.25, 1.5, 1.75, 2.0)] == [None, "a", None, "c", None]
     assert repr(turns) == "<RateWaiters <CallerRates <RateLimiter limit=1/1s callers=3> own=0 totals=0> alarms=0>"
 
@@ -50,7 +50,7 @@ def test_a_caller_has_one_alarm() -> None:
         for _ in range(3):
             turns.arm("a", now)
         now += 1.0
-        assert turns.next_due() == now
+        assert turns.due == now
         assert [turns.pop_due(now), turns.pop_due(now)] == ["a", None]
     assert repr(turns).endswith("alarms=0>")
 
@@ -88,9 +88,9 @@ def test_other_rates_set_all_alarms_anew() -> None:
     rates = CallerRates(ONE)
     turns = RateWaiters(rates, queue_of("a"))
     turns.admit("a", 0.0)
-    assert turns.next_due() == 1.0
+    assert turns.due == 1.0
     rates.apply(Limits(rate=Rate(1, 5.0)))
     turns.apply(rates, 0.5)
-    assert turns.next_due() == 5.0
+    assert turns.due == 5.0
     turns.apply(None, 0.5)
-    assert turns.next_due() == math.inf
+    assert turns.due == math.inf
