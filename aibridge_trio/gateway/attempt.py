@@ -32,6 +32,7 @@ class Attempt:
     __slots__ = (
         "_circuit",
         "_response_started_at",
+        "_waits_for_byte",
         "caller",
         "continues",
         "headers",
@@ -67,6 +68,7 @@ class Attempt:
         self._circuit = circuit
         self.headers: Headers | None = None
         self._response_started_at = 0.0
+        self._waits_for_byte = False  # its first byte can be late
 
     @property
     def needs_right(self) -> bool:
@@ -107,8 +109,10 @@ class Attempt:
 
     def request_sent(self) -> None:
         """Note that the whole request has been sent: from now on the first byte can be late."""
-        if self._circuit and self._circuit.enabled and self._circuit.slow.seconds < math.inf:
-            self._circuit.slow.begin(self)
+        circuit = self._circuit
+        if circuit is not None and circuit.slow.seconds < math.inf and circuit.policy is not None:
+            self._waits_for_byte = True
+            circuit.slow.begin(self)
 
     def response_started(self, headers: Headers) -> None:
         """Note the head of the answer, which may have a retry hint; a second call changes nothing."""
@@ -120,7 +124,8 @@ class Attempt:
 
     def first_byte(self) -> None:
         """Note the first byte of the answer's body."""
-        if self._circuit:
+        if self._waits_for_byte and self._circuit is not None:
+            self._waits_for_byte = False
             self._circuit.slow.end(self)
 
     def expire(self) -> None:
@@ -155,7 +160,8 @@ class Attempt:
             self.report(verdict.of_fault(error))
         if self.verdict is None:
             self.report(NEUTRAL)
-        self._give_back()
+        if self.right:
+            self._give_back()
         self.first_byte()
-        if self.continues and self._circuit:
+        if self.continues and self._circuit is not None:
             self._circuit.answer_ended(self)

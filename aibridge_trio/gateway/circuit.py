@@ -106,8 +106,8 @@ class Circuit:
         The attempt acquires its permit later, when the body has been read: an unfinished upload holds none.
         """
         attempt = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
-        if self.enabled:
-            answer = self.breaker.issue_ticket(self.clock(), caller and caller.key)
+        if self.policy is not None:
+            answer = self.breaker.issue_ticket(self.clock(), None if caller is None else caller.key)
             if isinstance(answer, Refusal):
                 self._refuse(answer, would_reject)  # in shadow: admitted without a ticket
             else:
@@ -117,9 +117,10 @@ class Circuit:
     def acquire(self, attempt: Attempt) -> None:
         """Give an attempt its permit before the last piece of its request is sent, or raise CircuitOpen."""
         ticket, attempt.ticket = attempt.ticket, None
-        answer = self._lacks_right(attempt) or self.breaker.admit(
-            self.clock(), attempt.caller and attempt.caller.key, ticket
-        )
+        caller = attempt.caller
+        answer: Permit | Refusal | None = None if self.sharing is None else self._lacks_right(attempt)
+        if answer is None:
+            answer = self.breaker.admit(self.clock(), None if caller is None else caller.key, ticket)
         if isinstance(answer, Refusal):
             self._refuse(answer, attempt.would_reject)
         else:

@@ -47,6 +47,7 @@ __all__ = ["SEVERITY", "Breaker", "BreakerStats", "Mode", "Refusal", "State", "T
 PROBE_WAIT = 1.0
 # Why a breaker is half-open after its cooldown.
 COOLDOWN_OVER = "cooldown over"
+_CLOSED = State.CLOSED
 
 
 class Breaker:
@@ -65,7 +66,7 @@ class Breaker:
         self._state = State.CLOSED
         self._mode = Mode.AUTO
         self._since = now
-        self._generation = 0
+        self._generation = Ticket(0)
         self.failures = Failures(policy.window, policy.threshold, policy.failure_share)
         self._opened_by: Literal["overload", "failures"] = "failures"
         self._until = math.inf
@@ -85,14 +86,18 @@ class Breaker:
 
     def issue_ticket(self, now: float, caller: Hashable | None = None) -> Ticket | Refusal:
         """Admit a request whose body is still being read, or refuse it. A ticket takes no probe's permit."""
+        if self._state is _CLOSED and now >= self._ramp.ends:  # as it nearly always is
+            return self._generation
         refusal = self.refusal(now, caller) or self._probes_taken(now, caller) or self._ramp_refusal(now)
-        return refusal or Ticket(self._generation)
+        return refusal or self._generation
 
     def admit(self, now: float, caller: Hashable | None = None, ticket: Ticket | None = None) -> Permit | Refusal:
         """Issue a permit, or refuse. The ramp does not apply again to a ticket of this generation."""
-        if refusal := self.refusal(now, caller) or self._probes_taken(now, caller):
+        if self._state is not _CLOSED and (
+            refusal := self.refusal(now, caller) or self._probes_taken(now, caller)
+        ):
             return refusal
-        if ticket != Ticket(self._generation) and (refusal := self._ramp_refusal(now)):
+        if ticket != self._generation and (refusal := self._ramp_refusal(now)):
             return refusal
         permit = Permit(self._generation, caller, now)
         if self._state is State.HALF_OPEN:
@@ -113,14 +118,16 @@ class Breaker:
 
         `retry_after` is the provider's retry hint in seconds from now, None without one.
         """
-        self.advance(now)
+        if self._state is not _CLOSED or self._probes:
+            self.advance(now)
         failed = evidence.verdict is Verdict.FAILURE
-        if permit.returned and not (permit.may_relapse and failed):
-            return
         succeeded_at = permit.succeeded_at
-        permit.succeeded_at = now if evidence.verdict is Verdict.SUCCESS else None
+        if permit.returned and not (failed and succeeded_at is not None):
+            return
+        succeeded = evidence.verdict is Verdict.SUCCESS
+        permit.succeeded_at = now if succeeded else None
         permit.returned = True
-        if permit.may_relapse and permit.caller is not None:
+        if succeeded and permit.caller is not None:
             self.failures.succeeded(permit.caller, now, max(0.0, now - permit.since))
         retry_at = self._cooldown.retry_at(retry_after, now) if failed else -math.inf
         caller = permit.caller if evidence.caller_related else None
@@ -128,20 +135,23 @@ class Breaker:
             if self.failures.counts(caller, now):
                 self._until = max(self._until, retry_at)  # infinite without a cooldown
             return
-        self._probes.pop(permit, None)
+        if self._probes:
+            self._probes.pop(permit, None)
         if failed:
             self.failures.add(now, retry_at, caller, succeeded_at)
             self._fail(evidence, retry_at, caller, now)
-        elif evidence.verdict is Verdict.SUCCESS:
+        elif succeeded:
             self.failures.add_success(now)
-            self._succeed(now)
+            if self._state is not _CLOSED:
+                self._succeed(now)
 
     def advance(self, now: float) -> None:
         """Apply what is due: the end of a cooldown, deadlines of probes."""
         if self._state is State.OPEN and now >= self._until:
             self._enter(State.HALF_OPEN, COOLDOWN_OVER, now)
-        for permit in [probe for probe, due in self._probes.items() if due <= now]:
-            del self._probes[permit]
+        if self._probes:
+            for permit in [probe for probe, due in self._probes.items() if due <= now]:
+                del self._probes[permit]
 
     def next_due(self) -> float:
         """Return when `advance` next has something to do; infinity if nothing is pending."""
@@ -268,7 +278,7 @@ class Breaker:
     def _enter(self, state: State, because: str, now: float, until: float = math.inf) -> None:
         source, self._state = self._state, state
         self._until = until
-        self._generation += 1
+        self._generation = Ticket(self._generation + 1)
         self.failures.clear(closed=state is State.CLOSED)
         self._probes.clear()
         self._successes = 0

@@ -22,7 +22,6 @@ the window is exact. With one, failures and successes are counted in 64ths of it
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Hashable
 
 from aibridge_trio.core.breaker.window import SlicedWindow, Window
@@ -69,7 +68,7 @@ class Failures:
         self._failed = LatestCallers()
         self._succeeded = LatestCallers()
         self._refused = LatestCallers()
-        self._in_progress: Counter[Hashable] = Counter()
+        self._in_progress: dict[Hashable, int] = {}
 
     def apply(self, span: float, threshold: int, share: float) -> None:
         """Judge by these from now on. What is in the window stays, unless a share begins or ends to matter."""
@@ -107,7 +106,7 @@ class Failures:
 
     def answer_continues(self, caller: Hashable) -> None:
         """Record that an answer is in progress after its success; call `answer_ended` when it is over."""
-        self._in_progress[caller] += 1
+        self._in_progress[caller] = self._in_progress.get(caller, 0) + 1
 
     def answer_ended(self, caller: Hashable, now: float) -> None:
         """Record the end of an answer that was in progress."""

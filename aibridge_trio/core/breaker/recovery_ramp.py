@@ -15,26 +15,29 @@ _FIRST = 0.1
 # Ten tenths are a little less than 1 in binary floating point.
 _WHOLE = 1.0 - 1e-6
 # What survives a restart.
-_NUMBERS, _TIMES = ("_credit",), ("_ends",)
+_NUMBERS, _TIMES = ("_credit",), ("ends",)
 
 
 class Ramp:
-    """Admits a share of requests that grows to 1 within `span` seconds of `begin`; a `span` of 0 admits all."""
+    """Admits a share of requests that grows to 1 within `span` seconds of `begin`; a `span` of 0 admits all.
+
+    `ends` is when it admits all (seconds), minus infinity if no ramp is under way.
+    """
 
     def __init__(self, span: float) -> None:
         self._span = span
-        self._ends = -math.inf
+        self.ends = -math.inf
         self._credit = 0.0
 
     def begin(self, now: float) -> None:
         """Begin at a tenth; the first request is admitted."""
-        self._ends = now + self._span if self._span else -math.inf
+        self.ends = now + self._span if self._span else -math.inf
         self._credit = 1.0 - _FIRST
 
     def apply(self, span: float, now: float) -> None:
         """Grow within `span` seconds; a ramp that is under way goes on at its share."""
         remaining, before, self._span = self.remaining(now), self._span, span
-        self._ends = now + remaining * span / before if remaining and span else -math.inf
+        self.ends = now + remaining * span / before if remaining and span else -math.inf
 
     def snapshot(self, now: float) -> Saved:
         """Return what must survive a restart."""
@@ -47,16 +50,16 @@ class Ramp:
 
     def resume(self, ends: float, now: float) -> None:
         """Go on with the ramp of another replica, which ends then."""
-        self._ends = min(ends, now + self._span) if self._span else -math.inf
+        self.ends = min(ends, now + self._span) if self._span else -math.inf
         self._credit = 1.0 - _FIRST
 
     def stop(self) -> None:
         """Admit all requests from now on."""
-        self._ends = -math.inf
+        self.ends = -math.inf
 
     def remaining(self, now: float) -> float:
         """Return the seconds until all requests are admitted."""
-        return max(0.0, min(self._span, self._ends - now))
+        return max(0.0, min(self._span, self.ends - now))
 
     def share(self, now: float) -> float:
         """Return the share that is admitted now; 1 if no ramp is under way."""
@@ -75,4 +78,4 @@ class Ramp:
         return True
 
     def __repr__(self) -> str:
-        return f"<Ramp span={self._span:g} ends={self._ends:g}>"
+        return f"<Ramp span={self._span:g} ends={self.ends:g}>"
