@@ -102,8 +102,7 @@ class ConcurrencyLimiter:
         self.sharing.rates_shadow = not bars
         self.queues_for_rate = bars and bool(limits.queue_size)
         self._rate_waiters.apply(self.rates if bars else None, now)
-        self._times_holds = bool(limits.queue_size)
-        self._turns.apply(shadow, rates_bar=bars, times_holds=self._times_holds)
+        self._turns.apply(shadow, rates_bar=bars, times_holds=bool(limits.queue_size))
 
     def enter(self, lease: Lease, now: float) -> Refusal | None:
         """Take a slot if one is free. Without one the lease may still queue; refuse it if there is no queue."""
@@ -279,7 +278,7 @@ class ConcurrencyLimiter:
             self._queue.remove(lease)
         caller = None if lease.class_share else lease.caller  # whose held requests may go now: its class's
         self._capacity.release_shares(lease)
-        if self._capacity.release_slot(lease) and self._times_holds:
+        if self._capacity.release_slot(lease) and self.limits.queue_size:
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)
         if self._queue.count or self._turns.on_released is not None:
