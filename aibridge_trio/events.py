@@ -1,4 +1,4 @@
-"""What happens, as frozen events.
+"""What happens, as frozen events: tuples where there is one for each request, because they are made fastest.
 
 The gateway, the admin API and the bridge publish events and know no listener; counters, logs and status subscribe.
 """
@@ -39,29 +39,27 @@ _FRAMES = 30
 ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A request has passed the limits; a check of its body or the breaker may still reject it."""
 
     provider: str
     caller: Caller
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The head of a provider's answer has arrived."""
 
     provider: str
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class FirstByte:
-    """The first byte of an answer's body has arrived, after `seconds` at the provider (see `Finished`)."""
+class FirstByte(NamedTuple):
+    """The first byte of an answer's body has arrived, after `seconds` at the provider; `at`: see `Finished`."""
 
     provider: str
     route: str
     seconds: float
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,7 @@ class Faulted:
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """An answer or a fault was judged as evidence of its provider's health."""
 
     provider: str
@@ -235,6 +232,7 @@ class Finished(NamedTuple):
     of the provider whose breaker admitted the request, `would_reject` the reject reasons of protections in
     shadow, `cause` why the provider gave no answer or not all of it. `path` is the printable beginning of a path
     that was not found. `passed_over` names the providers of its model route that it went past, with the causes.
+    `at` is the clock's time.
     """
 
     request_id: str
@@ -264,6 +262,7 @@ class Finished(NamedTuple):
     held: float = 0.0
     sent_again: int = 0
     passed_over: tuple[str, ...] = ()
+    at: float = 0.0
 
 
 Event = (

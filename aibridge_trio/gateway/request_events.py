@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aibridge_trio.config.caller_tokens import contains_token
 from aibridge_trio.core.caller import Caller
-from aibridge_trio.core.inspection.usage import Usage
+from aibridge_trio.core.inspection.usage import NO_USAGE
 from aibridge_trio.errors import NotFound, UpstreamFault
 from aibridge_trio.events import (
     Answered,
@@ -38,6 +39,9 @@ _USER_AGENT_SHOWN = 64
 _METHOD_SHOWN = 16
 _PATH_SHOWN = 128
 _LONGEST_LENGTH = 18  # digits
+_AGENTS_KEPT = 1024
+_ID_BYTES = 12
+_IDS = 256  # that are made at once
 # The status of a caller that got no head, as in nginx: "client closed request".
 _NO_ANSWER = 499
 
@@ -45,43 +49,44 @@ _NO_ANSWER = 499
 class Record:
     """Collects what is known about one request, and publishes it. Times come from `clock`, in seconds."""
 
+    # What is not known yet.
+    reached_upstream = False
+    may_be_served = False  # a provider has it, or had it last and did not refuse it
+    caller: Caller | None = None
+    provider = "none"
+    route = "other"
+    usage = NO_USAGE
+    output = 0  # tokens of the answer, estimated where they are not reported
+    provider_status: int | None = None  # of its latest answer
+    bill: Bill | None = None  # what it is charged with, while it is
+    attempt: Attempt | None = None
+    reject: str | None = None
+    scope: str | None = None
+    complete = False
+    finished = False  # the last event of a stream is sent: its caller has its answer
+    _started = False
+    _queue_seconds = 0.0
+    _held_seconds = 0.0
+    _sent_again = 0
+    _upstream_began: float | None = None
+    _upstream_ended: float | None = None
+    # Seconds spent waiting for the caller's body: before the request went upstream, and from then until the head.
+    _body_wait_before = 0.0
+    _body_wait_upstream: float | None = None
+    _first_byte: float | None = None
+    _would_reject: tuple[str, ...] = ()
+    _cause: str | None = None
+    _passed_over: tuple[str, ...] = ()
+
     def __init__(self, request: Request, reply: Reply, clock: Callable[[], float], publish: Publish) -> None:
         self._request = request
         self._reply = reply
         self._clock = clock
         self._publish = publish
         self.began = clock()
-        self._started = False
-        self.reached_upstream = False
-        self.may_be_served = False  # a provider has it, or had it last and did not refuse it
-        self._queue_seconds = 0.0
-        self._held_seconds = 0.0
-        self._sent_again = 0
-        self._upstream_began: float | None = None
-        self._upstream_ended: float | None = None
-        # Seconds spent waiting for the caller's body: before the request went upstream, and from then until the
-        # head.
-        self._body_wait_before = 0.0
-        self._body_wait_upstream: float | None = None
-        self._first_byte: float | None = None
-        given = h.sane_request_id(request.header_values(b"x-request-id"))
-        self.request_id = given if given and not contains_token(given) else _new_id()
-        self.caller: Caller | None = None
-        self.provider = "none"
-        self.route = "other"
-        self.usage = Usage()
-        self.output = 0  # tokens of the answer, estimated where they are not reported
-        self.provider_status: int | None = None  # of its latest answer
         self.token_headers: h.Headers = []
-        self.bill: Bill | None = None  # what it is charged with, while it is
-        self.attempt: Attempt | None = None
-        self.reject: str | None = None
-        self.scope: str | None = None
-        self.complete = False
-        self.finished = False  # the last event of a stream is sent: its caller has its answer
-        self._would_reject: tuple[str, ...] = ()
-        self._cause: str | None = None
-        self._passed_over: tuple[str, ...] = ()
+        given = request.header_values(b"x-request-id")
+        self.request_id = (_given_id(given) if given else None) or _new_id()
 
     def started(self, caller: Caller) -> None:
         """Publish that the request goes to its provider."""
@@ -132,15 +137,15 @@ class Record:
 
     def answered(self, status: int) -> None:
         """Publish the status of the provider's answer."""
-        now = self._clock()
         self.provider_status = status
-        self._body_wait_upstream = self._request.body.waited(now) - self._body_wait_before
+        self._body_wait_upstream = self._request.body.waited(self._clock()) - self._body_wait_before
         self._publish(Answered(self.provider, status))
 
     def first_byte(self) -> None:
         """Publish the time to the first byte of the answer's body."""
-        self._first_byte = self._at_provider() or 0.0
-        self._publish(FirstByte(self.provider, self.route, self._first_byte))
+        now = self._clock()
+        self._first_byte = self._at_provider(now) or 0.0
+        self._publish(FirstByte(self.provider, self.route, self._first_byte, now))
 
     def faulted(self, fault: UpstreamFault) -> None:
         """Publish where the provider's side failed, and keep why."""
@@ -178,29 +183,29 @@ class Record:
 
     def close(self) -> None:
         """Publish `Finished`: what became of the request."""
-        status = self._reply.status
-        left = self._request.body.caller_left
+        request, body, status = self._request, self._request.body, self._reply.status
+        left = body.caller_left
         complete = self.complete or (self.finished and left)
-        self.left_upstream()
+        now = self._clock()
         self._publish(
             Finished(
                 request_id=self.request_id.decode("ascii"),
                 provider=self.provider,
                 route=self.route,
-                method=self._request.method[:_METHOD_SHOWN],
+                method=request.method[:_METHOD_SHOWN],
                 status=_NO_ANSWER if status is None else status,
                 reject=self.reject,
                 verdict=self.attempt.verdict if self.attempt else None,
                 broken=status is not None and not complete,
                 left=left and not complete,
-                duration=self._at_provider(),
+                duration=self._at_provider(now),
                 first_byte=self._first_byte,
                 queued=self._queue_seconds,
-                total=self._clock() - self.began,
-                bytes_in=self._request.body.received,
+                total=now - self.began,
+                bytes_in=body.received,
                 bytes_out=self._reply.sent,
                 caller=self.caller,
-                user_agent=_shown(self._request.header(b"user-agent") or b"", _USER_AGENT_SHOWN),
+                user_agent=_shown_agent((request.header(b"user-agent") or b"")[:_USER_AGENT_SHOWN]),
                 started=self._started,
                 reached_upstream=self.reached_upstream,
                 usage=self.usage,
@@ -210,28 +215,48 @@ class Record:
                 held=self._held_seconds,
                 sent_again=self._sent_again,
                 passed_over=self._passed_over,
-                path=_shown(self._request.path, _PATH_SHOWN) if self.reject == NotFound.reason else None,
+                path=_shown(request.path[:_PATH_SHOWN]) if self.reject == NotFound.reason else None,
+                at=now,
             )
         )
         self.attempt = None  # it refers to this record: leave no reference cycle
 
-    def _at_provider(self) -> float | None:
+    def _at_provider(self, now: float) -> float | None:
         """Return the seconds at the provider so far, None if the request did not go upstream."""
         if self._upstream_began is None:
             return None
-        until = self._clock() if self._upstream_ended is None else self._upstream_ended
+        until = now if self._upstream_ended is None else self._upstream_ended
         held_up = self._body_wait_upstream
         if held_up is None:
             held_up = self._request.body.waited(until) - self._body_wait_before
         return max(0.0, until - self._upstream_began - held_up)
 
 
+def _given_id(values: list[bytes]) -> bytes | None:
+    """Return the id that a caller gave its request, unless that cannot be one or is a secret."""
+    given = h.sane_request_id(values)
+    return given if given and not contains_token(given) else None
+
+
+# Ids of requests to come: reading the kernel's random numbers one by one costs more than all else about them.
+_ids: list[bytes] = []
+# A process and its child have no ids in common.
+os.register_at_fork(after_in_child=_ids.clear)
+
+
 def _new_id() -> bytes:
-    return b"req_" + os.urandom(12).hex().encode()
+    if not _ids:
+        digits = os.urandom(_IDS * _ID_BYTES).hex().encode()
+        step = 2 * _ID_BYTES
+        _ids.extend(b"req_" + digits[start : start + step] for start in range(0, len(digits), step))
+    return _ids.pop()
 
 
-def _shown(said: bytes, most: int) -> str:
-    text = said[:most].decode("latin-1")
+def _shown(said: bytes) -> str:
+    text = said.decode("latin-1")
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+_shown_agent = lru_cache(_AGENTS_KEPT)(_shown)  # there are few

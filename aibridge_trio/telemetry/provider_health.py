@@ -5,6 +5,7 @@ Synchronous, O(1) per event; memory is bounded by the number of providers and th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,37 +28,39 @@ class ProviderHealth:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._silences: dict[str, _Silence] = {}
+        self._silences: defaultdict[str, _Silence] = defaultdict(_Silence)
         # By provider and scope; the latest transition is last.
         self._transitions: dict[tuple[str, str | None], Transitioned] = {}
 
     def started(self, event: Started) -> None:
         """Count a request that is sent to its provider."""
-        silence = self._silences.setdefault(event.provider, _Silence())
+        silence = self._silences[event.provider]
         if not silence.unanswered:
             silence.since = self._clock()
         silence.unanswered += 1
 
     def first_byte(self, event: FirstByte) -> None:
         """Record that a response has begun."""
-        silence = self._silences.setdefault(event.provider, _Silence())
-        silence.unanswered = max(0, silence.unanswered - 1)
-        silence.since = self._clock()
+        silence = self._silences[event.provider]
+        if silence.unanswered:
+            silence.unanswered -= 1
+        silence.since = event.at
 
     def passed_over(self, event: PassedOver) -> None:
         """Record that a request has left its provider for another one, without an answer."""
-        silence = self._silences.setdefault(event.provider, _Silence())
-        silence.unanswered = max(0, silence.unanswered - 1)
+        silence = self._silences[event.provider]
+        if silence.unanswered:
+            silence.unanswered -= 1
 
     def finished(self, event: Finished) -> None:
         """Record the end of a request; a failed or abandoned one is not a response."""
         if not event.started:
             return
-        silence = self._silences.setdefault(event.provider, _Silence())
-        if event.first_byte is None:
-            silence.unanswered = max(0, silence.unanswered - 1)
+        silence = self._silences[event.provider]
+        if event.first_byte is None and silence.unanswered:
+            silence.unanswered -= 1
         if event.reject is None and not event.broken and event.status != _NO_ANSWER:
-            silence.since = self._clock()
+            silence.since = event.at
 
     def transitioned(self, event: Transitioned) -> None:
         """Keep the latest transition of each breaker."""

@@ -190,15 +190,19 @@ class Status:
         if event.started:
             self._health.passed_over(event)
             caller = self._tally(event.caller)
-            caller.in_flight = max(0, caller.in_flight - 1)
+            if caller.in_flight:
+                caller.in_flight -= 1
 
     def _finished(self, event: Finished) -> None:
-        self._health.finished(event)
+        if event.started:
+            self._health.finished(event)
         if event.caller is not None:
             caller = self._tally(event.caller)
             caller.requests += 1
-            caller.rejects += event.reject is not None
-            caller.in_flight = max(0, caller.in_flight - event.started)
+            if event.reject is not None:
+                caller.rejects += 1
+            if event.started and caller.in_flight:
+                caller.in_flight -= 1
 
     def _transitioned(self, event: Transitioned) -> None:
         self._health.transitioned(event)
@@ -236,14 +240,16 @@ class Status:
 
     def _tally(self, caller: Caller) -> _CallerTally:
         """Return a caller's tally, a new one if needed; beyond _MAX_CALLERS the longest idle caller is removed."""
-        tally = self._callers.get(caller.key)
-        if tally is None:
+        try:
+            tally = self._callers[caller.key]
+        except KeyError:
             tally = self._callers[caller.key] = _CallerTally(caller.hint, caller.class_name)
-        tally.class_name = caller.class_name
-        self._callers.move_to_end(caller.key)
-        if len(self._callers) > _MAX_CALLERS:
-            idle = next((key for key, each in self._callers.items() if not each.in_flight), None)
-            self._callers.pop(idle if idle is not None else next(iter(self._callers)))
+            if len(self._callers) > _MAX_CALLERS:
+                idle = next((key for key, each in self._callers.items() if not each.in_flight), None)
+                self._callers.pop(idle if idle is not None else next(iter(self._callers)))
+        else:
+            tally.class_name = caller.class_name
+            self._callers.move_to_end(caller.key)
         return tally
 
     def _record(

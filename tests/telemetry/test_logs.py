@@ -71,7 +71,7 @@ BUG = Bug("KeyError at x.py:1 f")
 SILENT: list[Event] = [
     Started("openai", CALLER),
     Answered("openai", 200),
-    FirstByte("openai", "/chat/completions", 0.5),
+    FirstByte("openai", "/chat/completions", 0.5, at=9.0),
     Faulted("openai", "head"),
     Judged("openai", Verdict.SUCCESS),
 ]

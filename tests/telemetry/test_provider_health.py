@@ -55,11 +55,11 @@ class Desk:
 
     def begin(self) -> None:
         """Let an answer begin."""
-        self.notes.first_byte(FirstByte("openai", "/x", 1.0))
+        self.notes.first_byte(FirstByte("openai", "/x", 1.0, self.now))
 
     def finish(self, **changes: Any) -> None:
         """Let a request end, by itself an answered one."""
-        self.notes.finished(finished(**changes))
+        self.notes.finished(finished(at=self.now, **changes))
 
     def after(self, seconds: float) -> tuple[int, float | None]:
         """Let time pass, and ask."""

@@ -56,6 +56,9 @@ class Usage(NamedTuple):
         return Usage(*(before if now is None else now for before, now in zip(self, found, strict=True)))
 
 
+NO_USAGE = Usage()
+
+
 def _count(report: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         count = report.get(name)
