@@ -20,6 +20,7 @@ from aibridge_trio.events import PushbackCause
 from aibridge_trio.http import headers as h
 from aibridge_trio.http import sse
 from aibridge_trio.http.decompression import decompressor
+from aibridge_trio.http.response_head import ResponseHead
 from aibridge_trio.upstream.exchange import Response
 
 # What is read of an error (bytes), and how long (seconds): it comes with its head.
@@ -37,6 +38,7 @@ class Opening:
 
     def __init__(self, response: Response) -> None:
         self.complete = False
+        self.head = response.head
         self._response = response
         self._pieces: deque[bytes] = deque()  # a quarter of a million, if they have one byte
         self._error: Mapping[str, Any] | None = None
@@ -45,21 +47,6 @@ class Opening:
     def of(cls, answer: Response | Opening) -> Opening:
         """Return the opening of an answer of which something may have been read already."""
         return answer if isinstance(answer, Opening) else cls(answer)
-
-    @property
-    def status(self) -> int:
-        """See Response."""
-        return self._response.status
-
-    @property
-    def headers(self) -> h.Headers:
-        """See Response."""
-        return self._response.headers
-
-    @property
-    def length(self) -> int | None:
-        """See Response."""
-        return self._response.length
 
     @property
     def buffered(self) -> bool:
@@ -74,7 +61,7 @@ class Opening:
 
     async def read_refusal(self) -> Evidence | None:
         """Read an error with an overload status; return the pushback, None if waiting does not help."""
-        evidence = verdict.of_body(self.status, await self.read_error())
+        evidence = verdict.of_body(self.head.status, await self.read_error())
         return evidence if evidence.verdict is Verdict.FAILURE else None
 
     async def read_error(self) -> Mapping[str, Any]:
@@ -87,7 +74,7 @@ class Opening:
                 size += len(piece)
         if timeout.cancelled_caught and not self._response.resumable:
             raise UpstreamFault("stream", "its error did not come to an end", timeout=True)
-        self._error = verdict.parse(_decoded(b"".join(self._pieces), self.headers) if self.complete else b"")
+        self._error = verdict.parse(_decoded(b"".join(self._pieces), self.head) if self.complete else b"")
         return self._error
 
     async def read_until_content(self) -> Evidence | None:
@@ -120,11 +107,11 @@ class Opening:
         return piece
 
 
-def _decoded(body: bytes, headers: h.Headers) -> bytes:
+def _decoded(body: bytes, head: ResponseHead) -> bytes:
     """Return an error without its content coding; empty if that is not read here, or unpacks to too much."""
-    if h.is_unencoded(headers):
+    if head.unencoded:
         return body
-    coding = (h.find(headers, b"content-encoding") or b"").strip().lower()
+    coding = (h.find(head.headers, b"content-encoding") or b"").strip().lower()
     unpacked = bytearray()
     if found := decompressor(coding):
         try:
@@ -141,12 +128,12 @@ def streams(response: Response) -> bool:
     """Return whether an answer is a stream of events that can be read, and read ahead for a bounded time."""
     return (
         response.resumable
-        and response.status < verdict.ERRORS_FROM
-        and h.media_type(response.headers) == "text/event-stream"
-        and h.is_unencoded(response.headers)
+        and response.head.status < verdict.ERRORS_FROM
+        and response.head.media_type == "text/event-stream"
+        and response.head.unencoded
     )
 
 
 def cause(response: Response | Opening) -> PushbackCause:
     """Return the name of an answer's pushback."""
-    return _CAUSES.get(response.status, "overload")
+    return _CAUSES.get(response.head.status, "overload")

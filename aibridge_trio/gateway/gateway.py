@@ -225,11 +225,11 @@ class Gateway:
             record.went_upstream()
             sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, completing)
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
-                record.answered(response.status)
+                record.answered(response.head.status)
                 answer = await keyed.opened(response, attempt)
                 if held:
                     if not keyed.several:  # what is left of one key's quota says nothing of the others'
-                        held.learn_quotas(response.headers)
+                        held.learn_quotas(response.head.headers)
                     if held.may_be_pushback(response):
                         answer = await held.opened(answer, attempt)
                 if routed:

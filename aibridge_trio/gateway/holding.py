@@ -172,12 +172,12 @@ class HeldRequest(LineEntry):
 
     def may_be_pushback(self, response: Response) -> bool:
         """Return whether the beginning of an answer must be read before any of it goes to the caller."""
-        return response.status in OVERLOAD_STATUSES or (self._line.active and first_content.streams(response))
+        return response.head.status in OVERLOAD_STATUSES or (self._line.active and first_content.streams(response))
 
     async def opened(self, answer: Response | Opening, attempt: Attempt) -> Opening:
         """Return the answer with its beginning read; raise PushedBack if it is a pushback and is held."""
-        refuses = answer.status in OVERLOAD_STATUSES
-        attempt.response_started(answer.headers)
+        refuses = answer.head.status in OVERLOAD_STATUSES
+        attempt.response_started(answer.head.headers)
         opening = Opening.of(answer)
         if attempt.verdict:  # it was one key's refusal, and others are ready
             return opening

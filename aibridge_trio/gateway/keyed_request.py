@@ -26,7 +26,6 @@ from aibridge_trio.gateway.holding import HeldRequest
 from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.gateway.request_events import Record
-from aibridge_trio.http import headers as h
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.upstream.exchange import Outgoing, Response
 
@@ -141,21 +140,21 @@ class KeyedRequest(OwnKeyRequest):
         keys, key = self._keys, self._key
         assert key is not None
         if self.several:
-            keys.told(key, response.headers)
-        if response.status < verdict.ERRORS_FROM:
+            keys.told(key, response.head.headers)
+        if response.head.status < verdict.ERRORS_FROM:
             keys.accepted(key, self._sent_at)
             if self.several:
                 self._attempt, attempt.listener = attempt, partial(self._judged, attempt.listener)
-        if response.status not in (key_errors.STATUSES if self.several else _OF_ONE):
+        if response.head.status not in (key_errors.STATUSES if self.several else _OF_ONE):
             return response
-        attempt.response_started(response.headers)
+        attempt.response_started(response.head.headers)
         opening = Opening(response)
         document = await opening.read_error()
-        fault = key_errors.of_answer(response.status, document)
-        unreadable = not document and not h.is_unencoded(response.headers)  # it may be about permissions
+        fault = key_errors.of_answer(response.head.status, document)
+        unreadable = not document and not response.head.unencoded  # it may be about permissions
         if fault is None or (fault is KeyFault.INVALID and unreadable):
             return opening
-        hint = later(keys.read_hint(response.headers), retry_delay(document))
+        hint = later(keys.read_hint(response.head.headers), retry_delay(document))
         keys.refused(key, fault, hint, self._scope, self._sent_at)
         self._tried.append(key)
         if opening.complete and self._has_other():

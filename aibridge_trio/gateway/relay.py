@@ -8,14 +8,12 @@ from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.request_events import Record
-from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply
 from aibridge_trio.providers import Route
 from aibridge_trio.upstream.exchange import Response
 
 # A write to the caller that waits for as long (seconds) may have stalled the provider, too.
 _SLOW_CALLER = 0.5
-_OWN_PREFIX = b"x-aibridge-"
 
 
 async def relay(
@@ -37,26 +35,24 @@ async def relay(
     `secret` is masked in the answer's headers, and in a body that is not encoded: in all of a stream, else in its
     first 64 KiB.
     """
-    unencoded = h.is_unencoded(response.headers)
-    media_type = h.media_type(response.headers)
+    head = response.head
     inspector = ResponseInspector(
-        response.status,
-        media_type=media_type,
-        readable=route.intercepted and unencoded,
+        head.status, media_type=head.media_type, readable=route.intercepted and head.unencoded
     )
-    length = response.length
+    headers, length = head.forwarded, head.length
+    if length is not None:
+        headers = [*headers, (b"content-length", b"%d" % length)]
     last, has_begun = b"", False
     try:
-        attempt.response_started(response.headers)
+        attempt.response_started(head.headers)
         attempt.report(inspector.head())
-        head = _returned_headers(response.headers, length)
         source: Response | Opening | _Masked = response
         if secret:
-            mask = SecretMask(secret, stream=media_type == "text/event-stream")
-            head = mask.headers(head)
-            if unencoded:  # whatever the status: errors come with 200, too, and within streams
+            mask = SecretMask(secret, stream=head.media_type == "text/event-stream")
+            headers = mask.headers(headers)
+            if head.unencoded:  # whatever the status: errors come with 200, too, and within streams
                 source = _Masked(response, mask)
-        await reply.start(response.status, head, more=response.buffered)
+        await reply.start(head.status, headers, more=response.buffered)
         while piece := await source.read():
             if not has_begun:
                 has_begun = True
@@ -79,11 +75,6 @@ async def relay(
         attempt.report(inspector.cut())
         record.usage, record.output = inspector.usage, inspector.output
     return last
-
-
-def _returned_headers(headers: h.Headers, length: int | None) -> h.Headers:
-    kept = [(name, value) for name, value in h.end_to_end(headers) if not name.lower().startswith(_OWN_PREFIX)]
-    return kept if length is None else [*kept, (b"content-length", b"%d" % length)]
 
 
 class _Masked:

@@ -146,10 +146,10 @@ class RoutedRequest:
 
     async def opened(self, response: Response | Opening, attempt: Attempt) -> Response | Opening:
         """Return the answer, which goes to the caller; raise Elsewhere for a pushback, if there is another one."""
-        if response.status not in OVERLOAD_STATUSES or not self.elsewhere():
+        if response.head.status not in OVERLOAD_STATUSES or not self.elsewhere():
             self._keep_no_longer()
             return response
-        attempt.response_started(response.headers)
+        attempt.response_started(response.head.headers)
         opening = Opening.of(response)
         evidence = await opening.read_refusal()
         if evidence is not None and opening.complete and self.elsewhere():

@@ -15,6 +15,7 @@ Files, in reading order:
 * request_head: the head of a request, and what may be remembered of it.
 * request_parser: what callers send → events.
 * response_writer: the framing of responses to callers.
+* response_head: the head of a response, and what of it goes on to the caller.
 * response_parser: what providers send; the framing of requests to them.
 * sse: server-sent events in response bodies.
 * paths: rejects ambiguous request paths.

@@ -11,7 +11,12 @@ from functools import cache
 
 Headers = list[tuple[bytes, bytes]]
 
-_HOP_BY_HOP = frozenset(
+# The limits for a head, of requests and responses, in bytes and in lines: four times those of nginx and Node.
+# Providers send some thirty headers, SDKs some twenty.
+MAX_HEAD = 64 * 1024
+MAX_HEADERS = 256
+
+HOP_BY_HOP = frozenset(
     {
         b"connection",
         b"http2-settings",  # RFC 7540, 3.2.1: comes with `Upgrade: h2c`
@@ -26,9 +31,9 @@ _HOP_BY_HOP = frozenset(
     }
 )
 # Rebuilt for each hop, never copied. Our server has already responded to `Expect`.
-_FRAMING = frozenset({b"content-length", b"host", b"expect"})
+FRAMING = frozenset({b"content-length", b"host", b"expect"})
 # The usual values of `Connection`, which name no other header to drop.
-_CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close"})
+CONNECTION_OPTIONS = frozenset({b"keep-alive", b"close"})
 # Where callers put a key: the official SDKs, and that of Azure (`api-key`).
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
 # Names a known caller to the bridge, beside its own key.
@@ -38,7 +43,7 @@ _TIMEOUT_HEADERS = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout
 _SECONDS = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
-_UNENCODED = (b"", b"identity")
+UNENCODED = (b"", b"identity")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
@@ -53,14 +58,14 @@ def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Header
             if name.lower() == b"connection"
             for token in value.split(b",")
         }
-        if not named <= _CONNECTION_OPTIONS:
+        if not named <= CONNECTION_OPTIONS:
             return [header for header in kept if header[0].lower() not in named]
     return kept
 
 
 @cache
 def _dropped(drop: frozenset[bytes]) -> frozenset[bytes]:
-    return _HOP_BY_HOP | _FRAMING | drop
+    return HOP_BY_HOP | FRAMING | drop
 
 
 def find(headers: Headers, name: bytes) -> bytes | None:
@@ -93,7 +98,7 @@ def caller_timeout(headers: Headers) -> float:
 
 def is_unencoded(headers: Headers) -> bool:
     """Return whether a body has no content coding."""
-    return (find(headers, b"content-encoding") or b"").strip().lower() in _UNENCODED
+    return (find(headers, b"content-encoding") or b"").strip().lower() in UNENCODED
 
 
 def media_type(headers: Headers) -> str:

@@ -13,9 +13,8 @@ from typing import Final, NamedTuple, NoReturn
 
 import httptools
 
-from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.headers import MAX_HEAD, MAX_HEADERS, Headers
 from aibridge_trio.http.request_head import Head, LastHead, remember
-from aibridge_trio.http.response_parser import MAX_HEAD, MAX_HEADERS
 
 # What a chunked body may hold beside data and chunk sizes (bytes): extensions and trailers, which are ignored.
 _MAX_OVERHEAD = 16 * 1024

@@ -12,7 +12,7 @@ import trio
 from aibridge_trio.errors import Phase
 from aibridge_trio.http import response_parser
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.response_parser import Malformed
+from aibridge_trio.http.response_head import Malformed, ResponseHead
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.net.stream import CONNECTION_ERRORS, READ_SIZE
@@ -67,9 +67,7 @@ class Call:
 
     def __init__(self, pool: Pool, timeouts: CallTimeouts, *, overlapping: bool = False) -> None:
         self.phase: Phase = "connect"
-        self.status = 0
-        self.headers: Headers = []
-        self.length: int | None = None
+        self.head: ResponseHead | None = None
         self._pool = pool
         self._timeouts = timeouts
         self._overlapping = overlapping
@@ -178,7 +176,7 @@ class Call:
         self._upload = upload = SideTask()
         await upload.start(lambda: self._send_all(data, source, framing))
         await self._listen()
-        if self.status >= _FIRST_REJECTION and not self._sent:
+        if self.head and self.head.status >= _FIRST_REJECTION and not self._sent:
             upload.stop()
         if not self._overlapping:
             self._upload = None
@@ -193,7 +191,7 @@ class Call:
             await self._send(_end(framing))
         if not self._upload_refused:
             self._sent_at = trio.current_time()
-        if self._connection and not self.status:
+        if self._connection and self.head is None:
             self._timeouts.head.begin(self)
 
     async def _send(self, data: bytes) -> None:
@@ -220,7 +218,7 @@ class Call:
     async def _listen(self) -> None:
         """Wait for the head of the response."""
         try:
-            while not self.status:
+            while self.head is None:
                 await self._read()
         finally:
             self._timeouts.head.end(self)
@@ -245,8 +243,7 @@ class Call:
             if parser.error:
                 raise self._connection_error(parser.error)
         self._complete = parser.complete
-        if not self.status:
-            self.status, self.headers, self.length = parser.status, parser.headers, parser.length
+        self.head = parser.head
 
     def _connection_error(self, why: str | Exception) -> httpx.TransportError:
         assert self._connection

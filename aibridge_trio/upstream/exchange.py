@@ -13,6 +13,7 @@ import trio
 from aibridge_trio.errors import BadRequest, BodyTooLarge, UpstreamFault
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import STALLED, BodyStalled
+from aibridge_trio.http.response_head import ResponseHead
 from aibridge_trio.net.fault_causes import is_local_shortage, is_refusal
 from aibridge_trio.upstream.call import Call, ConnectionLost
 from aibridge_trio.upstream.via_proxy import ProxiedCall
@@ -50,6 +51,7 @@ class Response:
 
     It is an async context manager. Entering it sends the request and waits for the head. It raises UpstreamFault,
     or BodyTooLarge or BadRequest if the cause is the caller's body. Leaving it early cancels the request upstream.
+    `head` is there as soon as it is entered.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Response:
         on_completing: Callable[[], None],
         total: float,
     ) -> None:
+        self.head: ResponseHead
         self._call = call
         self._total = total
         self._bound = trio.CancelScope() if total < math.inf else None
@@ -77,21 +80,6 @@ class Response:
         self._body_left = outgoing.max_body
         self._ended = False  # the request's body is complete
         self._is_connected = False
-
-    @property
-    def status(self) -> int:
-        """The status code."""
-        return self._call.status
-
-    @property
-    def headers(self) -> h.Headers:
-        """The headers as received."""
-        return self._call.headers
-
-    @property
-    def length(self) -> int | None:
-        """The Content-Length of the body, None where its framing is another."""
-        return self._call.length
 
     @property
     def buffered(self) -> bool:
@@ -135,9 +123,12 @@ class Response:
             await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._connected)
         except (BodyStalled, httpx.TransportError) as error:
             raise self._failure(error) from None
-        if call.status < _FIRST_FINAL_STATUS:
+        head = call.head
+        assert head is not None
+        if head.status < _FIRST_FINAL_STATUS:
             await call.aclose()
-            raise UpstreamFault("head", f"status {call.status}")
+            raise UpstreamFault("head", f"status {head.status}")
+        self.head = head
 
     def _end_bound(self, error: BaseException | None) -> None:
         """Close the scope of the total timeout; raise UpstreamFault if the timeout ended the request."""

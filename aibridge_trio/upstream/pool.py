@@ -42,7 +42,6 @@ class Connection:
     def close(self) -> None:
         """Close it at once."""
         self.stream.close()
-        self.parser.close()
 
 
 class PoolStats(NamedTuple):

@@ -56,7 +56,8 @@ class Transport(httpx.AsyncBaseTransport):
             if isinstance(body, AsyncGenerator):  # as httpx's bodies are: not left to the garbage collector
                 await body.aclose()
             raise
-        return httpx.Response(call.status, headers=call.headers, stream=_Body(call))
+        assert call.head is not None
+        return httpx.Response(call.head.status, headers=call.head.headers, stream=_Body(call))
 
     def expire(self) -> None:
         """Close expired idle connections, for times without requests."""

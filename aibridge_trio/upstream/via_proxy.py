@@ -12,6 +12,7 @@ import trio
 
 from aibridge_trio.errors import Phase
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.response_head import Malformed, ResponseHead
 from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.upstream.call import ConnectionLost, Source, unread
 
@@ -39,9 +40,7 @@ class ProxiedCall:
         idle: float,
     ) -> None:
         self.phase: Phase = "connect"
-        self.status = 0
-        self.headers: Headers = []
-        self.length: int | None = None
+        self.head: ResponseHead | None = None
         self._ahead: bytes | None = None  # the piece that `wait` has read
         self._transport = transport
         self._url = url
@@ -99,16 +98,24 @@ class ProxiedCall:
                 raise self._fault(error) from error
         if self._response is None:
             raise httpx.ConnectTimeout("deadline") if self.phase == "connect" else httpx.ReadTimeout("deadline")
-        self.phase = "stream"
-        self.status, self.headers = self._response.status_code, self._response.headers.raw
-        length = self._response.headers.get("content-length", "")
-        if length.isdigit() and "transfer-encoding" not in self._response.headers:
-            self.length = int(length)
-        if self.length is None and "transfer-encoding" not in self._response.headers:
-            network = self._response.extensions.get("network_stream")
-            self._tls = network.get_extra_info("ssl_object") if network else None
         assert isinstance(self._response.stream, httpx.AsyncByteStream)
         self._pieces = aiter(self._response.stream)
+        self.head = head = await self._read_head(self._response)
+        self.phase = "stream"
+        if head.length is None and not head.chunked:
+            network = self._response.extensions.get("network_stream")
+            self._tls = network.get_extra_info("ssl_object") if network else None
+
+    async def _read_head(self, response: httpx.Response) -> ResponseHead:
+        """Return the head, which httpx has checked already."""
+        headers = response.headers.raw
+        if "transfer-encoding" in response.headers:  # as httpx does, which takes a length beside it for none
+            headers = [header for header in headers if header[0].lower() != b"content-length"]
+        try:
+            return ResponseHead(response.status_code, headers)
+        except Malformed:
+            await self.aclose()
+            raise httpx.RemoteProtocolError(_MALFORMED) from None
 
     async def _trace(self, event: str, _: object) -> None:
         """Called by httpcore: note that it opens a connection."""
@@ -121,8 +128,8 @@ class ProxiedCall:
             return error
         words = _words(error)
         lost = self._is_connected and not isinstance(error, httpx.ProxyError) and words != _MALFORMED
-        kept = not (self._new or self.status)
-        cut_off = words == _RESET and not self.status and unread(self._size, self._sent_at)
+        kept = not (self._new or self.head)
+        cut_off = words == _RESET and not self.head and unread(self._size, self._sent_at)
         if lost and (kept or cut_off or math.isinf(self._sent_at)):
             return ConnectionLost(words)
         return type(error)(words)

@@ -14,6 +14,7 @@ from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.gateway import first_content
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.response_head import ResponseHead
 from aibridge_trio.upstream.exchange import Response
 
 SSE = [(b"content-type", b"text/event-stream")]
@@ -36,7 +37,7 @@ class Spoken:
         headers: Headers = SSE,
         resumable: bool = True,
     ) -> None:
-        self.status, self.headers, self.resumable = status, headers, resumable
+        self.head, self.resumable = ResponseHead(status, headers), resumable
         self.length = None
         self.buffered = False
         self._pieces, self._pause = list(pieces), pause

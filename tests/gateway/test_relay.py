@@ -20,6 +20,7 @@ from aibridge_trio.gateway.circuit import Circuit
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.http.response_head import ResponseHead
 from aibridge_trio.providers import Route
 from aibridge_trio.server.asgi import AsgiBody, AsgiReply, Message
 from aibridge_trio.upstream.exchange import Response
@@ -137,10 +138,7 @@ class Spoken:
     """An answer of a provider that needs no connection."""
 
     def __init__(self, pieces: Iterable[bytes], headers: list[tuple[bytes, bytes]], status: int = 200) -> None:
-        self.status = status
-        self.headers = headers
-        length = dict(headers).get(b"content-length")
-        self.length = None if length is None else int(length)
+        self.head = ResponseHead(status, headers)
         self.buffered = False
         self._pieces = iter(pieces)
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aibridge_trio.http.headers import MAX_HEAD, MAX_HEADERS
 from aibridge_trio.http.request_head import Head
 from aibridge_trio.http.request_parser import Data, EndOfRequest, Event, InvalidRequest, RequestParser
-from aibridge_trio.http.response_parser import MAX_HEAD, MAX_HEADERS
 from tests.support.mutations import cut, mutated, places
 
 GET = b"GET / HTTP/1.1\r\nhost: b\r\n"

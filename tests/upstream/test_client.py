@@ -161,7 +161,7 @@ async def test_the_target_is_base_path_and_rest_byte_for_byte(
     provider = Provider(network, prompt)
     way = upstream(network, base_url)
     async with way.send(outgoing(method="GET", target=target), nothing) as response:
-        assert (response.status, await whole(response)) == (200, b"{}")
+        assert (response.head.status, await whole(response)) == (200, b"{}")
     assert provider.heard == [b"GET %s HTTP/1.1\r\nhost: %s\r\n\r\n" % heard]
     await way.aclose()
 

@@ -93,7 +93,7 @@ async def test_early_hints_are_no_answer(autojump_clock: MockClock, network: Net
     network.raw("openai", lambda stream: saying(stream, said))
     way = upstream(network)
     async with way.send(outgoing(), nothing) as response:
-        assert (response.status, await whole(response)) == (200, b"{}")
+        assert (response.head.status, await whole(response)) == (200, b"{}")
     await way.aclose()
 
 
