@@ -75,15 +75,29 @@ class Reject(BridgeError):
 
     `reason` names it in headers, metrics and logs; `status` is the HTTP status. `wait` is the number of seconds
     until a retry helps, None if waiting does not help. `closes` is True if the connection closes after it.
+    `spread` seconds are added to the wait in place of the jitter, where the waits of rejected requests differ
+    already; None keeps the jitter.
     """
 
     reason: ClassVar[str]
     status: ClassVar[int]
     closes: ClassVar[bool] = False
+    spread: float | None = None
+    # The headers of all rejects of a class.
+    _headers: ClassVar[tuple[tuple[bytes, bytes], ...]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        closing = ((b"connection", b"close"),) if cls.closes else ()
+        reason = (b"x-aibridge-reject", cls.reason.encode())
+        cls._headers = ((b"content-type", b"application/json"), reason, *closing)
 
     @property
     def final(self) -> bool:
-        """Whether a retry would get the same reject; `x-should-retry: false` then keeps SDKs from retrying."""
+        """Whether a retry would get the same reject; `x-should-retry: false` then keeps SDKs from retrying.
+
+        Never with a wait.
+        """
         return self.wait is None and self.status < _SERVER_ERRORS
 
     def __init__(self, message: str, *, wait: float | None = None) -> None:
@@ -98,27 +112,20 @@ class Reject(BridgeError):
         apart. Milliseconds and seconds are rounded up, because a retry that comes too early is rejected again.
         Above a minute `x-should-retry: false` keeps SDKs from sleeping inside the call: some sleep for any time.
         """
-        headers = [(b"content-type", b"application/json"), (b"x-aibridge-reject", self.reason.encode())]
-        if self.closes:
-            headers.append((b"connection", b"close"))
-        if self.final:
-            headers.append((b"x-should-retry", b"false"))
         if self.wait is None:
-            return headers
-        seconds = self._retry_after(self.wait, jitter)
-        headers += [
+            return [*self._headers, _NO_RETRY] if self.final else [*self._headers]
+        seconds = self.wait * (1 + jitter) if self.spread is None else self.wait + self.spread
+        headers = [
+            *self._headers,
             (b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)),
-            (b"retry-after", b"%d" % max(1, math.ceil(seconds))),
+            (b"retry-after", b"%d" % (math.ceil(seconds) or 1)),
         ]
         if seconds > _LONGEST_SLEEP:
-            headers.append((b"x-should-retry", b"false"))
+            headers.append(_NO_RETRY)
         return headers
 
-    def _retry_after(self, wait: float, jitter: float) -> float:
-        """Return the seconds for the Retry-After headers."""
-        return wait * (1 + jitter)
 
-
+_NO_RETRY = (b"x-should-retry", b"false")
 _SERVER_ERRORS = 500
 # The largest random share by which a wait is lengthened.
 MAX_JITTER = 0.2

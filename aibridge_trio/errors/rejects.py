@@ -11,6 +11,14 @@ from aibridge_trio.printable import visible
 OpenCause = Literal["overload", "failures", "operator", "ramp"]
 
 
+_STATES: dict[OpenCause, str] = {
+    "overload": "is currently unavailable due to upstream rate limiting",
+    "failures": "is currently unavailable due to upstream failures",
+    "operator": "was taken out of service by its operator",
+    "ramp": "is coming back from an outage and takes only some of the requests",
+}
+
+
 class AtCapacity(Reject):
     """--max-concurrency is reached: no slot is free."""
 
@@ -101,9 +109,6 @@ class RateLimited(Reject):
         super().__init__(f"{whose} been rate limited. Please try again later.", wait=wait)
         self.spread = spread
 
-    def _retry_after(self, wait: float, jitter: float) -> float:
-        return super()._retry_after(wait, jitter) if self.spread is None else wait + self.spread
-
 
 class CircuitOpen(Reject):
     """The provider's circuit breaker rejects the request; `because` is the cause of the outage, or the ramp."""
@@ -111,13 +116,7 @@ class CircuitOpen(Reject):
     reason, status = "circuit_open", 503
 
     def __init__(self, provider: str, because: OpenCause, wait: float | None) -> None:
-        state = {
-            "overload": "is currently unavailable due to upstream rate limiting",
-            "failures": "is currently unavailable due to upstream failures",
-            "operator": "was taken out of service by its operator",
-            "ramp": "is coming back from an outage and takes only some of the requests",
-        }[because]
-        super().__init__(f"{provider} {state}. Please try again later.", wait=wait)
+        super().__init__(f"{provider} {_STATES[because]}. Please try again later.", wait=wait)
         self.because = because
 
     @property
@@ -126,37 +125,33 @@ class CircuitOpen(Reject):
         return self.wait is None
 
 
-class _SpacedWait:
-    """A reject whose waits differ from one rejected request to the next already: they get no jitter."""
-
-    def _retry_after(self, wait: float, jitter: float) -> float:  # noqa: ARG002 - see Reject
-        return wait
-
-
-class HoldTimeout(_SpacedWait, Reject):
+class HoldTimeout(Reject):
     """The request was held for as long as it may be, and the provider did not take it; `held` in seconds."""
 
     reason, status = "hold_timeout", 503
+    spread = 0.0  # their waits differ already
 
     def __init__(self, provider: str, held: float, wait: float) -> None:
         text = f"{provider} did not take this request in {held:.3g} s. Please try again later."
         super().__init__(text, wait=wait)
 
 
-class LineFull(_SpacedWait, Reject):
+class LineFull(Reject):
     """The request would have to be held, and as many are held for this provider as may be."""
 
     reason, status = "line_full", 503
+    spread = 0.0  # their waits differ already
 
     def __init__(self, provider: str, wait: float) -> None:
         text = f"{provider} takes fewer requests than there are, and the line is full. Please try again later."
         super().__init__(text, wait=wait)
 
 
-class CannotHold(_SpacedWait, Reject):
+class CannotHold(Reject):
     """The request would have to be held, and its body is too long to be kept."""
 
     reason, status = "cannot_hold", 503
+    spread = 0.0  # their waits differ already
 
     def __init__(self, provider: str, wait: float) -> None:
         text = (

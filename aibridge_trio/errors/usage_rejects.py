@@ -25,6 +25,7 @@ class TokenLimited(Reject):
     """
 
     reason, status = "token_limit", 429
+    spread = 0.0
 
     def __init__(
         self, whose: Whose, wait: float, *, amount: int = 0, span: float = 60.0, provider: str = ""
@@ -32,9 +33,6 @@ class TokenLimited(Reject):
         text = _TEXTS[whose].format(amount=amount, span=_shown(span), provider=provider)
         super().__init__(f"{text} Please try again later.", wait=wait)
         self.whose = whose
-
-    def _retry_after(self, wait: float, jitter: float) -> float:  # noqa: ARG002 - see Reject
-        return wait
 
 
 class BudgetExhausted(Reject):

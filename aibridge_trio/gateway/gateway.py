@@ -260,7 +260,7 @@ class Gateway:
         if reply.started:
             return
         record.reject = reject.reason
-        body = self._router.dialect(request)(reject, record.request_id.decode("ascii"))
-        jitter = random.uniform(0, MAX_JITTER)  # noqa: S311 - no secret
+        body = self._router.dialect(request)(reject, record.request_id)
+        jitter = MAX_JITTER * random.random()  # noqa: S311 - no secret
         await reply.write(reject.status, reject.headers(jitter), body)
         record.complete = True

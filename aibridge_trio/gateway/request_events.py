@@ -123,7 +123,7 @@ class Record:
 
     def left_upstream(self) -> None:
         """End the time at the provider; a second call changes nothing."""
-        if self._upstream_ended is None:
+        if self._upstream_ended is None and self._upstream_began is not None:
             self._upstream_ended = self._clock()
 
     def came_back(self) -> None:

@@ -16,6 +16,8 @@ from aibridge_trio.providers import OPENAI, Dialect, base_url_hints, lookup, mod
 
 _NOBODY = Caller(b"", "", authenticated=False)
 _BY_MODEL = model_paths.PREFIX.encode() + b"/"
+# Paths whose dialects are remembered, as they were sent: so many, of at most so many bytes.
+_MOST_PATHS, _LONGEST_PATH = 256, 256
 _BARE = frozenset({_BY_MODEL, _BY_MODEL[:-1]})
 
 
@@ -40,6 +42,7 @@ class Router:
         self.hops = Hops()
         self.generation = Generation()
         self._former: tuple[Generation, ...] = ()
+        self._dialects: dict[bytes, Dialect] = {}
 
     def __iter__(self) -> Iterator[Backend]:
         return iter(self._backends.values())
@@ -50,6 +53,7 @@ class Router:
         self._routes = ModelRoutes(routes)
         self._former = (*self.former(), self.generation)
         self.generation = Generation()
+        self._dialects = {}
 
     def former(self) -> tuple[Generation, ...]:
         """Return the earlier generations of which requests are in progress."""
@@ -71,11 +75,17 @@ class Router:
 
     def dialect(self, request: Request) -> Dialect:
         """Return the dialect of a request's rejects: by its path's first segment, OpenAI's for unknown ones."""
-        if self._routes and request.path.startswith(_BY_MODEL):
+        path = request.path
+        if path in self._dialects:
+            return self._dialects[path]
+        if self._routes and path.startswith(_BY_MODEL):
             versioned = bool(request.header_values(model_paths.VERSION_HEADER))
-            return model_paths.dialect(request.path.decode("latin-1"), versioned=versioned)
-        backend = self._backends.get(lookup.first_segment(request.path))
-        return backend.provider.dialect_at(request.path) if backend else OPENAI.dialect
+            return model_paths.dialect(path.decode("latin-1"), versioned=versioned)
+        backend = self._backends.get(lookup.first_segment(path))
+        dialect = backend.provider.dialect_at(path) if backend else OPENAI.dialect
+        if len(self._dialects) < _MOST_PATHS and len(path) <= _LONGEST_PATH:
+            self._dialects[path] = dialect
+        return dialect
 
     def match(self, request: Request, caller: Caller) -> Target | ModelPath | Local:
         """Return where a request goes; raises BadRequest, MethodNotAllowed or NotFound."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from aibridge_trio.errors import Reject
 
@@ -30,25 +31,43 @@ _ANTHROPIC: dict[int, str] = {
 }
 
 
+# Bodies that are kept: most rejects of a time are the same.
+_KEPT = 256
+
 _encode = json.JSONEncoder(check_circular=False).encode
 
 
-def openai(reject: Reject, request_id: str) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
+def openai(reject: Reject, request_id: bytes) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
     """Return the reject as an OpenAI error; its code is the reason.
 
     It is not one of OpenAI's codes: Codex shows `server_is_overloaded` as "Selected model is at capacity" and
     hides the message.
     """
-    kind = _OPENAI.get(reject.status, "invalid_request_error")
-    error = {"message": reject.message, "type": kind, "param": None, "code": reject.reason}
-    return _encode({"message": reject.message, "error": error}).encode()
+    return _openai(reject.status, reject.reason, reject.message)
 
 
-def anthropic(reject: Reject, request_id: str) -> bytes:
+def anthropic(reject: Reject, request_id: bytes) -> bytes:
     """Return the reject as an Anthropic error."""
-    error = {"type": _ANTHROPIC.get(reject.status, "invalid_request_error"), "message": reject.message}
-    document = {"type": "error", "message": reject.message, "error": error, "request_id": request_id}
-    return _encode(document).encode()
+    return b"%b%b}" % (_anthropic(reject.status, reject.message), _encode(request_id.decode("ascii")).encode())
+
+
+@lru_cache(_KEPT)
+def _openai(status: int, reason: str, message: str) -> bytes:
+    error = {
+        "message": message,
+        "type": _OPENAI.get(status, "invalid_request_error"),
+        "param": None,
+        "code": reason,
+    }
+    return _encode({"message": message, "error": error}).encode()
+
+
+@lru_cache(_KEPT)
+def _anthropic(status: int, message: str) -> bytes:
+    """Return the beginning of the body, up to the request's id."""
+    error = {"type": _ANTHROPIC.get(status, "invalid_request_error"), "message": message}
+    document = {"type": "error", "message": message, "error": error, "request_id": ""}
+    return _encode(document).encode().removesuffix(b'""}')
 
 
 def error_event(status: int, body: bytes) -> bytes:

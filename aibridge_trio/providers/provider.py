@@ -9,7 +9,7 @@ from aibridge_trio.errors import Reject
 from aibridge_trio.providers.route import Route
 
 # Encodes a reject as a provider's error: (reject, request id) → JSON.
-Dialect = Callable[[Reject, str], bytes]
+Dialect = Callable[[Reject, bytes], bytes]
 # Returns the header for a central key.
 Credential = Callable[[str], tuple[bytes, bytes]]
 

@@ -27,6 +27,7 @@ class Case:
     anthropic: str  # type
 
 
+VISIBLE = st.characters(min_codepoint=0x21, max_codepoint=0x7E)
 UNAVAILABLE = "service_unavailable_error"
 INVALID = "invalid_request_error"
 SERVER = "server_error"
@@ -402,7 +403,7 @@ def test_status_message_and_wait(case: Case) -> None:
 @each
 def test_openai_bodies(case: Case) -> None:
     """OpenAI's SDKs find message, type, param and code, the reason, in `error`; others a message at the top."""
-    assert json.loads(dialects.openai(case.reject, "req_1")) == {
+    assert json.loads(dialects.openai(case.reject, b"req_1")) == {
         "message": case.message,
         "error": {"message": case.message, "type": case.openai, "param": None, "code": case.reason},
     }
@@ -411,7 +412,7 @@ def test_openai_bodies(case: Case) -> None:
 @each
 def test_anthropic_bodies(case: Case) -> None:
     """Anthropic's SDKs find type and message in `error`, beside the request's id and a message at the top."""
-    assert json.loads(dialects.anthropic(case.reject, "req_1")) == {
+    assert json.loads(dialects.anthropic(case.reject, b"req_1")) == {
         "type": "error",
         "message": case.message,
         "error": {"type": case.anthropic, "message": case.message},
@@ -450,10 +451,10 @@ def test_a_rate_limits_spread_replaces_the_jitter() -> None:
 
 
 @pytest.mark.parametrize("dialect", [dialects.openai, dialects.anthropic])
-@given(path=st.text(max_size=30), request_id=st.text(max_size=20))
+@given(path=st.text(max_size=30), request_id=st.text(VISIBLE, max_size=20))
 def test_bodies_are_json_whatever_the_path(dialect: Dialect, path: str, request_id: str) -> None:
     """No text from a caller makes a body invalid JSON or unprintable."""
-    body: dict[str, Any] = json.loads(dialect(errors.NotFound("GET", path), request_id))
+    body: dict[str, Any] = json.loads(dialect(errors.NotFound("GET", path), request_id.encode()))
     assert body["message"].startswith("route not supported: GET ")
     assert body["message"].isprintable()
 

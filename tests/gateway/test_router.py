@@ -105,6 +105,20 @@ def test_unknown_segments_speak_openai_s_dialect_even_without_openai() -> None:
     assert alone.dialect(request("GET", b"/anthropic")) is anthropic
 
 
+def test_a_reload_may_change_a_paths_dialect() -> None:
+    """What is remembered of a path holds for these backends only; and not for all paths, of any length."""
+    router = Router([backend for backend in ROUTER if backend.name == "anthropic"])
+    for _ in range(2):
+        assert router.dialect(request("GET", b"/copilot/v1/messages")) is openai
+    router.apply(list(ROUTER), ())
+    for _ in range(2):
+        assert router.dialect(request("GET", b"/copilot/v1/messages")) is anthropic
+    for n in range(1000):
+        assert router.dialect(request("GET", b"/anthropic/%d" % n)) is anthropic
+        assert router.dialect(request("GET", b"/openai/%d" % n + b"x" * 300)) is openai
+    assert len(router._dialects) <= 256
+
+
 @pytest.mark.parametrize(
     ("headers", "reject"),
     [

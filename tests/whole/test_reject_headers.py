@@ -76,11 +76,6 @@ async def test_a_reject_answers_with_the_callers_request_id(autojump_clock: Mock
 # When to come back
 
 
-def jitter(fraction: float) -> Callable[[float, float], float]:
-    """Return a `random.uniform` that always draws at this fraction of its range."""
-    return lambda least, most: least + (most - least) * fraction
-
-
 async def opened(network: Network, cooldown: float) -> httpx.Response:
     """Return the reject at the very moment when a breaker has opened for this long."""
     options = {"circuit_breaker_failure_threshold": 1, "circuit_breaker_cooldown": cooldown}
@@ -113,7 +108,7 @@ async def test_waits_are_rounded_up_and_long_ones_leave_the_sdk(
 ) -> None:
     """Early is worse than late, and above a minute no SDK shall sleep inside the call."""
     cooldown, fraction = wait
-    monkeypatch.setattr(random, "uniform", jitter(fraction))
+    monkeypatch.setattr(random, "random", lambda: fraction)
     headers = (await opened(network, cooldown)).headers
     assert (int(headers["retry-after-ms"]), int(headers["retry-after"])) == shown[:2]
     assert headers.get("x-should-retry") == shown[2]
