@@ -200,6 +200,7 @@ class Components:
             max_body=settings.max_body,
             hold_keepalive=_hold_keepalive(settings),
             clock=self._clock,
+            wall_clock=_WALL_CLOCK,
             publish=self._publish,
         )
 

@@ -20,6 +20,7 @@ admission.py           slot, rate, shares and queue: `core.limits` on Trio
 request_lease.py       what one request holds of them; shared_limits.py: and of those that replicas share
 store_consent.py       asks the store, once a request
 caller_request.py      what every step needs of one request
+head_facts.py          what is remembered of a head that comes again
 caller_identity.py     credential or address → caller; known_callers.py: token or certificate → known caller
 model_access.py        which models a known caller may use
 router.py              path → target; routing.py is what a target is; backend_setup.py builds the backends

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.gateway.head_facts import HeadFacts
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.request_lease import RequestLease
 from aibridge_trio.http.message import Reply, Request
@@ -19,6 +20,7 @@ class CallerRequest:
     record   What is published about it.
     lease    What it holds of the limits.
     caller   Its caller.
+    facts    What follows from its head.
     """
 
     request: Request
@@ -26,3 +28,4 @@ class CallerRequest:
     record: Record
     lease: RequestLease
     caller: Caller
+    facts: HeadFacts

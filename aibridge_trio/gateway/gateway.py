@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import (
     MAX_JITTER,
     InternalError,
@@ -22,12 +21,14 @@ from aibridge_trio.errors import (
 )
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission
+from aibridge_trio.gateway.browser_origins import is_from_page
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.caller_request import CallerRequest
+from aibridge_trio.gateway.head_facts import HeadFacts
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.holding import HeldRequest
-from aibridge_trio.gateway.keyed_request import OwnKeyRequest
+from aibridge_trio.gateway.keyed_request import OWN_KEY, OwnKeyRequest
 from aibridge_trio.gateway.known_callers import Authenticator
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_access import check_model, needs_model
@@ -66,6 +67,7 @@ class Gateway:
         max_body: int,
         hold_keepalive: float,
         clock: Callable[[], float],
+        wall_clock: Callable[[], float],
         publish: Publish,
     ) -> None:
         self._lifecycle = lifecycle
@@ -80,6 +82,7 @@ class Gateway:
         self._max_body = max_body
         self._hold_keepalive = hold_keepalive
         self._clock = clock
+        self._wall_clock = wall_clock
         self._publish = publish
 
     def apply(self, *, max_body: int, hold_keepalive: float) -> None:
@@ -96,13 +99,17 @@ class Gateway:
         reply.add_defaults([(b"x-request-id", record.request_id)])
         try:
             self._lifecycle.admit()  # 503 shutting_down
-            preflight = self._prechecks.check(request, reply)  # 403, 508, 426
+            facts = HeadFacts.of(request, generation, self._wall_clock)
+            preflight = None if facts.admitted else self._prechecks.check(request, reply)  # 403, 508, 426
             if preflight is not None:
                 await reply.write(_NO_CONTENT, preflight, b"")
             else:
-                known = self._known_callers.check(request, record)  # 401, 429 unknown_caller
+                if not facts.admitted:
+                    self._authenticate(request, record, facts)  # 401, 429 unknown_caller
+                elif facts.withheld:
+                    request.remove(facts.withheld)
                 with self._admission.enter() as lease:  # 503 capacity
-                    await self._serve(request, reply, record, lease, known)
+                    await self._serve(request, reply, record, lease, facts)
             record.complete = True
         except Exception as error:  # noqa: BLE001 - an error ends this request only
             await self._answer_error(error, request, reply, record)  # the slot is given back by now
@@ -113,40 +120,58 @@ class Gateway:
         if record.complete:
             await reply.end()
 
+    def _authenticate(self, request: Request, record: Record, facts: HeadFacts) -> None:
+        """Find the known caller of a request, or raise the reject; remember that its head has passed."""
+        came_with, until = request.headers, self._known_callers.settled_until()
+        known = self._known_callers.check(request, record)
+        if not is_from_page(request):  # whose answers have more headers
+            facts.admit(request, came_with, known, until)
+        facts.known = known
+
     async def _serve(
-        self, request: Request, reply: Reply, record: Record, lease: RequestLease, known: Caller | None
+        self, request: Request, reply: Reply, record: Record, lease: RequestLease, facts: HeadFacts
     ) -> None:
         """Identify the caller, pass the limits, match the route, and forward; or raise the reject."""
-        record.caller = caller = known or self._callers.identify(request)  # 400 bad_request
+        caller = facts.caller
+        if caller is None:
+            caller = facts.caller = facts.known or self._callers.identify(request)  # 400 bad_request
+        record.caller = caller
         lease.charge_rate(caller, reply, record.would_reject)  # 429 rate_limit
-        target = self._router.match(request, caller)  # 404, 400, 405
+        target = facts.target or self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern
         if not lease.acquire(caller, target.share, record.would_reject):
             target.precheck(request, caller, self._max_body)  # 503, 429, 413: before the wait, if there is one
             # 503 queue_…, shutting_down, 429 rate_limit, …_capacity
             with record.queued(), self._lifecycle.interruptible():
                 await lease.wait_turn(patience(request.headers))
-        asked = CallerRequest(request, reply, record, lease, caller)
+        asked = CallerRequest(request, reply, record, lease, caller, facts)
         if isinstance(target, Local):
             with suppress(StoreUnavailable):  # the limits are for what goes to providers
                 await consent(asked, self._lifecycle, target)
             await reply.write(200, [(b"content-type", b"application/json")], target.body)
-            return
-        send = partial(self._send, asked)
-        central = target.uses_central_key(caller) and self._references.applies_to(target.route)
-        restricted = needs_model(target, request, caller)  # 403 model_not_allowed
-        metered, by_model = False, target.by_model
+        else:
+            await self._serve_from(target, asked)
+
+    async def _serve_from(self, target: Target | ModelPath, asked: CallerRequest) -> None:
+        """Charge the request, with its body if that decides, and forward it; or raise the reject."""
+        request, reply, record, lease = asked.request, asked.reply, asked.record, asked.lease
+        caller, facts = asked.caller, asked.facts
+        if facts.target is None:
+            facts.restricted = needs_model(target, request, caller)  # 403 model_not_allowed
+            facts.by_model = target.by_model
+            if isinstance(target, Target):
+                facts.learn(target, request, caller, self._references, self._spending)
         if isinstance(target, Target):  # else its provider follows from the body
             record.started(caller)
-            metered = self._spending.needs_body(caller, target)
-        if central or metered or restricted or by_model:  # these need the body
+        if facts.needs_body:
+            send = partial(self._send, asked)
             target.check_provider(caller)  # 503, 429
             outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
             with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
-                if restricted:
+                if facts.restricted:
                     check_model(buffered, caller)  # 403 model_not_allowed
-                model = buffered.model if by_model else None  # 400
-                if central:
+                model = buffered.model if facts.by_model else None  # 400
+                if facts.central:
                     await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
                 if isinstance(target, ModelPath):
                     targets = await targets_of(target, request, buffered, caller)  # 400, 404
@@ -161,8 +186,9 @@ class Gateway:
                     await send(target, outgoing=outgoing, model=model)
         elif isinstance(target, Target):
             with self._spending.charge(caller, target, record, reply) as bill:  # 429 rate_limit
-                await consent(asked, self._lifecycle, target, bill)
-                await send(target)
+                if lease.shared:
+                    await consent(asked, self._lifecycle, target, bill)
+                await self._send(asked, target)
 
     async def _send(
         self,
@@ -176,6 +202,9 @@ class Gateway:
         """Forward the request: at once, or with an adaptive limiter in its turns, until its provider answers."""
         request, caller, line = asked.request, asked.caller, target.backend.adaptive
         keyed = target.backend.keyed(caller, asked.record)
+        if keyed is OWN_KEY and (line is None or not target.route.intercepted):
+            await self._forward(asked, target, keyed, outgoing=outgoing, model=model, routed=routed)
+            return
         once = partial(self._forward, asked, target, keyed, outgoing=outgoing, model=model, routed=routed)
         forward = partial(keyed.send, once)
         if line is None or not target.route.intercepted:
@@ -209,14 +238,19 @@ class Gateway:
         backend, route = target.backend, target.route
         circuits = backend.circuits
         record.scope = circuits.scope_of(route, model)
-        own_key = backend.uses_own_key(caller)
-        keyed.choose(target.key_scope(model))  # 503 keys_resting
+        facts = asked.facts
+        known = target is facts.target
+        own_key = facts.own_key if known else backend.uses_own_key(caller)
+        if keyed is not OWN_KEY:
+            keyed.choose(target.key_scope(model))  # 503 keys_resting
         admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
             if attempt.needs_right:
                 await attempt.ask_right()  # 503: all probes of all replicas are under way
-            outgoing = outgoing or target.outgoing(asked.request, caller, record.request_id, self._max_body)  # 413
+            if outgoing is None:
+                up = facts.headers if known else None
+                outgoing = target.outgoing(asked.request, caller, record.request_id, self._max_body, up)  # 413
             completing = attempt.acquire
             if held:
                 outgoing, completing = held.keep(outgoing), held.completing(attempt)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -50,6 +51,8 @@ class KnownCallerTable:
             self._by_token |= {token: (token, entry) for token in each.token_sha256}
             if each.certificate is not None:
                 self._by_certificate[each.certificate] = entry
+        entries = (*(entry for _, entry in self._by_token.values()), *self._by_certificate.values())
+        self._ends = sorted({entry.ends for entry in entries})
 
     def by_token(self, token: bytes) -> _Entry | None:
         """Return the caller that a token names, None without one.
@@ -60,6 +63,11 @@ class KnownCallerTable:
         hashed = token_hash(token)
         listed, entry = self._by_token.get(hashed, ("", None))
         return entry if hmac.compare_digest(hashed, listed) else None
+
+    def next_end(self, now: float) -> float:
+        """Return when the next caller expires (wall clock, seconds); infinity if none does."""
+        later = bisect_right(self._ends, now)
+        return self._ends[later] if later < len(self._ends) else math.inf
 
     def by_certificate(self, names: Collection[str]) -> _Entry | None:
         """Return the caller that the first known name in a certificate stands for, None without one."""
@@ -98,6 +106,10 @@ class Authenticator:
         """Use other settings and their `table` for the requests to come; those that run go on."""
         self._allow_anonymous = settings.allow_anonymous
         self._table = table
+
+    def settled_until(self) -> float:
+        """Return until when `check` returns what it does now, unless there is a reload (wall clock, seconds)."""
+        return math.inf if self._table is None else self._table.next_end(self._wall_clock())
 
     def check(self, request: Request, record: Record) -> Caller | None:
         """Return the known caller of a request, None for one that is identified as without known callers.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from aibridge_trio.core.caller import Caller
@@ -105,27 +105,26 @@ class ModelList(Local):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: its backend, its route, and its path after the prefix."""
+    """Where a request goes: its backend, its route, and its path after the prefix.
+
+    `name` is the provider's, of whose limit the request takes a `share`; `pattern` is the route's.
+    """
 
     backend: Backend
     route: Route
     path: bytes
     hops: Hops
+    name: str = field(init=False)
+    share: str = field(init=False)
+    pattern: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The provider backend's name."""
-        return self.backend.name
-
-    @property
-    def pattern(self) -> str:
-        """The route's pattern."""
-        return self.route.pattern
-
-    @property
-    def share(self) -> str:
-        """The provider of whose limit the request takes a share."""
-        return self.backend.name
+    def __post_init__(self) -> None:
+        for name, value in (
+            ("name", self.backend.name),
+            ("share", self.backend.name),
+            ("pattern", self.route.pattern),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def by_model(self) -> bool:
@@ -167,11 +166,10 @@ class Target:
         """Return for which part of the provider a key rests: a breaker's, or a route that is passed through."""
         return self.backend.circuits.scope_of(self.route, model) if self.route.intercepted else self.route.pattern
 
-    def outgoing(self, request: Request, caller: Caller, request_id: bytes, max_body: int) -> Outgoing:
-        """Return the request to send; raises BodyTooLarge or BadRequest for its framing."""
-        length, chunked = _framing(request, max_body)
+    def headers_up(self, request: Request, caller: Caller) -> h.Headers:
+        """Return the headers that go up, but for the request's id, its key and its framing."""
         drop = _OURS
-        added: h.Headers = [(b"x-request-id", request_id), self.hops.mark(request)]
+        added: h.Headers = [self.hops.mark(request)]
         if self.route.intercepted:  # so that the answer can be inspected
             drop |= _ACCEPT_ENCODING
             added.append((b"accept-encoding", b"identity"))
@@ -183,10 +181,24 @@ class Target:
             replaced = dict(self.backend.headers)
             headers = [header for header in headers if header[0].lower() not in replaced]
             headers += self.backend.headers
+        return [*headers, *added]
+
+    def outgoing(
+        self,
+        request: Request,
+        caller: Caller,
+        request_id: bytes,
+        max_body: int,
+        headers: h.Headers | None = None,
+    ) -> Outgoing:
+        """Return the request to send, with these `headers_up`; raises BodyTooLarge or BadRequest."""
+        length, chunked = _framing(request, max_body)
+        if headers is None:
+            headers = self.headers_up(request, caller)
         return Outgoing(
             method=request.method,
             target=self.path + (b"?" + request.query if request.query else b""),
-            headers=[*headers, *added],
+            headers=[*headers, (b"x-request-id", request_id)],
             body=request.body,
             length=length,
             chunked=chunked,

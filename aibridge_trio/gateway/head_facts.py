@@ -1,0 +1,114 @@
+"""What the gateway remembers of a head that comes again on a connection: who sends it, and where it goes.
+
+Only what follows from the head, from the connection and from the configuration; the law stands in
+`http/request_head.py`. It is forgotten with each reload, which begins another generation of the router, and when
+a known caller expires. What must be found out for each request is not here: limits, breakers, keys that rest, the
+length of the body, ids.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aibridge_trio.core.caller import Caller
+from aibridge_trio.http.headers import Headers
+from aibridge_trio.http.message import Request
+
+if TYPE_CHECKING:
+    from aibridge_trio.gateway.router import Generation
+    from aibridge_trio.gateway.routing import Target
+    from aibridge_trio.gateway.spending import Spending
+    from aibridge_trio.gateway.stored_references import StoredReferences
+
+
+class HeadFacts:
+    """What is known of a head.
+
+    generation   Of the router, from which it follows; `ends` is when a known caller expires (wall clock, seconds).
+    admitted     Whether it has passed all checks that come before a slot; then `known` and `withheld` hold.
+    known        The known caller that it names, None without one.
+    withheld     The headers that hold tokens: removed from each request.
+    caller       Its caller, None before it was identified.
+    target       Where it goes, None if that is not known or does not follow from the head.
+    own_key      Whether it goes up with its caller's own key.
+    restricted   Whether its caller may use some models only, so that its model must be read.
+    central      Whether its body may name data that is stored under the central key.
+    metered      Whether its tokens are estimated.
+    by_model     Whether its model decides about it.
+    headers      The headers that go up, but for the request's id, its key and its framing.
+    """
+
+    __slots__ = (
+        "admitted",
+        "by_model",
+        "caller",
+        "central",
+        "ends",
+        "generation",
+        "headers",
+        "known",
+        "metered",
+        "own_key",
+        "restricted",
+        "target",
+        "withheld",
+    )
+
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+        self.ends = math.inf
+        self.admitted = False
+        self.known: Caller | None = None
+        self.withheld: frozenset[bytes] = frozenset()
+        self.caller: Caller | None = None
+        self.target: Target | None = None
+        self.own_key = self.restricted = self.central = self.metered = self.by_model = False
+        self.headers: Headers = []
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether the body must be read before the request goes up."""
+        return self.central or self.metered or self.restricted or self.by_model
+
+    @classmethod
+    def of(cls, request: Request, generation: Generation, wall_clock: Callable[[], float]) -> HeadFacts:
+        """Return what is remembered of a request's head; nothing is known of one that is new, or out of date."""
+        found = request.memo.known
+        if (
+            isinstance(found, HeadFacts)
+            and found.generation is generation
+            and (found.ends == math.inf or wall_clock() < found.ends)
+        ):
+            return found
+        return cls(generation)
+
+    def admit(self, request: Request, came_with: Headers, known: Caller | None, ends: float) -> None:
+        """Remember that a request has passed the checks, with what was removed of the headers it came with.
+
+        `ends` is when known callers may be others (wall clock, seconds).
+        """
+        self.admitted, self.known, self.ends = True, known, ends
+        if request.headers is not came_with:
+            left = {name for name, _ in request.headers}
+            self.withheld = frozenset(name for name, _ in came_with if name not in left)
+        request.memo.known = self
+
+    def learn(
+        self,
+        target: Target,
+        request: Request,
+        caller: Caller,
+        references: StoredReferences,
+        spending: Spending,
+    ) -> None:
+        """Remember what follows from where the request goes."""
+        self.central = target.uses_central_key(caller) and references.applies_to(target.route)
+        self.metered = spending.needs_body(caller, target)
+        self.own_key = target.backend.uses_own_key(caller)
+        self.headers = target.headers_up(request, caller)
+        self.target = target
+
+    def __repr__(self) -> str:
+        return f"<HeadFacts admitted={self.admitted} target={self.target is not None}>"
