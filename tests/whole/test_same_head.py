@@ -44,7 +44,7 @@ async def provider(network: Network) -> Provider:
     return provider
 
 
-async def ask(bridge: Any, times: int = 1, **headers: str) -> httpx.Response:
+async def ask(bridge: Any, headers: dict[str, str] | None = None, times: int = 1) -> httpx.Response:
     """Send requests whose heads are the same; return the last answer."""
     for _ in range(times):
         answer: httpx.Response = await bridge.client.post(CHAT, json=ASK, headers=headers)
@@ -67,17 +67,17 @@ async def test_another_credential_is_another_caller(
     """On the same connection, and back again: each goes up with its own, and is counted by itself."""
     async with network.bridge(rate_limit=2) as bridge:
         for key in ("sk-a", "sk-b", "sk-a", "sk-b"):
-            assert (await ask(bridge, authorization=f"Bearer {key}")).status_code == 200
+            assert (await ask(bridge, bearer(key))).status_code == 200
             assert provider.last(b"authorization") == f"Bearer {key}".encode()
-        assert (await ask(bridge, authorization="Bearer sk-a")).status_code == 429
-        assert (await ask(bridge, authorization="Bearer sk-c")).status_code == 200
+        assert (await ask(bridge, bearer("sk-a"))).status_code == 429
+        assert (await ask(bridge, bearer("sk-c"))).status_code == 200
 
 
 async def test_a_token_goes_up_never(autojump_clock: MockClock, network: Network, provider: Provider) -> None:
     """It is removed of each request, not of the first one only; other headers go up each time."""
     async with network.bridge(known_callers=KNOWN, openai_api_key=Secret("sk-central")) as bridge:
         for _ in range(3):
-            answer = await ask(bridge, **bearer(DEV), **{"x-aibridge-token": OTHER, "openai-beta": "x"})
+            answer = await ask(bridge, bearer(DEV) | {"x-aibridge-token": OTHER, "openai-beta": "x"})
             assert answer.status_code == 200
             request = provider.requests[-1]
             assert request.header(b"authorization") == b"Bearer sk-central"
@@ -101,10 +101,10 @@ async def test_a_reload_holds_for_the_next_request(
     """Whatever has changed: the request that comes next on the same connection is judged by it."""
     central = {"openai_api_key": Secret("sk-central"), "anthropic_api_key": Secret("sk-central")}
     async with network.bridge(known_callers=KNOWN, **central) as bridge:
-        assert (await ask(bridge, times=2, **bearer(DEV))).status_code == 200
+        assert (await ask(bridge, bearer(DEV), times=2)).status_code == 200
         await bridge.reload(**central, **after)
         seen = len(provider.requests)
-        assert (await ask(bridge, times=2, **bearer(DEV))).status_code == status
+        assert (await ask(bridge, bearer(DEV), times=2)).status_code == status
         assert len(provider.requests) <= seen + (status == 429)
 
 
@@ -145,7 +145,7 @@ async def test_what_connection_names_goes_up_never(
     """A header that `Connection` names is this hop's, in each request."""
     async with network.bridge() as bridge:
         for _ in range(2):
-            await ask(bridge, connection="keep-alive, x-private", **{"x-private": "a"})
+            await ask(bridge, {"connection": "keep-alive, x-private", "x-private": "a"})
             assert provider.last(b"x-private") is None
-        await ask(bridge, **{"x-private": "a"})
+        await ask(bridge, {"x-private": "a"})
         assert provider.last(b"x-private") == b"a"
