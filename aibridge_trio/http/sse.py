@@ -21,7 +21,10 @@ class Event:
 
 
 class Parser:
-    """Parses one stream. `overflowed` is set at the first event above `max_event` bytes; parsing stops there."""
+    """Parses one stream. `overflowed` is set at the first event above `max_event` bytes; parsing stops there.
+
+    `between_events`: the next byte begins an event; one that is complete need not be fed then.
+    """
 
     def __init__(self, max_event: int = MAX_EVENT) -> None:
         self._max_event = max_event
@@ -32,6 +35,7 @@ class Parser:
         self._after_cr = False
         self._first_line = True
         self.overflowed = False
+        self.between_events = True
 
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that `piece` completes; pieces may split events anywhere."""
@@ -54,6 +58,7 @@ class Parser:
                 self._line.clear()
                 self._data.clear()
                 break
+        self.between_events = not (self._size or self._after_cr)
         return events
 
     def _end_of_line(self) -> Event | None:

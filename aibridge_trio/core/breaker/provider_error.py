@@ -83,8 +83,8 @@ _STATUS = re.compile(r"(?:http[ _/-]?)?([0-9]{3})(?:[ :_-].*)?", re.IGNORECASE |
 # A duration in JSON: https://protobuf.dev/reference/protobuf/google.protobuf/#duration
 _DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s", re.ASCII)
 _MOST_DETAILS = 20
-# A document with a text under one of _TEXTS and without any of _ANSWERS holds no answer and no part of one.
-_TEXTS = ("message", "msg", "detail")
+# A document with a text under one of TEXTS and without any of _ANSWERS holds no answer and no part of one.
+TEXTS = ("message", "msg", "detail")
 _ANSWERS = frozenset({"candidates", "choices", "content", "data", "delta", "item", "object", "output", "response"})
 
 
@@ -134,7 +134,7 @@ def retry_delay(document: Mapping[str, Any]) -> float | None:
 def _is_bare(document: Mapping[str, Any]) -> bool:
     """Return whether the document reports an overload at its top, in place of an answer and without `error`."""
     return (
-        any(isinstance(document.get(key), str) for key in _TEXTS)
+        any(isinstance(document.get(key), str) for key in TEXTS)
         and _ANSWERS.isdisjoint(document)
         and any(_overload_code(document.get(key)) for key in _KEYS)
     )

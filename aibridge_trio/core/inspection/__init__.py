@@ -12,6 +12,7 @@ fault           why a body's members are not known in full.
 In reading order:
 
 response        inspects one answer: evidence and usage.
+plain_events    skips events of a stream that show neither.
 usage           token counts in the providers' formats.
 expected_output how many tokens an answer may have, before it comes.
 output_estimate token counts of answers that report none.

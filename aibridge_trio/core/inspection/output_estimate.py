@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # Bytes for each token, about: of text, and of the JSON around it.
 BYTES_PER_TOKEN = 4
 # An event with a piece of content has at least so many bytes; shorter ones, like pings, have none.
@@ -17,9 +19,10 @@ class OutputEstimate:
     text four bytes are a token. Of padded events each is one token.
     """
 
-    __slots__ = ("_bytes", "_events", "_frame", "_padded")
+    __slots__ = ("_bytes", "_events", "_frame", "_padded", "settled")
 
     def __init__(self) -> None:
+        self.settled = False  # the events that follow are counted by their sizes alone
         self._bytes = 0
         self._events = 0
         self._frame = 0
@@ -28,13 +31,19 @@ class OutputEstimate:
     def add_event(self, data: bytes) -> None:
         """Count an event with this data."""
         size = len(data)
-        if size >= _SHORTEST:
-            if self._events < _LOOKED_AT:
-                self._padded = self._padded or _PADDING in data
-            self._events += 1
-            self._bytes += size
-            if size < self._frame or not self._frame:
-                self._frame = size
+        if size >= _SHORTEST and not self.settled:
+            self._padded = self._padded or _PADDING in data
+            self.settled = self._events == _LOOKED_AT - 1
+        self.add_sizes((size,))
+
+    def add_sizes(self, sizes: Iterable[int]) -> None:
+        """Count events with data of these sizes, once the estimate is `settled`."""
+        for size in sizes:
+            if size >= _SHORTEST:
+                self._events += 1
+                self._bytes += size
+                if size < self._frame or not self._frame:
+                    self._frame = size
 
     def add_bytes(self, size: int) -> None:
         """Count bytes of an answer that is not read as events."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.breaker.verdict import Evidence
 from aibridge_trio.core.inspection.output_estimate import OutputEstimate
+from aibridge_trio.core.inspection.plain_events import may_matter, plain_events
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.http import sse
 
 # The part of a unary answer that is kept (bytes): the bound of one event of a stream.
 _MAX_BODY = sse.MAX_EVENT
 _DONE = b"[DONE]"
-# An event after the first content is parsed only if it has one of these.
-_MARKS = re.compile(
-    rb'"(?:errors?|code|usage|message_stop|response\.(?:completed|incomplete|failed))"|[Oo]verload|[Tt]hrottl'
-)
 
 
 class ResponseInspector:
@@ -44,8 +41,15 @@ class ResponseInspector:
         """Judge the status; None if the body decides."""
         return verdict.of_head(self._status) if self._readable else verdict.of_status(self._status)
 
-    def feed(self, piece: bytes) -> list[Evidence]:
+    def feed(self, piece: bytes) -> Sequence[Evidence]:
         """Read one piece of the body; return its evidence, in order."""
+        parser = self._parser
+        if parser is not None and self._content_seen and parser.between_events and self._estimate.settled:
+            sizes, end = plain_events(piece)
+            self._estimate.add_sizes(sizes)
+            if end == len(piece):
+                return ()
+            piece = piece[end:]
         if not self._readable or self._parser is None:
             self._estimate.add_bytes(len(piece))
         if not self._readable:
@@ -90,7 +94,7 @@ class ResponseInspector:
             return None
         if self._content_seen:
             self._estimate.add_event(event.data)
-        if self._content_seen and not _may_matter(event):
+        if self._content_seen and event.name not in verdict.LAST and not may_matter(event.data):
             return None
         document = verdict.parse(event.data)
         self.finished = self.finished or verdict.is_last(event.name, document)
@@ -102,7 +106,3 @@ class ResponseInspector:
             self._content_seen = True
             self._estimate.add_event(event.data)
         return evidence
-
-
-def _may_matter(event: sse.Event) -> bool:
-    return event.name in verdict.LAST or _MARKS.search(event.data) is not None
