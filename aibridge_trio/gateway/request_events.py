@@ -86,7 +86,7 @@ class Record:
         self.began = clock()
         self.token_headers: h.Headers = []
         given = request.header_values(b"x-request-id")
-        self.request_id = (_given_id(given) if given else None) or _new_id()
+        self.request_id = (_given_id(given) if given else None) or (_ids or _more_ids()).pop()
 
     def started(self, caller: Caller) -> None:
         """Publish that the request goes to its provider."""
@@ -198,7 +198,7 @@ class Record:
                 verdict=self.attempt.verdict if self.attempt else None,
                 broken=status is not None and not complete,
                 left=left and not complete,
-                duration=self._at_provider(now),
+                duration=None if self._upstream_began is None else self._at_provider(now),
                 first_byte=self._first_byte,
                 queued=self._queue_seconds,
                 total=now - self.began,
@@ -244,12 +244,11 @@ _ids: list[bytes] = []
 os.register_at_fork(after_in_child=_ids.clear)
 
 
-def _new_id() -> bytes:
-    if not _ids:
-        digits = os.urandom(_IDS * _ID_BYTES).hex().encode()
-        step = 2 * _ID_BYTES
-        _ids.extend(b"req_" + digits[start : start + step] for start in range(0, len(digits), step))
-    return _ids.pop()
+def _more_ids() -> list[bytes]:
+    digits = os.urandom(_IDS * _ID_BYTES).hex().encode()
+    step = 2 * _ID_BYTES
+    _ids.extend(b"req_" + digits[start : start + step] for start in range(0, len(digits), step))
+    return _ids
 
 
 def _shown(said: bytes) -> str:

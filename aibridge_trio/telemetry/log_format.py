@@ -47,19 +47,10 @@ def human_line(now: float, level: LogLevel, event: str, fields: dict[str, Any]) 
 
 def json_request(now: float, event: Finished) -> str:
     """Return a request's line as JSON."""
-    return f'{{"time": "{_timestamp(now)}", "level": "info", "event": "request", {_members(event)}}}\n'
-
-
-def human_request(now: float, event: Finished) -> str:
-    """Return a request's line as logfmt."""
-    return human_line(now, "info", "request", json.loads(f"{{{_members(event)}}}"))
-
-
-def _members(event: Finished) -> str:
-    """Return what a line says of a request, as the members of a JSON object."""
     caller, duration, first_byte = event.caller, event.duration, event.first_byte
     verdict = "null" if event.verdict is None else f'"{event.verdict}"'
     line = (
+        f'{{"time": "{_timestamp(now)}", "level": "info", "event": "request", '
         f'"request_id": {encode_basestring(event.request_id)}, '  # visible ASCII: see headers.sane_request_id()
         f'"provider": {_kept(event.provider)}, '
         f'"route": {_kept(event.route)}, '
@@ -87,7 +78,13 @@ def _members(event: Finished) -> str:
         line += f', "passed_over": {_quoted(",".join(event.passed_over))}'
     if event.path is not None:
         line += f', "path": {_quoted(event.path)}'
-    return line
+    return line + "}\n"
+
+
+def human_request(now: float, event: Finished) -> str:
+    """Return a request's line as logfmt, with what stands in its JSON."""
+    fields = json.loads(json_request(now, event))
+    return human_line(now, fields.pop("level"), fields.pop("event"), {**fields, "time": None})
 
 
 def _timestamp(now: float) -> str:

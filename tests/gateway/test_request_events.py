@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -220,6 +223,25 @@ def test_a_first_byte_is_never_before_the_beginning() -> None:
     told.record.answered(200)
     told.record.first_byte()
     assert [event.seconds for event in told.events if isinstance(event, FirstByte)] == [0.0]
+
+
+def test_ids_differ() -> None:
+    """However many requests there are; each is as long as the others."""
+    ids = {Told().record.request_id for _ in range(1000)}
+    assert len(ids) == 1000
+    assert all(re.fullmatch(rb"req_[0-9a-f]{24}", each) for each in ids)
+
+
+def test_ids_differ_from_those_of_a_forked_process() -> None:
+    """Ids are made in advance, and a process and its child have none in common."""
+    script = (
+        "import os; from tests.gateway.test_request_events import Told\n"
+        "Told()\n"
+        "if os.fork(): os.wait()\n"
+        "print(*(Told().record.request_id for _ in range(9)))"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    assert len(set(said.split())) == 18
 
 
 class Slow(Unanswered):

@@ -36,32 +36,50 @@ class Usage(NamedTuple):
         last chunk; Responses in `response.completed`; unary answers at the top.
         """
         usage = self
-        for holder in (document, document.get("message"), document.get("response")):
-            if isinstance(holder, dict) and isinstance(report := holder.get("usage"), dict):
-                usage = usage._reported(report)
+        if "usage" in document:
+            usage = _replaced(usage, document["usage"])
+        for name in _HOLDERS:
+            if name in document and type(holder := document[name]) is dict and "usage" in holder:
+                usage = _replaced(usage, holder["usage"])
         return usage
-
-    def _reported(self, report: Mapping[str, Any]) -> Usage:
-        incoming = _count(report, "input_tokens", "prompt_tokens")
-        details = report.get("input_tokens_details", report.get("prompt_tokens_details"))
-        cached = _count(details, "cached_tokens") if isinstance(details, dict) else None
-        if incoming is not None and cached is not None:
-            incoming = max(0, incoming - cached)
-        found = (
-            incoming,
-            _count(report, "output_tokens", "completion_tokens"),
-            _count(report, "cache_read_input_tokens") if cached is None else cached,
-            _count(report, "cache_creation_input_tokens"),
-        )
-        return Usage(*(before if now is None else now for before, now in zip(self, found, strict=True)))
 
 
 NO_USAGE = Usage()
 
 
-def _count(report: Mapping[str, Any], *names: str) -> int | None:
+# What else of a document may have a report; and what of a report has its cached tokens: the first that is there.
+_HOLDERS = ("message", "response")
+_DETAILS = ("input_tokens_details", "prompt_tokens_details")
+
+
+def _replaced(before: Usage, report: object) -> Usage:
+    """Return the counts of a report, and those of before where it has none."""
+    if type(report) is not dict:
+        return before
+    incoming = _count(report, "input_tokens", "prompt_tokens")
+    cached = None
+    for name in _DETAILS:
+        if name in report:
+            if type(details := report[name]) is dict:
+                cached = _count(details, "cached_tokens")
+            break
+    if cached is None:
+        cached = _count(report, "cache_read_input_tokens")
+    elif incoming is not None:
+        incoming = incoming - cached if incoming > cached else 0
+    output = _count(report, "output_tokens", "completion_tokens")
+    stored = _count(report, "cache_creation_input_tokens")
+    return Usage(
+        before.input if incoming is None else incoming,
+        before.output if output is None else output,
+        before.cache_read if cached is None else cached,
+        before.cache_write if stored is None else stored,
+    )
+
+
+def _count(report: dict[str, Any], *names: str) -> int | None:
+    """Return the count under the first of these names that has one. JSON's numbers are `int`, its truth is not."""
     for name in names:
-        count = report.get(name)
-        if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST:
+        if name in report and type(count := report[name]) is int and 0 <= count <= _MOST:
             return count
     return None
