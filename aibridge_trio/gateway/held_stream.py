@@ -15,7 +15,7 @@ from aibridge_trio.core.inspection.wanted_members import Wanted
 from aibridge_trio.gateway.buffering import Inspection
 from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.http import headers as h
-from aibridge_trio.http.message import Reply
+from aibridge_trio.http.message import Reply, TransportedReply
 from aibridge_trio.providers.dialects import error_event
 
 _HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
@@ -25,7 +25,7 @@ _MOST_OF_ERROR = 64 * 1024
 _WANTED = Wanted("stream")
 
 
-class HeldStream(Reply):
+class HeldStream(TransportedReply):
     """The reply of one request. `interval` is the time between comments in seconds, `due` that of the next one."""
 
     def __init__(self, reply: Reply, interval: float) -> None:

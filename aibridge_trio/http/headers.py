@@ -42,9 +42,26 @@ TOKEN = b"x-aibridge-token"
 _TIMEOUT_HEADERS = frozenset({b"x-stainless-read-timeout", b"x-stainless-timeout"})
 _SECONDS = re.compile(rb"[0-9]{1,9}(\.[0-9]{1,9})?")
 
+# What is remembered of names in another case: so many, of at most this length.
+_MOST_NAMES, _LONGEST_NAME = 1000, 64
+
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 UNENCODED = (b"", b"identity")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
+
+
+class _LowerCase(dict[bytes, bytes]):
+    """Header names in lower case, by the name as it was sent; bounded, because peers choose names."""
+
+    def __missing__(self, name: bytes) -> bytes:
+        lower = name.lower()
+        if len(self) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+            self[name] = lower
+        return lower
+
+
+# `LOWER[name]` is `name.lower()` without a call for a name that was seen before.
+LOWER = _LowerCase()
 
 
 def end_to_end(headers: Headers, drop: frozenset[bytes] = frozenset()) -> Headers:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
 from email.utils import formatdate
 
-from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.request_head import HeadMemo
+from aibridge_trio.http.headers import LOWER, Headers
+from aibridge_trio.http.request_head import Head, HeadMemo
 
 # How long (seconds) a caller may send nothing during its upload, like nginx's client_body_timeout.
 UPLOAD_SILENCE = 60.0
@@ -28,11 +27,11 @@ class Body(ABC):
     `received` is how many bytes have arrived, `caller_left` whether the caller has left.
     """
 
-    def __init__(self) -> None:
-        self.received = 0
-        self.caller_left = False
-        self._waited = 0.0
-        self._wait_began: float | None = None
+    # Defaults on the class: most bodies change none but `received`.
+    received = 0
+    caller_left = False
+    _waited = 0.0
+    _wait_began: float | None = None
 
     def __aiter__(self) -> Body:
         return self
@@ -52,29 +51,52 @@ class Body(ABC):
         """Return the next piece. Raises BodyStalled when none arrives in time."""
 
 
-@dataclass(slots=True)
 class Request:
     """A caller's request. Header names are lower-case; path and query are the bytes as received.
+
+    `client` is the peer's address, `server` the address that the caller connected to (None on a unix socket).
+    `secure`: over TLS; `certificate`: the names in the caller's certificate, verified, common names first.
+    `on_loopback`: received by a TCP listener on a loopback address.
 
     `memo` is the same object for requests of one connection whose heads are the same but for the Content-Length;
     what may be kept there, and what never, is said in `request_head`. `headers` is shared by such requests, too.
     """
 
-    method: str
-    path: bytes
-    query: bytes = field(repr=False)
-    headers: Headers = field(repr=False)
-    client: str | None  # the peer's address
-    server: str | None  # the address that the caller connected to; None on a unix socket
-    body: Body
-    secure: bool = False  # over TLS
-    on_loopback: bool = False  # received by a TCP listener on a loopback address
-    certificate: tuple[str, ...] = ()  # the names in the caller's certificate, verified; common names first
-    memo: HeadMemo = field(default_factory=HeadMemo, repr=False, compare=False)
-    _index: dict[bytes, bytes] = field(init=False, repr=False, compare=False)
+    __slots__ = (
+        *("_index", "body", "certificate", "client", "headers", "memo", "method", "on_loopback", "path", "query"),
+        *("secure", "server"),
+    )
 
-    def __post_init__(self) -> None:
-        self._index = dict(reversed(self.headers))
+    def __init__(  # noqa: PLR0917 - what a request consists of
+        self,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: Headers,
+        client: str | None,
+        server: str | None,
+        body: Body,
+        *,
+        secure: bool = False,
+        on_loopback: bool = False,
+        certificate: tuple[str, ...] = (),
+        head: Head | None = None,  # that all of this was read from
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.client = client
+        self.server = server
+        self.body = body
+        self.secure = secure
+        self.on_loopback = on_loopback
+        self.certificate = certificate
+        self.memo = head.memo if head else HeadMemo()
+        self._index = head.index if head else dict(reversed(headers))
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path!r} client={self.client}>"
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first value of a header, None without one."""
@@ -97,13 +119,13 @@ class Request:
 class Reply(ABC):
     """The response, in the order start, send …, end. Without an end it is cut off, which the caller notices."""
 
-    def __init__(self) -> None:
-        self._defaults: list[Headers] = []
-        self._overrides: Headers = []
-        self._added: Headers = []
-        self.status: int | None = None
-        self.sent = 0
-        self.ended = False
+    # Defaults on the class: most replies change few of them.
+    status: int | None = None
+    sent = 0
+    ended = False
+    _defaults: tuple[Headers, ...] = ()
+    _overrides: tuple[tuple[bytes, bytes], ...] = ()
+    _added: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def started(self) -> bool:
@@ -115,39 +137,48 @@ class Reply(ABC):
         """How long (seconds) the longest write has waited for the caller; 0 where that is unknown."""
         return 0.0
 
+    def date(self) -> bytes:
+        """Return the value of `Date` for now."""
+        return formatdate(usegmt=True).encode("ascii")
+
     def add_defaults(self, headers: Headers) -> None:
         """Add headers to the head to come: all of them, or none if it has one of their names already."""
-        self._defaults.append(headers)
+        self._defaults += (headers,)
 
     def override(self, headers: Headers) -> None:
         """Set headers of the head to come, in place of those with the same names."""
-        self._overrides += headers
+        self._overrides += (*headers,)
 
     def add(self, header: tuple[bytes, bytes]) -> None:
         """Add a header to the head to come, beside those with the same name."""
-        self._added.append(header)
+        self._added += (header,)
 
+    @abstractmethod
     async def start(self, status: int, headers: Headers, *, more: bool = False) -> None:
         """Send the head. With `more`, a piece of the body follows at once, and the head may wait for it."""
-        self.status = status
-        present = {name.lower() for name, _ in headers}
+
+    def _whole_head(self, headers: Headers) -> Headers:
+        """Return the headers to send: these, and what was to be added to them."""
+        present = {LOWER[name] for name, _ in headers}
         for default in self._defaults:
-            if present.isdisjoint(name for name, _ in default):
+            for name, _ in default:
+                if name in present:
+                    break
+            else:
                 headers = [*headers, *default]
         if self._overrides or self._added:
             names = {name for name, _ in self._overrides}
-            kept = [header for header in headers if header[0].lower() not in names]
+            kept = [header for header in headers if LOWER[header[0]] not in names]
             headers = [*kept, *self._overrides, *self._added]
-        await self._start(status, headers, more=more)
+        return headers
 
+    @abstractmethod
     async def send(self, piece: bytes) -> None:
         """Send a piece of the body."""
-        self.sent += len(piece)
-        await self._send(piece)
 
+    @abstractmethod
     async def end(self) -> None:
         """End the response cleanly."""
-        await self._end()
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a complete response of our own."""
@@ -156,10 +187,27 @@ class Reply(ABC):
 
     async def write(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a response of our own, with Content-Length and Date, without ending it."""
-        date = formatdate(usegmt=True).encode()
-        headers = [*headers, (b"date", date), (b"content-length", b"%d" % len(body))]
+        headers = [*headers, (b"date", self.date()), (b"content-length", b"%d" % len(body))]
         await self.start(status, headers, more=True)
         await self.send(body)
+
+
+class TransportedReply(Reply):
+    """A reply that is transported by other means than a connection of our own server: see its abstract methods."""
+
+    async def start(self, status: int, headers: Headers, *, more: bool = False) -> None:
+        """See Reply."""
+        self.status = status
+        await self._start(status, self._whole_head(headers), more=more)
+
+    async def send(self, piece: bytes) -> None:
+        """See Reply."""
+        self.sent += len(piece)
+        await self._send(piece)
+
+    async def end(self) -> None:
+        """See Reply."""
+        await self._end()
 
     @abstractmethod
     async def _start(self, status: int, headers: Headers, *, more: bool) -> None:

@@ -49,7 +49,8 @@ class Head:
     `expects_continue`: the caller waits for a 100 before it sends its body. `closes`: no request can follow on the
     same connection: the caller said so, speaks HTTP/1.0, or asked for a tunnel (CONNECT, without a body).
 
-    Requests with the same head share this object, and `headers`: neither may be changed.
+    `path` and `query` are the target before and behind its first `?`; `index` has the first value of each header.
+    Requests with the same head share this object, `headers` and `index`: none may be changed.
     """
 
     method: str
@@ -60,6 +61,13 @@ class Head:
     expects_continue: bool
     closes: bool
     memo: HeadMemo = field(default_factory=HeadMemo, compare=False)
+    path: bytes = field(init=False)
+    query: bytes = field(init=False)
+    index: dict[bytes, bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.path, _, self.query = self.target.partition(b"?")
+        self.index = dict(reversed(self.headers))
 
     def __repr__(self) -> str:
         return f"<Head {self.method} headers={len(self.headers)} length={self.length}>"

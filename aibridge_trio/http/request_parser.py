@@ -9,6 +9,7 @@ whole pipeline at once. A head that is the same as the last one is not parsed ag
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, NamedTuple, NoReturn
 
 import httptools
@@ -32,7 +33,8 @@ HEAD_TOO_LONG = 431
 _VERSION_UNKNOWN = 505
 
 
-class Data(NamedTuple):
+@dataclass(slots=True)
+class Data:
     """A part of a body."""
 
     data: bytes
@@ -124,15 +126,13 @@ class RequestParser:
 
     def _read_unparsed(self, data: bytes, at: int) -> int:
         """Read a body whose head was not parsed, by its length; llhttp waits for the next head meanwhile."""
-        if self._unparsed:
-            piece = data[at : at + self._unparsed]
-            if piece:
-                self._events.append(Data(piece))
-            self._unparsed -= len(piece)
-            at += len(piece)
+        piece = data[at : at + self._unparsed]
+        if piece:
+            self._events.append(Data(piece))
+        self._unparsed -= len(piece)
         if not self._unparsed:
             self._events.append(_END)
-        return at
+        return at + len(piece)
 
     def _parse(self, data: bytes, at: int) -> int:
         size, events = len(data), self._events

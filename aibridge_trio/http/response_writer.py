@@ -9,8 +9,8 @@ from __future__ import annotations
 from email.utils import formatdate
 from http import HTTPStatus
 
-from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.response_parser import LAST_CHUNK, chunk
+from aibridge_trio.http.headers import LOWER, Headers
+from aibridge_trio.http.response_parser import LAST_CHUNK
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STATUS_LINES = {
@@ -26,29 +26,32 @@ class FramingError(Exception):
 
 
 class ResponseFraming:
-    """The framing of one response. `closes` says whether the connection ends with it."""
+    """The framing of one response.
+
+    `closes` says whether the connection ends with it, `complete` whether the bytes so far look like a complete
+    response: the body has its length, or there is none.
+    """
+
+    __slots__ = ("_bodiless", "_http10", "_remaining", "_to_head", "closes", "complete")
 
     def __init__(self, *, to_head: bool, version: str, closes: bool) -> None:
         self.closes = closes
+        self.complete = False
         self._to_head = to_head
         self._http10 = version == "1.0"
         self._bodiless = False
         self._remaining: int | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether the bytes so far look like a complete response: the body has its length, or there is none."""
-        return self._bodiless or self._remaining == 0
 
     def head(self, status: int, headers: Headers) -> bytes:
         """Return the head. Raises FramingError."""
         if not _FIRST_FINAL <= status <= _LAST:
             raise FramingError("this is no final status")
         self._bodiless = self._to_head or status in (_NO_CONTENT, _NOT_MODIFIED)
-        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
-        for name, value in headers:
-            if name.lower() not in _FRAMING_HEADERS or self._keeps(status, name.lower(), value):
-                lines.append(b"%b: %b\r\n" % (name, value))
+        lines = [
+            b"%b: %b\r\n" % header
+            for header in headers
+            if LOWER[header[0]] not in _FRAMING_HEADERS or self._keeps(status, *header)
+        ]
         if self._remaining is None and not self._bodiless:
             if self._http10:
                 self.closes = True
@@ -56,13 +59,15 @@ class ResponseFraming:
                 lines.append(b"Transfer-Encoding: chunked\r\n")
         if self.closes:
             lines.append(b"Connection: close\r\n")
-        head = b"".join(lines)
-        if not head.count(b"\n") == head.count(b"\r") == len(lines) or b"\0" in head:
+        block = b"".join(lines)
+        if not block.count(b"\n") == block.count(b"\r") == len(lines) or b"\0" in block:
             raise FramingError("a line of its head would end early")
-        return head + b"\r\n"
+        self.complete = self._bodiless or self._remaining == 0
+        return b"%b%b\r\n" % (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, block)
 
     def _keeps(self, status: int, name: bytes, value: bytes) -> bool:
         """Apply a framing header; return whether it is sent as it is."""
+        name = LOWER[name]
         if name == b"content-length":
             if self._remaining is not None or not value.isdigit():
                 raise FramingError("its Content-Length is no number, or said twice")
@@ -78,10 +83,11 @@ class ResponseFraming:
         if self._bodiless or not data:
             return b""
         if self._remaining is None:
-            return data if self._http10 else chunk(data)
+            return data if self._http10 else b"%x\r\n%b\r\n" % (len(data), data)
         if len(data) > self._remaining:
             raise FramingError("it is longer than its Content-Length")
         self._remaining -= len(data)
+        self.complete = not self._remaining
         return data
 
     def end(self) -> bytes:
@@ -96,7 +102,10 @@ class ResponseFraming:
 def error_response(status: int, reason: str) -> bytes:
     """Return a complete response from the server itself, not the application; it closes the connection."""
     body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii")
-    date = formatdate(usegmt=True).encode("ascii")
     framing = ResponseFraming(to_head=False, version="1.1", closes=True)
-    headers = [(b"date", date), (b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+    headers = [
+        (b"date", formatdate(usegmt=True).encode("ascii")),
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"%d" % len(body)),
+    ]
     return framing.head(status, headers) + framing.frame(body)

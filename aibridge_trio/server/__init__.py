@@ -14,7 +14,7 @@ Files, in reading order:
 * server: the accept loop, and the graceful stop.
 * listener, unix_listener: TCP ports and unix sockets.
 * connection: one connection. reader: its reading half. writer: its writing half.
-* exchange: one request and its response.
+* exchange: one request and its response. dates: their `Date`.
 * dispatch: calls the application. asgi: the same exchange on any ASGI server.
 * connection_limit: how many connections, in all and by address. connection_timeouts: time and bytes of each.
 * descriptors: file descriptors, and the reserve. inherited_sockets: those that the process was given at its start.

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import trio
 
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled, Handler, Reply, Request
+from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled, Handler, Request, TransportedReply
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -81,7 +81,7 @@ class AsgiBody(Body):
                 return
 
 
-class AsgiReply(Reply):
+class AsgiReply(TransportedReply):
     """A reply made of ASGI messages."""
 
     def __init__(self, send: Send, body: AsgiBody) -> None:

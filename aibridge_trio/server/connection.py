@@ -6,12 +6,11 @@ in `reader`, writes in `writer`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 import trio
 
-from aibridge_trio.http.request_head import Head
 from aibridge_trio.http.request_parser import InvalidRequest
 from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
@@ -45,43 +44,32 @@ class Connection:
         self._stream = stream
         self._service = service
         self._report = report
-        self._writer = ResponseWriter(stream, flusher, spawn=self._spawn, on_closed=self._caller_left)
-        self._reader = RequestReader(
-            stream,
-            idleness=idleness,
-            heads=heads,
-            begin=self._begin,
-            on_left=self._caller_left,
-            on_idle=self.stop,
-        )
+        self.writer = ResponseWriter(stream, flusher, spawn=flusher.spawn, on_closed=self.caller_left)
+        self._reader = RequestReader(stream, self, idleness=idleness, heads=heads)
         self._current: Exchange | None = None
-        self._stopping = self._close_after_response = False
+        self.last = False
         self._serving = trio.CancelScope()
-        self._handshake = trio.CancelScope()
         self._is_open = False
-        self._nursery: trio.Nursery | None = None
+        self._in_step = True  # the caller can tell which request the next response belongs to
 
     async def run(self) -> None:
         """Serve the connection until it ends."""
         try:
-            with self._handshake, suppress(*CONNECTION_ERRORS):
-                await self._stream.handshake()
-                self._is_open = True
+            with self._serving:
+                with suppress(*CONNECTION_ERRORS):
+                    await self._stream.handshake()
+                    self._is_open = True
+                if self._is_open:
+                    self._stream.on_peer_left = self.caller_left
+                    if self._stream.peer_left():  # before the callback was set
+                        self.caller_left()
+                    await self._serve()
             if self._is_open:
-                self._stream.on_peer_left = self._caller_left
-                if self._stream.peer_left():  # before the callback was set
-                    self._caller_left()
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    try:
-                        await self._serve()
-                    finally:
-                        self._nursery = None
-                    nursery.cancel_scope.cancel()
+                await self._end()
         finally:
             # A response that was cut off must not look complete.
-            cut = self._current or self._writer.busy
-            self._writer.close()
+            cut = self._current or self.writer.busy
+            self.writer.close()
             self._reader.close()
             if cut:
                 self._stream.reset()
@@ -91,55 +79,48 @@ class Connection:
 
     def stop(self) -> None:
         """End the connection: at once if it is idle, else after the response that is being sent."""
-        self._stopping = True
+        self.last = True
         self._reader.stop()
-        if not self._is_open:
-            self._handshake.cancel()
-        elif not self._current:
+        if not self._current:
             self._serving.cancel()
 
     def close_after_response(self) -> None:
         """Make the next response that begins the last one, with `Connection: close`; end nothing now."""
-        self._close_after_response = True
+        self.last = True
 
     def check_caller(self) -> None:
         """Ask whether the caller has left, where the stream does not report it by itself."""
         if self._current and self._stream.peer_left():
-            self._caller_left()
+            self.caller_left()
 
-    def _spawn(self, task: Callable[[], Awaitable[None]]) -> None:
-        if self._nursery:
-            self._nursery.start_soon(task)
-        else:  # the connection is over, and nothing waits for this write
-            self._writer.close()
+    async def read_body(self) -> None:
+        """See Carrier."""
+        await self._reader.read_body()
 
-    def _begin(self, head: Head) -> Exchange:
-        return Exchange(
-            head,
-            self._writer,
-            read=self._reader.read_body,
-            stopping=lambda: self._stopping or self._close_after_response,
-            cancel=self._serving.cancel,
-        )
+    def cancel(self) -> None:
+        """See Carrier."""
+        self._serving.cancel()
 
     async def _serve(self) -> None:
-        reader = self._reader
-        in_step = True  # the caller can tell which request the next response belongs to
-        with self._serving:
-            while in_step and (exchange := await reader.next()):
-                self._current = exchange
-                try:
-                    await self._service(exchange, self._stream)
-                except Exception as error:  # noqa: BLE001 - a failure ends its own connection, and no other
-                    self._report(error)
-                in_step = await self._finish(exchange)
-                self._current = None
-        if self._current:
-            in_step = await self._finish(self._current)
+        reader, service, stream = self._reader, self._service, self._stream
+        while self._in_step and (exchange := await reader.next()):
+            self._current = exchange
+            try:
+                await service(exchange, stream)
+            except Exception as error:  # noqa: BLE001 - a failure ends its own connection, and no other
+                self._report(error)
+            self._in_step = await self._finish(exchange)
             self._current = None
-        if reader.error and in_step:
-            self._writer.buffer(error_response(*reader.error))
-        await self._writer.drain()
+
+    async def _end(self) -> None:
+        """Send what is left to be sent, and see that the caller gets it."""
+        reader = self._reader
+        if self._current:
+            self._in_step = await self._finish(self._current)
+            self._current = None
+        if reader.error and self._in_step:
+            self.writer.buffer(error_response(*reader.error))
+        await self.writer.drain()
         # Closing a socket with unread bytes, or before bytes that are on their way, makes TCP reset the
         # connection, and the caller may lose the response (RFC 9112, 9.6). Most callers close by themselves after
         # a last request.
@@ -158,7 +139,7 @@ class Connection:
             self._reader.end(InvalidRequest(_INTERNAL_ERROR, "the application did not answer"))
             return True
         if not exchange.responded:
-            await self._writer.drain()
+            await self.writer.drain()
             if exchange.head.version == "1.0":  # there a clean close would be the end of the response
                 self._stream.reset()
             return False
@@ -166,7 +147,7 @@ class Connection:
             return False
         return exchange.received_all or await self._reader.discard(lambda: exchange.received_all)
 
-    def _caller_left(self) -> None:
+    def caller_left(self) -> None:
         """Handle a caller that has left, or that reads no more."""
         self._reader.stop_reading()
         if self._current:

@@ -8,8 +8,7 @@ from urllib.parse import unquote
 
 import trio
 
-from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.message import Handler, Reply, Request
+from aibridge_trio.http.message import Handler, Request
 from aibridge_trio.http.response_writer import FramingError
 from aibridge_trio.net.stream import ServerStream
 from aibridge_trio.server.asgi import Application, HandlerApplication, Message, Scope
@@ -30,15 +29,14 @@ class _HandlerService:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
-    async def __call__(self, exchange: Exchange, stream: ServerStream) -> None:
+    def __call__(self, exchange: Exchange, stream: ServerStream) -> Awaitable[None]:
         exchange.cancel_on_leave()
         head = exchange.head
-        path, _, query = head.target.partition(b"?")
         peer, local = stream.peer, stream.local
         request = Request(
             head.method,
-            path,
-            query,
+            head.path,
+            head.query,
             head.headers,
             peer[0] if peer else None,
             local[0] if local else None,
@@ -46,34 +44,9 @@ class _HandlerService:
             secure=stream.secure,
             on_loopback=stream.on_loopback,
             certificate=stream.certificate,
-            memo=head.memo,
+            head=head,
         )
-        await self._handler(request, _ExchangeReply(exchange))
-
-
-class _ExchangeReply(Reply):
-    """The Reply that a handler gets."""
-
-    def __init__(self, exchange: Exchange) -> None:
-        super().__init__()
-        self._exchange = exchange
-
-    @property
-    def longest_write(self) -> float:
-        """See Reply."""
-        return self._exchange.longest_write
-
-    async def _start(self, status: int, headers: Headers, *, more: bool) -> None:
-        self._exchange.start(status, headers)
-        if not more:
-            self._exchange.flush()
-
-    async def _send(self, piece: bytes) -> None:
-        await self._exchange.send(piece)
-
-    async def _end(self) -> None:
-        self.ended = True
-        await self._exchange.finish()
+        return self._handler(request, exchange)
 
 
 class _ASGIService:
@@ -89,8 +62,7 @@ class _ASGIService:
 
     def _scope(self, exchange: Exchange, stream: ServerStream) -> Scope:
         head = exchange.head
-        path, _, query = head.target.partition(b"?")
-        text = path.decode("ascii")
+        text = head.path.decode("ascii")
         return {
             "type": "http",
             "asgi": {"spec_version": "2.3", "version": "3.0"},
@@ -98,8 +70,8 @@ class _ASGIService:
             "method": head.method,
             "scheme": "https" if stream.secure else "http",
             "path": unquote(text) if "%" in text else text,
-            "raw_path": path,
-            "query_string": query,
+            "raw_path": head.path,
+            "query_string": head.query,
             "root_path": "",
             "headers": head.headers.copy(),  # the application may change it
             "client": stream.peer,
@@ -132,8 +104,8 @@ class _ASGIMessages:
         match message["type"]:
             case "http.response.start" if self._exchange.framing is None:
                 await trio.lowlevel.checkpoint_if_cancelled()
-                self._exchange.start(message["status"], list(message.get("headers", ())))
-                self._exchange.flush(soon=True)
+                self._exchange.begin(message["status"], list(message.get("headers", ())))
+                self._exchange.flush_soon()
             case "http.response.body" if message.get("more_body", False):
                 await self._exchange.send(message.get("body", b""))
             case "http.response.body":

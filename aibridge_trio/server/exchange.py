@@ -3,52 +3,56 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import trio
 
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled
+from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled, Reply
 from aibridge_trio.http.request_head import Head
 from aibridge_trio.http.response_writer import CONTINUE, FramingError, ResponseFraming
+from aibridge_trio.server.dates import DATE
 from aibridge_trio.server.writer import ResponseWriter
 
 # Discarding up to this much of an unread body (bytes) costs less than a new connection. Claude Code's first
 # request (115 kB) is below.
 _DISCARD_AT_MOST = 256 * 1024
+_OUT_OF_ORDER = "a response is one start, then bodies, and nothing after the last of them"
 
 
-class Exchange(Body):
-    """One request: its head, its body as it arrives, and its response on the way to the writer.
+class Carrier(Protocol):
+    """The connection that carries an exchange. `last`: the next response that begins is the last one."""
 
-    `read` reads once from the connection, for more of the body. `stopping()` returns whether the connection is to
-    end after this response. `cancel` cancels the service, if it has called `cancel_on_leave`.
+    writer: ResponseWriter
+    last: bool
+
+    async def read_body(self) -> None:
+        """Read once, for more of the body."""
+
+    def cancel(self) -> None:
+        """Cancel the service."""
+
+
+class Exchange(Body, Reply):
+    """One request and its response: its head, its body as it arrives, and the reply on its way to the writer.
+
+    It is the Reply that our own handlers get. ASGI applications use `begin`, `send` and `finish`.
     """
 
-    def __init__(
-        self,
-        head: Head,
-        writer: ResponseWriter,
-        *,
-        read: Callable[[], Awaitable[None]],
-        stopping: Callable[[], bool],
-        cancel: Callable[[], object],
-    ) -> None:
-        super().__init__()
+    received_all = False  # the request is complete
+    responded = False  # the response is complete
+    framing: ResponseFraming | None = None
+    _cancels_on_leave = False
+    _ending = False
+    _withheld = b""
+    _lot: trio.lowlevel.ParkingLot | None = None
+
+    def __init__(self, head: Head, carrier: Carrier) -> None:
         self.head = head
-        self.received_all = False  # the request is complete
-        self.responded = False  # the response is complete
-        self.framing: ResponseFraming | None = None
-        self._writer = writer
-        self._read = read
-        self._stopping = stopping
-        self._cancel = cancel
+        self._carrier = carrier
+        self._writer = carrier.writer
         self._pieces: deque[bytes] = deque()
         self._expects_continue = head.expects_continue
-        self._cancels_on_leave = False
-        self._ending = False
-        self._withheld = b""
-        self._lot: trio.lowlevel.ParkingLot | None = None
 
     # The connection's side
 
@@ -58,10 +62,6 @@ class Exchange(Body):
         if not self.responded:
             self._pieces.append(piece)
 
-    def end_data(self) -> None:
-        """Mark the request as complete."""
-        self.received_all = True
-
     def leave(self) -> None:
         """Mark the caller as gone; cancel the service if it has asked for that."""
         if not self.caller_left:
@@ -70,7 +70,7 @@ class Exchange(Body):
             self._wake()
             # During the last write there is no work left to save.
             if self._cancels_on_leave and not self._ending:
-                self._cancel()
+                self._carrier.cancel()
 
     # The body
 
@@ -106,7 +106,7 @@ class Exchange(Body):
             self._writer.buffer(CONTINUE)
             self._writer.flush()
         if not (self.received_all or self.caller_left or self.responded):
-            await self._read()
+            await self._carrier.read_body()
             return
         if self._lot is None:
             self._lot = trio.lowlevel.ParkingLot()
@@ -118,12 +118,28 @@ class Exchange(Body):
         """Have the service cancelled when the caller leaves, from now on."""
         self._cancels_on_leave = True
         if self.caller_left:
-            self._cancel()
+            self._carrier.cancel()
 
-    def start(self, status: int, headers: Headers) -> None:
+    async def start(self, status: int, headers: Headers, *, more: bool = False) -> None:
+        """See Reply. Raises FramingError."""
+        self.status = status
+        self.begin(status, self._whole_head(headers))
+        if not more:
+            self._writer.flush()
+
+    def date(self) -> bytes:
+        """See Reply."""
+        return DATE.value()
+
+    async def end(self) -> None:
+        """See Reply. Raises FramingError."""
+        self.ended = True
+        await self.finish()
+
+    def begin(self, status: int, headers: Headers) -> None:
         """Buffer the head; it is sent with what follows, or when it is flushed. Raises FramingError."""
         head = self.head
-        closes = head.closes or self._stopping() or self._closing_is_cheaper()
+        closes = head.closes or self._carrier.last or (not self.received_all and self._closing_is_cheaper())
         framing = ResponseFraming(to_head=head.method == "HEAD", version=head.version, closes=closes)
         data = framing.head(status, headers)
         self.framing = framing
@@ -135,19 +151,19 @@ class Exchange(Body):
 
     @property
     def longest_write(self) -> float:
-        """See Reply.longest_write."""
+        """See Reply."""
         return self._writer.longest_write
 
-    def flush(self, *, soon: bool = False) -> None:
-        """Write without waiting, now or as `soon` as the running task waits; another task sends the rest."""
-        if soon:
-            self._writer.flush_soon()
-        else:
-            self._writer.flush()
+    def flush_soon(self) -> None:
+        """Write as soon as the running task waits; another task sends what cannot be sent without waiting."""
+        self._writer.flush_soon()
 
     async def send(self, piece: bytes) -> None:
-        """Send a piece; what makes the response look complete is withheld until `finish`. Raises FramingError."""
-        framing = self._open()
+        """See Reply. What makes the response look complete is withheld until `finish`. Raises FramingError."""
+        framing = self.framing
+        if framing is None or self.responded:
+            raise FramingError(_OUT_OF_ORDER)
+        self.sent += len(piece)
         data = framing.frame(piece)
         if framing.complete:
             self._withheld += data
@@ -156,18 +172,16 @@ class Exchange(Body):
 
     async def finish(self, piece: bytes = b"") -> None:
         """End the response, optionally with a last piece. Raises FramingError."""
-        framing = self._open()
-        data = self._withheld + framing.frame(piece) + framing.end()
+        framing = self.framing
+        if framing is None or self.responded:
+            raise FramingError(_OUT_OF_ORDER)
+        data = self._withheld + (framing.frame(piece) if piece else b"") + framing.end()
         self._ending = True
         await self._writer.send(data, last=True)
         self.responded = True
         self._pieces.clear()
-        self._wake()
-
-    def _open(self) -> ResponseFraming:
-        if self.framing is None or self.responded:
-            raise FramingError("a response is one start, then bodies, and nothing after the last of them")
-        return self.framing
+        if self._lot:
+            self._lot.unpark_all()
 
     def _wake(self) -> None:
         if self._lot:
@@ -175,7 +189,5 @@ class Exchange(Body):
 
     def _closing_is_cheaper(self) -> bool:
         """Whether reading the rest of the body would cost more than a new connection."""
-        if self.received_all:
-            return False
         length = self.head.length
         return self._expects_continue or (length is not None and length - self.received > _DISCARD_AT_MOST)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
@@ -17,17 +18,27 @@ from aibridge_trio.http.request_parser import Data, EndOfRequest, InvalidRequest
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
 from aibridge_trio.server import connection_timeouts as timeouts
-from aibridge_trio.server.exchange import Exchange
+from aibridge_trio.server.exchange import Carrier, Exchange
 
 _TIMEOUT, _TOO_LONG = 408, 431
+
+
+class Owner(Carrier, Protocol):
+    """The connection that a reader reads for."""
+
+    def caller_left(self) -> None:
+        """Handle a caller that has left, or that reads no more."""
+
+    def stop(self) -> None:
+        """End the connection: it was idle for too long."""
 
 
 class RequestReader:
     """Reads the requests of one connection.
 
     `idleness` and `heads` are shared by all connections of a server: the idle timeout, and the memory budget for
-    unfinished heads. `begin` makes an exchange of a head. `on_left` is called when the caller has left, `on_idle`
-    when the idle timeout is over.
+    unfinished heads. The `owner` carries the exchanges; it is told when the caller has left, and when the idle
+    timeout is over.
 
     `error` is the response to send, as the last one, when what the caller sent cannot be served. `discarded` is
     how many bytes have been read and thrown away since the last response.
@@ -36,21 +47,17 @@ class RequestReader:
     def __init__(
         self,
         stream: ServerStream,
+        owner: Owner,
         *,
         idleness: Deadline,
         heads: timeouts.HeadBudget,
-        begin: Callable[[Head], Exchange],
-        on_left: Callable[[], None],
-        on_idle: Callable[[], None],
     ) -> None:
         self.error: InvalidRequest | None = None
         self.discarded = 0
         self._stream = stream
         self._idleness = idleness
         self._heads = heads
-        self._begin = begin
-        self._on_left = on_left
-        self._on_idle = on_idle
+        self._owner = owner
         self._parser = RequestParser()
         self._queue: deque[Exchange] = deque()  # one read may hold several small requests
         self._incoming: Exchange | None = None  # its body is not complete
@@ -61,18 +68,19 @@ class RequestReader:
 
     async def next(self) -> Exchange | None:
         """Return the next request; None when the connection is to end."""
-        if self._parser.has_buffered and not self._queue:
+        parser, queue = self._parser, self._queue
+        if parser.has_buffered and not queue:
             self._feed(b"")
-        if self._expects_head():
+        if not queue and self._expects_head():
             self._idleness.begin(self)
             try:
-                while self._expects_head() and not self._parser.head_begun:
+                while not (queue or parser.head_begun) and self._expects_head():
                     await self._read()
             finally:
                 self._idleness.end(self)
-        if self._expects_head():
-            await self._read_head()
-        return self._queue.popleft() if self._queue and not (self._stopping or self._closed) else None
+            if not queue and self._expects_head():
+                await self._read_head()
+        return queue.popleft() if queue and not (self._stopping or self._closed) else None
 
     async def read_body(self) -> None:
         """Read once, for a body that the application waits for."""
@@ -133,19 +141,19 @@ class RequestReader:
 
     def expire(self) -> None:
         """See Waiter: the connection was idle for too long. A request that arrives in this moment is not begun."""
-        self._on_idle()
+        self._owner.stop()
 
     def close(self) -> None:
         """Drop all references, because parser and callbacks would form cycles. Nothing can be read any more."""
         self._parser.close()
         self._queue.clear()
         self._incoming = None
-        del self._begin, self._on_left, self._on_idle
+        del self._owner
 
     async def _read_head(self) -> None:
         """Read the rest of a head."""
         counted = 0
-        drop = self._on_left
+        drop = self._owner.caller_left
         self._heads.begin(drop)
         try:
             with trio.move_on_after(timeouts.HEAD_TIMEOUT) as scope:
@@ -173,7 +181,7 @@ class RequestReader:
         if data:
             self._feed(data)
         else:
-            self._on_left()
+            self._owner.caller_left()
 
     def _feed(self, data: bytes) -> None:
         """Parse what was read, behind what the parser has buffered."""
@@ -187,16 +195,16 @@ class RequestReader:
         for event in parser.feed(data):
             match event:
                 case Data():
-                    assert self._incoming
-                    self._incoming.add_data(event.data)
+                    assert incoming
+                    incoming.add_data(event.data)
                 case Head():
-                    self._incoming = exchange = self._begin(event)
-                    self._queue.append(exchange)
+                    self._incoming = incoming = Exchange(event, self._owner)
+                    self._queue.append(incoming)
                     self._body_time = timeouts.BODY_TIMEOUT
                 case EndOfRequest():
-                    assert self._incoming
-                    self._incoming.end_data()
-                    self._incoming = None
+                    assert incoming
+                    incoming.received_all = True
+                    self._incoming = incoming = None
                 case InvalidRequest():
                     self._reject(event)
 

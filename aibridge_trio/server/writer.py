@@ -28,15 +28,33 @@ class Flusher:
     def __init__(self, report: Callable[[BaseException], None]) -> None:
         self._report = report
         self._waiting: list[ResponseWriter] = []
-        self._lot = trio.lowlevel.ParkingLot()
+        self._task: trio.lowlevel.Task | None = None  # while it waits
+        self._nursery: trio.Nursery | None = None
 
     def add(self, writer: ResponseWriter) -> None:
         """Flush this writer as soon as the running task waits."""
         self._waiting.append(writer)
-        self._lot.unpark()
+        if self._task:
+            trio.lowlevel.reschedule(self._task)
+            self._task = None
+
+    def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that waits until a caller has taken what cannot be sent at once."""
+        if self._nursery:
+            self._nursery.start_soon(self._contain, task)
 
     async def run(self) -> None:
         """Flush writers until cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            await self._flush_all()
+
+    async def _contain(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except Exception as error:  # noqa: BLE001 - a failure ends its own connection, and no other
+            self._report(error)
+
+    async def _flush_all(self) -> None:
         while True:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
@@ -46,14 +64,19 @@ class Flusher:
                     except Exception as error:  # noqa: BLE001 - a failure ends its own connection, and no other
                         self._report(error)
                         writer.abort()
-            await self._lot.park()
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+
+    def _stop_waiting(self, _: object) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class ResponseWriter:
     """The writing half of one connection.
 
     `on_closed` is called once, when the caller has left or was dropped. From then on the writer is `broken` and
-    discards what is sent. `spawn` starts a task that lasts no longer than the connection.
+    discards what is sent. `spawn` starts a task; it ends when the connection is closed.
     """
 
     def __init__(
@@ -67,7 +90,7 @@ class ResponseWriter:
         self._buffer = bytearray()
         self._due = False
         self._writing = False
-        self._written = trio.lowlevel.ParkingLot()
+        self._written: trio.lowlevel.ParkingLot | None = None  # of tasks that wait for another one's write
         self._sends = 0
         self._longest = 0.0
         self._since = math.inf
@@ -105,15 +128,15 @@ class ResponseWriter:
         it, and only the first write must.
         """
         self._sends += 1
-        if self.broken or self._sends % CHECKPOINT_EVERY == 0:
+        if self.broken or not self._sends % CHECKPOINT_EVERY:
             await trio.lowlevel.checkpoint()
-        else:
-            await trio.lowlevel.checkpoint_if_cancelled()
         self._buffer += data
         if (last or self._due) and not self._writing and len(self._buffer) < _WRITE_SIZE:
-            self.flush_soon()
-        else:
-            await self.drain()
+            if not self._due:
+                self._due = True
+                self._flusher.add(self)
+        elif not self._push():
+            await self._write_rest()
 
     async def drain(self) -> None:
         """Send the buffer; return when the kernel has taken it, or the caller is gone."""
@@ -157,6 +180,7 @@ class ResponseWriter:
         """Send the rest of the buffer, waiting for the caller to take it."""
         while (self._buffer or self._writing) and not self.broken:
             if self._writing:
+                self._written = self._written or trio.lowlevel.ParkingLot()
                 await self._written.park()
                 continue
             part = bytes(self._buffer[:_WRITE_SIZE])
@@ -171,6 +195,9 @@ class ResponseWriter:
                 self.abort()
             except CONNECTION_ERRORS:
                 self.abort()
+            except Exception:
+                self.abort()
+                raise
             except BaseException:
                 # How much of it was sent is unknown, so nothing may follow.
                 self.close()
@@ -178,7 +205,8 @@ class ResponseWriter:
             finally:
                 self._longest, self._since = self.longest_write, math.inf
                 self._writing = False
-                self._written.unpark_all()
+                if self._written:
+                    self._written.unpark_all()
 
 
 def _ignore(*_: object) -> None:

@@ -9,7 +9,7 @@ import trio
 
 from aibridge_trio.admin.api import Api
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.message import Body, Reply, Request
+from aibridge_trio.http.message import Body, Request, TransportedReply
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Whole(Body):
         return content
 
 
-class _Kept(Reply):
+class _Kept(TransportedReply):
     """A response that is kept."""
 
     def __init__(self) -> None:

@@ -226,7 +226,7 @@ def test_a_zero_rate_is_off() -> None:
     """With 0 no caller is counted, and no reply has the rate's headers."""
     harness, answer = Harness(rate_limit=0), reply()
     assert all(harness.charge(answer=answer) for _ in range(1000))
-    assert answer._defaults == []
+    assert not answer._defaults
     assert harness.admission.statistics().callers == 0
 
 

@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from aibridge_trio.gateway.held_stream import HeldStream
 from aibridge_trio.gateway.replay import BodyCopy
 from aibridge_trio.http.headers import Headers
-from aibridge_trio.http.message import Reply
+from aibridge_trio.http.message import TransportedReply
 from tests.support.handlers import JSON, SSE
 
 
@@ -26,7 +26,7 @@ class Streamed:
         return (b'{"stream": true}',)
 
 
-class Written(Reply):
+class Written(TransportedReply):
     """A reply that keeps what it gets."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.events import Event, Finished, FirstByte
 from aibridge_trio.gateway.request_events import Record
-from aibridge_trio.http.message import Body, Reply, Request
+from aibridge_trio.http.message import Body, Reply, Request, TransportedReply
 from tests.support.network import Handler, Network, Running
 
 CHAT = "/openai/v1/chat/completions"
@@ -159,7 +159,7 @@ class Upload(Body):
             self._end_wait(ended)
 
 
-class Unanswered(Reply):
+class Unanswered(TransportedReply):
     """A reply that is never sent."""
 
     async def _start(self, *_: object, **__: object) -> None: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -142,23 +144,28 @@ async def test_who_leaves_in_the_middle_of_the_last_write_ends_nothing(
 async def test_what_comes_behind_the_answer_is_counted_and_not_kept(autojump_clock: MockClock) -> None:
     """Pieces after the response are counted and discarded."""
 
-    async def nothing() -> None:
-        await trio.lowlevel.checkpoint()
-
     class Sink:
-        def begin(self) -> None:
-            pass
+        longest = 0.0
 
-        def keep(self, _: bytes) -> None:
+        def begin(self) -> None:
             pass
 
         async def send(self, _: bytes, *, last: bool) -> None:
             assert last
 
-    head = Head("POST", b"/", "1.1", [], 100, expects_continue=False, closes=False)
-    exchange = Exchange(head, Sink(), read=nothing, stopping=lambda: False, cancel=print)  # type: ignore[arg-type]
+    class Connection:
+        writer: Any = Sink()
+        last = False
+
+        async def read_body(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+        def cancel(self) -> None:
+            pass
+
+    exchange = Exchange(Head("POST", b"/", "1.1", [], 100, expects_continue=False, closes=False), Connection())
     exchange.add_data(b"before")
-    exchange.start(204, [])
+    exchange.begin(204, [])
     await exchange.finish()
     exchange.add_data(b"behind")
     assert exchange.received == 12

@@ -134,7 +134,7 @@ async def test_requests_behind_an_unread_body_are_dropped_and_not_kept(
             super().__init__(*args, **kwargs)
             made.append(self)
 
-    monkeypatch.setattr("aibridge_trio.server.connection.Exchange", Noted)
+    monkeypatch.setattr("aibridge_trio.server.reader.Exchange", Noted)
     site = await serve(refuse)
     caller = await site.call(post(MIB))
     await caller.say(b"x" * MIB + GET * 100_000)
