@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 
 from aibridge_trio.config.addresses import is_loopback_address
 from aibridge_trio.errors import ForbiddenOrigin
@@ -18,6 +19,8 @@ from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.printable import quoted
 
 _AUTHORITY = re.compile(rb"(\[[0-9a-f:.]+\]|[^:\[\]@]+?)\.?(:[0-9]*)?")
+# Values of Host whose meaning is kept: so many, of at most so many bytes.
+_HOSTS_KEPT, _LONGEST_KEPT = 256, 256
 _NO_OTHER_SITE = frozenset({b"same-origin", b"none"})
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 # The header names that a preflight asks for.
@@ -114,6 +117,11 @@ def host_name(host: bytes) -> bytes:
 
 def is_loopback(host: bytes) -> bool:
     """Return whether a Host header names this machine in a way that DNS cannot change."""
+    return _is_loopback(host) if len(host) <= _LONGEST_KEPT else _is_loopback.__wrapped__(host)
+
+
+@lru_cache(_HOSTS_KEPT)
+def _is_loopback(host: bytes) -> bool:
     name = host_name(host)
     return name == b"localhost" or is_loopback_address(name.decode("latin-1"))
 

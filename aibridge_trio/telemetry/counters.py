@@ -226,8 +226,9 @@ class Counters:
         if event.started:
             self.in_flight[provider] -= 1
         if event.reached_upstream and event.duration is not None:
-            self.durations[provider, event.route].observe(event.duration)
-            self.totals[provider, event.route].observe(event.total)
+            pair = provider, event.route
+            self.durations[pair].observe(event.duration)
+            self.totals[pair].observe(event.total)
             for kind, count in zip(TYPES, event.usage, strict=True):
                 if count:
                     self.tokens[provider, kind] += count
