@@ -193,7 +193,7 @@ class RequestLease(Lease):
         admission.entered -= 1
         admission.limiter.leave(self, admission.clock())
         if self._in_store is not None:
-            self._give_back()
+            self._in_store.keep((), charged=self.charged_at is not None)
         if admission.limiter.queues_for_rate:
             admission.reschedule()
 

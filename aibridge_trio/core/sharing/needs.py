@@ -7,13 +7,14 @@ keyed hash. Times and spans are seconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 from aibridge_trio.core.terms import Period
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """`amount` of a limit, held until it is given back, if all replicas hold at most `limit` with it.
 
     `soft`: the limit is in shadow. It is taken if it is free, and refuses nothing.
@@ -25,12 +26,12 @@ class Holding:
     soft: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Use:
     """`count` of a rate: at most `amount` in any `span` seconds.
 
     What is `running` counts until it is settled, and what was used then for a span from that moment (tokens); else
-    it counts from now on (requests). A `soft` one counts if it fits, and refuses nothing.
+    it counts from now on (requests). A `soft` one counts if it fits, and refuses nothing. It is not to be changed.
     """
 
     key: str
@@ -41,8 +42,7 @@ class Use:
     soft: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetUse:
+class BudgetUse(NamedTuple):
     """An estimate of tokens, reserved if less than `tokens` are spent or reserved in the present period."""
 
     key: str
@@ -51,8 +51,7 @@ class BudgetUse:
     estimate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """All that one request needs: it gets all of it, or nothing."""
 
     holdings: tuple[Holding, ...] = ()
@@ -64,8 +63,7 @@ class Ask:
         return bool(self.holdings or self.uses or self.budget)
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(NamedTuple):
     """The request has all it asked for, but for soft needs in `short`, by their keys.
 
     at      When, by the store's clock: what `Leave.uncounted` refers to.
@@ -75,14 +73,13 @@ class Granted:
     """
 
     at: float
-    totals: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = MappingProxyType({})
     left: tuple[tuple[int, float], ...] = ()
     spent: int = 0
     short: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """The request has nothing; `key` is the need that refuses it.
 
     Of several that is the first holding, else the budget, else the use with the longest wait. `wait` is the time
@@ -92,7 +89,7 @@ class Denied:
 
     key: str
     wait: float = 0.0
-    totals: Mapping[str, int] = field(default_factory=dict)
+    totals: Mapping[str, int] = MappingProxyType({})
     left: tuple[tuple[int, float], ...] = ()
     spent: int = 0
 
@@ -105,8 +102,7 @@ class Away:
 Answer = Granted | Denied | Away
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """A running use has ended: `estimate` counts no more, and `used` does from now on, unless that is 0."""
 
     key: str
@@ -115,8 +111,7 @@ class Settled:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """What a request gives back: amounts of holdings, what it used, and counts of requests that did not go up.
 
     `budget` is key, estimate and what was used. `uncounted` is key, span and `Granted.at` of uses that do not run;
