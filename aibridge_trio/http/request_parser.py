@@ -71,12 +71,11 @@ class RequestParser:
         self._events: list[Event] = []
         self._pieces: list[bytes] = []
         self._error: InvalidRequest | None = None
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = None  # only while it is needed
         self._head_size = 0  # bytes of the head that is being read
         self._in_body = False
         self._remaining: int | None = 0
-        self._closes = False
-        self._body_skipped = False
+        self._closes = self._body_skipped = False
         self._overhead = 0
         self._last_head: LastHead | None = None
         self._unparsed = 0  # bytes of a body that are still to come, and that llhttp does not get
@@ -95,7 +94,7 @@ class RequestParser:
 
     def close(self) -> None:
         """Break the reference cycle with llhttp's parser. Nothing can be fed any more."""
-        del self._parser
+        self._parser = None
 
     def feed(self, data: bytes = b"") -> list[Event]:
         """Return the events in these bytes and those kept from before, up to the end of a request."""
@@ -107,29 +106,30 @@ class RequestParser:
                 data, at = self._buffer, self._buffer_from
         events = self._events
         if self._unparsed:
-            at = self._read_unparsed(data, at)
+            at = self._read_unparsed(data, at, self._unparsed)
         elif self._in_body or self.head_begun or self._head_size:
             at = self._parse(data, at)
         elif self._last_head and (same := self._last_head.match(data, at)):
             head, at = same
-            self._unparsed = head.length or 0
             events.append(head)
-            at = self._read_unparsed(data, at)
+            at = self._read_unparsed(data, at, head.length or 0)
         else:
             begin = at
             at = self._parse(data, at)
             if events and isinstance(first := events[0], Head):
                 self._last_head = remember(first, data, begin)
+                if self._last_head and events[-1] is _END and not self.head_begun:
+                    self._parser = None
         self._buffer, self._buffer_from = (b"", 0) if self.closed or at == len(data) else (data, at)
         self._events = []
         return events
 
-    def _read_unparsed(self, data: bytes, at: int) -> int:
+    def _read_unparsed(self, data: bytes, at: int, length: int) -> int:
         """Read a body whose head was not parsed, by its length; llhttp waits for the next head meanwhile."""
-        piece = data[at : at + self._unparsed]
+        piece = data[at : at + length]
         if piece:
             self._events.append(Data(piece))
-        self._unparsed -= len(piece)
+        self._unparsed = length - len(piece)
         if not self._unparsed:
             self._events.append(_END)
         return at + len(piece)
@@ -155,6 +155,7 @@ class RequestParser:
         self._overhead += len(data) if chunked else 0
         self._head_size += len(data)
         stopped: int | None = None
+        self._parser = self._parser or httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -223,6 +224,7 @@ class RequestParser:
         if self._in_body:
             return
         parser = self._parser
+        assert parser
         version = parser.get_http_version()
         if version not in ("1.1", "1.0"):
             self._reject(_VERSION_UNKNOWN, "it is neither HTTP/1.1 nor HTTP/1.0")
