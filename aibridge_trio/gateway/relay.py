@@ -39,9 +39,8 @@ async def relay(
     inspector = ResponseInspector(
         head.status, media_type=head.media_type, readable=route.intercepted and head.unencoded
     )
-    headers, length = head.forwarded, head.length
-    if length is not None:
-        headers = [*headers, (b"content-length", b"%d" % length)]
+    length = head.length
+    headers = head.forwarded if length is None else [*head.forwarded, (b"content-length", b"%d" % length)]
     last, has_begun = b"", False
     try:
         attempt.response_started(head.headers)
@@ -49,9 +48,7 @@ async def relay(
         source: Response | Opening | _Masked = response
         if secret:
             mask = SecretMask(secret, stream=head.media_type == "text/event-stream")
-            headers = mask.headers(headers)
-            if head.unencoded:  # whatever the status: errors come with 200, too, and within streams
-                source = _Masked(response, mask)
+            headers, source = mask.headers(headers), _masked(response, mask)
         await reply.start(head.status, headers, more=response.buffered)
         while piece := await source.read():
             if not has_begun:
@@ -62,6 +59,8 @@ async def relay(
                 attempt.report(evidence)
             if reply.sent + len(piece) == length:
                 last = piece
+                if response.complete:
+                    break  # one more read would say so
             else:
                 await reply.send(piece)
                 if inspector.finished:
@@ -75,6 +74,11 @@ async def relay(
         attempt.report(inspector.cut())
         record.usage, record.output = inspector.usage, inspector.output
     return last
+
+
+def _masked(response: Response | Opening, mask: SecretMask) -> Response | Opening | _Masked:
+    # Whatever the status: errors come with 200, too, and within streams.
+    return _Masked(response, mask) if response.head.unencoded else response
 
 
 class _Masked:

@@ -194,8 +194,10 @@ class _Chunks:
 
 
 def request_head(method: str, target: bytes, headers: Headers) -> bytes:
-    """Return the head of a request. Raises Malformed if a part of it contains a line break."""
-    lines = [b"%b %b HTTP/1.1" % (method.encode("ascii"), target), *map(b": ".join, headers), b"\r\n"]
+    """Return the head of a request. Raises Malformed if a part of it contains a line break, or is no ASCII."""
+    if not method.isascii():
+        raise Malformed("its method is not ASCII")
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), target), *map(b": ".join, headers), b"\r\n"]
     head = b"\r\n".join(lines)
     if not head.count(b"\r") == head.count(b"\n") == len(lines) or b"\0" in head or b" " in target:
         raise Malformed("a line of its head would end early")
@@ -208,40 +210,3 @@ def chunk(piece: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
-
-
-class RequestFraming:
-    """Frames a request's body as its headers say: by length, in chunks, or no body.
-
-    Raises Malformed if the body is longer or shorter than its head announces.
-    """
-
-    def __init__(self, headers: Headers) -> None:
-        self._remaining = 0
-        self._chunked = False
-        for name, value in headers:
-            match name.lower():
-                case b"content-length":
-                    self._remaining = int(value)
-                case b"transfer-encoding":
-                    self._chunked = True
-
-    @property
-    def complete(self) -> bool:
-        """Whether the body has its announced length; a chunked one is complete only with its `end`."""
-        return not self._chunked and not self._remaining
-
-    def frame(self, piece: bytes) -> bytes:
-        """Return a piece as it is sent."""
-        if self._chunked:
-            return chunk(piece) if piece else b""
-        if len(piece) > self._remaining:
-            raise Malformed("more of a body than its head announces")
-        self._remaining -= len(piece)
-        return piece
-
-    def end(self) -> bytes:
-        """Return what is sent after the last piece."""
-        if self._remaining:
-            raise Malformed("less of a body than its head announces")
-        return LAST_CHUNK if self._chunked else b""

@@ -27,9 +27,9 @@ class Deadline:
         self._due: OrderedDict[Waiter, float] = OrderedDict()
         self._applied = trio.Event()
 
-    def begin(self, waiter: Waiter) -> None:
-        """Begin a wait; `waiter` must have none."""
-        self._due[waiter] = trio.current_time() + self.seconds
+    def begin(self, waiter: Waiter, now: float | None = None) -> None:
+        """Begin a wait; `waiter` must have none. `now` is the time, for callers that know it."""
+        self._due[waiter] = (trio.current_time() if now is None else now) + self.seconds
 
     def end(self, waiter: Waiter) -> None:
         """End the wait, if it has not expired."""

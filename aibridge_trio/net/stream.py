@@ -76,6 +76,9 @@ class ByteStream(Protocol):
     def nothing_to_read(self) -> bool:
         """Whether a read would wait: there are neither bytes nor an end to read."""
 
+    def silent(self) -> bool:
+        """Whether a read would wait, as far as is known without asking the kernel, once there was one."""
+
     def close(self) -> None:
         """Close the connection; a task that waits for it is woken. Synchronous: no other task runs between."""
 
@@ -145,6 +148,12 @@ class TCPStream:
             self._input_poll = select.poll()
             self._input_poll.register(self._sock, select.POLLIN)
         return not self._input_poll.poll(0)
+
+    def silent(self) -> bool:
+        """See the interface: a poller has reported what came in earlier turns of the loop."""
+        if self._poller and not self._readable:
+            return not self._closed
+        return self.nothing_to_read()
 
     def peer_left(self) -> bool:
         """See the interface: asks the kernel."""

@@ -118,6 +118,10 @@ class TLSStream:
         """See ByteStream: neither the underlying stream nor the buffers hold anything."""
         return not (self._incoming.pending or self._ssl.pending()) and self._stream.nothing_to_read()
 
+    def silent(self) -> bool:
+        """See ByteStream."""
+        return not (self._incoming.pending or self._ssl.pending()) and self._stream.silent()
+
     def close(self) -> None:
         """Close the underlying stream without a close_notify: few peers wait for one."""
         self._stream.close()

@@ -10,9 +10,9 @@ import httpx
 import trio
 
 from aibridge_trio.errors import Phase
-from aibridge_trio.http import response_parser
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.response_head import Malformed, ResponseHead
+from aibridge_trio.http.response_parser import LAST_CHUNK, chunk, request_head
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.net.stream import CONNECTION_ERRORS, READ_SIZE
@@ -63,20 +63,41 @@ class Call:
     In either case a rejection (status 300 and above) ends the upload.
     """
 
+    __slots__ = (
+        "_body",
+        "_connection",
+        "_expired",
+        "_left",
+        "_on_sent",
+        "_overlapping",
+        "_pool",
+        "_received",
+        "_sent_at",
+        "_size",
+        "_timeouts",
+        "_upload",
+        "_upload_refused",
+        "complete",
+        "head",
+        "phase",
+    )
+
     resumable = True  # a `wait` that is cancelled loses nothing
 
     def __init__(self, pool: Pool, timeouts: CallTimeouts, *, overlapping: bool = False) -> None:
         self.phase: Phase = "connect"
         self.head: ResponseHead | None = None
+        self.complete = False  # all of the response has come
         self._pool = pool
         self._timeouts = timeouts
         self._overlapping = overlapping
         self._connection: Connection | None = None
         self._upload: SideTask | None = None
         self._body = b""
-        self._complete = False
         self._received = False
         self._expired = False
+        self._left: int | None = 0  # of the request's body (bytes), None if it is chunked
+        self._on_sent: Callable[[], None] | None = None
         self._sent_at = math.inf  # when the kernel took the last byte of the request
         self._size = 0  # of the request, as far as sent (bytes)
         self._upload_refused = False  # the provider takes no more of the request
@@ -84,25 +105,42 @@ class Call:
     @property
     def buffered(self) -> bool:
         """Whether the next `read` will not wait."""
-        return bool(self._body) or self._complete
+        return bool(self._body) or self.complete
 
     async def begin(
-        self, method: str, target: bytes, headers: Headers, source: Source, on_connected: Callable[[], None]
+        self,
+        method: str,
+        target: bytes,
+        headers: Headers,
+        length: int | None,
+        *,
+        source: Source,
+        on_connected: Callable[[], None],
+        on_sent: Callable[[], None] | None = None,
     ) -> None:
-        """Send a request with the body from `source`; `on_connected` is called when there is a connection."""
-        head, framing = _head(method, target, headers), response_parser.RequestFraming(headers)
+        """Send a request with the body from `source`, of `length` bytes; None: in chunks, until its end.
+
+        `on_connected` is called when there is a connection, `on_sent` when all is sent, unless some of the
+        response has been read by then.
+        """
+        try:
+            head = request_head(method, target, headers)
+        except Malformed as error:
+            raise httpx.LocalProtocolError(str(error)) from None
+        self._left, self._on_sent = length, on_sent
         piece = await source()  # before a connection is taken: a provider must not wait for a slow caller
-        self._connection = connection = self._pool.take_idle() or await self._open()
+        now = trio.current_time()
+        self._connection = connection = self._pool.take_idle(now) or await self._open()
         connection.parser.reset(to_head=method == "HEAD")
         try:
             self.phase = "head"
             on_connected()
-            data = head if piece is None else head + _framed(framing, piece)
-            if piece is None or (framing.complete and len(data) < READ_SIZE):
-                await self._send_all(data, source if piece is not None else None, framing)
+            data = head if piece is None else head + self._framed(piece)
+            if piece is None or (self._left == 0 and len(data) < READ_SIZE):
+                await self._send_all(data, None, now)
                 await self._listen()
             else:
-                await self._send_and_listen(data, source, framing)
+                await self._send_and_listen(data, source)
         except BaseException as error:
             await self.aclose(error)
             raise
@@ -110,14 +148,15 @@ class Call:
 
     async def read(self) -> bytes:
         """Return the next piece of the body, from one read of the connection; b"" at the end."""
-        if not self.buffered:
+        if not (self._body or self.complete):
             try:
                 await self.wait()
             except BaseException:
                 self.release()
                 raise
-        if self._complete:
+        if self.complete:
             self.release()
+        self._on_sent = None  # the response is being read, even if the request is still being sent
         piece, self._body = self._body, b""
         return piece
 
@@ -125,7 +164,7 @@ class Call:
         """Wait until `read` will not; cancelled, it loses nothing."""
         self._timeouts.reading.begin(self)
         try:
-            while not self.buffered:
+            while not (self._body or self.complete):
                 await self._read()
         finally:
             self._timeouts.reading.end(self)
@@ -134,7 +173,7 @@ class Call:
         """Give the connection up: the pool keeps it if all was sent and read, else it is closed."""
         connection, self._connection = self._connection, None
         if connection:
-            self._pool.release(connection, reusable=self._sent and connection.parser.reusable)
+            self._pool.release(connection, reusable=self._sent_at < math.inf and connection.parser.reusable)
         if self._upload:
             self._upload.stop()
 
@@ -167,44 +206,61 @@ class Call:
         except (OSError, trio.BrokenResourceError) as error:
             raise httpx.ConnectError(cause(error)) from error
 
-    @property
-    def _sent(self) -> bool:
-        """Whether the request is completely sent."""
-        return self._sent_at < math.inf
-
-    async def _send_and_listen(self, data: bytes, source: Source, framing: response_parser.RequestFraming) -> None:
+    async def _send_and_listen(self, data: bytes, source: Source) -> None:
         self._upload = upload = SideTask()
-        await upload.start(lambda: self._send_all(data, source, framing))
+        await upload.start(lambda: self._send_all(data, source))
         await self._listen()
-        if self.head and self.head.status >= _FIRST_REJECTION and not self._sent:
+        if self.head and self.head.status >= _FIRST_REJECTION and self._sent_at == math.inf:
             upload.stop()
         if not self._overlapping:
             self._upload = None
             await upload.close(None)
 
-    async def _send_all(self, data: bytes, source: Source | None, framing: response_parser.RequestFraming) -> None:
-        """Send the head and the body, then start the timeout for the head of the response."""
-        await self._send(data)
-        while source and not self._upload_refused and (piece := await source()) is not None:
-            await self._send(_framed(framing, piece))
-        if not self._upload_refused:
-            await self._send(_end(framing))
-        if not self._upload_refused:
-            self._sent_at = trio.current_time()
-        if self._connection and self.head is None:
-            self._timeouts.head.begin(self)
+    async def _send_all(self, data: bytes, source: Source | None, now: float | None = None) -> None:
+        """Send the head and the body, then start the timeout for the head of the response.
 
-    async def _send(self, data: bytes) -> None:
-        """Send, unless the provider reads no more; its response may still arrive."""
+        Without a `source` these data are all. `now`: the time, if nothing has waited since.
+        """
+        if await self._send(data):
+            now = None
+        while source and not self._upload_refused and self._left != 0 and (piece := await source()) is not None:
+            await self._send(self._framed(piece))
+        if not self._upload_refused:
+            if self._left:
+                raise httpx.LocalProtocolError("less of a body than its head announces")
+            if self._left is None:
+                await self._send(LAST_CHUNK)
+        if now is None:
+            now = trio.current_time()
+        if not self._upload_refused:
+            self._sent_at = now
+            if self._on_sent:
+                self._on_sent()
+        if self._connection and self.head is None:
+            self._timeouts.head.begin(self, now)
+
+    def _framed(self, piece: bytes) -> bytes:
+        """Return a piece of the request's body as it is sent."""
+        if self._left is None:
+            return chunk(piece) if piece else b""
+        self._left -= len(piece)
+        if self._left < 0:
+            raise httpx.LocalProtocolError("more of a body than its head announces")
+        return piece
+
+    async def _send(self, data: bytes) -> bool:
+        """Send, unless the provider reads no more: its response may still arrive. Return whether it waited."""
         if not self._connection:
             self._upload_refused = True
         if not data or self._upload_refused:
-            return
+            return False
         assert self._connection
         stream = self._connection.stream
         self._size += len(data)
+        waits = False
         try:
             if (sent := stream.push(data)) < len(data):
+                waits = True
                 self._timeouts.sending.begin(self)
                 try:
                     await stream.send(data[sent:])
@@ -214,6 +270,7 @@ class Call:
             if self._expired or isinstance(error, TimeoutError):
                 raise httpx.WriteTimeout("the provider takes no more of the request") from None
             self._upload_refused = True
+        return waits
 
     async def _listen(self) -> None:
         """Wait for the head of the response."""
@@ -242,7 +299,7 @@ class Call:
             parser.end()
             if parser.error:
                 raise self._connection_error(parser.error)
-        self._complete = parser.complete
+        self.complete = parser.complete
         self.head = parser.head
 
     def _connection_error(self, why: str | Exception) -> httpx.TransportError:
@@ -250,7 +307,7 @@ class Call:
         if self._expired or isinstance(why, TimeoutError):
             return httpx.ReadTimeout("the provider says nothing")
         said = why if isinstance(why, str) else cause(why)
-        if (self._connection.reused and not self._received) or not self._sent or self._cut_off(why):
+        if (self._connection.reused and not self._received) or self._sent_at == math.inf or self._cut_off(why):
             return ConnectionLost(said)
         return httpx.RemoteProtocolError(said)
 
@@ -265,24 +322,3 @@ class Call:
 def unread(size: int, sent_at: float) -> bool:
     """Return whether the end of a request of `size` bytes may be in flight, or unread in the provider's kernel."""
     return size > _UNREAD and trio.current_time() - sent_at < _IN_FLIGHT
-
-
-def _framed(framing: response_parser.RequestFraming, piece: bytes) -> bytes:
-    try:
-        return framing.frame(piece)
-    except Malformed as error:
-        raise httpx.LocalProtocolError(str(error)) from None
-
-
-def _end(framing: response_parser.RequestFraming) -> bytes:
-    try:
-        return framing.end()
-    except Malformed as error:
-        raise httpx.LocalProtocolError(str(error)) from None
-
-
-def _head(method: str, target: bytes, headers: Headers) -> bytes:
-    try:
-        return response_parser.request_head(method, target, headers)
-    except (Malformed, UnicodeEncodeError) as error:
-        raise httpx.LocalProtocolError(str(error)) from None

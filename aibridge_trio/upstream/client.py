@@ -88,7 +88,7 @@ class Upstream:
         `on_connected` is called when there is a connection, `on_completing` before the last bytes of the request
         are sent, `sent` when the connection has taken them. An exception of `on_completing` ends the request.
         """
-        headers = [self._host, *outgoing.headers, *outgoing.framing()]
+        headers = outgoing.framed_headers(self._host)
         target = self._base_path + outgoing.target
         total = self._timeouts.total
         return Response(
@@ -110,7 +110,7 @@ class Upstream:
             while True:
                 await trio.sleep(_EXPIRY_INTERVAL)
                 if self._pool:  # httpx's own transport does this by itself
-                    self._pool.expire()
+                    self._pool.expire(trio.current_time())
                 for transport in [each for each in self._retired if not is_busy(each)]:
                     self._retired.remove(transport)
                     await transport.aclose()

@@ -18,9 +18,6 @@ from aibridge_trio.net.fault_causes import is_local_shortage, is_refusal
 from aibridge_trio.upstream.call import Call, ConnectionLost
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
-# Statuses below are interim: no request asked to continue or to switch protocols.
-_FIRST_FINAL_STATUS = 200
-
 
 @dataclass(slots=True)
 class Outgoing:
@@ -39,11 +36,13 @@ class Outgoing:
         """Whether the request has a body, even an empty one."""
         return self.chunked or self.length is not None
 
-    def framing(self) -> h.Headers:
-        """Return the headers that frame the body."""
+    def framed_headers(self, host: tuple[bytes, bytes]) -> h.Headers:
+        """Return all headers, with those that frame the body."""
         if self.chunked:
-            return [(b"transfer-encoding", b"chunked")]
-        return [] if self.length is None else [(b"content-length", b"%d" % self.length)]
+            return [host, *self.headers, (b"transfer-encoding", b"chunked")]
+        if self.length is None:
+            return [host, *self.headers]
+        return [host, *self.headers, (b"content-length", b"%d" % self.length)]
 
 
 class Response:
@@ -51,7 +50,7 @@ class Response:
 
     It is an async context manager. Entering it sends the request and waits for the head. It raises UpstreamFault,
     or BodyTooLarge or BadRequest if the cause is the caller's body. Leaving it early cancels the request upstream.
-    `head` is there as soon as it is entered.
+    `head` is there as soon as it is entered. `complete`: with the last `read` all of the body has been returned.
     """
 
     def __init__(
@@ -67,10 +66,11 @@ class Response:
         total: float,
     ) -> None:
         self.head: ResponseHead
+        self.complete = False
         self._call = call
         self._total = total
         self._bound = trio.CancelScope() if total < math.inf else None
-        self._sent: Callable[[], None] | None = sent
+        self._sent = sent
         self._completing: Callable[[], None] | None = on_completing
         self._announced = outgoing.length
         self._outgoing = outgoing
@@ -79,7 +79,6 @@ class Response:
         self._on_connected = on_connected
         self._body_left = outgoing.max_body
         self._ended = False  # the request's body is complete
-        self._is_connected = False
 
     @property
     def buffered(self) -> bool:
@@ -94,11 +93,28 @@ class Response:
     async def __aenter__(self) -> Self:
         if self._bound:
             self._bound.__enter__()
+        call, outgoing = self._call, self._outgoing
+        length = None if outgoing.chunked else outgoing.length or 0
+        if length == 0:
+            self._complete()  # the head is the whole request
         try:
-            await self._begin()
+            try:
+                await call.begin(
+                    outgoing.method,
+                    self._target,
+                    self._headers,
+                    length,
+                    source=self._piece,
+                    on_connected=self._on_connected,
+                    on_sent=self._sent,
+                )
+            except (BodyStalled, httpx.TransportError) as error:
+                raise self._failure(error) from None
         except BaseException as error:
             self._end_bound(error)
             raise
+        assert call.head is not None
+        self.head = call.head
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
@@ -114,21 +130,6 @@ class Response:
             self._end_bound(error)
         finally:
             del error  # it refers to this frame: break the cycle
-
-    async def _begin(self) -> None:
-        call = self._call
-        if not (self._outgoing.chunked or self._announced):
-            self._complete()  # the head is the whole request
-        try:
-            await call.begin(self._outgoing.method, self._target, self._headers, self._piece, self._connected)
-        except (BodyStalled, httpx.TransportError) as error:
-            raise self._failure(error) from None
-        head = call.head
-        assert head is not None
-        if head.status < _FIRST_FINAL_STATUS:
-            await call.aclose()
-            raise UpstreamFault("head", f"status {head.status}")
-        self.head = head
 
     def _end_bound(self, error: BaseException | None) -> None:
         """Close the scope of the total timeout; raise UpstreamFault if the timeout ended the request."""
@@ -150,7 +151,7 @@ class Response:
             piece = await self._call.read()
         except httpx.TransportError as error:
             raise self._failure(error) from None
-        self._sent = None  # the head has come, even if the request is still being sent
+        self.complete = self._call.complete
         return piece
 
     async def wait(self) -> None:
@@ -168,30 +169,24 @@ class Response:
         except (BodyStalled, httpx.TransportError) as failure:
             raise self._failure(failure) from None
 
-    def _connected(self) -> None:
-        self._is_connected = True
-        self._on_connected()
-        if self._ended:
-            self._all_is_sent()
-
     async def _piece(self) -> bytes | None:
         """Return the next piece of the request's body, None at its end."""
-        piece = await anext(self._outgoing.body, None) if self._outgoing.has_body else None
+        outgoing = self._outgoing
+        piece = await anext(outgoing.body, None) if outgoing.has_body and not self._ended else None
         if self._bound and self._bound.deadline == math.inf:
             self._bound.deadline = trio.current_time() + self._total
         if piece is None:
             self._ended = True
             if self._announced is None:
                 self._complete()
-            if self._is_connected:
-                self._all_is_sent()
             return None
         self._body_left -= len(piece)
         if self._body_left < 0:
-            raise BodyTooLarge(self._outgoing.max_body)
+            raise BodyTooLarge(outgoing.max_body)
         if self._announced is not None:
             self._announced -= len(piece)
             if self._announced <= 0:
+                self._ended = True
                 self._complete()
         return piece
 
@@ -200,11 +195,6 @@ class Response:
         on_completing, self._completing = self._completing, None
         if on_completing:
             on_completing()
-
-    def _all_is_sent(self) -> None:
-        if self._sent:
-            self._sent()
-            self._sent = None
 
     def _failure(self, error: BodyStalled | httpx.TransportError) -> BadRequest | UpstreamFault:
         match error:

@@ -33,6 +33,8 @@ class Origin:
 class Connection:
     """One connection to a provider. `reused`: it has carried a response before."""
 
+    __slots__ = ("idle_since", "parser", "reused", "stream")
+
     def __init__(self, stream: ByteStream) -> None:
         self.stream = stream
         self.parser = ResponseParser()
@@ -60,6 +62,7 @@ class Pool:
         self._idle: deque[Connection] = deque()
         self._busy: set[Connection] = set()
         self._closed = self._retired = False
+        self._now = 0.0  # at the latest request or expiry; idle times count from there, to look at no clock
 
     def statistics(self) -> PoolStats:
         """Return the connections that are open now."""
@@ -68,12 +71,12 @@ class Pool:
     def __repr__(self) -> str:
         return f"<Pool {self._origin.host} busy={len(self._busy)} idle={len(self._idle)}>"
 
-    def take_idle(self) -> Connection | None:
-        """Return an idle connection that its provider has not closed, None without one."""
-        self.expire()
+    def take_idle(self, now: float) -> Connection | None:
+        """Return an idle connection that its provider has not closed, None without one; `now` is the time."""
+        self.expire(now)
         while self._idle:
             connection = self._idle.pop()
-            if connection.stream.nothing_to_read():
+            if connection.stream.silent():
                 connection.reused = True
                 self._busy.add(connection)
                 return connection
@@ -122,14 +125,15 @@ class Pool:
             return
         self._busy.discard(connection)
         if reusable and not self._retired:
-            connection.idle_since = trio.current_time()
+            connection.idle_since = self._now
             self._idle.append(connection)
         else:
             connection.close()
 
-    def expire(self) -> None:
-        """Close expired idle connections."""
-        oldest = trio.current_time() - _EXPIRY
+    def expire(self, now: float) -> None:
+        """Close expired idle connections; `now` is the time."""
+        self._now = now
+        oldest = now - _EXPIRY
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.popleft().close()
 

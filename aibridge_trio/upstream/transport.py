@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import httpx
+import trio
 
 from aibridge_trio.errors import UsageError
 from aibridge_trio.net.deadline import Deadline
@@ -47,22 +48,31 @@ class Transport(httpx.AsyncBaseTransport):
         assert isinstance(request.stream, httpx.AsyncByteStream)
         body = aiter(request.stream)
 
+        chunked = "transfer-encoding" in request.headers
+        length = None if chunked else int(request.headers.get("content-length", 0))
+
         async def source() -> bytes | None:
             return await anext(body, None)
 
         try:
-            await call.begin(request.method, request.url.raw_path, request.headers.raw, source, lambda: None)
-        except BaseException:
+            await call.begin(
+                request.method,
+                request.url.raw_path,
+                request.headers.raw,
+                length,
+                source=source,
+                on_connected=lambda: None,
+            )
+        finally:
             if isinstance(body, AsyncGenerator):  # as httpx's bodies are: not left to the garbage collector
                 await body.aclose()
-            raise
         assert call.head is not None
         return httpx.Response(call.head.status, headers=call.head.headers, stream=_Body(call))
 
     def expire(self) -> None:
         """Close expired idle connections, for times without requests."""
         for pool in self._pools.values():
-            pool.expire()
+            pool.expire(trio.current_time())
 
     def retire(self) -> None:
         """Close idle connections; those in use end with their responses."""

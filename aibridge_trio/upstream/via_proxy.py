@@ -17,6 +17,8 @@ from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.upstream.call import ConnectionLost, Source, unread
 
 _MALFORMED = "malformed answer"
+# Statuses below are interim: no request asked to continue or to switch protocols.
+_FIRST_FINAL_STATUS = 200
 _RESET = "reset by peer"
 # How httpx's messages about a closed connection begin.
 _ENDS = {
@@ -41,6 +43,7 @@ class ProxiedCall:
     ) -> None:
         self.phase: Phase = "connect"
         self.head: ResponseHead | None = None
+        self.complete = False  # see Call; here that is known with the end only
         self._ahead: bytes | None = None  # the piece that `wait` has read
         self._transport = transport
         self._url = url
@@ -59,7 +62,15 @@ class ProxiedCall:
         return self._ahead is not None
 
     async def begin(
-        self, method: str, target: bytes, headers: Headers, source: Source, on_connected: Callable[[], None]
+        self,
+        method: str,
+        target: bytes,
+        headers: Headers,
+        length: int | None,  # noqa: ARG002 - of Call: httpx reads it from the headers
+        *,
+        source: Source,
+        on_connected: Callable[[], None],
+        on_sent: Callable[[], None] | None = None,
     ) -> None:
         """See Call.begin."""
         first = await source()  # before a connection is taken: the provider would wait for a slow caller
@@ -76,6 +87,8 @@ class ProxiedCall:
         def sent(size: int) -> None:
             self._size, self._sent_at = size, trio.current_time()
             deadline.deadline = self._sent_at + self._first_byte
+            if on_sent and self.head is None:
+                on_sent()
 
         request = httpx.Request(
             method,
@@ -108,6 +121,9 @@ class ProxiedCall:
 
     async def _read_head(self, response: httpx.Response) -> ResponseHead:
         """Return the head, which httpx has checked already."""
+        if response.status_code < _FIRST_FINAL_STATUS:
+            await self.aclose()
+            raise httpx.RemoteProtocolError(f"status {response.status_code}")
         headers = response.headers.raw
         if "transfer-encoding" in response.headers:  # as httpx does, which takes a length beside it for none
             headers = [header for header in headers if header[0].lower() != b"content-length"]
@@ -154,6 +170,7 @@ class ProxiedCall:
             raise httpx.ReadTimeout("deadline")
         if piece is None and self._tls and not _got_close_notify(self._tls):
             raise httpx.RemoteProtocolError("it ended without a close_notify")
+        self.complete = piece is None
         return piece or b""
 
     async def stop_upload(self) -> None:

@@ -139,7 +139,7 @@ class Spoken:
 
     def __init__(self, pieces: Iterable[bytes], headers: list[tuple[bytes, bytes]], status: int = 200) -> None:
         self.head = ResponseHead(status, headers)
-        self.buffered = False
+        self.buffered = self.complete = False
         self._pieces = iter(pieces)
 
     async def read(self) -> bytes:

@@ -89,6 +89,10 @@ class MemoryWire:
         incoming = self.stream.receive_stream._incoming  # no one else can tell without reading
         return not incoming._data and not incoming._closed
 
+    def silent(self) -> bool:
+        """See ByteStream."""
+        return self.nothing_to_read()
+
     def peer_left(self) -> bool:
         return bool(self.stream.receive_stream._incoming._closed)
 
@@ -169,6 +173,10 @@ class MemoryLink:
         """Ask the stream's buffer, which tells of an end as well."""
         incoming = self.stream.receive_stream._incoming  # no one else can tell without reading
         return not incoming._data and not incoming._closed
+
+    def silent(self) -> bool:
+        """See ByteStream."""
+        return self.nothing_to_read()
 
     def close(self) -> None:
         self.stream.send_stream.close()

@@ -155,7 +155,7 @@ async def test_a_write_has_a_deadline(autojump_clock: MockClock, network: Networ
     pool = Pool(Origin("host", 80, None), stuck)
     call = Call(pool, CallTimeouts(math.inf, three, never, never))
     with pytest.raises(httpx.WriteTimeout):
-        await call.begin("GET", b"/", [(b"host", b"host")], nothing, lambda: None)
+        await call.begin("GET", b"/", [(b"host", b"host")], 0, source=nothing, on_connected=lambda: None)
     assert trio.current_time() == pytest.approx(3, abs=0.1)
     assert pool.statistics() == (0, 0)
 
@@ -213,9 +213,9 @@ async def test_no_deadline_waits_for_a_call_that_is_over(
     async def source() -> bytes | None:
         return next(body, None)
 
-    headers = [(b"transfer-encoding", b"chunked")] if end == "upload broken" else []
+    length = None if end == "upload broken" else 0
     with trio.move_on_after(1), suppress(httpx.TransportError):
-        await call.begin("POST", b"/", headers, source, lambda: None)
+        await call.begin("POST", b"/", [], length, source=source, on_connected=lambda: None)
         while await call.read():
             pass
     await call.aclose()
@@ -240,7 +240,7 @@ async def test_the_head_is_not_waited_for_once_it_has_come(autojump_clock: MockC
     async def source() -> None:
         return None
 
-    await call.begin("GET", b"/", [], source, lambda: None)
+    await call.begin("GET", b"/", [], 0, source=source, on_connected=lambda: None)
     assert await call.read() + await call.read() == b"{}"
 
 
@@ -286,7 +286,9 @@ async def test_a_reset_behind_a_long_request_may_have_come_before_its_end(
         return next(body, None)
 
     with pytest.raises(httpx.TransportError) as caught:
-        await call.begin("POST", b"/", [(b"transfer-encoding", b"chunked")], source, lambda: None)
+        await call.begin(
+            "POST", b"/", [(b"transfer-encoding", b"chunked")], None, source=source, on_connected=lambda: None
+        )
     assert isinstance(caught.value, ConnectionLost) is lost
 
 
@@ -312,4 +314,4 @@ async def test_a_silence_of_the_machine_is_a_silence(autojump_clock: MockClock, 
         return None
 
     with pytest.raises(httpx.ReadTimeout):
-        await call.begin("GET", b"/", [], source, lambda: None)
+        await call.begin("GET", b"/", [], 0, source=source, on_connected=lambda: None)
