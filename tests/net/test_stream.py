@@ -153,3 +153,26 @@ async def test_a_closed_wire_wakes_who_waits_and_is_of_no_use(plain: Open) -> No
 
 
 # The writer, over a kernel's buffers
+
+
+@pytest.mark.parametrize("news", ["bytes", "an end", "bytes and an end"])
+async def test_a_kept_wire_is_not_silent_once_there_is_news(plain: Open, news: str) -> None:
+    """After what was read before: bytes, an end, and an end that came together with the bytes that were read."""
+    async with plain() as (near, wire):
+        near.sendall(b"read")
+        if news == "bytes and an end":
+            near.shutdown(socket.SHUT_WR)
+            await seen(wire)
+        assert await wire.receive() == b"read"
+        if news != "bytes and an end":
+            assert wire.silent()
+            if news == "bytes":
+                near.sendall(b"more")
+            else:
+                near.close()
+            with trio.fail_after(5):
+                while wire.silent():
+                    await trio.sleep(0.01)
+        assert not wire.silent()
+        wire.close()
+        assert not wire.silent()

@@ -18,6 +18,7 @@ from aibridge_trio.events import Bug, Finished, ignore
 from aibridge_trio.gateway.circuit import Circuit
 from aibridge_trio.gateway.relay import relay
 from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.http.response_head import ResponseHead
 from tests.support.network import Network, Running
 
 Stream = trio.abc.Stream
@@ -148,7 +149,8 @@ async def test_an_upload_that_is_cut_is_no_failure_and_its_answer_is_delivered(
 class Answer:
     """An answer that breaks off."""
 
-    status, headers, length, buffered = 200, [(b"content-type", b"text/event-stream")], None, False
+    head = ResponseHead(200, [(b"content-type", b"text/event-stream")])
+    buffered = complete = False
 
     def __init__(self) -> None:
         self.pieces = [CONTENT]
