@@ -13,6 +13,7 @@ Files, in reading order:
 * client: Upstream, one provider's base URL; Timeouts.
 * exchange: Outgoing and Response, one request and its response, faults included.
 * call: one request on a connection of our own. via_proxy: the same through a proxy, on httpx's transport.
+* lost_connection: which broken connections say nothing about the provider's health.
 * pool: the connections of one origin. transport: our own httpx transport, and the factory of both.
 * upload_task: a task that uploads during the response.
 """

@@ -16,29 +16,15 @@ from aibridge_trio.http.response_parser import LAST_CHUNK, chunk, request_head
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.net.stream import CONNECTION_ERRORS, READ_SIZE
+from aibridge_trio.upstream.lost_connection import ConnectionLost, unread
 from aibridge_trio.upstream.pool import Connection, Pool
 from aibridge_trio.upstream.upload_task import SideTask
 
 # As of this status an early response is a rejection, and the rest of the upload is not sent.
 _FIRST_REJECTION = 300
 
-# When a provider's program stops reading, its kernel may have taken this much (bytes) that the program has not
-# read, and the end of the request may have been in flight for this long (seconds).
-_UNREAD = 64 * 1024
-_IN_FLIGHT = 1.0
-
 # Returns the next piece of a request's body, None at its end.
 Source = Callable[[], Awaitable[bytes | None]]
-
-
-class ConnectionLost(httpx.ReadError):
-    """An established connection ended in a way that says nothing about the provider's health.
-
-    Either the connection had carried a response before, and ended without a byte of this one: providers close idle
-    connections, and a request may meet that. Or the request was not completely sent: its caller paused for longer
-    than the provider waits, or the body exceeds a limit on the way. Whether the provider processed the request is
-    unknown.
-    """
 
 
 class CallTimeouts(NamedTuple):
@@ -307,18 +293,7 @@ class Call:
         if self._expired or isinstance(why, TimeoutError):
             return httpx.ReadTimeout("the provider says nothing")
         said = why if isinstance(why, str) else cause(why)
-        if (self._connection.reused and not self._received) or self._sent_at == math.inf or self._cut_off(why):
+        cut_off = isinstance(why, ConnectionError) and not self._received and unread(self._size, self._sent_at)
+        if (self._connection.reused and not self._received) or cut_off or self._sent_at == math.inf:
             return ConnectionLost(said)
         return httpx.RemoteProtocolError(said)
-
-    def _cut_off(self, why: str | Exception) -> bool:
-        """Whether a reset came while the provider may not have read the whole request.
-
-        That our kernel took the last byte says little about a long request: most of it may be in flight.
-        """
-        return isinstance(why, ConnectionError) and not self._received and unread(self._size, self._sent_at)
-
-
-def unread(size: int, sent_at: float) -> bool:
-    """Return whether the end of a request of `size` bytes may be in flight, or unread in the provider's kernel."""
-    return size > _UNREAD and trio.current_time() - sent_at < _IN_FLIGHT

@@ -15,7 +15,8 @@ from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import STALLED, BodyStalled
 from aibridge_trio.http.response_head import ResponseHead
 from aibridge_trio.net.fault_causes import is_local_shortage, is_refusal
-from aibridge_trio.upstream.call import Call, ConnectionLost
+from aibridge_trio.upstream.call import Call
+from aibridge_trio.upstream.lost_connection import ConnectionLost
 from aibridge_trio.upstream.via_proxy import ProxiedCall
 
 

@@ -14,7 +14,8 @@ from aibridge_trio.errors import Phase
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.response_head import Malformed, ResponseHead
 from aibridge_trio.net.fault_causes import cause
-from aibridge_trio.upstream.call import ConnectionLost, Source, unread
+from aibridge_trio.upstream.call import Source
+from aibridge_trio.upstream.lost_connection import ConnectionLost, unread
 
 _MALFORMED = "malformed answer"
 # Statuses below are interim: no request asked to continue or to switch protocols.

@@ -12,7 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.upstream.call import Call, CallTimeouts, ConnectionLost
+from aibridge_trio.upstream.call import Call, CallTimeouts
+from aibridge_trio.upstream.lost_connection import ConnectionLost
 from aibridge_trio.upstream.pool import Origin, Pool
 from tests.support.network import Network
 from tests.upstream.test_transport import OK, Host, Stream, answers, asked, get, pieces, pool_of, post, until
