@@ -26,6 +26,7 @@ LIBRARIES = {
         "net.tls_contexts",
         "upstream.client",
         "upstream.exchange",
+        "upstream.lost_connection",
         "upstream.call",
         "upstream.via_proxy",
         "upstream.transport",
