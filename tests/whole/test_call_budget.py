@@ -21,9 +21,9 @@ from tests.support.processes import CHAT
 PROTECTIONS = ("--max-concurrency", "10000", "--rate-limit", "100000", "--circuit-breaker")
 # Calls of one request, or of one event of a stream, by the minor version of Python.
 BUDGETS: dict[str, dict[int, int]] = {
-    "unary": {11: 751},
-    "event": {11: 161},
-    "event with usage: null": {11: 161},
+    "unary": {11: 695},
+    "event": {11: 157},
+    "event with usage: null": {11: 157},
     "capacity": {11: 284},
     "rate_limit": {11: 362},
     "circuit_open": {11: 375},
