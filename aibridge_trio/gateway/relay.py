@@ -57,7 +57,7 @@ async def relay(
                 attempt.first_byte()
             for evidence in inspector.feed(piece):
                 attempt.report(evidence)
-            if reply.sent + len(piece) == length:
+            if length is not None and reply.sent + len(piece) == length:
                 last = piece
                 if response.complete:
                     break  # one more read would say so

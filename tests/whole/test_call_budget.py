@@ -22,8 +22,8 @@ PROTECTIONS = ("--max-concurrency", "10000", "--rate-limit", "100000", "--circui
 # Calls of one request, or of one event of a stream, by the minor version of Python.
 BUDGETS: dict[str, dict[int, int]] = {
     "unary": {11: 695},
-    "event": {11: 157},
-    "event with usage: null": {11: 157},
+    "event": {11: 112},
+    "event with usage: null": {11: 112},
     "capacity": {11: 284},
     "rate_limit": {11: 362},
     "circuit_open": {11: 375},

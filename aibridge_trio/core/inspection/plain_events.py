@@ -33,7 +33,7 @@ _BEGINNING = re.compile(rb"(?:event: ?(?!" + _any_of(LAST) + rb"\n)[a-z_.]++\n)?
 
 def may_matter(data: bytes) -> bool:
     """Return whether the data of an event, or several events, have a mark of an error, of usage or of an end."""
-    return _MARK.search(data) is not None or (_ESCAPE in data and _ESCAPED_LETTER.search(data) is not None)
+    return bool(_MARK.search(data) or (_ESCAPE in data and _ESCAPED_LETTER.search(data)))
 
 
 def plain_events(piece: bytes) -> tuple[list[int], int]:
@@ -43,7 +43,7 @@ def plain_events(piece: bytes) -> tuple[list[int], int]:
     """
     sizes: list[int] = []
     at = 0
-    if b"\r" in piece or may_matter(piece):
+    if _MARK.search(piece) or b"\r" in piece or (_ESCAPE in piece and _ESCAPED_LETTER.search(piece)):
         return sizes, at
     while beginning := _BEGINNING.match(piece, at):
         data = beginning.end() - 1
