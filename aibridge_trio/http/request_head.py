@@ -6,8 +6,8 @@ out about the first one holds for it, too.
 
 What may be remembered of a head, in `HeadMemo.known`: what follows from its method, target and headers except
 Content-Length, and from the connection (its addresses, its TLS), which is the same for all requests of a memo.
-Whoever keeps something there also checks that what it was derived under (settings, tokens, keys, routes) is still
-the same. What is never remembered: anything that follows from the body or its length, from the time, from a
+The code that keeps something there also checks that what it was derived under (settings, tokens, keys, routes) is
+still the same. What is never remembered: anything that follows from the body or its length, from the time, from a
 counter or a limit, or from what happened to another request; and an id of a request.
 """
 

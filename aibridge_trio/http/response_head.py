@@ -47,7 +47,7 @@ class _Remembered(dict[bytes, _Value]):
     _MOST, _LONGEST = 1024, 128
 
     def remember(self, key: bytes, value: _Value) -> _Value:
-        """Keep it while there is room, and return it."""
+        """Keep it unless too many are kept, and return it."""
         if len(self) < self._MOST and len(key) <= self._LONGEST:
             self[key] = value
         return value

@@ -37,8 +37,8 @@ class RequestReader:
     """Reads the requests of one connection.
 
     `idleness` and `heads` are shared by all connections of a server: the idle timeout, and the memory budget for
-    unfinished heads. The `owner` carries the exchanges; it is told when the caller has left, and when the idle
-    timeout is over.
+    unfinished heads. The `owner` carries the exchanges; its methods are called when the caller has left, and
+    when the idle timeout is over.
 
     `error` is the response to send, as the last one, when what the caller sent cannot be served. `discarded` is
     how many bytes have been read and thrown away since the last response.
