@@ -137,7 +137,7 @@ documents = st.recursive(
     max_leaves=8,
 )
 events = st.tuples(
-    st.sampled_from(["", *verdict.LAST, "ping", "errors", "error2", " error", "Error"]),
+    st.sampled_from(["", *sorted(verdict.LAST), "ping", "errors", "error2", " error", "Error"]),
     documents | st.dictionaries(st.sampled_from(NAMES), documents, max_size=5),
 ) | st.sampled_from([*DELTAS, *LASTS, *ERRORS, *BARE, *EXHAUSTIONS])
 RAW = [
@@ -150,7 +150,11 @@ RAW = [
 ]
 
 HIDDEN = [
-    *(b"event:%b%b\ndata: {}\n\n" % (space, name.encode()) for name in verdict.LAST for space in (b" ", b"")),
+    *(
+        b"event:%b%b\ndata: {}\n\n" % (space, name.encode())
+        for name in sorted(verdict.LAST)
+        for space in (b" ", b"")
+    ),
     *(b"data: {}\revent: error\n\n", b"data: {}\r\revent: error\rdata: 1\n\n", b"data: {}\r\n\r\ndata: {}\n\n"),
 ]
 
