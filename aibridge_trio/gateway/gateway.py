@@ -21,7 +21,6 @@ from aibridge_trio.errors import (
 )
 from aibridge_trio.events import Publish
 from aibridge_trio.gateway.admission import Admission
-from aibridge_trio.gateway.browser_origins import is_from_page
 from aibridge_trio.gateway.buffering import BodyBuffer
 from aibridge_trio.gateway.caller_identity import CallerIdentifier
 from aibridge_trio.gateway.caller_request import CallerRequest
@@ -105,7 +104,9 @@ class Gateway:
                 await reply.write(_NO_CONTENT, preflight, b"")
             else:
                 if not facts.admitted:
-                    self._authenticate(request, record, facts)  # 401, 429 unknown_caller
+                    came_with, until = request.headers, self._known_callers.settled_until()
+                    facts.known = self._known_callers.check(request, record)  # 401, 429 unknown_caller
+                    facts.admit(request, came_with, until)
                 elif facts.withheld:
                     request.remove(facts.withheld)
                 with self._admission.enter() as lease:  # 503 capacity
@@ -119,14 +120,6 @@ class Gateway:
             record.close()
         if record.complete:
             await reply.end()
-
-    def _authenticate(self, request: Request, record: Record, facts: HeadFacts) -> None:
-        """Find the known caller of a request, or raise the reject; remember that its head has passed."""
-        came_with, until = request.headers, self._known_callers.settled_until()
-        known = self._known_callers.check(request, record)
-        if not is_from_page(request):  # whose answers have more headers
-            facts.admit(request, came_with, known, until)
-        facts.known = known
 
     async def _serve(
         self, request: Request, reply: Reply, record: Record, lease: RequestLease, facts: HeadFacts

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aibridge_trio.core.caller import Caller
+from aibridge_trio.gateway.browser_origins import is_from_page
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Request
 
@@ -84,12 +85,16 @@ class HeadFacts:
             return found
         return cls(generation)
 
-    def admit(self, request: Request, came_with: Headers, known: Caller | None, ends: float) -> None:
+    def admit(self, request: Request, came_with: Headers, ends: float) -> None:
         """Remember that a request has passed the checks, with what was removed of the headers it came with.
+
+        Not of one from a web page: its answers have more headers.
 
         `ends` is when known callers may be others (wall clock, seconds).
         """
-        self.admitted, self.known, self.ends = True, known, ends
+        if is_from_page(request):
+            return
+        self.admitted, self.ends = True, ends
         if request.headers is not came_with:
             left = {name for name, _ in request.headers}
             self.withheld = frozenset(name for name, _ in came_with if name not in left)

@@ -123,7 +123,7 @@ class Call:
             on_connected()
             data = head if piece is None else head + self._framed(piece)
             if piece is None or (self._left == 0 and len(data) < READ_SIZE):
-                await self._send_all(data, None, now)
+                await self._send_all(data, None if piece is None else source, now)
                 await self._listen()
             else:
                 await self._send_and_listen(data, source)
@@ -209,7 +209,8 @@ class Call:
         """
         if await self._send(data):
             now = None
-        while source and not self._upload_refused and self._left != 0 and (piece := await source()) is not None:
+        # To the end of the body, which releases its memory, even if its length says that nothing follows.
+        while source and not self._upload_refused and (piece := await source()) is not None:
             await self._send(self._framed(piece))
         if not self._upload_refused:
             if self._left:

@@ -173,7 +173,7 @@ class Response:
     async def _piece(self) -> bytes | None:
         """Return the next piece of the request's body, None at its end."""
         outgoing = self._outgoing
-        piece = await anext(outgoing.body, None) if outgoing.has_body and not self._ended else None
+        piece = await anext(outgoing.body, None) if outgoing.has_body else None
         if self._bound and self._bound.deadline == math.inf:
             self._bound.deadline = trio.current_time() + self._total
         if piece is None:

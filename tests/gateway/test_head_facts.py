@@ -28,7 +28,7 @@ def test_only_what_has_passed_is_remembered() -> None:
     generation = Generation()
     first = facts_of(request, generation)
     assert facts_of(request, generation) is not first
-    first.admit(request, request.headers, None, math.inf)
+    first.admit(request, request.headers, math.inf)
     assert facts_of(request, generation) is first
     assert repr(first) == "<HeadFacts admitted=True target=False>"
 
@@ -37,7 +37,9 @@ def test_a_reload_forgets() -> None:
     """Each begins another generation."""
     request = request_of([(b"host", b"x")])
     before = Generation()
-    facts_of(request, before).admit(request, request.headers, DEV, math.inf)
+    first = facts_of(request, before)
+    first.known = DEV
+    first.admit(request, request.headers, math.inf)
     after = facts_of(request, Generation())
     assert (after.admitted, after.known) == (False, None)
 
@@ -45,7 +47,9 @@ def test_a_reload_forgets() -> None:
 def test_a_caller_that_expires_is_forgotten() -> None:
     """Not a moment later than it ends."""
     request, generation = request_of([(b"host", b"x")]), Generation()
-    facts_of(request, generation).admit(request, request.headers, DEV, 100.0)
+    first = facts_of(request, generation)
+    first.known = DEV
+    first.admit(request, request.headers, 100.0)
     assert facts_of(request, generation, 99.9).known is DEV
     assert not facts_of(request, generation, 100.0).admitted
 
@@ -57,5 +61,5 @@ def test_what_was_removed_is_known() -> None:
     before = request.headers
     request.remove({b"authorization"})
     facts = HeadFacts(Generation())
-    facts.admit(request, before, DEV, math.inf)
+    facts.admit(request, before, math.inf)
     assert facts.withheld == {b"authorization"}
