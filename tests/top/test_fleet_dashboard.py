@@ -183,3 +183,15 @@ async def test_one_that_refuses(autojump_clock: MockClock) -> None:
         await dashboard.run()
     async with shown(Names(Guarded("http://a"), Good("http://b"))) as paper:
         assert any("LOST" in line and "a token is needed" in line for line in paper.lines)
+
+
+async def test_the_help_fits(autojump_clock: MockClock) -> None:
+    """On 80 × 24, of all and of one alone."""
+    async with shown(Names(Good("http://a"), Good("http://b"))) as paper:
+        for keys in (["?"], ["enter", "?"]):
+            lines = await pressed(paper, *keys)
+            assert lines[1].strip() == "Keys"
+            assert lines[-1].startswith("any key goes back")
+            assert any(line.startswith(("  TOK/S", "  REJ/S, WOULD/S")) for line in lines)
+            assert not any("…" in line for line in lines)
+            await pressed(paper, "x")  # else the last key would only close the help
