@@ -120,7 +120,7 @@ def same_chance(monkeypatch: pytest.MonkeyPatch) -> None:
         return Cooldown(base, longest, growth, stretch, lambda: 0.5)
 
     monkeypatch.setattr(breaker, "Cooldown", cooldown)
-    monkeypatch.setattr(random, "uniform", Random(1).uniform)
+    monkeypatch.setattr(random, "random", Random(1).random)
     monkeypatch.setattr(adaptive_line, "random", Random(1).random)
 
 
