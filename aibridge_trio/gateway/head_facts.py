@@ -1,4 +1,4 @@
-"""What the gateway remembers of a head that comes again on a connection: who sends it, and where it goes.
+"""What the gateway remembers of a head that comes again on a connection: its caller, and its target.
 
 Only what follows from the head, from the connection and from the configuration; the law stands in
 `http/request_head.py`. It is forgotten with each reload, which begins another generation of the router, and when

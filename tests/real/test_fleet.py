@@ -171,7 +171,7 @@ def test_one_frame_of_all(bridges: list[Bridge]) -> None:
     assert re.search(rf"{bridges[0].admin_url} +serving +own ", done.stdout)
 
 
-def test_nobody_answers() -> None:
+def test_no_replica_answers() -> None:
     """It is an error that names all, and why."""
     gone = [f"http://127.0.0.1:{free_port()}" for _ in range(2)]
     for flags in (), ("--json",):

@@ -8,7 +8,6 @@ number, for a longer run.
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +20,7 @@ import pytest
 from tests.support import redis_servers
 from tests.support.asking import Asking, Callers
 from tests.support.counting_provider import CountingProvider, counting_provider
-from tests.support.processes import PATIENCE, START, Process, until
+from tests.support.processes import PATIENCE, START, Process, free_ports, until
 from tests.support.shells import needed
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
@@ -88,16 +87,6 @@ def balancer(folder: Path, port: int, pairs: list[tuple[int, int]]) -> Iterator[
     finally:
         process.terminate()
         process.communicate(timeout=PATIENCE)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [sock.getsockname()[1] for sock in socks]
-    finally:
-        for sock in socks:
-            sock.close()
 
 
 def test_no_request_is_lost(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ connections. So the number depends on the version of Python, and hardly on the m
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import subprocess
@@ -15,10 +14,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from bench.compare import traffic
-from tests.support.processes import START, environment, until
+from tests.support.processes import START, environment, free_ports, until
 
 _ROOT = Path(__file__).parents[2]
 _READ = 1 << 16
@@ -90,18 +88,9 @@ class CountedBridge:
 
     def calls(self) -> int:
         """Return how many calls there were so far."""
-        return int(self._asked(signal.SIGUSR1))
-
-    def by_function(self) -> dict[str, int]:
-        """Return the calls so far by function."""
-        found: dict[str, int] = json.loads(self._asked(signal.SIGUSR2))
-        return found
-
-    def _asked(self, number: int) -> bytes:
-        self._process.send_signal(number)
-        stdout: IO[bytes] | None = self._process.stdout
-        assert stdout
-        return stdout.readline()
+        self._process.send_signal(signal.SIGUSR1)
+        assert self._process.stdout
+        return int(self._process.stdout.readline())
 
     @property
     def connection(self) -> socket.socket:
@@ -148,7 +137,7 @@ class CountedBridge:
 @contextmanager
 def counted_bridge(folder: Path, provider: SteppedProvider, arguments: Sequence[str]) -> Iterator[CountedBridge]:
     """Run a bridge that counts; its log goes to a file, as lines of JSON."""
-    port, admin = _free_ports(2)
+    port, admin = free_ports(2)
     log = folder / f"log-{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -175,12 +164,3 @@ def _listens(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False
-
-
-def _free_ports(count: int) -> list[int]:
-    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [sock.getsockname()[1] for sock in socks]
-    finally:
-        for sock in socks:
-            sock.close()

@@ -63,6 +63,16 @@ def until(holds: Callable[[], Any], what: str, within: float = PATIENCE) -> Any:
     return found
 
 
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now."""
+    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [sock.getsockname()[1] for sock in socks]
+    finally:
+        for sock in socks:
+            sock.close()
+
+
 def exhaust(pieces: Iterable[Any], heard: list[Any]) -> None:
     """Append piece by piece, so that what came before an exception is there."""
     for piece in pieces:

@@ -12,7 +12,8 @@ from trio.testing import MockClock
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.settings import Secret
 from aibridge_trio.core.terms import Rate, Terms
-from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.http.message import Request
+from tests.support.handlers import recording
 from tests.support.known_callers import DEV, KNOWN, OTHER, bearer
 from tests.support.network import Network
 
@@ -21,16 +22,10 @@ ASK = {"model": "gpt-5", "messages": []}
 
 
 class Provider:
-    """Keeps what came, and answers 200."""
+    """Answers 200; `requests` are those that came."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-
-    async def __call__(self, request: Request, reply: Reply) -> None:
-        self.requests.append(request)
-        async for _ in request.body:
-            pass
-        await reply.answer(200, [(b"content-type", b"application/json")], b'{"ok": true}')
 
     def last(self, name: bytes) -> bytes | None:
         """Return a header of the last request."""
@@ -40,7 +35,7 @@ class Provider:
 @pytest.fixture
 async def provider(network: Network) -> Provider:
     provider = Provider()
-    await network.answer("openai", provider)
+    await network.answer("openai", recording(provider.requests))
     return provider
 
 
