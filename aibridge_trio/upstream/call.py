@@ -209,8 +209,7 @@ class Call:
         """
         if await self._send(data):
             now = None
-        # To the end of the body, which releases its memory, even if its length says that nothing follows.
-        while source and not self._upload_refused and (piece := await source()) is not None:
+        while source and not self._upload_refused and self._left != 0 and (piece := await source()) is not None:
             await self._send(self._framed(piece))
         if not self._upload_refused:
             if self._left:
@@ -225,6 +224,9 @@ class Call:
                 self._on_sent()
         if self._connection and self.head is None:
             self._timeouts.head.begin(self, now)
+        # A body whose length is known is read to its end, too: that releases its memory.
+        if source and self._left == 0 and await source():
+            raise httpx.LocalProtocolError("more of a body than its head announces")
 
     def _framed(self, piece: bytes) -> bytes:
         """Return a piece of the request's body as it is sent."""
