@@ -123,7 +123,7 @@ class Call:
             on_connected()
             data = head if piece is None else head + self._framed(piece)
             if piece is None or (self._left == 0 and len(data) < READ_SIZE):
-                await self._send_all(data, None if piece is None else source, now)
+                await self._send_all(data, source, now)
                 await self._listen()
             else:
                 await self._send_and_listen(data, source)
@@ -202,20 +202,16 @@ class Call:
             self._upload = None
             await upload.close(None)
 
-    async def _send_all(self, data: bytes, source: Source | None, now: float | None = None) -> None:
+    async def _send_all(self, data: bytes, source: Source, now: float | None = None) -> None:
         """Send the head and the body, then start the timeout for the head of the response.
 
-        Without a `source` these data are all. `now`: the time, if nothing has waited since.
+        `now`: the time, if nothing has waited since.
         """
         if await self._send(data):
             now = None
-        while source and not self._upload_refused and self._left != 0 and (piece := await source()) is not None:
-            await self._send(self._framed(piece))
-        if not self._upload_refused:
-            if self._left:
-                raise httpx.LocalProtocolError("less of a body than its head announces")
-            if self._left is None:
-                await self._send(LAST_CHUNK)
+        if self._left != 0:
+            now = None
+            await self._send_rest(source)
         if now is None:
             now = trio.current_time()
         if not self._upload_refused:
@@ -225,8 +221,17 @@ class Call:
         if self._connection and self.head is None:
             self._timeouts.head.begin(self, now)
         # A body whose length is known is read to its end, too: that releases its memory.
-        if source and self._left == 0 and await source():
+        if self._left == 0 and await source():
             raise httpx.LocalProtocolError("more of a body than its head announces")
+
+    async def _send_rest(self, source: Source) -> None:
+        """Send what follows the first piece of the body."""
+        while not self._upload_refused and self._left != 0 and (piece := await source()) is not None:
+            await self._send(self._framed(piece))
+        if self._left and not self._upload_refused:
+            raise httpx.LocalProtocolError("less of a body than its head announces")
+        if self._left is None:
+            await self._send(LAST_CHUNK)
 
     def _framed(self, piece: bytes) -> bytes:
         """Return a piece of the request's body as it is sent."""
