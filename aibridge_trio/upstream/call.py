@@ -203,17 +203,12 @@ class Call:
             await upload.close(None)
 
     async def _send_all(self, data: bytes, source: Source, now: float | None = None) -> None:
-        """Send the head and the body, then start the timeout for the head of the response.
-
-        `now`: the time, if nothing has waited since.
-        """
-        if await self._send(data):
-            now = None
+        """Send the head and the body, then start the timeout for the answer's head. `now`: the time, if known."""
+        waited = await self._send(data)
         if self._left != 0:
-            now = None
             await self._send_rest(source)
-        if now is None:
-            now = trio.current_time()
+            waited = True
+        now = trio.current_time() if waited or now is None else now
         if not self._upload_refused:
             self._sent_at = now
             if self._on_sent:
@@ -225,13 +220,12 @@ class Call:
             raise httpx.LocalProtocolError("more of a body than its head announces")
 
     async def _send_rest(self, source: Source) -> None:
-        """Send what follows the first piece of the body."""
         while not self._upload_refused and self._left != 0 and (piece := await source()) is not None:
             await self._send(self._framed(piece))
-        if self._left and not self._upload_refused:
-            raise httpx.LocalProtocolError("less of a body than its head announces")
         if self._left is None:
             await self._send(LAST_CHUNK)
+        elif self._left and not self._upload_refused:
+            raise httpx.LocalProtocolError("less of a body than its head announces")
 
     def _framed(self, piece: bytes) -> bytes:
         """Return a piece of the request's body as it is sent."""
@@ -276,9 +270,8 @@ class Call:
 
     async def _read(self) -> None:
         """Read once: a part of the head or of the body, or the end."""
-        if self._connection is None:
+        if (connection := self._connection) is None:
             raise httpx.ReadError("the rest was left")
-        connection = self._connection
         parser = connection.parser
         if parser.error:
             raise httpx.RemoteProtocolError(f"malformed: {parser.error}")
