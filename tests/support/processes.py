@@ -205,9 +205,19 @@ class Provider:
 
     @contextmanager
     def outage(self, status: int, seconds: float) -> Iterator[None]:
-        """Answer everything with an error status, from now on for so many seconds."""
+        """Answer everything with an error status, for so many seconds from the next request on.
+
+        A client that is slow to start must see it, too.
+        """
+        before = self.stats()["requests"]
         self.change(fail={str(status): 1.0})
-        timer = threading.Timer(seconds, self.change, kwargs={"fail": {}})
+
+        def end() -> None:
+            until(lambda: self.stats()["requests"] > before, "a request in the outage", START)
+            time.sleep(seconds)
+            self.change(fail={})
+
+        timer = threading.Thread(target=end)
         timer.start()
         try:
             yield
