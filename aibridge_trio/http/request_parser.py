@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, NoReturn
 
 import httptools
 
-from aibridge_trio.http.headers import MAX_HEAD, MAX_HEADERS, Headers
+from aibridge_trio.http.headers import LOWER, MAX_HEAD, MAX_HEADERS, Headers
 from aibridge_trio.http.request_head import Head, LastHead, remember
 
 # What a chunked body may hold beside data and chunk sizes (bytes): extensions and trailers, which are ignored.
@@ -217,7 +217,7 @@ class RequestParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Add a header; trailers are dropped (called by llhttp)."""
         if not self._in_body:
-            self._headers.append((name.lower(), value.rstrip(b" \t")))
+            self._headers.append((LOWER[name], value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         """Determine the body's framing, and whether another request can follow (called by llhttp)."""

@@ -111,6 +111,7 @@ class Connection:
                 self._report(error)
             self._in_step = await self._finish(exchange)
             self._current = None
+            del exchange  # the next request may be far away
 
     async def _end(self) -> None:
         """Send what is left to be sent, and see that the caller gets it."""

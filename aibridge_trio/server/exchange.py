@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol
 
 import trio
@@ -51,7 +50,7 @@ class Exchange(Body, Reply):
         self.head = head
         self._carrier = carrier
         self._writer = carrier.writer
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []  # few: one read at a time
         self._expects_continue = head.expects_continue
 
     # The connection's side
@@ -92,7 +91,7 @@ class Exchange(Body, Reply):
 
     def pop_data(self) -> bytes | None:
         """Return the next piece that has arrived, None without one."""
-        return self._pieces.popleft() if self._pieces else None
+        return self._pieces.pop(0) if self._pieces else None
 
     @property
     def body_consumed(self) -> bool:

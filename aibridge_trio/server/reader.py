@@ -7,7 +7,6 @@ application takes it.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -59,7 +58,7 @@ class RequestReader:
         self._heads = heads
         self._owner = owner
         self._parser = RequestParser()
-        self._queue: deque[Exchange] = deque()  # one read may hold several small requests
+        self._queue: list[Exchange] = []  # one read may hold several small requests
         self._incoming: Exchange | None = None  # its body is not complete
         self._stopping = False  # begin no request
         self._closed = False  # read nothing
@@ -80,7 +79,7 @@ class RequestReader:
                 self._idleness.end(self)
             if not queue and self._expects_head():
                 await self._read_head()
-        return queue.popleft() if queue and not (self._stopping or self._closed) else None
+        return queue.pop(0) if queue and not (self._stopping or self._closed) else None
 
     async def read_body(self) -> None:
         """Read once, for a body that the application waits for."""
