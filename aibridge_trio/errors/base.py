@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Literal, get_args
 
 
@@ -83,14 +82,13 @@ class Reject(BridgeError):
     status: ClassVar[int]
     closes: ClassVar[bool] = False
     spread: float | None = None
-    # The headers of all rejects of a class.
-    _headers: ClassVar[tuple[tuple[bytes, bytes], ...]]
+    # The header lines of all rejects of a class.
+    _lines: ClassVar[bytes]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        closing = ((b"connection", b"close"),) if cls.closes else ()
-        reason = (b"x-aibridge-reject", cls.reason.encode())
-        cls._headers = ((b"content-type", b"application/json"), reason, *closing)
+        closing = b"connection: close\r\n" if cls.closes else b""
+        cls._lines = _LINES % (cls.reason.encode(), closing)
 
     @property
     def final(self) -> bool:
@@ -106,26 +104,28 @@ class Reject(BridgeError):
         self.wait = wait
 
     def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
-        """Return the headers with the reason and the time to retry.
+        """Return the headers of `lines`."""
+        pairs = (line.split(b": ", 1) for line in self.lines(jitter).splitlines())
+        return [(name, value) for name, value in pairs]
+
+    def lines(self, jitter: float) -> bytes:
+        """Return the lines of its head with the reason and the time to retry; names are in lower case.
 
         `jitter` (0 to MAX_JITTER) lengthens the wait by that share, so that clients rejected together retry
         apart. Milliseconds and seconds are rounded up, because a retry that comes too early is rejected again.
         Above a minute `x-should-retry: false` keeps SDKs from sleeping inside the call: some sleep for any time.
         """
         if self.wait is None:
-            return [*self._headers, _NO_RETRY] if self.final else [*self._headers]
+            return self._lines + _NO_RETRY if self.final else self._lines
         seconds = self.wait * (1 + jitter) if self.spread is None else self.wait + self.spread
-        headers = [
-            *self._headers,
-            (b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)),
-            (b"retry-after", b"%d" % (math.ceil(seconds) or 1)),
-        ]
-        if seconds > _LONGEST_SLEEP:
-            headers.append(_NO_RETRY)
-        return headers
+        # -(-x // 1) is math.ceil(x) without a call
+        times = _WAIT % (self._lines, -(-seconds * 1000 // 1), -(-seconds // 1) or 1)
+        return times + _NO_RETRY if seconds > _LONGEST_SLEEP else times
 
 
-_NO_RETRY = (b"x-should-retry", b"false")
+_LINES = b"content-type: application/json\r\nx-aibridge-reject: %b\r\n%b"
+_WAIT = b"%bretry-after-ms: %d\r\nretry-after: %d\r\n"
+_NO_RETRY = b"x-should-retry: false\r\n"
 _SERVER_ERRORS = 500
 # The largest random share by which a wait is lengthened.
 MAX_JITTER = 0.2

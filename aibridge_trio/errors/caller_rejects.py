@@ -14,10 +14,10 @@ class UnknownCaller(Reject):
         super().__init__(problem, wait=wait)
         self._sent = sent
 
-    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+    def lines(self, jitter: float) -> bytes:
         """Add `WWW-Authenticate`, which RFC 9110 (15.5.2) requires of a 401, as RFC 6750 (3) has it."""
         challenge = b'Bearer realm="AI Bridge"' + (b', error="invalid_token"' if self._sent else b"")
-        return [*super().headers(jitter), (b"www-authenticate", challenge)]
+        return b"%bwww-authenticate: %b\r\n" % (super().lines(jitter), challenge)
 
 
 class UnknownCallerLimited(UnknownCaller):

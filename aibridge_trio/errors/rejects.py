@@ -228,9 +228,9 @@ class MethodNotAllowed(Reject):
     def __init__(self, method: str) -> None:
         super().__init__(f"method not allowed: {method}")
 
-    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+    def lines(self, jitter: float) -> bytes:
         """Add `Allow`, which RFC 9110 (15.5.6) requires of a 405, with the methods that routes support."""
-        return [*super().headers(jitter), (b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")]
+        return super().lines(jitter) + b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
 
 
 class UpgradeRefused(Reject):
@@ -244,9 +244,9 @@ class UpgradeRefused(Reject):
     def __init__(self) -> None:
         super().__init__("WebSockets are not supported; use plain HTTP requests")
 
-    def headers(self, jitter: float) -> list[tuple[bytes, bytes]]:
+    def lines(self, jitter: float) -> bytes:
         """Add `Upgrade`, which RFC 9110 (15.5.22) requires of a 426, with the protocol that is supported."""
-        return [*super().headers(jitter), (b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade")]
+        return super().lines(jitter) + b"upgrade: HTTP/1.1\r\nconnection: upgrade\r\n"
 
 
 class BadRequest(Reject):

@@ -289,5 +289,5 @@ class Gateway:
         record.reject = reject.reason
         body = self._router.dialect(request)(reject, record.request_id)
         jitter = MAX_JITTER * random.random()  # noqa: S311 - no secret
-        await reply.write(reject.status, reject.headers(jitter), body)
+        await reply.write_lines(reject.status, reject.lines(jitter), body)
         record.complete = True

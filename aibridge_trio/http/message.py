@@ -191,6 +191,10 @@ class Reply(ABC):
         await self.start(status, headers, more=True)
         await self.send(body)
 
+    async def write_lines(self, status: int, lines: bytes, body: bytes) -> None:
+        """Do what `write` does, with headers that are the lines of a head already, their names in lower case."""
+        await self.write(status, from_lines(lines), body)
+
 
 class TransportedReply(Reply):
     """A reply that is transported by other means than a connection of our own server: see its abstract methods."""
@@ -220,6 +224,12 @@ class TransportedReply(Reply):
     @abstractmethod
     async def _end(self) -> None:
         """Set `ended`, and transport the end."""
+
+
+def from_lines(lines: bytes) -> Headers:
+    """Return the headers in the lines of a head."""
+    pairs = (line.partition(b": ") for line in lines.splitlines())
+    return [(name, value) for name, _, value in pairs]
 
 
 Handler = Callable[[Request, Reply], Awaitable[None]]

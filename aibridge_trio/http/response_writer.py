@@ -99,6 +99,26 @@ class ResponseFraming:
         return LAST_CHUNK if self._remaining is None else b""
 
 
+class WholeFraming(ResponseFraming):
+    """The framing of responses that are there as a whole, head and body: nothing can be added to them."""
+
+    __slots__ = ()
+
+    def __init__(self, *, closes: bool) -> None:
+        super().__init__(to_head=False, version="1.1", closes=closes)
+        self._remaining, self.complete = 0, True
+
+
+# By whether the connection ends with them.
+WHOLE = {closes: WholeFraming(closes=closes) for closes in (False, True)}
+
+
+def whole_response(status: int, lines: bytes, body: bytes, *, closes: bool) -> bytes:
+    """Return a response: the lines of its head, which say nothing of its framing, and its body."""
+    start = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return b"%b%b%b\r\n%b" % (start, lines, b"Connection: close\r\n" if closes else b"", body)
+
+
 def error_response(status: int, reason: str) -> bytes:
     """Return a complete response from the server itself, not the application; it closes the connection."""
     body = f"{HTTPStatus(status).phrase}: {reason}\n".encode("ascii")

@@ -17,11 +17,15 @@ ReadableCallback = Callable[[bool, bool], None]
 
 
 class Poller:
-    """Watches sockets while `run` is running. Linux only: on other systems Trio waits for each socket itself."""
+    """Watches sockets while `run` is running. Linux only: on other systems Trio waits for each socket itself.
+
+    `alone` says whether the latest report was about one socket.
+    """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._callbacks: dict[int, ReadableCallback] = {}
+        self.alone = False
 
     def watch(self, sock: socket.socket, callback: ReadableCallback) -> None:
         """Call `callback` for a socket from now on, until `unwatch`."""
@@ -39,7 +43,9 @@ class Poller:
         """Call the callbacks until cancelled. They must not block or raise; they may unwatch other sockets."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll)
-            for number, events in self._epoll.poll(0):
+            ready = self._epoll.poll(0)
+            self.alone = len(ready) == 1
+            for number, events in ready:
                 if callback := self._callbacks.get(number):
                     callback(bool(events & _ENDED), bool(events & _URGENT))
 

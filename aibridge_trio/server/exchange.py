@@ -9,7 +9,7 @@ import trio
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import UPLOAD_SILENCE, Body, BodyStalled, Reply
 from aibridge_trio.http.request_head import Head
-from aibridge_trio.http.response_writer import CONTINUE, FramingError, ResponseFraming
+from aibridge_trio.http.response_writer import CONTINUE, WHOLE, FramingError, ResponseFraming, whole_response
 from aibridge_trio.server.dates import DATE
 from aibridge_trio.server.writer import ResponseWriter
 
@@ -135,6 +135,21 @@ class Exchange(Body, Reply):
         self.ended = True
         await self.finish()
 
+    async def write_lines(self, status: int, lines: bytes, body: bytes) -> None:
+        """See Reply. The response goes out as a whole, with its end."""
+        head = self.head
+        plain = self._overrides or self._added or b"connection: " in lines
+        if plain or head.method == "HEAD" or head.version != "1.1" or self.framing is not None:
+            await super().write_lines(status, lines, body)
+            return
+        lines = b"%bdate: %b\r\ncontent-length: %d\r\n" % (lines, DATE.value(), len(body))
+        for default in self._defaults:  # ours, with values that break no line
+            for name, value in default:
+                lines += b"%b: %b\r\n" % (name, value)
+        closes = head.closes or self._carrier.last or (not self.received_all and self._closing_is_cheaper())
+        self.status, self.sent, self.framing = status, len(body), WHOLE[closes]
+        self._withheld = whole_response(status, lines, body, closes=closes)
+
     def begin(self, status: int, headers: Headers) -> None:
         """Buffer the head; it is sent with what follows, or when it is flushed. Raises FramingError."""
         head = self.head
@@ -176,9 +191,10 @@ class Exchange(Body, Reply):
             raise FramingError(_OUT_OF_ORDER)
         data = self._withheld + (framing.frame(piece) if piece else b"") + framing.end()
         self._ending = True
-        await self._writer.send(data, last=True)
+        if not self._writer.send_last(data):
+            await self._writer.send(data, last=True)
         self.responded = True
-        self._pieces.clear()
+        self._pieces = []
         if self._lot:
             self._lot.unpark_all()
 

@@ -80,7 +80,7 @@ class Server:
         self._evicts = evicts
         self._heads = HeadBudget()
         self._listeners: list[Listener] = []
-        self._flusher = Flusher(report)
+        self._flusher = Flusher(report, self._poller)
         self._idleness = Deadline(keep_alive)
         self._state: dict[str, Any] = {}
         self._service = service_for(app, self._state)

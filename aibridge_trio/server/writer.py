@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from aibridge_trio.net.poller import Poller
 from aibridge_trio.net.stream import CHECKPOINT_EVERY, CONNECTION_ERRORS, ServerStream
 
 Spawn = Callable[[Callable[[], Awaitable[None]]], None]
@@ -22,14 +23,20 @@ class Flusher:
 
     Most responses send head, first piece and end without a wait between: together they are one write. If the
     application waits after the head, the head must go out alone. `report` gets exceptions; each ends its
-    connection.
+    connection. `poller` says how many sockets this turn is about.
     """
 
-    def __init__(self, report: Callable[[BaseException], None]) -> None:
+    def __init__(self, report: Callable[[BaseException], None], poller: Poller | None = None) -> None:
         self._report = report
+        self._poller = poller
         self._waiting: list[ResponseWriter] = []
         self._task: trio.lowlevel.Task | None = None  # while it waits
         self._nursery: trio.Nursery | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other connection has something to write in this turn, as far as is known."""
+        return self._poller is not None and self._poller.alone and not self._waiting
 
     def add(self, writer: ResponseWriter) -> None:
         """Flush this writer as soon as the running task waits."""
@@ -137,6 +144,22 @@ class ResponseWriter:
                 self._flusher.add(self)
         elif not self._push():
             await self._write_rest()
+
+    def send_last(self, data: bytes) -> bool:
+        """Do what `send` does with the last bytes of a response; return False if that needs to wait."""
+        sends = self._sends + 1
+        if self.broken or self._due or self._writing or not sends % CHECKPOINT_EVERY:
+            return False
+        if len(self._buffer) + len(data) >= _WRITE_SIZE:
+            return False
+        self._sends = sends
+        self._buffer += data
+        if self._flusher.alone:
+            self.flush()
+        else:
+            self._due = True
+            self._flusher.add(self)
+        return True
 
     async def drain(self) -> None:
         """Send the buffer; return when the kernel has taken it, or the caller is gone."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -398,6 +399,42 @@ def test_status_message_and_wait(case: Case) -> None:
     assert (case.reject.reason, case.reject.status) == (case.reason, case.status)
     assert str(case.reject) == case.reject.message == case.message
     assert case.reject.wait == case.wait
+
+
+@each
+@pytest.mark.parametrize("jitter", [0.0, 0.125, 0.2])
+def test_the_lines_are_those_that_the_headers_make(case: Case, jitter: float) -> None:
+    """The template of a class, filled in, is what a list of headers would become."""
+    assert case.reject.lines(jitter) == b"".join(b"%b: %b\r\n" % each for each in plain(case.reject, jitter))
+    assert case.reject.headers(jitter) == plain(case.reject, jitter)
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.0004, 1.0, 59.9999, 60.0, 60.0001, 86400.0])
+@pytest.mark.parametrize("spread", [None, 0.0, 0.75])
+def test_the_lines_of_every_wait(wait: float, spread: float | None) -> None:
+    """Rounded up, by milliseconds and by seconds."""
+    reject = errors.RateLimited(wait, spread)
+    assert reject.headers(0.1) == plain(reject, 0.1)
+
+
+def plain(reject: Reject, jitter: float) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a reject one by one, as docs/reference.md has them."""
+    pairs = [(b"content-type", b"application/json"), (b"x-aibridge-reject", reject.reason.encode())]
+    if reject.closes:
+        pairs.append((b"connection", b"close"))
+    seconds = 0.0
+    if reject.wait is not None:
+        seconds = reject.wait * (1 + jitter) if reject.spread is None else reject.wait + reject.spread
+        pairs.append((b"retry-after-ms", b"%d" % math.ceil(seconds * 1000)))
+        pairs.append((b"retry-after", b"%d" % (math.ceil(seconds) or 1)))
+    if reject.final or seconds > 60:
+        pairs.append((b"x-should-retry", b"false"))
+    more: dict[str, list[tuple[bytes, bytes]]] = {
+        "method_not_allowed": [(b"allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")],
+        "upgrade_refused": [(b"upgrade", b"HTTP/1.1"), (b"connection", b"upgrade")],
+    }
+    more["unknown_caller"] = [(b"www-authenticate", b'Bearer realm="AI Bridge", error="invalid_token"')]
+    return pairs + more.get(reject.reason, [])
 
 
 @each

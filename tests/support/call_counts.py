@@ -153,7 +153,7 @@ def counted_bridge(folder: Path, provider: SteppedProvider, arguments: Sequence[
         )
     bridge = CountedBridge(process, port, admin, log)
     try:
-        until(lambda: process.poll() is not None or _listens(port), "a bridge that listens", START)
+        until(lambda: process.poll() is not None or (_listens(port) and _listens(admin)), "a bridge", START)
         assert process.poll() is None, log.read_text()
         yield bridge
     finally:
