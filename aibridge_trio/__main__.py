@@ -1,6 +1,6 @@
-"""The program: `aibridge`, `python -m aibridge_trio`. Installs signal handlers before other imports."""
+"""The program: `aibridge`, `python -m aibridge_trio`. Signals and garbage collector come before other imports."""
 
-from aibridge_trio.process import signals
+from aibridge_trio.process import collector, signals
 
 _INTERRUPTED = 130
 
@@ -8,6 +8,7 @@ _INTERRUPTED = 130
 def main() -> int:
     """Run the command line and return its exit status."""
     signals.catch()
+    collector.run_rarely()
     try:
         from aibridge_trio.cli import main as cli  # noqa: PLC0415 - after the handlers
     except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 from collections.abc import AsyncIterator, Callable
@@ -19,16 +18,13 @@ from aibridge_trio.bridge.service import Service
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.events import Event, LifecycleChanged
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.process import systemd
+from aibridge_trio.process import collector, systemd
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import STOPS, HangUps, reloads
 from aibridge_trio.server import inherited_sockets
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
 from aibridge_trio.telemetry.logs import Log
-
-# Allocations between two runs of the garbage collector (Python's default is 700).
-_GC_THRESHOLD = 20_000
 
 
 def serve(settings: Settings, sockets: InheritedSockets, read: Callable[[], Settings]) -> int:
@@ -80,7 +76,7 @@ def host(make: Callable[[systemd.ServiceManager], Hosted]) -> int:
             bridge = make(manager)
             bridge.open()
             service = service_of(bridge, manager)
-            tune_garbage_collector()
+            collector.spare_present()
             with bridge.log.writing():
                 async with trio.open_nursery() as nursery:
                     stops, reload = trio.open_memory_channel[int](math.inf), trio.open_memory_channel[None](1)
@@ -136,13 +132,3 @@ def service_of(bridge: Hosted, manager: systemd.ServiceManager) -> Service:
     if bridge.reloader:
         bridge.reloader.began, bridge.reloader.ended = service.reloading, service.ready
     return service
-
-
-def tune_garbage_collector() -> None:
-    """Run the garbage collector rarely, and never on objects that live as long as the program.
-
-    Requests leave no reference cycles behind; at its default threshold the collector takes a tenth of the time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 50)

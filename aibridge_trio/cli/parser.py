@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -26,6 +27,7 @@ from aibridge_trio.printable import quoted, visible
 VERSION = f"aibridge {__version__}"
 # Other programs' names of --version.
 _VERSIONS = ("version", "-v", "-version")
+_HELP = frozenset({"--help", "-h", "--version"})
 ABOUT = "A proxy that protects AI providers and their callers from overload."
 
 
@@ -74,8 +76,12 @@ def _form(positional: inspect.Parameter) -> str:
 
 def run(commands: Sequence[Command], arguments: Sequence[str]) -> int:
     """Run the command in the arguments and return its exit status. Raises UsageError."""
+    words = _joined(arguments)
+    with suppress(CycloptsError):  # what is wrong is said by knowing all commands and options
+        if words and not _HELP.intersection(words):
+            return app(commands, words=words)(words) or 0
     try:
-        return app(commands)(_joined(arguments)) or 0
+        return app(commands)(words) or 0
     except CycloptsError as error:
         raise _usage_error(error, commands) from None
 
@@ -92,8 +98,11 @@ def _joined(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
-    """Return the commands as an App. With `candidates`, values have types from which a shell can complete."""
+def app(commands: Sequence[Command], *, candidates: bool = False, words: Sequence[str] | None = None) -> App:
+    """Return the commands as an App. With `candidates`, values have types from which a shell can complete.
+
+    With `words`, only what they name is in it: cyclopts takes a tenth of the start for the options of `serve`.
+    """
     root = App(
         name="aibridge",
         help=ABOUT,
@@ -109,8 +118,10 @@ def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
         result_action="return_value",
     )
     for place, command in enumerate(commands):
+        if words is not None and command.name != words[0]:
+            continue
         root.command(
-            _with_signature(command, candidates=candidates),
+            _with_signature(command, _named(command.options, words), candidates=candidates),
             name=command.name,
             help_prologue=f"Example: {command.example}",
             help_epilogue=_epilogue(command),
@@ -123,14 +134,22 @@ def app(commands: Sequence[Command], *, candidates: bool = False) -> App:
     return root
 
 
-def _with_signature(command: Command, *, candidates: bool) -> Callable[..., int]:
+def _named(options: Sequence[Option], words: Sequence[str] | None) -> Sequence[Option]:
+    """Return the options whose flags are among the words of a command line, all without one."""
+    if words is None:
+        return options
+    given = {word.partition("=")[0] for word in words}
+    return [option for option in options if not given.isdisjoint((option.flag, option.negative))]
+
+
+def _with_signature(command: Command, options: Sequence[Option], *, candidates: bool) -> Callable[..., int]:
     """Return the command's function with the signature for cyclopts: its positionals, and a flag per option."""
 
     def call(*positionals: Any, **flags: Any) -> int:
         return command.function(*positionals, **flags)
 
     own = [_positional(each, command, candidates=candidates) for each in command.positionals]
-    named = _flags(command.options, candidates=candidates)
+    named = _flags(options, candidates=candidates)
     vars(call)["__signature__"] = inspect.Signature([*own, *named], return_annotation=int)
     call.__name__ = command.name
     call.__doc__ = command.function.__doc__

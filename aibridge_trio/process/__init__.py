@@ -1,4 +1,4 @@
-"""The process: signals, standard streams, log output, core dumps.
+"""The process: signals, standard streams, garbage collector, log output, core dumps.
 
 Terms
     stalled reader: a program that has stopped reading our output; writing to it would block.
@@ -6,6 +6,7 @@ Terms
 
 Files, in reading order
     signals: handlers for SIGTERM and SIGHUP, installed before anything else.
+    collector: Python's garbage collector, which runs rarely.
     standard_streams: stdout and stderr that may be closed or non-blocking.
     log_writer: a thread that writes log lines, so that a stalled reader blocks no request.
     throttled_reports: reports of frequent occurrences, at most one per second.

@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.config import Config
-from hypercorn.trio.lifespan import Lifespan
 
 from aibridge_trio.http.response_writer import error_response
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.poller import Poller, new_poller
 from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream
 from aibridge_trio.net.tls_contexts import server_context
-from aibridge_trio.server.asgi import Application
+from aibridge_trio.server.asgi import Application, HandlerApplication
 from aibridge_trio.server.connection import Connection
 from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats
 from aibridge_trio.server.connection_timeouts import KEEP_ALIVE, HeadBudget
@@ -276,6 +273,14 @@ class Server:
     @asynccontextmanager
     async def _lifespan(self) -> AsyncIterator[None]:
         """Run the application's lifespan; an application without lifespan support is served all the same."""
+        if isinstance(self._app, HandlerApplication):  # nothing is tied to it
+            yield
+            return
+        # It imports HTTP/2 and WebSockets too, a fifth of all that is imported; only other applications need it.
+        from hypercorn.app_wrappers import ASGIWrapper  # noqa: PLC0415
+        from hypercorn.config import Config  # noqa: PLC0415
+        from hypercorn.trio.lifespan import Lifespan  # noqa: PLC0415
+
         config = Config()
         config.errorlog = None
         lifespan = Lifespan(ASGIWrapper(self._app), config, self._state)  # type: ignore[arg-type] # its own names for ASGI

@@ -16,13 +16,13 @@ import trio
 from aibridge_trio import __version__
 from aibridge_trio.bridge.bridge import Bridge
 from aibridge_trio.bridge.reloading import Prepared
-from aibridge_trio.bridge.running import tune_garbage_collector
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.config.addresses import Bind
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import UsageError
 from aibridge_trio.events import LimitChanged, Overridden, Transitioned
+from aibridge_trio.process import collector
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
@@ -119,7 +119,7 @@ class Worker:
         for each in start.saved:
             bridge.state.take(each, learned=True)
         bridge.subscribe(self._changed, Transitioned, Overridden, LimitChanged)
-        tune_garbage_collector()
+        collector.spare_present()
         with bridge.log.writing():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._live)

@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 from cyclopts import App
 
+from aibridge_trio.cli import flags, parser
 from aibridge_trio.cli import main as cli
-from aibridge_trio.cli import parser
 from aibridge_trio.cli.parser import Command
+from aibridge_trio.config.settings import Option
 from aibridge_trio.errors import UsageError
 
 
@@ -284,6 +285,39 @@ def test_candidates_give_values_types_for_completion() -> None:
     assert typed["log_level"] != plain["log_level"]
     assert typed["tls_cert"] != plain["tls_cert"]
     assert typed["rate_limit"] == plain["rate_limit"]
+
+
+def test_only_what_is_named_is_built() -> None:
+    """The start of `serve` does not wait for options and commands that its command line does not name."""
+
+    def serve(**_: object) -> int:
+        raise AssertionError("only its signature is read")
+
+    def mock(**_: object) -> int:
+        raise AssertionError("not named")
+
+    commands = (Command(serve, ""), Command(mock, ""))
+    words = ["serve", "--bind=:1", "--rate-limit", "5", "--no-circuit-breaker"]
+    built = parser.app(commands, words=words)
+    assert set(seen_types(built)) == {"bind", "rate_limit", "circuit_breaker"}
+    assert "mock" not in list(built)
+
+
+@pytest.mark.parametrize("option", [each for each in flags.SERVE if each.flag], ids=lambda each: each.name)
+def test_each_option_arrives_alone_as_among_all(option: Option) -> None:
+    """What is built for one flag takes it as what is built for all of them."""
+    seen: list[dict[str, object]] = []
+
+    def serve(**flags: object) -> int:
+        seen.append(flags)
+        return 0
+
+    line = ["serve", str(option.flag), *([] if option.switch else [option.example])]
+    assert parser.run((Command(serve, ""),), line) == 0
+    assert parser.app((Command(serve, ""),))(line) == 0
+    alone, among = seen
+    assert alone == among
+    assert list(alone) == [option.name]
 
 
 def test_wrong_usage_raises() -> None:
