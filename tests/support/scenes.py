@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from tests.support.pictures import (
     RAMP,
     RESTING,
     UPTIME,
+    Change,
     Said,
     a_caller,
     a_picture,
@@ -162,18 +164,23 @@ TOTALS = ("requests ", "rejects ", "in flight ")
 
 @dataclass(frozen=True)
 class Scene:
-    """What is looked at, and how (seconds).
+    """What is looked at, and how (seconds): `past` returns the picture.
 
     `late` is how old the document is that is shown, and `silence` for how long there was no other.
     """
 
-    picture: Picture | None
+    past: Callable[[], Picture | None]
     view: View = View()  # noqa: RUF009 - frozen
     lost: str = ""
     late: float = 0.4
     silence: float | None = 0.4
     sizes: tuple[tuple[int, int], ...] = (LOW,)
     ascii: bool = False
+
+    @property
+    def picture(self) -> Picture | None:
+        """What is drawn."""
+        return self.past()
 
     def frame(self, width: int, height: int | None) -> Frame:
         """Draw it."""
@@ -197,25 +204,32 @@ def an_override(target: str, because: str = "operator: open") -> Any:
     )
 
 
-HEALTHY = a_picture()
+def after(*changes: Change, **told: float) -> Callable[[], Picture]:
+    """Return what makes `a_picture` of this when it is first needed: each is five minutes of documents."""
+    return cache(partial(a_picture, *changes, **told))
+
+
+def nothing() -> None:
+    """No document has come."""
+
+
+HEALTHY = after()
 SCENES = {
     "healthy": Scene(HEALTHY, sizes=(LOW, MIDDLE, WIDE)),
-    "open": Scene(a_picture(*OPENED), sizes=(LOW, MIDDLE)),
-    "half-open": Scene(a_picture(breaking("openai", **HALF_OPEN)), sizes=(LOW, MIDDLE)),
-    "forced-open": Scene(a_picture(breaking("copilot", **FORCED_OPEN), an_override("open")), sizes=(LOW, MIDDLE)),
-    "forced-closed": Scene(
-        a_picture(breaking("copilot", **FORCED_CLOSED), an_override("close")), sizes=(LOW, MIDDLE)
-    ),
-    "off": Scene(a_picture(*(breaking(name, **OFF) for name in ("openai", "anthropic", "copilot")))),
-    "sick-off": Scene(a_picture(*SICK_OFF), sizes=(LOW, MIDDLE, WIDE)),
-    "sick-below": Scene(a_picture(*SICK_BELOW), sizes=(LOW, MIDDLE, WIDE)),
-    "full": Scene(a_picture(full), sizes=(LOW, MIDDLE)),
-    "no-limits": Scene(a_picture(unlimited)),
-    "draining": Scene(a_picture(draining)),
-    "all-at-once": Scene(a_picture(*ALL_AT_ONCE), sizes=(LOW, MIDDLE, WIDE)),
-    "connecting": Scene(None, silence=None),
-    "lost-at-first": Scene(None, lost="connection refused", silence=None),
-    "lost-later": Scene(a_picture(*OPENED), lost="it hung up", silence=75.0, sizes=(LOW, MIDDLE)),
+    "open": Scene(after(*OPENED), sizes=(LOW, MIDDLE)),
+    "half-open": Scene(after(breaking("openai", **HALF_OPEN)), sizes=(LOW, MIDDLE)),
+    "forced-open": Scene(after(breaking("copilot", **FORCED_OPEN), an_override("open")), sizes=(LOW, MIDDLE)),
+    "forced-closed": Scene(after(breaking("copilot", **FORCED_CLOSED), an_override("close")), sizes=(LOW, MIDDLE)),
+    "off": Scene(after(*(breaking(name, **OFF) for name in ("openai", "anthropic", "copilot")))),
+    "sick-off": Scene(after(*SICK_OFF), sizes=(LOW, MIDDLE, WIDE)),
+    "sick-below": Scene(after(*SICK_BELOW), sizes=(LOW, MIDDLE, WIDE)),
+    "full": Scene(after(full), sizes=(LOW, MIDDLE)),
+    "no-limits": Scene(after(unlimited)),
+    "draining": Scene(after(draining)),
+    "all-at-once": Scene(after(*ALL_AT_ONCE), sizes=(LOW, MIDDLE, WIDE)),
+    "connecting": Scene(nothing, silence=None),
+    "lost-at-first": Scene(nothing, lost="connection refused", silence=None),
+    "lost-later": Scene(after(*OPENED), lost="it hung up", silence=75.0, sizes=(LOW, MIDDLE)),
     "silent": Scene(HEALTHY, late=3.6, silence=3.6),
     "paused": Scene(HEALTHY, View(paused=True)),
     "help": Scene(HEALTHY, View(help=True)),
@@ -224,28 +238,28 @@ SCENES = {
     "filtered": Scene(HEALTHY, View(filter=TYPED), sizes=(LOW, MIDDLE)),
     "notice": Scene(HEALTHY, View(notice="openai: open, mode open")),
     "sorted": Scene(HEALTHY, View(sort="P99", reverse=True, chosen="copilot")),
-    "no-traffic": Scene(a_picture(quiet, per_second=0.0)),
-    "just-started": Scene(a_picture(until=3.0, minutes=0.0), late=0.4 - (NOW - 3.0)),
-    "crowded": Scene(a_picture(crowded), sizes=(LOW, MIDDLE, WIDE)),
-    "twelve-providers": Scene(a_picture(twelve), View(chosen="region-12"), sizes=(LOW, (80, 12), MIDDLE)),
-    "ascii": Scene(a_picture(*ALL_AT_ONCE), ascii=True),
-    "queue": Scene(a_picture(queueing), sizes=(LOW, MIDDLE)),
-    "limits": Scene(a_picture(limiting), sizes=(LOW, MIDDLE)),
-    "shadow": Scene(a_picture(SHADOWED), sizes=(LOW, MIDDLE, WIDE)),
-    "scopes": Scene(a_picture(scoping("openai")), sizes=(LOW, MIDDLE)),
-    "ramp": Scene(a_picture(breaking("openai", **RAMP)), sizes=(LOW, MIDDLE)),
-    "credentials": Scene(a_picture(breaking("openai", **RESTING)), sizes=(LOW, MIDDLE)),
-    "everything-on": Scene(a_picture(*EVERYTHING), sizes=(LOW, MIDDLE, WIDE)),
-    "everything-on-ascii": Scene(a_picture(*EVERYTHING), ascii=True),
-    "refusing": Scene(a_picture(failing("anthropic", {"401": 1.0}), without_rejects), sizes=(LOW, MIDDLE)),
-    "unanswered": Scene(a_picture(silent("anthropic", 15, 14.0), without_rejects), sizes=(LOW, MIDDLE)),
-    "connections": Scene(a_picture(overrun), sizes=(LOW, MIDDLE)),
+    "no-traffic": Scene(after(quiet, per_second=0.0)),
+    "just-started": Scene(after(until=3.0, minutes=0.0), late=0.4 - (NOW - 3.0)),
+    "crowded": Scene(after(crowded), sizes=(LOW, MIDDLE, WIDE)),
+    "twelve-providers": Scene(after(twelve), View(chosen="region-12"), sizes=(LOW, (80, 12), MIDDLE)),
+    "ascii": Scene(after(*ALL_AT_ONCE), ascii=True),
+    "queue": Scene(after(queueing), sizes=(LOW, MIDDLE)),
+    "limits": Scene(after(limiting), sizes=(LOW, MIDDLE)),
+    "shadow": Scene(after(SHADOWED), sizes=(LOW, MIDDLE, WIDE)),
+    "scopes": Scene(after(scoping("openai")), sizes=(LOW, MIDDLE)),
+    "ramp": Scene(after(breaking("openai", **RAMP)), sizes=(LOW, MIDDLE)),
+    "credentials": Scene(after(breaking("openai", **RESTING)), sizes=(LOW, MIDDLE)),
+    "everything-on": Scene(after(*EVERYTHING), sizes=(LOW, MIDDLE, WIDE)),
+    "everything-on-ascii": Scene(after(*EVERYTHING), ascii=True),
+    "refusing": Scene(after(failing("anthropic", {"401": 1.0}), without_rejects), sizes=(LOW, MIDDLE)),
+    "unanswered": Scene(after(silent("anthropic", 15, 14.0), without_rejects), sizes=(LOW, MIDDLE)),
+    "connections": Scene(after(overrun), sizes=(LOW, MIDDLE)),
     "adaptive": Scene(
-        a_picture(adapting("openai", **LEARNED), adapting("anthropic", **QUOTA), adapting("copilot")),
+        after(adapting("openai", **LEARNED), adapting("anthropic", **QUOTA), adapting("copilot")),
         sizes=(LOW, MIDDLE, (60, 20)),
     ),
-    "outage": Scene(a_picture(adapting("anthropic", **OUTAGE), without_rejects), sizes=(LOW, MIDDLE)),
-    "narrow": Scene(a_picture(*OPENED), sizes=((60, 20),)),
+    "outage": Scene(after(adapting("anthropic", **OUTAGE), without_rejects), sizes=(LOW, MIDDLE)),
+    "narrow": Scene(after(*OPENED), sizes=((60, 20),)),
 }
 SHOTS = {
     f"{name}-{width}x{height}.txt": (scene, width, height)
@@ -267,7 +281,7 @@ VIEWS = st.builds(
     notice=st.sampled_from(["", "done", "x" * 300, "\x1b[31m\n日本語"]),
 )
 LOST = st.sampled_from(["", "connection refused", "\x1b[31m\nno", "x" * 300])
-PICTURES = st.sampled_from([scene.picture for scene in SCENES.values()])
+PICTURES = st.sampled_from([scene.past for scene in SCENES.values()]).map(lambda past: past())
 
 
 def anything(said: Any) -> Picture | None:
@@ -300,7 +314,7 @@ STATES: dict[str, Said] = {
 
 def row_of(provider: str, *changes: Any, **view: Any) -> str:
     """The line of a provider."""
-    lines = Scene(a_picture(*changes), View(**view)).lines()
+    lines = Scene(after(*changes), View(**view)).lines()
     return next(line for line in lines if line[1:].startswith(provider))
 
 

@@ -16,7 +16,6 @@ from tests.support.pictures import (
     OFF,
     OPEN,
     Said,
-    a_picture,
     breaking,
     failing,
     without_rejects,
@@ -27,6 +26,7 @@ from tests.support.scenes import (
     SCENES,
     STANDARD,
     Scene,
+    after,
     quiet,
 )
 
@@ -52,7 +52,7 @@ def test_a_lost_bridge_says_since_when() -> None:
 
 def alerted(*changes: Any, width: int = 200) -> str:
     """The alert line."""
-    return Scene(a_picture(*changes)).lines(width)[1]
+    return Scene(after(*changes)).lines(width)[1]
 
 
 def test_the_alert_names_everything_urgent() -> None:
@@ -74,7 +74,7 @@ def test_the_alert_is_calm_when_all_is_well() -> None:
     calm = "all well: no rejects"
     assert SCENES["no-traffic"].lines()[1] == calm
     for state in (OFF, OFF | OPEN):
-        assert Scene(a_picture(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
+        assert Scene(after(quiet, breaking("openai", **state), per_second=0.0)).lines()[1] == calm
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_the_alert_is_calm_when_all_is_well() -> None:
 )
 def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, told: str, breaker: Said) -> None:
     """Every kind of failure is shown, counted by a breaker or not, in yellow, on every screen."""
-    picture = a_picture(failing("openai", parts, events=events), breaking("openai", **breaker), without_rejects)
+    past = after(failing("openai", parts, events=events), breaking("openai", **breaker), without_rejects)
     for width in (80, 200):
-        scene = Scene(picture)
+        scene = Scene(past)
         assert re.match(told, scene.lines(width)[1])
         (text, style), *_ = scene.frame(width, 24).lines[1]
         assert (text.split()[0], style) == ("openai", "bold yellow")
@@ -104,7 +104,7 @@ def test_whoever_fails_is_never_well(parts: dict[str, float], events: float, tol
 
 def test_what_is_over_is_over() -> None:
     """Failures from before the interval stay in the totals, and are not in the alert."""
-    scene = Scene(a_picture(without_rejects))
+    scene = Scene(after(without_rejects))
     assert scene.lines()[1] == "all well: no rejects"
     styles = [style for line in scene.frame(80, 24).lines for text, style in line if text.strip() == "429×131"]
     assert styles == ["dim"]
@@ -113,25 +113,23 @@ def test_what_is_over_is_over() -> None:
 def test_a_breaker_that_counts_is_reported() -> None:
     """Before a breaker opens it is said how far it has come, also when the last failure is a while ago."""
     counting = breaking("openai", failures_in_window=4)
-    assert Scene(a_picture(counting, without_rejects)).lines()[1] == "openai FAILS 4/5"
+    assert Scene(after(counting, without_rejects)).lines()[1] == "openai FAILS 4/5"
     sick = failing("openai", {"529": 1.0})
-    assert Scene(a_picture(counting, sick, without_rejects)).lines()[1] == (
-        "openai 100% errors: 529 6.6/s, FAILS 4/5"
-    )
+    assert Scene(after(counting, sick, without_rejects)).lines()[1] == ("openai 100% errors: 529 6.6/s, FAILS 4/5")
 
 
 def test_a_breaker_with_a_failure_share_is_reported_by_its_share() -> None:
     """Below the threshold its number is shown; from there on the failed share of the calls, and the needed one."""
     few = breaking("openai", failures_in_window=4, failure_share_in_window=1.0, failure_share=0.5)
-    assert Scene(a_picture(few, without_rejects)).lines()[1] == "openai FAILS 4/5"
+    assert Scene(after(few, without_rejects)).lines()[1] == "openai FAILS 4/5"
     many = breaking("openai", failures_in_window=124, failure_share_in_window=0.124, failure_share=0.5)
-    assert Scene(a_picture(many, without_rejects)).lines()[1] == "openai FAILS 12% of 50%"
+    assert Scene(after(many, without_rejects)).lines()[1] == "openai FAILS 12% of 50%"
 
 
 def test_a_provider_that_is_out_is_not_called_sick_as_well() -> None:
     """Of an open breaker it is said that it is open, and no more."""
-    picture = a_picture(failing("openai", {"529": 1.0}), breaking("openai", **OPEN), without_rejects)
-    assert Scene(picture).lines(200)[1] == "openai OPEN, 25s left"
+    past = after(failing("openai", {"529": 1.0}), breaking("openai", **OPEN), without_rejects)
+    assert Scene(past).lines(200)[1] == "openai OPEN, 25s left"
 
 
 def test_every_sick_provider_finds_room() -> None:
@@ -145,13 +143,13 @@ def test_every_sick_provider_finds_room() -> None:
 
 def test_errors_since_the_start_say_so() -> None:
     """One document does not tell when something went wrong."""
-    scene = Scene(a_picture(without_rejects, until=600.0, minutes=0.0), late=600.0 - NOW)
+    scene = Scene(after(without_rejects, until=600.0, minutes=0.0), late=600.0 - NOW)
     assert scene.lines()[1] == "errors since start: openai, anthropic, copilot"
 
 
 def test_a_breaker_that_is_forced_closed_is_reported() -> None:
     """Nothing will stop such a provider, so it is not passed over as being well; it is not red either."""
-    scene = Scene(a_picture(quiet, breaking("openai", **FORCED_CLOSED), per_second=0.0))
+    scene = Scene(after(quiet, breaking("openai", **FORCED_CLOSED), per_second=0.0))
     assert scene.lines()[1] == "openai forced closed"
 
 
@@ -164,7 +162,7 @@ def test_full_is_said_where_it_is(in_flight: int, limit: int, is_full: bool) -> 
     def busy(document: Said) -> None:
         document["concurrency"] = {"limit": limit, "in_flight": in_flight}
 
-    lines = Scene(a_picture(busy)).lines()
+    lines = Scene(after(busy)).lines()
     assert ("FULL" in lines[1]) == is_full
     assert ("█" * 20 in lines[4]) == is_full
     assert (f"{in_flight} of {limit}" if limit else f"{in_flight}, no limit") in lines[4]

@@ -29,7 +29,6 @@ from tests.support.pictures import (
     OFF,
     Said,
     a_document,
-    a_picture,
     breaking,
     failing,
 )
@@ -46,6 +45,7 @@ from tests.support.scenes import (
     TOTALS,
     WIDE,
     Scene,
+    after,
     row_of,
 )
 
@@ -141,7 +141,7 @@ def test_rates_since_the_start_say_so() -> None:
     """While there is nothing else to compare with, title and alert say since when rates are."""
     title, alerted, *_ = SCENES["just-started"].lines()
     assert "rates since start, every 1s" in title
-    assert "turned away since start" in Scene(a_picture(until=600.0, minutes=0.0), late=600.0 - NOW).lines()[1]
+    assert "turned away since start" in Scene(after(until=600.0, minutes=0.0), late=600.0 - NOW).lines()[1]
     assert alerted
     assert "rates over 10s, every 1s" in Scene(HEALTHY).lines()[0]
 
@@ -150,7 +150,7 @@ def test_the_sorted_column_is_marked() -> None:
     """The title of the column that rows are sorted by is underlined, and beside it is where the order goes."""
     for sort in SORT_KEYS:
         for reverse, signs in ((False, "▲▼"), (True, "▼▲")):
-            drawn = frame(HEALTHY, View(sort=sort, reverse=reverse), HERE, Canvas(120, 24, UTC), NOW)
+            drawn = frame(HEALTHY(), View(sort=sort, reverse=reverse), HERE, Canvas(120, 24, UTC), NOW)
             assert [text for line in drawn.lines for text, style in line if "underline" in style] == [sort]
             sign = signs[sort != "PROVIDER"]
             assert re.search(rf"{sign}{sort}\b|\b{sort}{sign}", drawn.plain)
@@ -198,7 +198,7 @@ def test_nothing_jumps_back_when_it_stands_still(still: dict[str, Any]) -> None:
 
 def test_what_comes_now_is_reported_first() -> None:
     """Statuses and errors of the interval come before those of before, the bad ones first, with their rates."""
-    picture = a_picture(failing("openai", {"529": 0.3, "503": 0.1, "400": 0.1, "head": 0.2}))
+    past = after(failing("openai", {"529": 0.3, "503": 0.1, "400": 0.1, "head": 0.2}))
     for width, told in (
         (
             120,
@@ -206,7 +206,7 @@ def test_what_comes_now_is_reported_first() -> None:
         ),
         (80, r"^▸openai .* 529 \d\.\d/s  503 \d\.\d/s  …  head \d\.\d/s$"),
     ):
-        assert re.search(told, "\n".join(Scene(picture).lines(width, 40)), re.MULTILINE), width
+        assert re.search(told, "\n".join(Scene(past).lines(width, 40)), re.MULTILINE), width
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -233,7 +233,7 @@ def test_no_rejects_without_a_name_are_told_when_they_are_over() -> None:
     def was_full(document: Said) -> None:
         document["rejects"]["capacity"] = 16_000
 
-    drawn = Scene(a_picture(was_full)).frame(80, 24).plain
+    drawn = Scene(after(was_full)).frame(80, 24).plain
     assert "16,000" in drawn
     assert "names unknown" not in drawn
 
@@ -313,7 +313,7 @@ def test_the_latest_event_is_on_top() -> None:
 def test_the_clock_of_events_is_the_canvas_own() -> None:
     """Events have the time of the zone that is asked for."""
     assert "09:56:40  openai closed → open" in Scene(HEALTHY).frame(80, 24).plain
-    assert [row.provider.name for row in rows(View(), HEALTHY)] == list(STANDARD)
+    assert [row.provider.name for row in rows(View(), HEALTHY())] == list(STANDARD)
 
 
 def write() -> None:
