@@ -31,6 +31,8 @@ HERE = Path(__file__).parents[1]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
     options = _parser().parse_args(arguments)
+    if options.targets:
+        options.only, options.peers = plan.FOR_TARGETS, plan.BESIDE_FOR_TARGETS
     try:
         cast = choose(options.aibridge, options.peers)
         run = _measure(cast, options)
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    say("\n" + report.summary(run))
+    say("\n" + (report.verdicts(run) if options.targets else report.summary(run)))
     if options.json:
         options.json.write_text(json.dumps([asdict(each) for each in run.readings.all], indent=1) + "\n")
     if options.write:
@@ -72,7 +74,7 @@ def _measure(cast: Cast, options: argparse.Namespace) -> report.Run:
     # A collection in the middle of a measurement is a pause of the load, which would count as the proxy's.
     gc.disable()
     begun, current = perf_counter(), ""
-    pace = plan.QUICK if options.quick else plan.FULL
+    pace = plan.QUICK if options.quick else plan.TARGETS if options.targets else plan.FULL
     with Lab(options.core, options.patience, options.nice) as lab:
         for name, reading in plan.perform(lab, cast.peers, only, pace):
             if name != current:
@@ -131,6 +133,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="[NAME=]PATH",
         help="the bridge's executable, of any checkout; several are compared (default: this checkout's)",
     )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--targets",
+        action="store_true",
+        help="measure what the targets of the data path name, and print them only",
+    )
+    what.add_argument("--write", action="store_true", help="write bench/RESULTS.md and its pictures")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--core", type=int, metavar="N", help="the proxies' core (default: the last one)")
     parser.add_argument(
@@ -149,7 +158,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="print every number as it is measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
-    parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md and its pictures")
     return parser
 
 

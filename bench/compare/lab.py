@@ -13,7 +13,7 @@ from time import perf_counter, sleep
 from typing import Self
 
 from bench.compare.machine import busy_seconds
-from bench.compare.peers import Peer, Place
+from bench.compare.peers import TLS, Peer, Place
 from bench.compare.process import Failed, Process, prefer
 from bench.compare.running import Running
 from bench.compare.scripted import ScriptedProvider
@@ -41,6 +41,7 @@ class Lab:
         self.patience = patience
         self._nice = nice
         self._processes: list[Process] = []
+        self._providers: list[ScriptedProvider] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -52,6 +53,7 @@ class Lab:
             prefer(self._nice, os.getpid())
         self.scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         self.provider = ScriptedProvider(free_port(), cores=self.load_cores, log=self.scratch / "provider.log")
+        self._providers.append(self.provider)
         self._stack.callback(self.provider.stop)
         return self
 
@@ -71,7 +73,7 @@ class Lab:
     def _foreign(self) -> float:
         own = os.times()
         ours = own.user + own.system + own.children_user + own.children_system
-        ours += self.provider.cpu() + sum(each.cpu() for each in self._processes)
+        ours += sum(each.cpu() for each in self._providers) + sum(each.cpu() for each in self._processes)
         return busy_seconds({*self.cores, *self.load_cores}) - ours
 
     def note(self, who: str, what: str) -> None:
@@ -85,18 +87,34 @@ class Lab:
         )
 
     @contextmanager
-    def run(self, peer: Peer) -> Iterator[Running]:
+    def provider_over_tls(self, certificate: Path) -> Iterator[ScriptedProvider]:
+        """Start a second provider, which speaks TLS, and end it on leaving."""
+        log = self.scratch / "provider-tls.log"
+        provider = ScriptedProvider(free_port(), cores=self.load_cores, log=log, certificate=certificate)
+        self._providers.append(provider)
+        try:
+            yield provider
+        finally:
+            self._providers.remove(provider)
+            provider.stop()
+
+    @contextmanager
+    def run(
+        self, peer: Peer, tls: TLS | None = None, provider: ScriptedProvider | None = None
+    ) -> Iterator[Running]:
         """Start a proxy, wait until a chat completion comes through it, and end it on leaving."""
-        running, _ = self.start(peer)
+        running, _ = self.start(peer, tls, provider)
         try:
             yield running
         finally:
             self.stop(running)
 
-    def start(self, peer: Peer) -> tuple[Running, float]:
+    def start(
+        self, peer: Peer, tls: TLS | None = None, provider: ScriptedProvider | None = None
+    ) -> tuple[Running, float]:
         """Start a proxy; return it with the seconds until its first answer. It ends with the lab, or by `stop`."""
         folder = Path(tempfile.mkdtemp(prefix=f"{peer.name}-", dir=self.scratch))
-        place = Place(free_port(), free_port(), self.provider.port, folder)
+        place = Place(free_port(), free_port(), (provider or self.provider).port, folder, tls)
         launch = peer.launch(peer.executable, place)
         for name, content in launch.files.items():
             (folder / name).write_text(content)
@@ -124,7 +142,7 @@ def _first_answer(running: Running, process: Process, until: float) -> None:
     while perf_counter() < until:
         process.check()
         try:
-            with socket.create_connection(("127.0.0.1", running.port), timeout=10) as sock:
+            with running.connect(10) as sock:
                 sock.sendall(asked)
                 answer = sock.recv(65536)
         except OSError:

@@ -12,6 +12,7 @@ import os
 import re
 import select
 import socket
+import ssl
 import sys
 from collections import deque
 from dataclasses import asdict
@@ -22,25 +23,30 @@ from bench.compare import traffic
 from bench.compare.behaviour import Behaviour, Counts
 
 _STREAM = re.compile(rb'"stream": ?true')
+_USAGE = re.compile(rb'"include_usage": ?true')
 _READ = 65536
 
 
 class _Caller:
     """One connection."""
 
-    __slots__ = ("buffer", "left", "sock", "state")
+    __slots__ = ("buffer", "left", "sock", "state", "usage")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = b""
         self.left = 0
         self.state = ""
+        self.usage = False
 
 
 class Provider:
-    """Answers on one port until stdin ends."""
+    """Answers on one port until stdin ends, over TLS with a certificate (the file of it and of its key)."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, certificate: str = "") -> None:
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if certificate else None
+        if self._tls:
+            self._tls.load_cert_chain(certificate)
         self._listener = socket.create_server(("127.0.0.1", port), backlog=16384)
         self._listener.setblocking(False)
         self._epoll = select.epoll()
@@ -58,8 +64,9 @@ class Provider:
         self._answer = traffic.answer()
         self._models = traffic.models()
         self._head = traffic.stream_head()
-        self._event = traffic.stream_event()
-        self._end = traffic.stream_end()
+        # With and without the usage that is asked for, or not.
+        self._events = {usage: traffic.stream_event(usage=usage) for usage in (True, False)}
+        self._ends = {usage: traffic.stream_end(usage=usage) for usage in (True, False)}
 
     def run(self) -> None:
         """Serve."""
@@ -90,6 +97,8 @@ class Provider:
                 return
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             self._callers[sock.fileno()] = _Caller(sock)
             self._epoll.register(sock, select.EPOLLIN)
 
@@ -98,8 +107,8 @@ class Provider:
         if caller is None:
             return
         try:
-            data = caller.sock.recv(_READ)
-        except BlockingIOError:
+            data = _records(caller.sock) if isinstance(caller.sock, ssl.SSLSocket) else caller.sock.recv(_READ)
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
         except OSError:
             data = b""
@@ -113,6 +122,7 @@ class Provider:
                 self._send(caller, self._models)
                 return
             self._counts.requests += 1
+            caller.usage = _USAGE.search(asked) is not None
             self._take(caller, stream=_STREAM.search(asked) is not None)
         else:
             caller.buffer = asked
@@ -126,7 +136,7 @@ class Provider:
                 caller.state = "stream"
                 self._later(caller, 1 / how.rate)
             else:
-                self._send(caller, self._event * how.events)
+                self._send(caller, self._events[caller.usage] * how.events)
                 self._counts.events += how.events
                 self._finish_stream(caller)
         elif not how.service:
@@ -152,7 +162,7 @@ class Provider:
         while self._due and self._due[0][0] <= now:
             due, _, caller = heapq.heappop(self._due)
             if caller.state == "stream":
-                self._send(caller, self._event)
+                self._send(caller, self._events[caller.usage])
                 self._counts.events += 1
                 caller.left -= 1
                 if caller.left > 0:
@@ -168,7 +178,7 @@ class Provider:
     def _finish_stream(self, caller: _Caller) -> None:
         caller.state = "hold" if self._behaviour.hold else ""
         if not self._behaviour.hold:
-            self._send(caller, self._end)
+            self._send(caller, self._ends[caller.usage])
             self._counts.answers += 1
 
     def _free(self, caller: _Caller) -> None:
@@ -190,7 +200,7 @@ class Provider:
         try:
             if caller.sock.send(data) < len(data):
                 self._counts.stalled += 1
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError):
             self._counts.stalled += 1
         except OSError:
             pass  # its end is read in a moment
@@ -219,6 +229,14 @@ class Provider:
         return bool(data)
 
 
+def _records(sock: ssl.SSLSocket) -> bytes:
+    """Return all that has come: epoll tells nothing of records that OpenSSL has read already."""
+    data = sock.recv(_READ)
+    while sock.pending():
+        data += sock.recv(_READ)
+    return data
+
+
 if __name__ == "__main__":
     gc.disable()  # nothing here is circular, and a collection among 5,000 connections is a pause of milliseconds
-    Provider(int(sys.argv[1])).run()
+    Provider(int(sys.argv[1]), *sys.argv[2:]).run()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bench.compare.readings import Readings, short
 from bench.compare.sections import SECTIONS, Section
-from bench.compare.targets import judge
+from bench.compare.targets import DATA_PATH, ROWS, Row, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +29,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def targets(run: Run) -> str:
+def targets(run: Run, rows: Sequence[Row] = ROWS) -> str:
     """Return the table of targets of every bridge."""
     parts = []
     for bridge in run.bridges:
-        judged = judge(run.readings, bridge)
-        rows = [(each.what, each.must, each.goal, each.measured, str(each.verdict)) for each in judged]
+        judged = judge(run.readings, bridge, rows)
+        cells = [(each.what, each.must, each.goal, each.measured, str(each.verdict)) for each in judged]
         title = f"**{bridge}**\n\n" if len(run.bridges) > 1 else ""
-        parts.append(title + table(("what", "must", "goal", "measured", "verdict"), rows))
+        parts.append(title + table(("what", "must", "goal", "measured", "verdict"), cells))
     return "\n".join(parts)
 
 
@@ -56,6 +56,11 @@ def summary(run: Run) -> str:
     return "\n".join(
         [*filter(None, parts), f"## Targets\n\n{targets(run)}", *(f"note: {each}" for each in run.notes)]
     )
+
+
+def verdicts(run: Run) -> str:
+    """Return what the command prints with `--targets`: those of the data path, and the notes."""
+    return "\n".join([targets(run, DATA_PATH), *(f"note: {each}" for each in run.notes)])
 
 
 def page(run: Run, pictures: Iterable[str] = ()) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+from pathlib import Path
 from time import perf_counter, sleep
 
-from bench.compare import traffic
+from bench.compare import traffic, wrk
 from bench.compare.peers import Place
 from bench.compare.process import Process
 
@@ -34,9 +37,35 @@ class Running:
         """Where callers connect."""
         return self.place.port
 
-    def request(self, *, stream: bool) -> bytes:
-        """Return the bytes of a chat completion's request to it."""
-        return traffic.request(self.port, self.path, stream=stream, headers=self.headers)
+    def request(self, *, stream: bool, usage: bool = True) -> bytes:
+        """Return the bytes of a chat completion's request to it; a stream asks for its `usage`."""
+        return traffic.request(self.port, self.path, stream=stream, usage=usage, headers=self.headers)
+
+    def connect(self, seconds: float) -> socket.socket:
+        """Return a connection to it, over TLS where it speaks TLS; that and each answer may take so long."""
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=seconds)
+        if self.place.front is None:
+            return sock
+        try:
+            return ssl._create_unverified_context().wrap_socket(sock)  # noqa: SLF001, S323 - to this machine
+        except BaseException:
+            sock.close()
+            raise
+
+    def loop(self, scratch: Path, *, in_flight: int, seconds: float, size: int = 0) -> tuple[wrk.Loop, float]:
+        """Run a closed loop of unary requests; return it, and the CPU seconds that it has cost the proxy."""
+        before = self.cpu()
+        done = wrk.run(
+            self.port,
+            self.path,
+            in_flight=in_flight,
+            seconds=seconds,
+            scratch=scratch,
+            headers=self.headers,
+            size=size,
+            tls=self.place.front is not None,
+        )
+        return done, self.cpu() - before
 
     def cpu(self) -> float:
         """Return the CPU seconds that it has used; none for the straight way."""

@@ -13,13 +13,12 @@ _ROOT = Path(__file__).parents[2]
 
 
 class ScriptedProvider:
-    """The provider behind every proxy, on one port for the whole run."""
+    """A provider behind every proxy, on one port; over TLS with a `certificate` (a file, with its key)."""
 
-    def __init__(self, port: int, *, cores: set[int], log: Path) -> None:
+    def __init__(self, port: int, *, cores: set[int], log: Path, certificate: Path | None = None) -> None:
         self.port = port
-        self._process = Process(
-            [python(), "-m", "bench.compare.provider", str(port)], cores=cores, log=log, folder=_ROOT, talk=True
-        )
+        argv = [python(), "-m", "bench.compare.provider", str(port), *([str(certificate)] if certificate else [])]
+        self._process = Process(argv, cores=cores, log=log, folder=_ROOT, talk=True)
         self.counts()
 
     def behave(self, behaviour: Behaviour) -> None:

@@ -28,8 +28,8 @@ SECTIONS = (
     Section(
         "Unary requests",
         f"A closed loop of `wrk`: N in flight, each sent when the one before it is answered. A request has "
-        f"{_REQUEST} bytes, an answer {_ANSWER}. CPU is the proxy's own; `straight` is the work with no proxy: "
-        "what provider and load generator can do.",
+        f"{_REQUEST} bytes, an answer {_ANSWER}. CPU is the proxy's own, pinned to a core like all the others, in "
+        "brackets ÷ Envoy's; `straight` is the work with no proxy: what provider and load generator can do.",
         (
             *_at("requests/s, {} in flight", "requests_per_s", _FLIGHTS),
             *_at("p50 ms, {} in flight", "p50_ms", _FLIGHTS),
@@ -52,15 +52,46 @@ SECTIONS = (
     Section(
         "Relayed events",
         f"Streams that flow at once, each with 40 events of {_EVENT} bytes a second. A proxy that falls "
-        "behind reads several waiting events at once, which is cheaper per event.",
+        "behind reads several waiting events at once, which is cheaper per event. Streams are asked for with "
+        "`include_usage`, which gives each event the field `usage`, and without it.",
         (
             *_at("CPU µs an event, {} streams", "cpu_us_per_event", _STREAMS),
+            ("CPU µs an event, 50 streams without `include_usage`", "cpu_us_per_event_without_usage@50"),
             *_at("events/s relayed, {} streams", "events_per_s", _STREAMS),
         ),
     ),
     Section(
+        "Long prompts",
+        "Unary requests with a body of 32 kB, 32 in flight.",
+        (
+            ("requests/s", "requests_per_s_32kb"),
+            ("CPU µs a request", "cpu_us_32kb"),
+        ),
+    ),
+    Section(
+        "New connections",
+        "1,000 connections that send one request each and are closed by the caller, 32 at once.",
+        (
+            ("connections/s", "newcomers_per_s"),
+            ("CPU µs a connection with its request", "cpu_us_per_newcomer"),
+        ),
+    ),
+    Section(
+        "TLS",
+        "Unary requests, 32 in flight on kept connections: plain, with TLS to the callers (in front), and with "
+        "TLS to the provider (behind), whose certificate (ECDSA P-256) is verified.",
+        (
+            ("requests/s, plain", "requests_per_s_tls_plain"),
+            ("requests/s, TLS in front", "requests_per_s_tls_front"),
+            ("requests/s, TLS behind", "requests_per_s_tls_behind"),
+            ("CPU µs a request, plain", "cpu_us_tls_plain"),
+            ("CPU µs a request, TLS in front", "cpu_us_tls_front"),
+            ("CPU µs a request, TLS behind", "cpu_us_tls_behind"),
+        ),
+    ),
+    Section(
         "Rejects",
-        "32 in flight, keep-alive; the bridge's CPU time for an answer from the provider, and for a reject.",
+        "32 in flight, keep-alive; CPU time for an answer from the provider, and for a reject of the bridge.",
         (
             ("CPU µs, served", "cpu_us_per_served"),
             ("CPU µs, `capacity`", "cpu_us_per_capacity"),

@@ -17,6 +17,7 @@ _SYSTEM = (
     "You are the assistant of a logistics company's support desk. Answer in the customer's language, in at most "
     "four sentences, and never promise a delivery date. If the shipment number is missing, ask for it first. "
 )
+_SYSTEM_MESSAGE = {"role": "system", "content": _SYSTEM * 2}
 _QUESTION = (
     "My parcel was announced for Tuesday, then for Thursday, and since yesterday the tracking page only says that "
     "it is being processed. The sender tells me to ask you, and your hotline tells me to ask the sender. "
@@ -44,6 +45,15 @@ HEADERS: tuple[Header, ...] = (
     ("x-stainless-read-timeout", "600"),
     ("Authorization", f"Bearer {KEY}"),
 )
+# What every event of a stream has.
+_EVENT: dict[str, object] = {
+    "id": "chatcmpl-C0123456789abcdefghijklmnopqr",
+    "object": "chat.completion.chunk",
+    "created": 1795683600,
+    "model": MODEL,
+    "service_tier": "default",
+    "system_fingerprint": "fp_0123456789",
+}
 # What stands in the head of a provider's answer beside its framing.
 _ANSWER_HEADERS: tuple[Header, ...] = (
     ("Date", "Thu, 26 Nov 2026 09:00:00 GMT"),
@@ -68,25 +78,33 @@ def _head(first: str, headers: Iterable[Header]) -> bytes:
     return "".join([f"{first}\r\n", *(f"{name}: {value}\r\n" for name, value in headers), "\r\n"]).encode()
 
 
-def body(*, stream: bool) -> bytes:
-    """Return a chat completion's request body, about 1.4 kB."""
+def body(*, stream: bool, usage: bool = True, size: int = 0) -> bytes:
+    """Return a chat completion's request body: about 1.4 kB, or `size` bytes by a longer prompt.
+
+    A stream asks for its `usage`.
+    """
     asked: dict[str, object] = {
-        "messages": [
-            {"role": "system", "content": _SYSTEM * 2},
-            {"role": "user", "content": _QUESTION * 3},
-        ],
+        "messages": [_SYSTEM_MESSAGE, {"role": "user", "content": _QUESTION * 3}],
         "model": MODEL,
         "temperature": 0.2,
         "max_tokens": 400,
     }
     if stream:
-        asked |= {"stream": True, "stream_options": {"include_usage": True}}
+        asked["stream"] = True
+    if stream and usage:
+        asked["stream_options"] = {"include_usage": True}
+    if (short := size - len(_dump(asked))) > 0:
+        asked["messages"] = [_SYSTEM_MESSAGE, {"role": "user", "content": _QUESTION * 3 + _padding(short)}]
     return _dump(asked)
 
 
-def request(port: int, path: str, *, stream: bool, headers: Iterable[Header] = ()) -> bytes:
+def _padding(size: int) -> str:
+    return (_QUESTION * (size // len(_QUESTION) + 1))[:size]
+
+
+def request(port: int, path: str, *, stream: bool, usage: bool = True, headers: Iterable[Header] = ()) -> bytes:
     """Return a whole POST to a proxy on this machine; `headers` are the ones that only this proxy needs."""
-    content = body(stream=stream)
+    content = body(stream=stream, usage=usage)
     own = (("Host", f"127.0.0.1:{port}"), ("Content-Length", str(len(content))))
     return _head(f"POST {path} HTTP/1.1", (*own, *HEADERS, *headers)) + content
 
@@ -133,18 +151,14 @@ def _chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def _event(delta: dict[str, str], finish: str | None) -> bytes:
-    data = {
-        "id": "chatcmpl-C0123456789abcdefghijklmnopqr",
-        "object": "chat.completion.chunk",
-        "created": 1795683600,
-        "model": MODEL,
-        "service_tier": "default",
-        "system_fingerprint": "fp_0123456789",
+def _event(delta: dict[str, str], finish: str | None, *, usage: bool) -> bytes:
+    data: dict[str, object] = {
+        **_EVENT,
         "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}],
-        "usage": None,
-        "obfuscation": "kXw3",
     }
+    if usage:  # where it is asked for, each event has it, and one at the end a number
+        data["usage"] = None
+    data["obfuscation"] = "kXw3"
     return _chunk(b"data: " + _dump(data) + b"\n\n")
 
 
@@ -154,14 +168,18 @@ def stream_head() -> bytes:
     return _head("HTTP/1.1 200 OK", (*framing, *_ANSWER_HEADERS))
 
 
-def stream_event() -> bytes:
+def stream_event(*, usage: bool = True) -> bytes:
     """Return one event of a streamed answer in its chunk, about 300 bytes."""
-    return _event({"content": " parcel"}, None)
+    return _event({"content": " parcel"}, None, usage=usage)
 
 
-def stream_end() -> bytes:
-    """Return what ends a stream: the finish, `[DONE]`, the last chunk."""
-    return _event({}, "stop") + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+def stream_end(*, usage: bool = True) -> bytes:
+    """Return what ends a stream: the finish, the usage if it was asked for, `[DONE]`, the last chunk."""
+    counted = b""
+    if usage:
+        tokens = {"prompt_tokens": 287, "completion_tokens": 92, "total_tokens": 379}
+        counted = _chunk(b"data: " + _dump({**_EVENT, "choices": [], "usage": tokens}) + b"\n\n")
+    return _event({}, "stop", usage=usage) + counted + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 def whole(message: bytes) -> bool:

@@ -25,6 +25,11 @@ class Loop:
     refused: int
     broken: int
 
+    def check(self) -> None:
+        """Raise Failed unless all requests were served."""
+        if self.refused or self.broken or not self.requests:
+            raise Failed(f"{self.refused} refused and {self.broken} broken of {self.requests}")
+
 
 def installed() -> bool:
     """Tell whether there is a wrk."""
@@ -39,15 +44,20 @@ def run(
     seconds: float,
     scratch: Path,
     headers: tuple[traffic.Header, ...] = (),
+    size: int = 0,
+    tls: bool = False,
 ) -> Loop:
-    """Run a loop of unary requests against a proxy on this machine; wrk's durations are whole seconds."""
+    """Run a loop of unary requests against a proxy on this machine; wrk's durations are whole seconds.
+
+    `size` is that of a request's body, if it shall be longer than usual.
+    """
     script = scratch / "wrk.lua"
-    script.write_text(lua(headers))
+    script.write_text(lua(headers, size))
     done = subprocess.run(
         [
             PROGRAM,
             *("-t", "1", "-c", str(in_flight), "-d", f"{max(1, round(seconds))}s", "--timeout", "20s"),
-            *("-s", str(script), f"http://127.0.0.1:{port}{path}"),
+            *("-s", str(script), f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"),
         ],
         check=False,
         capture_output=True,
@@ -66,9 +76,9 @@ def run(
     )
 
 
-def lua(headers: tuple[traffic.Header, ...]) -> str:
+def lua(headers: tuple[traffic.Header, ...], size: int = 0) -> str:
     """Return wrk's script: the request, and the counts as a line of JSON at the end."""
-    lines = ['wrk.method = "POST"', f"wrk.body = {_quote(traffic.body(stream=False).decode())}"]
+    lines = ['wrk.method = "POST"', f"wrk.body = {_quote(traffic.body(stream=False, size=size).decode())}"]
     lines += [f"wrk.headers[{_quote(name)}] = {_quote(value)}" for name, value in (*traffic.HEADERS, *headers)]
     return "\n".join(lines) + _DONE
 

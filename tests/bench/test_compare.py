@@ -253,7 +253,7 @@ def test_the_page_tells_who_what_where_and_when() -> None:
     for text in ("2026-11-26", "a fast one", "| envoy | 1.40.0 |", "smg is not installed"):
         assert text in page
     assert "| requests/s, 32 in flight | 5,500 (0.55 ×) | 10,000 |" in page
-    assert "| 0.55 × Envoy | goal met |" in page
+    assert "| 0.55 × Envoy | must met |" in page
     assert "First byte" not in page, "a table without numbers"
     assert "](requests.svg)" in page
 
@@ -369,8 +369,8 @@ def test_streams_end_or_are_held(provider: ScriptedProvider) -> None:
     provider.behave(Behaviour(events=4, rate=100))
     with Streams(provider.port, asked) as streams:
         streams.open(3)
-        # The finish and [DONE] are events too.
-        streams.expect(3 * (4 + 2), 30)
+        # The finish, the usage and [DONE] are events too.
+        streams.expect(3 * (4 + 3), 30)
     provider.behave(Behaviour(events=2, hold=True))
     with Streams(provider.port, asked) as streams:
         streams.open(3)

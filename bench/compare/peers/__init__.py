@@ -27,6 +27,18 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class TLS:
+    """Where a proxy shall speak TLS: to its callers (`front`), to the provider (`behind`).
+
+    `certificate` is the file (PEM) of it and its key, for both; it is signed by itself.
+    """
+
+    certificate: Path
+    front: bool = False
+    behind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a proxy shall live: its port, one for its operator, the provider's, a folder of its own."""
 
@@ -34,6 +46,17 @@ class Place:
     admin: int
     provider: int
     folder: Path
+    tls: TLS | None = None
+
+    @property
+    def front(self) -> TLS | None:
+        """The TLS to speak with callers."""
+        return self.tls if self.tls and self.tls.front else None
+
+    @property
+    def behind(self) -> TLS | None:
+        """The TLS to speak with the provider."""
+        return self.tls if self.tls and self.tls.behind else None
 
 
 def no_headers(_place: Place) -> tuple[Header, ...]:
@@ -46,7 +69,8 @@ class Peer:
     """A proxy: `launch` makes the command from its executable and its place.
 
     `path` is where chat completions are asked for, `headers` what only this proxy needs, `crowd` how many streams
-    it can hold open at once, up to the 5,000 that are tried. `ours` marks the bridge.
+    it can hold open at once, up to the 5,000 that are tried. `ours` marks the bridge. `tls` is whether `launch`
+    configures TLS where the place asks for it, `slow` whether long prompts and new connections are left out.
     """
 
     name: str
@@ -57,6 +81,8 @@ class Peer:
     headers: Callable[[Place], tuple[Header, ...]] = no_headers
     crowd: int = 5000
     ours: bool = False
+    tls: bool = False
+    slow: bool = False
 
 
 def find(program: str, folder: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 
-from bench.compare.peers import Launch, Peer, Place, find, said
+from bench.compare.peers import TLS, Launch, Peer, Place, find, said
 
 _V3 = "type.googleapis.com/envoy.extensions.filters"
+_SOCKETS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 
 
 def peer() -> Peer | None:
@@ -15,7 +16,7 @@ def peer() -> Peer | None:
     executable = find("envoy", "envoy/bin")
     if executable is None:
         return None
-    return Peer(name="envoy", executable=executable, version=_version(executable), launch=_launch)
+    return Peer(name="envoy", executable=executable, version=_version(executable), launch=_launch, tls=True)
 
 
 def _version(program: str) -> str:
@@ -50,7 +51,7 @@ def _config(place: Place) -> object:
         "name": "callers",
         "address": _address(place.port),
         "tcp_backlog_size": 8192,
-        "filter_chains": [{"filters": filters}],
+        "filter_chains": [{"filters": filters, **_front(place.front)}],
     }
     endpoints = [{"lb_endpoints": [{"endpoint": {"address": _address(place.provider)}}]}]
     limits = dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 100_000)
@@ -60,5 +61,26 @@ def _config(place: Place) -> object:
         "connect_timeout": "10s",
         "circuit_breakers": {"thresholds": [limits]},
         "load_assignment": {"cluster_name": "provider", "endpoints": endpoints},
+        **_behind(place.behind),
     }
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def _front(tls: TLS | None) -> dict[str, object]:
+    """Return what lets a listener speak TLS."""
+    if tls is None:
+        return {}
+    file = {"filename": str(tls.certificate)}
+    return _socket("Downstream", {"tls_certificates": [{"certificate_chain": file, "private_key": file}]})
+
+
+def _behind(tls: TLS | None) -> dict[str, object]:
+    """Return what lets a cluster speak TLS, and verify whom it speaks with."""
+    if tls is None:
+        return {}
+    return _socket("Upstream", {"validation_context": {"trusted_ca": {"filename": str(tls.certificate)}}})
+
+
+def _socket(side: str, common: object) -> dict[str, object]:
+    config = {"@type": f"{_SOCKETS}.{side}TlsContext", "common_tls_context": common}
+    return {"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": config}}

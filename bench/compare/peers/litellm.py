@@ -16,7 +16,7 @@ def peer() -> Peer | None:
     asked = "from importlib.metadata import version; print(version('litellm'))"
     python = find("python", "litellm/bin") or "python3"
     version = said(python, "-c", asked).split()[-1]
-    return Peer(name="litellm", executable=executable, version=version, launch=_launch, crowd=0)
+    return Peer(name="litellm", executable=executable, version=version, launch=_launch, crowd=0, slow=True)
 
 
 def _launch(program: str, place: Place) -> Launch:

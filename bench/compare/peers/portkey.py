@@ -18,7 +18,13 @@ def peer() -> Peer | None:
     package = Path(executable).resolve().parents[1] / "package.json"
     version = json.loads(package.read_text())["version"] if package.exists() else "unknown"
     return Peer(
-        name="portkey", executable=executable, version=version, launch=_launch, headers=_headers, crowd=1000
+        name="portkey",
+        executable=executable,
+        version=version,
+        launch=_launch,
+        headers=_headers,
+        crowd=1000,
+        slow=True,
     )
 
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import mean
 
-from bench.compare import wrk
 from bench.compare.behaviour import Behaviour
 from bench.compare.lab import Lab
 from bench.compare.peers import Peer
@@ -36,28 +35,31 @@ class _Crowded:
     quantity: str
 
 
-def measure(lab: Lab, peers: Sequence[Peer], *, rounds: int, seconds: float) -> Iterator[Reading]:
+def measure(
+    lab: Lab, peers: Sequence[Peer], *, rounds: int, seconds: float, crowds: Sequence[tuple[str, int]] = CROWDS
+) -> Iterator[Reading]:
     """Yield `cpu_us_with_N_KIND` (CPU per request) and `memory_kb_per_KIND@N`; KIND is streams or connections.
 
-    Each crowd has a proxy of its own, so that they can be measured in turns.
+    Each crowd has a proxy of its own, so that they can be measured in turns; the first one is the smallest.
     """
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     # Both kinds are held by this process, and each stream by the proxy twice.
     bearable = most // 2 - 500
     for peer in filter(lambda each: each.crowd, peers):
         try:
-            yield from _measure(lab, peer, min(peer.crowd, bearable), rounds, seconds)
+            borne = [each for each in crowds if each[1] <= min(peer.crowd, bearable)]
+            yield from _measure(lab, peer, borne, round(rounds * seconds / _TURN))
         except Failed as failed:
             lab.note(peer.name, str(failed))
         if peer.crowd > bearable:
             lab.note(peer.name, f"only {bearable} streams: `ulimit -n` is {most}")
 
 
-def _measure(lab: Lab, peer: Peer, most: int, rounds: int, seconds: float) -> Iterator[Reading]:
+def _measure(lab: Lab, peer: Peer, crowds: Sequence[tuple[str, int]], rounds: int) -> Iterator[Reading]:
     with ExitStack() as stack:
         everyone: list[_Crowded] = []
         few = 0
-        for kind, size in (crowd for crowd in CROWDS if crowd[1] <= most):
+        for kind, size in crowds:
             running = stack.enter_context(lab.run(peer))
             lab.provider.behave(Behaviour())
             _loop(lab, running, 1)
@@ -76,7 +78,7 @@ def _measure(lab: Lab, peer: Peer, most: int, rounds: int, seconds: float) -> It
 
         # Many short turns, since the differences looked for are small; and their mean, since what a crowd costs
         # may come seldom and all at once, as a collector of garbage does.
-        found = Readings(in_turns(everyone, round(rounds * seconds / _TURN), work, lab))
+        found = Readings(in_turns(everyone, rounds, work, lab))
         for each in everyone:
             if turns := found.values(peer.name, each.quantity):
                 yield Reading(peer.name, each.quantity, mean(turns.values()))
@@ -92,11 +94,6 @@ def _gather(streams: Streams, kind: str, size: int) -> None:
 
 
 def _loop(lab: Lab, each: Running, seconds: float) -> float:
-    before = each.cpu()
-    loop = wrk.run(
-        each.port, each.path, in_flight=_IN_FLIGHT, seconds=seconds, scratch=lab.scratch, headers=each.headers
-    )
-    used = each.cpu() - before
-    if loop.refused or loop.broken or not loop.requests:
-        raise Failed(f"{loop.refused} refused and {loop.broken} broken of {loop.requests}")
+    loop, used = each.loop(lab.scratch, in_flight=_IN_FLIGHT, seconds=seconds)
+    loop.check()
     return used / loop.requests * 1e6

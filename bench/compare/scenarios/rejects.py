@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.compare import wrk
 from bench.compare.behaviour import Behaviour
 from bench.compare.lab import Lab
 from bench.compare.peers import Peer
@@ -36,17 +35,21 @@ class _Way:
 
 
 def measure(lab: Lab, peers: Sequence[Peer], *, rounds: int, seconds: float) -> Iterator[Reading]:
-    """Yield `cpu_us_per_served` and, for each reason, `cpu_us_per_REASON` at 32 in flight of every bridge."""
+    """Yield `cpu_us_per_served` and, for each reason, `cpu_us_per_REASON` at 32 in flight of every bridge.
+
+    Envoy's `cpu_us_per_served` is measured in turn with them, in each bridge's rounds anew.
+    """
     lab.provider.behave(Behaviour(hold=True))
     for peer in (each for each in peers if each.ours):
         try:
-            yield from _measure(lab, peer, rounds, seconds)
+            yield from _measure(lab, peer, [each for each in peers if each.name == "envoy"], rounds, seconds)
         except Failed as failed:
             lab.note(peer.name, str(failed))
 
 
-def _measure(lab: Lab, peer: Peer, rounds: int, seconds: float) -> Iterator[Reading]:
+def _measure(lab: Lab, peer: Peer, beside: Sequence[Peer], rounds: int, seconds: float) -> Iterator[Reading]:
     with ExitStack() as stack:
+        everyone = [_Way(each.name, "served", stack.enter_context(lab.run(each))) for each in beside]
         ways = {"served": stack.enter_context(lab.run(peer))}
         for reason, options in REASONS.items():
             ways[reason] = stack.enter_context(lab.run(bridge.peer(peer.executable, peer.name, options)))
@@ -54,25 +57,19 @@ def _measure(lab: Lab, peer: Peer, rounds: int, seconds: float) -> Iterator[Read
         held.open(1)
         held.expect(1, 20)
         _open_breaker(ways["circuit_open"])
-        for each in ways.values():
-            _loop(lab, each, 1)
+        everyone += [_Way(peer.name, reason, each) for reason, each in ways.items()]
+        for way in everyone:
+            way.running.loop(lab.scratch, in_flight=_IN_FLIGHT, seconds=1)
 
         def work(way: _Way, number: int) -> Iterator[Reading]:
-            loop, used = _loop(lab, way.running, seconds)
+            loop, used = way.running.loop(lab.scratch, in_flight=_IN_FLIGHT, seconds=seconds)
             served = loop.requests - loop.refused
             # The rate limit lets one a second through.
             if loop.broken or (loop.refused if way.reason == "served" else served > 2 * loop.seconds + 2):
                 raise Failed(f"{way.reason}: {loop}")
-            yield Reading(peer.name, f"cpu_us_per_{way.reason}", used / loop.requests * 1e6, number)
+            yield Reading(way.name, f"cpu_us_per_{way.reason}", used / loop.requests * 1e6, number)
 
-        everyone = [_Way(peer.name, reason, each) for reason, each in ways.items()]
         yield from in_turns(everyone, rounds, work, lab)
-
-
-def _loop(lab: Lab, each: Running, seconds: float) -> tuple[wrk.Loop, float]:
-    before = each.cpu()
-    loop = wrk.run(each.port, each.path, in_flight=_IN_FLIGHT, seconds=seconds, scratch=lab.scratch)
-    return loop, each.cpu() - before
 
 
 def _open_breaker(each: Running) -> None:

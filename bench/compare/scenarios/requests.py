@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from bench.compare import wrk
 from bench.compare.behaviour import Behaviour
 from bench.compare.lab import Lab
-from bench.compare.process import Failed
 from bench.compare.readings import Reading
 from bench.compare.running import Running
 from bench.compare.turns import in_turns
@@ -42,11 +41,6 @@ def measure(
 
 def _loop(lab: Lab, each: Running, flight: int, seconds: float) -> tuple[wrk.Loop, float]:
     each.calm()
-    before = each.cpu()
-    loop = wrk.run(
-        each.port, each.path, in_flight=flight, seconds=seconds, scratch=lab.scratch, headers=each.headers
-    )
-    used = each.cpu() - before
-    if loop.refused or loop.broken or not loop.requests:
-        raise Failed(f"at {flight} in flight {loop.refused} refused and {loop.broken} broken of {loop.requests}")
+    loop, used = each.loop(lab.scratch, in_flight=flight, seconds=seconds)
+    loop.check()
     return loop, used
