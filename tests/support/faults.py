@@ -1,8 +1,9 @@
 """Faults at random: requests by the thousand, through the whole path, while either side misbehaves.
 
 Callers and providers cut their connections, reset them, fall silent and talk nonsense at random bytes; operators
-overrule breakers meanwhile. It is in memory and in virtual time. What must hold all the time is checked as it
-happens, and at the end nothing may be left.
+overrule breakers and reload meanwhile. Most connections of callers repeat a head, with another length, header or
+target here and there, in turn or as a pipeline. It is in memory and in virtual time. What must hold all the time is
+checked as it happens, and at the end nothing may be left.
 
     scripts/faults --requests 100000 --seed 7
     scripts/faults --seeds 1000-1059
@@ -29,8 +30,9 @@ from trio.testing import MockClock
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.events import Bug, Finished, Started
-from tests.support.faulty_callers import MAX_BODY, FaultyCallers
+from tests.support.faulty_callers import FaultyCallers
 from tests.support.faulty_providers import FaultyProvider
+from tests.support.faulty_requests import MAX_BODY
 from tests.support.network import PROVIDERS, MemoryLink, Running
 from tests.support.peers import Ledger
 from tests.support.pipes import Pipes
@@ -137,9 +139,11 @@ def _protections(draw: Random) -> dict[str, Any]:
 
 
 async def _overrule(running: Running, draw: Random) -> None:
-    """Open, close and free breakers."""
+    """Open, close and free breakers, and reload."""
     while True:
         await trio.sleep(10 * draw.random())
+        if draw.random() < 0.2:
+            await running.reload(rate_limit=draw.choice((0, 3)))
         for backend in running.bridge.router:
             if backend.circuits.enabled and draw.random() < 0.3:
                 backend.circuits.override(draw.choice((Mode.OPEN, Mode.CLOSE, Mode.AUTO, Mode.AUTO)))

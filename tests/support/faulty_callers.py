@@ -3,57 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from random import Random
 
 import h11
 import trio
 
 from aibridge_trio.config.protections import PROTECTIONS
-from aibridge_trio.http.response_parser import LAST_CHUNK, chunk
-from tests.support.peers import BROKEN, Fault, Gone, Ledger, Peer
+from tests.support.faulty_requests import BY_ITSELF, Ask, FaultyRequests
+from tests.support.peers import BROKEN, Gone, Ledger, Peer
 from tests.support.pipes import End, Pipes
 
-MAX_BODY = 150_000
-_POSTS = (
-    b"/openai/v1/chat/completions",
-    b"/openai/v1/embeddings",
-    b"/anthropic/v1/messages",
-    b"/copilot/responses",
-)
-_GETS = (b"/openai/v1/models", b"/anthropic/v1/models/x", b"/copilot/models?x=y")
-_BY_ITSELF = (b"/", b"/openai/v1", b"/nowhere", b"/openai/v1/../admin", b"/openai/v1/nowhere")
-_MALFORMED = (
-    b"host: x\r\n",
-    b"content-length: 1\r\ncontent-length: 2\r\n",
-    b"a b: c\r\n",
-    b"x: a\0b\r\n",
-    b" folded\r\n",
-)
 # Rejects that any request may get.
 _ANYBODY = {
     *PROTECTIONS.values(),
     *("queue_full", "queue_timeout", "queue_deadline", "shutting_down", "buffer_full", "line_full", "cannot_hold"),
 }
-
-
-@dataclass
-class Ask:
-    """One request: what goes out, and what may come back."""
-
-    id: bytes
-    method: bytes
-    target: bytes
-    head: bytes
-    wire: bytes
-    expects: bool
-    malformed: bool
-    fault: Fault | None
-    too_long: bool
-    invited: trio.Event = field(default_factory=trio.Event)  # to send its body, or its answer has begun
-    refused: bool = False
-    answered: trio.Event = field(default_factory=trio.Event)
-    peer: Peer = field(init=False)
 
 
 class FaultyCallers:
@@ -63,8 +27,8 @@ class FaultyCallers:
         self._network = network
         self._ledger = ledger
         self._draw = draw
+        self._requests = FaultyRequests(ledger, draw)
         self._left = 0
-        self._made = 0
 
     async def ask(self, requests: int, *, at_once: int = 40) -> None:
         """Make so many requests."""
@@ -76,7 +40,7 @@ class FaultyCallers:
     async def _one_after_another(self) -> None:
         while self._left > 0:
             await trio.sleep(self._draw.random())
-            asks = [self._drawn() for _ in range(min(self._left, self._draw.choice((1, 1, 1, 2, 3, 5))))]
+            asks = self._requests.conversation(self._left)
             self._left -= len(asks)
             try:
                 end = self._network.dial("bridge", f"10.0.1.{self._draw.randrange(20)}")
@@ -87,47 +51,6 @@ class FaultyCallers:
                 await self._converse(end, asks)
             finally:
                 end.close()
-
-    def _drawn(self) -> Ask:
-        draw = self._draw
-        self._made += 1
-        request_id = b"%d" % self._made
-        method, target, body = b"GET", draw.choice(_GETS), b""
-        kind = draw.random()
-        if kind < 0.6:
-            method, target = b"POST", draw.choice(_POSTS)
-            body = json.dumps({"model": "m", "pad": "x" * int(250_000 ** draw.random())}).encode()
-        elif kind < 0.65:
-            method = b"HEAD"
-        elif kind < 0.75:
-            target = draw.choice(_BY_ITSELF)
-        old = draw.random() < 0.03
-        malformed = draw.random() < 0.02
-        expects = bool(body) and not old and draw.random() < 0.1
-        lines = [b"host: b", b"x-request-id: " + request_id, b"authorization: Bearer key-%d" % draw.randrange(20)]
-        wire = body
-        if expects:
-            lines.append(b"expect: 100-continue")
-        if body and (old or draw.random() < 0.5):
-            lines.append(b"content-length: %d" % len(body))
-        elif body:
-            lines.append(b"transfer-encoding: chunked")
-            step = max(1, len(body) // draw.randrange(1, 10))
-            wire = b"".join(chunk(body[at : at + step]) for at in range(0, len(body), step)) + LAST_CHUNK
-        head = b"%s %s HTTP/1.%d\r\n" % (method, target, not old)
-        head += b"".join(b"%s\r\n" % line for line in lines) + (draw.choice(_MALFORMED) if malformed else b"")
-        self._ledger.asked[request_id] = body
-        return Ask(
-            id=request_id,
-            method=method,
-            target=target,
-            head=head + b"\r\n",
-            wire=wire,
-            expects=expects,
-            malformed=malformed,
-            fault=Fault.drawn(draw, 20_000) if draw.random() < 0.2 else None,
-            too_long=len(body) > MAX_BODY,
-        )
 
     async def _converse(self, end: End, asks: list[Ask]) -> None:
         """Send all, receive all, and close at the end."""
@@ -164,7 +87,9 @@ class FaultyCallers:
             except BROKEN:
                 answer.cut = True
             ask.answered.set()
-            disturbed = disturbed or any(each.peer.struck or each.id in self._ledger.disturbed for each in asks)
+            disturbed = disturbed or any(
+                each.peer.struck or not self._ledger.disturbed.isdisjoint((each.id, each.shown)) for each in asks
+            )
             self._judge(ask, answer, disturbed=disturbed)
             if answer.cut:
                 return
@@ -192,14 +117,14 @@ class FaultyCallers:
             assert ask.malformed or disturbed, about
             assert answer.status in {400, 408}, about
             return
-        assert answer.headers[b"x-request-id"] == ask.id, about
+        self._check_id(ask, answer, about)
         if reject:
             ledger.outcomes[reject] += 1
             json.loads(answer.body or b"{}")
             self._check_reject(ask, reject, about, disturbed=disturbed)
             return
         ledger.outcomes["answered"] += 1
-        if ask.target in _BY_ITSELF:
+        if ask.target in BY_ITSELF:
             assert answer.status == 200, about
             return
         assert not ask.malformed, about
@@ -212,10 +137,18 @@ class FaultyCallers:
         else:
             assert answer.body == told.body, about
 
+    def _check_id(self, ask: Ask, answer: _Answer, about: str) -> None:
+        """An answer has the id that its request came with, or one of its own: the one that has gone up."""
+        said = answer.headers[b"x-request-id"]
+        assert said == (ask.shown or self._ledger.shown.get(ask.id, said)), about
+        if not ask.shown:
+            assert said not in self._ledger.given, about
+            self._ledger.given.add(said)
+
     def _check_reject(self, ask: Ask, reject: str, about: str, *, disturbed: bool) -> None:
         if disturbed or reject in _ANYBODY:
             return
-        if ask.target in _BY_ITSELF:
+        if ask.target in BY_ITSELF:
             assert reject in {"not_found", "bad_request"}, about
         elif reject == "body_too_large":
             assert ask.too_long, about
@@ -227,6 +160,9 @@ class FaultyCallers:
 
 
 async def _say(ask: Ask, draw: Random) -> None:
+    if ask.in_one:
+        await ask.peer.end.send_all(ask.head + ask.wire)
+        return
     await ask.peer.say(ask.head)
     if ask.expects:
         with trio.move_on_after(10 * draw.random()):

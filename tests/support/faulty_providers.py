@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -16,6 +17,7 @@ from tests.support.pipes import End
 
 _PHRASES = {200: b"OK", 429: b"Too Many Requests", 500: b"Internal Server Error", 503: b"Unavailable", 529: b""}
 _SECOND = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond"
+_ID = re.compile(rb'\{"id": "([0-9]+)"')
 # What is said in place of an answer, and what of it no caller may ever see.
 NONSENSE = {
     "nothing": b"",
@@ -77,7 +79,7 @@ class FaultyProvider:
         if not await reading.head():
             return False
         self._ledger.arrived[reading.id] += 1
-        assert reading.id in self._ledger.asked, f"nobody asked {reading.id!r}"
+        self._check_head(reading)
         if reading.id in self._ledger.whole:
             told = self._ledger.told.get(reading.id)
             assert told, f"{reading.id!r} was sent again, and its answer had not begun"
@@ -101,15 +103,25 @@ class FaultyProvider:
         self._ledger.blind_faults += bool(plan.leaves and not end.silent)
         return not plan.leaves
 
+    def _check_head(self, reading: Reading) -> None:
+        """What has come up is what its caller sent, whatever came before it on the same connections."""
+        assert reading.id in self._ledger.asked, f"nobody asked {reading.id!r}"
+        asked = self._ledger.asked[reading.id]
+        self._ledger.shown[reading.id] = reading.shown
+        assert asked.target.endswith(reading.target), f"{reading.id!r} went to {reading.target!r}"
+        if asked.headers is not None:
+            arrived = [header for header in reading.headers if header[0] in {b"authorization", b"x-mark"}]
+            assert sorted(arrived) == sorted(asked.headers), f"{reading.id!r} has another head: {arrived}"
+
     def _note(self, reading: Reading) -> None:
         """Note whom a fault hits, if that is known: it may be who is still reading the answer before."""
-        self._ledger.disturbed.add(reading.id or self._before.get(reading.end, b""))
+        self._ledger.disturbed.add(reading.id or reading.shown or self._before.get(reading.end, b""))
         self._ledger.blind_faults += not reading.id
 
     async def _whole(self, reading: Reading) -> bool:
         """Read the rest of the request; tell whether all came. If so, it is what was asked."""
         body = await reading.rest()
-        assert body in (None, self._ledger.asked[reading.id]), f"another body arrived for {reading.id!r}"
+        assert body in (None, self._ledger.asked[reading.id].body), f"another body arrived for {reading.id!r}"
         if body is not None:
             self._ledger.whole.add(reading.id)
         return body is not None
@@ -153,12 +165,18 @@ def _body(plan: Plan, request_id: bytes) -> bytes:
 
 
 class Reading:
-    """A request as it arrives, read by another parser."""
+    """A request as it arrives, read by another parser.
+
+    `shown` is its x-request-id. `id` is what its body begins with, `shown` without a body: requests with the same
+    head have the same `shown`.
+    """
 
     def __init__(self, peer: Peer, heard: bytes = b"") -> None:
-        self.id = self.method = b""
+        self.id = self.shown = self.method = self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
         self.end = peer.end
         self._peer = peer
+        self._begun = b""
         self._parser = h11.Connection(h11.SERVER, max_incomplete_event_size=100_000)
         if heard:
             self._parser.receive_data(heard)
@@ -169,17 +187,25 @@ class Reading:
         return bytes(self._parser.trailing_data[0])
 
     async def head(self) -> bool:
-        """Read so far; tell whether one came."""
+        """Read so far, and of the body as far as its id; tell whether one came."""
         event = await self._next()
-        if isinstance(event, h11.Request):
-            self.method = event.method
-            self.id = dict(event.headers.raw_items())[b"x-request-id"]
+        if not isinstance(event, h11.Request):
+            return False
+        self.method, self.target, self.headers = event.method, event.target, list(event.headers)
+        self.shown = dict(self.headers)[b"x-request-id"]
+        if self.shown.isdigit():
+            self.id = self.shown
             return True
-        return False
+        while not (found := _ID.match(self._begun)):
+            if not isinstance(event := await self._next(), h11.Data):
+                return False
+            self._begun += event.data
+        self.id = found[1]
+        return True
 
     async def rest(self) -> bytes | None:
         """Return the body, None if it does not come to its end."""
-        body = b""
+        body = self._begun
         while isinstance(event := await self._next(), h11.Data):
             body += event.data
         return body if isinstance(event, h11.EndOfMessage) else None

@@ -117,15 +117,28 @@ class Told(NamedTuple):
     open_ended: bool
 
 
+class Asked(NamedTuple):
+    """A caller's request: its body, its target, and some headers that must arrive, all that have their names."""
+
+    body: bytes
+    target: bytes = b""
+    headers: list[tuple[bytes, bytes]] | None = None
+
+
 @dataclass
 class Ledger:
-    """What was asked and what was said, by request id; who was disturbed, and what came of it all."""
+    """What was asked and what was said, by request id; who was disturbed, and what came of it all.
 
-    asked: dict[bytes, bytes] = field(default_factory=dict)  # the body
+    `shown` has the x-request-id that has gone up with each, `given` those that the bridge made.
+    """
+
+    asked: dict[bytes, Asked] = field(default_factory=dict)
+    shown: dict[bytes, bytes] = field(default_factory=dict)
+    given: set[bytes] = field(default_factory=set)
     arrived: Counter[bytes] = field(default_factory=Counter)
     whole: set[bytes] = field(default_factory=set)  # arrived to its end
     told: dict[bytes, Told] = field(default_factory=dict)
-    disturbed: set[bytes] = field(default_factory=set)
+    disturbed: set[bytes | None] = field(default_factory=set)
     # Providers' faults before it was known whose request they hit, and answers that only these explain.
     blind_faults: int = 0
     unexplained: int = 0

@@ -17,7 +17,7 @@ from aibridge_trio.http.response_parser import LAST_CHUNK, chunk
 from tests.support import faults
 from tests.support.faulty_providers import FaultyProvider, Plan, Reading
 from tests.support.network import Running
-from tests.support.peers import BROKEN, Ledger, Peer
+from tests.support.peers import BROKEN, Asked, Ledger, Peer
 from tests.support.pipes import End, Pipes, pair
 
 # At random: 10,000 requests
@@ -81,7 +81,7 @@ async def test_a_faulty_provider_loses_no_byte() -> None:
 
     provider = FaultyProvider(ledger, Random(1), Early)
     ask = b"POST / HTTP/1.1\r\nhost: p\r\nx-request-id: %d\r\ncontent-length: 4\r\n\r\nbody"
-    ledger.asked.update({b"1": b"body", b"2": b"body", b"3": b"body"})
+    ledger.asked.update({name: Asked(b"body", b"/") for name in (b"1", b"2", b"3")})
     async with trio.open_nursery() as nursery:
         nursery.start_soon(provider.serve, far)
         await near.send_all(b"".join(ask % n for n in (1, 2, 3)))
