@@ -1,7 +1,8 @@
-"""How many Python and C functions a bridge calls for each of many equal requests: the difference of two runs.
+"""A bridge that counts the Python and C functions it calls, a provider and callers for it.
 
-A provider and a caller in threads of this process exchange bytes with a real bridge, one request at a time on kept
-connections. So the number depends on the version of Python, and hardly on the machine.
+They exchange bytes on kept connections: one request at a time, or so many in lockstep. In lockstep the bridge is
+stopped while the callers send all their requests, and while the provider sends all its answers, so that it finds
+all of them at once. So the number of calls depends on the version of Python, and hardly on the machine.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,9 +31,15 @@ USAGE_NULL = b',"usage":null'
 
 
 class SteppedProvider:
-    """A provider that answers each request with the same bytes; a stream waits for `step` before each event."""
+    """A provider that answers each request with the same bytes; a stream waits for `step` before each event.
 
-    def __init__(self, event: bytes = b"") -> None:
+    With `lockstep` it waits for so many requests before it answers any, while `stopped` holds the bridge.
+    """
+
+    def __init__(self, event: bytes = b"", lockstep: int = 1) -> None:
+        self.stopped: Callable[[bool], None] = lambda _: None
+        self._all_asked = threading.Barrier(lockstep, lambda: self.stopped(True))
+        self._all_answered = threading.Barrier(lockstep, lambda: self.stopped(False))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._event = event
@@ -51,7 +58,9 @@ class SteppedProvider:
         with sock, suppress(OSError):
             while request := _whole_request(sock):
                 if b'"stream":true' not in request:
+                    self._all_asked.wait()
                     sock.sendall(answer)
+                    self._all_answered.wait()
                     continue
                 sock.sendall(head)
                 while self.step.acquire():
@@ -69,6 +78,19 @@ def _whole_request(sock: socket.socket) -> bytes:
         data += piece
 
 
+def _whole_answer(sock: socket.socket) -> bytes:
+    data = b""
+    while True:
+        head, end, body = data.partition(b"\r\n\r\n")
+        if end:
+            length = _length(head)
+            if length is None or len(body) >= length:
+                return data
+        piece = sock.recv(_READ)
+        assert piece, data
+        data += piece
+
+
 def _length(head: bytes) -> int | None:
     for line in head.split(b"\r\n"):
         if line[:15].lower() == b"content-length:":
@@ -77,14 +99,14 @@ def _length(head: bytes) -> int | None:
 
 
 class CountedBridge:
-    """A bridge that counts its calls, and one caller's connection to it."""
+    """A bridge that counts its calls, and callers' connections to it, which are kept."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, admin: int, log: Path) -> None:
         self._process = process
         self.port = port
         self.admin = admin
         self.log = log
-        self._sock: socket.socket | None = None
+        self._socks: list[socket.socket] = []
 
     def calls(self) -> int:
         """Return how many calls there were so far."""
@@ -92,28 +114,36 @@ class CountedBridge:
         assert self._process.stdout
         return int(self._process.stdout.readline())
 
+    def stop(self, stopped: bool) -> None:
+        """Stop the process, or let it go on."""
+        self._process.send_signal(signal.SIGSTOP if stopped else signal.SIGCONT)
+
+    def connections(self, number: int) -> list[socket.socket]:
+        """Return so many."""
+        while len(self._socks) < number:
+            sock = socket.create_connection(("127.0.0.1", self.port), timeout=_WAIT)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socks.append(sock)
+        return self._socks[:number]
+
     @property
     def connection(self) -> socket.socket:
-        """A connection that is kept."""
-        if self._sock is None:
-            self._sock = socket.create_connection(("127.0.0.1", self.port), timeout=_WAIT)
-            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self._sock
+        """The first one."""
+        return self.connections(1)[0]
 
     def ask(self, request: bytes) -> bytes:
         """Send a request, and return its whole answer, which has a length."""
-        sock = self.connection
-        sock.sendall(request)
-        data = b""
-        while True:
-            head, end, body = data.partition(b"\r\n\r\n")
-            if end:
-                length = _length(head)
-                if length is None or len(body) >= length:
-                    return data
-            piece = sock.recv(_READ)
-            assert piece, data
-            data += piece
+        self.connection.sendall(request)
+        return _whole_answer(self.connection)
+
+    def ask_together(self, request: bytes, number: int) -> list[bytes]:
+        """Send a request on each of so many connections before the bridge reads one; return the answers."""
+        socks = self.connections(number)
+        self.stop(True)
+        for sock in socks:
+            sock.sendall(request)
+        self.stop(False)
+        return [_whole_answer(sock) for sock in socks]
 
     def receive(self, end: bytes) -> bytes:
         """Return what comes until there is such an end."""
@@ -126,8 +156,8 @@ class CountedBridge:
 
     def close(self) -> None:
         """End it."""
-        if self._sock:
-            self._sock.close()
+        for sock in self._socks:
+            sock.close()
         self._process.kill()
         self._process.wait(_WAIT)
         assert self._process.stdout
@@ -136,7 +166,7 @@ class CountedBridge:
 
 @contextmanager
 def counted_bridge(folder: Path, provider: SteppedProvider, arguments: Sequence[str]) -> Iterator[CountedBridge]:
-    """Run a bridge that counts; its log goes to a file, as lines of JSON."""
+    """Run a bridge that counts, in front of a provider; its log goes to a file, as lines of JSON."""
     port, admin = free_ports(2)
     log = folder / f"log-{port}"
     with log.open("wb") as output:
@@ -152,6 +182,7 @@ def counted_bridge(folder: Path, provider: SteppedProvider, arguments: Sequence[
             stderr=output,
         )
     bridge = CountedBridge(process, port, admin, log)
+    provider.stopped = bridge.stop
     try:
         until(lambda: process.poll() is not None or (_listens(port) and _listens(admin)), "a bridge", START)
         assert process.poll() is None, log.read_text()

@@ -2,8 +2,8 @@
 
 Callers and providers cut their connections, reset them, fall silent and talk nonsense at random bytes; operators
 overrule breakers and reload meanwhile. Most connections of callers repeat a head, with another length, header or
-target here and there, in turn or as a pipeline. It is in memory and in virtual time. What must hold all the time is
-checked as it happens, and at the end nothing may be left.
+target here and there, in turn or as a pipeline. It is in memory and in virtual time. What must hold all the
+time is checked as it happens, and at the end nothing may be left.
 
     scripts/faults --requests 100000 --seed 7
     scripts/faults --seeds 1000-1059
