@@ -8,9 +8,10 @@ from random import Random
 import h11
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.http.response_parser import LAST_CHUNK, chunk
 from tests.support.known_callers import DEV, KNOWN, LIMITED, REVOKED
 from tests.support.network import Network
 
@@ -34,7 +35,15 @@ OTHERS = (
         b"Connection: x-b",
     ),
     *(b"Origin: https://page.example", b"Upgrade: websocket", b"X-AIBridge-Hops: a, b", b"Expect: 100-continue"),
-    *(b"Content-Encoding: identity", b"X-Request-Id: mine", b"X-AIBridge-Token: x"),
+    *(b"Content-Encoding: identity", b"X-Request-Id: mine", b"X-Request-Id: other", b"X-AIBridge-Token: x"),
+    b"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    b"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-0000000000000001-01",
+    *(
+        b"X-Forwarded-For: 203.0.113.7",
+        b"User-Agent: codex/1.0",
+        b"User-Agent: claude-cli/2.0",
+        b"Accept: text/html",
+    ),
 )
 TARGETS = (
     b"/openai/v1/chat/completions",
@@ -52,8 +61,9 @@ async def echo(request: Request, reply: Reply) -> None:
     body = b""
     async for piece in request.body:
         body += piece
-    ours = {b"x-request-id", b"x-aibridge-hops", b"host"}
+    ours = {b"x-aibridge-hops", b"host"}
     headers = [[each.decode() for each in header] for header in request.headers if header[0] not in ours]
+    headers = [header for header in headers if not header[1].startswith("req_")]  # an id that the bridge made
     said = [request.method, request.path.decode(), request.query.decode(), headers, body.decode()]
     await reply.answer(200, [(b"content-type", b"application/json")], json.dumps(said).encode())
 
@@ -78,18 +88,27 @@ def conversation(draw: Random) -> list[bytes]:
                 draw.shuffle(lines)
             case "method":
                 method = draw.choice((b"GET", b"POST"))
+        version, framed = b"1.%d" % (draw.random() > 0.03), draw.choice((b"sized", b"sized", b"sized", b"chunked"))
         body = (
             b'{"model": "gpt-5", "pad": "%s"}' % (b"x" * draw.choice((0, 0, 1, 100, 3000)))
             if method == b"POST"
             else b""
         )
         length = [b"Content-Length: %d" % len(body)] if body else []
-        requests.append(b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, target, b"\r\n".join([*lines, *length])) + body)
+        if body and framed == b"chunked" and version == b"1.1":
+            length, body = [b"Transfer-Encoding: chunked"], chunk(body[:20]) + chunk(body[20:]) + LAST_CHUNK
+        start = b"%b %b HTTP/%b\r\n" % (method, target, version)
+        requests.append(start + b"\r\n".join([*lines, *length]) + b"\r\n\r\n" + body)
     return requests
 
 
-async def told(network: Network, requests: list[bytes], *, pipelined: bool) -> list[Answer]:
-    """Send these on one connection; return the answers, up to the connection's end."""
+async def told(
+    network: Network, requests: list[bytes], *, pipelined: bool, cut: Random | None = None
+) -> list[Answer]:
+    """Send these on one connection; return the answers, up to the connection's end.
+
+    With `cut` some come in pieces.
+    """
     number = len(network.dialled)
     stream = network.dial("bridge", f"10.1.{number // 250}.{number % 250}")
     answers, rest, last = list[Answer](), b"", False
@@ -97,7 +116,10 @@ async def told(network: Network, requests: list[bytes], *, pipelined: bool) -> l
         await stream.send_all(b"".join(requests))
     for request in requests:
         if not pipelined:
-            await stream.send_all(request)
+            at = cut.randrange(len(request)) if cut and cut.random() < 0.3 else 0
+            await stream.send_all(request[:at])
+            await wait_all_tasks_blocked()
+            await stream.send_all(request[at:])
         answer, rest, last = await heard(stream, request.split()[0], rest)
         answers.append(answer)
         if last:
@@ -139,7 +161,7 @@ async def test_an_answer_is_that_of_a_connection_of_its_own(
     async with network.bridge(known_callers=KNOWN):
         for seed in range(CONVERSATIONS):
             requests = conversation(Random(seed))
-            together = await told(network, requests, pipelined=pipelined)
+            together = await told(network, requests, pipelined=pipelined, cut=Random(seed))
             alone = [(await told(network, [request], pipelined=False))[0] for request in requests]
             assert together == alone[: len(together)], seed
             seen |= {status for status, *_ in together}
