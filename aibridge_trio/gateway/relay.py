@@ -44,7 +44,8 @@ async def relay(
     last, has_begun = b"", False
     try:
         attempt.response_started(head.headers)
-        attempt.report(inspector.head())
+        if evidence := inspector.head():
+            attempt.report(evidence)
         source: Response | Opening | _Masked = response
         if secret:
             mask = SecretMask(secret, stream=head.media_type == "text/event-stream")
@@ -55,8 +56,8 @@ async def relay(
                 has_begun = True
                 record.first_byte()
                 attempt.first_byte()
-            for evidence in inspector.feed(piece):
-                attempt.report(evidence)
+            for found in inspector.feed(piece):
+                attempt.report(found)
             if length is not None and reply.sent + len(piece) == length:
                 last = piece
                 if response.complete:
@@ -65,13 +66,15 @@ async def relay(
                 await reply.send(piece)
                 if inspector.finished:
                     record.finished = True
-        attempt.report(inspector.end())
+        if evidence := inspector.end():
+            attempt.report(evidence)
     except UpstreamFault as fault:
         # A caller that stalled the provider may be why it broke off; after a stream's last event nothing is lost.
         fault.neutral = fault.neutral or inspector.finished or reply.longest_write >= _SLOW_CALLER
         raise
     finally:
-        attempt.report(inspector.cut())
+        if evidence := inspector.cut():
+            attempt.report(evidence)
         record.usage, record.output = inspector.usage, inspector.output
     return last
 

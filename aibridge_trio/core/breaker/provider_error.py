@@ -20,7 +20,7 @@ code may be a name or a status, as a number or as text, under several keys and i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 OVERLOAD_STATUSES = frozenset({429, 503, 529})
@@ -86,6 +86,8 @@ _MOST_DETAILS = 20
 # A document with a text under one of TEXTS and without any of _ANSWERS holds no answer and no part of one.
 TEXTS = ("message", "msg", "detail")
 _ANSWERS = frozenset({"candidates", "choices", "content", "data", "delta", "item", "object", "output", "response"})
+# A document without any of these is no error, but for its `object` and its choices.
+_SIGNS = frozenset({"error", "errors", "type", *TEXTS})
 
 
 class OverloadReport(NamedTuple):
@@ -97,12 +99,17 @@ class OverloadReport(NamedTuple):
 
 def is_error(document: Mapping[str, Any]) -> bool:
     """Return whether a document is an error, or contains one."""
+    if document.get("object") == "error":
+        return True
+    for choice in _choices(document):
+        if choice.get("error") or choice.get("finish_reason") == "error":
+            return True
+    if _SIGNS.isdisjoint(document):  # as most answers are
+        return False
     return bool(
         document.get("error")
         or document.get("errors")
         or document.get("type") in ("error", "response.failed")
-        or document.get("object") == "error"
-        or any(choice.get("error") or choice.get("finish_reason") == "error" for choice in _choices(document))
         or _is_bare(document)
     )
 
@@ -183,7 +190,7 @@ def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _choices(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the choices of a chat completion or of one of its chunks."""
+def _choices(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the choices of a chat completion or of one of its chunks."""
     choices = document.get("choices")
-    return (choice for choice in choices if isinstance(choice, dict)) if isinstance(choices, list) else iter(())
+    return [choice for choice in choices if type(choice) is dict] if type(choices) is list else ()

@@ -75,8 +75,8 @@ def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
     """
     if status == TOO_MANY_REQUESTS and provider_error.is_exhausted(document):
         return NEUTRAL
-    if status < ERRORS_FROM and provider_error.is_error(document):
-        return _of_error(document)
+    if status < ERRORS_FROM:
+        return _of_error(document) if provider_error.is_error(document) else SUCCESS
     evidence = of_status(status)
     if evidence.overload and (delay := provider_error.retry_delay(document)) is not None:
         return evidence._replace(retry_after=delay)
@@ -127,7 +127,8 @@ def is_last(name: str, document: Mapping[str, Any]) -> bool:
 
 
 # json.loads() detects the encoding first; JSON between systems is UTF-8 (RFC 8259, 8.1).
-_decode = json.JSONDecoder().decode
+_decode = json.JSONDecoder().raw_decode
+_SPACES = " \t\n\r"
 
 # What ends a stream of Messages or Responses, an error in any dialect included.
 # https://docs.anthropic.com/en/api/messages-streaming,
@@ -141,9 +142,12 @@ _WITHOUT_CONTENT = ("ping", *_PREAMBLE)
 def parse(data: bytes | bytearray) -> Mapping[str, Any]:
     """Parse a JSON object, or the first of a list (Gemini sends errors so); empty for anything else."""
     try:
-        document = _decode(data.decode())
+        text = data.decode().strip(_SPACES)
+        document, end = _decode(text)
     except (ValueError, RecursionError):
         return {}
-    if isinstance(document, list) and document:
+    if end != len(text):
+        return {}
+    if type(document) is list and document:
         document = document[0]
-    return document if isinstance(document, dict) else {}
+    return document if type(document) is dict else {}

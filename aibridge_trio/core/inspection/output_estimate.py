@@ -13,7 +13,7 @@ _PADDING, _LOOKED_AT = b'"obfuscation"', 4
 
 
 class OutputEstimate:
-    """Counts the events of a stream, from its first content on, or the bytes of another answer.
+    """Counts the events of a stream, from its first content on.
 
     An event has at least one token. The size of the shortest one is taken for the JSON around the text; of the
     text four bytes are a token. Of padded events each is one token.
@@ -44,10 +44,6 @@ class OutputEstimate:
                 self._bytes += size
                 if size < self._frame or not self._frame:
                     self._frame = size
-
-    def add_bytes(self, size: int) -> None:
-        """Count bytes of an answer that is not read as events."""
-        self._bytes += size
 
     @property
     def tokens(self) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.breaker.verdict import Evidence
-from aibridge_trio.core.inspection.output_estimate import OutputEstimate
+from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN, OutputEstimate
 from aibridge_trio.core.inspection.plain_events import may_matter, plain_events
-from aibridge_trio.core.inspection.usage import Usage
+from aibridge_trio.core.inspection.usage import NO_USAGE
 from aibridge_trio.http import sse
 
 # The part of a unary answer that is kept (bytes): the bound of one event of a stream.
@@ -26,14 +26,15 @@ class ResponseInspector:
     """
 
     def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
-        self.usage = Usage()
+        self.usage = NO_USAGE
         self._status = status
         self._readable = readable
         self._streamed = media_type == "text/event-stream" and status < verdict.ERRORS_FROM
         self._parser = sse.Parser() if self._streamed else None
         self._body = bytearray()
         self._content_seen = False
-        self._estimate = OutputEstimate()
+        self._estimate = OutputEstimate() if self._parser and readable else None
+        self._size = 0  # of what is not read as events (bytes)
         self._ended = False
         self.finished = False
 
@@ -43,22 +44,19 @@ class ResponseInspector:
 
     def feed(self, piece: bytes) -> Sequence[Evidence]:
         """Read one piece of the body; return its evidence, in order."""
-        parser = self._parser
-        if parser is not None and self._content_seen and parser.between_events and self._estimate.settled:
+        parser, estimate = self._parser, self._estimate
+        if parser is None or estimate is None:
+            if self._readable and self._size <= _MAX_BODY:
+                self._body += piece
+            self._size += len(piece)
+            return []
+        if self._content_seen and parser.between_events and estimate.settled:
             sizes, end = plain_events(piece)
-            self._estimate.add_sizes(sizes)
+            estimate.add_sizes(sizes)
             if end == len(piece):
                 return ()
             piece = piece[end:]
-        if not self._readable or self._parser is None:
-            self._estimate.add_bytes(len(piece))
-        if not self._readable:
-            return []
-        if self._parser is None:
-            if len(self._body) <= _MAX_BODY:
-                self._body += piece
-            return []
-        seen = (self._inspect(event) for event in self._parser.feed(piece))
+        seen = (self._inspect(event, estimate) for event in parser.feed(piece))
         return [evidence for evidence in seen if evidence is not None]
 
     def end(self) -> Evidence | None:
@@ -68,7 +66,7 @@ class ResponseInspector:
             return None
         if self._parser:
             return verdict.SUCCESS if self._parser.overflowed else verdict.NEUTRAL
-        if len(self._body) > _MAX_BODY:
+        if self._size > _MAX_BODY:
             return verdict.of_status(self._status)
         document = verdict.parse(self._body)
         self.usage = self.usage.updated(document)
@@ -83,17 +81,18 @@ class ResponseInspector:
         """The tokens of the answer so far: as reported, if it came to its end; else at least as estimated."""
         if self._status >= verdict.ERRORS_FROM:
             return 0
-        if any(self.usage) and (self._ended or self.finished):
+        if self.usage != NO_USAGE and (self._ended or self.finished):
             return self.usage.output
-        return max(self.usage.output, self._estimate.tokens)
+        estimate = self._size // BYTES_PER_TOKEN if self._estimate is None else self._estimate.tokens
+        return max(self.usage.output, estimate)
 
-    def _inspect(self, event: sse.Event) -> Evidence | None:
+    def _inspect(self, event: sse.Event, estimate: OutputEstimate) -> Evidence | None:
         # After the first content only errors and usage matter; other events are not parsed.
         if event.data == _DONE:
             self.finished = True
             return None
         if self._content_seen:
-            self._estimate.add_event(event.data)
+            estimate.add_event(event.data)
         if self._content_seen and event.name not in verdict.LAST and not may_matter(event.data):
             return None
         document = verdict.parse(event.data)
@@ -104,5 +103,5 @@ class ResponseInspector:
             if self._content_seen:
                 return None
             self._content_seen = True
-            self._estimate.add_event(event.data)
+            estimate.add_event(event.data)
         return evidence

@@ -50,6 +50,7 @@ NO_USAGE = Usage()
 # What else of a document may have a report; and what of a report has its cached tokens: the first that is there.
 _HOLDERS = ("message", "response")
 _DETAILS = ("input_tokens_details", "prompt_tokens_details")
+_READ, _WRITTEN = "cache_read_input_tokens", "cache_creation_input_tokens"
 
 
 def _replaced(before: Usage, report: object) -> Usage:
@@ -64,11 +65,11 @@ def _replaced(before: Usage, report: object) -> Usage:
                 cached = _count(details, "cached_tokens")
             break
     if cached is None:
-        cached = _count(report, "cache_read_input_tokens")
+        cached = _count(report, _READ) if _READ in report else None
     elif incoming is not None:
         incoming = incoming - cached if incoming > cached else 0
     output = _count(report, "output_tokens", "completion_tokens")
-    stored = _count(report, "cache_creation_input_tokens")
+    stored = _count(report, _WRITTEN) if _WRITTEN in report else None
     return Usage(
         before.input if incoming is None else incoming,
         before.output if output is None else output,

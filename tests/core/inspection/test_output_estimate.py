@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from aibridge_trio.core.inspection.output_estimate import OutputEstimate
+from aibridge_trio.core.inspection.response import ResponseInspector
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it rests for a while in the sun. " * 20
 TOKENS = len(TEXT) / 4
@@ -59,8 +60,8 @@ def test_padded_events_are_a_token_each() -> None:
 
 def test_bytes_are_four_to_a_token() -> None:
     """Of an answer that is not read as events."""
-    estimate = OutputEstimate()
-    estimate.add_bytes(50)
-    estimate.add_bytes(50)
-    assert estimate.tokens == 25
-    assert OutputEstimate().tokens == 0
+    inspector = ResponseInspector(200, media_type="application/json", readable=True)
+    assert inspector.output == 0
+    inspector.feed(b"x" * 50)
+    inspector.feed(b"x" * 50)
+    assert inspector.output == 25
