@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
 from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
@@ -44,8 +45,7 @@ async def relay(
     last, has_begun = b"", False
     try:
         attempt.response_started(head.headers)
-        if evidence := inspector.head():
-            attempt.report(evidence)
+        attempt.report(inspector.head())
         source: Response | Opening | _Masked = response
         if secret:
             mask = SecretMask(secret, stream=head.media_type == "text/event-stream")
@@ -56,8 +56,8 @@ async def relay(
                 has_begun = True
                 record.first_byte()
                 attempt.first_byte()
-            for found in inspector.feed(piece):
-                attempt.report(found)
+            for evidence in inspector.feed(piece):
+                attempt.report(evidence)
             if length is not None and reply.sent + len(piece) == length:
                 last = piece
                 if response.complete:
@@ -66,15 +66,14 @@ async def relay(
                 await reply.send(piece)
                 if inspector.finished:
                     record.finished = True
-        if evidence := inspector.end():
-            attempt.report(evidence)
+        attempt.report(inspector.end())
     except UpstreamFault as fault:
         # A caller that stalled the provider may be why it broke off; after a stream's last event nothing is lost.
         fault.neutral = fault.neutral or inspector.finished or reply.longest_write >= _SLOW_CALLER
         raise
     finally:
-        if evidence := inspector.cut():
-            attempt.report(evidence)
+        if head.status in OVERLOAD_STATUSES:
+            attempt.report(inspector.cut())
         record.usage, record.output = inspector.usage, inspector.output
     return last
 

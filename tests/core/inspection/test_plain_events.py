@@ -61,6 +61,7 @@ def same(pieces: Sequence[bytes]) -> None:
         assert list(inspector.feed(piece)) == thorough.feed(piece), piece
         assert inspector.finished == thorough.finished, piece
         assert inspector.usage == thorough.usage, piece
+        assert inspector._estimate is not None
         assert seen(inspector._estimate) == seen(thorough.estimate), piece
         assert (inspector._parser and inspector._parser.overflowed) == thorough.parser.overflowed
 
@@ -245,6 +246,7 @@ def test_plain_events_are_skipped(
     inspector = ResponseInspector(200, media_type="text/event-stream", readable=True)
     inspector.feed(OPENING)
     monkeypatch.setattr(sse.Parser, "feed", None)
+    assert inspector._estimate is not None
     before = inspector._estimate._events
     assert list(inspector.feed(lines.encode() * number)) == []
     assert inspector._estimate._events == before + number
