@@ -19,6 +19,7 @@ from aibridge_trio.config.settings import Settings
 from aibridge_trio.events import Event, LifecycleChanged
 from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.process import collector, systemd
+from aibridge_trio.process.clock import PlainClock
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.process.signals import STOPS, HangUps, reloads
 from aibridge_trio.server import inherited_sockets
@@ -88,7 +89,7 @@ def host(make: Callable[[systemd.ServiceManager], Hosted]) -> int:
             return status
 
     try:
-        return trio.run(main)
+        return trio.run(main, clock=PlainClock())
     finally:
         manager.close()
 

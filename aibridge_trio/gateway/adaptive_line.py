@@ -128,10 +128,6 @@ class AdaptiveLine:
         return f"<AdaptiveLine {self.provider} waiting={self.waiting}>"
 
 
-def ignore(_caller: Hashable | None, _now: float) -> None:
-    """Do nothing when slots and shares become free."""
-
-
 def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> None:
     """Let held requests take the slots and shares that become free, in turn with queued requests.
 
@@ -139,7 +135,7 @@ def share_limits(limiter: ConcurrencyLimiter, lines: Iterable[AdaptiveLine]) -> 
     """
     order = deque(lines)
     if not order:
-        limiter.on_released(ignore)
+        limiter.on_released(None)
         return
 
     def released(caller: Hashable | None, now: float) -> None:

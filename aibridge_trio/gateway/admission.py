@@ -15,6 +15,7 @@ from random import random
 import trio
 
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, QueueStats
+from aibridge_trio.core.limits.in_flight import InFlight
 from aibridge_trio.core.limits.lease import Lease, Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import Publish, ignore
@@ -57,7 +58,7 @@ class Admission:
         self.publish = publish
         self.entered = 0
         self.rate_in_shadow = RateLimited.reason in shadow
-        slots = trio.CapacityLimiter(limits.max_concurrency or math.inf)
+        slots = InFlight(limits.max_concurrency or math.inf)
         self.limiter = ConcurrencyLimiter(limits, slots, _wake, shadow, random)
         self.shared = SharedLimits(self.limiter, self.store, clock)
         self._rescheduled = trio.Event()
@@ -69,13 +70,15 @@ class Admission:
         self.limiter.apply(limits, shadow, self.clock())
         self._rescheduled.set()
 
-    def enter(self) -> RequestLease:
+    def enter(self, now: float | None = None) -> RequestLease:
         """Return a request's lease, with a slot if one is free; use it as a context.
 
-        Raises AtCapacity if none is free and requests cannot queue.
+        `now` is the time, if it is known. Raises AtCapacity if none is free and requests cannot queue.
         """
-        lease = RequestLease(self)
-        if self.limiter.enter(lease, self.clock()):
+        if now is None:
+            now = self.clock()
+        lease = RequestLease(self, now)
+        if self.limiter.enter(lease, now):
             self.shared.missed()
             raise AtCapacity
         self.entered += 1

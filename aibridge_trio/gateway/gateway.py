@@ -109,7 +109,7 @@ class Gateway:
                     facts.admit(request, came_with, until)
                 elif facts.withheld:
                     request.remove(facts.withheld)
-                with self._admission.enter() as lease:  # 503 capacity
+                with self._admission.enter(record.began) as lease:  # 503 capacity
                     await self._serve(request, reply, record, lease, facts)
             record.complete = True
         except Exception as error:  # noqa: BLE001 - an error ends this request only

@@ -25,13 +25,17 @@ _WAIT_PART = 0.5
 
 
 class RequestLease(Lease):
-    """What one request holds of the limits; leaving the context gives it back."""
+    """What one request holds of the limits; leaving the context gives it back.
 
-    __slots__ = ("_admission", "_budget", "_in_store", "_turn", "suspended")
+    `charge_rate` and `acquire` follow `enter` without a wait in between, and count with its time.
+    """
 
-    def __init__(self, admission: Admission) -> None:
+    __slots__ = ("_admission", "_budget", "_entered_at", "_in_store", "_turn", "suspended")
+
+    def __init__(self, admission: Admission, now: float) -> None:
         super().__init__()
         self._admission = admission
+        self._entered_at = now
         self._turn: trio.Event | None = None
         self._budget: list[tuple[bytes, bytes]] = []
         self.suspended = False
@@ -55,7 +59,7 @@ class RequestLease(Lease):
         Where requests queue for the rate nothing is raised: what is not counted now is counted with its turn.
         """
         admission = self._admission
-        budget = admission.limiter.charge_rate(self, caller.key, admission.clock())
+        budget = admission.limiter.charge_rate(self, caller.key, self._entered_at)
         if budget is None:
             return
         if admission.rate_in_shadow:
@@ -72,7 +76,7 @@ class RequestLease(Lease):
     def acquire(self, caller: Caller, provider: str, would_reject: OnShadowReject = ignore) -> bool:
         """Take slot, shares and rate as far as the request lacks them; return False if it must wait for one."""
         admission = self._admission
-        acquired = admission.limiter.acquire(self, caller.key, provider, admission.clock())
+        acquired = admission.limiter.acquire(self, caller.key, provider, self._entered_at)
         if admission.limiter.queues_for_rate:
             self._update_budget()
         for reason in self.shadowed:

@@ -12,5 +12,6 @@ Files, in reading order
     throttled_reports: reports of frequent occurrences, at most one per second.
     state_file: a file that keeps state from one process to the next.
     systemd: messages to the service manager.
+    clock: Trio's clock, in fewer calls.
     core_dumps: no core dumps, because memory holds keys.
 """

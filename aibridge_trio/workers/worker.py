@@ -23,6 +23,7 @@ from aibridge_trio.core.snapshots import Saved
 from aibridge_trio.errors import UsageError
 from aibridge_trio.events import LimitChanged, Overridden, Transitioned
 from aibridge_trio.process import collector
+from aibridge_trio.process.clock import PlainClock
 from aibridge_trio.process.core_dumps import forbid_core_dumps
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
@@ -74,7 +75,7 @@ def run(descriptor: int) -> int:
     threading.Thread(target=_end_with_supervisor, args=(os.dup(descriptor),), name="orphan", daemon=True).start()
     forbid_core_dumps()
     raise_descriptor_limit()
-    return trio.run(_run, sock)
+    return trio.run(_run, sock, clock=PlainClock())
 
 
 async def _run(sock: socket.socket) -> int:

@@ -236,11 +236,12 @@ def test_the_reject_names_the_true_wait() -> None:
     caller = harness.callers.identify(Request("GET", b"/", b"", [], "203.0.113.7", None, AsgiBody()))
     with harness.admission.enter() as lease:
         lease.charge_rate(caller, reply())
-        harness.clock.now = 0.75
-        with pytest.raises(RateLimited) as caught:
-            lease.charge_rate(caller, reply())
-        assert caught.value.wait == 0.25
-        harness.clock.now = 1.0
+    harness.clock.now = 0.75
+    with harness.admission.enter() as lease, pytest.raises(RateLimited) as caught:
+        lease.charge_rate(caller, reply())
+    assert caught.value.wait == 0.25
+    harness.clock.now = 1.0
+    with harness.admission.enter() as lease:
         lease.charge_rate(caller, reply())
 
 

@@ -71,7 +71,7 @@ class ConcurrencyLimiter:
         self._turns = Turns(self._capacity, self._queue, self._rate_waiters, self._release_rate, wake)
         self._set(limits, shadow)
 
-    def on_released(self, call: Callable[[Hashable | None, float], None]) -> None:
+    def on_released(self, call: Callable[[Hashable | None, float], None] | None) -> None:
         """Let `call` be called when something has become free, with the time and the caller who may have gained.
 
         None is any caller. It is called before queued requests get what is free, and at every other time after, so

@@ -1,10 +1,10 @@
-"""The bridge's slots in the simulator."""
+"""The slots of all callers, counted."""
 
 from __future__ import annotations
 
 
 class InFlight:
-    """Counts slots, with the methods of `trio.CapacityLimiter`: the simulator runs without Trio."""
+    """Counts slots, with the methods of `trio.CapacityLimiter`, which also records each holder and has waits."""
 
     def __init__(self, total_tokens: float) -> None:
         self.total_tokens = total_tokens
@@ -18,7 +18,7 @@ class InFlight:
     def acquire_on_behalf_of_nowait(self, borrower: object) -> None:
         """Take a free slot; which call holds it is not recorded."""
         del borrower
-        assert self.available_tokens > 0
+        assert self.borrowed_tokens < self.total_tokens
         self.borrowed_tokens += 1
 
     def release_on_behalf_of(self, borrower: object) -> None:

@@ -16,10 +16,10 @@ from aibridge_trio.core.breaker.breaker import State
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence
 from aibridge_trio.core.limits import refusals
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
+from aibridge_trio.core.limits.in_flight import InFlight
 from aibridge_trio.core.limits.lease import Lease
 from aibridge_trio.errors import MAX_JITTER, AtCapacity, Phase, RateLimited, Reject, UpstreamFault
 from aibridge_trio.simulate.policies.circuit import Circuit
-from aibridge_trio.simulate.policies.in_flight import InFlight
 from aibridge_trio.simulate.policies.passthrough import Policy
 from aibridge_trio.simulate.policies.token_limit import TokenLimit
 from aibridge_trio.simulate.results.measure import Measure

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.limits.capacity import Capacity, Slots
+from aibridge_trio.core.limits.in_flight import InFlight
 from aibridge_trio.core.limits.lease import CallerLimits, Lease, Limits
 from aibridge_trio.core.terms import ClassTotals
-from aibridge_trio.simulate.policies.in_flight import InFlight
 
 LIMITS = Limits(max_concurrency=2, per_caller=1, per_provider=1)
 SHADOW = ("capacity", "caller_capacity", "provider_capacity")

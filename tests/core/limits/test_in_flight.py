@@ -7,7 +7,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aibridge_trio.simulate.policies.in_flight import InFlight
+from aibridge_trio.core.limits.in_flight import InFlight
 
 
 @given(st.integers(1, 4), st.lists(st.booleans(), max_size=30))

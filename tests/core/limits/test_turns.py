@@ -11,12 +11,12 @@ import pytest
 from aibridge_trio.core.limits.capacity import Capacity
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter
 from aibridge_trio.core.limits.fair_queue import FairQueue
+from aibridge_trio.core.limits.in_flight import InFlight
 from aibridge_trio.core.limits.lease import CallerLimits, Lane, Lease, Limits
 from aibridge_trio.core.limits.rate_waiters import RateWaiters
 from aibridge_trio.core.limits.release_rate import ReleaseRate
 from aibridge_trio.core.limits.turns import Turns
 from aibridge_trio.core.terms import ClassTotals, Rate
-from aibridge_trio.simulate.policies.in_flight import InFlight
 
 
 def test_queued_and_held_requests_are_first_by_turns() -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from aibridge_trio.core.limits.capacity import Capacity
 from aibridge_trio.core.limits.fair_queue import FairQueue
+from aibridge_trio.core.limits.in_flight import InFlight
 from aibridge_trio.core.limits.lease import Lane, Lease, Limits
 from aibridge_trio.core.limits.rate_waiters import RateWaiters
 from aibridge_trio.core.limits.refusals import Refusal
 from aibridge_trio.core.limits.release_rate import ReleaseRate
 from aibridge_trio.core.limits.waits import Waits
-from aibridge_trio.simulate.policies.in_flight import InFlight
 
 
 def waits(size: int, free: int) -> tuple[Waits, FairQueue[Lane, Lease]]:
