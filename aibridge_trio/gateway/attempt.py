@@ -26,7 +26,8 @@ class Attempt:
     share has the `right` to be one, too. As a context manager: an
     UpstreamFault that leaves it is evidence, and without any evidence it ends as neutral. Without a circuit it is
     not judged. `headers` are those of the answer; `listener` is called with all evidence, too. `keys_wait`, in
-    place of a retry hint, is when the first of the provider's keys is ready (seconds).
+    place of a retry hint, is when the first of the provider's keys is ready (seconds). `needs_right`: it must ask
+    for that right. `ended`: the whole answer has been read; else after a success it `continues`.
     """
 
     __slots__ = (
@@ -35,9 +36,11 @@ class Attempt:
         "_waits_for_byte",
         "caller",
         "continues",
+        "ended",
         "headers",
         "keys_wait",
         "listener",
+        "needs_right",
         "own_key",
         "permit",
         "right",
@@ -62,19 +65,14 @@ class Attempt:
         self.caller = caller
         self.own_key = own_key
         self.would_reject = would_reject
-        self.continues = False
+        self.needs_right = False
+        self.continues = self.ended = False
         self.listener: Callable[[Evidence], None] | None = None
         self.keys_wait: float | None = None
         self._circuit = circuit
         self.headers: Headers | None = None
         self._response_started_at = 0.0
         self._waits_for_byte = False  # its first byte can be late
-
-    @property
-    def needs_right(self) -> bool:
-        """Whether the request must ask for the right to be a probe, of those that replicas share."""
-        sharing = self._circuit and self._circuit.sharing
-        return bool(sharing and self.ticket is not None and sharing.probe_need())
 
     async def ask_right(self) -> None:
         """Ask for that right; raises CircuitOpen if there is none."""
@@ -156,12 +154,13 @@ class Attempt:
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, UpstreamFault):
+        if error is not None and isinstance(error, UpstreamFault):
             self.report(verdict.of_fault(error))
         if self.verdict is None:
             self.report(NEUTRAL)
         if self.right:
             self._give_back()
-        self.first_byte()
+        if self._waits_for_byte:
+            self.first_byte()
         if self.continues and self._circuit is not None:
             self._circuit.answer_ended(self)

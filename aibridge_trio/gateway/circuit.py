@@ -10,7 +10,7 @@ from typing import NoReturn
 import trio
 
 from aibridge_trio.core.breaker import verdict
-from aibridge_trio.core.breaker.breaker import Breaker, BreakerStats, Mode, Refusal, Transition
+from aibridge_trio.core.breaker.breaker import Breaker, BreakerStats, Mode, Refusal, State, Transition
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
@@ -99,19 +99,29 @@ class Circuit:
         return self.policy is not None
 
     def admit(
-        self, caller: Caller | None = None, *, own_key: bool = False, would_reject: OnShadowReject = ignore
+        self,
+        caller: Caller | None = None,
+        *,
+        own_key: bool = False,
+        would_reject: OnShadowReject = ignore,
+        now: float | None = None,
     ) -> Attempt:
         """Return the attempt of a request, or raise CircuitOpen. `own_key`: it is sent with its caller's own key.
+
+        `now` is the time, if it is known.
 
         The attempt acquires its permit later, when the body has been read: an unfinished upload holds none.
         """
         attempt = Attempt(self, None, caller, own_key=own_key, would_reject=would_reject)
         if self.policy is not None:
-            answer = self.breaker.issue_ticket(self.clock(), None if caller is None else caller.key)
-            if isinstance(answer, Refusal):
+            now = self.clock() if now is None else now
+            answer = self.breaker.issue_ticket(now, None if caller is None else caller.key)
+            if type(answer) is Refusal:
                 self._refuse(answer, would_reject)  # in shadow: admitted without a ticket
             else:
                 attempt.ticket = answer
+                if self.sharing is not None:
+                    attempt.needs_right = self.sharing.probe_need() is not None
         return attempt
 
     def acquire(self, attempt: Attempt) -> None:
@@ -121,13 +131,14 @@ class Circuit:
         answer: Permit | Refusal | None = None if self.sharing is None else self._lacks_right(attempt)
         if answer is None:
             answer = self.breaker.admit(self.clock(), None if caller is None else caller.key, ticket)
-        if isinstance(answer, Refusal):
+        if type(answer) is Refusal:
             self._refuse(answer, attempt.would_reject)
         else:
             attempt.permit = answer
             if attempt.right:
                 attempt.right.permit = answer
-            self._reschedule()
+            if self.breaker.state is not State.CLOSED:  # a probe has a deadline
+                self._reschedule()
 
     async def ask_right(self, attempt: Attempt) -> None:
         """Ask for the right to a probe, if the request would be one in any replica; raises CircuitOpen."""
@@ -164,8 +175,9 @@ class Circuit:
             self.breaker.settle(attempt.permit, evidence, self.clock(), hint)
             if attempt.right:
                 attempt.right.give_back()
-            self._reschedule()
-            if evidence.verdict is Verdict.SUCCESS and attempt.caller:
+            if self._due < math.inf or self.sharing is not None or self.breaker.state is not State.CLOSED:
+                self._reschedule()
+            if evidence.verdict is Verdict.SUCCESS and attempt.caller and not attempt.ended:
                 attempt.continues = True
                 self.breaker.failures.answer_continues(attempt.caller.key)
         return evidence.verdict

@@ -236,20 +236,22 @@ class Gateway:
         own_key = facts.own_key if known else backend.uses_own_key(caller)
         if keyed is not OWN_KEY:
             keyed.choose(target.key_scope(model))  # 503 keys_resting
-        admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject)
+        now = self._clock()
+        admitted = circuits.admit(route, caller, model, own_key=own_key, would_reject=record.would_reject, now=now)
         with admitted as attempt:  # 503, 429
             record.attempt = attempt
             if attempt.needs_right:
                 await attempt.ask_right()  # 503: all probes of all replicas are under way
+                now = self._clock()
             if outgoing is None:
-                up = facts.headers if known else None
-                outgoing = target.outgoing(asked.request, caller, record.request_id, self._max_body, up)  # 413
+                of_head = facts if known else None  # 413:
+                outgoing = target.outgoing(asked.request, caller, record.request_id, self._max_body, of_head)
             completing = attempt.acquire
             if held:
                 outgoing, completing = held.keep(outgoing), held.completing(attempt)
             outgoing = keyed.ready(outgoing)
             asked.lease.forwarded = True
-            record.went_upstream()
+            record.went_upstream(now)
             sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, completing)
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
                 record.answered(response.head.status)

@@ -39,10 +39,13 @@ class HeadFacts:
     metered      Whether its tokens are estimated.
     by_model     Whether its model decides about it.
     headers      The headers that go up, but for the request's id, its key and its framing.
+    base, lines  The head that goes up as checked bytes, but for the same: see Outgoing. None if it is not `sized`.
+    sized        Whether it has one Content-Length and no Transfer-Encoding.
     """
 
     __slots__ = (
         "admitted",
+        "base",
         "by_model",
         "caller",
         "central",
@@ -50,9 +53,11 @@ class HeadFacts:
         "generation",
         "headers",
         "known",
+        "lines",
         "metered",
         "own_key",
         "restricted",
+        "sized",
         "target",
         "withheld",
     )
@@ -67,6 +72,9 @@ class HeadFacts:
         self.target: Target | None = None
         self.own_key = self.restricted = self.central = self.metered = self.by_model = False
         self.headers: Headers = []
+        self.base: object = None
+        self.lines = b""
+        self.sized = False
 
     @property
     def needs_body(self) -> bool:
@@ -113,6 +121,11 @@ class HeadFacts:
         self.metered = spending.needs_body(caller, target)
         self.own_key = target.backend.uses_own_key(caller)
         self.headers = target.headers_up(request, caller)
+        lengths = request.header_values(b"content-length")
+        self.sized = len(lengths) == 1 and lengths[0].isdigit() and request.header(b"transfer-encoding") is None
+        if self.sized:
+            path = target.path + b"?" + request.query if request.query else target.path
+            self.base, self.lines = target.backend.upstream.checked(request.method, path, self.headers)
         self.target = target
 
     def __repr__(self) -> str:

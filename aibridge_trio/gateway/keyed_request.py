@@ -124,7 +124,7 @@ class KeyedRequest(OwnKeyRequest):
         """Return the request with the key, and with a body that is kept as long as there are other keys."""
         if outgoing is not self._outgoing:
             self._outgoing, self._headers = outgoing, outgoing.headers
-        outgoing.headers = [*self._headers, self._header]
+        outgoing.headers, outgoing.base = [*self._headers, self._header], None
         if isinstance(outgoing.body, BodyCopy):  # of a request that may be held, or of the first key
             self._body = outgoing.body
         elif self._body is None and self.several:

@@ -168,17 +168,18 @@ class ProviderCircuits:
         *,
         own_key: bool = False,
         would_reject: OnShadowReject = ignore,
+        now: float | None = None,
     ) -> Attempt:
         """Return the attempt of a request, or raise CircuitOpen or CredentialCooldown.
 
-        `own_key`: it is sent with its caller's own key. A request of a route without permits is refused while all
-        breakers are open, and it is not judged.
+        `own_key`: it is sent with its caller's own key. `now` is the time, if it is known. A request of a route
+        without permits is refused while all breakers are open, and it is not judged.
         """
         if self._key_cooldowns and own_key:
             self._check_key(self._key_cooldowns, caller, would_reject)
         if route.intercepted:
-            circuit = self._circuits[self.scope_of(route, model)]
-            return circuit.admit(caller, own_key=own_key, would_reject=would_reject)
+            circuit = self._circuits.get(None) or self._circuits[self.scope_of(route, model)]  # None: of all
+            return circuit.admit(caller, own_key=own_key, would_reject=would_reject, now=now)
         self._refuse_if_open(self, caller, would_reject)
         return Attempt(None)
 

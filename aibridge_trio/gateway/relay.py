@@ -66,6 +66,7 @@ async def relay(
                 await reply.send(piece)
                 if inspector.finished:
                     record.finished = True
+        attempt.ended = True
         attempt.report(inspector.end())
     except UpstreamFault as fault:
         # A caller that stalled the provider may be why it broke off; after a stream's last event nothing is lost.

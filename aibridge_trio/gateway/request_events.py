@@ -110,15 +110,15 @@ class Record:
         finally:
             self._queue_seconds += self._clock() - began
 
-    def went_upstream(self) -> None:
-        """Begin the time at the provider: next the request connects, or takes a kept connection.
+    def went_upstream(self, now: float) -> None:
+        """Begin the time at the provider, at `now`: next the request connects, or takes a kept connection.
 
         A request that is sent again begins anew.
         """
         self._upstream_ended = self._body_wait_upstream = self._first_byte = self._cause = None
         self.provider_status = None
         self.may_be_served = False
-        self._upstream_began = now = self._clock()
+        self._upstream_began = now
         self._body_wait_before = self._request.body.waited(now)
 
     def left_upstream(self) -> None:

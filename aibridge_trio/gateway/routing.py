@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.key_pool import KeyStats
@@ -22,6 +22,9 @@ from aibridge_trio.http.message import Request
 from aibridge_trio.providers import Provider, Route
 from aibridge_trio.upstream.client import Upstream
 from aibridge_trio.upstream.exchange import Outgoing
+
+if TYPE_CHECKING:
+    from aibridge_trio.gateway.head_facts import HeadFacts
 
 _OURS = frozenset({b"x-request-id", HOPS, h.TOKEN})
 _ACCEPT_ENCODING = frozenset({b"accept-encoding"})
@@ -189,21 +192,24 @@ class Target:
         caller: Caller,
         request_id: bytes,
         max_body: int,
-        headers: h.Headers | None = None,
+        facts: HeadFacts | None = None,
     ) -> Outgoing:
-        """Return the request to send, with these `headers_up`; raises BodyTooLarge or BadRequest."""
-        length, chunked = _framing(request, max_body)
-        if headers is None:
-            headers = self.headers_up(request, caller)
-        return Outgoing(
+        """Return the request to send, with what is known of its head; raises BodyTooLarge or BadRequest."""
+        sized = facts is not None and facts.sized
+        length, chunked = _length(request, max_body) if sized else _framing(request, max_body)
+        headers = self.headers_up(request, caller) if facts is None else facts.headers
+        outgoing = Outgoing(
             method=request.method,
-            target=self.path + (b"?" + request.query if request.query else b""),
+            target=self.path + b"?" + request.query if request.query else self.path,
             headers=[*headers, (b"x-request-id", request_id)],
             body=request.body,
             length=length,
             chunked=chunked,
             max_body=max_body,
         )
+        if facts is not None and facts.base is not None:
+            outgoing.base, outgoing.lines = facts.base, b"%bx-request-id: %b\r\n" % (facts.lines, request_id)
+        return outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +271,14 @@ class ModelPath:
 def _encoded(request: Request) -> bool:
     codings = request.header_values(b"content-encoding")
     return bool(codings) and any(coding.strip().lower() != b"identity" for coding in codings)
+
+
+def _length(request: Request, max_body: int) -> tuple[int, bool]:
+    """Return what `_framing` does, for a request that is known to have one Content-Length and nothing else."""
+    length = int(request.header(b"content-length") or 0)
+    if length > max_body:
+        raise BodyTooLarge(max_body)
+    return length, False
 
 
 def _framing(request: Request, max_body: int) -> tuple[int | None, bool]:

@@ -50,22 +50,8 @@ class Call:
     """
 
     __slots__ = (
-        "_body",
-        "_connection",
-        "_expired",
-        "_left",
-        "_on_sent",
-        "_overlapping",
-        "_pool",
-        "_received",
-        "_sent_at",
-        "_size",
-        "_timeouts",
-        "_upload",
-        "_upload_refused",
-        "complete",
-        "head",
-        "phase",
+        *("_body", "_connection", "_expired", "_left", "_on_sent", "_overlapping", "_pool", "_received", "_sent_at"),
+        *("_size", "_timeouts", "_upload", "_upload_refused", "complete", "head", "over", "phase"),
     )
 
     resumable = True  # a `wait` that is cancelled loses nothing
@@ -74,6 +60,7 @@ class Call:
         self.phase: Phase = "connect"
         self.head: ResponseHead | None = None
         self.complete = False  # all of the response has come
+        self.over = False  # it has been read, and there is nothing to close
         self._pool = pool
         self._timeouts = timeouts
         self._overlapping = overlapping
@@ -103,14 +90,15 @@ class Call:
         source: Source,
         on_connected: Callable[[], None],
         on_sent: Callable[[], None] | None = None,
+        head: bytes = b"",
     ) -> None:
         """Send a request with the body from `source`, of `length` bytes; None: in chunks, until its end.
 
         `on_connected` is called when there is a connection, `on_sent` when all is sent, unless some of the
-        response has been read by then.
+        response has been read by then. `head` is what is sent of the first three, if that is known.
         """
         try:
-            head = request_head(method, target, headers)
+            head = head or request_head(method, target, headers)
         except Malformed as error:
             raise httpx.LocalProtocolError(str(error)) from None
         self._left, self._on_sent = length, on_sent
@@ -142,6 +130,7 @@ class Call:
                 raise
         if self.complete:
             self.release()
+            self.over = self._upload is None
         self._on_sent = None  # the response is being read, even if the request is still being sent
         piece, self._body = self._body, b""
         return piece

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpx
 import trio
 
+from aibridge_trio.http import headers as h
+from aibridge_trio.http.response_head import Malformed
+from aibridge_trio.http.response_parser import request_head
 from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.upstream.call import Call, CallTimeouts
 from aibridge_trio.upstream.exchange import Outgoing, Response
@@ -88,19 +92,31 @@ class Upstream:
         `on_connected` is called when there is a connection, `on_completing` before the last bytes of the request
         are sent, `sent` when the connection has taken them. An exception of `on_completing` ends the request.
         """
-        headers = outgoing.framed_headers(self._host)
         target = self._base_path + outgoing.target
-        total = self._timeouts.total
+        head, headers = b"", outgoing.headers
+        if outgoing.base is self._base and outgoing.length is not None:
+            head = b"%bcontent-length: %d\r\n\r\n" % (outgoing.lines, outgoing.length)
+        else:
+            headers = outgoing.framed_headers(self._host)
         return Response(
-            self._call(),
+            Call(self._pool, self._call_timeouts, overlapping=True) if self._pool else self._proxied(),
             outgoing,
             target,
             headers,
             on_connected,
+            head=head,
             sent=sent,
             on_completing=on_completing,
-            total=total,
+            total=self._timeouts.total,
         )
+
+    def checked(self, method: str, target: bytes, headers: h.Headers) -> tuple[object, bytes]:
+        """Return `Outgoing.base` and `Outgoing.lines` for a head that comes again; none if there cannot be any."""
+        if self._pool:
+            with suppress(Malformed):
+                head = request_head(method, self._base_path + target, [self._host, *headers])
+                return self._base, head.removesuffix(b"\r\n")
+        return None, b""
 
     async def run(self) -> None:
         """Apply timeouts, and close expired idle connections, until cancelled."""
@@ -123,9 +139,7 @@ class Upstream:
     def __repr__(self) -> str:
         return f"<Upstream {self._base.host}>"
 
-    def _call(self) -> Call | ProxiedCall:
-        if self._pool:
-            return Call(self._pool, self._call_timeouts, overlapping=True)
+    def _proxied(self) -> ProxiedCall:
         times = self._timeouts
         return ProxiedCall(
             self._transport, self._base, connect=times.connect, first_byte=times.first_byte, idle=times.idle

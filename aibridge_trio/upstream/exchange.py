@@ -22,7 +22,10 @@ from aibridge_trio.upstream.via_proxy import ProxiedCall
 
 @dataclass(slots=True)
 class Outgoing:
-    """A request to a provider. `target` is path and query after the base URL, as sent."""
+    """A request to a provider. `target` is path and query after the base URL, as sent.
+
+    `lines` are the head's lines but for Content-Length, if `Upstream.checked` has made them for `base`.
+    """
 
     method: str
     target: bytes = field(repr=False)
@@ -31,6 +34,8 @@ class Outgoing:
     length: int | None
     chunked: bool
     max_body: int
+    base: object = field(default=None, repr=False)
+    lines: bytes = field(default=b"", repr=False)
 
     @property
     def has_body(self) -> bool:
@@ -62,6 +67,7 @@ class Response:
         headers: h.Headers,
         on_connected: Callable[[], None],
         *,
+        head: bytes = b"",
         sent: Callable[[], None],
         on_completing: Callable[[], None],
         total: float,
@@ -77,6 +83,7 @@ class Response:
         self._outgoing = outgoing
         self._target = target
         self._headers = headers
+        self._checked_head = head
         self._on_connected = on_connected
         self._body_left = outgoing.max_body
         self._ended = False  # the request's body is complete
@@ -108,6 +115,7 @@ class Response:
                     source=self._piece,
                     on_connected=self._on_connected,
                     on_sent=self._sent,
+                    head=self._checked_head,
                 )
             except (BodyStalled, httpx.TransportError) as error:
                 raise self._failure(error) from None
@@ -116,9 +124,12 @@ class Response:
             raise
         assert call.head is not None
         self.head = call.head
+        self._headers, self._checked_head = [], b""  # a stream may be long
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if self._bound is None and self._call.over:
+            return
         try:
             await self._call.aclose(error)
         except (BodyStalled, httpx.TransportError) as failure:  # of an upload during the response
@@ -173,7 +184,8 @@ class Response:
     async def _piece(self) -> bytes | None:
         """Return the next piece of the request's body, None at its end."""
         outgoing = self._outgoing
-        piece = await anext(outgoing.body, None) if outgoing.has_body else None
+        has_body = outgoing.chunked or outgoing.length is not None
+        piece = await anext(outgoing.body, None) if has_body else None
         if self._bound and self._bound.deadline == math.inf:
             self._bound.deadline = trio.current_time() + self._total
         if piece is None:

@@ -73,7 +73,9 @@ class Pool:
 
     def take_idle(self, now: float) -> Connection | None:
         """Return an idle connection that its provider has not closed, None without one; `now` is the time."""
-        self.expire(now)
+        self._now = now
+        if self._idle and self._idle[0].idle_since < now - _EXPIRY:
+            self.expire(now)
         while self._idle:
             connection = self._idle.pop()
             if connection.stream.silent():

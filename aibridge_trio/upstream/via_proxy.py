@@ -32,6 +32,7 @@ class ProxiedCall:
     """One request and its response, with the interface of `Call`. Timeouts are in seconds, infinity for none."""
 
     resumable = False  # a `wait` that is cancelled ends httpx's iterator
+    over = False  # see Call; it must be closed in any case
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class ProxiedCall:
         source: Source,
         on_connected: Callable[[], None],
         on_sent: Callable[[], None] | None = None,
+        head: bytes = b"",  # noqa: ARG002 - of Call: httpx writes its own
     ) -> None:
         """See Call.begin."""
         first = await source()  # before a connection is taken: the provider would wait for a slow caller
@@ -114,9 +116,9 @@ class ProxiedCall:
             raise httpx.ConnectTimeout("deadline") if self.phase == "connect" else httpx.ReadTimeout("deadline")
         assert isinstance(self._response.stream, httpx.AsyncByteStream)
         self._pieces = aiter(self._response.stream)
-        self.head = head = await self._read_head(self._response)
+        self.head = found = await self._read_head(self._response)
         self.phase = "stream"
-        if head.length is None and not head.chunked:
+        if found.length is None and not found.chunked:
             network = self._response.extensions.get("network_stream")
             self._tls = network.get_extra_info("ssl_object") if network else None
 

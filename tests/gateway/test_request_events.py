@@ -190,7 +190,7 @@ class Told:
 def test_a_wait_that_goes_on_is_reported() -> None:
     """A caller that leaves in the middle of its upload leaves a provider that has had none of that time."""
     told = Told()
-    told.record.went_upstream()
+    told.record.went_upstream(told.now)
     told.body.wait(2.0)
     assert told.close(50.0) == (2.0, None, 0.0, 50.0)
 
@@ -200,14 +200,14 @@ def test_waits_before_it_was_sent_up_are_not_taken_off() -> None:
     told = Told()
     told.body.wait(0.0, 7.0)
     told.now = 7.0
-    told.record.went_upstream()
+    told.record.went_upstream(told.now)
     assert told.close(8.0) == (1.0, None, 0.0, 8.0)
 
 
 def test_a_fault_ends_the_providers_time() -> None:
     """What follows it, a reject to a caller that reads slowly, is the caller's."""
     told = Told()
-    told.record.went_upstream()
+    told.record.went_upstream(told.now)
     told.now = 3.0
     told.record.left_upstream()
     told.record.faulted(UpstreamFault("head", "x"))
@@ -217,7 +217,7 @@ def test_a_fault_ends_the_providers_time() -> None:
 def test_a_first_byte_is_never_before_the_beginning() -> None:
     """Times are not negative, whatever the caller and its provider do at the same time."""
     told = Told()
-    told.record.went_upstream()
+    told.record.went_upstream(told.now)
     told.body.wait(0.0)
     told.now = 4.0
     told.record.answered(200)

@@ -51,7 +51,10 @@ _CLOSED = State.CLOSED
 
 
 class Breaker:
-    """One breaker; `on_transition` gets each change of state, in order; `chance` is random in [0, 1)."""
+    """One breaker; `on_transition` gets each change of state, in order; `chance` is random in [0, 1).
+
+    While its `state` is closed nothing is due.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class Breaker:
         self._policy = policy
         self._chance = chance
         self._on_transition = on_transition
-        self._state = State.CLOSED
+        self.state = State.CLOSED
         self._mode = Mode.AUTO
         self._since = now
         self._generation = Ticket(0)
@@ -86,28 +89,26 @@ class Breaker:
 
     def issue_ticket(self, now: float, caller: Hashable | None = None) -> Ticket | Refusal:
         """Admit a request whose body is still being read, or refuse it. A ticket takes no probe's permit."""
-        if self._state is _CLOSED and now >= self._ramp.ends:  # as it nearly always is
+        if self.state is _CLOSED and now >= self._ramp.ends:  # as it nearly always is
             return self._generation
         refusal = self.refusal(now, caller) or self._probes_taken(now, caller) or self._ramp_refusal(now)
         return refusal or self._generation
 
     def admit(self, now: float, caller: Hashable | None = None, ticket: Ticket | None = None) -> Permit | Refusal:
         """Issue a permit, or refuse. The ramp does not apply again to a ticket of this generation."""
-        if self._state is not _CLOSED and (
-            refusal := self.refusal(now, caller) or self._probes_taken(now, caller)
-        ):
+        if self.state is not _CLOSED and (refusal := self.refusal(now, caller) or self._probes_taken(now, caller)):
             return refusal
         if ticket != self._generation and (refusal := self._ramp_refusal(now)):
             return refusal
         permit = Permit(self._generation, caller, now)
-        if self._state is State.HALF_OPEN:
+        if self.state is State.HALF_OPEN:
             self._probes[permit] = now + min(self._policy.cooldown, PROBE_DEADLINE)
         return permit
 
     def refusal(self, now: float, caller: Hashable | None = None) -> Refusal | None:
         """Refuse a request if the breaker is open, else None. Not a query: `Failures` counts the refusal."""
         self.advance(now)
-        if self._state is not State.OPEN:
+        if self.state is not State.OPEN:
             return None
         if self._mode is Mode.OPEN:
             return self._refuse(now, caller, "operator", None)
@@ -118,7 +119,7 @@ class Breaker:
 
         `retry_after` is the provider's retry hint in seconds from now, None without one.
         """
-        if self._state is not _CLOSED or self._probes:
+        if self.state is not _CLOSED or self._probes:
             self.advance(now)
         failed = evidence.verdict is Verdict.FAILURE
         succeeded_at = permit.succeeded_at
@@ -128,7 +129,7 @@ class Breaker:
         permit.succeeded_at = now if succeeded else None
         permit.returned = True
         if succeeded and permit.caller is not None:
-            self.failures.succeeded(permit.caller, now, max(0.0, now - permit.since))
+            self.failures.succeeded(permit.caller, now, now - permit.since if permit.since < now else 0.0)
         retry_at = self._cooldown.retry_at(retry_after, now) if failed else -math.inf
         caller = permit.caller if evidence.caller_related else None
         if permit.generation != self._generation:
@@ -142,12 +143,12 @@ class Breaker:
             self._fail(evidence, retry_at, caller, now)
         elif succeeded:
             self.failures.add_success(now)
-            if self._state is not _CLOSED:
+            if self.state is not _CLOSED:
                 self._succeed(now)
 
     def advance(self, now: float) -> None:
         """Apply what is due: the end of a cooldown, deadlines of probes."""
-        if self._state is State.OPEN and now >= self._until:
+        if self.state is State.OPEN and now >= self._until:
             self._enter(State.HALF_OPEN, COOLDOWN_OVER, now)
         if self._probes:
             for permit in [probe for probe, due in self._probes.items() if due <= now]:
@@ -178,7 +179,7 @@ class Breaker:
         self.advance(now)
         forced = {Mode.OPEN: State.HALF_OPEN, Mode.CLOSE: State.CLOSED}  # what `auto` would lead to
         return {
-            "state": str(forced.get(self._mode, self._state)),
+            "state": str(forced.get(self._mode, self.state)),
             "age": now - self._since,
             "left": self._until - now if self._until < math.inf else 0.0,
             "overload": self._opened_by == "overload",
@@ -197,7 +198,7 @@ class Breaker:
         self._opened_by = "overload" if saved.get("overload") is True else "failures"
         longest = max(self._policy.cooldown, self._policy.longest_cooldown)
         self._until = at + min(left, longest) if state is State.OPEN else math.inf
-        self._state, self._since = state, at - age
+        self.state, self._since = state, at - age
         if state is not State.CLOSED:
             self._on_transition(Transition(State.CLOSED, state, "as before the restart", trip=False))
         self.advance(now)
@@ -206,7 +207,7 @@ class Breaker:
         """Return the breaker's state at `now`."""
         self.advance(now)
         return BreakerStats(
-            state=self._state,
+            state=self.state,
             mode=self._mode,
             since=self._since,
             cooldown_left=self._until - now if self._until < math.inf else None,
@@ -220,10 +221,10 @@ class Breaker:
         )
 
     def __repr__(self) -> str:
-        return f"<Breaker {self._state} mode={self._mode} generation={self._generation}>"
+        return f"<Breaker {self.state} mode={self._mode} generation={self._generation}>"
 
     def _probes_taken(self, now: float, caller: Hashable | None) -> Refusal | None:
-        taken = self._state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
+        taken = self.state is State.HALF_OPEN and len(self._probes) >= self._policy.max_probes
         return self._refuse(now, caller, self._opened_by, PROBE_WAIT) if taken else None
 
     def _refuse(self, now: float, caller: Hashable | None, because: OpenCause, wait: float | None) -> Refusal:
@@ -232,13 +233,13 @@ class Breaker:
         return Refusal(because, wait)
 
     def _ramp_refusal(self, now: float) -> Refusal | None:
-        if self._state is not State.CLOSED or self._ramp.admit(now):
+        if self.state is not State.CLOSED or self._ramp.admit(now):
             return None
         # A random part of the rest of the ramp, so that refused callers do not all come back at its end.
         return Refusal("ramp", max(PROBE_WAIT, self._ramp.remaining(now) * self._chance()))
 
     def _succeed(self, now: float) -> None:
-        if self._state is not State.HALF_OPEN:
+        if self.state is not State.HALF_OPEN:
             return
         self._successes += 1
         self._close_after_probes(now)
@@ -249,7 +250,7 @@ class Breaker:
             self._ramp.begin(now)
 
     def _fail(self, evidence: Evidence, retry_at: float, caller: Hashable | None, now: float) -> None:
-        if self._state is State.HALF_OPEN:
+        if self.state is State.HALF_OPEN:
             if self.failures.counts(caller, now):
                 self._trip(f"a probe failed: {evidence.cause}", evidence, retry_at, now)
             return
@@ -273,10 +274,10 @@ class Breaker:
         self._enter(State.OPEN, because, now, until=until)
 
     def _healthy(self, now: float) -> float:
-        return now - self._since if self._state is State.CLOSED else 0.0
+        return now - self._since if self.state is State.CLOSED else 0.0
 
     def _enter(self, state: State, because: str, now: float, until: float = math.inf) -> None:
-        source, self._state = self._state, state
+        source, self.state = self.state, state
         self._until = until
         self._generation = Ticket(self._generation + 1)
         self.failures.clear(closed=state is State.CLOSED)

@@ -45,7 +45,7 @@ class LatestCallers:
     def record(self, caller: Hashable, at: float) -> None:
         """Record a caller at a time, which may be earlier than others and may lie in the future."""
         if caller == self._first[0]:
-            self._first = (caller, max(at, self._first[1]))
+            self._first = (caller, at) if at > self._first[1] else self._first
         elif at > self._first[1]:
             self._first, self._second = (caller, at), self._first
         elif at > self._second[1]:

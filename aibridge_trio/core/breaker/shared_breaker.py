@@ -85,10 +85,10 @@ class SharedBreaker(Breaker):
     def shared(self, now: float) -> SharedState:
         """Return the state to tell."""
         self.advance(now)
-        left = self._until - now if self._state is State.OPEN and self._mode is Mode.AUTO else None
+        left = self._until - now if self.state is State.OPEN and self._mode is Mode.AUTO else None
         return SharedState(
             change=self._change,
-            state=self._state,
+            state=self.state,
             mode=self._mode,
             left=left,
             overload=self._opened_by == "overload",
@@ -139,13 +139,13 @@ class SharedBreaker(Breaker):
 
     def judge(self, now: float) -> None:
         """Open the breaker if it is closed and the failures in the window are enough."""
-        if self._state is State.CLOSED:
+        if self.state is State.CLOSED:
             self._judge(self._last, now)
 
     def told_successes(self, total: float, change: str, now: float) -> None:
         """Take how many probes have succeeded since a change, over all replicas."""
         self.advance(now)
-        if self._state is State.HALF_OPEN and change == self._change and total >= self._successes:
+        if self.state is State.HALF_OPEN and change == self._change and total >= self._successes:
             self._successes = int(min(total, self._policy.max_probes))
             self._close_after_probes(now)
 
@@ -154,7 +154,7 @@ class SharedBreaker(Breaker):
     def needs_right(self, now: float) -> bool:
         """Return whether a request that comes now needs the right to a probe."""
         self.advance(now)
-        return self._state is State.HALF_OPEN and not self.alone
+        return self.state is State.HALF_OPEN and not self.alone
 
     def lacks_right(self, right: str | None, now: float) -> Refusal | None:
         """Refuse a request that would be a probe without a right; `right` is the change that it has one for."""
@@ -187,7 +187,7 @@ class SharedBreaker(Breaker):
     def restore(self, saved: Saved, now: float, elapsed: float) -> None:
         """Take over what a breaker saved before a restart, unless others know something newer."""
         super().restore(saved, now, elapsed)
-        if self._state is not State.CLOSED:
+        if self.state is not State.CLOSED:
             self._note("as before the restart", self._since)
 
     def override(self, mode: Mode, now: float, *, ended: bool = False) -> None:
@@ -197,7 +197,7 @@ class SharedBreaker(Breaker):
         super().override(mode, now, ended=ended)
 
     def _succeed(self, now: float) -> None:
-        self.unsent_successes += self._state is State.HALF_OPEN
+        self.unsent_successes += self.state is State.HALF_OPEN
         super()._succeed(now)
 
     def _enter(self, state: State, because: str, now: float, until: float = math.inf) -> None:
@@ -218,12 +218,12 @@ class SharedBreaker(Breaker):
         mine, theirs = self._override, other.override
         if (mine and mine[0]) != (theirs and theirs[0]):
             return (mine[1] if mine else -math.inf) > (at - theirs[1] if theirs else -math.inf)
-        return self._state is State.OPEN and other.state is not State.OPEN and self._changed_at > at
+        return self.state is State.OPEN and other.state is not State.OPEN and self._changed_at > at
 
     def _adopt(self, other: SharedState, at: float, now: float) -> None:
         longest = max(self._policy.cooldown, self._policy.longest_cooldown)
         until = math.inf if other.left is None or other.state is not State.OPEN else at + min(other.left, longest)
-        still_open = other.state is self._state is State.OPEN and other.mode is self._mode
+        still_open = other.state is self.state is State.OPEN and other.mode is self._mode
         extended = self._extended and still_open and self._until > until + _SLIGHT
         self._change, self._because, self._changed_at = other.change, other.because, at
         self._override = (other.override[0], at - other.override[1]) if other.override else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import final
 
 from aibridge_trio.errors import OpenCause
 
@@ -42,6 +43,7 @@ class Transition:
     trip: bool
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """The request is refused: why, and after how many seconds to come back (None: unknown)."""
