@@ -37,7 +37,7 @@ from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.gateway.request_lease import RequestLease, patience
 from aibridge_trio.gateway.routed_request import RoutedRequest, targets_of
 from aibridge_trio.gateway.router import Router
-from aibridge_trio.gateway.routing import Local, ModelPath, Target
+from aibridge_trio.gateway.routing import ModelPath, Target
 from aibridge_trio.gateway.shadow_holding import ShadowRequest
 from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.gateway.store_consent import consent
@@ -138,50 +138,55 @@ class Gateway:
             with record.queued(), self._lifecycle.interruptible():
                 await lease.wait_turn(patience(request.headers))
         asked = CallerRequest(request, reply, record, lease, caller, facts)
-        if isinstance(target, Local):
+        if type(target) is Target or type(target) is ModelPath:
+            await self._serve_from(target, asked)
+        else:
             with suppress(StoreUnavailable):  # the limits are for what goes to providers
                 await consent(asked, self._lifecycle, target)
             await reply.write(200, [(b"content-type", b"application/json")], target.body)
-        else:
-            await self._serve_from(target, asked)
 
     async def _serve_from(self, target: Target | ModelPath, asked: CallerRequest) -> None:
         """Charge the request, with its body if that decides, and forward it; or raise the reject."""
-        request, reply, record, lease = asked.request, asked.reply, asked.record, asked.lease
-        caller, facts = asked.caller, asked.facts
+        request, caller, facts = asked.request, asked.caller, asked.facts
         if facts.target is None:
             facts.restricted = needs_model(target, request, caller)  # 403 model_not_allowed
             facts.by_model = target.by_model
-            if isinstance(target, Target):
+            if type(target) is Target:
                 facts.learn(target, request, caller, self._references, self._spending)
-        if isinstance(target, Target):  # else its provider follows from the body
-            record.started(caller)
-        if facts.needs_body:
-            send = partial(self._send, asked)
-            target.check_provider(caller)  # 503, 429
-            outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
-            with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
-                if facts.restricted:
-                    check_model(buffered, caller)  # 403 model_not_allowed
-                model = buffered.model if facts.by_model else None  # 400
-                if facts.central:
-                    await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
-                if isinstance(target, ModelPath):
-                    targets = await targets_of(target, request, buffered, caller)  # 400, 404
-                    routed = RoutedRequest(targets, asked, self._lifecycle, body=buffered, outgoing=outgoing)
-                    send = partial(send, model=model, routed=routed)
-                    await routed.send(send, self._references, self._spending)
-                    return
-                with self._spending.charge(
-                    caller, target, record, reply, buffered
-                ) as bill:  # 429 token_limit, 403
-                    await consent(asked, self._lifecycle, target, bill, model=model)  # the same rejects, and waits
-                    await send(target, outgoing=outgoing, model=model)
-        elif isinstance(target, Target):
-            with self._spending.charge(caller, target, record, reply) as bill:  # 429 rate_limit
-                if lease.shared:
-                    await consent(asked, self._lifecycle, target, bill)
+        if type(target) is Target:  # else its provider follows from the body
+            asked.record.started(caller)
+        if type(target) is ModelPath or facts.needs_body:
+            await self._serve_read(target, asked)
+        elif facts.charged:
+            with self._spending.charge(caller, target, asked.record, asked.reply) as bill:  # 429 rate_limit
+                await consent(asked, self._lifecycle, target, bill)
                 await self._send(asked, target)
+        elif facts.direct and not asked.lease.shared:
+            await self._forward(asked, target, OWN_KEY)
+        else:
+            await consent(asked, self._lifecycle, target)
+            await self._send(asked, target)
+
+    async def _serve_read(self, target: Target | ModelPath, asked: CallerRequest) -> None:
+        """Read the body, charge the request, and forward it; or raise the reject."""
+        request, record, caller, facts = asked.request, asked.record, asked.caller, asked.facts
+        target.check_provider(caller)  # 503, 429
+        outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
+        with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
+            if facts.restricted:
+                check_model(buffered, caller)  # 403 model_not_allowed
+            model = buffered.model if facts.by_model else None  # 400
+            if facts.central:
+                await self._references.check(buffered, encoded=target.encoded(request))  # 400, 403
+            if type(target) is ModelPath:
+                targets = await targets_of(target, request, buffered, caller)  # 400, 404
+                routed = RoutedRequest(targets, asked, self._lifecycle, body=buffered, outgoing=outgoing)
+                send = partial(self._send, asked, model=model, routed=routed)
+                await routed.send(send, self._references, self._spending)
+                return
+            with self._spending.charge(caller, target, record, asked.reply, buffered) as bill:  # 429, 403
+                await consent(asked, self._lifecycle, target, bill, model=model)  # the same rejects, and waits
+                await self._send(asked, target, outgoing=outgoing, model=model)
 
     async def _send(
         self,
@@ -230,9 +235,9 @@ class Gateway:
         record, caller = asked.record, asked.caller
         backend, route = target.backend, target.route
         circuits = backend.circuits
-        record.scope = circuits.scope_of(route, model)
         facts = asked.facts
         known = target is facts.target
+        record.scope = facts.scope if known and model is None else circuits.scope_of(route, model)
         own_key = facts.own_key if known else backend.uses_own_key(caller)
         if keyed is not OWN_KEY:
             keyed.choose(target.key_scope(model))  # 503 keys_resting

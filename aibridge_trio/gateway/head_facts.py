@@ -37,7 +37,11 @@ class HeadFacts:
     restricted   Whether its caller may use some models only, so that its model must be read.
     central      Whether its body may name data that is stored under the central key.
     metered      Whether its tokens are estimated.
+    charged      Whether limits on tokens, budgets or its provider's requests apply.
     by_model     Whether its model decides about it.
+    needs_body   Whether its body must be read before it goes up, for one of these reasons.
+    direct       Whether it goes up at once: without a key of the provider's, and without a line to wait in.
+    scope        Its breaker's, if its model does not decide about it.
     headers      The headers that go up, but for the request's id, its key and its framing.
     base, lines  The head that goes up as checked bytes, but for the same: see Outgoing. None if it is not `sized`.
     sized        Whether it has one Content-Length and no Transfer-Encoding.
@@ -49,14 +53,18 @@ class HeadFacts:
         "by_model",
         "caller",
         "central",
+        "charged",
+        "direct",
         "ends",
         "generation",
         "headers",
         "known",
         "lines",
         "metered",
+        "needs_body",
         "own_key",
         "restricted",
+        "scope",
         "sized",
         "target",
         "withheld",
@@ -71,22 +79,19 @@ class HeadFacts:
         self.caller: Caller | None = None
         self.target: Target | None = None
         self.own_key = self.restricted = self.central = self.metered = self.by_model = False
+        self.charged = self.needs_body = self.direct = False
+        self.scope: str | None = None
         self.headers: Headers = []
         self.base: object = None
         self.lines = b""
         self.sized = False
-
-    @property
-    def needs_body(self) -> bool:
-        """Whether the body must be read before the request goes up."""
-        return self.central or self.metered or self.restricted or self.by_model
 
     @classmethod
     def of(cls, request: Request, generation: Generation, wall_clock: Callable[[], float]) -> HeadFacts:
         """Return what is remembered of a request's head; nothing is known of one that is new, or out of date."""
         found = request.memo.known
         if (
-            isinstance(found, HeadFacts)
+            type(found) is HeadFacts
             and found.generation is generation
             and (found.ends == math.inf or wall_clock() < found.ends)
         ):
@@ -117,15 +122,20 @@ class HeadFacts:
         spending: Spending,
     ) -> None:
         """Remember what follows from where the request goes."""
-        self.central = target.uses_central_key(caller) and references.applies_to(target.route)
-        self.metered = spending.needs_body(caller, target)
-        self.own_key = target.backend.uses_own_key(caller)
+        backend, route = target.backend, target.route
+        self.central = target.uses_central_key(caller) and references.applies_to(route)
+        self.charged = spending.applies(caller, target.name)
+        self.metered = route.intercepted and self.charged
+        self.needs_body = self.central or self.metered or self.restricted or self.by_model
+        self.own_key = backend.uses_own_key(caller)
+        self.direct = not backend.keeps_keys_for(caller) and (backend.adaptive is None or not route.intercepted)
+        self.scope = backend.circuits.scope_of(route, None)
         self.headers = target.headers_up(request, caller)
         lengths = request.header_values(b"content-length")
         self.sized = len(lengths) == 1 and lengths[0].isdigit() and request.header(b"transfer-encoding") is None
         if self.sized:
             path = target.path + b"?" + request.query if request.query else target.path
-            self.base, self.lines = target.backend.upstream.checked(request.method, path, self.headers)
+            self.base, self.lines = backend.upstream.checked(request.method, path, self.headers)
         self.target = target
 
     def __repr__(self) -> str:

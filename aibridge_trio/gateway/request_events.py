@@ -119,7 +119,8 @@ class Record:
         self.provider_status = None
         self.may_be_served = False
         self._upstream_began = now
-        self._body_wait_before = self._request.body.waited(now)
+        body = self._request.body
+        self._body_wait_before = body.waited(now) if body.has_waited else 0.0
 
     def left_upstream(self) -> None:
         """End the time at the provider; a second call changes nothing."""
@@ -138,7 +139,9 @@ class Record:
     def answered(self, status: int) -> None:
         """Publish the status of the provider's answer."""
         self.provider_status = status
-        self._body_wait_upstream = self._request.body.waited(self._clock()) - self._body_wait_before
+        body = self._request.body
+        waited = body.waited(self._clock()) if body.has_waited else 0.0
+        self._body_wait_upstream = waited - self._body_wait_before
         self._publish(Answered(self.provider, status))
 
     def first_byte(self) -> None:

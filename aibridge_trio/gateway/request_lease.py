@@ -27,24 +27,21 @@ _WAIT_PART = 0.5
 class RequestLease(Lease):
     """What one request holds of the limits; leaving the context gives it back.
 
-    `charge_rate` and `acquire` follow `enter` without a wait in between, and count with its time.
+    `charge_rate` and `acquire` follow `enter` without a wait in between, and count with its time. `shared`:
+    replicas share limits; only then `ask` does anything.
     """
 
-    __slots__ = ("_admission", "_budget", "_entered_at", "_in_store", "_turn", "suspended")
+    __slots__ = ("_admission", "_budget", "_entered_at", "_in_store", "_turn", "shared", "suspended")
 
     def __init__(self, admission: Admission, now: float) -> None:
         super().__init__()
         self._admission = admission
         self._entered_at = now
+        self.shared = admission.store.shared
         self._turn: trio.Event | None = None
         self._budget: list[tuple[bytes, bytes]] = []
         self.suspended = False
         self._in_store: StoreUse | None = None
-
-    @property
-    def shared(self) -> bool:
-        """Whether replicas share limits: only then `ask` does anything."""
-        return self._admission.store.shared
 
     def __enter__(self) -> Self:
         return self

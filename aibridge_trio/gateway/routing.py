@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, final
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.key_pool import KeyStats
@@ -54,11 +54,14 @@ class Backend:
         """Return whether this caller's requests are sent with the central key."""
         return self.key is not None and not (self.forward_caller_keys and caller.authenticated)
 
+    def keeps_keys_for(self, caller: Caller) -> bool:
+        """Return whether this caller's requests are sent with a key of the provider's pool."""
+        return bool(self.key and self.key.keys) and self.uses_central_key(caller)
+
     def keyed(self, caller: Caller, record: Record) -> OwnKeyRequest:
         """Return a request's way to the provider: with a central key, with its caller's own, or without any."""
-        if self.key and self.key.keys and self.uses_central_key(caller):
-            return KeyedRequest(self.key.keys, caller, record)
-        return OWN_KEY
+        keys = self.key.keys if self.key and self.keeps_keys_for(caller) else None
+        return KeyedRequest(keys, caller, record) if keys else OWN_KEY
 
     def key_statistics(self) -> tuple[KeyStats, ...]:
         """Return the state of each central key."""
@@ -106,6 +109,7 @@ class ModelList(Local):
     __slots__ = ()
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a request goes: its backend, its route, and its path after the prefix.
@@ -212,6 +216,7 @@ class Target:
         return outgoing
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class ModelPath:
     """A request beneath the base URL /v1: the model in its body decides where it goes.

@@ -90,9 +90,15 @@ class Spending:
             table.name for table in providers if any(key.rate or key.token_rate for key in table.keys)
         )
 
-    def needs_body(self, caller: Caller, target: Target) -> bool:
-        """Return whether the tokens of a request must be estimated, for which its body is read first."""
-        return target.route.intercepted and self._applies(caller, target.name)
+    def applies(self, caller: Caller, provider: str) -> bool:
+        """Return whether a caller's requests to a provider are charged.
+
+        Then tokens are estimated, for which the body is read first.
+        """
+        terms = caller.terms
+        if provider in self.providers or provider in self._keys_metered or caller.class_name in self.classes:
+            return True
+        return terms is not None and (terms.token_rate is not None or terms.budget is not None)
 
     def charge(
         self, caller: Caller, target: Target, record: Record, reply: Reply, body: BufferedBody | None = None
@@ -102,7 +108,7 @@ class Spending:
         Raises BudgetExhausted, TokenLimited, and RateLimited for the provider's limit of requests.
         """
         provider = target.name
-        if not self._applies(caller, provider):
+        if not self.applies(caller, provider):
             return nullcontext()
         prompt = output = 0
         if body and target.route.intercepted:
@@ -150,12 +156,6 @@ class Spending:
             self.budgets.settle(caller.name, estimate, used, self.wall_clock())
         if record.output:
             self._expected.learn(record.provider, record.output)
-
-    def _applies(self, caller: Caller, provider: str) -> bool:
-        terms = caller.terms
-        if provider in self.providers or provider in self._keys_metered or caller.class_name in self.classes:
-            return True
-        return terms is not None and (terms.token_rate is not None or terms.budget is not None)
 
     def _windows(self, caller: Caller, limits: UsageLimits | None, provider: str, now: float) -> list[Metered]:
         """Return the limits on tokens that apply."""

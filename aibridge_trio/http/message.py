@@ -24,12 +24,14 @@ class BodyStalled(Exception):
 class Body(ABC):
     """A request's body: iterate over it at most once.
 
-    `received` is how many bytes have arrived, `caller_left` whether the caller has left.
+    `received` is how many bytes have arrived, `caller_left` whether the caller has left. `has_waited`: the handler
+    has waited for a piece, or does.
     """
 
     # Defaults on the class: most bodies change none but `received`.
     received = 0
     caller_left = False
+    has_waited = False
     _waited = 0.0
     _wait_began: float | None = None
 
@@ -41,7 +43,7 @@ class Body(ABC):
         return self._waited + (0.0 if self._wait_began is None else now - self._wait_began)
 
     def _begin_wait(self, now: float) -> None:
-        self._wait_began = now
+        self.has_waited, self._wait_began = True, now
 
     def _end_wait(self, now: float) -> None:
         self._waited, self._wait_began = self.waited(now), None

@@ -50,8 +50,18 @@ class Call:
     """
 
     __slots__ = (
-        *("_body", "_connection", "_expired", "_left", "_on_sent", "_overlapping", "_pool", "_received", "_sent_at"),
-        *("_size", "_timeouts", "_upload", "_upload_refused", "complete", "head", "over", "phase"),
+        *(
+            "_body",
+            "_connection",
+            "_expired",
+            "_left",
+            "_on_sent",
+            "_overlapping",
+            "_pool",
+            "_received",
+            "_sent_at",
+        ),
+        *("_size", "_timeouts", "_upload", "_upload_refused", "buffered", "complete", "head", "over", "phase"),
     )
 
     resumable = True  # a `wait` that is cancelled loses nothing
@@ -60,6 +70,7 @@ class Call:
         self.phase: Phase = "connect"
         self.head: ResponseHead | None = None
         self.complete = False  # all of the response has come
+        self.buffered = False  # the next `read` will not wait
         self.over = False  # it has been read, and there is nothing to close
         self._pool = pool
         self._timeouts = timeouts
@@ -74,11 +85,6 @@ class Call:
         self._sent_at = math.inf  # when the kernel took the last byte of the request
         self._size = 0  # of the request, as far as sent (bytes)
         self._upload_refused = False  # the provider takes no more of the request
-
-    @property
-    def buffered(self) -> bool:
-        """Whether the next `read` will not wait."""
-        return bool(self._body) or self.complete
 
     async def begin(
         self,
@@ -109,7 +115,10 @@ class Call:
         try:
             self.phase = "head"
             on_connected()
-            data = head if piece is None else head + self._framed(piece)
+            if piece and len(piece) == length:  # as most are
+                data, self._left = head + piece, 0
+            else:
+                data = head if piece is None else head + self._framed(piece)
             if piece is None or (self._left == 0 and len(data) < READ_SIZE):
                 await self._send_all(data, source, now)
                 await self._listen()
@@ -122,7 +131,7 @@ class Call:
 
     async def read(self) -> bytes:
         """Return the next piece of the body, from one read of the connection; b"" at the end."""
-        if not (self._body or self.complete):
+        if not self.buffered:
             try:
                 await self.wait()
             except BaseException:
@@ -132,6 +141,7 @@ class Call:
             self.release()
             self.over = self._upload is None
         self._on_sent = None  # the response is being read, even if the request is still being sent
+        self.buffered = self.complete
         piece, self._body = self._body, b""
         return piece
 
@@ -139,7 +149,7 @@ class Call:
         """Wait until `read` will not; cancelled, it loses nothing."""
         self._timeouts.reading.begin(self)
         try:
-            while not (self._body or self.complete):
+            while not self.buffered:
                 await self._read()
         finally:
             self._timeouts.reading.end(self)
@@ -276,6 +286,7 @@ class Call:
             if parser.error:
                 raise self._connection_error(parser.error)
         self.complete = parser.complete
+        self.buffered = self.complete or bool(self._body)
         self.head = parser.head
 
     def _connection_error(self, why: str | Exception) -> httpx.TransportError:

@@ -111,7 +111,11 @@ class RateLimiter:
             used = log.expire(now, self._span)
         if used >= self._limit or (self._barred and self._bar(caller, now)):
             return self.refuse(caller, now)
-        self._admit(caller, log, now)
+        if log is None:
+            self._admit(caller, log, now)
+        else:
+            self._admissions.move_to_end(caller)
+            log.add(now, self._width)
         return Budget(self._limit, self._limit - used - 1, self._span)
 
     def allows(self, caller: Hashable, now: float) -> bool:
