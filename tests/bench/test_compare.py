@@ -26,6 +26,7 @@ from bench.compare.pictures import pictures
 from bench.compare.plot import bars, lines
 from bench.compare.process import Failed
 from bench.compare.readings import Reading, Readings, percentile, short
+from bench.compare.scenarios import crowd
 from bench.compare.scripted import ScriptedProvider
 from bench.compare.sections import SECTIONS
 from bench.compare.streams import Streams
@@ -214,6 +215,8 @@ def test_the_bridge_has_all_protections_on() -> None:
     argv = aibridge.peer("/bin/true").launch("aibridge", PLACE).argv
     for option in ("--max-concurrency", "--rate-limit", "--circuit-breaker", "http://127.0.0.1:8003/v1"):
         assert option in argv
+    most = int(argv[argv.index("--max-connections") + 1])
+    assert most > max(size for _, size in crowd.CROWDS), "a connection that is refused fails the crowd"
     assert not {"--log-level", "--log-format"} & set(argv)
 
 

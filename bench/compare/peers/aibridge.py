@@ -8,10 +8,14 @@ from bench.compare.peers import Launch, Peer, Place, said
 CONCURRENCY = ("--max-concurrency", "10000")
 RATE = ("--rate-limit", "100000")
 BREAKER = ("--circuit-breaker",)
+# More than the default, 4,096: the silent crowd is larger.
+CONNECTIONS = ("--max-connections", "8000")
 
 
 def peer(
-    executable: str, name: str = "aibridge", options: tuple[str, ...] = (*CONCURRENCY, *RATE, *BREAKER)
+    executable: str,
+    name: str = "aibridge",
+    options: tuple[str, ...] = (*CONCURRENCY, *RATE, *BREAKER, *CONNECTIONS),
 ) -> Peer:
     """Return the bridge; `options` are its protections."""
 
