@@ -18,7 +18,15 @@ def run_rarely() -> None:
     gc.set_threshold(*_THRESHOLDS)
 
 
+def pause() -> None:
+    """Run it not at all until `spare_present`."""
+    gc.disable()
+
+
 def spare_present() -> None:
-    """Never run the collector on the objects that are there now: they live as long as the program."""
-    gc.collect()
+    """Never run the collector on the objects that are there now: they live as long as the program.
+
+    Some hundred kB of them are garbage of the imports. To find that out would take a twelfth of the start.
+    """
     gc.freeze()
+    gc.enable()
