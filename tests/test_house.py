@@ -20,7 +20,7 @@ TIDY = [*FILES, *sorted((ROOT / "bench").rglob("*.py")), *sorted((ROOT / "tools"
 
 # The modules that may import each library, so that it can be replaced in one place.
 LIBRARIES = {
-    "hypercorn": {"server.server"},
+    "hypercorn": {"server.lifespan"},
     "httptools": {"http.response_parser", "http.request_parser"},
     "httpx": {
         "net.tls_contexts",

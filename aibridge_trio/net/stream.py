@@ -31,13 +31,16 @@ _WAITING = (BlockingIOError, InterruptedError)
 # A peer that is read this often without a write between sends a stream.
 _STREAM_FROM = 8
 
-
 # This machine lacks descriptors or memory for a connection. The condition passes when other connections end.
 SHORTAGE_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.ENOSPC})
 
 
 class Shortage(OSError):
     """Another resource of this machine is exhausted; not the peer's fault. `str()` says which."""
+
+
+class Interrupted(Exception):
+    """A read was interrupted while it waited: nothing was read, and nothing is lost."""
 
 
 # What reads and writes raise on a broken or closed connection.
@@ -99,6 +102,12 @@ class ServerStream(ByteStream, Protocol):
     async def handshake(self) -> None:
         """Prepare the connection for the first byte, within a timeout."""
 
+    def interrupt(self) -> None:
+        """Let a `receive` that waits for bytes raise Interrupted, if `call_when_readable` can take its place."""
+
+    def call_when_readable(self, call: Callable[[], None]) -> None:
+        """Call this once, as soon as there is something to read, or an end: at once if there is. No task waits."""
+
     def peer_left(self) -> bool:
         """Whether the caller has left, as far as that is known before all of its bytes are read."""
 
@@ -119,6 +128,10 @@ class TCPStream:
     stays if it must notice that its peer leaves. Only one task may wait to read.
     """
 
+    __slots__ = (
+        *("_closed", "_ended", "_input_poll", "_left", "_number", "_on_input", "_poller", "_readable", "_reader"),
+        *("_reads", "_sock", "_urgent", "_waits", "local", "on_loopback", "on_peer_left", "peer"),
+    )
     secure = False
     certificate: tuple[str, ...] = ()
 
@@ -143,6 +156,7 @@ class TCPStream:
         self._urgent = False  # urgent data make reads return less than there is
         self._reads = 0
         self._reader: trio.lowlevel.Task | None = None
+        self._on_input: Callable[[], None] | None = None
         if poller:
             poller.watch(sock, self._on_readable)
         self.local = _address(sock.getsockname())
@@ -187,11 +201,10 @@ class TCPStream:
         """Close the socket; a task that waits for it is woken."""
         if not self._closed:
             self._closed = True
+            self._on_input = None
             if self._poller:
                 self._poller.unwatch(self._sock)
-            if self._reader:
-                trio.lowlevel.reschedule(self._reader)
-                self._reader = None
+            self.interrupt()
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
 
@@ -218,6 +231,8 @@ class TCPStream:
                 await trio.lowlevel.wait_task_rescheduled(self._abort_read)
                 if self._closed:
                     raise trio.ClosedResourceError
+                if not self._readable:
+                    raise Interrupted
             try:
                 data = self._sock.recv(READ_SIZE)
             except _WAITING:
@@ -235,8 +250,24 @@ class TCPStream:
         if self._reader:
             trio.lowlevel.reschedule(self._reader)
             self._reader = None
+        elif self._on_input:
+            call, self._on_input = self._on_input, None
+            call()
         if ended and self.on_peer_left:
             self.on_peer_left()
+
+    def interrupt(self) -> None:
+        """See ServerStream: only where the poller reports."""
+        if self._reader:
+            trio.lowlevel.reschedule(self._reader)
+            self._reader = None
+
+    def call_when_readable(self, call: Callable[[], None]) -> None:
+        """See ServerStream."""
+        if self._readable:
+            call()
+        else:
+            self._on_input = call
 
     def _abort_read(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None

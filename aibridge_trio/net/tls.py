@@ -167,6 +167,14 @@ class TLSServerStream(TLSStream):
     def on_peer_left(self, call: Callable[[], None] | None) -> None:
         self._server_stream.on_peer_left = call
 
+    def interrupt(self) -> None:
+        """See ServerStream: the underlying stream waits for bytes only while there is nothing to decrypt."""
+        self._server_stream.interrupt()
+
+    def call_when_readable(self, call: Callable[[], None]) -> None:
+        """See ServerStream."""
+        self._server_stream.call_when_readable(call)
+
     def peer_left(self) -> bool:
         """See ServerStream: asks the underlying stream."""
         return self._server_stream.peer_left()

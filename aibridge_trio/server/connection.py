@@ -13,11 +13,11 @@ import trio
 
 from aibridge_trio.http.request_parser import InvalidRequest
 from aibridge_trio.http.response_writer import error_response
-from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
 from aibridge_trio.server.connection_timeouts import HeadBudget
 from aibridge_trio.server.dispatch import Service
 from aibridge_trio.server.exchange import Exchange
+from aibridge_trio.server.parking import Idle, Parking
 from aibridge_trio.server.reader import RequestReader
 from aibridge_trio.server.writer import Flusher, ResponseWriter
 
@@ -27,8 +27,9 @@ _INTERNAL_ERROR = 500
 class Connection:
     """One connection. `report` gets the service's exceptions, each of which ends this connection and no other.
 
-    `idleness` and `heads` are shared by all connections of a server: the idle timeout, and the memory budget for
-    unfinished heads.
+    `parking` and `heads` are shared by all connections of a server: those that idle, and the memory budget for
+    unfinished heads. A connection that has been parked comes with its `idle` time. `run` returns also when one may
+    be `parked`; then its stream is still open.
     """
 
     def __init__(
@@ -37,43 +38,53 @@ class Connection:
         service: Service,
         *,
         flusher: Flusher,
-        idleness: Deadline,
+        parking: Parking,
         heads: HeadBudget,
         report: Callable[[BaseException], None],
+        idle: Idle | None = None,
     ) -> None:
         self._stream = stream
         self._service = service
         self._report = report
         self.writer = ResponseWriter(stream, flusher, spawn=flusher.spawn, on_closed=self.caller_left)
-        self._reader = RequestReader(stream, self, idleness=idleness, heads=heads)
+        self._parking = parking
+        self._reader = RequestReader(stream, self, waiting=parking.waiting, heads=heads)
+        self._reader.idle = idle
+        self.parked: Idle | None = None
         self._current: Exchange | None = None
         self.last = False
         self._serving = trio.CancelScope()
-        self._is_open = False
+        self._is_open = idle is not None
         self._in_step = True  # the caller can tell which request the next response belongs to
 
     async def run(self) -> None:
         """Serve the connection until it ends."""
         try:
             with self._serving:
-                with suppress(*CONNECTION_ERRORS):
-                    await self._stream.handshake()
-                    self._is_open = True
+                if not self._is_open:
+                    with suppress(*CONNECTION_ERRORS):
+                        await self._stream.handshake()
+                        self._is_open = True
                 if self._is_open:
                     self._stream.on_peer_left = self.caller_left
                     if self._stream.peer_left():  # before the callback was set
                         self.caller_left()
                     await self._serve()
-            if self._is_open:
+            if self._reader.parks:
+                self.parked = self._reader.idle
+            elif self._is_open:
                 await self._end()
         finally:
             # A response that was cut off must not look complete.
             cut = self._current or self.writer.busy
             self.writer.close()
             self._reader.close()
-            if cut:
-                self._stream.reset()
-            self._stream.close()
+            if not self.parked:
+                if cut:
+                    self._stream.reset()
+                self._stream.close()
+                if self._reader.idle:
+                    self._reader.idle.end()
             self._stream.on_peer_left = None  # no cycle is left
             self._current = None
 
@@ -87,6 +98,12 @@ class Connection:
     def close_after_response(self) -> None:
         """Make the next response that begins the last one, with `Connection: close`; end nothing now."""
         self.last = True
+
+    def idles(self) -> None:
+        """Handle a wait for the next request that lasts: nothing is left for the task to do, unless it writes."""
+        self._reader.idle = self._reader.idle or self._parking.begin(self, self._stream)
+        if not self.writer.busy:
+            self._stream.interrupt()
 
     def check_caller(self) -> None:
         """Ask whether the caller has left, where the stream does not report it by itself."""

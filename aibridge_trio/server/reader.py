@@ -15,9 +15,10 @@ import trio
 from aibridge_trio.http.request_head import Head
 from aibridge_trio.http.request_parser import Data, EndOfRequest, InvalidRequest, RequestParser
 from aibridge_trio.net.deadline import Deadline
-from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream
+from aibridge_trio.net.stream import CONNECTION_ERRORS, Interrupted, ServerStream
 from aibridge_trio.server import connection_timeouts as timeouts
 from aibridge_trio.server.exchange import Carrier, Exchange
+from aibridge_trio.server.parking import Idle
 
 _TIMEOUT, _TOO_LONG = 408, 431
 
@@ -28,16 +29,19 @@ class Owner(Carrier, Protocol):
     def caller_left(self) -> None:
         """Handle a caller that has left, or that reads no more."""
 
-    def stop(self) -> None:
-        """End the connection: it was idle for too long."""
+    def idles(self) -> None:
+        """Handle a wait for the next request that lasts."""
 
 
 class RequestReader:
     """Reads the requests of one connection.
 
-    `idleness` and `heads` are shared by all connections of a server: the idle timeout, and the memory budget for
-    unfinished heads. The `owner` carries the exchanges; its methods are called when the caller has left, and
-    when the idle timeout is over.
+    `waiting` and `heads` are shared by all connections of a server: the timeout after which a connection counts as
+    an idle one, and the memory budget for unfinished heads. The `owner` carries the exchanges; its methods are
+    called when the caller has left, and when the connection idles.
+
+    `idle` is how long it does; it ends with the next request. `parks`: the task may end, and another one begin
+    when it can read something.
 
     `error` is the response to send, as the last one, when what the caller sent cannot be served. `discarded` is
     how many bytes have been read and thrown away since the last response.
@@ -48,13 +52,15 @@ class RequestReader:
         stream: ServerStream,
         owner: Owner,
         *,
-        idleness: Deadline,
+        waiting: Deadline,
         heads: timeouts.HeadBudget,
     ) -> None:
+        self.idle: Idle | None = None
+        self._interrupted = False
         self.error: InvalidRequest | None = None
         self.discarded = 0
         self._stream = stream
-        self._idleness = idleness
+        self._waiting = waiting
         self._heads = heads
         self._owner = owner
         self._parser = RequestParser()
@@ -71,12 +77,18 @@ class RequestReader:
         if parser.has_buffered and not queue:
             self._feed(b"")
         if not queue and self._expects_head():
-            self._idleness.begin(self)
+            self._waiting.begin(self)
             try:
                 while not (queue or parser.head_begun) and self._expects_head():
                     await self._read()
+            except Interrupted:
+                self._interrupted = True
+                return None
             finally:
-                self._idleness.end(self)
+                self._waiting.end(self)
+            if self.idle:
+                self.idle.end()
+                self.idle = None
             if not queue and self._expects_head():
                 await self._read_head()
         return queue.pop(0) if queue and not (self._stopping or self._closed) else None
@@ -139,8 +151,13 @@ class RequestReader:
         self._queue.clear()
 
     def expire(self) -> None:
-        """See Waiter: the connection was idle for too long. A request that arrives in this moment is not begun."""
-        self._owner.stop()
+        """See Waiter: the connection idles."""
+        self._owner.idles()
+
+    @property
+    def parks(self) -> bool:
+        """Whether the connection idles, and has nothing for a task to do."""
+        return self._interrupted and not (self._stopping or self._closed)
 
     def close(self) -> None:
         """Drop all references, because parser and callbacks would form cycles. Nothing can be read any more."""

@@ -1,8 +1,8 @@
 """Opens listeners, accepts connections, and stops them gracefully.
 
 A `Server` is opened (it binds its ports, or raises UsageError), run in a nursery, and stopped: its listeners
-close, connections may finish within a grace period, the rest is cut. The lifespan protocol is hypercorn's. The
-accept loop is our own, because hypercorn's worker cannot serve connections of another implementation.
+close, connections may finish within a grace period, the rest is cut. The accept loop
+is our own, because hypercorn's worker cannot serve connections of another implementation.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ from __future__ import annotations
 import math
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from aibridge_trio.http.response_writer import error_response
-from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.poller import Poller, new_poller
 from aibridge_trio.net.stream import SHORTAGE_ERRNOS, ServerStream
 from aibridge_trio.net.tls_contexts import server_context
-from aibridge_trio.server.asgi import Application, HandlerApplication
+from aibridge_trio.server.asgi import Application
 from aibridge_trio.server.connection import Connection
 from aibridge_trio.server.connection_limit import Cause, ConnectionLimit, ConnectionStats
 from aibridge_trio.server.connection_timeouts import KEEP_ALIVE, HeadBudget
 from aibridge_trio.server.descriptors import Reserve
 from aibridge_trio.server.dispatch import service_for
+from aibridge_trio.server.lifespan import lifespan
 from aibridge_trio.server.listener import Listener, SocketListener, keep_alive, take
+from aibridge_trio.server.parking import Idle, Parking
 from aibridge_trio.server.unix_listener import UnixListener
 from aibridge_trio.server.writer import Flusher
 
@@ -78,7 +79,8 @@ class Server:
         self._heads = HeadBudget()
         self._listeners: list[Listener] = []
         self._flusher = Flusher(report, self._poller)
-        self._idleness = Deadline(keep_alive)
+        self._parking = Parking(keep_alive, resume=self._resume, closed=self._leave)
+        self._nursery: trio.Nursery | None = None  # of the connections
         self._state: dict[str, Any] = {}
         self._service = service_for(app, self._state)
         self._connections: set[Connection] = set()
@@ -122,7 +124,7 @@ class Server:
         for listener in self._listeners:
             if isinstance(listener, SocketListener):
                 listener.context = context
-        self._idleness.apply(keep_alive)
+        self._parking.apply(keep_alive)
 
     def adopt(self, sock: socket.socket) -> None:
         """Listen on a socket that listens already; `close` closes it, and leaves the file of a unix socket."""
@@ -139,16 +141,18 @@ class Server:
         """Accept and serve until `stop`, then let connections finish within its grace."""
         self._reserve.refill()
         try:
-            async with self._lifespan(), trio.open_nursery() as background:
-                for service in (self._flusher.run, self._idleness.run, self._limit.run, self._watch_callers):
+            async with lifespan(self._app, self._state), trio.open_nursery() as background:
+                for service in (self._flusher.run, self._parking.run, self._limit.run, self._watch_callers):
                     background.start_soon(service)
-                async with trio.open_nursery() as connections:
-                    await self._accept(connections, task_status)
+                async with trio.open_nursery() as self._nursery:
+                    await self._accept(self._nursery, task_status)
+                    self._parking.stop_all()
                     for connection in self._connections:
                         connection.stop()
-                    background.start_soon(self._end_after_grace, connections.cancel_scope)
+                    background.start_soon(self._end_after_grace, self._nursery.cancel_scope)
                 background.cancel_scope.cancel()
         finally:
+            self._parking.close()
             self._reserve.close()
             if self._own_poller:
                 self._own_poller.close()
@@ -222,23 +226,33 @@ class Server:
         if self._reserve.spent_last:
             return "descriptors"
         cause = self._limit.cause(_host(stream))
-        if cause == "limit" and self._evicts and (self._idleness.expire_oldest() or self._heads.drop_oldest()):
+        if cause == "limit" and self._evicts and (self._parking.evict() or self._heads.drop_oldest()):
             return None
         return cause
 
     def _admit(self, stream: ServerStream) -> Connection:
+        self._limit.enter(_host(stream))
+        return self._connection(stream)
+
+    def _connection(self, stream: ServerStream, idle: Idle | None = None) -> Connection:
         connection = Connection(
             stream,
             self._service,
             flusher=self._flusher,
-            idleness=self._idleness,
+            parking=self._parking,
             heads=self._heads,
             report=self._report,
+            idle=idle,
         )
         if self._closing_after_responses:
             connection.close_after_response()
         self._connections.add(connection)
-        self._limit.enter(_host(stream))
+        return connection
+
+    def _resume(self, idle: Idle) -> Connection:
+        connection = self._connection(idle.stream, idle)
+        assert self._nursery
+        self._nursery.start_soon(self._serve, connection, idle.stream)
         return connection
 
     async def _serve(self, connection: Connection, stream: ServerStream) -> None:
@@ -249,8 +263,14 @@ class Server:
             self._report(group)
         finally:
             self._connections.discard(connection)
-            self._limit.leave(_host(stream))
-            self._reserve.refill()
+            if connection.parked:
+                self._parking.park(connection.parked)
+            else:
+                self._leave(stream)
+
+    def _leave(self, stream: ServerStream) -> None:
+        self._limit.leave(_host(stream))
+        self._reserve.refill()
 
     def _reject(self, stream: ServerStream, cause: Cause) -> None:
         """Send the reason as far as that needs no wait: waiting would keep the connection open after all."""
@@ -269,29 +289,6 @@ class Server:
         if over.cancelled_caught and self._last_call():
             await trio.sleep(_LAST_RESPONSES)
         connections.cancel()
-
-    @asynccontextmanager
-    async def _lifespan(self) -> AsyncIterator[None]:
-        """Run the application's lifespan; an application without lifespan support is served all the same."""
-        if isinstance(self._app, HandlerApplication):  # nothing is tied to it
-            yield
-            return
-        # It imports HTTP/2 and WebSockets too, a fifth of all that is imported; only other applications need it.
-        from hypercorn.app_wrappers import ASGIWrapper  # noqa: PLC0415
-        from hypercorn.config import Config  # noqa: PLC0415
-        from hypercorn.trio.lifespan import Lifespan  # noqa: PLC0415
-
-        config = Config()
-        config.errorlog = None
-        lifespan = Lifespan(ASGIWrapper(self._app), config, self._state)  # type: ignore[arg-type] # its own names for ASGI
-        async with trio.open_nursery() as nursery:
-            await nursery.start(lifespan.handle_lifespan)
-            with suppress(trio.ClosedResourceError):
-                await lifespan.wait_for_startup()
-            yield
-            with suppress(trio.ClosedResourceError):
-                await lifespan.wait_for_shutdown()
-            nursery.cancel_scope.cancel()
 
 
 def _host(stream: ServerStream) -> str | None:

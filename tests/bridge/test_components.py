@@ -33,7 +33,7 @@ EFFECTS: dict[str, Callable[[Components], Any] | None] = {
     "max_buffered": lambda c: (c.body_buffer.memory.limit, c._builder._copies.limit),
     "max_connections": lambda c: c._connection_limit._most,
     "max_connections_per_address": lambda c: c._connection_limit._per_address,
-    "keep_alive_timeout": lambda c: c.server._idleness.seconds,
+    "keep_alive_timeout": lambda c: c.server._parking.keep_alive,
     "adaptive": lambda c: [bool(backend.adaptive) for backend in c.router],
     "shadow": lambda c: (c.status.shadow, [each.circuits.rules.shadow for each in c.router]),
     "stored_references": lambda c: c._references._allowed,

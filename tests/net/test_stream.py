@@ -13,7 +13,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from aibridge_trio.net.poller import Poller
-from aibridge_trio.net.stream import CONNECTION_ERRORS, ServerStream, TCPStream
+from aibridge_trio.net.stream import CONNECTION_ERRORS, Interrupted, ServerStream, TCPStream
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -176,3 +176,69 @@ async def test_a_kept_wire_is_not_silent_once_there_is_news(plain: Open, news: s
         assert not wire.silent()
         wire.close()
         assert not wire.silent()
+
+
+@pytest.mark.parametrize("plain", ["poller"], indirect=True)
+async def test_a_read_is_interrupted_and_a_callback_takes_its_place(plain: Open) -> None:
+    """The callback is called once; and at once, if something has come meanwhile."""
+    called: list[str] = []
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+
+        async def read() -> None:
+            with pytest.raises(Interrupted):
+                await wire.receive()
+            wire.call_when_readable(lambda: called.append("later"))
+
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        wire.interrupt()
+        await wait_all_tasks_blocked()
+        assert called == []
+        for piece in (b"one", b"two"):
+            near.send(piece)
+            with trio.fail_after(5):
+                while wire.silent() or not called:
+                    await trio.sleep(0.001)
+        assert called == ["later"]
+        wire.call_when_readable(lambda: called.append("at once"))
+        assert called == ["later", "at once"]
+        assert await wire.receive() == b"onetwo"
+
+
+@pytest.mark.parametrize("plain", ["poller"], indirect=True)
+@pytest.mark.parametrize("how", ["closes", "resets"])
+async def test_a_peer_that_leaves_is_something_to_read(plain: Open, how: str) -> None:
+    """Without a task that waits."""
+    left = trio.Event()
+    async with plain() as (near, wire):
+        wire.call_when_readable(left.set)
+        if how == "resets":
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        near.close()
+        with trio.fail_after(5):
+            await left.wait()
+        assert wire.peer_left()
+
+
+async def test_what_has_come_is_not_interrupted(plain: Open) -> None:
+    """Nothing is lost: the read that it was for returns it. Without a poller no read is interrupted."""
+    async with plain() as (near, wire), trio.open_nursery() as nursery:
+        got: list[bytes] = []
+
+        async def read() -> None:
+            got.append(await wire.receive())
+
+        wire.interrupt()
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        near.send(b"data")
+        with trio.fail_after(5):
+            while wire.nothing_to_read():
+                await trio.sleep(0)
+        if wire._poller:
+            wire._on_readable(ended=False, urgent=False)  # as the poller reports, in the same turn
+        wire.interrupt()
+        with trio.fail_after(5):
+            while not got:
+                await trio.sleep(0.001)
+        assert got == [b"data"]

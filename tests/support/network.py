@@ -24,6 +24,7 @@ from aibridge_trio.config.settings import Address, Settings
 from aibridge_trio.errors import UsageError
 from aibridge_trio.events import Event, Reloaded
 from aibridge_trio.http.message import BodyStalled, Reply, Request
+from aibridge_trio.net.stream import Interrupted
 from aibridge_trio.server.asgi import Application, exchange
 from aibridge_trio.server.server import Server
 from aibridge_trio.upstream.transport import Transport
@@ -55,27 +56,53 @@ class MemoryWire:
         self.local: tuple[str, int] | None = (host, 80)
         self.peer: tuple[str, int] | None = (peer, 4242)
         self.on_peer_left: Callable[[], None] | None = None
+        self._reading: trio.CancelScope | None = None
+        self._on_input: Callable[[], None] | None = None
         self._listen()
 
     def _listen(self) -> None:
-        """Call `_end` when the other end closes."""
-        put_eof = self.stream.receive_stream.put_eof
+        """Call back when the other end sends or closes."""
+        receiver = self.stream.receive_stream
+        put_data, put_eof = receiver.put_data, receiver.put_eof
+
+        def came(data: bytes) -> None:
+            put_data(data)
+            self._wake()
 
         def ended() -> None:
             put_eof()
             self._end()
 
-        self.stream.receive_stream.put_eof = ended
+        receiver.put_data, receiver.put_eof = came, ended
+
+    def _wake(self) -> None:
+        call, self._on_input = self._on_input, None
+        if call:
+            call()
 
     def _end(self) -> None:
+        self._wake()
         if self.on_peer_left:
             self.on_peer_left()
+
+    def interrupt(self) -> None:
+        """See ServerStream."""
+        if self._reading and self.nothing_to_read():
+            self._reading.cancel()
+
+    def call_when_readable(self, call: Callable[[], None]) -> None:
+        """See ServerStream."""
+        self._on_input = call
+        if not self.nothing_to_read():
+            self._wake()
 
     async def handshake(self) -> None:
         pass
 
     async def receive(self) -> bytes:
-        return bytes(await self.stream.receive_some(65536))
+        with trio.CancelScope() as self._reading:
+            return bytes(await self.stream.receive_some(65536))
+        raise Interrupted
 
     def push(self, data: bytes | bytearray | memoryview) -> int:
         self.stream.send_stream._outgoing.put(data)  # the public way waits

@@ -28,6 +28,7 @@ class Flow:
         self.ended = False
         self.broken = False
         self.lot = trio.lowlevel.ParkingLot()
+        self.on_data: Callable[[], object] = lambda: None
         self.on_end: Callable[[], object] = lambda: None
 
     def end(self) -> None:
@@ -66,9 +67,9 @@ class End(trio.abc.HalfCloseableStream):
         """How many bytes go without waiting."""
         return max(0, self._outgoing.capacity - len(self._outgoing.data))
 
-    def listen(self, call: Callable[[], object]) -> None:
-        """Call this when the other end is gone."""
-        self._incoming.on_end = call
+    def listen(self, came: Callable[[], object], ended: Callable[[], object]) -> None:
+        """Call these when the other end sends, and when it is gone."""
+        self._incoming.on_data, self._incoming.on_end = came, ended
 
     def push(self, data: Buffer) -> int:
         """Send what fits; return how much that was."""
@@ -84,6 +85,7 @@ class End(trio.abc.HalfCloseableStream):
         if size:
             flow.data += data[:size]
             flow.lot.unpark_all()
+            flow.on_data()
         return size
 
     async def send_all(self, data: Buffer) -> None:
@@ -155,7 +157,7 @@ class PipeWire(MemoryWire):
     stream: End
 
     def _listen(self) -> None:
-        self.stream.listen(self._end)
+        self.stream.listen(self._wake, self._end)
 
     def push(self, data: Buffer) -> int:
         return self.stream.push(data)
