@@ -83,7 +83,7 @@ class Load:
         headers = {"authorization": f"Bearer sk-caller-{number:04}"}
         while not self._ends.is_set():
             try:
-                with httpx.Client(timeout=3 * PATIENCE) as client:
+                with httpx.Client(verify=False, timeout=3 * PATIENCE) as client:
                     for _ in range(5):
                         self.statuses.append(
                             client.post(self._url + CHAT, json=UNARY, headers=headers).status_code
@@ -98,14 +98,14 @@ def test_workers_are_one_bridge() -> None:
         assert "3 workers" in bridge.process.says('"event": "start"').string
         assert len({row["pid"] for row in all_serve(bridge)}) == 3
         for _ in range(12):
-            with httpx.Client() as client:
+            with httpx.Client(verify=False) as client:
                 assert client.get(bridge.url + "/").status_code == 200
         assert bridge.admin.get("/status").json()["requests"]["total"] == 12
         assert requests(bridge) == 12
         done = bridge.admin.post("/breakers/openai", json={"mode": "open"})
         assert done.json()["mode"] == "open"
         for _ in range(9):
-            with httpx.Client() as client:
+            with httpx.Client(verify=False) as client:
                 assert client.post(bridge.url + CHAT, json=UNARY).status_code in {401, 503}
         assert sum("listens on" in line for line in bridge.process.lines) == 1
 
@@ -154,7 +154,7 @@ def test_a_rate_is_exact_over_workers() -> None:
         all_serve(bridge)
         statuses = []
         for _ in range(60):
-            with httpx.Client() as client:
+            with httpx.Client(verify=False) as client:
                 answer = client.post(
                     bridge.url + CHAT, json=UNARY, headers={"authorization": "Bearer sk-caller-0001"}
                 )
@@ -175,7 +175,7 @@ def test_the_slots_of_a_killed_worker_are_free_at_once() -> None:
         provider.script(*[{"fault": "stall", "after": 3}] * 2)
         with suppress(httpx.HTTPError), bridge.holding("sk-caller"), bridge.holding("sk-caller"):
             headers = {"authorization": "Bearer sk-other"}
-            with httpx.Client() as client:
+            with httpx.Client(verify=False) as client:
                 assert client.post(bridge.url + CHAT, json=UNARY, headers=headers).status_code == 503
 
             def held() -> list[int]:
@@ -189,7 +189,7 @@ def test_the_slots_of_a_killed_worker_are_free_at_once() -> None:
             all_serve(bridge, set(busy))
 
             def served() -> bool:
-                with httpx.Client() as client:
+                with httpx.Client(verify=False) as client:
                     return client.post(bridge.url + CHAT, json=UNARY, headers=headers).status_code == 200
 
             until(served, "a free slot")
@@ -309,7 +309,7 @@ def test_a_worker_that_ends_at_once_is_started_later_and_later() -> None:
             os.kill(before["pid"], signal.SIGKILL)
             ended = "worker 1 was ended by SIGKILL; it starts "
             until(lambda: rows(bridge)[0]["pid"] != before["pid"], "the end is known")  # noqa: B023 - called here
-            with httpx.Client() as client:
+            with httpx.Client(verify=False) as client:
                 assert client.post(bridge.url + CHAT, json=UNARY).status_code == 200
             if pause != "again$":
                 bridge.process.says(ended + pause)

@@ -260,7 +260,7 @@ def a_provider(*, bind: str = "127.0.0.1:0") -> Iterator[Provider]:
     """Run `aibridge mock`."""
     with _running("mock", "--bind", bind) as process:
         url = process.says(r"mock provider on (\S+)")[1]
-        with httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=url, verify=False, trust_env=False, timeout=PATIENCE) as client:
             yield Provider(process, url, client)
 
 
@@ -348,7 +348,7 @@ class Bridge:
             api_key=key,
             max_retries=retries,
             timeout=timeout,
-            http_client=openai.DefaultHttpxClient(trust_env=False),
+            http_client=openai.DefaultHttpxClient(verify=False, trust_env=False),
         ) as client:
             yield client
 
@@ -362,7 +362,7 @@ class Bridge:
             api_key=key,
             max_retries=retries,
             timeout=timeout,
-            http_client=anthropic.DefaultHttpxClient(trust_env=False),
+            http_client=anthropic.DefaultHttpxClient(verify=False, trust_env=False),
         ) as client:
             yield client
 
@@ -384,7 +384,9 @@ def a_bridge(
         _, url, admin_url = process.says(r"(?=listens on (\S+?)(?: and \S+)*, admin on (\S+);)").group(0, 1, 2)
         headers = {"host": "localhost"} | ({"authorization": f"Bearer {token}"} if token else {})
         with (
-            httpx.Client(base_url=admin_url, headers=headers, trust_env=False, timeout=PATIENCE) as admin,
+            httpx.Client(
+                base_url=admin_url, headers=headers, verify=False, trust_env=False, timeout=PATIENCE
+            ) as admin,
             httpx.Client(base_url=url, verify=verify, trust_env=False, timeout=PATIENCE) as caller,
         ):
             yield Bridge(process, url, admin_url, admin, caller)

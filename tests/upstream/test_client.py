@@ -417,7 +417,7 @@ async def test_a_shortage_of_our_own_is_no_failure_of_the_provider(
     async def dial(*_: object) -> NoReturn:
         refuse()
 
-    network.way_out = lambda *_: Transport(ssl.create_default_context(), dial)  # type: ignore[method-assign]
+    network.way_out = lambda *_: Transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), dial)  # type: ignore[method-assign]
     async with network.bridge() as bridge:
         stream = network.dial("bridge")
         await stream.send_all(b"POST /openai/v1/responses HTTP/1.0\r\nhost: b\r\ncontent-length: 0\r\n\r\n")
