@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
+from aibridge_trio.core.breaker.verdict import ERRORS_FROM
 from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.secret_mask import SecretMask
 from aibridge_trio.errors import UpstreamFault
 from aibridge_trio.gateway.attempt import Attempt
 from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply
 from aibridge_trio.providers import Route
 from aibridge_trio.upstream.exchange import Response
@@ -45,11 +47,9 @@ async def relay(
     last, has_begun = b"", False
     try:
         attempt.response_started(head.headers)
-        attempt.report(inspector.head())
-        source: Response | Opening | _Masked = response
-        if secret:
-            mask = SecretMask(secret, stream=head.media_type == "text/event-stream")
-            headers, source = mask.headers(headers), _masked(response, mask)
+        if head.status >= ERRORS_FROM or not inspector.readable:
+            attempt.report(inspector.head())
+        headers, source = _masked(response, headers, secret) if secret else (headers, response)
         await reply.start(head.status, headers, more=response.buffered)
         while piece := await source.read():
             if not has_begun:
@@ -79,9 +79,13 @@ async def relay(
     return last
 
 
-def _masked(response: Response | Opening, mask: SecretMask) -> Response | Opening | _Masked:
+def _masked(
+    response: Response | Opening, headers: Headers, secret: bytes
+) -> tuple[Headers, Response | Opening | _Masked]:
+    """Return an answer's headers and body with the secret masked, but for a body that is encoded."""
+    mask = SecretMask(secret, stream=response.head.media_type == "text/event-stream")
     # Whatever the status: errors come with 200, too, and within streams.
-    return _Masked(response, mask) if response.head.unencoded else response
+    return mask.headers(headers), _Masked(response, mask) if response.head.unencoded else response
 
 
 class _Masked:

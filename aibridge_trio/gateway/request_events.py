@@ -147,7 +147,8 @@ class Record:
     def first_byte(self) -> None:
         """Publish the time to the first byte of the answer's body."""
         now = self._clock()
-        self._first_byte = self._at_provider(now) or 0.0
+        seconds = now - (self._upstream_began or 0.0) - (self._body_wait_upstream or 0.0)
+        self._first_byte = max(0.0, seconds)
         self._publish(FirstByte(self.provider, self.route, self._first_byte, now))
 
     def faulted(self, fault: UpstreamFault) -> None:

@@ -210,6 +210,7 @@ class Target:
             length=length,
             chunked=chunked,
             max_body=max_body,
+            from_caller=request.body,
         )
         if facts is not None and facts.base is not None:
             outgoing.base, outgoing.lines = facts.base, b"%bx-request-id: %b\r\n" % (facts.lines, request_id)
@@ -280,8 +281,7 @@ def _encoded(request: Request) -> bool:
 
 def _length(request: Request, max_body: int) -> tuple[int, bool]:
     """Return what `_framing` does, for a request that is known to have one Content-Length and nothing else."""
-    length = int(request.header(b"content-length") or 0)
-    if length > max_body:
+    if (length := int(request.header(b"content-length") or 0)) > max_body:
         raise BodyTooLarge(max_body)
     return length, False
 

@@ -135,7 +135,7 @@ class ResponseHead:
 
 
 def _length(value: bytes) -> int:
-    digits = value.rstrip(b" \t")
+    digits = value if value.isdigit() else value.rstrip(b" \t")
     if not digits.isdigit() or len(digits) > _MOST_DIGITS:
         raise Malformed("its Content-Length is no number")
     return int(digits)

@@ -197,7 +197,7 @@ class Status:
         if event.started:
             self._health.finished(event)
         if event.caller is not None:
-            caller = self._tally(event.caller)
+            caller = self._callers.get(event.caller.key) or self._tally(event.caller)
             caller.requests += 1
             if event.reject is not None:
                 caller.rejects += 1

@@ -109,7 +109,7 @@ class Call:
             raise httpx.LocalProtocolError(str(error)) from None
         self._left, self._on_sent = length, on_sent
         piece = await source()  # before a connection is taken: a provider must not wait for a slow caller
-        now = trio.current_time()
+        now = self._pool.clock()
         self._connection = connection = self._pool.take_idle(now) or await self._open()
         connection.parser.reset(to_head=method == "HEAD")
         try:

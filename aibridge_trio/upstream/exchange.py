@@ -24,6 +24,7 @@ from aibridge_trio.upstream.via_proxy import ProxiedCall
 class Outgoing:
     """A request to a provider. `target` is path and query after the base URL, as sent.
 
+    `from_caller` is the caller's body as it comes; if `body` is that, nothing is kept behind its last piece.
     `lines` are the head's lines but for Content-Length, if `Upstream.checked` has made them for `base`.
     """
 
@@ -34,6 +35,7 @@ class Outgoing:
     length: int | None
     chunked: bool
     max_body: int
+    from_caller: object = field(default=None, repr=False)
     base: object = field(default=None, repr=False)
     lines: bytes = field(default=b"", repr=False)
 
@@ -184,6 +186,8 @@ class Response:
     async def _piece(self) -> bytes | None:
         """Return the next piece of the request's body, None at its end."""
         outgoing = self._outgoing
+        if self._ended and outgoing.body is outgoing.from_caller:
+            return None
         has_body = outgoing.chunked or outgoing.length is not None
         piece = await anext(outgoing.body, None) if has_body else None
         if self._bound and self._bound.deadline == math.inf:

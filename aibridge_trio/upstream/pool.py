@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ class Pool:
         self._busy: set[Connection] = set()
         self._closed = self._retired = False
         self._now = 0.0  # at the latest request or expiry; idle times count from there, to look at no clock
+        self.clock: Callable[[], float] = trio.current_time
 
     def statistics(self) -> PoolStats:
         """Return the connections that are open now."""
@@ -91,6 +93,7 @@ class Pool:
         A connection that has sent data or ended before the request is not used: the data (often a 408) would be
         taken for the response. It is replaced once.
         """
+        self.clock = trio.lowlevel.current_clock().current_time  # without the calls that lead to it
         for _ in range(_DIALS):
             if stream := await self._dial_silent():
                 if self._closed:

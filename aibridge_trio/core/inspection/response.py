@@ -28,7 +28,7 @@ class ResponseInspector:
     def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
         self.usage = NO_USAGE
         self._status = status
-        self._readable = readable
+        self.readable = readable
         self._streamed = media_type == "text/event-stream" and status < verdict.ERRORS_FROM
         self._parser = sse.Parser() if self._streamed else None
         self._body = bytearray()
@@ -40,13 +40,13 @@ class ResponseInspector:
 
     def head(self) -> Evidence | None:
         """Judge the status; None if the body decides."""
-        return verdict.of_head(self._status) if self._readable else verdict.of_status(self._status)
+        return verdict.of_head(self._status) if self.readable else verdict.of_status(self._status)
 
     def feed(self, piece: bytes) -> Sequence[Evidence]:
         """Read one piece of the body; return its evidence, in order."""
         parser, estimate = self._parser, self._estimate
         if parser is None or estimate is None:
-            if self._readable and self._size <= _MAX_BODY:
+            if self.readable and self._size <= _MAX_BODY:
                 self._body += piece
             self._size += len(piece)
             return []
@@ -62,7 +62,7 @@ class ResponseInspector:
     def end(self) -> Evidence | None:
         """Judge a complete answer; a stream without content is neutral."""
         self._ended = True
-        if not self._readable:
+        if not self.readable:
             return None
         if self._parser:
             return verdict.SUCCESS if self._parser.overflowed else verdict.NEUTRAL
