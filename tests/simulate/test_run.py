@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aibridge_trio.simulate.plan import SHIPPED
 from aibridge_trio.simulate.run import POLICIES, Play
 from aibridge_trio.simulate.scenario.demand import requests
-from tests.support.simulated import CALLERS, OUTAGE, parsed, play, shipped
+from tests.support.simulated import CALLERS, OUTAGE, outcome_of, parsed, play, shipped
 
 EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
 
@@ -22,7 +22,7 @@ EVERY_POLICY = pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_wish_ends_once_and_no_slot_leaks(name: str, policy: str) -> None:
     """In every scenario under every policy; calls that went up came back as good or as waste."""
-    outcome = play(shipped(name), policy)
+    outcome = outcome_of(name, policy)
     assert outcome.served == outcome.calls - outcome.wasted
     assert outcome.tries >= outcome.wanted
     # Only the adaptive limiter sends a call once more, and only after it was pushed back.

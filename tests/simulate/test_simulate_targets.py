@@ -6,15 +6,13 @@ no number is chosen with them.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import pytest
 
 from aibridge_trio.simulate.plan import SHIPPED
 from aibridge_trio.simulate.results.outcome import Outcome
-from aibridge_trio.simulate.scenario.scenario import Scenario
-from tests.support.simulated import KEPT_APART, kept_apart, play, shipped
+from tests.support.simulated import KEPT_APART, outcome_of
 
 OF_BOUND_SHIPPED, OF_BOUND_KEPT_APART = 0.97, 0.95
 MOST_WASTED = 0.08
@@ -62,21 +60,9 @@ class Outcomes(NamedTuple):
         return min(FAIR, self.clairvoyant.fairness - FAIR_BELOW_BOUND)
 
 
-def outcomes(given: Scenario) -> Outcomes:
+def outcomes(name: str) -> Outcomes:
     """Play a scenario under the three policies."""
-    return Outcomes(*(play(given, policy) for policy in Outcomes._fields))
-
-
-@cache
-def of_shipped(name: str) -> Outcomes:
-    """Play a shipped scenario, once for all tests."""
-    return outcomes(shipped(name))
-
-
-@cache
-def of_kept_apart(name: str) -> Outcomes:
-    """Play a scenario that is kept apart, once for all tests."""
-    return outcomes(kept_apart(name))
+    return Outcomes(*(outcome_of(name, policy) for policy in Outcomes._fields))
 
 
 def scenarios(target: str, without: tuple[str, ...] = ()) -> pytest.MarkDecorator:
@@ -101,31 +87,31 @@ def _parametrized(target: str, names: list[str]) -> pytest.MarkDecorator:
 @scenarios("bound")
 def test_it_answers_nearly_what_clairvoyance_would(name: str) -> None:
     """With no number set."""
-    assert of_shipped(name).of_bound >= OF_BOUND_SHIPPED
+    assert outcomes(name).of_bound >= OF_BOUND_SHIPPED
 
 
 @scenarios("none")
 def test_it_never_answers_less_than_no_protection(name: str) -> None:
     """Neither in all, nor with each caller counting the same."""
-    assert of_shipped(name).above_none >= -NOISE
+    assert outcomes(name).above_none >= -NOISE
 
 
 @scenarios("wasted", without=(*BY_CHANCE, *SLOW))
 def test_it_wastes_few_calls(name: str) -> None:
     """Where calls fail because of the load, or for a time."""
-    assert of_shipped(name).adaptive.wasted_share <= MOST_WASTED
+    assert outcomes(name).adaptive.wasted_share <= MOST_WASTED
 
 
 @scenarios("fair")
 def test_it_is_fair(name: str) -> None:
     """Or as fair as the bound is, where that is less."""
-    assert of_shipped(name).adaptive.fairness >= of_shipped(name).fair_enough
+    assert outcomes(name).adaptive.fairness >= outcomes(name).fair_enough
 
 
 @kept_apart_scenarios("bound")
 def test_the_scenarios_that_are_kept_apart_answer_nearly_what_clairvoyance_would(name: str) -> None:
     """At least 95 % of it, and no less than without protection."""
-    each = of_kept_apart(name)
+    each = outcomes(name)
     assert each.of_bound >= OF_BOUND_KEPT_APART
     assert each.above_none >= -NOISE
 
@@ -133,11 +119,11 @@ def test_the_scenarios_that_are_kept_apart_answer_nearly_what_clairvoyance_would
 @kept_apart_scenarios("wasted", without=BY_CHANCE)
 def test_the_scenarios_that_are_kept_apart_waste_few_calls(name: str) -> None:
     """Where calls fail because of the load, or for a time."""
-    assert of_kept_apart(name).adaptive.wasted_share <= MOST_WASTED
+    assert outcomes(name).adaptive.wasted_share <= MOST_WASTED
 
 
 @kept_apart_scenarios("fair")
 def test_the_scenarios_that_are_kept_apart_are_fair(name: str) -> None:
     """Or as fair as the bound is, where that is less."""
-    each = of_kept_apart(name)
+    each = outcomes(name)
     assert each.adaptive.fairness >= each.fair_enough

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,12 @@ def shipped(name: str) -> Scenario:
 def kept_apart(name: str) -> Scenario:
     """Return a scenario with which no number of the program was chosen."""
     return parse.load(_APART / f"{name}.toml")
+
+
+@cache
+def outcome_of(name: str, policy: str) -> Outcome:
+    """Play a scenario that has a name under a policy, with its own settings: once for all tests that ask."""
+    return play(kept_apart(name) if name in KEPT_APART else shipped(name), policy)
 
 
 def played(*names: str, seed: int = 1) -> list[Played]:

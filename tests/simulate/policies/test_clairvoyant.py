@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aibridge_trio.simulate.plan import SHIPPED
-from tests.support.simulated import CALLERS, KEPT_APART, kept_apart, play, shipped
+from tests.support.simulated import CALLERS, KEPT_APART, outcome_of, play
 
 NONE, CLAIRVOYANT = "none", "clairvoyant"
 
@@ -13,7 +13,7 @@ NONE, CLAIRVOYANT = "none", "clairvoyant"
 @pytest.mark.parametrize("name", SHIPPED)
 def test_it_is_a_bound_in_every_shipped_scenario(name: str) -> None:
     """No protection does not answer more, neither in all nor by caller; and no call fails."""
-    without, bound = play(shipped(name), NONE), play(shipped(name), CLAIRVOYANT)
+    without, bound = outcome_of(name, NONE), outcome_of(name, CLAIRVOYANT)
     assert bound.refused == bound.gave_up == 0
     if name != "slow":  # where callers leave the provider's own queue
         assert bound.wasted == 0
@@ -24,7 +24,7 @@ def test_it_is_a_bound_in_every_shipped_scenario(name: str) -> None:
 @pytest.mark.parametrize("name", KEPT_APART)
 def test_it_is_a_bound_in_the_scenarios_that_are_kept_apart(name: str) -> None:
     """But for a hundredth: with all slots in use, how many answers fit depends on their lengths."""
-    without, bound = play(kept_apart(name), NONE), play(kept_apart(name), CLAIRVOYANT)
+    without, bound = outcome_of(name, NONE), outcome_of(name, CLAIRVOYANT)
     assert bound.wasted == bound.refused == bound.gave_up == 0
     assert bound.share >= without.share - 0.01
     assert bound.share_by_caller >= without.share_by_caller
