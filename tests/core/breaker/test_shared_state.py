@@ -15,6 +15,7 @@ OPEN = SharedState("a-1", State.OPEN, Mode.AUTO, 12.5, True, 2, 0.0, "5 failures
 _JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from([*OPEN.value(), "x"]), inner),
+    max_leaves=20,
 )
 
 
