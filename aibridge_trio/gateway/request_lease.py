@@ -192,10 +192,11 @@ class RequestLease(Lease):
     def _release(self) -> None:
         admission = self._admission
         admission.entered -= 1
-        admission.limiter.leave(self, admission.clock())
+        limiter = admission.limiter
+        limiter.leave(self, admission.clock() if limiter.keeps_time else 0.0)
         if self._in_store is not None:
             self._in_store.keep((), charged=self.charged_at is not None)
-        if admission.limiter.queues_for_rate:
+        if limiter.queues_for_rate:
             admission.reschedule()
 
     def give_up_provider(self) -> None:

@@ -49,7 +49,7 @@ class ConcurrencyLimiter:
 
     `wake` is called with each lease that stops waiting: its turn has come, or it was pushed out. `shadow` names
     the limits in shadow. With a queue requests wait for the rate, too, unless it is in shadow; `chance` spreads
-    its turns (rate.py).
+    its turns (rate.py). `keeps_time` says whether `leave` needs the time.
     """
 
     def __init__(
@@ -72,12 +72,9 @@ class ConcurrencyLimiter:
         self._set(limits, shadow)
 
     def on_released(self, call: Callable[[Hashable | None, float], None] | None) -> None:
-        """Let `call` be called when something has become free, with the time and the caller who may have gained.
-
-        None is any caller. It is called before queued requests get what is free, and at every other time after, so
-        that neither side takes all.
-        """
+        """See `Turns`. The caller is None for any caller."""
         self._turns.on_released = call
+        self.keeps_time = self.keeps_time or call is not None
 
     def apply(self, limits: Limits, shadow: Collection[str], now: float) -> None:
         """Replace all limits. What is in flight, counted or queued stays so.
@@ -101,6 +98,7 @@ class ConcurrencyLimiter:
         bars = self.rates.active and "rate_limit" not in shadow
         self.sharing.rates_shadow = not bars
         self.queues_for_rate = bars and bool(limits.queue_size)
+        self.keeps_time = bool(limits.queue_size or self._queue.count or self._turns.on_released)
         self._rate_waiters.apply(self.rates if bars else None, now)
         self._turns.apply(shadow, rates_bar=bars, times_holds=bool(limits.queue_size))
 
@@ -277,7 +275,8 @@ class ConcurrencyLimiter:
             lease.queued = False
             self._queue.remove(lease)
         caller = None if lease.class_share else lease.caller  # whose held requests may go now: its class's
-        self._capacity.release_shares(lease)
+        if lease in self._capacity.inside:
+            self._capacity.release_shares(lease)
         if self._capacity.release_slot(lease) and self.limits.queue_size:
             # How long a refused request held its slot says nothing about the next ones.
             self._release_rate.released(lease, now, counts=lease.forwarded)

@@ -138,27 +138,43 @@ class RateLimiter:
                 del self._admissions[caller]
 
     def refuse(self, caller: Hashable, now: float, ahead: int = 0) -> Budget:
-        """Refuse one request of `caller` and give it a turn, behind `ahead` queued requests of the same caller."""
-        self._expire(now)
+        """Refuse one request of `caller` and give it a turn, behind `ahead` queued requests of the same caller.
+
+        In few calls: a caller that does not heed its limit must not cost much.
+        """
+        earliest = turn = self.turn(caller, now, ahead)
         sequence = self._sequences.get(caller)
-        earliest = self.turn(caller, now, ahead)
         if sequence is None or sequence.over(now):
-            spread = self._chance() * min(self._span / self._limit, (earliest - now) * _SPREAD)
-            sequence = self._sequences[caller] = _Turns(RateLog(), spread)
+            sequence = self._new_sequence(caller, now, earliest)
         self._sequences.move_to_end(caller)
-        turns = sequence.turns
-        before = turns.expire(now, sequence.spread)
-        # `amount` turns take a span by themselves: then only the last one decides.
-        turn = self.turn(caller, now, ahead + before % self._limit)
-        if turns:
-            turn = max(turn, turns.times[-1] + self._apart)
-        turn = min(turn, max(now + _LONGEST_WAIT - sequence.spread, earliest))
+        turns, spread = sequence.turns, sequence.spread
+        if turns.total and turns.times[0] + spread <= now:
+            turns.expire(now, spread)
+        if turns.total:
+            # `amount` turns take a span by themselves: then only the last one decides.
+            if behind := turns.total % self._limit:
+                turn = self.turn(caller, now, ahead + behind)
+            if turn < (next_one := turns.times[-1] + self._apart):
+                turn = next_one
+        if turn > earliest and turn > (latest := now + _LONGEST_WAIT - spread):
+            turn = max(earliest, latest)
         turns.add(turn, self._width)
         while turns.total > self._limit:
             turns.drop_first()
+        log = self._admissions.get(caller)
+        if self._barred or log is None or not log.total:
+            return self.budget(caller, now)._replace(wait=turn - now, spread=spread)
+        remaining = self._limit - log.total
+        reset = log.times[-1] + self._span - now
+        return Budget(self._limit, max(0, remaining), reset, turn - now, spread)
+
+    def _new_sequence(self, caller: Hashable, now: float, earliest: float) -> _Turns:
+        self._expire(now)
+        spread = self._chance() * min(self._span / self._limit, (earliest - now) * _SPREAD)
+        sequence = self._sequences[caller] = _Turns(RateLog(), spread)
         if len(self._sequences) > self._max_callers:
             self._sequences.popitem(last=False)
-        return self.budget(caller, now)._replace(wait=turn - now, spread=sequence.spread)
+        return sequence
 
     def turn(self, caller: Hashable, now: float, ahead: int = 0) -> float:
         """Return when one more request is admitted, if `ahead` others go before it.
@@ -167,13 +183,15 @@ class RateLimiter:
         span after the one that came `amount` before it.
         """
         log = self._admissions.get(caller)
-        used = log.expire(now, self._span) if log is not None else 0
-        spans, ahead = divmod(ahead, self._limit)
-        index = used + ahead - self._limit
+        used = 0
+        if log is not None and (used := log.total) and log.times[0] + self._span <= now:
+            used = log.expire(now, self._span)
+        limit = self._limit
+        index = used + ahead % limit - limit
         free = log.at(index) + self._span if log is not None and index >= 0 else now
         if self._barred:
             free = max(free, self._bar(caller, now))
-        return free + spans * self._span
+        return free + ahead // limit * self._span
 
     def budget(self, caller: Hashable, now: float) -> Budget:
         """Return what is left of a caller's rate."""

@@ -71,7 +71,11 @@ class RateLog:
 
     def drop_first(self) -> None:
         """Take away the first one."""
-        self._take(0)
+        if self._counts is None:
+            self.total -= 1
+            del self.times[0]
+        else:
+            self._take(0)
 
     def _take(self, index: int) -> None:
         self.total -= 1
