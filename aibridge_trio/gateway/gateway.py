@@ -291,7 +291,7 @@ class Gateway:
             case _:
                 record.failed(error)
                 reject = InternalError()
-        if reply.started:
+        if reply.status is not None:
             return
         record.reject = reject.reason
         body = self._router.dialect(request)(reject, record.request_id)

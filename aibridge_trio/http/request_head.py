@@ -76,7 +76,7 @@ class Head:
 class LastHead:
     """The last head of a connection as bytes: those before and those behind the digits of its Content-Length."""
 
-    __slots__ = ("_before", "_behind", "_digits", "_head", "_length_at")
+    __slots__ = ("_at_digits", "_before", "_behind", "_digits", "_head", "_length_at", "_most")
 
     def __init__(self, head: Head, before: bytes, digits: bytes, behind: bytes) -> None:
         self._head = head
@@ -84,6 +84,7 @@ class LastHead:
         self._digits = digits
         self._behind = behind
         names = [name for name, _ in head.headers]
+        self._at_digits, self._most = len(before), _DIGITS + len(behind)
         self._length_at = names.index(_CONTENT_LENGTH) if digits else None
 
     def match(self, data: bytes, at: int) -> tuple[Head, int] | None:
@@ -93,9 +94,9 @@ class LastHead:
         """
         if not data.startswith(self._before, at):
             return None
-        at += len(self._before)
+        at += self._at_digits
         behind = self._behind
-        end = data.find(behind, at, at + _DIGITS + len(behind))
+        end = data.find(behind, at, at + self._most)
         if end < 0:
             return None
         digits = data[at:end]
@@ -106,7 +107,7 @@ class LastHead:
             headers[self._length_at] = (_CONTENT_LENGTH, digits)
             self._head = replace(self._head, headers=headers, length=int(digits))
             self._digits = digits
-        return self._head, end + len(behind)
+        return self._head, end + self._most - _DIGITS
 
 
 def remember(head: Head, data: bytes, at: int) -> LastHead | None:

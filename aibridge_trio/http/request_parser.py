@@ -61,12 +61,12 @@ _END: Final = EndOfRequest()
 class RequestParser:
     """Parses all requests of one connection.
 
-    `head_begun`: part of a head has come. `closed`: no more requests are read on this connection.
+    `has_buffered`: bytes behind the end of a request are kept for the next call of `feed`. `head_begun`: part of
+    a head has come. `closed`: no more requests are read on this connection.
     """
 
     def __init__(self) -> None:
-        self.head_begun = False
-        self.closed = False
+        self.has_buffered = self.head_begun = self.closed = False
         self._buffer, self._buffer_from = b"", 0  # what is kept, from this position on
         self._events: list[Event] = []
         self._pieces: list[bytes] = []
@@ -81,11 +81,6 @@ class RequestParser:
         self._unparsed = 0  # bytes of a body that are still to come, and that llhttp does not get
         self._target = b""
         self._headers: Headers = []
-
-    @property
-    def has_buffered(self) -> bool:
-        """Whether bytes behind the end of a request are kept for the next call of `feed`."""
-        return bool(self._buffer)
 
     @property
     def unfinished_head(self) -> int:
@@ -121,18 +116,17 @@ class RequestParser:
                 if self._last_head and events[-1] is _END and not self.head_begun:
                     self._parser = None
         self._buffer, self._buffer_from = (b"", 0) if self.closed or at == len(data) else (data, at)
+        self.has_buffered = self._buffer != b""
         self._events = []
         return events
 
     def _read_unparsed(self, data: bytes, at: int, length: int) -> int:
         """Read a body whose head was not parsed, by its length; llhttp waits for the next head meanwhile."""
         piece = data[at : at + length]
-        if piece:
-            self._events.append(Data(piece))
         self._unparsed = length - len(piece)
-        if not self._unparsed:
-            self._events.append(_END)
-        return at + len(piece)
+        data_events = (Data(piece),) if piece else ()
+        self._events += data_events if self._unparsed else (*data_events, _END)
+        return at + length - self._unparsed
 
     def _parse(self, data: bytes, at: int) -> int:
         size, events = len(data), self._events

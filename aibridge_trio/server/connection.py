@@ -126,7 +126,9 @@ class Connection:
                 await service(exchange, stream)
             except Exception as error:  # noqa: BLE001 - a failure ends its own connection, and no other
                 self._report(error)
-            self._in_step = await self._finish(exchange)
+            framing = exchange.framing
+            if not (framing and exchange.responded and exchange.received_all) or framing.closes:
+                self._in_step = await self._finish(exchange)
             self._current = None
             del exchange  # the next request may be far away
 

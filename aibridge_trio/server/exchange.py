@@ -189,7 +189,9 @@ class Exchange(Body, Reply):
         framing = self.framing
         if framing is None or self.responded:
             raise FramingError(_OUT_OF_ORDER)
-        data = self._withheld + (framing.frame(piece) if piece else b"") + framing.end()
+        data = self._withheld
+        if piece or not framing.complete:
+            data += framing.frame(piece) + framing.end()
         self._ending = True
         if not self._writer.send_last(data):
             await self._writer.send(data, last=True)

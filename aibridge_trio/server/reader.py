@@ -78,9 +78,16 @@ class RequestReader:
             self._feed(b"")
         if not queue and self._expects_head():
             self._waiting.begin(self)
-            try:
-                while not (queue or parser.head_begun) and self._expects_head():
-                    await self._read()
+            try:  # each request begins here: few calls, few frames
+                while not (queue or parser.head_begun or self._closed or self.error or self._stopping):
+                    try:
+                        data = await self._stream.receive()
+                    except CONNECTION_ERRORS:
+                        data = b""
+                    if data:
+                        self._feed(data)
+                    else:
+                        self._owner.caller_left()
             except Interrupted:
                 self._interrupted = True
                 return None

@@ -33,17 +33,23 @@ class Flusher:
         self._task: trio.lowlevel.Task | None = None  # while it waits
         self._nursery: trio.Nursery | None = None
 
-    @property
-    def alone(self) -> bool:
-        """Whether no other connection has something to write in this turn, as far as is known."""
-        return self._poller is not None and self._poller.alone and not self._waiting
-
     def add(self, writer: ResponseWriter) -> None:
         """Flush this writer as soon as the running task waits."""
         self._waiting.append(writer)
         if self._task:
             trio.lowlevel.reschedule(self._task)
             self._task = None
+
+    def finish(self, writer: ResponseWriter) -> bool:
+        """Flush a writer whose response is complete; return False if it is not written yet.
+
+        At once, if no other connection has something to write in this turn, as far as is known.
+        """
+        if self._poller is not None and self._poller.alone and not self._waiting:
+            writer.flush()
+            return True
+        self.add(writer)
+        return False
 
     def spawn(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a task that waits until a caller has taken what cannot be sent at once."""
@@ -154,11 +160,7 @@ class ResponseWriter:
             return False
         self._sends = sends
         self._buffer += data
-        if self._flusher.alone:
-            self.flush()
-        else:
-            self._due = True
-            self._flusher.add(self)
+        self._due = not self._flusher.finish(self)
         return True
 
     async def drain(self) -> None:

@@ -69,6 +69,7 @@ class ConcurrencyLimiter:
         self._release_rate = ReleaseRate(limits.max_concurrency)
         self._waits = Waits(self._capacity, self._queue, self._rate_waiters, self._release_rate)
         self._turns = Turns(self._capacity, self._queue, self._rate_waiters, self._release_rate, wake)
+        self.keeps_time = False
         self._set(limits, shadow)
 
     def on_released(self, call: Callable[[Hashable | None, float], None] | None) -> None:
