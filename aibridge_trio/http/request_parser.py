@@ -79,8 +79,7 @@ class RequestParser:
         self._overhead = 0
         self._last_head: LastHead | None = None
         self._unparsed = 0  # bytes of a body that are still to come, and that llhttp does not get
-        self._target = b""
-        self._headers: Headers = []
+        self._target, self._headers = b"", Headers()
 
     @property
     def unfinished_head(self) -> int:
@@ -104,13 +103,12 @@ class RequestParser:
             at = self._read_unparsed(data, at, self._unparsed)
         elif self._in_body or self.head_begun or self._head_size:
             at = self._parse(data, at)
-        elif self._last_head and (same := self._last_head.match(data, at)):
+        elif self._last_head and not self.closed and (same := self._last_head.match(data, at)):
             head, at = same
             events.append(head)
             at = self._read_unparsed(data, at, head.length or 0)
         else:
-            begin = at
-            at = self._parse(data, at)
+            begin, at = at, self._parse(data, at)
             if events and isinstance(first := events[0], Head):
                 self._last_head = remember(first, data, begin)
                 if self._last_head and events[-1] is _END and not self.head_begun:

@@ -201,6 +201,7 @@ CASES: dict[str, Callable[[Path], AbstractContextManager[Work]]] = {
     "circuit_open": circuit_open,
     "everything": everything,
     "store": stored,
+    "store, 32 at once": partial(stored, together=TOGETHER),
     "unary, 32 at once": partial(unary, together=TOGETHER),
     "capacity, 32 at once": partial(capacity, together=TOGETHER),
     "rate_limit, 32 at once": partial(rate_limit, together=TOGETHER),

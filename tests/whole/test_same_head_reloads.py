@@ -16,7 +16,7 @@ from aibridge_trio.core.terms import Rate, Terms, TokenBudget
 from aibridge_trio.events import Finished
 from aibridge_trio.http.message import Request
 from tests.support.known_callers import DEV, KNOWN, bearer
-from tests.support.network import Network
+from tests.support.network import MemoryWire, Network
 from tests.support.same_heads import (
     ROUTED,
     Facts,
@@ -95,6 +95,22 @@ async def test_a_reload_is_obeyed(
         first = (await ask(running, times=1, headers=headers)).status_code
         assert first == (200 if what in ADMIT_ONE else then)
         assert (await ask(running, headers=headers)).status_code == then
+
+
+async def test_a_name_of_the_listener_that_is_taken_away(
+    autojump_clock: MockClock,
+    network: Network,
+    seen: list[Request],
+    facts: Facts,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On loopback another Host may be a page's, by DNS rebinding."""
+    monkeypatch.setattr(MemoryWire, "on_loopback", True)
+    async with network.bridge(allowed_hosts=("bridge",)) as running:
+        assert (await ask(running)).status_code == 200
+        assert facts[True] == 2
+        await running.reload(allowed_hosts=())
+        assert (await ask(running, times=1)).status_code == 403
 
 
 async def test_an_answer_to_a_page_says_so_each_time(
