@@ -191,6 +191,8 @@ for each in pkgutil.walk_packages(aibridge_trio.__path__, "aibridge_trio."):
 import httpx
 httpx.AsyncHTTPTransport(proxy="http://127.0.0.1:1")
 aibridge_trio.http.decompression.ZstdDecompressor()
+# What server.server imports when it serves an ASGI application that is not ours.
+import hypercorn.app_wrappers, hypercorn.config, hypercorn.trio.lifespan
 sys.argv = ["aibridge", "serve", "--help"]
 sys.stdout = sys.stderr
 from aibridge_trio.__main__ import main
