@@ -295,6 +295,6 @@ class Gateway:
             return
         record.reject = reject.reason
         body = self._router.dialect(request)(reject, record.request_id)
-        jitter = MAX_JITTER * random.random()  # noqa: S311 - no secret
+        jitter = MAX_JITTER * random.random() if reject.spread is None else 0.0  # noqa: S311 - no secret
         await reply.write_lines(reject.status, reject.lines(jitter), body)
         record.complete = True

@@ -115,7 +115,7 @@ WHOLE = {closes: WholeFraming(closes=closes) for closes in (False, True)}
 
 def whole_response(status: int, lines: bytes, body: bytes, *, closes: bool) -> bytes:
     """Return a response: the lines of its head, which say nothing of its framing, and its body."""
-    start = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    start = _STATUS_LINES[status] if status in _STATUS_LINES else b"HTTP/1.1 %d \r\n" % status
     return b"%b%b%b\r\n%b" % (start, lines, b"Connection: close\r\n" if closes else b"", body)
 
 

@@ -144,7 +144,7 @@ class RateLimiter:
         """
         earliest = turn = self.turn(caller, now, ahead)
         sequence = self._sequences.get(caller)
-        if sequence is None or sequence.over(now):
+        if sequence is None or not sequence.turns.total or sequence.turns.times[-1] + sequence.spread <= now:
             sequence = self._new_sequence(caller, now, earliest)
         self._sequences.move_to_end(caller)
         turns, spread = sequence.turns, sequence.spread
