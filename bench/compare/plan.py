@@ -50,10 +50,10 @@ class Pace:
     crowds: tuple[tuple[str, int], ...] = crowd.CROWDS
 
 
-FULL = Pace(rounds=3, seconds=2, load_seconds=5)
+FULL = Pace(rounds=3, seconds=1, load_seconds=4)
 QUICK = Pace(rounds=2, seconds=1, load_seconds=3)
-# Of what the targets name as much as in a full run, and nothing else.
-TARGETS = replace(FULL, in_flight=(32,), crowds=(crowd.CROWDS[0], *crowd.CROWDS[-2:]))
+# Of what the targets name more than in a full run, and nothing else.
+TARGETS = replace(FULL, seconds=2, in_flight=(32,), crowds=(crowd.CROWDS[0], *crowd.CROWDS[-2:]))
 
 
 def perform(lab: Lab, peers: Sequence[Peer], only: Collection[str], pace: Pace) -> Iterator[tuple[str, Reading]]:
