@@ -254,13 +254,13 @@ class Gateway:
             completing = attempt.acquire
             if held:
                 outgoing, completing = held.keep(outgoing), held.completing(attempt)
-            outgoing = keyed.ready(outgoing)
+            outgoing = outgoing if keyed is OWN_KEY else keyed.ready(outgoing)
             asked.lease.forwarded = True
             record.went_upstream(now)
             sending = backend.upstream.send(outgoing, record.connected, attempt.request_sent, completing)
             async with sending as response:  # 502, 504, 413; 503 if the breaker has opened meanwhile
                 record.answered(response.head.status)
-                answer = await keyed.opened(response, attempt)
+                answer = response if keyed is OWN_KEY else await keyed.opened(response, attempt)
                 if held:
                     if not keyed.several:  # what is left of one key's quota says nothing of the others'
                         held.learn_quotas(response.head.headers)

@@ -243,10 +243,10 @@ class Call:
             return False
         assert self._connection
         stream = self._connection.stream
-        self._size += len(data)
+        self._size += (size := len(data))
         waits = False
         try:
-            if (sent := stream.push(data)) < len(data):
+            if (sent := stream.push(data)) < size:
                 waits = True
                 self._timeouts.sending.begin(self)
                 try:
