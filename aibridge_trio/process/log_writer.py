@@ -87,13 +87,14 @@ class LogWriter:
             return
         with self._lock:
             # After a dropped line, drop all until its gap line is written: the order stays correct.
-            if self._missing_after or self._size + len(text) > self._capacity:
+            size = self._size + len(text)
+            if self._missing_after or size > self._capacity:
                 lines = text.count("\n")
                 self.dropped += lines
                 self._missing_after += lines
                 return
             self._lines.append(text)
-            self._size += len(text)
+            self._size = size
             if self._idle:
                 self._idle = False
                 self._changed.notify()

@@ -197,11 +197,11 @@ class Response:
             if self._announced is None:
                 self._complete()
             return None
-        self._body_left -= len(piece)
+        self._body_left -= (size := len(piece))
         if self._body_left < 0:
             raise BodyTooLarge(outgoing.max_body)
         if self._announced is not None:
-            self._announced -= len(piece)
+            self._announced -= size
             if self._announced <= 0:
                 self._ended = True
                 self._complete()
