@@ -128,7 +128,7 @@ class Gateway:
         caller = facts.caller
         if caller is None:
             caller = facts.caller = facts.known or self._callers.identify(request)  # 400 bad_request
-        record.caller = caller
+        record.caller, record.agent = caller, facts.agent
         lease.charge_rate(caller, reply, record.would_reject)  # 429 rate_limit
         target = facts.target or self._router.match(request, caller)  # 404, 400, 405
         record.provider, record.route = target.name, target.pattern

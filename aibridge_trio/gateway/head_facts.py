@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.gateway.browser_origins import is_from_page
+from aibridge_trio.gateway.request_events import shown_agent
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Request
 
@@ -33,6 +34,7 @@ class HeadFacts:
     withheld     The headers that hold tokens: removed from each request.
     caller       Its caller, None before it was identified.
     target       Where it goes, None if that is not known or does not follow from the head.
+    agent        What is shown of its client's name.
     own_key      Whether it goes up with its caller's own key.
     restricted   Whether its caller may use some models only, so that its model must be read.
     central      Whether its body may name data that is stored under the central key.
@@ -49,6 +51,7 @@ class HeadFacts:
 
     __slots__ = (
         "admitted",
+        "agent",
         "base",
         "by_model",
         "caller",
@@ -81,6 +84,7 @@ class HeadFacts:
         self.own_key = self.restricted = self.central = self.metered = self.by_model = False
         self.charged = self.needs_body = self.direct = False
         self.scope: str | None = None
+        self.agent: str | None = None
         self.headers: Headers = []
         self.base: object = None
         self.lines = b""
@@ -123,6 +127,7 @@ class HeadFacts:
     ) -> None:
         """Remember what follows from where the request goes."""
         backend, route = target.backend, target.route
+        self.agent = shown_agent(request)
         self.central = target.uses_central_key(caller) and references.applies_to(route)
         self.charged = spending.applies(caller, target.name)
         self.metered = route.intercepted and self.charged

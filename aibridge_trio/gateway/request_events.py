@@ -58,6 +58,7 @@ class Record:
     usage = NO_USAGE
     output = 0  # tokens of the answer, estimated where they are not reported
     provider_status: int | None = None  # of its latest answer
+    agent: str | None = None  # what is shown of the client's name, if that is known
     bill: Bill | None = None  # what it is charged with, while it is
     attempt: Attempt | None = None
     reject: str | None = None
@@ -209,7 +210,7 @@ class Record:
                 bytes_in=body.received,
                 bytes_out=self._reply.sent,
                 caller=self.caller,
-                user_agent=_shown_agent((request.header(b"user-agent") or b"")[:_USER_AGENT_SHOWN]),
+                user_agent=shown_agent(request) if self.agent is None else self.agent,
                 started=self._started,
                 reached_upstream=self.reached_upstream,
                 usage=self.usage,
@@ -253,6 +254,11 @@ def _more_ids() -> list[bytes]:
     step = 2 * _ID_BYTES
     _ids.extend(b"req_" + digits[start : start + step] for start in range(0, len(digits), step))
     return _ids
+
+
+def shown_agent(request: Request) -> str:
+    """Return what is shown of a client's name for itself."""
+    return _shown_agent((request.header(b"user-agent") or b"")[:_USER_AGENT_SHOWN])
 
 
 def _shown(said: bytes) -> str:
