@@ -32,6 +32,7 @@ class Attempt:
 
     __slots__ = (
         "_circuit",
+        "_header_hint",
         "_response_started_at",
         "_waits_for_byte",
         "caller",
@@ -72,6 +73,7 @@ class Attempt:
         self._circuit = circuit
         self.headers: Headers | None = None
         self._response_started_at = 0.0
+        self._header_hint: float | None = None  # of the headers, once they are forgotten
         self._waits_for_byte = False  # its first byte can be late
 
     async def ask_right(self) -> None:
@@ -120,6 +122,12 @@ class Attempt:
         if self._circuit:
             self._response_started_at = self._circuit.clock()
 
+    def forget_headers(self) -> None:
+        """Keep nothing of the head of the answer but its retry hint: a stream may take long."""
+        if self.headers and self._circuit:
+            self._header_hint = self._circuit.read_retry_after(self.headers)
+            self.headers = []
+
     def first_byte(self) -> None:
         """Note the first byte of the answer's body."""
         if self._waits_for_byte and self._circuit is not None:
@@ -147,7 +155,8 @@ class Attempt:
         """Return the provider's retry hint in seconds from now, of its headers or its error; None without one."""
         if self.keys_wait is not None or self.headers is None or self._circuit is None:
             return evidence.retry_after if self.keys_wait is None else self.keys_wait
-        hint = retry_after.later(self._circuit.read_retry_after(self.headers), evidence.retry_after)
+        said = self._circuit.read_retry_after(self.headers) if self.headers else self._header_hint
+        hint = retry_after.later(said, evidence.retry_after)
         return None if hint is None else max(0.0, hint - (self._circuit.clock() - self._response_started_at))
 
     def __enter__(self) -> Self:

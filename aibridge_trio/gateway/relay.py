@@ -12,11 +12,13 @@ from aibridge_trio.gateway.first_content import Opening
 from aibridge_trio.gateway.request_events import Record
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.message import Reply
+from aibridge_trio.http.response_head import ResponseHead
 from aibridge_trio.providers import Route
 from aibridge_trio.upstream.exchange import Response
 
 # A write to the caller that waits for as long (seconds) may have stalled the provider, too.
 _SLOW_CALLER = 0.5
+_STREAM = "text/event-stream"
 
 
 async def relay(
@@ -51,6 +53,7 @@ async def relay(
             attempt.report(inspector.head())
         headers, source = _masked(response, headers, secret) if secret else (headers, response)
         await reply.start(head.status, headers, more=response.buffered)
+        headers = _kept(headers, attempt, head)
         while piece := await source.read():
             if not has_begun:
                 has_begun = True
@@ -66,6 +69,7 @@ async def relay(
                 await reply.send(piece)
                 if inspector.finished:
                     record.finished = True
+            del piece  # the next one may be long in coming
         attempt.ended = True
         attempt.report(inspector.end())
     except UpstreamFault as fault:
@@ -79,11 +83,20 @@ async def relay(
     return last
 
 
+def _kept(headers: Headers, attempt: Attempt, head: ResponseHead) -> Headers:
+    """Keep no headers of a stream: it may take long, and they are a tenth of what it holds meanwhile."""
+    if head.media_type != _STREAM:
+        return headers
+    attempt.forget_headers()
+    head.forget_headers()
+    return []
+
+
 def _masked(
     response: Response | Opening, headers: Headers, secret: bytes
 ) -> tuple[Headers, Response | Opening | _Masked]:
     """Return an answer's headers and body with the secret masked, but for a body that is encoded."""
-    mask = SecretMask(secret, stream=response.head.media_type == "text/event-stream")
+    mask = SecretMask(secret, stream=response.head.media_type == _STREAM)
     # Whatever the status: errors come with 200, too, and within streams.
     return mask.headers(headers), _Masked(response, mask) if response.head.unencoded else response
 

@@ -133,6 +133,10 @@ class ResponseHead:
         if not options <= CONNECTION_OPTIONS:
             self.forwarded = [header for header in self.forwarded if header[0].lower() not in options]
 
+    def forget_headers(self) -> None:
+        """Drop `headers` and `forwarded`, once nothing needs them."""
+        self.headers, self.forwarded = [], []
+
 
 def _length(value: bytes) -> int:
     digits = value if value.isdigit() else value.rstrip(b" \t")

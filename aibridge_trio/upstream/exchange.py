@@ -104,6 +104,7 @@ class Response:
         if self._bound:
             self._bound.__enter__()
         call, outgoing = self._call, self._outgoing
+        headers, self._headers = self._headers, []  # a stream may take long, and has no use for them
         length = None if outgoing.chunked else outgoing.length or 0
         if length == 0:
             self._complete()  # the head is the whole request
@@ -112,7 +113,7 @@ class Response:
                 await call.begin(
                     outgoing.method,
                     self._target,
-                    self._headers,
+                    headers,
                     length,
                     source=self._piece,
                     on_connected=self._on_connected,

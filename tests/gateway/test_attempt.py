@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
 from aibridge_trio.gateway.attempt import Attempt
 
@@ -21,3 +23,27 @@ def test_without_a_circuit_nothing_is_judged() -> None:
     assert [evidence.verdict for evidence in seen] == [Verdict.SUCCESS, NEUTRAL.verdict]
     assert attempt.verdict is None
     assert attempt.retry_after(NEUTRAL) is None
+
+
+def test_a_stream_keeps_the_hint_of_its_head_and_not_its_headers() -> None:
+    """An error behind the first content has it, too, less the time that has passed since the head."""
+
+    class Circuit:
+        now = 100.0
+
+        def clock(self) -> float:
+            return self.now
+
+        def read_retry_after(self, headers: Any) -> float:
+            (header,) = headers
+            return float(header[1])
+
+    circuit: Any = Circuit()
+    attempt = Attempt(circuit)
+    attempt.response_started([(b"retry-after", b"30")])
+    attempt.forget_headers()
+    circuit.now += 10
+    assert attempt.headers == []
+    assert attempt.retry_after(NEUTRAL) == 20
+    attempt.response_started([(b"retry-after", b"99")])
+    assert attempt.retry_after(NEUTRAL) == 20
