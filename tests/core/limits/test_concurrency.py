@@ -382,6 +382,21 @@ def test_a_lease_that_left_returns_in_turn_with_queued_ones() -> None:
     assert not harness.slots.held
 
 
+def test_the_time_of_a_leave_matters_where_another_request_may_gain_by_it() -> None:
+    """With a queue, with requests that are held, and for as long as requests wait in a queue that is closed."""
+    queue = Harness(Limits(1, queue_size=1), rate=1)
+    kept = [Harness(Limits(1)).limiter.keeps_time, queue.limiter.keeps_time]
+    first, second = queue.placed("a"), queue.placed("b")
+    queue.apply(Limits(1, rate=Rate(1)), frozenset(), 1.0)
+    kept.append(queue.limiter.keeps_time)
+    queue.limiter.leave(first, 2.0)
+    assert (second.queued, second.since) == (False, 2.0)
+    queue.apply(Limits(1, rate=Rate(1)), frozenset(), 3.0)
+    kept.append(queue.limiter.keeps_time)
+    queue.limiter.on_released(lambda *_: None)
+    assert [*kept, queue.limiter.keeps_time] == [False, True, True, False, True]
+
+
 # --- A request whose provider is known later
 
 
