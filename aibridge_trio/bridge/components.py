@@ -39,6 +39,7 @@ from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
+from aibridge_trio.net.tls_contexts import expires_at
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
@@ -131,9 +132,10 @@ class Components:
             shadow=settings.shadow,
             sharing=self.sharing,
         )
-        self.reports.counters.apply(settings.known_callers)
+        ends = expires_at(settings.tls_cert) if settings.tls_cert else None
+        self.reports.configure(settings, ends, worker=worker)
         self.sharing.store = self.store
-        self.status = self.reports.status
+        self.status, self.process = self.reports.status, self.reports.process
         wanted = (*model_access.WANTED, *stored_references.WANTED, *expected_output.WANTED)
         self.body_buffer = BodyBuffer(_buffered(settings), *wanted)
         self._origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
@@ -254,7 +256,7 @@ class Components:
         share_limits(self.admission.limiter, self._backend_tasks.lines())
         self._limit_changes.apply(backend.adaptive for backend in self.router if backend.adaptive)
         self.reports.apply(self.router, settings.shadow)
-        self.reports.counters.apply(settings.known_callers)
+        self.reports.configure(settings, prepared.certificate_ends, worker=self._worker)
         self._warn_of(each for each in settings.warnings() if each not in before.warnings())
 
     def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:

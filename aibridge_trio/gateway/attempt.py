@@ -121,6 +121,8 @@ class Attempt:
         self.headers = headers
         if self._circuit:
             self._response_started_at = self._circuit.clock()
+            if not self.own_key:
+                self._circuit.last_headers = headers
 
     def first_byte(self) -> None:
         """Note the first byte of the answer's body."""

@@ -11,5 +11,6 @@ Files, in reading order
     throttled_reports: reports of frequent occurrences, at most one per second.
     state_file: a file that keeps state from one process to the next.
     systemd: messages to the service manager.
+    usage: CPU time, memory and descriptors of the process.
     core_dumps: no core dumps, because memory holds keys.
 """

@@ -16,6 +16,7 @@ from aibridge_trio.bridge.bridge import SETTLING
 from aibridge_trio.bridge.event_bus import EventBus
 from aibridge_trio.bridge.reloading import Prepared, Reloader
 from aibridge_trio.bridge.saved_state import SavedState
+from aibridge_trio.config.config_hash import config_hash
 from aibridge_trio.config.settings import Address, Bind, Settings
 from aibridge_trio.events import Bug, Event, LifecycleChanged
 from aibridge_trio.gateway.browser_origins import Origins
@@ -27,7 +28,7 @@ from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.exposition_format import Family
 from aibridge_trio.telemetry.logs import Log
-from aibridge_trio.telemetry.metrics import of_connections, of_process
+from aibridge_trio.telemetry.process_report import ProcessReport
 from aibridge_trio.workers.admin import CrewAdmin
 from aibridge_trio.workers.budgets import SummedBudgets
 from aibridge_trio.workers.common_limits import CommonLimits
@@ -88,7 +89,10 @@ class Supervisor:
         )
         self._origins = Origins(settings.allowed_hosts, settings.allowed_origins)
         connections = admin_connection_limit(partial(self.log.warning, about="connections"))
+        log = self.log
         self._listeners = {"admin": connections.statistics}
+        self.process = ProcessReport(self._counters, self.lifecycle, lambda: log.dropped, self._listeners)
+        self.process.config_hash = config_hash(settings)
         self._admin = CrewAdmin(
             self.crew,
             own=self._families,
@@ -238,6 +242,7 @@ class Supervisor:
     def _apply(self, prepared: Prepared) -> None:
         before, self.settings = self.settings, prepared.settings
         settings = self.settings
+        self.process.config_hash = config_hash(settings)
         self.log.apply(settings.log_level, settings.log_format)
         self._origins.apply(settings.allowed_hosts, settings.allowed_origins)
         self._admin.apply(settings.admin_token)
@@ -247,7 +252,7 @@ class Supervisor:
             self.log.warning(warning)
 
     def _families(self) -> list[Family]:
-        return [*of_process(self._counters, self.log.dropped), *of_connections(self._listeners)]
+        return [*self.process.families()]
 
     def _complete(self, document: dict[str, Any]) -> dict[str, Any]:
         """Put into the document of all workers what the supervisor knows."""

@@ -123,6 +123,7 @@ class Worker:
         with bridge.log.writing():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._live)
+                nursery.start_soon(bridge.process.run)
                 status = await bridge.run(self._stops, lambda: self._channel.tell("ready"))
                 nursery.cancel_scope.cancel()
         return status
