@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aibridge_trio.core.breaker import verdict
-from aibridge_trio.core.breaker.verdict import EXHAUSTED, NEUTRAL, SUCCESS, Evidence, Verdict
+from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.errors import Phase, UpstreamFault
 
 json_values = st.recursive(
@@ -57,7 +57,7 @@ def test_overload_statuses_are_failures(status: int) -> None:
 @example(504)
 def test_all_other_error_statuses_are_neutral(status: int) -> None:
     """400, 401, 403, 404, 500, 502 and every other status from 400 on are neutral, body or not."""
-    neutral = EXHAUSTED if status == 402 else NEUTRAL
+    neutral = verdict.EXHAUSTED if status == 402 else NEUTRAL
     assert neutral.verdict is Verdict.NEUTRAL
     assert verdict.of_status(status) is neutral
     assert verdict.of_head(status) is neutral
@@ -84,7 +84,7 @@ def test_the_head_of_a_429_is_not_enough() -> None:
     assert verdict.of_head(429) is None
 
 
-EXHAUSTED_ACCOUNTS = [
+EXHAUSTED = [
     {"error": {"code": "insufficient_quota", "type": "insufficient_quota", "message": "…", "param": None}},
     {"error": {"type": "insufficient_quota"}},
     {"error": {"code": "credit_balance_exhausted"}},
@@ -103,10 +103,10 @@ EXHAUSTED_ACCOUNTS = [
 ]
 
 
-@pytest.mark.parametrize("document", EXHAUSTED_ACCOUNTS)
+@pytest.mark.parametrize("document", EXHAUSTED)
 def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> None:
     """A 429 whose code means that waiting does not help is neutral."""
-    assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) is EXHAUSTED
+    assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) is verdict.EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_overload_events_are_failures(code: str, shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_other_error_events_are_neutral(code: str, shape: str) -> None:
     """Any other error in a stream is neutral."""
-    neutral = EXHAUSTED if code == "insufficient_quota" else NEUTRAL
+    neutral = verdict.EXHAUSTED if code == "insufficient_quota" else NEUTRAL
     assert verdict.of_event(*shapes(code)[shape]) is neutral
 
 
@@ -196,7 +196,7 @@ def test_an_exhausted_account_in_a_stream_is_neutral() -> None:
         "type": "error",
         "error": {"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}},
     }
-    assert verdict.of_event("error", document) is EXHAUSTED
+    assert verdict.of_event("error", document) is verdict.EXHAUSTED
 
 
 @pytest.mark.parametrize(
