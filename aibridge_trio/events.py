@@ -5,11 +5,8 @@ The gateway, the admin API and the bridge publish events and know no listener; c
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from errno import errorcode
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from aibridge_trio.core.breaker.breaker import Mode, State
@@ -18,6 +15,7 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.errors import Phase
+from aibridge_trio.errors.bug import place_of
 from aibridge_trio.sharing.change import StoreChanged
 
 # How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller's request, or because
@@ -34,8 +32,6 @@ PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
 # What an adaptive limiter has learned: nothing that limits, a bound or a pace, or that there is an outage.
 Limitation = Literal["unlimited", "limited", "outage"]
 AdminRefusal = Literal["host", "origin", "token"]
-# The innermost frames of a bug that are kept: endless recursion has a thousand.
-_FRAMES = 30
 ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 
@@ -203,17 +199,8 @@ class Bug:
 
     @classmethod
     def of(cls, error: BaseException) -> Bug:
-        """Return the event for an exception: type and places without the message, which may quote a caller."""
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        # traceback.extract_tb() would read source files from the disk, and block the event loop.
-        frames = list(traceback.walk_tb(error.__traceback__))[-_FRAMES:]
-        codes = [(frame.f_code, line) for frame, line in reversed(frames)]
-        places = " < ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in codes)
-        name = type(error).__name__
-        if isinstance(error, OSError) and error.errno is not None:
-            name += f" {errorcode.get(error.errno, error.errno)}"
-        return cls(f"{name} at {places}")
+        """Return the event for an exception."""
+        return cls(place_of(error))
 
 
 class Finished(NamedTuple):
@@ -232,7 +219,9 @@ class Finished(NamedTuple):
     of the provider whose breaker admitted the request, `would_reject` the reject reasons of protections in
     shadow, `cause` why the provider gave no answer or not all of it. `path` is the printable beginning of a path
     that was not found. `passed_over` names the providers of its model route that it went past, with the causes.
-    `at` is the clock's time.
+    `at` is the clock's time. `model` is the one that the request asks for if its body was read first, else the one
+    that its answer names. `attempts` is how often it was sent to a provider, `error_code` the code of the error in
+    the provider's last answer.
     """
 
     request_id: str
@@ -263,6 +252,9 @@ class Finished(NamedTuple):
     sent_again: int = 0
     passed_over: tuple[str, ...] = ()
     at: float = 0.0
+    model: str | None = None
+    attempts: int = 0
+    error_code: str | None = None
 
 
 Event = (

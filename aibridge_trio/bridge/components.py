@@ -96,7 +96,7 @@ class Components:
         secret = caller_secret or shared_secret(settings)
         self.callers = CallerIdentifier(settings.trusted_proxies, secret)
         self._poller = new_poller()
-        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.log = Log.of(settings, now=_WALL_CLOCK)
         self.store = store or self._new_store(arbiter)
         limits = policies.limits(settings, self.callers.key_of_name)
         self.admission = Admission(limits, clock, publish, shadow, self.store)
@@ -151,6 +151,7 @@ class Components:
                 apply=self.apply,
                 lifecycle=self.lifecycle,
                 publish=publish,
+                reopen=self.log.reopen,
             )
         self._gateway, self.admin = gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.reports.counters, self.status, self.log, admin):

@@ -63,7 +63,8 @@ class Reloader:
 
     `settings` are those of the start. `build` makes of settings what takes long, in the thread: of 100,000 callers
     it would hold up requests for a second. `agree` is called before they are applied; it returns why they cannot
-    be, or None. Several reloads follow one another.
+    be, or None. `reopen` opens the log file again, whatever becomes of the reload. Several reloads follow one
+    another.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class Reloader:
         lifecycle: Lifecycle,
         publish: Publish,
         agree: Callable[[Prepared], Awaitable[str | None]] | None = None,
+        reopen: Callable[[], None] = lambda: None,
     ) -> None:
+        self._reopen = reopen
         self._read = read
         self._agree = agree
         self._transports = transports
@@ -95,6 +98,7 @@ class Reloader:
 
     async def reload(self, by: str) -> Reloaded:
         """Read and apply; return what has changed, or why nothing has. `by` is who wanted it."""
+        self._reopen()
         async with self._one_at_a_time:
             self.began()
             try:

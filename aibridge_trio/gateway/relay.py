@@ -73,6 +73,9 @@ async def relay(
     finally:
         attempt.report(inspector.cut())
         record.usage, record.output = inspector.usage, inspector.output
+        record.error_code = inspector.error_code
+        if record.model is None:
+            record.model = inspector.model
     return last
 
 

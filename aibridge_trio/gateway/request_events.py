@@ -61,6 +61,9 @@ class Record:
     bill: Bill | None = None  # what it is charged with, while it is
     attempt: Attempt | None = None
     reject: str | None = None
+    model: str | None = None  # that it asks for, if its body was read first; else that its answer names
+    error_code: str | None = None  # of the provider's latest answer
+    attempts = 0  # how often it was sent to a provider
     scope: str | None = None
     complete = False
     finished = False  # the last event of a stream is sent: its caller has its answer
@@ -116,7 +119,8 @@ class Record:
         A request that is sent again begins anew.
         """
         self._upstream_ended = self._body_wait_upstream = self._first_byte = self._cause = None
-        self.provider_status = None
+        self.provider_status = self.error_code = None
+        self.attempts += 1
         self.may_be_served = False
         self._upstream_began = now = self._clock()
         self._body_wait_before = self._request.body.waited(now)
@@ -215,6 +219,9 @@ class Record:
                 held=self._held_seconds,
                 sent_again=self._sent_again,
                 passed_over=self._passed_over,
+                model=self.model,
+                attempts=self.attempts,
+                error_code=self.error_code,
                 path=_shown(request.path[:_PATH_SHOWN]) if self.reject == NotFound.reason else None,
                 at=now,
             )

@@ -60,7 +60,7 @@ class Supervisor:
         self.settings = settings
         self._self_test = self_test
         self.lifecycle = Lifecycle()
-        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.log = Log.of(settings, now=_WALL_CLOCK)
         self.crew = Crew(settings.workers, start=self._start, warn=partial(self.log.warning, about="worker"))
         self.admin_address = settings.admin_bind
         self._inherited = sockets
@@ -86,6 +86,7 @@ class Supervisor:
             apply=self._apply,
             lifecycle=self.lifecycle,
             publish=publish,
+            reopen=self._reopen_logs,
         )
         self._origins = Origins(settings.allowed_hosts, settings.allowed_origins)
         connections = admin_connection_limit(partial(self.log.warning, about="connections"))
@@ -176,6 +177,10 @@ class Supervisor:
 
     def _publish(self, event: Event) -> None:
         self._event_bus.publish(event)
+
+    def _reopen_logs(self) -> None:
+        self.log.reopen()
+        self.crew.reopen_logs()
 
     def _close(self) -> None:
         self._sockets.close()

@@ -143,6 +143,8 @@ class Worker:
             case "apply":
                 if self._prepared and self._bridge.reloader:
                     self._bridge.reloader.take(self._prepared)
+            case "reopen":
+                self._bridge.log.reopen()
             case "stop":
                 # A second one cuts what is left; more have no meaning.
                 with contextlib.suppress(trio.WouldBlock):

@@ -38,7 +38,7 @@ _ON_FREE_PORTS = ("--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0")
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without what configures a bridge, and with `more`."""
-    foreign = re.compile(r"^PYTHON(?!PATH)|AIBRIDGE_|_API_KEY|_proxy$", re.IGNORECASE)
+    foreign = re.compile(r"^PYTHON(?!PATH)|AIBRIDGE_|_API_KEY|_proxy$|^JOURNAL_STREAM$", re.IGNORECASE)
     return {name: value for name, value in os.environ.items() if not foreign.search(name)} | more
 
 

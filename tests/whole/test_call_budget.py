@@ -21,7 +21,7 @@ from tests.support.processes import CHAT
 PROTECTIONS = ("--max-concurrency", "10000", "--rate-limit", "100000", "--circuit-breaker")
 # Calls of one request, or of one event of a stream, by the minor version of Python.
 BUDGETS: dict[str, dict[int, int]] = {
-    "unary": {11: 695},
+    "unary": {11: 700},
     "event": {11: 112},
     "event with usage: null": {11: 112},
     "capacity": {11: 284},
