@@ -276,25 +276,7 @@ class Supervisor:
         }
 
     def _rows(self) -> list[dict[str, Any]]:
-        rows = []
-        for member in self.crew.members:
-            now = self.crew.reports.of(member.number) or {
-                "concurrency": {"in_flight": 0},
-                "requests": {"total": 0},
-            }
-            age = trio.current_time() - member.started_at
-            rows.append(
-                {
-                    "number": member.number,
-                    "pid": member.pid,
-                    "state": member.phase,
-                    "uptime_s": round(age, 3) if member.pid else 0.0,
-                    "restarts": max(0, member.restarts),
-                    "in_flight": now["concurrency"]["in_flight"],
-                    "requests": now["requests"]["total"],
-                }
-            )
-        return rows
+        return [member.row(self.crew.reports.of(member.number)) for member in self.crew.members]
 
     def _lived(self, event: LifecycleChanged) -> None:
         row = dict.fromkeys(("at", "kind", "provider", "scope", "from", "to", "because"))
