@@ -18,19 +18,16 @@ from aibridge_trio.errors import Phase
 from aibridge_trio.errors.bug import place_of
 from aibridge_trio.sharing.change import StoreChanged
 
-# How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller's request, or because
-# the caller left.
+# How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller, or the caller left.
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-# How a wait in an adaptive limiter's line ends: the request is sent, its time is over, the bridge stops, or its
-# caller left.
+# How a wait in an adaptive limiter's line ends.
 HoldOutcome = Literal["sent", "timed_out", "stopped", "rejected", "left"]
 HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
 # Why a request was sent again: no connection, a status, or an overload event before a stream's content.
 PushbackCause = Literal["refused", "429", "503", "529", "overload"]
 PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
-# What an adaptive limiter has learned: nothing that limits, a bound or a pace, or that there is an outage.
-Limitation = Literal["unlimited", "limited", "outage"]
+Limitation = Literal["unlimited", "limited", "outage"]  # what an adaptive limiter has learned
 AdminRefusal = Literal["host", "origin", "token"]
 ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
@@ -203,6 +200,15 @@ class Bug:
         return cls(place_of(error))
 
 
+class Step(NamedTuple):
+    """What became of one attempt or wait, `at` seconds after the request's head; `detail` has no secrets."""
+
+    at: float
+    what: Literal["passed_over", "held", "sent_again", "other_key", "fault"]
+    provider: str
+    detail: str
+
+
 class Finished(NamedTuple):
     """One request is over. Durations in seconds, sizes in bytes.
 
@@ -210,8 +216,8 @@ class Finished(NamedTuple):
     use a kept connection) to the end of the answer and to the first byte of its body. Waits for pieces of the
     caller's body before the answer's head are not in them. `duration` is None for a request that did not go
     upstream. `queued` is the wait in the bridge's queue, `total` the time from the request's head to the end of
-    its answer, as the caller sees it. A request that was held, for `held` seconds in all, may have been sent
-    again, `sent_again` times; `duration`, `first_byte` and `verdict` are those of its last attempt.
+    its answer, `held` how long it was held in all, `sent_again` how often it was sent again; `duration`,
+    `first_byte` and `verdict` are those of its last attempt.
 
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` is whether a
     `Started` was published, `reached_upstream` whether there was a connection to the provider. `broken` is an
@@ -219,9 +225,9 @@ class Finished(NamedTuple):
     of the provider whose breaker admitted the request, `would_reject` the reject reasons of protections in
     shadow, `cause` why the provider gave no answer or not all of it. `path` is the printable beginning of a path
     that was not found. `passed_over` names the providers of its model route that it went past, with the causes.
-    `at` is the clock's time. `model` is the one that the request asks for if its body was read first, else the one
-    that its answer names. `attempts` is how often it was sent to a provider, `error_code` the code of the error in
-    the provider's last answer.
+    `at` is the clock's time. `model` is what the request asks for, or what its answer names. `attempts` is how
+    often it was sent, `error_code` of the provider's last error. `message` is a reject's text, `wait` the seconds
+    after which it asks to come back. `steps` are what came before the end, the first ones.
     """
 
     request_id: str
@@ -255,6 +261,9 @@ class Finished(NamedTuple):
     model: str | None = None
     attempts: int = 0
     error_code: str | None = None
+    message: str | None = None
+    wait: float | None = None
+    steps: tuple[Step, ...] = ()
 
 
 Event = (

@@ -45,6 +45,11 @@ _aibridge() {
       valued='--url --for --reason'
       repeatable='--url'
       ;;
+    explain)
+      flags='--url --json --help|-h --version'
+      valued='--url'
+      repeatable='--url'
+      ;;
     token)
       flags='--config --callers-file --class --expires --add --hash --json --help|-h --version'
       valued='--config --callers-file --class --expires --hash'
@@ -105,7 +110,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker token reload init mock demo simulate completion schema man help' ;;
+      ' 1') fits='serve top check breaker explain token reload init mock demo simulate completion schema man help' ;;
       'serve --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert') compopt -o default 2>/dev/null ;;
@@ -172,8 +177,8 @@ _aibridge() {
       'simulate 21') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams wandering request-quota token-quota two-providers deploy night-and-day thousand no-retries relentless load-independent replicas' files=yes ;;
       'completion 1') fits='bash zsh fish' ;;
       'schema 1') fits='aibridge.toml callers.toml' ;;
-      'man 1') fits='aibridge serve top check breaker token reload init mock demo simulate completion schema man aibridge.toml' ;;
-      'help 1') fits='serve top check breaker token reload init mock demo simulate completion schema man' ;;
+      'man 1') fits='aibridge serve top check breaker explain token reload init mock demo simulate completion schema man aibridge.toml' ;;
+      'help 1') fits='serve top check breaker explain token reload init mock demo simulate completion schema man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
 import trio
 
@@ -30,9 +31,11 @@ from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.telemetry.exposition_format import TextFormat, accepts_gzip, negotiate
 from aibridge_trio.telemetry.metrics import Metrics
+from aibridge_trio.telemetry.recent_requests import RecentRequests
 from aibridge_trio.telemetry.status import Status
 
 _JSON = "application/json"
+_REQUESTS = "/requests"
 # Bounds on the body of an override, which is some twenty bytes long.
 _MAX_BODY = 4096
 _BODY_TIMEOUT = 5.0
@@ -84,6 +87,10 @@ class Api(ABC):
         """Return the status document."""
 
     @abstractmethod
+    async def _find(self, request_id: str | None) -> list[dict[str, Any]]:
+        """Return all that is kept of a request's id, explained; of None the latest refused ones."""
+
+    @abstractmethod
     async def _override(self, request: Request, reply: Reply) -> None:
         """Override a provider's breaker."""
 
@@ -117,6 +124,10 @@ class Api(ABC):
             if request.method != "POST":
                 raise Refusal(405, "/reload answers POST", (b"allow", b"POST"))
             return self._reload
+        if path == _REQUESTS or path.startswith(f"{_REQUESTS}/"):
+            if request.method not in ("GET", "HEAD"):
+                raise Refusal(405, f"{_REQUESTS} answers GET", (b"allow", b"GET, HEAD"))
+            return self._show_requests
         if path.startswith("/breakers/"):
             if request.method != "POST":
                 raise Refusal(405, "/breakers/PROVIDER answers POST", (b"allow", b"POST"))
@@ -140,6 +151,13 @@ class Api(ABC):
     async def _show_status(self, _request: Request, reply: Reply) -> None:
         await _json(reply, await self._document())
 
+    async def _show_requests(self, request: Request, reply: Reply) -> None:
+        request_id = unquote(request.path.decode("latin-1").removeprefix(_REQUESTS).removeprefix("/"))
+        found = await self._find(request_id or None)
+        if request_id and not found:
+            raise Refusal(404, "no request with this id is kept; the log may still have it")
+        await _json(reply, {"requests": found})
+
     async def _stream_status(self, request: Request, reply: Reply) -> None:
         await reply.start(200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")])
         while request.method == "GET":
@@ -161,11 +179,18 @@ class Api(ABC):
 class Admin(Api):
     """The admin API of one bridge; `more` is what every API has."""
 
-    def __init__(self, *, router: Router, metrics: Metrics, status: Status, **more: Any) -> None:
+    def __init__(
+        self, *, router: Router, metrics: Metrics, status: Status, recent: RecentRequests, **more: Any
+    ) -> None:
         super().__init__(**more)
         self._router = router
         self._metrics = metrics
         self._status = status
+        self._recent = recent
+
+    async def _find(self, request_id: str | None) -> list[dict[str, Any]]:
+        await trio.lowlevel.checkpoint()
+        return self._recent.refused() if request_id is None else self._recent.find(request_id)
 
     async def _scrape(self, form: TextFormat, *, gzip: bool) -> bytes:
         return await self._metrics.scrape(form, gzip=gzip)

@@ -154,7 +154,7 @@ class Components:
                 reopen=self.log.reopen,
             )
         self._gateway, self.admin = gateway, admin = self._new_gateway(), self._new_admin()
-        for listener in (self.reports.counters, self.status, self.log, admin):
+        for listener in (self.reports.counters, self.status, self.reports.recent, self.log, admin):
             self._event_bus.subscribe(_of_worker(listener.handlers) if worker else listener.handlers)
         report = self._report
         self.server = Server(
@@ -214,6 +214,7 @@ class Components:
             router=self.router,
             metrics=self.reports.metrics,
             status=self.status,
+            recent=self.reports.recent,
             publish=self._publish,
             origins=self._admin_origins,
             host=settings.admin_bind.host,

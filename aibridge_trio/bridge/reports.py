@@ -18,6 +18,7 @@ from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.metrics import Metrics
 from aibridge_trio.telemetry.process_report import ProcessReport
 from aibridge_trio.telemetry.provider_gauges import ProviderGauges
+from aibridge_trio.telemetry.recent_requests import RecentRequests
 from aibridge_trio.telemetry.sharing_report import SharingReport
 from aibridge_trio.telemetry.status import Status
 from aibridge_trio.telemetry.usage import UsageReport
@@ -40,6 +41,7 @@ class Reports:
     ) -> None:
         circuits = [backend.circuits for backend in router]
         usage = UsageReport(spending)
+        self.recent = RecentRequests(spending.clock, spending.wall_clock)
         self.counters = Counters(
             (backend.provider for backend in router),
             ((each.provider, scope) for each in circuits for scope in each.by_scope()),

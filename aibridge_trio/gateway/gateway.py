@@ -288,7 +288,7 @@ class Gateway:
                 reject = InternalError()
         if reply.started:
             return
-        record.reject = reject.reason
+        record.reject = reject
         body = self._router.dialect(request)(reject, record.request_id)
         jitter = MAX_JITTER * random.random()  # noqa: S311 - no secret
         await reply.write(reject.status, reject.headers(jitter), body)

@@ -135,6 +135,9 @@ class Worker:
                 return self.report()
             case "state":
                 return self.state()
+            case "requests":
+                recent = self._bridge.reports.recent
+                return recent.refused() if value is None else recent.find(value)
             case "admin":
                 assert isinstance(value, AdminCall)
                 return await answer(self._bridge.admin, value)
