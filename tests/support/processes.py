@@ -199,6 +199,10 @@ class Provider:
         """Append answers."""
         self._client.post("/mock/script", json={"answers": answers}).raise_for_status()
 
+    def unscript(self) -> None:
+        """Forget the answers that were not given yet."""
+        self._client.delete("/mock/script").raise_for_status()
+
     def change(self, **options: Any) -> None:
         """Change how it answers from now on."""
         self._client.post("/mock/options", json=options).raise_for_status()
