@@ -16,6 +16,7 @@ from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.errors import Phase
 from aibridge_trio.errors.bug import place_of
+from aibridge_trio.process.audit import Audited
 from aibridge_trio.sharing.change import StoreChanged
 
 # How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller, or the caller left.
@@ -285,14 +286,13 @@ Event = (
     | WouldReject
     | LifecycleChanged
     | Reloaded
+    | Audited
     | Bug
     | Finished
 )
 KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
-# Called with the reason for which a protection in shadow would have rejected a request.
-OnShadowReject = Callable[[str], None]
-# One listener's handlers, by the kind of event that each is called for.
+OnShadowReject = Callable[[str], None]  # called with the reason of a protection in shadow
 Handlers = Mapping[type[Event], Callable[[Any], None]]
 
 

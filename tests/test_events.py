@@ -6,6 +6,7 @@ import pytest
 
 from aibridge_trio import events
 from aibridge_trio.events import KINDS, Step
+from aibridge_trio.process import audit
 from aibridge_trio.sharing import change
 
 
@@ -22,7 +23,7 @@ def test_events_are_frozen(kind: type) -> None:
 
 def test_every_event_is_in_the_union() -> None:
     """Every record of the module is part of `Event`, but for what is in one."""
-    modules = {events.__name__, change.__name__}
+    modules = {events.__name__, change.__name__, audit.__name__}
     kinds = [kind for kind in vars(events).values() if getattr(kind, "__module__", "") in modules]
     records = {kind for kind in kinds if is_dataclass(kind) or hasattr(kind, "_fields")}
     assert records == {*KINDS, Step}

@@ -40,6 +40,7 @@ from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
 from aibridge_trio.net.tls_contexts import expires_at
+from aibridge_trio.process.audit import Audited
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
@@ -274,11 +275,11 @@ class Components:
 
 
 def _of_worker(handlers: Handlers) -> Handlers:
-    """Return handlers without what is the same for all workers: start, end, and the first contact to the store.
+    """Return handlers without what is said once for all: start, end, orders, the first contact to the store.
 
     A store that is away at the start is news: no other line says why.
     """
-    left = {kind: handler for kind, handler in handlers.items() if kind is not LifecycleChanged}
+    left = {kind: handler for kind, handler in handlers.items() if kind not in (Audited, LifecycleChanged)}
     if handler := left.get(StoreChanged):
         left[StoreChanged] = lambda event: handler(event) if event.source or event.because else None
     return left

@@ -8,6 +8,8 @@ Files, in reading order
     signals: handlers for SIGTERM and SIGHUP, installed before anything else.
     standard_streams: stdout and stderr that may be closed or non-blocking.
     log_writer: a thread that writes log lines, so that a stalled reader blocks no request.
+    log_file: a file that lines are appended to, and opened again.
+    audit: who changed what.
     throttled_reports: reports of frequent occurrences, at most one per second.
     state_file: a file that keeps state from one process to the next.
     systemd: messages to the service manager.

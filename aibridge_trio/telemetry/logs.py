@@ -32,6 +32,7 @@ from aibridge_trio.events import (
     Reloaded,
     Transitioned,
 )
+from aibridge_trio.process.audit import Audited
 from aibridge_trio.process.log_file import LogFile
 from aibridge_trio.process.log_writer import LogWriter
 from aibridge_trio.process.systemd import is_journal
@@ -92,6 +93,7 @@ class Log:
             AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
             Reloaded: self._reloaded,
+            Audited: self._audited,
             Bug: self._bug,
         }
 
@@ -152,6 +154,10 @@ class Log:
         self._line("info", event.what, {"detail": event.detail})
 
     def _reloaded(self, event: Reloaded) -> None:
+        if event.by == "SIGHUP":  # else the admin listener knows more of who it was
+            detail = "; ".join(event.changes) or None
+            order = {"action": "reload", "target": None, "detail": detail, "by": "SIGHUP", "peer": None}
+            self._audit({**order, "outcome": event.mistake or "done"})
         fields = {
             "outcome": "rejected" if event.mistake else "applied",
             "by": event.by,
@@ -160,6 +166,14 @@ class Log:
             "mistake": event.mistake,
         }
         self._line("error" if event.mistake else "warning" if event.fixed else "info", "reload", fields)
+
+    def _audited(self, event: Audited) -> None:
+        fields = {"action": event.action, "target": event.target, "detail": event.detail or None}
+        self._audit({**fields, "by": event.by, "peer": event.peer, "outcome": event.outcome})
+
+    def _audit(self, fields: dict[str, Any]) -> None:
+        """Write a line at every level."""
+        self._write(self._format(self._now(), "info", "audit", fields))
 
     def _bug(self, event: Bug) -> None:
         self._line("error", "bug", {"where": event.where})

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aibridge_trio.admin import override_order
 from aibridge_trio.admin.access import Refusal
 from aibridge_trio.admin.api import Api, read_body
 from aibridge_trio.http.message import Reply, Request
@@ -57,7 +58,7 @@ class CrewAdmin(Api):
             return sorted(found, key=_time, reverse=True)[:SHOWN]
         return sorted(found, key=_time)[-SHOWN:]
 
-    async def _override(self, request: Request, reply: Reply) -> None:
+    async def _override(self, request: Request, reply: Reply) -> str:
         call = AdminCall(request.method, request.path, request.headers, await read_body(request), request.client)
         answers: list[Answered] = [*(await self._crew.ask("admin", call)).values()]
         if not answers:
@@ -66,6 +67,7 @@ class CrewAdmin(Api):
         if answer.status != _OK:
             raise Refusal(answer.status, json.loads(answer.body)["message"])
         await reply.answer(_OK, [(b"content-type", b"application/json")], answer.body)
+        return override_order.read(call.body).words
 
 
 def _time(request: dict[str, Any]) -> str:

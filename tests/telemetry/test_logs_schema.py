@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from aibridge_trio.config.provider_tables import ProviderTable, RouteTable
+from aibridge_trio.config.settings import LogLevel
 from aibridge_trio.core.breaker.breaker import Mode
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.events import (
@@ -25,6 +26,7 @@ from aibridge_trio.events import (
     Reloaded,
 )
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.process.audit import Audited
 from aibridge_trio.sharing.change import StoreChanged
 from aibridge_trio.telemetry.logs import Log
 from tests.support.log_lines import SCHEMA, VALIDATOR, lines_of
@@ -51,6 +53,8 @@ EVENTS: list[Event] = [
     Reloaded("127.0.0.1", mistake="a.toml:1:1: what"),
     START,
     LifecycleChanged("drain", "2 in flight"),
+    Audited("override", "openai", "open for 10m: INC-12", "admin token", "10.0.0.9", "done"),
+    Audited("reload", None, "", "no token", None, "a.toml:1:1: what"),
     LifecycleChanged("stop", "drained"),
     BUG,
     Bug("ValueError at x.py:2 g"),
@@ -68,21 +72,38 @@ def test_the_schema_is_one() -> None:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_each_event_is_described(event: Event) -> None:
     """By exactly the fields that its line has."""
-    [line] = logged(event, level="debug")
-    VALIDATOR.validate(json.loads(line))
+    for line in logged(event, level="debug"):
+        VALIDATOR.validate(json.loads(line))
 
 
 def test_each_field_of_the_schema_is_written_by_some_line() -> None:
     """It lists nothing that is never there."""
     found: dict[str, set[str]] = {}
     for event in EVENTS:
-        [line] = logged(event, level="debug")
-        fields = json.loads(line)
+        fields = json.loads(logged(event, level="debug")[-1])
         found.setdefault(fields["event"], set()).update(fields)
     found["breaker"].add("scope")
     for name, each in SCHEMA["$defs"].items():
         if name in found:
             assert set(each["properties"]) == found[name], name
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_an_audit_line_is_written_at_every_level(level: LogLevel) -> None:
+    """Also of a reload that a signal wanted, whatever became of it."""
+    events: list[Event] = [
+        Audited("override", "openai", "close", "no token", None, "done"),
+        Reloaded("SIGHUP", ("max_concurrency: 1 → 2",)),
+        Reloaded("SIGHUP", mistake="a.toml:1:1: what"),
+        Reloaded("10.0.0.9"),
+    ]
+    found = [json.loads(line) for line in logged(*events, level=level)]
+    said = [(each["action"], each["by"], each["outcome"]) for each in found if each["event"] == "audit"]
+    assert said == [
+        ("override", "no token", "done"),
+        ("reload", "SIGHUP", "done"),
+        ("reload", "SIGHUP", "a.toml:1:1: what"),
+    ]
 
 
 async def test_refusals_of_the_admin_listener_and_warnings_are_described(autojump_clock: MockClock) -> None:
