@@ -5,11 +5,8 @@ The gateway, the admin API and the bridge publish events and know no listener; c
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from errno import errorcode
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 from aibridge_trio.core.breaker.breaker import Mode, State
@@ -18,24 +15,21 @@ from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.core.key_pool import KeyState
 from aibridge_trio.errors import Phase
+from aibridge_trio.errors.bug import place_of
+from aibridge_trio.process.audit import Audited
 from aibridge_trio.sharing.change import StoreChanged
 
-# How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller's request, or because
-# the caller left.
+# How a wait in the queue ends: with a turn, at its deadline, pushed out by another caller, or the caller left.
 Outcome = Literal["served", "timed_out", "pushed_out", "left"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-# How a wait in an adaptive limiter's line ends: the request is sent, its time is over, the bridge stops, or its
-# caller left.
+# How a wait in an adaptive limiter's line ends.
 HoldOutcome = Literal["sent", "timed_out", "stopped", "rejected", "left"]
 HOLD_OUTCOMES: tuple[HoldOutcome, ...] = get_args(HoldOutcome)
 # Why a request was sent again: no connection, a status, or an overload event before a stream's content.
 PushbackCause = Literal["refused", "429", "503", "529", "overload"]
 PUSHBACK_CAUSES: tuple[PushbackCause, ...] = get_args(PushbackCause)
-# What an adaptive limiter has learned: nothing that limits, a bound or a pace, or that there is an outage.
-Limitation = Literal["unlimited", "limited", "outage"]
+Limitation = Literal["unlimited", "limited", "outage"]  # what an adaptive limiter has learned
 AdminRefusal = Literal["host", "origin", "token"]
-# The innermost frames of a bug that are kept: endless recursion has a thousand.
-_FRAMES = 30
 ADMIN_REFUSALS: tuple[str, ...] = get_args(AdminRefusal)
 
 
@@ -203,17 +197,17 @@ class Bug:
 
     @classmethod
     def of(cls, error: BaseException) -> Bug:
-        """Return the event for an exception: type and places without the message, which may quote a caller."""
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        # traceback.extract_tb() would read source files from the disk, and block the event loop.
-        frames = list(traceback.walk_tb(error.__traceback__))[-_FRAMES:]
-        codes = [(frame.f_code, line) for frame, line in reversed(frames)]
-        places = " < ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in codes)
-        name = type(error).__name__
-        if isinstance(error, OSError) and error.errno is not None:
-            name += f" {errorcode.get(error.errno, error.errno)}"
-        return cls(f"{name} at {places}")
+        """Return the event for an exception."""
+        return cls(place_of(error))
+
+
+class Step(NamedTuple):
+    """What became of one attempt or wait, `at` seconds after the request's head; `detail` has no secrets."""
+
+    at: float
+    what: Literal["passed_over", "held", "sent_again", "other_key", "fault"]
+    provider: str
+    detail: str
 
 
 class Finished(NamedTuple):
@@ -223,8 +217,8 @@ class Finished(NamedTuple):
     use a kept connection) to the end of the answer and to the first byte of its body. Waits for pieces of the
     caller's body before the answer's head are not in them. `duration` is None for a request that did not go
     upstream. `queued` is the wait in the bridge's queue, `total` the time from the request's head to the end of
-    its answer, as the caller sees it. A request that was held, for `held` seconds in all, may have been sent
-    again, `sent_again` times; `duration`, `first_byte` and `verdict` are those of its last attempt.
+    its answer, `held` how long it was held in all, `sent_again` how often it was sent again; `duration`,
+    `first_byte` and `verdict` are those of its last attempt.
 
     `status` is what the caller got, 499 if it got no head (it left, or the bridge ended). `started` is whether a
     `Started` was published, `reached_upstream` whether there was a connection to the provider. `broken` is an
@@ -232,7 +226,9 @@ class Finished(NamedTuple):
     of the provider whose breaker admitted the request, `would_reject` the reject reasons of protections in
     shadow, `cause` why the provider gave no answer or not all of it. `path` is the printable beginning of a path
     that was not found. `passed_over` names the providers of its model route that it went past, with the causes.
-    `at` is the clock's time.
+    `at` is the clock's time. `model` is what the request asks for, or what its answer names. `attempts` is how
+    often it was sent, `error_code` of the provider's last error. `message` is a reject's text, `wait` the seconds
+    after which it asks to come back. `steps` are what came before the end, the first ones.
     """
 
     request_id: str
@@ -263,6 +259,12 @@ class Finished(NamedTuple):
     sent_again: int = 0
     passed_over: tuple[str, ...] = ()
     at: float = 0.0
+    model: str | None = None
+    attempts: int = 0
+    error_code: str | None = None
+    message: str | None = None
+    wait: float | None = None
+    steps: tuple[Step, ...] = ()
 
 
 Event = (
@@ -284,14 +286,13 @@ Event = (
     | WouldReject
     | LifecycleChanged
     | Reloaded
+    | Audited
     | Bug
     | Finished
 )
 KINDS: tuple[type[Event], ...] = get_args(Event)
 Publish = Callable[[Event], None]
-# Called with the reason for which a protection in shadow would have rejected a request.
-OnShadowReject = Callable[[str], None]
-# One listener's handlers, by the kind of event that each is called for.
+OnShadowReject = Callable[[str], None]  # called with the reason of a protection in shadow
 Handlers = Mapping[type[Event], Callable[[Any], None]]
 
 

@@ -26,8 +26,8 @@ _aibridge() {
       flags='--help|-h --version'
       ;;
     serve)
-      flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --adaptive|--no-adaptive --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --stored-references|--no-stored-references --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-format --help|-h --version'
-      valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-format'
+      flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --adaptive|--no-adaptive --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --stored-references|--no-stored-references --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format --help|-h --version'
+      valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format'
       repeatable='--bind'
       ;;
     top)
@@ -36,13 +36,18 @@ _aibridge() {
       repeatable='--url'
       ;;
     check)
-      flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --adaptive|--no-adaptive --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --stored-references|--no-stored-references --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-format --diff --json --help|-h --version'
-      valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-format'
+      flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --adaptive|--no-adaptive --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --stored-references|--no-stored-references --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format --diff --json --help|-h --version'
+      valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format'
       repeatable='--bind'
       ;;
     breaker)
       flags='--url --for --reason --help|-h --version'
       valued='--url --for --reason'
+      repeatable='--url'
+      ;;
+    explain)
+      flags='--url --json --help|-h --version'
+      valued='--url'
       repeatable='--url'
       ;;
     token)
@@ -105,7 +110,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker token reload init mock demo simulate completion schema man help' ;;
+      ' 1') fits='serve top check breaker explain token reload init mock demo simulate completion schema man help' ;;
       'serve --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert') compopt -o default 2>/dev/null ;;
@@ -119,6 +124,7 @@ _aibridge() {
       'serve --upstream-ca') compopt -o default 2>/dev/null ;;
       'serve --state-file') compopt -o default 2>/dev/null ;;
       'serve --log-level') fits='debug info warning error' ;;
+      'serve --log-file') compopt -o default 2>/dev/null ;;
       'serve --log-format') fits='auto human json' ;;
       'check --config') compopt -o default 2>/dev/null ;;
       'check --admin-token-file') compopt -o default 2>/dev/null ;;
@@ -133,6 +139,7 @@ _aibridge() {
       'check --upstream-ca') compopt -o default 2>/dev/null ;;
       'check --state-file') compopt -o default 2>/dev/null ;;
       'check --log-level') fits='debug info warning error' ;;
+      'check --log-file') compopt -o default 2>/dev/null ;;
       'check --log-format') fits='auto human json' ;;
       'breaker 1') fits='open close auto' ;;
       'breaker 2') fits='openai anthropic copilot' ;;
@@ -170,8 +177,8 @@ _aibridge() {
       'simulate 21') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams wandering request-quota token-quota two-providers deploy night-and-day thousand no-retries relentless load-independent replicas' files=yes ;;
       'completion 1') fits='bash zsh fish' ;;
       'schema 1') fits='aibridge.toml callers.toml' ;;
-      'man 1') fits='aibridge serve top check breaker token reload init mock demo simulate completion schema man aibridge.toml' ;;
-      'help 1') fits='serve top check breaker token reload init mock demo simulate completion schema man' ;;
+      'man 1') fits='aibridge serve top check breaker explain token reload init mock demo simulate completion schema man aibridge.toml' ;;
+      'help 1') fits='serve top check breaker explain token reload init mock demo simulate completion schema man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

@@ -50,6 +50,7 @@ complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy an
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: rejects by protection, callers, and the health of each provider'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge, or on each of several'
+complete -c aibridge -n '__aibridge_argument "" 1' -a explain -d 'Say what a running bridge decided about a request'
 complete -c aibridge -n '__aibridge_argument "" 1' -a token -d 'Make, list and revoke the tokens of known callers'
 complete -c aibridge -n '__aibridge_argument "" 1' -a reload -d 'Let a running bridge reread its configuration, and print what has changed'
 complete -c aibridge -n '__aibridge_argument "" 1' -a init -d 'Write a first configuration file, from a few questions or from flags'
@@ -129,6 +130,7 @@ complete -c aibridge -n '__aibridge_flag "serve" --drain-delay=' -l drain-delay 
 complete -c aibridge -n '__aibridge_flag "serve" --graceful-timeout=' -l graceful-timeout -x -d 'After the drain delay: how long requests in flight may take to finish; 0s is no limit'
 complete -c aibridge -n '__aibridge_flag "serve" --state-file=' -l state-file -r -F -d 'File for what survives a restart: budgets, breakers, learned limits; written every 30 s and at the end'
 complete -c aibridge -n '__aibridge_flag "serve" --log-level=' -l log-level -x -a 'debug info warning error' -d 'Lowest level that is logged; logs go to stderr'
+complete -c aibridge -n '__aibridge_flag "serve" --log-file=' -l log-file -r -F -d 'File for the log in place of stderr; a reload (SIGHUP) opens it again'
 complete -c aibridge -n '__aibridge_flag "serve" --log-format=' -l log-format -x -a 'auto human json' -d 'Format of log lines; auto is human on a terminal, otherwise json'
 complete -c aibridge -n '__aibridge_flag "serve" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "serve" --help -h' -s h -d 'Show help'
@@ -206,6 +208,7 @@ complete -c aibridge -n '__aibridge_flag "check" --drain-delay=' -l drain-delay 
 complete -c aibridge -n '__aibridge_flag "check" --graceful-timeout=' -l graceful-timeout -x -d 'After the drain delay: how long requests in flight may take to finish; 0s is no limit'
 complete -c aibridge -n '__aibridge_flag "check" --state-file=' -l state-file -r -F -d 'File for what survives a restart: budgets, breakers, learned limits; written every 30 s and at the end'
 complete -c aibridge -n '__aibridge_flag "check" --log-level=' -l log-level -x -a 'debug info warning error' -d 'Lowest level that is logged; logs go to stderr'
+complete -c aibridge -n '__aibridge_flag "check" --log-file=' -l log-file -r -F -d 'File for the log in place of stderr; a reload (SIGHUP) opens it again'
 complete -c aibridge -n '__aibridge_flag "check" --log-format=' -l log-format -x -a 'auto human json' -d 'Format of log lines; auto is human on a terminal, otherwise json'
 complete -c aibridge -n '__aibridge_flag "check" --diff' -l diff -d 'Print only what differs from the defaults'
 complete -c aibridge -n '__aibridge_flag "check" --json' -l json -d 'Print one JSON document: each option\'s value, default and source, and the warnings'
@@ -224,6 +227,11 @@ complete -c aibridge -n '__aibridge_flag "breaker" --reason=' -l reason -x -d 'W
 complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "breaker" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "breaker" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "explain"' -l url -x -d 'URL of the bridge\'s admin listener; of several replicas each, or a name with their addresses'
+complete -c aibridge -n '__aibridge_flag "explain" --json' -l json -d 'Print each request as a JSON document on a line'
+complete -c aibridge -n '__aibridge_flag "explain" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "explain" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "explain" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_argument "token" 1 --config --callers-file --class --expires --hash' -a new
 complete -c aibridge -n '__aibridge_argument "token" 1 --config --callers-file --class --expires --hash' -a list
 complete -c aibridge -n '__aibridge_argument "token" 1 --config --callers-file --class --expires --hash' -a revoke
@@ -770,6 +778,7 @@ complete -c aibridge -n '__aibridge_argument "man" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "man" 1' -a top
 complete -c aibridge -n '__aibridge_argument "man" 1' -a check
 complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
+complete -c aibridge -n '__aibridge_argument "man" 1' -a explain
 complete -c aibridge -n '__aibridge_argument "man" 1' -a token
 complete -c aibridge -n '__aibridge_argument "man" 1' -a reload
 complete -c aibridge -n '__aibridge_argument "man" 1' -a init
@@ -787,6 +796,7 @@ complete -c aibridge -n '__aibridge_argument "help" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "help" 1' -a top
 complete -c aibridge -n '__aibridge_argument "help" 1' -a check
 complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
+complete -c aibridge -n '__aibridge_argument "help" 1' -a explain
 complete -c aibridge -n '__aibridge_argument "help" 1' -a token
 complete -c aibridge -n '__aibridge_argument "help" 1' -a reload
 complete -c aibridge -n '__aibridge_argument "help" 1' -a init

@@ -57,6 +57,25 @@ OF_TRAFFIC = {
     "aibridge_class_requests_total",
     "aibridge_class_tokens_total",
     "aibridge_build_info",
+    "aibridge_provider_rejects_total",
+    "aibridge_provider_requests_in_flight",
+    "aibridge_oldest_unanswered_seconds",
+    "aibridge_longest_silence_seconds",
+    "aibridge_credit_exhausted_total",
+    "aibridge_key_faults_total",
+    "aibridge_quota_remaining",
+    "aibridge_quota_limit",
+    "aibridge_sent_again_total",
+    "aibridge_draining",
+    "aibridge_config_hash",
+    "aibridge_certificate_expires_timestamp_seconds",
+    "aibridge_loop_lag_seconds",
+    "process_cpu_seconds_total",
+    "process_virtual_memory_bytes",
+    "process_resident_memory_bytes",
+    "process_open_fds",
+    "process_max_fds",
+    "process_start_time_seconds",
     "aibridge_log_lines_dropped_total",
     "aibridge_bugs_total",
     "aibridge_reloads_total",
@@ -110,9 +129,11 @@ def test_every_reject_has_its_row(reject: type[Reject]) -> None:
 
 
 def test_every_metric_has_its_row() -> None:
-    """Names and labels, and no row for a metric that does not exist."""
-    documented = re.findall(r"^\| `(aibridge_\w+)`", REFERENCE, re.MULTILINE)
-    assert sorted(documented) == sorted(metrics())
+    """Names and a query that uses it, and no row for a metric that does not exist."""
+    documented = re.findall(r"^\| `((?:aibridge|process)_\w+)` .* \| `([^`]+)` \|$", REFERENCE, re.MULTILINE)
+    assert sorted(name for name, _ in documented) == sorted(metrics())
+    for name, query in documented:
+        assert re.search(rf"\b{name}(_bucket|_sum|_count)?\b", query), name
 
 
 @pytest.mark.parametrize("provider", providers.ALL, ids=lambda provider: provider.name)

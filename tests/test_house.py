@@ -80,7 +80,7 @@ WINGS: dict[str, set[str]] = {
     "core.key_pool": set(),
     "sharing": {"errors", "printable", "net", "process", "core.sharing", "core.terms"},
     "providers": {"errors", "http", "core.breaker"},
-    "events": {"errors", "sharing", *_CORE},
+    "events": {"errors", "process", "sharing", *_CORE},
     "config": {"errors", "printable", "net", "sharing", *_CORE},
     "upstream": {"errors", "http", "net"},
     "server": {"errors", "http", "net", "process", "config"},

@@ -10,4 +10,5 @@ Files, in reading order
     api: handles requests of the admin listener.
     client: requests the API of a running bridge.
     replicas: the bridges that URLs stand for. orders: an order to all of them.
+    explaining: what all of them know of a request.
 """

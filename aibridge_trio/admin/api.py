@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import unquote
 
 import trio
 
@@ -28,11 +29,17 @@ from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.router import Router
 from aibridge_trio.http import headers as h
 from aibridge_trio.http.message import Reply, Request
+from aibridge_trio.printable import visible
+from aibridge_trio.process.audit import Audited, Shown
 from aibridge_trio.telemetry.exposition_format import TextFormat, accepts_gzip, negotiate
 from aibridge_trio.telemetry.metrics import Metrics
+from aibridge_trio.telemetry.recent_requests import RecentRequests
 from aibridge_trio.telemetry.status import Status
 
 _JSON = "application/json"
+_REQUESTS = "/requests"
+# Characters of a provider's name in the audit log.
+_LONGEST_TARGET = 64
 # Bounds on the body of an override, which is some twenty bytes long.
 _MAX_BODY = 4096
 _BODY_TIMEOUT = 5.0
@@ -84,8 +91,30 @@ class Api(ABC):
         """Return the status document."""
 
     @abstractmethod
-    async def _override(self, request: Request, reply: Reply) -> None:
-        """Override a provider's breaker."""
+    async def _find(self, request_id: str | None) -> list[dict[str, Any]]:
+        """Return all that is kept of a request's id, explained; of None the latest refused ones."""
+
+    @abstractmethod
+    async def _override(self, request: Request, reply: Reply) -> str:
+        """Override a provider's breaker; return what was ordered, as text."""
+
+    async def _override_audited(self, request: Request, reply: Reply) -> None:
+        detail, outcome = "", "failed"
+        try:
+            detail = await self._override(request, reply)
+            outcome = "done"
+        except Refusal as refused:
+            outcome = f"refused: {refused.message}"
+            raise
+        finally:
+            self._audit("override", request, detail, outcome)
+
+    def _audit(self, action: Literal["override", "reload"], request: Request, detail: str, outcome: str) -> None:
+        target = request.path.decode("latin-1").removeprefix("/breakers/") if action == "override" else None
+        by: Shown = "admin token" if self._access.token else "no token"
+        self._publish(
+            Audited(action, target and visible(target, _LONGEST_TARGET), detail, by, request.client, outcome)
+        )
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Handle one request."""
@@ -117,10 +146,14 @@ class Api(ABC):
             if request.method != "POST":
                 raise Refusal(405, "/reload answers POST", (b"allow", b"POST"))
             return self._reload
+        if path == _REQUESTS or path.startswith(f"{_REQUESTS}/"):
+            if request.method not in ("GET", "HEAD"):
+                raise Refusal(405, f"{_REQUESTS} answers GET", (b"allow", b"GET, HEAD"))
+            return self._show_requests
         if path.startswith("/breakers/"):
             if request.method != "POST":
                 raise Refusal(405, "/breakers/PROVIDER answers POST", (b"allow", b"POST"))
-            return self._override
+            return self._override_audited
         raise Refusal(404, "not found")
 
     async def _healthz(self, _request: Request, reply: Reply) -> None:
@@ -140,6 +173,13 @@ class Api(ABC):
     async def _show_status(self, _request: Request, reply: Reply) -> None:
         await _json(reply, await self._document())
 
+    async def _show_requests(self, request: Request, reply: Reply) -> None:
+        request_id = unquote(request.path.decode("latin-1").removeprefix(_REQUESTS).removeprefix("/"))
+        found = await self._find(request_id or None)
+        if request_id and not found:
+            raise Refusal(404, "no request with this id is kept; the log may still have it")
+        await _json(reply, {"requests": found})
+
     async def _stream_status(self, request: Request, reply: Reply) -> None:
         await reply.start(200, [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store")])
         while request.method == "GET":
@@ -153,6 +193,7 @@ class Api(ABC):
     async def _reload(self, request: Request, reply: Reply) -> None:
         assert self._reload_with
         result = await self._reload_with(request.client or "unix")
+        self._audit("reload", request, "; ".join(result.changes), result.mistake or "done")
         if result.mistake is not None:
             raise Refusal(422, result.mistake)
         await _json(reply, {"changes": result.changes, "fixed": result.fixed})
@@ -161,11 +202,18 @@ class Api(ABC):
 class Admin(Api):
     """The admin API of one bridge; `more` is what every API has."""
 
-    def __init__(self, *, router: Router, metrics: Metrics, status: Status, **more: Any) -> None:
+    def __init__(
+        self, *, router: Router, metrics: Metrics, status: Status, recent: RecentRequests, **more: Any
+    ) -> None:
         super().__init__(**more)
         self._router = router
         self._metrics = metrics
         self._status = status
+        self._recent = recent
+
+    async def _find(self, request_id: str | None) -> list[dict[str, Any]]:
+        await trio.lowlevel.checkpoint()
+        return self._recent.refused() if request_id is None else self._recent.find(request_id)
 
     async def _scrape(self, form: TextFormat, *, gzip: bool) -> bytes:
         return await self._metrics.scrape(form, gzip=gzip)
@@ -174,7 +222,7 @@ class Admin(Api):
         await trio.lowlevel.checkpoint()
         return self._status.document()
 
-    async def _override(self, request: Request, reply: Reply) -> None:
+    async def _override(self, request: Request, reply: Reply) -> str:
         name = request.path.decode("latin-1").removeprefix("/breakers/")
         backend = self._router.get(name)
         if backend is None:
@@ -187,6 +235,7 @@ class Admin(Api):
             raise Refusal(409, "circuit breakers are off; start aibridge with --circuit-breaker")
         backend.circuits.override(order.mode, request.client, seconds=order.seconds, reason=order.reason)
         await _json(reply, {"provider": name, **self._status.breaker(backend)})
+        return order.words
 
 
 async def read_body(request: Request) -> bytes:

@@ -88,6 +88,19 @@ class AdminClient:
         """Return `/status`."""
         return await self._request("GET", "/status")
 
+    async def requests(self, request_id: str = "") -> list[dict[str, Any]]:
+        """Return what is kept of this id, explained; without one the latest refused requests, the latest first."""
+        path = f"/requests/{quote(request_id, safe='')}" if request_id else "/requests"
+        try:
+            found = (await self._request("GET", path)).get("requests")
+        except Refused as refused:
+            if refused.status == httpx.codes.NOT_FOUND and refused.message.startswith("no request"):
+                return []
+            raise
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise Unreachable(self.url, _NOT_A_BRIDGE)
+        return found
+
     async def follow(self, on_document: Callable[[Any], None]) -> None:
         """Call `on_document` with each document of `/status/stream` until the bridge ends the stream."""
         with trio.move_on_after(_TIMEOUT) as timeout:

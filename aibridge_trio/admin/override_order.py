@@ -21,6 +21,12 @@ class OverrideOrder:
     seconds: float = math.inf
     reason: str = ""
 
+    @property
+    def words(self) -> str:
+        """The order as text."""
+        end = "" if self.seconds == math.inf else f" for {show_duration(self.seconds)}"
+        return f"{self.mode}{end}{f': {self.reason}' if self.reason else ''}"
+
 
 def read(body: bytes) -> OverrideOrder:
     """Read the body. Raises ValueError with a text for people.

@@ -39,6 +39,8 @@ from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
+from aibridge_trio.net.tls_contexts import expires_at
+from aibridge_trio.process.audit import Audited
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
@@ -95,7 +97,7 @@ class Components:
         secret = caller_secret or shared_secret(settings)
         self.callers = CallerIdentifier(settings.trusted_proxies, secret)
         self._poller = new_poller()
-        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.log = Log.of(settings, now=_WALL_CLOCK)
         self.store = store or self._new_store(arbiter)
         limits = policies.limits(settings, self.callers.key_of_name)
         self.admission = Admission(limits, clock, publish, shadow, self.store)
@@ -131,9 +133,10 @@ class Components:
             shadow=settings.shadow,
             sharing=self.sharing,
         )
-        self.reports.counters.apply(settings.known_callers)
+        ends = expires_at(settings.tls_cert) if settings.tls_cert else None
+        self.reports.configure(settings, ends, worker=worker)
         self.sharing.store = self.store
-        self.status = self.reports.status
+        self.status, self.process = self.reports.status, self.reports.process
         wanted = (*model_access.WANTED, *stored_references.WANTED, *expected_output.WANTED)
         self.body_buffer = BodyBuffer(_buffered(settings), *wanted)
         self._origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
@@ -149,9 +152,10 @@ class Components:
                 apply=self.apply,
                 lifecycle=self.lifecycle,
                 publish=publish,
+                reopen=self.log.reopen,
             )
         self._gateway, self.admin = gateway, admin = self._new_gateway(), self._new_admin()
-        for listener in (self.reports.counters, self.status, self.log, admin):
+        for listener in (self.reports.counters, self.status, self.reports.recent, self.log, admin):
             self._event_bus.subscribe(_of_worker(listener.handlers) if worker else listener.handlers)
         report = self._report
         self.server = Server(
@@ -211,6 +215,7 @@ class Components:
             router=self.router,
             metrics=self.reports.metrics,
             status=self.status,
+            recent=self.reports.recent,
             publish=self._publish,
             origins=self._admin_origins,
             host=settings.admin_bind.host,
@@ -254,7 +259,7 @@ class Components:
         share_limits(self.admission.limiter, self._backend_tasks.lines())
         self._limit_changes.apply(backend.adaptive for backend in self.router if backend.adaptive)
         self.reports.apply(self.router, settings.shadow)
-        self.reports.counters.apply(settings.known_callers)
+        self.reports.configure(settings, prepared.certificate_ends, worker=self._worker)
         self._warn_of(each for each in settings.warnings() if each not in before.warnings())
 
     def subscribe(self, listener: Callable[[Any], None], *kinds: type[Event]) -> None:
@@ -270,11 +275,11 @@ class Components:
 
 
 def _of_worker(handlers: Handlers) -> Handlers:
-    """Return handlers without what is the same for all workers: start, end, and the first contact to the store.
+    """Return handlers without what is said once for all: start, end, orders, the first contact to the store.
 
     A store that is away at the start is news: no other line says why.
     """
-    left = {kind: handler for kind, handler in handlers.items() if kind is not LifecycleChanged}
+    left = {kind: handler for kind, handler in handlers.items() if kind not in (Audited, LifecycleChanged)}
     if handler := left.get(StoreChanged):
         left[StoreChanged] = lambda event: handler(event) if event.source or event.because else None
     return left

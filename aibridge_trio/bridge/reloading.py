@@ -20,7 +20,7 @@ from aibridge_trio.config.settings import Settings
 from aibridge_trio.errors import UsageError
 from aibridge_trio.events import Publish, Reloaded
 from aibridge_trio.gateway.lifecycle import Lifecycle
-from aibridge_trio.net.tls_contexts import server_context
+from aibridge_trio.net.tls_contexts import expires_at, server_context
 from aibridge_trio.upstream.client import TransportFactory
 from aibridge_trio.upstream.transport import Transports
 
@@ -33,7 +33,8 @@ LONGEST_READ = 25.0
 class Prepared:
     """A valid configuration, with all that is read from files.
 
-    `context` is for callers' connections, `transports` makes those to providers; None if it stays as it is.
+    `context` is for callers' connections, with a certificate that ends at `certificate_ends` (Unix time);
+    `transports` makes those to providers, None if it stays as it is.
     `found` is what differs from the configuration before. `tables` is what `build` has made of the settings.
     """
 
@@ -42,6 +43,7 @@ class Prepared:
     found: Differences = field(default_factory=Differences)
     tables: Any = None
     context: ssl.SSLContext | None = None
+    certificate_ends: float | None = None
     transports: TransportFactory | None = None
 
     @classmethod
@@ -50,9 +52,10 @@ class Prepared:
         certificate, key = settings.tls_cert, settings.tls_key
         try:
             context = server_context(certificate, key, settings.tls_client_ca) if certificate and key else None
+            ends = expires_at(certificate) if certificate else None
         except OSError as error:  # replaced since it was validated
             raise UsageError(f"--tls-cert: the certificate {error}; write it again") from None
-        return cls(settings, fingerprints(settings), context=context)
+        return cls(settings, fingerprints(settings), context=context, certificate_ends=ends)
 
 
 class Reloader:
@@ -60,7 +63,8 @@ class Reloader:
 
     `settings` are those of the start. `build` makes of settings what takes long, in the thread: of 100,000 callers
     it would hold up requests for a second. `agree` is called before they are applied; it returns why they cannot
-    be, or None. Several reloads follow one another.
+    be, or None. `reopen` opens the log file again, whatever becomes of the reload. Several reloads follow one
+    another.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class Reloader:
         lifecycle: Lifecycle,
         publish: Publish,
         agree: Callable[[Prepared], Awaitable[str | None]] | None = None,
+        reopen: Callable[[], None] = lambda: None,
     ) -> None:
+        self._reopen = reopen
         self._read = read
         self._agree = agree
         self._transports = transports
@@ -92,6 +98,7 @@ class Reloader:
 
     async def reload(self, by: str) -> Reloaded:
         """Read and apply; return what has changed, or why nothing has. `by` is who wanted it."""
+        self._reopen()
         async with self._one_at_a_time:
             self.began()
             try:

@@ -26,6 +26,7 @@ from aibridge_trio.server import inherited_sockets
 from aibridge_trio.server.descriptors import raise_descriptor_limit
 from aibridge_trio.server.inherited_sockets import InheritedSockets
 from aibridge_trio.telemetry.logs import Log
+from aibridge_trio.telemetry.process_report import ProcessReport
 
 
 def serve(settings: Settings, sockets: InheritedSockets, read: Callable[[], Settings]) -> int:
@@ -47,6 +48,7 @@ class Hosted(Protocol):
     log: Log
     lifecycle: Lifecycle
     reloader: Reloader | None
+    process: ProcessReport
 
     def open(self) -> None:
         """Bind every address. Raises UsageError if one cannot be bound."""
@@ -82,6 +84,7 @@ def host(make: Callable[[systemd.ServiceManager], Hosted]) -> int:
                 async with trio.open_nursery() as nursery:
                     stops, reload = trio.open_memory_channel[int](math.inf), trio.open_memory_channel[None](1)
                     nursery.start_soon(service.run)
+                    nursery.start_soon(bridge.process.run)
                     nursery.start_soon(_sort, received, stops[0], reload[0])
                     nursery.start_soon(_reload, reload[1], bridge)
                     status = await bridge.run(stops[1], service.ready)

@@ -7,7 +7,8 @@ Terms
     usage error: wrong usage; one line on stderr, exit status 2.
 
 Files, in reading order
-    main: a function per command, and the exit statuses.
+    main: a function per command, and the exit statuses. client_commands: those that ask running bridges.
+    output: what commands print.
     commands: the list of them, with examples.
     flags: the options of each command.
     parser: parses arguments with cyclopts, and formats errors.

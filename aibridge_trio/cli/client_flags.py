@@ -1,4 +1,4 @@
-"""The options of the commands that connect to running bridges: `reload`, `breaker` and `top`."""
+"""The options of the commands that connect to running bridges: `reload`, `breaker`, `explain` and `top`."""
 
 from __future__ import annotations
 
@@ -38,6 +38,16 @@ BREAKER = (
         unit=TEXT,
         default=None,
         help="Why, in one line of at most 200 characters, for the log and the dashboard.",
+    ),
+)
+
+EXPLAIN = (
+    *RELOAD,
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print each request as a JSON document on a line.",
     ),
 )
 

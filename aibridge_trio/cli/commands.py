@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aibridge_trio import providers
-from aibridge_trio.cli import main
+from aibridge_trio.cli import client_commands, main
 from aibridge_trio.cli.parser import Command
 
 # The scenarios in the package, in the order in which to try them.
@@ -19,12 +19,20 @@ _ALL_BUT_MAN = (
     Command(main.top, "aibridge top"),
     Command(main.check, "aibridge check --config aibridge.toml"),
     Command(
-        main.breaker,
+        client_commands.breaker,
         "aibridge breaker open openai --for 10m --reason INC-12",
         {"provider": _PROVIDERS},
         {
             "mode": "open rejects all requests, close admits all requests, auto ends the override.",
             "provider": f"One of {', '.join(_PROVIDERS)}, or a provider of the configuration file.",
+        },
+    ),
+    Command(
+        client_commands.explain,
+        "aibridge explain req_5a1f0c9be2d34",
+        arguments={
+            "request_id": "The header x-request-id of the answer; request_id in a reject's body and in "
+            "the log.\n[default the latest that were refused]"
         },
     ),
     Command(
@@ -36,7 +44,7 @@ _ALL_BUT_MAN = (
             "name": "The caller; not for list.",
         },
     ),
-    Command(main.reload, "aibridge reload"),
+    Command(client_commands.reload, "aibridge reload"),
     Command(main.init, "aibridge init --openai-key-file /etc/aibridge/openai.key --adaptive"),
     Command(main.mock, "aibridge mock --fail 503:0.1 --fail 429:0.05 --latency 200ms"),
     Command(main.demo, "aibridge demo"),

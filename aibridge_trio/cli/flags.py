@@ -124,6 +124,7 @@ DEMO = (
 )
 
 RELOAD, BREAKER, TOP = client_flags.RELOAD, client_flags.BREAKER, client_flags.TOP
+EXPLAIN = client_flags.EXPLAIN
 
 # The simulation parses these texts: it knows the names.
 _SETTINGS = Unit(str, "NAME=VALUE", "max_concurrency=50")

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from aibridge_trio import __version__
+from aibridge_trio.cli.output import print_error, print_line, print_text, values
 from aibridge_trio.errors import CommandError, UsageError
 from aibridge_trio.process import signals, standard_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from aibridge_trio.admin.orders import Outcome
     from aibridge_trio.cli.parser import Command
-    from aibridge_trio.config.settings import Option, Settings
+    from aibridge_trio.config.settings import Settings
 
 # `aibridge help COMMAND` is `aibridge COMMAND --help`.
 HELP = "help"
-Mode = Literal["open", "close", "auto"]
 Shell = Literal["bash", "zsh", "fish"]
 TokenAction = Literal["new", "list", "revoke"]
 SchemaOf = Literal["aibridge.toml", "callers.toml"]
@@ -42,15 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
     except UsageError as error:
-        status = _print_error(error, 2)
+        status = print_error(error, 2)
     except CommandError as error:
-        status = _print_error(error, 1)
+        status = print_error(error, 1)
     except KeyboardInterrupt:
         status = _INTERRUPTED
     except BrokenPipeError:
         status = 1  # the reader of stdout has left
     except OSError as error:
-        status = _print_error(CommandError(f"cannot go on: {error.strerror or error}"), 1)
+        status = print_error(CommandError(f"cannot go on: {error.strerror or error}"), 1)
     for stream in (sys.stdout, sys.stderr):
         standard_streams.flush_or_discard(stream)
     return status
@@ -60,7 +58,7 @@ def _run(given: list[str]) -> int:
     match given:
         # Shells run these at every start: they import no library.
         case ["--version"]:
-            return _print(f"aibridge {__version__}\n")
+            return print_text(f"aibridge {__version__}\n")
         case ["completion", ("bash" | "zsh" | "fish") as shell]:
             return completion(shell)
         # What a supervisor starts; no command for people.
@@ -108,18 +106,18 @@ def check(**flags: Any) -> int:
     from aibridge_trio.cli.flags import CHECK_ONLY
     from aibridge_trio.config.loader import load
 
-    options = _values(CHECK_ONLY, flags)
+    options = values(CHECK_ONLY, flags)
     try:
         loaded = load(flags, os.environ)
     except UsageError as error:
         if options["json"]:
-            _print_line(json.dumps(checked.invalid(error)))
+            print_line(json.dumps(checked.invalid(error)))
         raise
     if options["json"]:
-        _print_line(json.dumps(checked.document(loaded, diff=options["diff"]), indent=2))
+        print_line(json.dumps(checked.document(loaded, diff=options["diff"]), indent=2))
     else:
         for line in checked.lines(loaded, diff=options["diff"]):
-            _print_line(line)
+            print_line(line)
     return 0
 
 
@@ -127,18 +125,18 @@ def init(**flags: Any) -> int:
     """Write a first configuration file, from a few questions or from flags."""
     from aibridge_trio.cli.flags import INIT
 
-    options = _values(INIT, flags)
+    options = values(INIT, flags)
     from aibridge_trio.cli import init as first
 
     given = [name for name, value in flags.items() if value is not None]
-    return _print(first.run(options, given, os.environ) + "\n")
+    return print_text(first.run(options, given, os.environ) + "\n")
 
 
 def mock(**flags: Any) -> int:
     """Run a mock provider: OpenAI and Anthropic APIs, streams, failures on demand."""
     from aibridge_trio.cli.flags import MOCK
 
-    options = _values(MOCK, flags)
+    options = values(MOCK, flags)
     from aibridge_trio import mock as provider
 
     return provider.serve(provider.MockOptions(**options))
@@ -151,7 +149,7 @@ def demo(**flags: Any) -> int:
     """
     from aibridge_trio.cli.flags import DEMO
 
-    options = _values(DEMO, flags)
+    options = values(DEMO, flags)
     from aibridge_trio.demo import show
 
     return show.run(**options)
@@ -161,63 +159,31 @@ def simulate(*scenario: str, **flags: Any) -> int:
     """Simulate load and failures against settings in virtual time: an hour takes seconds."""
     from aibridge_trio.cli.flags import SIMULATE
 
-    options = _values(SIMULATE, flags)
+    options = values(SIMULATE, flags)
     from aibridge_trio import simulate as simulation
 
     return simulation.run(scenario, **options)
-
-
-def breaker(mode: Mode, provider: str, /, **flags: Any) -> int:
-    """Override a provider's circuit breaker on a running bridge, or on each of several."""
-    from aibridge_trio.cli.flags import BREAKER
-
-    options = _values(BREAKER, flags)
-    from aibridge_trio.admin import orders
-
-    return _print_outcome(
-        orders.override(
-            options["url"],
-            options["token"],
-            provider,
-            mode,
-            lasting=options["for_"],
-            reason=options["reason"] or "",
-        )
-    )
 
 
 def token(action: TokenAction, name: str = "", /, **flags: Any) -> int:
     """Make, list and revoke the tokens of known callers."""
     from aibridge_trio.cli.flags import TOKEN
 
-    options = _values(TOKEN, flags)
+    options = values(TOKEN, flags)
     from aibridge_trio.cli import tokens
 
     said = tokens.run(action, name, options)
-    _print(said.result)
+    print_text(said.result)
     for note in said.notes:
-        _print_line(note, sys.stderr)
+        print_line(note, sys.stderr)
     return 0
-
-
-def reload(**flags: Any) -> int:
-    """Let a running bridge reread its configuration, and print what has changed.
-
-    A mistake in it changes nothing.
-    """
-    from aibridge_trio.cli.flags import RELOAD
-
-    options = _values(RELOAD, flags)
-    from aibridge_trio.admin import orders
-
-    return _print_outcome(orders.reload(options["url"], options["token"]))
 
 
 def top(**flags: Any) -> int:
     """Watch a running bridge: rejects by protection, callers, and the health of each provider."""
     from aibridge_trio.cli.flags import TOP
 
-    options = _values(TOP, flags)
+    options = values(TOP, flags)
     from aibridge_trio import top as dashboard
 
     return dashboard.run(**options)
@@ -230,7 +196,7 @@ def completion(shell: Shell, /) -> int:
     """
     from aibridge_trio.cli.assets import script
 
-    return _print(script(shell))
+    return print_text(script(shell))
 
 
 def man(page: str = "aibridge", /) -> int:
@@ -241,7 +207,7 @@ def man(page: str = "aibridge", /) -> int:
     from aibridge_trio.cli.assets import man_page
 
     [*_, this] = commands()
-    return _print(man_page(page, this.words["page"]))
+    return print_text(man_page(page, this.words["page"]))
 
 
 def schema(file: SchemaOf = "aibridge.toml", /) -> int:
@@ -251,7 +217,7 @@ def schema(file: SchemaOf = "aibridge.toml", /) -> int:
     """
     from aibridge_trio.cli.assets import json_schema
 
-    return _print(json_schema(file))
+    return print_text(json_schema(file))
 
 
 def commands() -> tuple[Command, ...]:
@@ -259,37 +225,3 @@ def commands() -> tuple[Command, ...]:
     from aibridge_trio.cli.commands import COMMANDS
 
     return COMMANDS
-
-
-def _values(options: Iterable[Option], flags: dict[str, Any]) -> dict[str, Any]:
-    from aibridge_trio.config.loader import values
-
-    return values(options, flags, os.environ)
-
-
-def _print(text: str) -> int:
-    sys.stdout.write(text)
-    return 0
-
-
-def _print_outcome(outcome: Outcome) -> int:
-    for line in outcome.lines:
-        _print_line(line)
-    if outcome.failure:
-        raise outcome.failure
-    return 0
-
-
-def _print_error(error: Exception, status: int) -> int:
-    from aibridge_trio.printable import visible
-
-    with suppress(OSError):  # stderr has no reader; the exit status is enough
-        _print_line(f"aibridge: {visible(str(error))}", sys.stderr)
-    return status
-
-
-def _print_line(line: str, stream: Any = None) -> None:
-    """Write a line; characters outside of the stream's encoding are escaped."""
-    out = stream or sys.stdout
-    encoding = out.encoding or "utf-8"
-    out.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")

@@ -25,6 +25,7 @@ Files, in reading order
     requirements, sharing_checks, loop_check: errors that show only in all settings together.
     conflicts, startup_warnings, table_warnings: warnings about valid settings.
     fixed_options, differences: what a reload cannot change, and what differs between two configurations.
+    config_hash: a number by which replicas that are configured differently show.
     suggestions: option names of other programs.
     policies: make limits and breaker policies of settings.
 """

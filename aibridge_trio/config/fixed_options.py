@@ -19,6 +19,7 @@ FIXED: Mapping[str, str] = {
     "store_prefix": "limits are counted under the former one",
     "store_failure": "the bridge is in contact with the store",
     "store_timeout": "the bridge is in contact with the store",
+    "log_file": "it is open; SIGHUP opens it again, for what rotates logs",
     "state_file": "the bridge has locked the former one",
     "workers": "the supervisor has started that many",
 }

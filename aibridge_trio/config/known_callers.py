@@ -8,6 +8,9 @@ from datetime import date
 
 from aibridge_trio.core.terms import ClassTotals, Terms
 
+# What callers without a class are called where classes have names.
+NO_CLASS = "none"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCaller:

@@ -1,7 +1,8 @@
 """All options of `aibridge serve`: name, unit, default, variables and help of each.
 
 Command-line flags, environment variables, keys of the configuration file, help pages and man pages are generated
-from `OPTIONS`. Three groups have a module of their own: `listener_options`, `limit_options`, `sharing_options`.
+from `OPTIONS`. Four groups have a module of their own: `listener_options`, `limit_options`, `sharing_options`,
+`breaker_options`.
 """
 
 # ruff: noqa: RUF009 - option() gives a field with a frozen default
@@ -12,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from aibridge_trio.config.addresses import BASE_URL, PROXY, Address, Bind, Network, UnixSocket, bypasses
+from aibridge_trio.config.breaker_options import BREAKER, BreakerOptions, CountsAgainst, Scope
 from aibridge_trio.config.conflicts import contradictions
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.limit_options import LIMITS, LimitOptions
@@ -27,11 +29,7 @@ from aibridge_trio.config.units import (
     DURATION,
     FILE,
     HEADER_VALUE,
-    MODELS,
-    POSITIVE,
     SECRET,
-    SHARE,
-    SPAN,
     TEXT,
     TIMEOUT,
     Secret,
@@ -49,8 +47,10 @@ __all__ = [
     "OPTIONS",
     "Address",
     "Bind",
+    "CountsAgainst",
     "Network",
     "Option",
+    "Scope",
     "Secret",
     "Settings",
     "UnixSocket",
@@ -58,69 +58,20 @@ __all__ = [
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "human", "json"]
-Scope = Literal["provider", "endpoint", "model"]
-CountsAgainst = Literal["provider", "credential"]
 
 _HTTPS_PORT = 443
 
 # The groups of options, as help pages show them.
-BREAKER = "Circuit breaker"
 PROVIDERS = "Providers"
 UPSTREAM = "Upstream"
 PROCESS = "Shutdown and logs"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(SharingOptions, LimitOptions, Listeners):  # dataclass fields come in the reverse order of the bases
+class Settings(  # dataclass fields come in the reverse order of the bases
+    BreakerOptions, SharingOptions, LimitOptions, Listeners
+):
     """The value of every option. Durations are seconds, `math.inf` for a timeout that is off; sizes are bytes."""
-
-    circuit_breaker: bool = option(BOOLEAN, "false", BREAKER, "Enable a circuit breaker per provider.")
-    circuit_breaker_failure_threshold: int = option(
-        POSITIVE, "5", BREAKER, "Failures within the window that open the breaker."
-    )
-    circuit_breaker_failure_share: float = option(
-        SHARE, "0", BREAKER, "Share of the calls in the window that must have failed, too; 0 is off."
-    )
-    circuit_breaker_window: float = option(
-        SPAN, "10s", BREAKER, "How long a failure counts towards the threshold."
-    )
-    circuit_breaker_cooldown: float = option(
-        SPAN, "30s", BREAKER, "How long the breaker stays open before it lets probes through."
-    )
-    circuit_breaker_half_open_max_requests: int = option(
-        POSITIVE, "3", BREAKER, "Maximum probes in flight while half-open, and successful probes needed to close."
-    )
-
-    circuit_breaker_max_cooldown: float = option(
-        SPAN,
-        "5m",
-        BREAKER,
-        "Maximum cooldown, whether the provider asked for it or several trips in a row lengthened it.",
-    )
-    circuit_breaker_429: CountsAgainst = option(
-        choice("provider", "credential"),
-        "provider",
-        BREAKER,
-        "What a 429 on a caller's own key counts against: the provider, or only that key.",
-    )
-    circuit_breaker_scope: Scope = option(
-        choice("provider", "endpoint", "model"),
-        "provider",
-        BREAKER,
-        "What has a breaker of its own: each provider, each endpoint, or each model.",
-    )
-    circuit_breaker_models: tuple[str, ...] = option(
-        MODELS,
-        "",
-        BREAKER,
-        "For scope model: model names, or prefixes that end in *; all other models share one breaker.",
-    )
-    circuit_breaker_slow_first_byte: float = option(
-        TIMEOUT, "0s", BREAKER, "A first byte that arrives later than this counts as a failure; 0s is off."
-    )
-    circuit_breaker_ramp: float = option(
-        DURATION, "0s", BREAKER, "Time from closing until all requests are admitted again; 0s is at once."
-    )
 
     openai_base_url: str = option(BASE_URL, "https://api.openai.com/v1", PROVIDERS, "Base URL of the OpenAI API.")
     anthropic_base_url: str = option(
@@ -216,6 +167,9 @@ class Settings(SharingOptions, LimitOptions, Listeners):  # dataclass fields com
         "info",
         PROCESS,
         "Lowest level that is logged; logs go to stderr.",
+    )
+    log_file: Path | None = option(
+        FILE, None, PROCESS, "File for the log in place of stderr; a reload (SIGHUP) opens it again."
     )
     log_format: LogFormat = option(
         choice("auto", "human", "json"),

@@ -15,7 +15,6 @@ from random import random
 import trio
 
 from aibridge_trio.core.limits.concurrency import ConcurrencyLimiter, QueueStats
-from aibridge_trio.core.limits.in_flight import InFlight
 from aibridge_trio.core.limits.lease import Lease, Limits
 from aibridge_trio.errors import AtCapacity, RateLimited
 from aibridge_trio.events import Publish, ignore
@@ -58,7 +57,7 @@ class Admission:
         self.publish = publish
         self.entered = 0
         self.rate_in_shadow = RateLimited.reason in shadow
-        slots = InFlight(limits.max_concurrency or math.inf)
+        slots = trio.CapacityLimiter(limits.max_concurrency or math.inf)
         self.limiter = ConcurrencyLimiter(limits, slots, _wake, shadow, random)
         self.shared = SharedLimits(self.limiter, self.store, clock)
         self._rescheduled = trio.Event()

@@ -121,6 +121,8 @@ class Attempt:
         self.headers = headers
         if self._circuit:
             self._response_started_at = self._circuit.clock()
+            if not self.own_key:
+                self._circuit.last_headers = headers
 
     def forget_headers(self) -> None:
         """Keep nothing of the head of the answer but its retry hint: a stream may take long."""

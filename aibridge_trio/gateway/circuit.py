@@ -13,7 +13,7 @@ from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.breaker import Breaker, BreakerStats, Mode, Refusal, State, Transition
 from aibridge_trio.core.breaker.policy import BreakerPolicy
 from aibridge_trio.core.breaker.probe_permit import NO_GENERATION, Permit
-from aibridge_trio.core.breaker.verdict import NEUTRAL, Evidence, Verdict
+from aibridge_trio.core.breaker.verdict import EXHAUSTED, NEUTRAL, Evidence, Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.errors import CircuitOpen
 from aibridge_trio.events import Judged, OnShadowReject, Publish, Transitioned, ignore
@@ -68,6 +68,9 @@ class Circuit:
         self._rescheduled = trio.Event()
         self._due = 0.0
         self.retired = False  # its transitions concern no request any more
+        # Of the latest answer to a request with the bridge's key, or without any: they tell of quotas.
+        self.last_headers: Headers | None = None
+        self.exhausted = 0  # answers to such requests that said that no credit is left
         self._shared = shared
         self._override_left = override_left
         self.breaker, self.sharing = self._new_breaker(policy or BreakerPolicy())
@@ -168,6 +171,8 @@ class Circuit:
         hint = attempt.retry_after(evidence) if evidence.verdict is Verdict.FAILURE else None
         if evidence.quota and attempt.own_key and attempt.caller:
             evidence = self._on_own_key(evidence, attempt.caller, hint)
+        if evidence is EXHAUSTED and not attempt.own_key:
+            self.exhausted += 1
         self._publish(Judged(self.provider, evidence.verdict))
         if attempt.ticket is not None:
             self._acquire_early(attempt, evidence)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
+from aibridge_trio.core.inspection.model import shown_model
 from aibridge_trio.errors import (
     MAX_JITTER,
     InternalError,
@@ -173,6 +174,7 @@ class Gateway:
         target.check_provider(caller)  # 503, 429
         outgoing = target.outgoing(request, caller, record.request_id, self._max_body)  # 413
         with await self._body_buffer.read(outgoing, caller.key) as buffered:  # 413, 400, 503 buffer_full
+            record.model = shown_model(buffered.found.get("model"))
             if facts.restricted:
                 check_model(buffered, caller)  # 403 model_not_allowed
             model = buffered.model if facts.by_model else None  # 400
@@ -293,7 +295,7 @@ class Gateway:
                 reject = InternalError()
         if reply.status is not None:
             return
-        record.reject = reject.reason
+        record.reject = reject
         body = self._router.dialect(request)(reject, record.request_id)
         jitter = MAX_JITTER * random.random() if reject.spread is None else 0.0  # noqa: S311 - no secret
         await reply.write_lines(reject.status, reject.lines(jitter), body)

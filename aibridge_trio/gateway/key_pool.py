@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -93,6 +94,7 @@ class ProviderKeys:
         self._tables = tuple(tables)
         self._published: dict[tuple[str, KeyState], float] = {}
         self._rescheduled = trio.Event()
+        self.faults: Counter[KeyFault] = Counter(dict.fromkeys(KeyFault, 0))
         self._limits: dict[bytes, UsageLimits] = {}
         self._sent = self._to_send()
         self.pool = KeyPool(self._keys(), choice)
@@ -153,6 +155,7 @@ class ProviderKeys:
     def refused(self, key: Key, fault: KeyFault, hint: float | None, scope: str | None, sent_at: float) -> None:
         """Note what an answer says of its key; `hint` is the provider's retry hint in seconds."""
         now = self.clock()
+        self.faults[fault] += 1
         if key not in self.pool:  # its file has another one by now
             return
         if fault is KeyFault.INVALID:

@@ -80,6 +80,8 @@ async def relay(
         if head.status in OVERLOAD_STATUSES:
             attempt.report(inspector.cut())
         record.usage, record.output = inspector.usage, inspector.output
+        record.error_code = inspector.error_code
+        record.model = record.model or inspector.model
     return last
 
 

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aibridge_trio.config.caller_tokens import contains_token
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import NO_USAGE
-from aibridge_trio.errors import NotFound, UpstreamFault
+from aibridge_trio.errors import NotFound, Reject, UpstreamFault
 from aibridge_trio.events import (
     Answered,
     Bug,
@@ -25,6 +25,7 @@ from aibridge_trio.events import (
     PushbackCause,
     SentAgain,
     Started,
+    Step,
     WouldReject,
 )
 from aibridge_trio.gateway.attempt import Attempt
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 # Characters of a User-Agent that are kept: clients put product and version first.
 _USER_AGENT_SHOWN = 64
 _METHOD_SHOWN = 16
+_MOST_STEPS = 32
 _PATH_SHOWN = 128
+_MESSAGE_SHOWN = 400
 _LONGEST_LENGTH = 18  # digits
 _AGENTS_KEPT = 1024
 _ID_BYTES = 12
@@ -61,7 +64,10 @@ class Record:
     agent: str | None = None  # what is shown of the client's name, if that is known
     bill: Bill | None = None  # what it is charged with, while it is
     attempt: Attempt | None = None
-    reject: str | None = None
+    reject: Reject | None = None
+    model: str | None = None  # that it asks for, if its body was read first; else that its answer names
+    error_code: str | None = None  # of the provider's latest answer
+    attempts = 0  # how often it was sent to a provider
     scope: str | None = None
     complete = False
     finished = False  # the last event of a stream is sent: its caller has its answer
@@ -78,6 +84,7 @@ class Record:
     _would_reject: tuple[str, ...] = ()
     _cause: str | None = None
     _passed_over: tuple[str, ...] = ()
+    _steps: tuple[Step, ...] = ()
 
     def __init__(self, request: Request, reply: Reply, clock: Callable[[], float], publish: Publish) -> None:
         self._request = request
@@ -97,6 +104,7 @@ class Record:
     def passed_over(self, provider: str, caller: Caller, cause: str) -> None:
         """Publish that the request goes to another provider of its model route than this one."""
         self.came_back()
+        self._step("passed_over", provider, cause)
         self._passed_over += (f"{provider}:{cause}",)
         self._publish(PassedOver(provider, caller, cause, self._started and provider == self.provider))
         if provider == self.provider:
@@ -117,7 +125,8 @@ class Record:
         A request that is sent again begins anew.
         """
         self._upstream_ended = self._body_wait_upstream = self._first_byte = self._cause = None
-        self.provider_status = None
+        self.provider_status = self.error_code = None
+        self.attempts += 1
         self.may_be_served = False
         self._upstream_began = now
         body = self._request.body
@@ -155,16 +164,19 @@ class Record:
     def faulted(self, fault: UpstreamFault) -> None:
         """Publish where the provider's side failed, and keep why."""
         self._cause = str(fault)
+        self._step("fault", self.provider, self._cause)
         self._publish(Faulted(self.provider, fault.phase))
 
     def was_held(self, seconds: float, outcome: HoldOutcome) -> None:
         """Publish that the request was held."""
         self._held_seconds += seconds
+        self._step("held", self.provider, f"{seconds:.3g} s, {outcome}")
         self._publish(Held(self.provider, seconds, outcome))
 
     def sent_again(self, cause: PushbackCause) -> None:
         """Publish that the request goes to its provider once more."""
         self._sent_again += 1
+        self._step("sent_again", self.provider, cause)
         self._publish(SentAgain(self.provider, cause))
 
     @property
@@ -176,6 +188,7 @@ class Record:
     def sent_with_another_key(self) -> None:
         """Note that the request goes to its provider once more, because its key was refused."""
         self._sent_again += 1
+        self._step("other_key", self.provider, str(self.provider_status))
 
     def would_reject(self, reason: str) -> None:
         """Publish that a protection in shadow would have rejected the request."""
@@ -188,7 +201,7 @@ class Record:
 
     def close(self) -> None:
         """Publish `Finished`: what became of the request."""
-        request, body, status = self._request, self._request.body, self._reply.status
+        request, body, status, reject = self._request, self._request.body, self._reply.status, self.reject
         left = body.caller_left
         complete = self.complete or (self.finished and left)
         now = self._clock()
@@ -199,7 +212,7 @@ class Record:
                 route=self.route,
                 method=request.method[:_METHOD_SHOWN],
                 status=_NO_ANSWER if status is None else status,
-                reject=self.reject,
+                reject=None if reject is None else reject.reason,
                 verdict=self.attempt.verdict if self.attempt else None,
                 broken=status is not None and not complete,
                 left=left and not complete,
@@ -220,11 +233,21 @@ class Record:
                 held=self._held_seconds,
                 sent_again=self._sent_again,
                 passed_over=self._passed_over,
-                path=_shown(request.path[:_PATH_SHOWN]) if self.reject == NotFound.reason else None,
+                model=self.model,
+                attempts=self.attempts,
+                error_code=self.error_code,
+                message=None if reject is None else reject.message[:_MESSAGE_SHOWN],
+                wait=None if reject is None else reject.wait,
+                steps=self._steps,
+                path=_shown(request.path[:_PATH_SHOWN]) if isinstance(reject, NotFound) else None,
                 at=now,
             )
         )
         self.attempt = None  # it refers to this record: leave no reference cycle
+
+    def _step(self, what: Any, provider: str, detail: str) -> None:
+        if len(self._steps) < _MOST_STEPS:
+            self._steps += (Step(self._clock() - self.began, what, provider, detail),)
 
     def _at_provider(self, now: float) -> float | None:
         """Return the seconds at the provider so far, None if the request did not go upstream."""

@@ -8,12 +8,12 @@ what the provider reports, or by what was seen of the answer. What never went up
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from aibridge_trio.config.known_callers import KnownCallers
+from aibridge_trio.config.known_callers import NO_CLASS, KnownCallers
 from aibridge_trio.config.provider_tables import ProviderTable
 from aibridge_trio.core.budgets import Budgets, Spent, date_of
 from aibridge_trio.core.caller import Caller
@@ -26,7 +26,7 @@ from aibridge_trio.core.limits.usage_window import Charge, UsageWindow, Use
 from aibridge_trio.core.limits.usage_windows import UsageWindows
 from aibridge_trio.core.sharing.needs import Denied, Granted
 from aibridge_trio.core.sharing.parts import budget_part, part
-from aibridge_trio.core.terms import Rate
+from aibridge_trio.core.terms import Period, Rate
 from aibridge_trio.errors import BudgetExhausted, RateLimited, Reject, TokenLimited
 from aibridge_trio.gateway.bill import Bill, Metered, budget_use, uses_of
 from aibridge_trio.gateway.buffering import BufferedBody
@@ -70,6 +70,12 @@ class Spending:
         """Replace the limits; what is counted stays. Callers bring their own with their next requests."""
         providers = tuple(providers)
         rates = {name: totals.token_rate for name, totals in known.totals.items()}
+        # The budgets of all callers by class and period, and the classes.
+        self.class_budgets: Counter[tuple[str, Period]] = Counter()
+        for one in known.callers:
+            if budget := one.terms.budget:
+                self.class_budgets[one.class_name or NO_CLASS, budget.per] += budget.tokens
+        self.class_names = (NO_CLASS, *known.classes) if known else ()
         self._class_rates = {name: rate for name, rate in rates.items() if rate}
         windows = {name: with_rate(self.classes.get(name), rate) for name, rate in rates.items()}
         self.classes = {name: window for name, window in windows.items() if window}

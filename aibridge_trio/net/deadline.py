@@ -24,7 +24,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._due: OrderedDict[Waiter, float] = OrderedDict()
+        self._began: OrderedDict[Waiter, float] = OrderedDict()
         self._clock: trio.abc.Clock | None = None
         self._applied = trio.Event()
 
@@ -34,24 +34,24 @@ class Deadline:
             if self._clock is None:  # asked itself, it costs half of trio.current_time()
                 self._clock = trio.lowlevel.current_clock()
             now = self._clock.current_time()
-        self._due[waiter] = now + self.seconds
+        self._began[waiter] = now
 
     def end(self, waiter: Waiter) -> None:
         """End the wait, if it has not expired."""
-        self._due.pop(waiter, None)
+        self._began.pop(waiter, None)
 
     def apply(self, seconds: float) -> None:
         """Change the timeout, of waits that have begun, too; those that had none begin now."""
-        more, self.seconds = seconds - self.seconds, seconds
-        for waiter, due in self._due.items():
-            self._due[waiter] = due + more if more > -math.inf else trio.current_time() + seconds
+        if math.isinf(self.seconds):
+            self._began = OrderedDict.fromkeys(self._began, trio.current_time())
+        self.seconds = seconds
         self._applied.set()
 
     def expire_oldest(self) -> bool:
         """Expire the wait that began first; return whether there was one."""
-        if not self._due:
+        if not self._began:
             return False
-        waiter, _ = self._due.popitem(last=False)
+        waiter, _ = self._began.popitem(last=False)
         waiter.expire()
         return True
 
@@ -59,16 +59,20 @@ class Deadline:
         """Expire overdue waits until cancelled."""
         while True:
             now = trio.current_time()
-            while self._due and next(iter(self._due.values())) <= now:
-                waiter, _ = self._due.popitem(last=False)
+            while self._began and next(iter(self._began.values())) + self.seconds <= now:
+                waiter, _ = self._began.popitem(last=False)
                 waiter.expire()
             self._applied = trio.Event()
-            with trio.CancelScope(deadline=next(iter(self._due.values()), now + self.seconds)):
+            with trio.CancelScope(deadline=next(iter(self._began.values()), now) + self.seconds):
                 await self._applied.wait()
 
     def statistics(self) -> int:
         """Return the number of waits."""
-        return len(self._due)
+        return len(self._began)
+
+    def longest(self, now: float) -> float:
+        """Return how long (seconds) the wait that began first has lasted, 0 without any."""
+        return max(0.0, now - next(iter(self._began.values()), now))
 
     def __repr__(self) -> str:
-        return f"<Deadline {self.seconds:g} s waiting={len(self._due)}>"
+        return f"<Deadline {self.seconds:g} s waiting={len(self._began)}>"

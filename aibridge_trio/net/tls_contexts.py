@@ -6,13 +6,20 @@ Made here and nowhere else: the listeners' context (`server_context`), and the c
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 # As hypercorn has them: TLS 1.2 at least, forward secrecy, no compression.
 _CIPHERS = "ECDHE+AESGCM"
 _PROTOCOLS = ["http/1.1"]
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+# DER: the tags of a certificate's version and of a time whose year has two digits, the bit of a long size; which
+# field the validity is.
+_VERSION, _UTC_TIME, _LONG, _VALIDITY = 0xA0, 0x17, 0x80, 3
 
 
 class CertificateError(OSError):
@@ -88,6 +95,41 @@ def check_chain(certificate: Path, key: Path, context: ssl.SSLContext | None = N
         if getattr(error, "reason", "") == "KEY_VALUES_MISMATCH":
             raise CertificateError("does not belong to the private key") from None
         raise CertificateError("does not load as PEM with its private key") from None
+
+
+def expires_at(certificate: Path) -> float | None:
+    """Return when the first certificate of a file (PEM) ends, as Unix time; None if that cannot be read.
+
+    RFC 5280, 4.1: a certificate's body has its version (optional), serial number, signature, issuer and validity.
+    """
+    try:
+        pem = _PEM.search(certificate.read_text("latin-1"))
+        if pem is None:
+            return None
+        body = _inner(_inner(ssl.PEM_cert_to_DER_cert(pem[0])))
+        fields = [field for field in _elements(body) if field[0] != _VERSION]
+        kind, text = [*_elements(fields[_VALIDITY][1])][1]
+        form = "%y%m%d%H%M%SZ" if kind == _UTC_TIME else "%Y%m%d%H%M%SZ"
+        return datetime.strptime(text.decode("ascii"), form).replace(tzinfo=UTC).timestamp()
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def _inner(data: bytes) -> bytes:
+    return next(_elements(data))[1]
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield tag and content of each element of DER. Raises IndexError at a cut one."""
+    at = 0
+    while at < len(data):
+        tag, size = data[at], data[at + 1]
+        at += 2
+        if size & _LONG:
+            more = size & ~_LONG
+            size, at = int.from_bytes(data[at : at + more], "big"), at + more
+        yield tag, data[at : at + size]
+        at += size
 
 
 def check_authorities(ca_file: Path) -> None:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from aibridge_trio.process import standard_streams
+from aibridge_trio.process.log_file import LogFile
 
 # Capacity of the buffer (characters), about ten thousand lines. Lines beyond it are dropped and counted.
 _CAPACITY = 4 * 1024 * 1024
@@ -33,12 +34,20 @@ class LogWriter:
     """Writes text to a file descriptor from a thread while its context is open; redirects `sys.stderr` too.
 
     `put` never blocks, unless no thread could be started: then it writes. `gap` formats the line that replaces
-    a number of dropped lines.
+    a number of dropped lines. A `file` is opened again where that is wanted: `descriptor` is then another one.
     """
 
     def __init__(
-        self, descriptor: int, encoding: str, gap: Callable[[int], str], capacity: int = _CAPACITY
+        self,
+        descriptor: int,
+        encoding: str,
+        gap: Callable[[int], str],
+        capacity: int = _CAPACITY,
+        *,
+        file: LogFile | None = None,
     ) -> None:
+        self._file = file
+        self._reopens = False
         self.dropped = 0  # total lines
         self._descriptor = descriptor
         self._encoding = encoding
@@ -99,17 +108,32 @@ class LogWriter:
                 self._idle = False
                 self._changed.notify()
 
+    def reopen(self) -> None:
+        """Open the file again, in the thread; lines so far go to the former one."""
+        if self._file is None:
+            return
+        if self._synchronous:
+            self._descriptor = self._file.reopen()
+            return
+        with self._changed:
+            self._reopens = True
+            self._changed.notify()
+
     def _run(self) -> None:
-        while lines := self._next():
-            self._write(lines)
+        while (lines := self._next()) is not None:
+            if lines:
+                self._write(lines)
+            if self._reopens and self._file:
+                self._reopens = False
+                self._descriptor, self._torn = self._file.reopen(), False
             self._ending.wait(_BATCH)
 
-    def _next(self) -> list[str]:
-        """Wait for lines and take all of them; an empty list means that the writer ends."""
+    def _next(self) -> list[str] | None:
+        """Wait for lines, or for the wish to reopen the file, and take all of them; None if the writer ends."""
         with self._changed:
-            while not (self._lines or self._missing_after):
+            while not (self._lines or self._missing_after or self._reopens):
                 if self._ending.is_set():
-                    return []
+                    return None
                 self._idle = True
                 self._changed.wait()
             self._idle = False

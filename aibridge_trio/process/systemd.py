@@ -105,6 +105,15 @@ def forget(environ: MutableMapping[str, str]) -> None:
         environ.pop(name, None)
 
 
+def is_journal(descriptor: int, environ: Mapping[str, str]) -> bool:
+    """Return whether what is written there goes to the journal (`JOURNAL_STREAM`, systemd.exec(5))."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
 def _watchdog(environ: Mapping[str, str]) -> float | None:
     """Return the watchdog's time; None without one, or if it is another process's."""
     if environ.get(_WATCHDOG_PID, str(os.getpid())) != str(os.getpid()):

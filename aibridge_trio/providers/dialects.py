@@ -37,29 +37,35 @@ _KEPT = 256
 _encode = json.JSONEncoder(check_circular=False).encode
 
 
-def openai(reject: Reject, request_id: bytes) -> bytes:  # noqa: ARG001 - OpenAI's body has no place for it
-    """Return the reject as an OpenAI error; its code is the reason.
+def openai(reject: Reject, request_id: bytes) -> bytes:
+    """Return the reject as an OpenAI error; its code is the reason, and the request's id stands beside it.
 
     It is not one of OpenAI's codes: Codex shows `server_is_overloaded` as "Selected model is at capacity" and
     hides the message.
     """
-    return _openai(reject.status, reject.reason, reject.message)
+    return b"%b%b}" % (_openai(reject.status, reject.reason, reject.message), _quoted(request_id))
 
 
 def anthropic(reject: Reject, request_id: bytes) -> bytes:
     """Return the reject as an Anthropic error."""
-    return b"%b%b}" % (_anthropic(reject.status, reject.message), _encode(request_id.decode("ascii")).encode())
+    return b"%b%b}" % (_anthropic(reject.status, reject.message), _quoted(request_id))
+
+
+def _quoted(request_id: bytes) -> bytes:
+    return _encode(request_id.decode("ascii")).encode()
 
 
 @lru_cache(_KEPT)
 def _openai(status: int, reason: str, message: str) -> bytes:
+    """Return the beginning of the body, up to the request's id."""
     error = {
         "message": message,
         "type": _OPENAI.get(status, "invalid_request_error"),
         "param": None,
         "code": reason,
     }
-    return _encode({"message": message, "error": error}).encode()
+    document = {"message": message, "error": error, "request_id": ""}
+    return _encode(document).encode().removesuffix(b'""}')
 
 
 @lru_cache(_KEPT)

@@ -99,6 +99,8 @@ class Parking:
 
     def wake(self, idle: Idle) -> None:
         """Give a parked connection a task, unless its caller has left."""
+        if idle not in self._parked:
+            return  # it is being closed
         if idle.stream.peer_left():
             self._close(idle)
         else:

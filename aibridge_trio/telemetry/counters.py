@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from aibridge_trio.config.known_callers import KnownCallers
+from aibridge_trio.config.known_callers import NO_CLASS, KnownCallers
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.core.breaker.breaker import SEVERITY, State
 from aibridge_trio.core.breaker.verdict import Verdict
@@ -45,9 +45,6 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
 _STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 426, 499)
 
-
-# The label of known callers without a class.
-NO_CLASS = "none"
 
 _Key = TypeVar("_Key")
 
@@ -96,6 +93,8 @@ class Counters:
             (*pair, status) for pair in pairs for status in _STATUSES
         )  # provider, route, status
         self.rejects = _zeros(REASONS)
+        # By provider, class of a known caller, and reason.
+        self.provider_rejects = _zeros((name, NO_CLASS, reason) for name in (*names, "none") for reason in REASONS)
         self.would_rejects = _zeros(PROTECTIONS.values())
         self.waits = {(outcome,): Histogram() for outcome in OUTCOMES}
         self.holds = {(name, outcome): Histogram() for name in names for outcome in HOLD_OUTCOMES}
@@ -145,6 +144,9 @@ class Counters:
         for name in (*known.classes, NO_CLASS) if known else ():
             self.class_requests.update({(name, status): 0 for status in _STATUSES})
             self.class_tokens.update({(name, kind): 0 for kind in TYPES})
+            self.provider_rejects.update(
+                {(provider, name, reason): 0 for provider in (*self.refusals, "none") for reason in REASONS}
+            )
 
     def show(self, providers: Iterable[Provider], circuits: Iterable[ProviderCircuits]) -> None:
         """Count these providers, too, from 0; the counts stay. `circuits` are the breakers that exist now."""
@@ -214,13 +216,14 @@ class Counters:
     def _finished(self, event: Finished) -> None:
         provider = event.provider
         self.requests[provider, event.route, event.status] += 1
+        class_name = (event.caller.class_name or NO_CLASS) if event.caller and event.caller.name else None
         if event.reject is not None:
             self.rejects[event.reject] += 1
+            self.provider_rejects[provider, class_name or NO_CLASS, event.reject] += 1
             if event.reject == "circuit_open":
                 self.refusals[provider] += 1
                 if event.scope is not None:
                     self.scope_refusals[provider, event.scope] += 1
-        class_name = (event.caller.class_name or NO_CLASS) if event.caller and event.caller.name else None
         if class_name is not None:
             self.class_requests[class_name, event.status] += 1
         if event.started:

@@ -24,7 +24,10 @@ Value = float | tuple[float, tuple[int, ...]]
 
 
 class Family(NamedTuple):
-    """A metric with its children. `name` is without prefix and `_total`; only a histogram has `bounds`."""
+    """A metric with its children. `name` is without prefix and `_total`; only a histogram has `bounds`.
+
+    Families that begin with `process_` have the name that every client library gives them, without our prefix.
+    """
 
     kind: Literal["counter", "gauge", "histogram"]
     name: str
@@ -32,6 +35,11 @@ class Family(NamedTuple):
     labels: Labels
     children: Mapping[Labels, Value]
     bounds: Sequence[str] = ()
+
+    @property
+    def full_name(self) -> str:
+        """The name with its prefix."""
+        return self.name if self.name.startswith("process_") else f"aibridge_{self.name}"
 
 
 class TextFormat(NamedTuple):
@@ -177,7 +185,7 @@ def _lines(family: Family, some: Sequence[Labels], form: TextFormat) -> list[byt
 
 
 def _metric(family: Family, some: Sequence[Labels]) -> Metric:
-    name = f"aibridge_{family.name}"
+    name = family.full_name
     metric: CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
     if family.kind == "histogram":
         metric = HistogramMetricFamily(name, family.text, labels=family.labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -15,9 +15,9 @@ _KNOWN = range(100, 600)
 _Labels = TypeVar("_Labels", bound=tuple[str | int, ...])
 
 
-def counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, int]) -> Family:
+def counter(name: str, text: str, labels: Iterable[str], children: Mapping[_Labels, float]) -> Family:
     """Return a counter with its children; those that become one by their labels are added up."""
-    sums: Counter[tuple[str, ...]] = Counter()
+    sums: defaultdict[tuple[str, ...], float] = defaultdict(int)
     for values, count in children.items():
         sums[tuple(map(_label, values))] += count
     return Family("counter", name, text, tuple(labels), dict(sums))

@@ -16,6 +16,7 @@ from types import NoneType
 from typing import Any
 
 from aibridge_trio.config.settings import LogLevel
+from aibridge_trio.core.inspection.usage import NO_USAGE
 from aibridge_trio.events import Finished
 
 # Strings of requests' lines that are kept quoted: names of providers, routes, reasons, agents and callers.
@@ -28,6 +29,8 @@ _ENCODERS: dict[type, Callable[[Any], str]] = {
     int: repr,
     float: repr,
 }
+# syslog(3)
+_PRIORITIES: dict[LogLevel, str] = {"debug": "<7>", "info": "<6>", "warning": "<4>", "error": "<3>"}
 # A value with one of these characters is quoted.
 _AMBIGUOUS = re.compile(r'[ ="\\]')
 
@@ -49,6 +52,8 @@ def json_request(now: float, event: Finished) -> str:
     """Return a request's line as JSON."""
     micros = round(now * 1_000_000)
     caller, duration, first_byte = event.caller, event.duration, event.first_byte
+    usage = event.usage
+    reported = usage != NO_USAGE
     verdict = "null" if event.verdict is None else f'"{event.verdict}"'
     line = (
         f'{{"time": "{_second(micros // 1_000_000)}.{micros // 1_000 % 1_000:03d}Z", '
@@ -74,7 +79,12 @@ def json_request(now: float, event: Finished) -> str:
         f'"bytes_out": {event.bytes_out}, '
         f'"caller": {_kept(caller.hint) if caller else "null"}, '
         f'"class": {_kept(caller.class_name) if caller and caller.class_name else "null"}, '
-        f'"user_agent": {_kept(event.user_agent)}'
+        f'"user_agent": {_kept(event.user_agent)}, '
+        f'"model": {"null" if event.model is None else _kept(event.model)}, '
+        f'"tokens_in": {usage[0] + usage[2] + usage[3] if reported else "null"}, '  # see Usage.prompt
+        f'"tokens_out": {usage.output if reported else "null"}, '
+        f'"attempts": {event.attempts}, '
+        f'"error_code": {"null" if event.error_code is None else _kept(event.error_code)}'
     )
     if event.passed_over:
         line += f', "passed_over": {_quoted(",".join(event.passed_over))}'
@@ -87,6 +97,17 @@ def human_request(now: float, event: Finished) -> str:
     """Return a request's line as logfmt, with what stands in its JSON."""
     fields = json.loads(json_request(now, event))
     return human_line(now, fields.pop("level"), fields.pop("event"), {**fields, "time": None})
+
+
+def with_priority(line: Callable[[float, LogLevel, str, dict[str, Any]], str]) -> Callable[..., str]:
+    """Return the format with a prefix that gives each line its priority in the journal (sd-daemon(3))."""
+    return lambda now, level, event, fields: _PRIORITIES[level] + line(now, level, event, fields)
+
+
+def request_with_priority(line: Callable[[float, Finished], str]) -> Callable[[float, Finished], str]:
+    """The same for requests' lines."""
+    prefix = _PRIORITIES["info"]
+    return lambda now, event: prefix + line(now, event)
 
 
 def _timestamp(now: float) -> str:

@@ -1,4 +1,4 @@
-"""Writes log lines to stderr: one per request, breaker transition, learned limit, start, drain and override.
+"""Writes log lines: one per request, breaker transition, learned limit, start, drain and override.
 
 A line never contains a body or a credential. The format is JSON, or logfmt for people: `key=value`, with ambiguous
 values in quotes, so that no caller can forge a field.
@@ -7,15 +7,18 @@ values in quotes, so that no caller can forge a field.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO
 
 import trio
 
-from aibridge_trio.config.settings import LogFormat, LogLevel
+from aibridge_trio.config.settings import LogFormat, LogLevel, Settings
 from aibridge_trio.core.key_pool import KeyState
+from aibridge_trio.errors import UsageError
 from aibridge_trio.events import (
     ADMIN_REFUSALS,
     AdminRefused,
@@ -29,10 +32,20 @@ from aibridge_trio.events import (
     Reloaded,
     Transitioned,
 )
+from aibridge_trio.process.audit import Audited
+from aibridge_trio.process.log_file import LogFile
 from aibridge_trio.process.log_writer import LogWriter
+from aibridge_trio.process.systemd import is_journal
 from aibridge_trio.process.throttled_reports import Throttled
 from aibridge_trio.sharing.change import StoreChanged
-from aibridge_trio.telemetry.log_format import human_line, human_request, json_line, json_request
+from aibridge_trio.telemetry.log_format import (
+    human_line,
+    human_request,
+    json_line,
+    json_request,
+    request_with_priority,
+    with_priority,
+)
 
 _OF_KEYS: dict[KeyState, LogLevel] = {
     KeyState.READY: "info",
@@ -40,12 +53,16 @@ _OF_KEYS: dict[KeyState, LogLevel] = {
     KeyState.OUT: "error",
 }
 _LEVELS: dict[LogLevel, int] = {"debug": 0, "info": 1, "warning": 2, "error": 3}
+_STDERR = 2
 
 _INFO = _LEVELS["info"]
 
 
 class Log:
-    """Writes a line for each event that it handles; `form` `auto` is `human` on a terminal, otherwise `json`."""
+    """Writes a line for each event that it handles; `form` `auto` is `human` on a terminal, otherwise `json`.
+
+    Without a `file` it writes to stderr; if that is the `journal`'s, lines have its priorities.
+    """
 
     def __init__(
         self,
@@ -54,8 +71,12 @@ class Log:
         *,
         now: Callable[[], float],
         stream: TextIO | None = None,
+        file: Path | None = None,
+        journal: bool = False,
     ) -> None:
         self._stream = stream or sys.stderr
+        self._file = LogFile(file, self._not_reopened) if file else None
+        self._journal = journal and not file
         self.apply(level, form)
         self._now = now
         self._writer: LogWriter | None = None
@@ -72,14 +93,30 @@ class Log:
             AdminRefused: lambda event: self._refused[event.cause].add(event),
             LifecycleChanged: self._lived,
             Reloaded: self._reloaded,
+            Audited: self._audited,
             Bug: self._bug,
         }
+
+    @classmethod
+    def of(cls, settings: Settings, *, now: Callable[[], float]) -> Log:
+        """Return the log that settings describe."""
+        journal = is_journal(_STDERR, os.environ)
+        return cls(settings.log_level, settings.log_format, now=now, file=settings.log_file, journal=journal)
 
     def apply(self, level: LogLevel, form: LogFormat) -> None:
         """Write from now on at this level and in this format."""
         self._min_level = _LEVELS[level]
-        human = form == "human" or (form == "auto" and self._stream.isatty())
-        self._format, self._format_request = (human_line, human_request) if human else (json_line, json_request)
+        human = form == "human" or (form == "auto" and not self._file and self._stream.isatty())
+        self._format = human_line if human else json_line
+        self._format_request: Callable[[float, Finished], str] = human_request if human else json_request
+        if self._journal:
+            self._format = with_priority(self._format)
+            self._format_request = request_with_priority(self._format_request)
+
+    def reopen(self) -> None:
+        """Open the file again: another program has renamed it."""
+        if self._writer:
+            self._writer.reopen()
 
     def _finished(self, event: Finished) -> None:
         if self._min_level <= _INFO:
@@ -117,6 +154,10 @@ class Log:
         self._line("info", event.what, {"detail": event.detail})
 
     def _reloaded(self, event: Reloaded) -> None:
+        if event.by == "SIGHUP":  # else the admin listener knows more of who it was
+            detail = "; ".join(event.changes) or None
+            order = {"action": "reload", "target": None, "detail": detail, "by": "SIGHUP", "peer": None}
+            self._audit({**order, "outcome": event.mistake or "done"})
         fields = {
             "outcome": "rejected" if event.mistake else "applied",
             "by": event.by,
@@ -125,6 +166,14 @@ class Log:
             "mistake": event.mistake,
         }
         self._line("error" if event.mistake else "warning" if event.fixed else "info", "reload", fields)
+
+    def _audited(self, event: Audited) -> None:
+        fields = {"action": event.action, "target": event.target, "detail": event.detail or None}
+        self._audit({**fields, "by": event.by, "peer": event.peer, "outcome": event.outcome})
+
+    def _audit(self, fields: dict[str, Any]) -> None:
+        """Write a line at every level."""
+        self._write(self._format(self._now(), "info", "audit", fields))
 
     def _bug(self, event: Bug) -> None:
         self._line("error", "bug", {"where": event.where})
@@ -136,20 +185,36 @@ class Log:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Write from a thread while this context is open, so that a stalled reader blocks no request."""
-        try:
-            descriptor = self._stream.fileno()
-        except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
+        """Write from a thread while this context is open, so that a stalled reader or disk blocks no request.
+
+        Raises UsageError for a file that cannot be opened.
+        """
+        descriptor = self._open()
+        if descriptor is None:
             yield
             return
-        encoding = self._stream.encoding or "utf-8"
-        with LogWriter(descriptor, encoding, self._gap) as writer:
+        encoding = (None if self._file else self._stream.encoding) or "utf-8"
+        with LogWriter(descriptor, encoding, self._gap, file=self._file) as writer:
             self._writer, self._write = writer, writer.put
             try:
                 yield
             finally:
                 self._writer, self._write = None, self._write_through
         self._dropped += writer.dropped
+
+    def _open(self) -> int | None:
+        """Return the descriptor of the file or of stderr; None if that has none."""
+        try:
+            return self._file.open() if self._file else self._stream.fileno()
+        except (io.UnsupportedOperation, ValueError):  # no file, or a closed one
+            return None
+        except OSError as error:
+            assert self._file
+            text = f"--log-file: {self._file.path} cannot be opened ({error.strerror}); name a file in a folder"
+            raise UsageError(f"{text} that may be written") from None
+
+    def _not_reopened(self, error: OSError) -> None:
+        self.warning(f"--log-file cannot be opened again ({error.strerror}); lines go to the former file", "log")
 
     async def run(self) -> None:
         """Write the delayed lines of throttled events when they are due, until cancelled."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
 
 from aibridge_trio import __version__
 from aibridge_trio.core.adaptive.limiter import AdaptiveStats
@@ -19,35 +18,36 @@ from aibridge_trio.gateway.adaptive_line import AdaptiveLine
 from aibridge_trio.gateway.admission import AdmissionStats
 from aibridge_trio.gateway.key_pool import ProviderKeys
 from aibridge_trio.gateway.provider_circuits import ProviderCircuits
-from aibridge_trio.server.connection_limit import ConnectionStats
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.exposition_format import Exposition, Family, TextFormat
 from aibridge_trio.telemetry.families import counter, gauge, histogram, singles
+from aibridge_trio.telemetry.process_report import ProcessReport
+from aibridge_trio.telemetry.provider_gauges import ProviderGauges
 from aibridge_trio.telemetry.sharing_report import SharingReport
 from aibridge_trio.telemetry.usage import UsageReport
 
 
 class Metrics:
-    """The metrics of counters, admission, breakers and listeners; `scrape` returns the body of /metrics."""
+    """The metrics of counters, admission, breakers and the process; `scrape` returns the body of /metrics."""
 
     def __init__(
         self,
         counters: Counters,
         admission: Callable[[], AdmissionStats],
         circuits: Iterable[ProviderCircuits] = (),
-        lines_dropped: Callable[[], int] = lambda: 0,
-        listeners: Mapping[str, Callable[[], ConnectionStats]] = MappingProxyType({}),
         *,
+        process: ProcessReport | None = None,
+        providers: ProviderGauges | None = None,
         lines: Iterable[AdaptiveLine] = (),
         keys: Iterable[ProviderKeys] = (),
         usage: UsageReport | None = None,
         sharing: SharingReport | None = None,
     ) -> None:
-        self._lines_dropped = lines_dropped
         self._counters = counters
+        self._process = process or ProcessReport(counters)
+        self._providers = providers or ProviderGauges(counters, lambda: 0.0)
         self._admission = admission
         self._exposition = Exposition()
-        self._listeners = listeners
         self._usage = usage or UsageReport()
         self._sharing = sharing or SharingReport()
         self.apply(circuits, lines, keys)
@@ -85,10 +85,16 @@ class Metrics:
         yield from self._breaker_details()
         yield from self._adaptive()
         yield from self._key_pools()
-        yield from of_connections(self._listeners)
+        yield from self._providers.families()
         yield from self._usage.families()
         yield from self._sharing.families()
         yield counter("rejects", "Responses that the bridge made itself.", ("reason",), singles(counters.rejects))
+        yield counter(
+            "provider_rejects",
+            "Responses that the bridge made itself, by provider and by class of a known caller.",
+            ("provider", "class", "reason"),
+            counters.provider_rejects,
+        )
         would = singles(counters.would_rejects)
         yield counter(
             "would_reject", "Requests that protections in shadow would have rejected.", ("reason",), would
@@ -127,6 +133,9 @@ class Metrics:
             ("provider", "verdict"),
             counters.verdicts,
         )
+        again = counters.sent_again
+        text = "Requests that were sent again, held or with another key, by what pushed them back."
+        yield counter("sent_again", text, ("provider", "cause"), again)
         yield counter(
             "route_passed_over",
             "Requests of a model route that went to another provider, by why they did not go to this one.",
@@ -153,7 +162,7 @@ class Metrics:
         yield counter(
             "bugs", "Bugs of the bridge, each contained to one request and logged.", (), {(): counters.bugs}
         )
-        yield from of_process(counters, self._lines_dropped())
+        yield from self._process.families()
         yield counter(
             "rate_limit_evictions",
             "Callers removed from the rate limiter to bound its memory.",
@@ -255,21 +264,3 @@ class Metrics:
             ("provider", "outcome"),
             {pair: holds for pair, holds in counters.holds.items() if pair[:1] in found},
         )
-
-
-def of_connections(listeners: Mapping[str, Callable[[], ConnectionStats]]) -> Iterator[Family]:
-    """Yield the families of the listeners' connections."""
-    found = {name: statistics() for name, statistics in listeners.items()}
-    opened = {(name,): each.connections for name, each in found.items()}
-    yield gauge("connections", "Open connections.", ("listener",), opened)
-    refused = {(name, cause): count for name, each in found.items() for cause, count in each.causes.items()}
-    yield counter("connections_refused", "Connections that were refused.", ("listener", "cause"), refused)
-
-
-def of_process(counters: Counters, lines_dropped: int) -> Iterator[Family]:
-    """Yield the families of what a process does besides requests."""
-    refused = singles(counters.admin_refusals)
-    yield counter("admin_refused", "Requests refused by the admin listener.", ("cause",), refused)
-    yield counter("reloads", "Times the configuration was reread.", ("outcome",), singles(counters.reloads))
-    dropped = {(): lines_dropped}
-    yield counter("log_lines_dropped", "Log lines that could not be written to stderr.", (), dropped)

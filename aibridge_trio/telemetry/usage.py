@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from aibridge_trio.config.known_callers import KnownCallers
+from aibridge_trio.config.known_callers import NO_CLASS, KnownCallers
 from aibridge_trio.core.limits.usage_window import UsageWindow, Use
 from aibridge_trio.gateway.spending import Spending
 from aibridge_trio.telemetry.exposition_format import Family
+from aibridge_trio.telemetry.families import gauge
 
 # Callers in the document: those that use the most.
 _SHOWN = 20
+# Of a budget: little is left from here on.
+_NEARLY = 0.9
+_BUDGET_STATES = ("left", "nearly_spent", "spent")
 _LABELS = ("scope", "owner", "unit")
 
 
@@ -44,6 +48,23 @@ class UsageReport:
             counted[scope, name, unit] = use.settled + use.running
         yield Family("gauge", "usage_limit", "Limits of tokens or requests in their span.", _LABELS, limits)
         yield Family("gauge", "usage_counted", "What counts of a limit now, estimates included.", _LABELS, counted)
+        yield from self._budgets()
+
+    def _budgets(self) -> Iterator[Family]:
+        spending = self._spending
+        spent = dict.fromkeys(spending.class_budgets, 0)
+        callers = {(name, state): 0 for name in spending.class_names for state in _BUDGET_STATES}
+        for caller in spending.latest.values():
+            if found := spending.budget_of(caller):
+                name = caller.class_name or NO_CLASS
+                spent[name, found.budget.per] = spent.get((name, found.budget.per), 0) + found.spent
+                nearly = found.spent >= _NEARLY * found.budget.tokens
+                state = "spent" if found.exhausted else "nearly_spent" if nearly else "left"
+                callers[name, state] = callers.get((name, state), 0) + 1
+        of_class = ("class", "per")
+        yield gauge("budget_tokens", "Budgets of all callers of a class.", of_class, spending.class_budgets)
+        yield gauge("budget_spent_tokens", "What callers have spent of these budgets.", of_class, spent)
+        yield gauge("budget_callers", "Callers by what is left of their budget.", ("class", "state"), callers)
 
     def _windows(self) -> Iterator[tuple[str, str, str, UsageWindow]]:
         for name, window in self._spending.classes.items():

@@ -2,8 +2,9 @@
 
 Files in reading order: dashboard (documents, keys and signals in, frames out) · watched (a bridge and its
 connection) · watched_fleet, fleet_dashboard, plain_fleet (several replicas) · data/ (status documents, rates) ·
-view (what keys change) · sort_order (of the providers) · screen/ (a picture as a frame) · keyboard
-(bytes to keys) · terminal (full screen, restored at the end) · plain (without a screen).
+view (what keys change) · refusals (a list of them) · sort_order (of the providers) ·
+screen/ (a picture as a frame) · keyboard (bytes to keys) · terminal (full screen, restored at the end) ·
+plain (without a screen).
 
 document: one answer of `/status` · picture: the latest document with rates over an interval · frame: lines of text
 for one screen · alert: the line below the title that names what is urgent · order: a confirmed change of a

@@ -11,11 +11,14 @@ from typing import Any
 
 import trio
 
-from aibridge_trio.admin import orders
+from aibridge_trio.admin import explaining, orders
 from aibridge_trio.admin.client import EARLY, AdminClient, Refused
 from aibridge_trio.errors import CommandError
+from aibridge_trio.top import refusals
 from aibridge_trio.top.data.history import Picture
+from aibridge_trio.top.refusals import Refusals
 from aibridge_trio.top.screen.layout import Canvas, frame
+from aibridge_trio.top.screen.refusals import frame as refused_frame
 from aibridge_trio.top.screen.text import Frame
 from aibridge_trio.top.terminal import Terminal
 from aibridge_trio.top.view import Order, View, press, rows
@@ -54,6 +57,7 @@ class Dashboard:
         self._pending_orders = 0
         # The bridges that the question is about.
         self._asked: list[AdminClient] = []
+        self._refusals = Refusals()
         self._ending = ""
         self._failure: CommandError | None = None
         self._ended = trio.Event()
@@ -101,11 +105,34 @@ class Dashboard:
         while True:
             for key in await self._terminal.keys():
                 asked = self._view.asking
-                self._press(key, nursery)
+                if not self._press_in_list(key, nursery):
+                    self._press(key, nursery)
                 if self._view.asking and not asked:
                     # The user has not seen the question yet: keys that came with it, as in a paste, are no answer.
                     break
             self._request_frame()
+
+    def _press_in_list(self, key: str, nursery: trio.Nursery) -> bool:
+        """Handle a key where refused requests are shown; return whether they are."""
+        if not self._view.refused or key == "interrupt":
+            return False
+        after, wanted = refusals.press(self._refusals, key)
+        self._view = replace(self._view, refused=after is not None)
+        self._refusals = after or Refusals()
+        if wanted:
+            nursery.start_soon(self._ask_refused, wanted)
+        return True
+
+    async def _ask_refused(self, request_id: str = "") -> None:
+        """Show the latest refused requests, or open one of them."""
+        found, failed = await explaining.ask(self._targets(), request_id)
+        said = next(map(str, failed.values()), "no request was refused" if not request_id else "it is not kept")
+        if request_id:
+            opened = [line for each in found for line in explaining.lines(each)] or [said]
+            self._refusals = replace(self._refusals, opened=opened)
+        else:
+            self._refusals = Refusals(found[::-1], said=said)
+        self._request_frame()
 
     def _press(self, key: str, nursery: trio.Nursery) -> None:
         picture, paused, asked = self._picture(), self._view.paused, self._view.asking
@@ -118,6 +145,9 @@ class Dashboard:
             self._frozen, self._paused_at = picture, self._shown_time()
         elif not self._view.paused:
             self._frozen, self._paused_at = None, math.inf
+        if self._view.refused:
+            self._refusals = Refusals()
+            nursery.start_soon(self._ask_refused)
         if order:
             self._pending_orders += 1
             nursery.start_soon(self._execute, order, self._asked)
@@ -224,7 +254,8 @@ class Dashboard:
         try:
             self._width, height = self._terminal.size()
             canvas = Canvas(self._width, height, ascii=self._terminal.ascii)
-            self._terminal.draw(self._frame(canvas))
+            shown = refused_frame(self._refusals, canvas) if self._view.refused else self._frame(canvas)
+            self._terminal.draw(shown)
         except OSError:
             # The terminal has gone.
             self._view = replace(self._view, end="interrupted")

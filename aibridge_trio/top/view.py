@@ -32,8 +32,8 @@ class View:
     """The state of the view. `interval` is the time between frames (seconds), `notice` a text for the last line.
 
     `chosen` is a provider's name, None for the first one shown; `typing` is on while a filter is typed; `asking`
-    is the order to be confirmed; of several bridges `replica` is the chosen one, which is shown `alone`; `end` is
-    "quit" or "interrupted" once it ends.
+    is the order to be confirmed; of several bridges `replica` is the chosen one, which is shown `alone`; `refused`
+    is on while refused requests are shown in place of all; `end` is "quit" or "interrupted" once it ends.
     """
 
     interval: float = 1.0
@@ -49,6 +49,7 @@ class View:
     end: str = ""
     replica: str | None = None
     alone: bool = False
+    refused: bool = False
 
 
 def press(view: View, key: str, shown: Sequence[str], width: int) -> tuple[View, Order | None]:
@@ -65,6 +66,8 @@ def press(view: View, key: str, shown: Sequence[str], width: int) -> tuple[View,
         return _type(view, key), None
     if view.help:
         return replace(view, help=False), None
+    if view.refused:  # what else keys do there: see refusals
+        return replace(view, refused=False), None
     return _act(view, key, shown, width), None
 
 
@@ -123,6 +126,7 @@ _ACTIONS: dict[str, Callable[[View, Sequence[str]], View]] = {
     "down": lambda view, shown: _select(view, shown, 1),
     "j": lambda view, shown: _select(view, shown, 1),
     "r": lambda view, _: replace(view, reverse=not view.reverse),
+    "e": lambda view, _: replace(view, refused=True),
     "/": lambda view, _: replace(view, typing=True, filter=""),
     "escape": lambda view, _: replace(view, filter=""),
     "+": lambda view, _: _change_interval(view, faster=True),

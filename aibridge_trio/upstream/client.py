@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpx
 import trio
@@ -42,6 +43,17 @@ class Timeouts:
     first_byte: float = 600.0
     idle: float = 300.0
     total: float = math.inf
+
+
+class Waits(NamedTuple):
+    """The longest waits that are under way (seconds), 0 without any.
+
+    head: since the whole request was sent, for the head of the response. piece: for the next piece of a response
+    that has begun.
+    """
+
+    head: float
+    piece: float
 
 
 class Upstream:
@@ -118,6 +130,11 @@ class Upstream:
                 return self._base, head.removesuffix(b"\r\n")
         return None, b""
 
+    def waits(self) -> Waits:
+        """Return the longest waits that are under way."""
+        now = trio.current_time()
+        return Waits(self._call_timeouts.head.longest(now), self._call_timeouts.reading.longest(now))
+
     async def run(self) -> None:
         """Apply timeouts, and close expired idle connections, until cancelled."""
         async with trio.open_nursery() as nursery:
@@ -142,5 +159,10 @@ class Upstream:
     def _proxied(self) -> ProxiedCall:
         times = self._timeouts
         return ProxiedCall(
-            self._transport, self._base, connect=times.connect, first_byte=times.first_byte, idle=times.idle
+            self._transport,
+            self._base,
+            connect=times.connect,
+            first_byte=times.first_byte,
+            idle=times.idle,
+            waits=self._call_timeouts[2:],
         )

@@ -13,6 +13,7 @@ import trio
 from aibridge_trio.errors import Phase
 from aibridge_trio.http.headers import Headers
 from aibridge_trio.http.response_head import Malformed, ResponseHead
+from aibridge_trio.net.deadline import Deadline
 from aibridge_trio.net.fault_causes import cause
 from aibridge_trio.upstream.call import Source
 from aibridge_trio.upstream.lost_connection import ConnectionLost, unread
@@ -29,7 +30,10 @@ _ENDS = {
 
 
 class ProxiedCall:
-    """One request and its response, with the interface of `Call`. Timeouts are in seconds, infinity for none."""
+    """One request and its response, with the interface of `Call`. Timeouts are in seconds, infinity for none.
+
+    `waits` count the waits for the head and for each piece, so that the longest is known; they end none.
+    """
 
     resumable = False  # a `wait` that is cancelled ends httpx's iterator
     over = False  # see Call; it must be closed in any case
@@ -42,7 +46,9 @@ class ProxiedCall:
         connect: float,
         first_byte: float,
         idle: float,
+        waits: tuple[Deadline, Deadline] | None = None,
     ) -> None:
+        self._waits_for_head, self._waits_for_piece = waits or (Deadline(math.inf), Deadline(math.inf))
         self.phase: Phase = "connect"
         self.head: ResponseHead | None = None
         self.complete = False  # see Call; here that is known with the end only
@@ -90,6 +96,8 @@ class ProxiedCall:
         def sent(size: int) -> None:
             self._size, self._sent_at = size, trio.current_time()
             deadline.deadline = self._sent_at + self._first_byte
+            if self.head is None:
+                self._waits_for_head.begin(self, self._sent_at)
             if on_sent and self.head is None:
                 on_sent()
 
@@ -112,6 +120,8 @@ class ProxiedCall:
                 raise
             except httpx.TransportError as error:
                 raise self._fault(error) from error
+            finally:
+                self._waits_for_head.end(self)
         if self._response is None:
             raise httpx.ConnectTimeout("deadline") if self.phase == "connect" else httpx.ReadTimeout("deadline")
         assert isinstance(self._response.stream, httpx.AsyncByteStream)
@@ -163,18 +173,24 @@ class ProxiedCall:
             ahead, self._ahead = self._ahead, None
             return ahead
         piece: bytes | None = b""
+        self._waits_for_piece.begin(self)
         with trio.move_on_after(self._idle) as scope:
             try:
                 while piece == b"":  # an empty piece is not the end
                     piece = await anext(self._pieces, None)
             except httpx.TransportError as error:
                 raise self._fault(error) from error
+            finally:
+                self._waits_for_piece.end(self)
         if scope.cancelled_caught:
             raise httpx.ReadTimeout("deadline")
         if piece is None and self._tls and not _got_close_notify(self._tls):
             raise httpx.RemoteProtocolError("it ended without a close_notify")
         self.complete = piece is None
         return piece or b""
+
+    def expire(self) -> None:
+        """See Waiter: the call's own timeouts end its waits."""
 
     async def stop_upload(self) -> None:
         """See Call: httpx sends nothing more once the head has come."""

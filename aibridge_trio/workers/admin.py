@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aibridge_trio.admin import override_order
 from aibridge_trio.admin.access import Refusal
 from aibridge_trio.admin.api import Api, read_body
 from aibridge_trio.http.message import Reply, Request
 from aibridge_trio.telemetry.exposition_format import Exposition, Family, TextFormat
+from aibridge_trio.telemetry.recent_requests import SHOWN
 from aibridge_trio.workers.admin_calls import AdminCall, Answered
 from aibridge_trio.workers.crew import Crew
 
@@ -49,7 +51,14 @@ class CrewAdmin(Api):
             raise Refusal(_UNAVAILABLE, "no worker has served yet")
         return self._complete(document)
 
-    async def _override(self, request: Request, reply: Reply) -> None:
+    async def _find(self, request_id: str | None) -> list[dict[str, Any]]:
+        answers = await self._crew.ask("requests", request_id)
+        found = [each for answer in answers.values() for each in answer]
+        if request_id is None:
+            return sorted(found, key=_time, reverse=True)[:SHOWN]
+        return sorted(found, key=_time)[-SHOWN:]
+
+    async def _override(self, request: Request, reply: Reply) -> str:
         call = AdminCall(request.method, request.path, request.headers, await read_body(request), request.client)
         answers: list[Answered] = [*(await self._crew.ask("admin", call)).values()]
         if not answers:
@@ -58,3 +67,9 @@ class CrewAdmin(Api):
         if answer.status != _OK:
             raise Refusal(answer.status, json.loads(answer.body)["message"])
         await reply.answer(_OK, [(b"content-type", b"application/json")], answer.body)
+        return override_order.read(call.body).words
+
+
+def _time(request: dict[str, Any]) -> str:
+    """RFC 3339 in UTC: the order of texts is that of times."""
+    return str(request["time"])

@@ -83,6 +83,11 @@ class Crew:
             member.stop()
         self._wake()
 
+    def reopen_logs(self) -> None:
+        """Let each open its log file again."""
+        for member in self.members:
+            member.tell("reopen")
+
     def kill(self) -> None:
         """End all at once."""
         for member in self.members:

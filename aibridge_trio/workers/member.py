@@ -59,6 +59,19 @@ class Member:
         """Whether a process of it serves now."""
         return self.phase == "serving"
 
+    def row(self, document: dict[str, Any] | None) -> dict[str, Any]:
+        """Return it as `/status` shows it; `document` is its own, None before the first one."""
+        now = document or {"concurrency": {"in_flight": 0}, "requests": {"total": 0}}
+        return {
+            "number": self.number,
+            "pid": self.pid,
+            "state": self.phase,
+            "uptime_s": round(trio.current_time() - self.started_at, 3) if self.pid else 0.0,
+            "restarts": max(0, self.restarts),
+            "in_flight": now["concurrency"]["in_flight"],
+            "requests": now["requests"]["total"],
+        }
+
     async def run(self) -> None:
         """Start a process, and the next one when it has ended, until `stop`."""
         backoff = Backoff()

@@ -16,6 +16,7 @@ from aibridge_trio.bridge.bridge import SETTLING
 from aibridge_trio.bridge.event_bus import EventBus
 from aibridge_trio.bridge.reloading import Prepared, Reloader
 from aibridge_trio.bridge.saved_state import SavedState
+from aibridge_trio.config.config_hash import config_hash
 from aibridge_trio.config.settings import Address, Bind, Settings
 from aibridge_trio.events import Bug, Event, LifecycleChanged
 from aibridge_trio.gateway.browser_origins import Origins
@@ -27,7 +28,7 @@ from aibridge_trio.server.server import Server
 from aibridge_trio.telemetry.counters import Counters
 from aibridge_trio.telemetry.exposition_format import Family
 from aibridge_trio.telemetry.logs import Log
-from aibridge_trio.telemetry.metrics import of_connections, of_process
+from aibridge_trio.telemetry.process_report import ProcessReport
 from aibridge_trio.workers.admin import CrewAdmin
 from aibridge_trio.workers.budgets import SummedBudgets
 from aibridge_trio.workers.common_limits import CommonLimits
@@ -59,7 +60,7 @@ class Supervisor:
         self.settings = settings
         self._self_test = self_test
         self.lifecycle = Lifecycle()
-        self.log = Log(settings.log_level, settings.log_format, now=_WALL_CLOCK)
+        self.log = Log.of(settings, now=_WALL_CLOCK)
         self.crew = Crew(settings.workers, start=self._start, warn=partial(self.log.warning, about="worker"))
         self.admin_address = settings.admin_bind
         self._inherited = sockets
@@ -85,10 +86,14 @@ class Supervisor:
             apply=self._apply,
             lifecycle=self.lifecycle,
             publish=publish,
+            reopen=self._reopen_logs,
         )
         self._origins = Origins(settings.allowed_hosts, settings.allowed_origins)
         connections = admin_connection_limit(partial(self.log.warning, about="connections"))
+        log = self.log
         self._listeners = {"admin": connections.statistics}
+        self.process = ProcessReport(self._counters, self.lifecycle, lambda: log.dropped, self._listeners)
+        self.process.config_hash = config_hash(settings)
         self._admin = CrewAdmin(
             self.crew,
             own=self._families,
@@ -173,6 +178,10 @@ class Supervisor:
     def _publish(self, event: Event) -> None:
         self._event_bus.publish(event)
 
+    def _reopen_logs(self) -> None:
+        self.log.reopen()
+        self.crew.reopen_logs()
+
     def _close(self) -> None:
         self._sockets.close()
         if self._limits:
@@ -238,6 +247,7 @@ class Supervisor:
     def _apply(self, prepared: Prepared) -> None:
         before, self.settings = self.settings, prepared.settings
         settings = self.settings
+        self.process.config_hash = config_hash(settings)
         self.log.apply(settings.log_level, settings.log_format)
         self._origins.apply(settings.allowed_hosts, settings.allowed_origins)
         self._admin.apply(settings.admin_token)
@@ -247,7 +257,7 @@ class Supervisor:
             self.log.warning(warning)
 
     def _families(self) -> list[Family]:
-        return [*of_process(self._counters, self.log.dropped), *of_connections(self._listeners)]
+        return [*self.process.families()]
 
     def _complete(self, document: dict[str, Any]) -> dict[str, Any]:
         """Put into the document of all workers what the supervisor knows."""
@@ -266,25 +276,7 @@ class Supervisor:
         }
 
     def _rows(self) -> list[dict[str, Any]]:
-        rows = []
-        for member in self.crew.members:
-            now = self.crew.reports.of(member.number) or {
-                "concurrency": {"in_flight": 0},
-                "requests": {"total": 0},
-            }
-            age = trio.current_time() - member.started_at
-            rows.append(
-                {
-                    "number": member.number,
-                    "pid": member.pid,
-                    "state": member.phase,
-                    "uptime_s": round(age, 3) if member.pid else 0.0,
-                    "restarts": max(0, member.restarts),
-                    "in_flight": now["concurrency"]["in_flight"],
-                    "requests": now["requests"]["total"],
-                }
-            )
-        return rows
+        return [member.row(self.crew.reports.of(member.number)) for member in self.crew.members]
 
     def _lived(self, event: LifecycleChanged) -> None:
         row = dict.fromkeys(("at", "kind", "provider", "scope", "from", "to", "because"))

@@ -11,12 +11,12 @@ from aibridge_trio.telemetry.exposition_format import Family, Labels, Value
 # counts.
 ADDED = frozenset(
     {
-        *("requests_in_flight", "queue_size", "queue_waiting", "connections"),
+        *("requests_in_flight", "provider_requests_in_flight", "queue_size", "queue_waiting", "connections"),
         *("adaptive_bound", "adaptive_window", "adaptive_pace", "adaptive_held", "adaptive_held_callers"),
-        "adaptive_resend_budget",
+        *("adaptive_resend_budget", "process_resident_memory_bytes", "process_virtual_memory_bytes"),
     }
 )
-LOWEST = frozenset({"circuit_breaker_ramp_share"})
+LOWEST = frozenset({"circuit_breaker_ramp_share", "quota_remaining", "process_start_time_seconds"})
 
 
 def total(every: Iterable[Iterable[Family]]) -> list[Family]:

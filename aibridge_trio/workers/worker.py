@@ -124,6 +124,7 @@ class Worker:
         with bridge.log.writing():
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._live)
+                nursery.start_soon(bridge.process.run)
                 status = await bridge.run(self._stops, lambda: self._channel.tell("ready"))
                 nursery.cancel_scope.cancel()
         return status
@@ -135,6 +136,9 @@ class Worker:
                 return self.report()
             case "state":
                 return self.state()
+            case "requests":
+                recent = self._bridge.reports.recent
+                return recent.refused() if value is None else recent.find(value)
             case "admin":
                 assert isinstance(value, AdminCall)
                 return await answer(self._bridge.admin, value)
@@ -143,6 +147,8 @@ class Worker:
             case "apply":
                 if self._prepared and self._bridge.reloader:
                     self._bridge.reloader.take(self._prepared)
+            case "reopen":
+                self._bridge.log.reopen()
             case "stop":
                 # A second one cuts what is left; more have no meaning.
                 with contextlib.suppress(trio.WouldBlock):

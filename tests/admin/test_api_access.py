@@ -184,6 +184,7 @@ async def test_behind_a_server_without_an_address_a_missing_host_is_refused_too(
         router=nothing,
         metrics=nothing,
         status=nothing,
+        recent=nothing,
         publish=lambda _: None,
         origins=Origins(),
         host="bridge.internal",

@@ -79,6 +79,7 @@ VALUES: dict[str, tuple[str, object]] = {
     "state_file": ("/run/state.json", Path("/run/state.json")),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
+    "log_file": ("/var/log/aibridge.log", Path("/var/log/aibridge.log")),
 }
 
 

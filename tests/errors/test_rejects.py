@@ -443,6 +443,7 @@ def test_openai_bodies(case: Case) -> None:
     assert json.loads(dialects.openai(case.reject, b"req_1")) == {
         "message": case.message,
         "error": {"message": case.message, "type": case.openai, "param": None, "code": case.reason},
+        "request_id": "req_1",
     }
 
 

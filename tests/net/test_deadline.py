@@ -58,6 +58,21 @@ async def test_infinite_patience_never_ends(autojump_clock: MockClock, nursery: 
     assert repr(deadline) == "<Deadline inf s waiting=1>"
 
 
+async def test_the_longest_wait_is_told(autojump_clock: MockClock, nursery: trio.Nursery) -> None:
+    """The wait that began first, whether there is a timeout or not; 0 without any."""
+    for deadline in (Deadline(10), Deadline(math.inf)):
+        first, second = Waiter(), Waiter()
+        deadline.begin(first)
+        await trio.sleep(3)
+        deadline.begin(second)
+        await trio.sleep(2)
+        assert deadline.longest(trio.current_time()) == 5
+        deadline.end(first)
+        assert deadline.longest(trio.current_time()) == 2
+        deadline.end(second)
+        assert deadline.longest(trio.current_time()) == 0
+
+
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), max_size=20))
 def test_whoever_waits_longer_than_allowed_expires_then(waits: list[tuple[int, int]]) -> None:
     """Each wait (when it begins, how long it would last) by itself."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from aibridge_trio.net.tls_contexts import (
     CertificateError,
     add_authorities,
     check_authorities,
     check_chain,
+    expires_at,
     provider_context,
     server_context,
     unchecked_context,
@@ -43,6 +47,39 @@ def test_callers_get_tls_1_2_with_forward_secrecy_and_http_1_1(tmp_path: Path) -
     assert all(
         (name.startswith(("TLS_", "ECDHE-")) and "GCM" in name) or name.startswith("TLS_") for name in names
     )
+
+
+@pytest.mark.parametrize("year", [2026, 2049, 2050, 2126])
+def test_the_end_of_a_certificate_is_read(tmp_path: Path, year: int) -> None:
+    """Of the first one in the file; until 2049 with two digits for the year, as RFC 5280 wants it."""
+    end = datetime(year, 3, 31, 23, 59, 58, tzinfo=UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bridge")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(end)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "chain.pem"
+    file.write_bytes(b"a comment\n" + pem(certificate) + pem(signed("another", None, authority=False)[0]))
+    assert expires_at(file) == end.timestamp()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n", b"\xff" * 100],
+)
+def test_an_end_that_cannot_be_read_is_none(tmp_path: Path, content: bytes) -> None:
+    """Whether a certificate can be used is decided elsewhere."""
+    file = tmp_path / "chain.pem"
+    assert expires_at(file) is None
+    file.write_bytes(content)
+    assert expires_at(file) is None
 
 
 def test_a_key_of_another_certificate_is_distinguished(tmp_path: Path) -> None:

@@ -28,10 +28,11 @@ from aibridge_trio.providers import Dialect, dialects
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_reject_is_an_error_of_the_dialect(reject: Reject, openai: str, anthropic: str) -> None:
-    """Each dialect has its types; OpenAI's code is the reason, Anthropic's body has the request id."""
+    """Each dialect has its types; OpenAI's code is the reason, and both bodies have the request's id."""
     assert json.loads(dialects.openai(reject, b"req_1")) == {
         "message": reject.message,
         "error": {"message": reject.message, "type": openai, "param": None, "code": reject.reason},
+        "request_id": "req_1",
     }
     assert json.loads(dialects.anthropic(reject, b"req_1")) == {
         "type": "error",

@@ -38,7 +38,7 @@ _ON_FREE_PORTS = ("--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0")
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment without what configures a bridge, and with `more`."""
-    foreign = re.compile(r"^PYTHON(?!PATH)|AIBRIDGE_|_API_KEY|_proxy$", re.IGNORECASE)
+    foreign = re.compile(r"^PYTHON(?!PATH)|AIBRIDGE_|_API_KEY|_proxy$|^JOURNAL_STREAM$", re.IGNORECASE)
     return {name: value for name, value in os.environ.items() if not foreign.search(name)} | more
 
 
@@ -198,6 +198,10 @@ class Provider:
     def script(self, *answers: dict[str, Any]) -> None:
         """Append answers."""
         self._client.post("/mock/script", json={"answers": answers}).raise_for_status()
+
+    def unscript(self) -> None:
+        """Forget the answers that were not given yet."""
+        self._client.delete("/mock/script").raise_for_status()
 
     def change(self, **options: Any) -> None:
         """Change how it answers from now on."""

@@ -90,7 +90,7 @@ def assert_reject(
         assert said == {"type": "error", "message": message, "error": error, "request_id": request_id}
     else:
         error = {"message": message, "type": OPENAI_SAYS[status], "param": None, "code": reason}
-        assert said == {"message": message, "error": error}
+        assert said == {"message": message, "error": error, "request_id": request_id}
     shown = parsedate_to_datetime(answer.headers["date"])
     assert abs(datetime.now(UTC) - shown) < timedelta(minutes=1)
     names = {"content-type", "x-aibridge-reject", "x-request-id", "date", "content-length", *more}

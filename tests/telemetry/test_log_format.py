@@ -9,11 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aibridge_trio.config.settings import LogLevel
 from aibridge_trio.core.breaker.verdict import Verdict
 from aibridge_trio.core.caller import Caller
 from aibridge_trio.core.inspection.usage import Usage
 from aibridge_trio.events import Finished
-from aibridge_trio.telemetry.log_format import human_line, human_request, json_line, json_request
+from aibridge_trio.telemetry.log_format import (
+    human_line,
+    human_request,
+    json_line,
+    json_request,
+    request_with_priority,
+    with_priority,
+)
 
 NOON = 1_795_348_800.0
 TEXT = st.text(max_size=8)
@@ -39,7 +47,7 @@ REQUESTS = st.builds(
     user_agent=TEXT,
     started=st.booleans(),
     reached_upstream=st.booleans(),
-    usage=st.just(Usage()),
+    usage=st.builds(Usage, *[st.integers(0, 9)] * 4),
     left=st.booleans(),
     would_reject=st.lists(TEXT, max_size=2).map(tuple),
     cause=st.none() | TEXT,
@@ -47,6 +55,9 @@ REQUESTS = st.builds(
     held=SECONDS,
     sent_again=st.integers(0, 9),
     passed_over=st.lists(TEXT, max_size=2).map(tuple),
+    model=st.none() | TEXT,
+    attempts=st.integers(0, 9),
+    error_code=st.none() | TEXT,
 )
 
 
@@ -75,6 +86,11 @@ def fields(event: Finished) -> dict[str, object]:
         "caller": event.caller.hint if event.caller else None,
         "class": (event.caller.class_name or None) if event.caller else None,
         "user_agent": event.user_agent,
+        "model": event.model,
+        "tokens_in": event.usage.prompt if any(event.usage) else None,
+        "tokens_out": event.usage.output if any(event.usage) else None,
+        "attempts": event.attempts,
+        "error_code": event.error_code,
         **({"passed_over": ",".join(event.passed_over)} if event.passed_over else {}),
         **({"path": event.path} if event.path is not None else {}),
     }
@@ -104,3 +120,18 @@ def test_times_are_in_milliseconds(second: int, after: float, shown: str) -> Non
     said = json.loads(json_line(now, "info", "test", {}))["time"]
     whole = datetime.fromtimestamp(now if shown == "000" and after else NOON + second, UTC)
     assert said == f"{whole:%Y-%m-%dT%H:%M:%S}.{shown}Z"
+
+
+@pytest.mark.parametrize(
+    ("level", "priority"), [("debug", "<7>"), ("info", "<6>"), ("warning", "<4>"), ("error", "<3>")]
+)
+def test_a_line_for_the_journal_begins_with_its_priority(level: LogLevel, priority: str) -> None:
+    """That of syslog; a request's is information."""
+    said = {"detail": "x"}
+    assert with_priority(json_line)(NOON, level, "test", said) == priority + json_line(NOON, level, "test", said)
+
+
+@given(REQUESTS)
+def test_a_request_for_the_journal_is_information(event: Finished) -> None:
+    """Whatever became of it."""
+    assert request_with_priority(json_request)(NOON, event) == "<6>" + json_request(NOON, event)

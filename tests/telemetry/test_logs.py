@@ -127,6 +127,11 @@ def test_a_request_is_one_line_with_all_that_is_known_of_it() -> None:
         ("caller", "…cdef"),
         ("class", None),
         ("user_agent", "OpenAI/Python 1.2"),
+        ("model", None),
+        ("tokens_in", None),
+        ("tokens_out", None),
+        ("attempts", 0),
+        ("error_code", None),
     ]
 
 
@@ -145,7 +150,7 @@ def test_for_people_a_request_is_one_line_without_what_is_not_known() -> None:
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d info    request  request_id=req_1 provider=openai route=/chat/completions method=POST "
         r"status=404 reject=not_found duration_s=1\.2346 first_byte_s=0\.5 queue_s=0\.25 held_s=0\.0 "
-        r"sent_again=0 total_s=2\.0 bytes_in=10 bytes_out=2000 user_agent=\"OpenAI/Python 1\.2\"",
+        r"sent_again=0 total_s=2\.0 bytes_in=10 bytes_out=2000 user_agent=\"OpenAI/Python 1\.2\" attempts=0",
         line,
     )
 
@@ -334,6 +339,7 @@ def test_no_value_forges_a_field(user_agent: str, method: str, because: str) -> 
         "bytes_in": "10",
         "bytes_out": "2000",
         "caller": "…cdef",
+        "attempts": "0",
     }
     [line] = logged(replace(TRIP, because=because), form="human")
     expected = {"provider": "openai", "from": "closed", "to": "open"} | ({"because": because} if because else {})

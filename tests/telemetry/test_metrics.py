@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from aibridge_trio import __version__
 from aibridge_trio.events import HOLD_OUTCOMES, PUSHBACK_CAUSES
 from aibridge_trio.http.message import Reply, Request
+from tests.support.known_callers import DEV, KNOWN, LIMITED, bearer
 from tests.support.network import Handler, Network, Running
 
 JSON = [(b"content-type", b"application/json")]
@@ -22,6 +23,7 @@ CHAT = "/openai/v1/chat/completions"
 MESSAGES = "/anthropic/v1/messages"
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 BUCKETS = [*map(str, BOUNDS), "+Inf"]
+LAG_BUCKETS = [*map(str, (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)), "+Inf"]
 CALL_BUCKETS = [*map(str, (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)), "+Inf"]
 ROUTES = {
     "openai": [
@@ -156,6 +158,29 @@ FAMILIES = {
     "aibridge_circuit_breaker_trips_total": ("counter", ["provider"]),
     "aibridge_circuit_breaker_rejects_total": ("counter", ["provider"]),
     "aibridge_rejects_total": ("counter", ["reason"]),
+    "aibridge_provider_rejects_total": ("counter", ["provider", "class", "reason"]),
+    "aibridge_provider_requests_in_flight": ("gauge", ["provider"]),
+    "aibridge_oldest_unanswered_seconds": ("gauge", ["provider"]),
+    "aibridge_longest_silence_seconds": ("gauge", ["provider"]),
+    "aibridge_circuit_breaker_forced": ("gauge", ["provider", "mode"]),
+    "aibridge_quota_remaining": ("gauge", ["provider", "kind"]),
+    "aibridge_quota_limit": ("gauge", ["provider", "kind"]),
+    "aibridge_credit_exhausted_total": ("counter", ["provider"]),
+    "aibridge_key_faults_total": ("counter", ["provider", "fault"]),
+    "aibridge_sent_again_total": ("counter", ["provider", "cause"]),
+    "aibridge_budget_tokens": ("gauge", ["class", "per"]),
+    "aibridge_budget_spent_tokens": ("gauge", ["class", "per"]),
+    "aibridge_budget_callers": ("gauge", ["class", "state"]),
+    "aibridge_draining": ("gauge", []),
+    "aibridge_config_hash": ("gauge", []),
+    "aibridge_certificate_expires_timestamp_seconds": ("gauge", ["listener"]),
+    "aibridge_loop_lag_seconds": ("histogram", []),
+    "process_cpu_seconds_total": ("counter", []),
+    "process_virtual_memory_bytes": ("gauge", []),
+    "process_resident_memory_bytes": ("gauge", []),
+    "process_open_fds": ("gauge", []),
+    "process_max_fds": ("gauge", []),
+    "process_start_time_seconds": ("gauge", []),
     "aibridge_requests_total": ("counter", ["provider", "route", "status"]),
     "aibridge_requests_in_flight": ("gauge", []),
     "aibridge_max_concurrency": ("gauge", []),
@@ -184,6 +209,11 @@ FAMILIES = {
     "aibridge_admin_refused_total": ("counter", ["cause"]),
     "aibridge_build_info": ("gauge", ["version", "python"]),
 }
+# What moves by itself, or with each reject, or because a client connects.
+OF_THEMSELVES = (
+    *("aibridge_connections", "aibridge_provider_rejects_total"),
+    *("aibridge_oldest_unanswered_seconds", "aibridge_longest_silence_seconds"),
+)
 Series = tuple[str, tuple[str, ...]]
 
 
@@ -217,7 +247,8 @@ def moved(before: dict[Series, float], after: dict[Series, float]) -> dict[Serie
         for key in after
         if after[key] != before.get(key, 0)
         and not key[0].endswith(("_bucket", "_sum"))
-        and key[0] != "aibridge_connections"  # the client's own
+        and key[0] not in OF_THEMSELVES
+        and not key[0].startswith("process_")
     }
 
 
@@ -297,10 +328,27 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         *(series("admin_refused_total", cause) for cause in ("host", "origin", "token")),
         *(series("rejects_total", reason) for reason in REASONS),
         *(series("would_reject_total", reason) for reason in WOULD),
+        *(
+            series("provider_rejects_total", provider, "none", reason)
+            for provider in (*providers, "none")
+            for reason in REASONS
+        ),
+        series("draining"),
+        *(series(f"loop_lag_seconds_{part}") for part in ("count", "sum")),
+        *(series("loop_lag_seconds_bucket", bound) for bound in LAG_BUCKETS),
     }
     for provider in providers:
         expected |= {series(f"circuit_breaker_{what}", provider) for what in ("state", "trips_total")}
         expected.add(series("circuit_breaker_rejects_total", provider))
+        expected |= {series("circuit_breaker_forced", provider, mode) for mode in ("open", "close")}
+        expected |= {series("sent_again_total", provider, cause) for cause in PUSHBACK_CAUSES}
+        expected |= {
+            series(name, provider)
+            for name in (
+                *("provider_requests_in_flight", "oldest_unanswered_seconds", "longest_silence_seconds"),
+                "credit_exhausted_total",
+            )
+        }
         expected |= {series("upstream_errors_total", provider, phase) for phase in ("connect", "head", "stream")}
         expected |= {series("verdicts_total", provider, said) for said in ("success", "failure", "neutral")}
         expected |= {series("route_passed_over_total", provider, cause) for cause in PASSED_OVER}
@@ -319,6 +367,10 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
     build = series("build_info", __version__, platform.python_version())
     assert samples.pop(build) == 1
     assert samples.pop(series("store_replicas")) == 1
+    assert samples.pop(series("config_hash")) > 0
+    of_kernel = {key[0] for key in samples if key[0].startswith("process_")}
+    assert of_kernel == {name for name in FAMILIES if name.startswith("process_")}
+    samples = {key: value for key, value in samples.items() if key[0] not in of_kernel}
     assert [samples.pop(series("circuit_breaker_ramp_share", provider)) for provider in providers] == [1, 1, 1]
     assert {value for key, value in samples.items() if key != series("connections", "admin")} == {0}
     by_status = ("aibridge_requests_total", "aibridge_upstream_responses_total")
@@ -390,6 +442,27 @@ async def test_a_passed_through_answer_moves_no_verdict_and_no_tokens(
             series("time_to_first_byte_seconds_count", "openai", "/models/*"): 1,
             series("upstream_responses_total", "openai", "404"): 1,
         }
+
+
+async def test_rejects_are_counted_by_provider_and_class(autojump_clock: MockClock, network: Network) -> None:
+    """Of known callers; the class of others, and of callers without one, is `none`."""
+    async with network.bridge(known_callers=KNOWN) as bridge:
+
+        async def rejects(provider: str, class_name: str, reason: str) -> float:
+            return await bridge.metric(
+                "provider_rejects_total", **{"provider": provider, "class": class_name, "reason": reason}
+            )
+
+        for class_name in ("people", "machines", "none"):
+            for reason in REASONS:
+                assert await rejects("copilot", class_name, reason) == 0
+        await bridge.client.post(CHAT, headers=bearer(DEV))
+        assert await rejects("openai", "people", "upstream_unreachable") == 1
+        await bridge.client.post(CHAT, headers=bearer(LIMITED), content=b'{"model":"gpt-5"}')
+        assert await rejects("openai", "none", "upstream_unreachable") == 1
+        await bridge.client.post(CHAT)
+        assert await rejects("none", "none", "unknown_caller") == 1
+        assert await bridge.metric("rejects_total", reason="upstream_unreachable") == 2
 
 
 async def test_the_histograms_tell_the_first_body_byte_and_the_whole(
@@ -527,6 +600,7 @@ def fault(phase: str, status: int, reason: str, *, reached: bool) -> dict[Series
                 series("rejects_total", "circuit_open"): 1,
                 series("circuit_breaker_rejects_total", "anthropic"): 1,
                 series("circuit_breaker_state", "anthropic"): 1,
+                series("circuit_breaker_forced", "anthropic", "open"): 1,
             },
         ),
         (
@@ -549,7 +623,11 @@ def fault(phase: str, status: int, reason: str, *, reached: bool) -> dict[Series
         ),
         (
             _draining,
-            {series("requests_total", "none", "other", "503"): 1, series("rejects_total", "shutting_down"): 1},
+            {
+                series("requests_total", "none", "other", "503"): 1,
+                series("rejects_total", "shutting_down"): 1,
+                series("draining"): 1,
+            },
         ),
     ],
 )
@@ -576,6 +654,7 @@ async def test_a_full_bridge_moves_these(autojump_clock: MockClock, network: Net
             await another.get("/")
         assert moved(before, await scraped(bridge)) == {
             series("requests_in_flight"): 1,
+            series("provider_requests_in_flight", "copilot"): 1,
             series("requests_total", "none", "other", "503"): 1,
             series("rejects_total", "capacity"): 1,
             series("upstream_responses_total", "copilot", "200"): 1,

@@ -69,6 +69,7 @@ def test_every_key_that_does_something_is_in_the_help() -> None:
         ("<", {"sort": "LEFT"}),
         (">", {"sort": "PROBE"}),
         ("r", {"reverse": True}),
+        ("e", {"refused": True}),
         ("/", {"typing": True, "filter": ""}),
         ("escape", {"filter": ""}),
         ("+", {"interval": 1.0}),

@@ -37,6 +37,14 @@ def test_gauges_have_their_rules() -> None:
     assert of("max_concurrency", 50, 50) == 50
     assert of("circuit_breaker_state", 0, 2, 1) == 2
     assert of("circuit_breaker_ramp_share", 1, 0.25) == 0.25
+    assert of("provider_requests_in_flight", 2, 3) == 5
+    assert of("oldest_unanswered_seconds", 2, 30) == 30
+    assert of("quota_remaining", 41, 40) == 40
+    assert of("config_hash", 0, 77) == 77
+    assert of("draining", 0, 1) == 1
+    assert of("process_resident_memory_bytes", 5, 7) == 12
+    assert of("process_open_fds", 90, 30) == 90
+    assert of("process_start_time_seconds", 1000, 1010) == 1000
 
 
 def test_the_counts_of_a_worker_last() -> None:

@@ -77,6 +77,15 @@ _KEYS = (
     *("code", "type", "status", "error_code", "error_type", "status_code", "http_code", "http_status"),
     *("http_status_code", "errorCode", "errorType", "statusCode", "httpStatus", "httpStatusCode"),
 )
+# The same, the most telling first; what is one of these says only that there is an error.
+_TELLING = (
+    "code",
+    "error_code",
+    "errorCode",
+    *(key for key in _KEYS if key not in ("code", "error_code", "errorCode")),
+)
+_FRAMES = frozenset({"error", "response.failed", "failed"})
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 # The longest name that is examined; a status as text.
 _LONGEST = 64
 _STATUS = re.compile(r"(?:http[ _/-]?)?([0-9]{3})(?:[ :_-].*)?", re.IGNORECASE | re.ASCII)
@@ -122,6 +131,21 @@ def is_exhausted(document: Mapping[str, Any]) -> bool:
 def overload(document: Mapping[str, Any]) -> OverloadReport | None:
     """Return the first code of an error that means overload, None without one."""
     return next(filter(None, map(_overload_code, _codes(document))), None)
+
+
+def error_code(document: Mapping[str, Any]) -> str | None:
+    """Return the most telling code of an error, for people: a name before a number, None without one.
+
+    It has at most 64 letters, digits and `_.-`: what has more is a message.
+    """
+    levels = (document, _object(document, "response"), *_choices(document))
+    errors = [error for level in levels if (error := _object(level, "error") or _object(level, "errors"))]
+    inner = [_object(error, key) for error in errors for key in ("error", "details", "metadata")]
+    values = [holder[key] for key in _TELLING for holder in (*errors, *inner) if key in holder]
+    values += [document[key] for key in _TELLING if key in document]
+    codes = [str(value) for value in values if type(value) in (str, int)]
+    codes = [code for code in codes if _NAME.fullmatch(code) and code not in _FRAMES]
+    return next((code for code in codes if not code.isdigit()), None) or next(iter(codes), None)
 
 
 def retry_delay(document: Mapping[str, Any]) -> float | None:

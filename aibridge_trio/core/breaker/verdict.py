@@ -45,8 +45,11 @@ class Evidence(NamedTuple):
 
 SUCCESS = Evidence(Verdict.SUCCESS)
 NEUTRAL = Evidence(Verdict.NEUTRAL)
+# The account has no credit left: waiting does not help, and the provider is healthy.
+EXHAUSTED = Evidence(Verdict.NEUTRAL, "no credit left")
 
 ERRORS_FROM = 400
+_PAYMENT_REQUIRED = 402
 
 
 def of_head(status: int) -> Evidence | None:
@@ -60,7 +63,9 @@ def of_status(status: int) -> Evidence:
     """Judge an answer by its status alone."""
     if status in OVERLOAD_STATUSES:
         return Evidence(Verdict.FAILURE, str(status), overload=True, quota=status == TOO_MANY_REQUESTS)
-    return SUCCESS if status < ERRORS_FROM else NEUTRAL
+    if status < ERRORS_FROM:
+        return SUCCESS
+    return EXHAUSTED if status == _PAYMENT_REQUIRED else NEUTRAL
 
 
 def on_own_key(evidence: Evidence) -> Evidence:
@@ -74,7 +79,7 @@ def of_body(status: int, document: Mapping[str, Any]) -> Evidence:
     Some compatible providers answer 200 with an error in the body: it is judged like an error in a stream.
     """
     if status == TOO_MANY_REQUESTS and provider_error.is_exhausted(document):
-        return NEUTRAL
+        return EXHAUSTED
     if status < ERRORS_FROM:
         return _of_error(document) if provider_error.is_error(document) else SUCCESS
     evidence = of_status(status)
@@ -113,8 +118,10 @@ def is_preamble(document: Mapping[str, Any]) -> bool:
 
 def _of_error(document: Mapping[str, Any]) -> Evidence:
     """Judge an error in a body like the status that it would have in the head."""
+    if provider_error.is_exhausted(document):
+        return EXHAUSTED
     overload = provider_error.overload(document)
-    if overload is None or provider_error.is_exhausted(document):
+    if overload is None:
         return NEUTRAL
     delay = provider_error.retry_delay(document)
     return Evidence(Verdict.FAILURE, overload.code, overload=True, quota=overload.quota, retry_after=delay)

@@ -1,8 +1,29 @@
-"""Patterns of model names."""
+"""Names of models: which one an answer has, and patterns of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Characters of a model's name that are kept for logs.
+_SHOWN = 64
+# What of an event may name the model, besides its top.
+_HOLDERS = ("message", "response")
+
+
+def named_model(document: Mapping[str, Any]) -> str | None:
+    """Return the model that an answer, or an event of it, names; None without one."""
+    if "model" in document:
+        return shown_model(document["model"])
+    for name in _HOLDERS:
+        if name in document and type(holder := document[name]) is dict and "model" in holder:
+            return shown_model(holder["model"])
+    return None
+
+
+def shown_model(model: object) -> str | None:
+    """Return the beginning of a model's name, None for what is no name."""
+    return model[:_SHOWN] if type(model) is str and model else None
 
 
 class ModelPatterns:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aibridge_trio.core.breaker import verdict
-from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES
+from aibridge_trio.core.breaker.provider_error import OVERLOAD_STATUSES, error_code
 from aibridge_trio.core.breaker.verdict import Evidence
+from aibridge_trio.core.inspection.model import named_model
 from aibridge_trio.core.inspection.output_estimate import BYTES_PER_TOKEN, OutputEstimate
 from aibridge_trio.core.inspection.plain_events import may_matter, plain_events
 from aibridge_trio.core.inspection.usage import NO_USAGE
@@ -22,11 +23,14 @@ class ResponseInspector:
 
     Each method returns evidence as soon as there is some. An answer that is not `readable` (it has a content
     coding, or its route is not intercepted) is judged by its head. `finished`: a stream has reached the event that
-    is the last in its dialect, after which clients may close the connection.
+    is the last in its dialect, after which clients may close the connection. `model` is the model that the answer
+    names, `error_code` the code of an error in it; None without one.
     """
 
     def __init__(self, status: int, *, media_type: str, readable: bool) -> None:
         self.usage = NO_USAGE
+        self.model: str | None = None
+        self.error_code: str | None = None
         self._status = status
         self.readable = readable
         self._streamed = media_type == "text/event-stream" and status < verdict.ERRORS_FROM
@@ -70,7 +74,11 @@ class ResponseInspector:
             return verdict.of_status(self._status)
         document = verdict.parse(self._body)
         self.usage = self.usage.updated(document)
-        return verdict.of_body(self._status, document)
+        self.model = named_model(document)
+        evidence = verdict.of_body(self._status, document)
+        if evidence is not verdict.SUCCESS:
+            self.error_code = error_code(document)
+        return evidence
 
     def cut(self) -> Evidence | None:
         """Judge an answer that was not read to its end: an overload status is a failure, whatever follows."""
@@ -98,10 +106,14 @@ class ResponseInspector:
         document = verdict.parse(event.data)
         self.finished = self.finished or verdict.is_last(event.name, document)
         self.usage = self.usage.updated(document)
+        if self.model is None:
+            self.model = named_model(document)
         evidence = verdict.of_event(event.name, document)
         if evidence is verdict.SUCCESS:
             if self._content_seen:
                 return None
             self._content_seen = True
             estimate.add_event(event.data)
+        elif evidence is not None:
+            self.error_code = error_code(document)
         return evidence

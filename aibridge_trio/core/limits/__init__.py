@@ -21,7 +21,7 @@ In reading order:
 lease.py         the limits, and what one request holds of them
 store_keys.py    what the store that replicas share calls each limit
 keyed_limit.py   a concurrency limit per key
-in_flight.py     the slots, counted
+in_flight.py     the slots, counted without Trio: for the simulator
 capacity.py      slots and shares together
 others.py        what other replicas hold
 rate_log.py      when one caller's requests were admitted

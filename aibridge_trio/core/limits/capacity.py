@@ -22,7 +22,7 @@ from aibridge_trio.core.sharing.parts import part
 
 
 class Slots(Protocol):
-    """Counts the slots. In the program `InFlight`; the method names are those of `trio.CapacityLimiter`."""
+    """Counts the slots. In the program `trio.CapacityLimiter`, whose method names these are."""
 
     total_tokens: float
 

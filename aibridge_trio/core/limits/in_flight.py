@@ -1,10 +1,10 @@
-"""The slots of all callers, counted."""
+"""The slots of all callers, counted without Trio."""
 
 from __future__ import annotations
 
 
 class InFlight:
-    """Counts slots, with the methods of `trio.CapacityLimiter`, which also records each holder and has waits."""
+    """Counts slots, with the methods of `trio.CapacityLimiter`: the simulator runs without Trio."""
 
     def __init__(self, total_tokens: float) -> None:
         self.total_tokens = total_tokens

@@ -145,3 +145,31 @@ def test_an_exhausted_account_is_known_by_its_code(code: str) -> None:
     assert provider_error.is_exhausted({"error": {"details": {"error_code": code}}})
     assert not provider_error.is_exhausted({"error": {"code": code.upper()}})
     assert not provider_error.is_exhausted({"error": {"message": code}})
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "m"}}, "overloaded_error"),
+        ({"error": {"type": "invalid_request_error", "code": "model_not_found"}}, "model_not_found"),
+        ({"error": {"type": "server_error", "code": None}}, "server_error"),
+        ({"error": {"type": "throttling_error", "code": "429"}}, "throttling_error"),
+        ({"error": {"code": 503, "status": "UNAVAILABLE"}}, "UNAVAILABLE"),
+        ({"error": {"code": 502}}, "502"),
+        ({"type": "response.failed", "response": {"status": "failed", "error": {"code": "busy"}}}, "busy"),
+        (
+            {"error": {"type": "invalid_request_error", "details": {"error_code": "credit_balance_exhausted"}}},
+            "credit_balance_exhausted",
+        ),
+        ({"error": "Model is overloaded", "error_type": "overloaded"}, "overloaded"),
+        ({"type": "error", "code": "rate_limit_exceeded"}, "rate_limit_exceeded"),
+        ({"error": {"code": "a" * 65}}, None),
+        ({"error": {"code": "no words please"}}, None),
+        ({"error": {"code": True}}, None),
+        ({"error": "secret"}, None),
+        ({}, None),
+    ],
+)
+def test_the_code_of_an_error_is_its_most_telling_name(document: dict[str, Any], code: str | None) -> None:
+    """A name before a number, a code before a type; never a message."""
+    assert provider_error.error_code(document) == code

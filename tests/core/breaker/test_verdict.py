@@ -57,9 +57,11 @@ def test_overload_statuses_are_failures(status: int) -> None:
 @example(504)
 def test_all_other_error_statuses_are_neutral(status: int) -> None:
     """400, 401, 403, 404, 500, 502 and every other status from 400 on are neutral, body or not."""
-    assert verdict.of_status(status) == NEUTRAL
-    assert verdict.of_head(status) == NEUTRAL
-    assert verdict.of_body(status, verdict.parse(b'{"error":{"code":"rate_limit_exceeded"}}')) == NEUTRAL
+    neutral = verdict.EXHAUSTED if status == 402 else NEUTRAL
+    assert neutral.verdict is Verdict.NEUTRAL
+    assert verdict.of_status(status) is neutral
+    assert verdict.of_head(status) is neutral
+    assert verdict.of_body(status, verdict.parse(b'{"error":{"code":"rate_limit_exceeded"}}')) is neutral
 
 
 @given(st.integers(200, 399))
@@ -104,7 +106,7 @@ EXHAUSTED = [
 @pytest.mark.parametrize("document", EXHAUSTED)
 def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> None:
     """A 429 whose code means that waiting does not help is neutral."""
-    assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) == NEUTRAL
+    assert verdict.of_body(429, verdict.parse(json.dumps(document).encode())) is verdict.EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,8 @@ def test_overload_events_are_failures(code: str, shape: str) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_other_error_events_are_neutral(code: str, shape: str) -> None:
     """Any other error in a stream is neutral."""
-    assert verdict.of_event(*shapes(code)[shape]) == NEUTRAL
+    neutral = verdict.EXHAUSTED if code == "insufficient_quota" else NEUTRAL
+    assert verdict.of_event(*shapes(code)[shape]) is neutral
 
 
 def test_an_exhausted_account_in_a_stream_is_neutral() -> None:
@@ -193,7 +196,7 @@ def test_an_exhausted_account_in_a_stream_is_neutral() -> None:
         "type": "error",
         "error": {"type": "rate_limit_error", "details": {"error_code": "enforced_spend_limit_reached"}},
     }
-    assert verdict.of_event("error", document) == NEUTRAL
+    assert verdict.of_event("error", document) is verdict.EXHAUSTED
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
-"""Which of the names that are configured a model falls under."""
+"""Which model an answer names, and which of the names that are configured it falls under."""
 
 from __future__ import annotations
 
-from aibridge_trio.core.inspection.model import ModelPatterns
+from typing import Any
+
+import pytest
+
+from aibridge_trio.core.inspection.model import ModelPatterns, named_model, shown_model
 
 
 def test_named_models() -> None:
@@ -16,3 +20,26 @@ def test_named_models() -> None:
         None,
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("document", "model"),
+    [
+        ({"model": "gpt-x"}, "gpt-x"),
+        ({"type": "message_start", "message": {"model": "claude-x"}}, "claude-x"),
+        ({"type": "response.created", "response": {"model": "o3"}}, "o3"),
+        ({"message": "text", "response": None}, None),
+        ({"model": ["gpt-x"]}, None),
+        ({}, None),
+    ],
+)
+def test_an_answer_names_its_model(document: dict[str, Any], model: str | None) -> None:
+    """In every dialect, whole or as the first event of a stream."""
+    assert named_model(document) == model
+
+
+def test_a_models_name_is_cut() -> None:
+    """Callers and providers may send any text."""
+    assert shown_model("x" * 1000) == "x" * 64
+    assert shown_model("") is None
+    assert shown_model(7) is None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aibridge_trio.core.breaker import verdict
 from aibridge_trio.core.breaker.verdict import NEUTRAL, SUCCESS, Evidence, Verdict
 from aibridge_trio.core.inspection.response import ResponseInspector
 from aibridge_trio.core.inspection.usage import Usage
@@ -283,7 +284,7 @@ def test_429_of_an_exhausted_account_is_neutral(document: dict[str, Any]) -> Non
     onlooker = unary(429)
     assert onlooker.head() is None
     assert onlooker.feed(json.dumps(document).encode()) == []
-    assert onlooker.end() == NEUTRAL
+    assert onlooker.end() is verdict.EXHAUSTED
 
 
 @pytest.mark.parametrize("media_type", [SSE, JSON, "text/html", ""])
