@@ -115,7 +115,7 @@ class Reference:
 
 def check(data: bytes) -> None:
     """Compare what is read of a head with what llhttp says."""
-    head = data.partition(b"\r\n\r\n")[0]
+    head = (data + b"\r\n\r\n").partition(b"\r\n\r\n")[0]  # never with an end of line at its end
     try:
         found = read_head(head)
     except Malformed:
@@ -163,6 +163,7 @@ def test_any_bytes_say_what_llhttp_says_or_are_refused(first: bytes, second: byt
     """As a line, within one, and in place of the whole head."""
     check(first)
     check(OK + first + b"\r\n" + second)
+    check(OK + LINES[LINES.index(b"Transfer-Encoding: chunked")] + b"\r\n" + second)
     check(OK + b"a: " + first + b"\r\nb" + second + b": c")
 
 

@@ -133,7 +133,7 @@ class MemoryWire:
         self.close()
 
     def close(self) -> None:
-        self.closed = True
+        self.closed, self._on_input = True, None
         self.send_eof()
         self.stream.receive_stream.close()
 

@@ -172,11 +172,11 @@ class PipeWire(MemoryWire):
         self.stream.finish()
 
     def reset(self) -> None:
-        self.closed = True
+        self.closed, self._on_input = True, None
         self.stream.reset()
 
     def close(self) -> None:
-        self.closed = True
+        self.closed, self._on_input = True, None
         self.stream.close()
 
 
