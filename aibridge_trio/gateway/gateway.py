@@ -202,14 +202,13 @@ class Gateway:
         """Forward the request: at once, or with an adaptive limiter in its turns, until its provider answers."""
         request, caller, line = asked.request, asked.caller, target.backend.adaptive
         keyed = target.backend.keyed(caller, asked.record)
-        if keyed is OWN_KEY and (line is None or not target.route.intercepted):
-            await self._forward(asked, target, keyed, outgoing=outgoing, model=model, routed=routed)
-            return
         once = partial(self._forward, asked, target, keyed, outgoing=outgoing, model=model, routed=routed)
-        forward = partial(keyed.send, once)
         if line is None or not target.route.intercepted:
+            if keyed is OWN_KEY:
+                await once()
+                return
             with keyed:
-                await forward()
+                await keyed.send(once)
             return
         own_key = target.backend.uses_own_key(caller)
         kind = ShadowRequest if line.shadow else HeldRequest
@@ -220,7 +219,7 @@ class Gateway:
                 target.precheck(request, caller, self._max_body)  # 503, 429, 413
                 outgoing = outgoing or target.outgoing(request, caller, asked.record.request_id, self._max_body)
                 await held.read_body(outgoing)  # 413, 400; 503 line_full
-            await held.send(forward)  # 503 hold_timeout, line_full, cannot_hold, shutting_down
+            await held.send(partial(keyed.send, once))  # 503 hold_timeout, line_full, cannot_hold, shutting_down
 
     async def _forward(
         self,
@@ -234,10 +233,9 @@ class Gateway:
         held: HeldRequest | None = None,
     ) -> None:
         """Pass the breaker, send the request to the provider, and relay the answer."""
-        record, caller = asked.record, asked.caller
+        record, caller, facts = asked.record, asked.caller, asked.facts
         backend, route = target.backend, target.route
         circuits = backend.circuits
-        facts = asked.facts
         known = target is facts.target
         record.scope = facts.scope if known and model is None else circuits.scope_of(route, model)
         own_key = facts.own_key if known else backend.uses_own_key(caller)
