@@ -24,7 +24,7 @@ KEYS = (
     Key("↑, ↓, j, k", "choose a provider", "↑↓ choose"),
     Key("<, >, r", "sort providers by the column to the left or right; r: reverse", "<>r sort"),
     Key("/", "show only what has this in its name; Enter keeps it, Esc clears", "/ filter"),
-    Key("e", "requests that were refused of late; Enter opens one, Esc goes back"),
+    Key("e", "refused requests: Enter opens one, Esc goes back"),
     Key("o", "force the chosen breaker open: requests are refused (asks)", "o/c/a breaker"),
     Key("c", "force it closed: requests pass, whatever happens (asks)"),
     Key("a", "automatic: the breaker decides again (asks)"),
