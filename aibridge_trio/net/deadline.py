@@ -42,7 +42,7 @@ class Deadline:
 
     def apply(self, seconds: float) -> None:
         """Change the timeout, of waits that have begun, too; those that had none begin now."""
-        if math.isinf(self.seconds):
+        if self._began and math.isinf(self.seconds):
             self._began = OrderedDict.fromkeys(self._began, trio.current_time())
         self.seconds = seconds
         self._applied.set()

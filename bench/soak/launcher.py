@@ -1,7 +1,8 @@
 """The program under test, with a window: `aibridge serve` as it is, and a signal that asks how it is inside.
 
 At SIGUSR1 it writes a line of JSON on stdout, where the program itself says nothing. Nothing of the program is
-changed or wrapped, and between two signals nothing is watched: in a turn of Trio's own, it asks Trio, the
+changed or wrapped, but that it keeps few of the latest requests: their memory is full soon, and grows no more.
+Between two signals nothing is watched: in a turn of Trio's own, it asks Trio, the
 collector and the allocator for their counts.
 """
 
@@ -17,9 +18,12 @@ from collections import Counter
 import trio
 
 from aibridge_trio.cli.main import main
+from aibridge_trio.telemetry import recent_requests
 
 # How many kinds of objects are reported, the most frequent first.
 _KINDS = 400
+# How many of the latest requests are kept, of each kind and of each group of callers.
+_LATEST, _LATEST_OF_GROUP = 32, 1
 
 
 def window() -> None:
@@ -46,5 +50,7 @@ def _tell() -> None:
 
 
 if __name__ == "__main__":
+    recent_requests.WELL = recent_requests.REFUSED = _LATEST
+    recent_requests.OF_GROUP = _LATEST_OF_GROUP
     window()
     sys.exit(main())

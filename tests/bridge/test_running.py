@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 from aibridge_trio.bridge import running
 
@@ -18,7 +19,13 @@ class Hosted(SimpleNamespace):
 
     def __init__(self) -> None:
         log = SimpleNamespace(writing=nullcontext, warning=print)
-        super().__init__(settings=None, lifecycle=SimpleNamespace(phase="serving"), reloader=None, log=log)
+        super().__init__(
+            settings=None,
+            lifecycle=SimpleNamespace(phase="serving"),
+            reloader=None,
+            log=log,
+            process=SimpleNamespace(run=trio.sleep_forever),
+        )
         self.opened = False
         self.frozen = 0
 

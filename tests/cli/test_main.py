@@ -367,7 +367,7 @@ def test_examples_in_help_are_valid(
 
 # What begins every answer of `aibridge` must not wait for what serves, calls or counts. So nothing but these is
 # imported: what knows the command line and its values, and cyclopts with what it needs.
-SHIPPED = {"errors", "printable", "process", "cli.main", "cli.assets", "config.unit"}
+SHIPPED = {"errors", "printable", "process", "cli.main", "cli.assets", "cli.output", "config.unit"}
 HELP = {
     *(*SHIPPED, "config.units", "cli", "config", "core.terms", "providers", "http.paths", "net.tls_contexts"),
     "sharing.redis.address",

@@ -1,4 +1,4 @@
-"""Who did what: each order to a running bridge is an event, once, whatever became of it."""
+"""Each order to a running bridge is an event with its author, once, whatever became of it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def test_each_reject_has_what_decided_it() -> None:
 
 
 def test_an_answer() -> None:
-    """Who, what, where, how long."""
+    """The caller, the request, its provider, and how long it took."""
     event = REQUEST._replace(model="gpt-x", attempts=1, queued=0.25)
     assert list(explanation(event)) == [
         "POST /chat/completions to openai of caller …cdef, model gpt-x.",

@@ -126,7 +126,7 @@ async def test_an_answer_to_a_page_says_so_each_time(
 async def test_what_goes_up_is_by_the_settings_of_now(
     autojump_clock: MockClock, network: Network, seen: list[Request], facts: Facts
 ) -> None:
-    """Whose key, and where to."""
+    """The key of another caller, and another base URL."""
     keys = {"openai_api_key": Secret("sk-central")}
     async with network.bridge(**keys, forward_caller_keys=True) as running:
         for more, host, key in (

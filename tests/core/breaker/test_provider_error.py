@@ -93,8 +93,10 @@ def test_other_statuses_and_words_in_an_error_are_neutral(error: str) -> None:
     """Other statuses are neutral, as in a head; free text is no code."""
     document = verdict.parse(f'{{"error":{error}}}'.encode())
     assert document
-    assert verdict.of_event("", document) == NEUTRAL
-    assert verdict.of_body(200, document) == NEUTRAL
+    for evidence in (verdict.of_event("", document), verdict.of_body(200, document)):
+        assert evidence is not None
+        assert evidence._replace(cause="") == NEUTRAL
+        assert evidence.cause == ("no credit left" if "insufficient_quota" in error else "")
 
 
 def test_a_choice_that_ends_in_error_is_neutral() -> None:
