@@ -53,6 +53,9 @@ def test_a_documented_block_can_be_typed(block: Block, tmp_path: Path) -> None:
     with a_provider() as provider, a_bridge(*guarded, "--circuit-breaker", provider=provider) as bridge:
         for path in (CHAT, "/nothing"):  # the log has a request that was served and one that was rejected
             bridge.caller.post(path, json={"model": "m", "messages": []})
+        order = f"{bridge.admin_url}/breakers/openai"  # and an override that was ordered
+        authorization = {"authorization": f"Bearer {TOKEN}"} if guarded else {}
+        httpx.post(order, json={"mode": "auto"}, headers=authorization).raise_for_status()
         until(lambda: len([line for line in bridge.process.lines if '"request"' in line]) > 1, "two lines")
         (tmp_path / "log.jsonl").write_text("\n".join(bridge.process.lines) + "\n")
         text = block.text.replace("http://127.0.0.1:4002", bridge.admin_url)
