@@ -85,6 +85,7 @@ class Connection:
                 self._stream.close()
                 if self._reader.idle:
                     self._reader.idle.end()
+                    self._reader.idle.connection = None
             self._stream.on_peer_left = None  # no cycle is left
             self._current = None
 

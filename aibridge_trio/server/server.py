@@ -145,14 +145,16 @@ class Server:
                 for service in (self._flusher.run, self._parking.run, self._limit.run, self._watch_callers):
                     background.start_soon(service)
                 async with trio.open_nursery() as self._nursery:
-                    await self._accept(self._nursery, task_status)
-                    self._parking.stop_all()
+                    try:
+                        await self._accept(self._nursery, task_status)
+                        self._parking.stop_all()
+                    finally:
+                        self._parking.close()  # while there is a nursery for what becomes readable
                     for connection in self._connections:
                         connection.stop()
                     background.start_soon(self._end_after_grace, self._nursery.cancel_scope)
                 background.cancel_scope.cancel()
         finally:
-            self._parking.close()
             self._reserve.close()
             if self._own_poller:
                 self._own_poller.close()

@@ -50,17 +50,7 @@ class Call:
     """
 
     __slots__ = (
-        *(
-            "_body",
-            "_connection",
-            "_expired",
-            "_left",
-            "_on_sent",
-            "_overlapping",
-            "_pool",
-            "_received",
-            "_sent_at",
-        ),
+        *("_body", "_connection", "_expired", "_left", "_on_sent", "_overlapping", "_pool", "_received", "_sent_at"),
         *("_size", "_timeouts", "_upload", "_upload_refused", "buffered", "complete", "head", "over", "phase"),
     )
 
@@ -110,7 +100,11 @@ class Call:
         self._left, self._on_sent = length, on_sent
         piece = await source()  # before a connection is taken: a provider must not wait for a slow caller
         now = self._pool.clock()
-        self._connection = connection = self._pool.take_idle(now) or await self._open()
+        connection = self._pool.take_idle(now)
+        if connection is None:
+            connection = await self._open()
+            now = self._pool.clock()  # that took its time
+        self._connection = connection
         connection.parser.reset(to_head=method == "HEAD")
         try:
             self.phase = "head"
@@ -125,6 +119,7 @@ class Call:
             else:
                 await self._send_and_listen(data, source)
         except BaseException as error:
+            self._timeouts.head.end(self)
             await self.aclose(error)
             raise
         self.phase = "stream"

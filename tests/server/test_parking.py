@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import sys
+import weakref
 from collections.abc import Iterator
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
@@ -305,3 +306,19 @@ def _size(root: object) -> int:
             rest += gc.get_referents(each)
     assert [each for each in seen.values() if isinstance(each, TCPStream)]
     return sum(map(sys.getsizeof, seen.values()))
+
+
+async def test_an_evicted_connection_leaves_no_cycle(autojump_clock: MockClock, serve: Serve) -> None:
+    """Under a flood there are many, and the collector runs rarely."""
+    site = await serve(ok, connections=ConnectionLimit("callers", lambda _: None, most=1), evicts=True)
+    first = await site.call(GET)
+    gc.collect()
+    gc.disable()
+    try:
+        [evicted] = map(weakref.ref, site.server._connections)
+        await site.call(GET)
+        await wait_all_tasks_blocked()
+        assert first.closed
+        assert evicted() is None
+    finally:
+        gc.enable()

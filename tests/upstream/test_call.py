@@ -224,6 +224,56 @@ async def test_the_head_is_not_waited_for_once_it_has_come(autojump_clock: MockC
     assert await call.read() + await call.read() == b"{}"
 
 
+async def test_the_head_is_waited_for_from_the_last_byte_sent(autojump_clock: MockClock, network: Network) -> None:
+    """The time that the connection took is none of the answer's."""
+
+    async def speak(stream: Stream) -> None:
+        await until(stream, b"\r\n\r\n")
+        await trio.sleep(1.5)
+        await stream.send_all(OK)
+        await trio.sleep_forever()
+
+    async def far(host: str, port: int) -> Any:
+        await trio.sleep(3)
+        return await network._link(host, port)
+
+    async def source() -> None:
+        return None
+
+    Host(network, speak)
+    timeouts = CallTimeouts(math.inf, Deadline(100), Deadline(2), Deadline(100))
+    network.nursery.start_soon(timeouts.head.run)
+    call = Call(Pool(Origin("host", 80, None), far), timeouts)
+    await call.begin("GET", b"/", [], 0, source=source, on_connected=lambda: None)
+    assert call.head
+    assert trio.current_time() == pytest.approx(4.5)
+    await call.aclose()
+
+
+async def test_an_upload_that_ends_behind_its_last_byte_leaves_no_deadline(
+    autojump_clock: MockClock, network: Network
+) -> None:
+    """The end of the body is asked for when the timeout of the head runs already."""
+
+    async def speak(_stream: Stream) -> None:
+        await trio.sleep_forever()
+
+    Host(network, speak)
+    timeouts = CallTimeouts(math.inf, Deadline(10), Deadline(10), Deadline(10))
+    call = Call(Pool(Origin("host", 80, None), network._link), timeouts, overlapping=True)
+    body = [b"xy"]
+
+    async def source() -> bytes | None:
+        if body:
+            return body.pop()
+        await trio.sleep_forever()
+        return None
+
+    with trio.move_on_after(1):
+        await call.begin("POST", b"/", [], 2, source=source, on_connected=lambda: None)
+    assert [deadline.statistics() for deadline in timeouts[1:]] == [0, 0, 0]
+
+
 async def test_a_silence_of_the_machine_is_a_silence(autojump_clock: MockClock, network: Network) -> None:
     """What the kernel gives up on (ETIMEDOUT) is no loss that its caller could be to blame for."""
 
