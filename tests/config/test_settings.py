@@ -80,6 +80,10 @@ VALUES: dict[str, tuple[str, object]] = {
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "log_file": ("/var/log/aibridge.log", Path("/var/log/aibridge.log")),
+    "otel_endpoint": ("http://127.0.0.1:4318/", "http://127.0.0.1:4318"),
+    "otel_service_name": ("aibridge-staging", "aibridge-staging"),
+    "otel_sample": ("10%", 0.1),
+    "otel_headers": ("authorization=Bearer%20x", Secret("authorization=Bearer%20x")),
 }
 
 
