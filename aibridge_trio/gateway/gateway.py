@@ -80,10 +80,8 @@ class Gateway:
         self._body_buffer = body_buffer
         self._references = references
         self._spending = spending
-        self._max_body = max_body
-        self._hold_keepalive = hold_keepalive
-        self._clock = clock
-        self._wall_clock = wall_clock
+        self._max_body, self._hold_keepalive = max_body, hold_keepalive
+        self._clock, self._wall_clock = clock, wall_clock
         self._publish = publish
         self._new_record = record
 

@@ -191,6 +191,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "graceful_timeout": "30s",
         "log_level": "info",
         "log_format": "auto",
+        "otel_service_name": "aibridge",
+        "otel_sample": "100%",
     }
     switches = {option.name: "false" for option in OPTIONS if option.negative}
     shown = {option.name: option.show(getattr(Settings(), option.name)) for option in OPTIONS}

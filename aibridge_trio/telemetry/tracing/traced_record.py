@@ -105,13 +105,13 @@ class TracedRecord(Record):
         now = self._clock()
         self._waited(Wait("hold", now - seconds, now, outcome))
 
-    def went_upstream(self) -> None:
+    def went_upstream(self, now: float) -> None:
         self.left_upstream()  # the attempt before, if it has not ended
-        super().went_upstream()
+        super().went_upstream(now)
         # What is known of the model before an answer is what was asked for; then the relay reads the answer's.
         self._asked, self.model = self._asked or self.model, None
         if len(self._attempt_times) < MOST_PARTS:
-            self._attempt_times.append(AttemptTimes(self.provider, self._clock()))
+            self._attempt_times.append(AttemptTimes(self.provider, now))
 
     def connected(self) -> None:
         super().connected()

@@ -41,7 +41,7 @@ def test_each_attempt_has_its_times() -> None:
     lab = Lab()
     lab.record.provider = "openai"
     for status in (503, 200):
-        lab.record.went_upstream()
+        lab.record.went_upstream(lab.now)
         lab.now += 1
         lab.record.connected()
         lab.now += 1
@@ -63,7 +63,7 @@ def test_each_attempt_has_its_times() -> None:
 def test_a_fault_belongs_to_the_attempt_that_has_ended() -> None:
     """It is noted behind its end."""
     lab = Lab()
-    lab.record.went_upstream()
+    lab.record.went_upstream(lab.now)
     lab.record.left_upstream()
     lab.record.faulted(UpstreamFault("head", "silent", timeout=True))
     assert [(each.fault, each.cause) for each in lab.close().attempts] == [
@@ -76,7 +76,7 @@ def test_what_is_asked_for_is_not_what_is_answered() -> None:
     lab = Lab()
     for model in ("asked", "answered"):
         lab.record.model = model
-        lab.record.went_upstream()
+        lab.record.went_upstream(lab.now)
     lab.record.model = "answered"
     trace = lab.close()
     assert (trace.asked, trace.answered, trace.finished.model) == ("asked", "answered", "asked")
@@ -89,7 +89,7 @@ def test_parts_are_bounded() -> None:
         with lab.record.queued():
             lab.now += 1
         lab.record.was_held(1.0, "sent")
-        lab.record.went_upstream()
+        lab.record.went_upstream(lab.now)
         lab.record.answered(200)
     trace = lab.close()
     assert (len(trace.waits), len(trace.attempts), trace.finished.attempts) == (
