@@ -88,11 +88,13 @@ class TracedRecord(Record):
         self._asked: str | None = None
 
     def started(self, caller: Caller) -> None:
+        """See Record; note when the request had passed the limits."""
         super().started(caller)
         self._admitted = self._clock()
 
     @contextmanager
     def queued(self) -> Iterator[None]:
+        """See Record; note the wait."""
         began = self._clock()
         try:
             with super().queued():
@@ -101,11 +103,13 @@ class TracedRecord(Record):
             self._waited(Wait("queue", began, self._clock()))
 
     def was_held(self, seconds: float, outcome: HoldOutcome) -> None:
+        """See Record; note the wait."""
         super().was_held(seconds, outcome)
         now = self._clock()
         self._waited(Wait("hold", now - seconds, now, outcome))
 
     def went_upstream(self, now: float) -> None:
+        """See Record; note a new attempt."""
         self.left_upstream()  # the attempt before, if it has not ended
         super().went_upstream(now)
         # What is known of the model before an answer is what was asked for; then the relay reads the answer's.
@@ -114,21 +118,25 @@ class TracedRecord(Record):
             self._attempt_times.append(AttemptTimes(self.provider, now))
 
     def connected(self) -> None:
+        """See Record; note when."""
         super().connected()
         if now := self._now:
             now.connected = self._clock()
 
     def answered(self, status: int) -> None:
+        """See Record; note when, and the status."""
         super().answered(status)
         if now := self._now:
             now.answered, now.status = self._clock(), status
 
     def first_byte(self) -> None:
+        """See Record; note when."""
         super().first_byte()
         if now := self._now:
             now.first_byte = self._clock()
 
     def faulted(self, fault: UpstreamFault) -> None:
+        """See Record; note the fault of the last attempt."""
         super().faulted(fault)
         if self._attempt_times:
             last = self._attempt_times[-1]
@@ -136,11 +144,13 @@ class TracedRecord(Record):
             last.cause = str(fault)
 
     def left_upstream(self) -> None:
+        """See Record; note the end of the attempt."""
         super().left_upstream()
         if now := self._now:
             now.ended = self._clock()
 
     def close(self) -> None:
+        """See Record; pass the trace on behind `Finished`."""
         answered, self.model = self.model, self._asked or self.model
         publish, said = self._publish, list[Event]()
         self._publish = said.append
