@@ -40,6 +40,11 @@ _aibridge() {
       valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format --otel-endpoint --otel-service-name --otel-sample'
       repeatable='--bind'
       ;;
+    doctor)
+      flags='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --allow-anonymous|--no-allow-anonymous --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --adaptive|--no-adaptive --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker|--no-circuit-breaker --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --stored-references|--no-stored-references --forward-caller-keys|--no-forward-caller-keys --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format --timeout --json --help|-h --version'
+      valued='--config --bind --bind-mode --admin-bind --admin-token-file --tls-cert --tls-key --tls-client-ca --trusted-proxies --allowed-hosts --allowed-origins --callers-file --max-concurrency --rate-limit --max-concurrency-per-caller --max-concurrency-per-provider --queue-size --queue-timeout --hold-keepalive --shadow --max-body --max-buffered --max-connections --max-connections-per-address --keep-alive-timeout --store --store-prefix --store-failure --store-timeout --workers --circuit-breaker-failure-threshold --circuit-breaker-failure-share --circuit-breaker-window --circuit-breaker-cooldown --circuit-breaker-half-open-max-requests --circuit-breaker-max-cooldown --circuit-breaker-429 --circuit-breaker-scope --circuit-breaker-models --circuit-breaker-slow-first-byte --circuit-breaker-ramp --openai-base-url --anthropic-base-url --copilot-base-url --openai-organization --openai-project --upstream-proxy --upstream-ca --connect-timeout --first-byte-timeout --max-duration --idle-timeout --drain-delay --graceful-timeout --state-file --log-level --log-file --log-format --timeout'
+      repeatable='--bind'
+      ;;
     breaker)
       flags='--url --for --reason --help|-h --version'
       valued='--url --for --reason'
@@ -110,7 +115,7 @@ _aibridge() {
 
   if [[ -n $flag || -n $ended || $cur != -* ]]; then
     case "$command ${flag:-$place}" in
-      ' 1') fits='serve top check breaker explain token reload init mock demo simulate completion schema man help' ;;
+      ' 1') fits='serve top check doctor breaker explain token reload init mock demo simulate completion schema man help' ;;
       'serve --config') compopt -o default 2>/dev/null ;;
       'serve --admin-token-file') compopt -o default 2>/dev/null ;;
       'serve --tls-cert') compopt -o default 2>/dev/null ;;
@@ -141,6 +146,21 @@ _aibridge() {
       'check --log-level') fits='debug info warning error' ;;
       'check --log-file') compopt -o default 2>/dev/null ;;
       'check --log-format') fits='auto human json' ;;
+      'doctor --config') compopt -o default 2>/dev/null ;;
+      'doctor --admin-token-file') compopt -o default 2>/dev/null ;;
+      'doctor --tls-cert') compopt -o default 2>/dev/null ;;
+      'doctor --tls-key') compopt -o default 2>/dev/null ;;
+      'doctor --tls-client-ca') compopt -o default 2>/dev/null ;;
+      'doctor --callers-file') compopt -o default 2>/dev/null ;;
+      'doctor --shadow') fits='concurrency concurrency-per-caller concurrency-per-provider rate breaker credential adaptive' listed=yes ;;
+      'doctor --store-failure') fits='local closed' ;;
+      'doctor --circuit-breaker-429') fits='provider credential' ;;
+      'doctor --circuit-breaker-scope') fits='provider endpoint model' ;;
+      'doctor --upstream-ca') compopt -o default 2>/dev/null ;;
+      'doctor --state-file') compopt -o default 2>/dev/null ;;
+      'doctor --log-level') fits='debug info warning error' ;;
+      'doctor --log-file') compopt -o default 2>/dev/null ;;
+      'doctor --log-format') fits='auto human json' ;;
       'breaker 1') fits='open close auto' ;;
       'breaker 2') fits='openai anthropic copilot' ;;
       'token --config') compopt -o default 2>/dev/null ;;
@@ -177,8 +197,8 @@ _aibridge() {
       'simulate 21') fits='day outage brownout quota flash-crowd greedy-caller slow flapping herd long-streams wandering request-quota token-quota two-providers deploy night-and-day thousand no-retries relentless load-independent replicas' files=yes ;;
       'completion 1') fits='bash zsh fish' ;;
       'schema 1') fits='aibridge.toml callers.toml' ;;
-      'man 1') fits='aibridge serve top check breaker explain token reload init mock demo simulate completion schema man aibridge.toml' ;;
-      'help 1') fits='serve top check breaker explain token reload init mock demo simulate completion schema man' ;;
+      'man 1') fits='aibridge serve top check doctor breaker explain token reload init mock demo simulate completion schema man aibridge.toml' ;;
+      'help 1') fits='serve top check doctor breaker explain token reload init mock demo simulate completion schema man' ;;
     esac
   fi
   if [[ -z $flag && -z $ended && -z $fits && ( -z $cur || $cur == -* ) ]]; then

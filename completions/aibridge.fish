@@ -49,6 +49,7 @@ complete -c aibridge -f
 complete -c aibridge -n '__aibridge_argument "" 1' -a serve -d 'Run the proxy and its admin listener until SIGINT or SIGTERM; on SIGHUP reread the configuration'
 complete -c aibridge -n '__aibridge_argument "" 1' -a top -d 'Watch a running bridge: rejects by protection, callers, and the health of each provider'
 complete -c aibridge -n '__aibridge_argument "" 1' -a check -d 'Print the configuration in force and where each value came from; start nothing'
+complete -c aibridge -n '__aibridge_argument "" 1' -a doctor -d 'Examine providers, keys, clock, descriptors, files and limits before callers depend on them'
 complete -c aibridge -n '__aibridge_argument "" 1' -a breaker -d 'Override a provider\'s circuit breaker on a running bridge, or on each of several'
 complete -c aibridge -n '__aibridge_argument "" 1' -a explain -d 'Say what a running bridge decided about a request'
 complete -c aibridge -n '__aibridge_argument "" 1' -a token -d 'Make, list and revoke the tokens of known callers'
@@ -221,6 +222,79 @@ complete -c aibridge -n '__aibridge_flag "check" --json' -l json -d 'Print one J
 complete -c aibridge -n '__aibridge_flag "check" --help -h' -l help -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "check" --help -h' -s h -d 'Show help'
 complete -c aibridge -n '__aibridge_flag "check" --version' -l version -d 'Show the version'
+complete -c aibridge -n '__aibridge_flag "doctor" --config=' -l config -r -F -d 'Configuration file (TOML); its keys are the flags\' names with _ for -'
+complete -c aibridge -n '__aibridge_flag "doctor"' -l bind -x -d 'Address for callers, or unix:/PATH for a unix socket; [::] includes IPv4'
+complete -c aibridge -n '__aibridge_flag "doctor" --bind-mode=' -l bind-mode -x -d 'Permissions of the unix sockets in --bind, in octal'
+complete -c aibridge -n '__aibridge_flag "doctor" --admin-bind=' -l admin-bind -x -d 'Address of the admin listener (health, metrics, status); off loopback it needs --admin-token-file'
+complete -c aibridge -n '__aibridge_flag "doctor" --admin-token-file=' -l admin-token-file -r -F -d 'File with the token that the admin listener requires'
+complete -c aibridge -n '__aibridge_flag "doctor" --tls-cert=' -l tls-cert -r -F -d 'Certificate chain of the callers\' listener, PEM; needs --tls-key'
+complete -c aibridge -n '__aibridge_flag "doctor" --tls-key=' -l tls-key -r -F -d 'Private key of --tls-cert, PEM, without a passphrase'
+complete -c aibridge -n '__aibridge_flag "doctor" --tls-client-ca=' -l tls-client-ca -r -F -d 'Authorities (PEM) of client certificates, which name callers beside tokens; needs --tls-cert'
+complete -c aibridge -n '__aibridge_flag "doctor" --trusted-proxies=' -l trusted-proxies -x -d 'Networks of proxies whose X-Forwarded-For header is trusted'
+complete -c aibridge -n '__aibridge_flag "doctor" --allowed-hosts=' -l allowed-hosts -x -d 'Host names accepted on a loopback listener, besides loopback addresses and localhost'
+complete -c aibridge -n '__aibridge_flag "doctor" --allowed-origins=' -l allowed-origins -x -d 'Origins of web pages that may use the bridge, besides its own; null is one of them'
+complete -c aibridge -n '__aibridge_flag "doctor" --callers-file=' -l callers-file -r -F -d 'File with the callers that are known and their classes (TOML); others get 401'
+complete -c aibridge -n '__aibridge_flag "doctor" --allow-anonymous --no-allow-anonymous' -l allow-anonymous -d 'Serve callers without a token beside known ones, and permit a central key on a listener off loopback'
+complete -c aibridge -n '__aibridge_flag "doctor" --allow-anonymous --no-allow-anonymous' -l no-allow-anonymous -d 'The opposite of --allow-anonymous'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-concurrency=' -l max-concurrency -x -d 'Maximum requests in flight, per replica; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "doctor" --rate-limit=' -l rate-limit -x -d 'Maximum requests per second of one caller, per replica; 0 is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-concurrency-per-caller=' -l max-concurrency-per-caller -x -d 'Maximum requests in flight of one caller; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-concurrency-per-provider=' -l max-concurrency-per-provider -x -d 'Maximum requests in flight to one provider; 0 is unlimited'
+complete -c aibridge -n '__aibridge_flag "doctor" --queue-size=' -l queue-size -x -d 'Maximum requests that wait for a free slot or for their caller\'s rate limit; 0 is no queue'
+complete -c aibridge -n '__aibridge_flag "doctor" --queue-timeout=' -l queue-timeout -x -d 'Maximum time a request waits in the queue'
+complete -c aibridge -n '__aibridge_flag "doctor" --adaptive --no-adaptive' -l adaptive -d 'Learn how much each provider takes; hold requests instead of rejecting them, and send them again'
+complete -c aibridge -n '__aibridge_flag "doctor" --adaptive --no-adaptive' -l no-adaptive -d 'The opposite of --adaptive'
+complete -c aibridge -n '__aibridge_flag "doctor" --hold-keepalive=' -l hold-keepalive -x -d 'With --adaptive: interval of comments in the stream of a request that is held; 0s is none'
+complete -c aibridge -n '__aibridge_flag "doctor" --shadow=' -l shadow -x -a '(__aibridge_list concurrency concurrency-per-caller concurrency-per-provider rate breaker credential adaptive)' -d 'Protections in shadow mode: count what they would reject, but admit it: concurrency, concurrency-per-caller, concurrency-per-provider, rate, breaker, credential, adaptive'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-body=' -l max-body -x -d 'Maximum size of a request body; a larger one gets 413'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-buffered=' -l max-buffered -x -d 'Memory for request bodies read before they are forwarded, half of it for one caller; beyond it 503'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-connections=' -l max-connections -x -d 'Maximum open connections of callers; 0 is half the file descriptors, at most 4096'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-connections-per-address=' -l max-connections-per-address -x -d 'Maximum open connections of one address; 0 is half of all off loopback, no limit for trusted proxies'
+complete -c aibridge -n '__aibridge_flag "doctor" --keep-alive-timeout=' -l keep-alive-timeout -x -d 'How long a caller\'s idle connection stays open; set it longer than a load balancer in front does'
+complete -c aibridge -n '__aibridge_flag "doctor" --store=' -l store -x -d 'Redis or Valkey that replicas share limits in: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://'
+complete -c aibridge -n '__aibridge_flag "doctor" --store-prefix=' -l store-prefix -x -d 'Beginning of all keys in the store; replicas with the same one share their limits'
+complete -c aibridge -n '__aibridge_flag "doctor" --store-failure=' -l store-failure -x -a 'local closed' -d 'While the store is away: each replica has its part of each limit, or rejects requests'
+complete -c aibridge -n '__aibridge_flag "doctor" --store-timeout=' -l store-timeout -x -d 'How long a request waits for the store at most, 1s at the longest'
+complete -c aibridge -n '__aibridge_flag "doctor" --workers=' -l workers -x -d 'Processes that serve callers, at most 64; more than one have a supervisor, and their limits are common'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker --no-circuit-breaker' -l circuit-breaker -d 'Enable a circuit breaker per provider'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker --no-circuit-breaker' -l no-circuit-breaker -d 'The opposite of --circuit-breaker'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-failure-threshold=' -l circuit-breaker-failure-threshold -x -d 'Failures within the window that open the breaker'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-failure-share=' -l circuit-breaker-failure-share -x -d 'Share of the calls in the window that must have failed, too; 0 is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-window=' -l circuit-breaker-window -x -d 'How long a failure counts towards the threshold'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-cooldown=' -l circuit-breaker-cooldown -x -d 'How long the breaker stays open before it lets probes through'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-half-open-max-requests=' -l circuit-breaker-half-open-max-requests -x -d 'Maximum probes in flight while half-open, and successful probes needed to close'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-max-cooldown=' -l circuit-breaker-max-cooldown -x -d 'Maximum cooldown, whether the provider asked for it or several trips in a row lengthened it'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-429=' -l circuit-breaker-429 -x -a 'provider credential' -d 'What a 429 on a caller\'s own key counts against: the provider, or only that key'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-scope=' -l circuit-breaker-scope -x -a 'provider endpoint model' -d 'What has a breaker of its own: each provider, each endpoint, or each model'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-models=' -l circuit-breaker-models -x -d 'For scope model: model names, or prefixes that end in *; all other models share one breaker'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-slow-first-byte=' -l circuit-breaker-slow-first-byte -x -d 'A first byte that arrives later than this counts as a failure; 0s is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --circuit-breaker-ramp=' -l circuit-breaker-ramp -x -d 'Time from closing until all requests are admitted again; 0s is at once'
+complete -c aibridge -n '__aibridge_flag "doctor" --openai-base-url=' -l openai-base-url -x -d 'Base URL of the OpenAI API'
+complete -c aibridge -n '__aibridge_flag "doctor" --anthropic-base-url=' -l anthropic-base-url -x -d 'Base URL of the Anthropic API'
+complete -c aibridge -n '__aibridge_flag "doctor" --copilot-base-url=' -l copilot-base-url -x -d 'Base URL of the Copilot API'
+complete -c aibridge -n '__aibridge_flag "doctor" --openai-organization=' -l openai-organization -x -d 'OpenAI-Organization header sent with the central key for OpenAI'
+complete -c aibridge -n '__aibridge_flag "doctor" --openai-project=' -l openai-project -x -d 'OpenAI-Project header sent with the central key for OpenAI'
+complete -c aibridge -n '__aibridge_flag "doctor" --stored-references --no-stored-references' -l stored-references -d 'With a central key: accept bodies that name stored data, like previous_response_id; otherwise 403'
+complete -c aibridge -n '__aibridge_flag "doctor" --stored-references --no-stored-references' -l no-stored-references -d 'The opposite of --stored-references'
+complete -c aibridge -n '__aibridge_flag "doctor" --forward-caller-keys --no-forward-caller-keys' -l forward-caller-keys -d 'With a central key: forward the caller\'s own credential if the request has one'
+complete -c aibridge -n '__aibridge_flag "doctor" --forward-caller-keys --no-forward-caller-keys' -l no-forward-caller-keys -d 'The opposite of --forward-caller-keys'
+complete -c aibridge -n '__aibridge_flag "doctor" --upstream-proxy=' -l upstream-proxy -x -d 'Proxy for all providers; without it HTTPS_PROXY applies'
+complete -c aibridge -n '__aibridge_flag "doctor" --upstream-ca=' -l upstream-ca -r -F -d 'CA certificates to trust for providers, besides the usual ones; PEM'
+complete -c aibridge -n '__aibridge_flag "doctor" --connect-timeout=' -l connect-timeout -x -d 'Timeout for connecting to a provider, TCP and TLS together; 0s is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --first-byte-timeout=' -l first-byte-timeout -x -d 'Timeout for the provider\'s response head; 0s is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --max-duration=' -l max-duration -x -d 'Maximum duration of a request at its provider, response included; 0s is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --idle-timeout=' -l idle-timeout -x -d 'Timeout between two pieces of a response; 0s is off'
+complete -c aibridge -n '__aibridge_flag "doctor" --drain-delay=' -l drain-delay -x -d 'After a stop signal: how long new requests are still served while /readyz returns 503'
+complete -c aibridge -n '__aibridge_flag "doctor" --graceful-timeout=' -l graceful-timeout -x -d 'After the drain delay: how long requests in flight may take to finish; 0s is no limit'
+complete -c aibridge -n '__aibridge_flag "doctor" --state-file=' -l state-file -r -F -d 'File for what survives a restart: budgets, breakers, learned limits; written every 30 s and at the end'
+complete -c aibridge -n '__aibridge_flag "doctor" --log-level=' -l log-level -x -a 'debug info warning error' -d 'Lowest level that is logged; logs go to stderr'
+complete -c aibridge -n '__aibridge_flag "doctor" --log-file=' -l log-file -r -F -d 'File for the log in place of stderr; a reload (SIGHUP) opens it again'
+complete -c aibridge -n '__aibridge_flag "doctor" --log-format=' -l log-format -x -a 'auto human json' -d 'Format of log lines; auto is human on a terminal, otherwise json'
+complete -c aibridge -n '__aibridge_flag "doctor" --timeout=' -l timeout -x -d 'How long each call to a provider may take, from the name\'s look-up to the answer\'s head'
+complete -c aibridge -n '__aibridge_flag "doctor" --json' -l json -d 'Print one JSON document with all findings'
+complete -c aibridge -n '__aibridge_flag "doctor" --help -h' -l help -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "doctor" --help -h' -s h -d 'Show help'
+complete -c aibridge -n '__aibridge_flag "doctor" --version' -l version -d 'Show the version'
 complete -c aibridge -n '__aibridge_argument "breaker" 1 --url --for --reason' -a open
 complete -c aibridge -n '__aibridge_argument "breaker" 1 --url --for --reason' -a close
 complete -c aibridge -n '__aibridge_argument "breaker" 1 --url --for --reason' -a auto
@@ -783,6 +857,7 @@ complete -c aibridge -n '__aibridge_argument "man" 1' -a aibridge
 complete -c aibridge -n '__aibridge_argument "man" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "man" 1' -a top
 complete -c aibridge -n '__aibridge_argument "man" 1' -a check
+complete -c aibridge -n '__aibridge_argument "man" 1' -a doctor
 complete -c aibridge -n '__aibridge_argument "man" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "man" 1' -a explain
 complete -c aibridge -n '__aibridge_argument "man" 1' -a token
@@ -801,6 +876,7 @@ complete -c aibridge -n '__aibridge_flag "man" --version' -l version -d 'Show th
 complete -c aibridge -n '__aibridge_argument "help" 1' -a serve
 complete -c aibridge -n '__aibridge_argument "help" 1' -a top
 complete -c aibridge -n '__aibridge_argument "help" 1' -a check
+complete -c aibridge -n '__aibridge_argument "help" 1' -a doctor
 complete -c aibridge -n '__aibridge_argument "help" 1' -a breaker
 complete -c aibridge -n '__aibridge_argument "help" 1' -a explain
 complete -c aibridge -n '__aibridge_argument "help" 1' -a token

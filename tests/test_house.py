@@ -103,6 +103,7 @@ WINGS: dict[str, set[str]] = {
         *("http", "events", "config", "sharing", "server", "gateway", "telemetry", "admin", "bridge"),
         *_CORE,
     },
+    "doctor": {*_BASE, "http", "net", "providers", "config", "upstream", "server", *_CORE},
     "mock": {*_BASE, "http", "server", "core.quota", "core.quota_headers"},
     "simulate": {"errors", "printable", "config", "providers", *_CORE},
     "top": {*_BASE, "config", "admin", "core.adaptive"},
@@ -110,7 +111,19 @@ WINGS: dict[str, set[str]] = {
     "demo": {*_BASE, "config", "server", "admin", "bridge", "mock", "simulate", "top"},
     "cli": {
         *_BASE,
-        *("config", "providers", "server", "admin", "bridge", "workers", "mock", "simulate", "top", "demo"),
+        *(
+            "config",
+            "providers",
+            "server",
+            "admin",
+            "bridge",
+            "workers",
+            "doctor",
+            "mock",
+            "simulate",
+            "top",
+            "demo",
+        ),
     },
     "__main__": {"process", "cli"},
 }
