@@ -195,6 +195,7 @@ def _why(fault: UpstreamFault, label: str, *, proxied: bool) -> tuple[str, str]:
 
 async def _nothing() -> AsyncIterator[bytes]:
     """A request's body without a piece."""
-    for piece in ():
+    pieces: tuple[bytes, ...] = ()
+    for piece in pieces:
         yield piece
     await trio.lowlevel.checkpoint()

@@ -14,8 +14,9 @@ from aibridge_trio.cli import main as cli
 from aibridge_trio.config.loader import load
 from aibridge_trio.doctor.examination import examine
 from aibridge_trio.mock import MockOptions
-from tests.doctor.test_provider_calls import DATE, NOW
+from tests.doctor.test_provider_calls import DATE, NOW, Quiet, Silent
 from tests.support import mock_provider
+from tests.support.local_server import serving
 from tests.support.network import Network
 
 
@@ -39,6 +40,11 @@ async def test_a_good_day(nursery: trio.Nursery, autojump_clock: MockClock) -> N
     ]
 
 
+def flags_of(url: str) -> list[str]:
+    """All providers at one host."""
+    return ["--openai-base-url", f"{url}/v1", "--anthropic-base-url", url, "--copilot-base-url", url]
+
+
 @pytest.fixture
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No keys and no proxy but the test's own."""
@@ -56,15 +62,13 @@ def test_the_command_shows_a_wrong_key(
     secret.write_text("sk-hunter2")
     secret.chmod(0o600)
     monkeypatch.setenv("OPENAI_API_KEY_FILE", str(secret))
-    with mock_provider.running(MockOptions()) as provider:
-        flags = [
-            *("--openai-base-url", f"{provider.url}/v1", "--anthropic-base-url", provider.url),
-            *("--copilot-base-url", provider.url),
-        ]
-        assert cli.main(["doctor", *flags]) == 0
+    with serving(Quiet(("127.0.0.1", 0), Silent)) as server:  # the mock sends no date
+        assert cli.main(["doctor", *flags_of(f"http://127.0.0.1:{server.server_address[1]}")]) == 0
         good = capsys.readouterr().out
         assert good.endswith("all is well\n")
         assert "is accepted" in good
+    with mock_provider.running(MockOptions()) as provider:
+        flags = flags_of(provider.url)
         provider.change(fail={"401": 1.0})
         assert cli.main(["doctor", "--json", *flags]) == 1
         bad = capsys.readouterr().out

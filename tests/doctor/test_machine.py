@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 
 from aibridge_trio.config.loader import load
 from aibridge_trio.config.settings import Settings
-from aibridge_trio.doctor import machine
 from aibridge_trio.doctor.machine import certificate, descriptors, enough, files
 from aibridge_trio.net.tls_contexts import expires_at
 from tests.net.test_tls_contexts import files_of
@@ -42,7 +42,7 @@ def test_each_caller_takes_a_descriptor_and_its_request_one_more(
 
 def test_the_limit_is_this_users(monkeypatch: pytest.MonkeyPatch) -> None:
     """The hard one, to which serve raises the soft one."""
-    monkeypatch.setattr(machine.resource, "getrlimit", lambda _: (10, 5000))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (10, 5000))
     assert "5000, enough for 2500" in descriptors(Settings()).text
 
 
@@ -66,7 +66,7 @@ def test_files_that_cannot_be_written_are_errors(tmp_path: Path, monkeypatch: py
     """A missing folder, a folder in place of a file, and missing rights, which root does not lack."""
     assert found(state_file=str(tmp_path / "none" / "state")) == [("error", "its folder does not exist")]
     assert found(log_file=str(tmp_path)) == [("error", "is a folder")]
-    monkeypatch.setattr(machine.os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     assert found(state_file=str(tmp_path / "state")) == [("error", f"user {os.geteuid()} may not write it")]
 
 
