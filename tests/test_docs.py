@@ -78,6 +78,7 @@ OF_TRAFFIC = {
     "process_start_time_seconds",
     "aibridge_log_lines_dropped_total",
     "aibridge_bugs_total",
+    "aibridge_otel_spans_total",
     "aibridge_reloads_total",
     "aibridge_admin_refused_total",
     "aibridge_keys",

@@ -115,6 +115,7 @@ class Bridge(Components):
                     timers.start_soon(self._poller.run)
                 timers.start_soon(self.admission.run)
                 timers.start_soon(self._limit_changes.run)
+                timers.start_soon(self.traces.run)
                 await timers.start(self._saved.run)
                 await timers.start(self.store.run)
                 self._store_news.begin(self.store)
@@ -123,11 +124,14 @@ class Bridge(Components):
                     await admin.start(self.admin_server.run)
                     forced = await self._serve_callers(signals, ready)
                     self._publish(LifecycleChanged("stop", "cut off by a second signal" if forced else "drained"))
+                    if not forced:
+                        await self.traces.finish()
                     self.admin_server.cut()
                 timers.cancel_scope.cancel()
         finally:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await self._backend_tasks.aclose()
+                await self.traces.aclose()
             if self._poller:
                 self._poller.close()
         return 1 if forced else 0

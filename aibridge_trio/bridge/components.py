@@ -12,20 +12,21 @@ import trio
 
 from aibridge_trio.admin.api import Admin
 from aibridge_trio.bridge.backend_tasks import BackendTasks
-from aibridge_trio.bridge.event_bus import EventBus
+from aibridge_trio.bridge.event_bus import EventBus, of_worker
 from aibridge_trio.bridge.own_state import OwnState
 from aibridge_trio.bridge.reloading import Prepared, Reloader
 from aibridge_trio.bridge.reports import Reports
 from aibridge_trio.bridge.saved_state import SavedState
 from aibridge_trio.bridge.self_test import SelfTest
 from aibridge_trio.bridge.store_setup import StoreNews, new_store, shared_secret
+from aibridge_trio.bridge.trace_setup import new_traces
 from aibridge_trio.config import policies
 from aibridge_trio.config.protections import PROTECTIONS
 from aibridge_trio.config.provider_tables import effective
 from aibridge_trio.config.settings import Settings
 from aibridge_trio.core.inspection import expected_output
 from aibridge_trio.core.limits.lease import Limits
-from aibridge_trio.events import KINDS, Bug, Event, Handlers, LifecycleChanged
+from aibridge_trio.events import KINDS, Bug, Event
 from aibridge_trio.gateway import model_access, spending, stored_references
 from aibridge_trio.gateway.adaptive_line import share_limits
 from aibridge_trio.gateway.admission import Admission
@@ -40,11 +41,9 @@ from aibridge_trio.gateway.limit_changes import LimitChanges
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.net.poller import new_poller
 from aibridge_trio.net.tls_contexts import expires_at
-from aibridge_trio.process.audit import Audited
 from aibridge_trio.server.asgi import HandlerApplication
 from aibridge_trio.server.connection_limit import admin_connection_limit, caller_bounds, caller_connection_limit
 from aibridge_trio.server.server import Server
-from aibridge_trio.sharing.change import StoreChanged
 from aibridge_trio.sharing.store import Store
 from aibridge_trio.telemetry.logs import Log
 from aibridge_trio.telemetry.sharing_report import SharingReport
@@ -137,6 +136,14 @@ class Components:
         self.reports.configure(settings, ends, worker=worker)
         self.sharing.store = self.store
         self.status, self.process = self.reports.status, self.reports.process
+        self.traces = new_traces(
+            settings,
+            self._transport,
+            wall_clock=_WALL_CLOCK,
+            counts=self.reports.counters.spans,
+            warn=partial(self.log.warning, about="otel"),
+            report=self._report,
+        )
         wanted = (*model_access.WANTED, *stored_references.WANTED, *expected_output.WANTED)
         self.body_buffer = BodyBuffer(_buffered(settings), *wanted)
         self._origins = Origins((*settings.names(), *settings.allowed_hosts), settings.allowed_origins)
@@ -156,11 +163,10 @@ class Components:
             )
         self._gateway, self.admin = gateway, admin = self._new_gateway(), self._new_admin()
         for listener in (self.reports.counters, self.status, self.reports.recent, self.log, admin):
-            self._event_bus.subscribe(_of_worker(listener.handlers) if worker else listener.handlers)
-        report = self._report
+            self._event_bus.subscribe(of_worker(listener.handlers) if worker else listener.handlers)
         self.server = Server(
             HandlerApplication(self_test.answering(gateway.handle) if self_test else gateway.handle),
-            report=report,
+            report=self._report,
             tls_cert=settings.tls_cert,
             tls_key=settings.tls_key,
             tls_client_ca=settings.tls_client_ca,
@@ -171,7 +177,7 @@ class Components:
         )
         self.admin_server = Server(
             HandlerApplication(admin.handle),
-            report=report,
+            report=self._report,
             connections=bounds["admin"],
             evicts=True,
             reserve=_ADMIN_RESERVE,
@@ -206,6 +212,7 @@ class Components:
             clock=self._clock,
             wall_clock=_WALL_CLOCK,
             publish=self._publish,
+            record=self.traces.record,
         )
 
     def _new_admin(self) -> Admin:
@@ -252,6 +259,7 @@ class Components:
         self.known_callers.apply(settings, tables.by_token)
         self.admission.apply(tables.limits, shadow)
         self.spending.apply(settings.known_callers, effective(settings))
+        self.traces.apply(settings)
         former = {backend.name: backend for backend in self.router}
         backends = self._builder.rebuild(settings, self._transport, shadow, former)
         self.router.apply(backends, settings.routes)
@@ -272,17 +280,6 @@ class Components:
 
     def _report(self, error: BaseException) -> None:
         self._publish(Bug.of(error))
-
-
-def _of_worker(handlers: Handlers) -> Handlers:
-    """Return handlers without what is said once for all: start, end, orders, the first contact to the store.
-
-    A store that is away at the start is news: no other line says why.
-    """
-    left = {kind: handler for kind, handler in handlers.items() if kind not in (Audited, LifecycleChanged)}
-    if handler := left.get(StoreChanged):
-        left[StoreChanged] = lambda event: handler(event) if event.source or event.because else None
-    return left
 
 
 def _buffered(settings: Settings) -> int:

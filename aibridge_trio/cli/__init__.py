@@ -13,7 +13,7 @@ Files, in reading order
     flags: the options of each command.
     parser: parses arguments with cyclopts, and formats errors.
     help: the format of help pages.
-    check: the output of `aibridge check`.
+    check: the output of `aibridge check`; `aibridge doctor` has its own package.
     init_options, init_text, init: a first configuration file.
     assets: completion scripts, man pages and schemas in the package.
 """

@@ -18,6 +18,7 @@ _ALL_BUT_MAN = (
     Command(main.serve, "aibridge serve --max-concurrency 50 --rate-limit 10 --circuit-breaker"),
     Command(main.top, "aibridge top"),
     Command(main.check, "aibridge check --config aibridge.toml"),
+    Command(main.doctor, "aibridge doctor --config aibridge.toml"),
     Command(
         client_commands.breaker,
         "aibridge breaker open openai --for 10m --reason INC-12",

@@ -1,4 +1,4 @@
-"""The options of each command: `serve` and `check` share theirs, the others' are defined here."""
+"""The options of each command: `serve`, `check` and `doctor` share theirs, the others' are defined here."""
 
 from __future__ import annotations
 
@@ -41,6 +41,25 @@ CHECK_ONLY = (
 )
 
 CHECK = (*SERVE, *CHECK_ONLY)
+
+DOCTOR_ONLY = (
+    Option(
+        name="timeout",
+        unit=SPAN,
+        default="10s",
+        help="How long each call to a provider may take, from the name's look-up to the answer's head.",
+        group="Examination",
+    ),
+    Option(
+        name="json",
+        unit=BOOLEAN,
+        default="false",
+        help="Print one JSON document with all findings.",
+        group="Examination",
+    ),
+)
+
+DOCTOR = (*SERVE, *DOCTOR_ONLY)
 
 # The names are those of MockOptions' fields.
 MOCK = (

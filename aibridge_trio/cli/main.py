@@ -121,6 +121,35 @@ def check(**flags: Any) -> int:
     return 0
 
 
+def doctor(**flags: Any) -> int:
+    """Examine providers, keys, clock, descriptors, files and limits before callers depend on them.
+
+    Exit status 0 if all is well, 1 with a warning or an error.
+    """
+    import json
+
+    from aibridge_trio.cli.check import invalid
+    from aibridge_trio.cli.flags import DOCTOR_ONLY
+    from aibridge_trio.config.loader import load
+
+    options = values(DOCTOR_ONLY, flags)
+    try:
+        loaded = load(flags, os.environ)
+    except UsageError as error:
+        if options["json"]:
+            print_line(json.dumps(invalid(error)))
+        raise
+    from aibridge_trio import doctor as examination
+
+    findings = examination.run(loaded, timeout=options["timeout"])
+    if options["json"]:
+        print_line(json.dumps(examination.document(findings), indent=2))
+    else:
+        for line in examination.lines(findings):
+            print_line(line)
+    return 0 if examination.well(findings) else 1
+
+
 def init(**flags: Any) -> int:
     """Write a first configuration file, from a few questions or from flags."""
     from aibridge_trio.cli.flags import INIT

@@ -15,14 +15,14 @@ Files, in reading order
     known_callers, provider_tables: the tables of the configuration file.
     caller_tokens: what a caller's token is.
     option: what an option is.
-    store_url: where the store of replicas is.
+    store_url: where the store of replicas is. collector_headers: headers for a collector of traces.
     listener_options, limit_options, sharing_options, settings: all options, and `Settings`, which holds values.
     protections: names, reject reasons and switches of the protections.
     handed_over: addresses of sockets that the service manager opened.
     origin, loader: read flags, environment and file into `Settings`.
     tables/: read the tables of the configuration file.
     files: read and check the files that settings name.
-    requirements, sharing_checks, loop_check: errors that show only in all settings together.
+    requirements, sharing_checks, tracing_checks, loop_check: errors that show only in all settings together.
     conflicts, startup_warnings, table_warnings: warnings about valid settings.
     fixed_options, differences: what a reload cannot change, and what differs between two configurations.
     config_hash: a number by which replicas that are configured differently show.

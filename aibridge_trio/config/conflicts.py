@@ -14,6 +14,7 @@ from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.protections import SWITCHES, is_on
 from aibridge_trio.config.provider_tables import base_url_label, effective
 from aibridge_trio.config.sharing_checks import without_store
+from aibridge_trio.config.tracing_checks import without_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -43,6 +44,7 @@ def contradictions(settings: Settings, given: Collection[str] = ()) -> Iterator[
     yield from _without_its_protection(settings, differing | set(given))
     yield from _of_switched_off(settings, differing | set(given))
     yield from without_store(settings, differing | set(given))
+    yield from without_endpoint(settings, differing | set(given))
 
 
 def conflicting_listeners(settings: Settings) -> tuple[Address, Address] | None:

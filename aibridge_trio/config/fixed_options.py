@@ -21,6 +21,9 @@ FIXED: Mapping[str, str] = {
     "store_timeout": "the bridge is in contact with the store",
     "log_file": "it is open; SIGHUP opens it again, for what rotates logs",
     "state_file": "the bridge has locked the former one",
+    "otel_endpoint": "spans are on their way to the former one",
+    "otel_service_name": "spans have been sent under the former one",
+    "otel_headers": "spans are sent with the former ones",
     "workers": "the supervisor has started that many",
 }
 

@@ -178,10 +178,10 @@ _TOML_NAMES: dict[type, str] = {
 
 def _refuse_unknown_variables(environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
     """Raise UsageError for an AIBRIDGE_ variable that neither an option has nor the file names."""
-    known = {name.removeprefix("AIBRIDGE_"): name for name in _CLIENT_VARIABLES}
-    for option in (CONFIG, *OPTIONS):
-        known |= {name.removeprefix("AIBRIDGE_"): name for name in option.all_variables}
-    for name in sorted({name for name in environ if name.startswith("AIBRIDGE_")} - {*known.values(), *named}):
+    names = [*_CLIENT_VARIABLES, *(name for option in (CONFIG, *OPTIONS) for name in option.all_variables)]
+    # AIBRIDGE_OTEL_SERVICE_NAME and OTEL_SERVICE_NAME are one name here; the last one stays, so the own ones.
+    known = {name.removeprefix("AIBRIDGE_"): name for name in reversed(names)}
+    for name in sorted({name for name in environ if name.startswith("AIBRIDGE_")} - {*names, *named}):
         if not _SERVICE_LINK.fullmatch(f"{name}={environ[name]}"):
             remedy = _did_you_mean(name.removeprefix("AIBRIDGE_"), known, "unset it")
             raise UsageError(f"{visible(name, 80)}: unknown variable; {remedy}")

@@ -33,9 +33,11 @@ def leads_back(base_url: str, binds: Iterable[Bind]) -> Bind | None:
 def check_base_urls(settings: Settings, origins: Mapping[str, Origin]) -> None:
     """Raise UsageError for an option's base URL that leads to the bridge itself."""
     for option in OPTIONS:
-        if option.unit is BASE_URL and (own := leads_back(getattr(settings, option.name), settings.addresses())):
+        url = getattr(settings, option.name) if option.unit is BASE_URL else None
+        if url and (own := leads_back(url, settings.addresses())):
+            whose = "collector" if option.name == "otel_endpoint" else "provider"
             raise origins[option.name].usage_error(
-                f"it leads to the bridge itself, on {own}", "name the provider's URL"
+                f"it leads to the bridge itself, on {own}", f"name the {whose}'s URL"
             )
 
 

@@ -10,6 +10,7 @@ from aibridge_trio.config.conflicts import conflicting_listeners
 from aibridge_trio.config.origin import DEFAULT, Origin
 from aibridge_trio.config.protections import is_on
 from aibridge_trio.config.sharing_checks import check_store
+from aibridge_trio.config.tracing_checks import check_tracing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ def check_requirements(settings: Settings, origins: Mapping[str, Origin]) -> Non
     _check_exposure(settings, origins)
     _check_combinations(settings, origins)
     check_store(settings, origins)
+    check_tracing(settings, origins)
 
 
 def _check_certificates(settings: Settings, origins: Mapping[str, Origin]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aibridge_trio.config.addresses import BASE_URL, PROXY, Address, Bind, Network, UnixSocket, bypasses
 from aibridge_trio.config.breaker_options import BREAKER, BreakerOptions, CountsAgainst, Scope
+from aibridge_trio.config.collector_headers import COLLECTOR_HEADERS
 from aibridge_trio.config.conflicts import contradictions
 from aibridge_trio.config.known_callers import KnownCallers
 from aibridge_trio.config.limit_options import LIMITS, LimitOptions
@@ -30,6 +31,7 @@ from aibridge_trio.config.units import (
     FILE,
     HEADER_VALUE,
     SECRET,
+    SHARE,
     TEXT,
     TIMEOUT,
     Secret,
@@ -65,6 +67,7 @@ _HTTPS_PORT = 443
 PROVIDERS = "Providers"
 UPSTREAM = "Upstream"
 PROCESS = "Shutdown and logs"
+TRACES = "Traces"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +179,31 @@ class Settings(  # dataclass fields come in the reverse order of the bases
         "auto",
         PROCESS,
         "Format of log lines; auto is human on a terminal, otherwise json.",
+    )
+
+    otel_endpoint: str | None = option(
+        BASE_URL,
+        None,
+        TRACES,
+        "Base URL of a collector of OpenTelemetry's traces (OTLP over HTTP); needs the extra otel.",
+        also=("OTEL_EXPORTER_OTLP_ENDPOINT",),
+    )
+    otel_service_name: str = option(
+        HEADER_VALUE, "aibridge", TRACES, "Name of this service in traces.", also=("OTEL_SERVICE_NAME",)
+    )
+    otel_sample: float = option(
+        SHARE,
+        "100%",
+        TRACES,
+        "Share of the traces that begin here; callers' own traces say whether they are sampled.",
+    )
+    otel_headers: Secret | None = option(
+        COLLECTOR_HEADERS,
+        None,
+        TRACES,
+        "Headers for the collector, such as its credential: NAME=VALUE,...",
+        private=("AIBRIDGE_OTEL_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"),
+        file="AIBRIDGE_OTEL_HEADERS_FILE",
     )
 
     # Not options: the content of `admin_token_file`, and the tables of the configuration file.

@@ -10,6 +10,7 @@ from aibridge_trio.config.addresses import Address
 from aibridge_trio.config.protections import active_in_shadow
 from aibridge_trio.config.provider_tables import base_url_label, effective
 from aibridge_trio.config.sharing_checks import store_warnings
+from aibridge_trio.config.tracing_checks import tracing_warnings
 from aibridge_trio.config.units import Secret
 from aibridge_trio.printable import quoted
 
@@ -42,6 +43,7 @@ def startup_warnings(settings: Settings) -> Iterator[str]:
     ):
         yield "budget: a restart gives callers their budgets anew; name a file that keeps them with --state-file"
     yield from store_warnings(settings)
+    yield from tracing_warnings(settings)
     yield from _secrets(settings)
 
 

@@ -34,7 +34,7 @@ from aibridge_trio.gateway.lifecycle import Lifecycle
 from aibridge_trio.gateway.model_access import check_model, needs_model
 from aibridge_trio.gateway.prechecks import Prechecks
 from aibridge_trio.gateway.relay import relay
-from aibridge_trio.gateway.request_events import Record
+from aibridge_trio.gateway.request_events import NewRecord, Record
 from aibridge_trio.gateway.request_lease import RequestLease, patience
 from aibridge_trio.gateway.routed_request import RoutedRequest, targets_of
 from aibridge_trio.gateway.router import Router
@@ -69,6 +69,7 @@ class Gateway:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         publish: Publish,
+        record: NewRecord = Record,
     ) -> None:
         self._lifecycle = lifecycle
         self._prechecks = prechecks
@@ -79,11 +80,10 @@ class Gateway:
         self._body_buffer = body_buffer
         self._references = references
         self._spending = spending
-        self._max_body = max_body
-        self._hold_keepalive = hold_keepalive
-        self._clock = clock
-        self._wall_clock = wall_clock
+        self._max_body, self._hold_keepalive = max_body, hold_keepalive
+        self._clock, self._wall_clock = clock, wall_clock
         self._publish = publish
+        self._new_record = record
 
     def apply(self, *, max_body: int, hold_keepalive: float) -> None:
         """Use these for requests that come from now on."""
@@ -93,7 +93,7 @@ class Gateway:
         """Answer one request, and publish its record."""
         generation = self._router.generation
         generation.requests += 1
-        record = Record(request, reply, self._clock, self._publish)
+        record = self._new_record(request, reply, self._clock, self._publish)
         if self._hold_keepalive:
             reply = HeldStream(reply, self._hold_keepalive)
         reply.add_defaults([(b"x-request-id", record.request_id)])

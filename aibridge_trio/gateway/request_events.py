@@ -260,6 +260,10 @@ class Record:
         return max(0.0, until - self._upstream_began - held_up)
 
 
+# Makes the record of a request.
+NewRecord = Callable[[Request, Reply, Callable[[], float], Publish], Record]
+
+
 def _given_id(values: list[bytes]) -> bytes | None:
     """Return the id that a caller gave its request, unless that cannot be one or is a secret."""
     given = h.sane_request_id(values)

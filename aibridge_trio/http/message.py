@@ -117,6 +117,12 @@ class Request:
         self.headers = [header for header in self.headers if header[0] not in names]
         self._index = dict(reversed(self.headers))
 
+    def replace(self, name: bytes, value: bytes) -> None:
+        """Set a header in place of all with its name."""
+        self.remove((name,))
+        self.headers.append((name, value))
+        self._index[name] = value
+
 
 class Reply(ABC):
     """The response, in the order start, send …, end. Without an end it is cut off, which the caller notices."""

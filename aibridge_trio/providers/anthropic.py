@@ -18,6 +18,9 @@ ANTHROPIC = Provider(
         *stored("/v1/messages/batches", "/v1/files", "/v1/skills"),
     ),
     probes=frozenset({"/api/hello"}),
+    model_list="/v1/models",
+    # https://docs.anthropic.com/en/api/versioning
+    required=((b"anthropic-version", b"2023-06-01"),),
     dialect=dialects.anthropic,
     credential=lambda key: (b"x-api-key", key.encode()),
 )

@@ -28,6 +28,8 @@ class Provider:
                    `_`).
     path_dialects  Other dialects, by the beginning of the path after the prefix.
     probes         Paths after the prefix whose GET is answered by the bridge itself.
+    model_list     Path after the prefix whose GET needs a key and costs nothing: the list of models.
+    required       Headers without which the API answers no request.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Provider:
     account: tuple[str, ...] = ()
     path_dialects: Mapping[str, Dialect] = field(default_factory=dict)
     probes: frozenset[str] = frozenset()
+    model_list: str = "/models"
+    required: tuple[tuple[bytes, bytes], ...] = ()
 
     def route(self, method: str, path: str) -> Route | None:
         """Return the row that allows the method on the path; None without one."""

@@ -154,14 +154,15 @@ class ConnectionLimit:
         return found.is_loopback or any(found in network for network in self._exempt)
 
 
-def caller_bounds(settings: Settings) -> Bounds:
-    """Return the bounds of callers' connections.
+def caller_bounds(settings: Settings, descriptors: int | None = None) -> Bounds:
+    """Return the bounds of callers' connections with so many descriptors; None is as many as this process has.
 
     By default idle callers take at most half of the descriptors: the other half is for connections to providers.
     On a listener that is reachable from outside, one address has at most half of them, so it cannot lock others
     out.
     """
-    most = settings.max_connections or max(1, min(_MOST_CALLERS, descriptor_limit() // 2))
+    available = descriptor_limit() if descriptors is None else descriptors
+    most = settings.max_connections or max(1, min(_MOST_CALLERS, available // 2))
     return Bounds(
         most=most,
         per_address=settings.max_connections_per_address,

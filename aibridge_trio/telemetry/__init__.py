@@ -15,5 +15,6 @@ Files, in reading order
     logs: log lines, from events. log_format: how a line is written.
     recent_requests: the latest requests. explanation: what is said of one.
     status: the document of `/status`. sharing_report: its part about the store that replicas share.
+    tracing/: traces for OpenTelemetry.
     provider_health: how long a provider has not responded, and why its breakers changed; for `status`.
 """

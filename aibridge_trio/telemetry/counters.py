@@ -43,6 +43,8 @@ from aibridge_trio.providers import Provider
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 # Statuses that are counted from 0; any other one is added when it first occurs.
 _UPSTREAM_STATUSES = (200, 400, 401, 403, 404, 429, 500, 502, 503, 504, 529)
+# What becomes of spans: a collector has taken them or not, or there was no space for them.
+SPAN_OUTCOMES = ("exported", "failed", "dropped")
 _STATUSES = (*_UPSTREAM_STATUSES, 405, 413, 426, 499)
 
 
@@ -117,6 +119,7 @@ class Counters:
         self.class_tokens: Counter[tuple[str, str]] = Counter()
         self.reloads = _zeros(("applied", "rejected"))
         self.bugs = 0
+        self.spans = _zeros(SPAN_OUTCOMES)
         # The same by provider and scope, for providers with several breakers.
         self.scope_states = dict.fromkeys(scopes, State.CLOSED)
         self.scope_trips = _zeros(scopes)

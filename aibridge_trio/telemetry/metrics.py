@@ -162,6 +162,8 @@ class Metrics:
         yield counter(
             "bugs", "Bugs of the bridge, each contained to one request and logged.", (), {(): counters.bugs}
         )
+        spans = singles(counters.spans)
+        yield counter("otel_spans", "Spans for --otel-endpoint, by what became of them.", ("outcome",), spans)
         yield from self._process.families()
         yield counter(
             "rate_limit_evictions",

@@ -351,6 +351,7 @@ def test_examples_in_help_are_valid(
     stand_in("demo.show", run=lambda seconds: int(seconds * 0))
     done = SimpleNamespace(lines=[], failure=None)
     stand_in("admin.orders", override=lambda *_, **__: done, reload=lambda *_: done)
+    stand_in("doctor", run=lambda *_, **__: [], lines=lambda _: [], well=lambda _: True)
     stand_in("admin.explaining", explain=lambda *_, **__: done)
     stand_in("top", run=lambda **_: 0)
     stand_in("simulate", run=lambda *_, **__: 0)

@@ -80,6 +80,10 @@ VALUES: dict[str, tuple[str, object]] = {
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "log_file": ("/var/log/aibridge.log", Path("/var/log/aibridge.log")),
+    "otel_endpoint": ("http://127.0.0.1:4318/", "http://127.0.0.1:4318"),
+    "otel_service_name": ("aibridge-staging", "aibridge-staging"),
+    "otel_sample": ("10%", 0.1),
+    "otel_headers": ("authorization=Bearer%20x", Secret("authorization=Bearer%20x")),
 }
 
 
@@ -187,6 +191,8 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "graceful_timeout": "30s",
         "log_level": "info",
         "log_format": "auto",
+        "otel_service_name": "aibridge",
+        "otel_sample": "100%",
     }
     switches = {option.name: "false" for option in OPTIONS if option.negative}
     shown = {option.name: option.show(getattr(Settings(), option.name)) for option in OPTIONS}

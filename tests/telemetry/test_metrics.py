@@ -203,6 +203,7 @@ FAMILIES = {
     "aibridge_usage_counted": ("gauge", ["scope", "owner", "unit"]),
     "aibridge_log_lines_dropped_total": ("counter", []),
     "aibridge_bugs_total": ("counter", []),
+    "aibridge_otel_spans_total": ("counter", ["outcome"]),
     "aibridge_reloads_total": ("counter", ["outcome"]),
     "aibridge_connections": ("gauge", ["listener"]),
     "aibridge_connections_refused_total": ("counter", ["listener", "cause"]),
@@ -313,6 +314,7 @@ async def test_every_child_is_there_from_the_start_at_0(autojump_clock: MockCloc
         series("rate_limit_evictions_total"),
         series("log_lines_dropped_total"),
         series("bugs_total"),
+        *(series("otel_spans_total", outcome) for outcome in ("exported", "failed", "dropped")),
         *(
             series(f"store_{name}")
             for name in ("degraded", "failures_total", "call_seconds_sum", "call_seconds_count")

@@ -56,7 +56,7 @@ def from_headers(headers: h.Headers, quotas: QuotaHeaders | None, wall: float) -
     from ours, so two times are compared on the same clock where possible.
     """
     names = {name.lower(): value.decode("latin-1").strip() for name, value in reversed(headers)}
-    now = _date(names.get(b"date", "")) or wall
+    now = http_date(names.get(b"date", "")) or wall
     hints = [seconds for seconds in _hints(names, quotas, now) if seconds > 0]
     return min(max(hints), _LONGEST) if hints else None
 
@@ -87,7 +87,7 @@ def _hints(names: dict[bytes, str], quotas: QuotaHeaders | None, now: float) -> 
     after = names.get(b"retry-after", "")
     if (seconds := _number(after)) is not None:
         yield seconds
-    elif (moment := _date(after)) is not None:
+    elif (moment := http_date(after)) is not None:
         yield moment - now
     if (milliseconds := _number(names.get(b"retry-after-ms", ""))) is not None:
         yield milliseconds / 1000
@@ -132,7 +132,7 @@ def _number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def _date(text: str) -> float | None:
+def http_date(text: str) -> float | None:
     """Parse an HTTP date; return its unix time, None if malformed."""
     try:
         parts = parsedate_tz(text)
