@@ -50,8 +50,9 @@ class Call:
     """
 
     __slots__ = (
-        *("_body", "_connection", "_expired", "_left", "_on_sent", "_overlapping", "_pool", "_received", "_sent_at"),
-        *("_size", "_timeouts", "_upload", "_upload_refused", "buffered", "complete", "head", "over", "phase"),
+        *("_body", "_connection", "_expired", "_left", "_on_sent", "_overlapping", "_pool", "_received"),
+        *("_sent_at", "_size", "_timeouts", "_upload", "_upload_refused"),
+        *("buffered", "complete", "head", "over", "phase"),
     )
 
     resumable = True  # a `wait` that is cancelled loses nothing

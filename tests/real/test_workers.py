@@ -100,8 +100,9 @@ def test_workers_are_one_bridge() -> None:
         for _ in range(12):
             with httpx.Client(verify=False) as client:
                 assert client.get(bridge.url + "/").status_code == 200
-        assert bridge.admin.get("/status").json()["requests"]["total"] == 12
-        assert requests(bridge) == 12
+        # A report of the workers may be a moment old.
+        until(lambda: bridge.admin.get("/status").json()["requests"]["total"] == 12, "all requests in the status")
+        until(lambda: requests(bridge) == 12, "all requests in the metrics")
         done = bridge.admin.post("/breakers/openai", json={"mode": "open"})
         assert done.json()["mode"] == "open"
         for _ in range(9):

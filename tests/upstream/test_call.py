@@ -266,7 +266,7 @@ async def test_an_upload_that_ends_behind_its_last_byte_leaves_no_deadline(
     async def source() -> bytes | None:
         if body:
             return body.pop()
-        await trio.sleep_forever()
+        await trio.sleep(math.inf)
         return None
 
     with trio.move_on_after(1):

@@ -292,6 +292,8 @@ def test_the_examples_can_be_typed(page: str, monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("aibridge_trio.admin.orders.override", lambda *_, **__: Outcome())
     monkeypatch.setattr("aibridge_trio.cli.init.run", lambda *_: "")
     monkeypatch.setattr("aibridge_trio.admin.orders.reload", lambda *_: Outcome())
+    monkeypatch.setattr("aibridge_trio.admin.explaining.explain", lambda *_, **__: Outcome())
+    monkeypatch.setattr("aibridge_trio.doctor.run", lambda *_, **__: [])
     lines = "\n".join(examples(PAGES[page])).replace("\\\n", "").replace("/run/secrets/anthropic", "key")
     lines = lines.replace("$(cat token)", "token")
     calls = re.findall(r"(?:^|\()((?:export )?(?:\w+=\S+ +)*)(aibridge\b[^|>&)\n]*)", lines, re.MULTILINE)
