@@ -236,9 +236,9 @@ class Gateway:
         record, caller, facts = asked.record, asked.caller, asked.facts
         backend, route = target.backend, target.route
         circuits = backend.circuits
-        known = target is facts.target
-        record.scope = facts.scope if known and model is None else circuits.scope_of(route, model)
-        own_key = facts.own_key if known else backend.uses_own_key(caller)
+        from_head = target is facts.target
+        record.scope = facts.scope if from_head and model is None else circuits.scope_of(route, model)
+        own_key = facts.own_key if from_head else backend.uses_own_key(caller)
         if keyed is not OWN_KEY:
             keyed.choose(target.key_scope(model))  # 503 keys_resting
         now = self._clock()
@@ -248,8 +248,8 @@ class Gateway:
             if attempt.needs_right:
                 await attempt.ask_right()  # 503: all probes of all replicas are under way
                 now = self._clock()
-            if outgoing is None:
-                of_head = facts if known else None  # 413:
+            if outgoing is None:  # 413
+                of_head = facts if from_head else None
                 outgoing = target.outgoing(asked.request, caller, record.request_id, self._max_body, of_head)
             completing = attempt.acquire
             if held:

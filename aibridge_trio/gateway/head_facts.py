@@ -103,11 +103,10 @@ class HeadFacts:
         return cls(generation)
 
     def admit(self, request: Request, came_with: Headers, ends: float) -> None:
-        """Remember that a request has passed the checks, with what was removed of the headers it came with.
+        """Remember that a request has passed the checks, with what they removed of the headers it came with.
 
-        Not of one from a web page: its answers have more headers.
-
-        `ends` is when known callers may be others (wall clock, seconds).
+        `ends` is when known callers may be others (wall clock, seconds). A request from a web page is not
+        remembered: its answers have more headers.
         """
         if is_from_page(request):
             return

@@ -137,8 +137,8 @@ class ResponseWriter:
         """Send this; return when the kernel has taken it, or the caller is gone.
 
         The `last` bytes of a response, and what is sent after `flush_soon`, go out at the end of the turn together
-        with the writes of other connections. A write to a reader that is awake costs a fifth of one that must wake
-        it, and only the first write must.
+        with the writes of other connections, if there are any. A write to a reader that is awake costs a fifth of
+        one that must wake it, and only the first write must.
         """
         self._sends += 1
         if self.broken or not self._sends % CHECKPOINT_EVERY:
