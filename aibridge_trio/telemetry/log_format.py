@@ -20,7 +20,7 @@ from aibridge_trio.core.inspection.usage import NO_USAGE
 from aibridge_trio.events import Finished
 
 # Strings of requests' lines that are kept quoted: names of providers, routes, reasons, agents and callers.
-_KEPT = 4096
+_KEPT = 1024
 
 # Encoders of the values that are not strings. json.dumps() would make an encoder for every line.
 _ENCODERS: dict[type, Callable[[Any], str]] = {
