@@ -55,6 +55,7 @@ EFFECTS: dict[str, Callable[[Components], Any] | None] = {
     "max_duration": lambda c: backend(c, "openai").upstream._timeouts.total,
     "log_level": lambda c: c.log._min_level,
     "log_format": lambda c: c.log._format,
+    "otel_sample": lambda c: c.traces._tracing.sample,
     "hold_keepalive": lambda c: c._gateway._hold_keepalive,
     "circuit_breaker": lambda c: [each.circuits.enabled for each in c.router],
     "circuit_breaker_429": lambda c: [bool(each.circuits._key_cooldowns) for each in c.router],
@@ -90,6 +91,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "forward_caller_keys": {"openai_api_key": Secret("sk-central-key")},
     "no_proxy": {"https_proxy": Secret("http://proxy.example:3128")},
     "hold_keepalive": {"adaptive": True},
+    "otel_sample": {"otel_endpoint": "http://collector.example:4318"},
     "circuit_breaker_models": {"circuit_breaker": True, "circuit_breaker_scope": "model"},
 }
 BESIDE |= {

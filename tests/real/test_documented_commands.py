@@ -57,6 +57,7 @@ def test_a_documented_block_can_be_typed(block: Block, tmp_path: Path) -> None:
         authorization = {"authorization": f"Bearer {TOKEN}"} if guarded else {}
         httpx.post(order, json={"mode": "auto"}, headers=authorization).raise_for_status()
         until(lambda: len([line for line in bridge.process.lines if '"request"' in line]) > 1, "two lines")
+        until(lambda: any('"audit"' in line for line in bridge.process.lines), "the line of the override")
         (tmp_path / "log.jsonl").write_text("\n".join(bridge.process.lines) + "\n")
         text = block.text.replace("http://127.0.0.1:4002", bridge.admin_url)
         text = text.replace("http://127.0.0.1:4010", provider.url)

@@ -19,6 +19,7 @@ _TRIED = (
         "/tmp/other",
     ),
     *("sk-another-secret-value", "http://proxy.example:3128", "m*", "redis://redis.example", "closed", "300ms"),
+    "x-token=abc",
 )
 
 
