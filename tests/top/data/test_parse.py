@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
@@ -345,6 +345,7 @@ async def test_what_a_bridge_says_is_read_completely(autojump_clock: MockClock, 
     assert [event.kind for event in document.events] == ["start", "breaker", "breaker", "override"]
 
 
+@settings(max_examples=30)  # each has every field many times, and takes a tenth of a second
 @given(DOCUMENTS)
 def test_what_the_schema_allows_is_read_completely(said: Any) -> None:
     """Whatever the schema describes is read, every field of it; only texts may be made printable and short."""
