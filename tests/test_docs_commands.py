@@ -123,6 +123,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(f"aibridge_trio.{started}", lambda *_, **__: 0)
     monkeypatch.setattr("aibridge_trio.admin.orders.override", lambda *_, **__: orders.Outcome())
     monkeypatch.setattr("aibridge_trio.cli.init.run", lambda *_: "")
+    monkeypatch.setattr("aibridge_trio.doctor.run", lambda *_, **__: [])
 
 
 @pytest.mark.usefixtures("stand_ins")
