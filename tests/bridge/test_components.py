@@ -55,7 +55,7 @@ EFFECTS: dict[str, Callable[[Components], Any] | None] = {
     "max_duration": lambda c: backend(c, "openai").upstream._timeouts.total,
     "log_level": lambda c: c.log._min_level,
     "log_format": lambda c: c.log._format,
-    "otel_sample": lambda c: c.traces._tracing.sample,
+    "otel_sample": lambda c: traces(c)._tracing.sample,
     "hold_keepalive": lambda c: c._gateway._hold_keepalive,
     "circuit_breaker": lambda c: [each.circuits.enabled for each in c.router],
     "circuit_breaker_429": lambda c: [bool(each.circuits._key_cooldowns) for each in c.router],
@@ -99,6 +99,10 @@ BESIDE |= {
     for option in OPTIONS
     if option.name.startswith("circuit_breaker_") and option.name not in BESIDE
 }
+
+
+def traces(components: Components) -> Any:
+    return components.traces
 
 
 def backend(components: Components, name: str) -> Any:
