@@ -47,7 +47,9 @@ def test_a_log_file_is_rotated(tmp_path: Path, workers: str) -> None:
             client.get("/", headers={"x-request-id": f"old-{number}", "connection": "close"})
         path.rename(former)
         process.send_signal(signal.SIGHUP)
-        until(lambda: path.exists() and '"reload"' in path.read_text(), "the reload's line")
+        # It may be written before the file is opened again.
+        files = (former, path)
+        until(lambda: any(each.exists() and '"reload"' in each.read_text() for each in files), "the reload's line")
         until(lambda: _open_files(process.pid, former) == 0, "all processes")
         for number in range(20):
             client.get("/", headers={"x-request-id": f"new-{number}", "connection": "close"})
