@@ -27,6 +27,7 @@ from aibridge_trio.top.data.document import (
     Document,
     Event,
     Override,
+    PoolKey,
     Provider,
     Queue,
     Resting,
@@ -190,6 +191,7 @@ def agrees(document: Document, said: dict[str, Any]) -> None:
             unanswered=each["unanswered"],
             unanswered_for=each["unanswered_for_s"],
             adaptive=the_limiter(each["adaptive"]),
+            keys=tuple(PoolKey(key["label"], key["state"], key["left_s"]) for key in each.get("keys", ())),
         )
         for each in said["providers"]
     )
